@@ -1,0 +1,1 @@
+"""Sound files in, samples and technical numbers out; nothing here knows music theory or Dagster."""

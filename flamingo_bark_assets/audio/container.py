@@ -1,0 +1,58 @@
+"""Opening a sound file with PyAV (FFmpeg's libraries): only containers of sound, nothing but that one file.
+
+The restrictions on what FFmpeg may open belong here; decoding and tags do not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+# FFmpeg recognises files by content, and playlist formats (HLS, DASH, concat) open the files and URLs that
+# they name: a "song.mp3" holding a playlist would read anything. Hence only containers that hold their sound.
+SOUND_CONTAINERS = (
+    "mp3,mov,mp4,m4a,aac,ac3,eac3,flac,ogg,wav,w64,aiff,caf,matroska,webm,asf,ape,wv,tta,mpc,mpc8,au,amr,dsf"
+)
+
+
+def open_container(file: BinaryIO) -> InputContainer:
+    """Open an already open file as a container of sound.
+
+    The file object, not its name, goes to FFmpeg, so that no name can be taken for a URL or an option.
+
+    Args:
+        file: the file, open for reading.
+
+    Returns:
+        The container; use it as a context manager.
+
+    Raises:
+        av.FFmpegError: the contents are no known container of sound.
+    """
+    import av
+    import av.logging
+
+    av.logging.set_level(av.logging.PANIC)
+    return av.open(
+        file,
+        "r",
+        options={"format_whitelist": SOUND_CONTAINERS, "protocol_whitelist": "none"},
+        metadata_errors="replace",
+    )
+
+
+def codec_failures() -> tuple[type[Exception], ...]:
+    """Give the exception classes by which PyAV says that a file's contents are bad."""
+    import av
+
+    return (av.FFmpegError, ValueError, OSError, OverflowError, LookupError)
+
+
+def container_name(container: InputContainer, path: Path) -> str:
+    """Give one name for the container: of FFmpeg's several names the one that is the file's ending."""
+    names = str(container.format.name).split(",")
+    ending = path.suffix.lower().removeprefix(".")
+    return ending if ending in names else names[0]

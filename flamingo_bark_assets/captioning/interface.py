@@ -1,0 +1,138 @@
+"""What a captioner is given, what it answers, and how it says who it is.
+
+The interface belongs here; models and the measured captioner stand beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol, get_args
+
+from flamingo_bark_assets.analysis.bass import BassFeatures
+from flamingo_bark_assets.analysis.drums import DrumFeatures
+from flamingo_bark_assets.analysis.harmonic import HarmonicFeatures
+from flamingo_bark_assets.analysis.song import SongFeatures
+from flamingo_bark_assets.analysis.stem import StemFeatures
+from flamingo_bark_assets.analysis.vocals import VocalFeatures
+from flamingo_bark_assets.audio.raw_song import RawSong
+from flamingo_bark_assets.audio.signal import Signal
+from flamingo_bark_assets.audio.stems import StemSet
+from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
+from flamingo_bark_assets.record import Record, Row, column, events, optional_column
+
+Question = Literal["caption", "description", "genre", "mood", "instruments"]
+QUESTIONS: tuple[Question, ...] = get_args(Question)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that was measured of one song."""
+
+    raw_song: RawSong
+    stems: StemSet
+    song: SongFeatures
+    drums: DrumFeatures
+    bass: BassFeatures
+    vocals: VocalFeatures
+    harmonic: HarmonicFeatures
+
+    @property
+    def song_id(self) -> str:
+        """The song's identifier."""
+        return self.raw_song.song_id
+
+    def of_stem(self, kind: StemKind) -> StemFeatures:
+        """The measurements of one kind of stem."""
+        by_kind: dict[StemKind, StemFeatures] = {
+            "drums": self.drums, "bass": self.bass, "vocals": self.vocals, "harmonic": self.harmonic,
+        }  # fmt: skip
+        return by_kind[kind]
+
+    @property
+    def audible_kinds(self) -> tuple[StemKind, ...]:
+        """The kinds of stem with usable, audible sound, in the order drums, bass, vocals, harmonic."""
+        sounding = {s.kind for s in self.stems.stems if s.audible and s.fault is None}
+        return tuple(kind for kind in STEM_KINDS if kind in sounding)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answers.
+
+    Attributes:
+        name: short name of the captioner, for instance ``measured``.
+        model_id: the model, or None where there is none.
+        revision: of the model or, without one, of the rules.
+        licence: of the model's weights; None without a model.
+        is_fallback: True where this is not the captioner that the user wants but what runs without a model.
+    """
+
+    name: str
+    model_id: str | None
+    revision: str
+    licence: str | None
+    is_fallback: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Row):
+    """One answer to one question about one part of a song."""
+
+    TABLE: ClassVar[str] = "captions"
+    KEY: ClassVar[tuple[str, ...]] = ("part", "question")
+
+    part: str = column("mix, drums, bass, vocals or harmonic.")
+    question: str = column("caption (about 30 words), description (longer), genre, mood or instruments.")
+    text: str | None = column("The answer; null where there is none, with the reason.")
+    source: str = column("Where the answer comes from: model, measured, file_tags, human or none.")
+    captioner: str = column("Name of the captioner.")
+    is_fallback: bool = column("Whether it ran because no model could be had.")
+    model_id: str | None = optional_column("The model that answered.")
+    revision: str | None = optional_column("Revision of the model or of the rules.")
+    licence: str | None = optional_column("Licence of the model's weights.")
+    prompt: str | None = optional_column("The question as the model read it.")
+    decoding: str | None = optional_column("Decoding settings, JSON.")
+    raw_text: str | None = optional_column("The answer before any change.")
+    confidence: float | None = optional_column("0 to 1; null where the captioner gives none.")
+    reason: str | None = optional_column("Why there is no text.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Captions(Record):
+    """All answers for one song."""
+
+    TABLE: ClassVar[str] = "flamingo_captions"
+
+    captioner: str | None = optional_column("Name of the captioner.")
+    is_fallback: bool | None = optional_column("Whether it ran because no model could be had.")
+    model_id: str | None = optional_column("The model that answered; null for the measured captioner.")
+    answers: tuple[Answer, ...] = events("One row a part and question.")
+
+    def text(self, part: Part, question: Question) -> str | None:
+        """The text of one answer, or None."""
+        return next((a.text for a in self.answers if (a.part, a.question) == (part, question)), None)
+
+
+class Captioner(Protocol):
+    """Answers the fixed questions for the mix and each audible stem."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who answers."""
+        ...
+
+    def describe(self, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions:
+        """Answer for one song.
+
+        Args:
+            evidence: the measurements of the song.
+            audio: gives the decoded sound of a part when asked; a captioner that does not listen never asks.
+        """
+        ...
+
+    def describe_batch(
+        self, songs: Sequence[tuple[Evidence, Callable[[Part], Signal]]]
+    ) -> list[Captions]:
+        """Answer for several songs, in their order."""
+        ...

@@ -1,0 +1,144 @@
+"""The captioner that never listens: it writes from measurements and the song's own tags only, and says so.
+
+Which question is answered how belongs here; the sentences stand in `sentences`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from flamingo_bark_assets.audio.signal import Signal
+from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence, Identity, Question
+from flamingo_bark_assets.captioning.phrases import Phrase, Speaker
+from flamingo_bark_assets.captioning.sentences import Texts, drum_instruments, mix_texts, stem_texts
+from flamingo_bark_assets.captioning.wording import KIND_NAMES
+from flamingo_bark_assets.library.layout import Part, StemKind
+from flamingo_bark_assets.prompts.text import clean_genres
+from flamingo_bark_assets.settings import PromptSettings
+
+IDENTITY = Identity(name="measured", model_id=None, revision="1", licence=None, is_fallback=True)
+MAX_TAGS = 5
+
+NO_GENRE = "no genre tag in the file or song.toml, and no model listened"
+NO_READABLE_GENRE = "the genre tag holds no name of a genre, and no model listened"
+GENRE_OF_SONG = "a genre tag is about the whole song, and no model listened to the stem"
+NO_MOOD = "mood is not measured, and no model listened"
+NO_STEMS = "no stem with sound, and no model listened"
+NOTHING_SURE = "nothing was measured with enough confidence"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredCaptioner:
+    """Writes what was measured, in words; a `Captioner`.
+
+    Attributes:
+        settings: its `min_claim_confidence` decides what is sure enough to be said.
+    """
+
+    settings: PromptSettings = field(default_factory=PromptSettings)
+
+    @property
+    def identity(self) -> Identity:
+        """Tell who answers: no model, and always a fallback."""
+        return IDENTITY
+
+    def describe(self, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions:
+        """Answer all questions for the mix and for each audible stem.
+
+        Args:
+            evidence: the measurements of the song.
+            audio: never called.
+
+        Returns:
+            Answers, each with a text or the reason why there is none; for an unusable song that reason alone.
+        """
+        del audio
+        unusable = evidence.raw_song.unusable or evidence.song.unusable
+        if unusable:
+            return Captions.of_unusable(
+                evidence.song_id, unusable, captioner=IDENTITY.name, is_fallback=IDENTITY.is_fallback
+            )
+        speaker = Speaker(self.settings.min_claim_confidence)
+        stems = [a for kind in evidence.audible_kinds for a in _stem_answers(speaker, evidence, kind)]
+        return Captions(
+            song_id=evidence.song_id,
+            captioner=IDENTITY.name,
+            is_fallback=IDENTITY.is_fallback,
+            answers=(*_mix_answers(speaker, evidence), *stems),
+        )
+
+    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Signal]]]) -> list[Captions]:
+        """Answer for several songs, in their order."""
+        return [self.describe(evidence, audio) for evidence, audio in songs]
+
+
+def _mix_answers(speaker: Speaker, evidence: Evidence) -> list[Answer]:
+    names = [KIND_NAMES[kind] for kind in evidence.audible_kinds]
+    return [
+        *_text_answers("mix", mix_texts(speaker, evidence)),
+        _genre(evidence.raw_song.genre_tags),
+        _silent("mix", "mood", NO_MOOD),
+        _measured("mix", "instruments", Phrase(", ".join(names)) if names else None, NO_STEMS),
+    ]
+
+
+def _stem_answers(speaker: Speaker, evidence: Evidence, kind: StemKind) -> list[Answer]:
+    is_drums = kind == "drums"
+    instruments = drum_instruments(speaker, evidence) if is_drums else Phrase(KIND_NAMES[kind])
+    return [
+        *_text_answers(kind, stem_texts(speaker, evidence, kind)),
+        _silent(kind, "genre", GENRE_OF_SONG),
+        _silent(kind, "mood", NO_MOOD),
+        _measured(kind, "instruments", instruments, NOTHING_SURE),
+    ]
+
+
+def _text_answers(part: Part, texts: Texts) -> list[Answer]:
+    return [
+        _measured(part, "caption", texts.caption, NOTHING_SURE),
+        _measured(part, "description", texts.description, NOTHING_SURE),
+    ]
+
+
+def _genre(tags: str | None) -> Answer:
+    if not tags or not tags.strip():
+        return _silent("mix", "genre", NO_GENRE)
+    genres = ", ".join(clean_genres(tags, limit=MAX_TAGS))
+    if not genres:
+        return _silent("mix", "genre", NO_READABLE_GENRE)
+    return _answer("mix", "genre", text=genres, source="file_tags", raw_text=tags)
+
+
+def _measured(part: Part, question: Question, phrase: Phrase | None, otherwise: str) -> Answer:
+    if phrase is None:
+        return _silent(part, question, otherwise)
+    return _answer(part, question, text=phrase.text, source="measured", confidence=phrase.confidence)
+
+
+def _silent(part: Part, question: Question, reason: str) -> Answer:
+    return _answer(part, question, text=None, source="none", reason=reason)
+
+
+def _answer(
+    part: Part,
+    question: Question,
+    *,
+    text: str | None,
+    source: str,
+    raw_text: str | None = None,
+    confidence: float | None = None,
+    reason: str | None = None,
+) -> Answer:
+    return Answer(
+        part=part,
+        question=question,
+        text=text,
+        source=source,
+        captioner=IDENTITY.name,
+        is_fallback=IDENTITY.is_fallback,
+        revision=IDENTITY.revision,
+        raw_text=raw_text,
+        confidence=confidence,
+        reason=reason,
+    )

@@ -1,0 +1,22 @@
+"""The code location: assets, checks, jobs, sensors and resources, put together.
+
+Only the putting together belongs here; every part stands in `defs`.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from flamingo_bark_assets.defs.datasets import feature_warehouse, training_manifest
+from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
+from flamingo_bark_assets.defs.resources import Platform
+from flamingo_bark_assets.defs.sensors import publication, song_library
+from flamingo_bark_assets.defs.songs import song
+
+defs = dg.Definitions(
+    assets=[song, training_manifest, feature_warehouse],
+    jobs=[one_song, all_songs, publish],
+    sensors=[song_library, publication],
+    resources={"platform": Platform()},
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,143 @@
+"""Asset checks of one song: they show a verdict that is data already, and stop nothing.
+
+What a check is called and how it is shown belongs here; the rules stand in `training.suitability`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from flamingo_bark_assets.defs.partitions import songs_partitions
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.pipeline import SongWork
+    from flamingo_bark_assets.training.suitability import RuleResult
+
+
+@dataclass(frozen=True)
+class SongCheck:
+    """One check of one per-song asset.
+
+    Attributes:
+        asset: name of the asset.
+        name: name of the check.
+        description: what must hold.
+        severity: how a failure is shown.
+        rules: gives the rules that the check shows.
+    """
+
+    asset: str
+    name: str
+    description: str
+    severity: dg.AssetCheckSeverity
+    rules: Callable[[SongWork], tuple[RuleResult, ...]]
+
+    @cached_property
+    def spec(self) -> dg.AssetCheckSpec:
+        """The declaration for Dagster; not blocking, as an unfit song stops nothing."""
+        with warnings.catch_warnings():
+            # Partitioned checks are in preview; without them a verdict could not be shown for its song.
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            return dg.AssetCheckSpec(
+                self.name,
+                asset=self.asset,
+                description=self.description,
+                blocking=False,
+                partitions_def=songs_partitions,
+            )
+
+    def evaluate(self, work: SongWork) -> dg.AssetCheckResult:
+        """Show the rules for one song: passed, what is wrong in words, and every value beside its limit."""
+        rules = self.rules(work)
+        failed = [rule for rule in rules if not rule.passed]
+        table = dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {
+                        "subject": rule.subject,
+                        "rule": rule.rule,
+                        "value": "unknown" if rule.value is None else f"{rule.value:.4g} {rule.unit}".strip(),
+                        "limit": f"{rule.comparison} {rule.threshold:.4g} {rule.unit}".strip(),
+                        "passed": rule.passed,
+                    }
+                )
+                for rule in rules
+            ],
+            schema=_RULE_SCHEMA,
+        )
+        return dg.AssetCheckResult(
+            asset_key=self.asset,
+            check_name=self.name,
+            passed=not failed,
+            severity=self.severity,
+            description="; ".join(rule.reason or rule.rule for rule in failed) or "all rules hold",
+            metadata={"rules": table},
+        )
+
+
+_RULE_SCHEMA = dg.TableSchema(
+    columns=[
+        dg.TableColumn("subject", "string"),
+        dg.TableColumn("rule", "string"),
+        dg.TableColumn("value", "string"),
+        dg.TableColumn("limit", "string"),
+        dg.TableColumn("passed", "bool"),
+    ]
+)
+
+
+def _recording(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.audio.raw_song import RawSong
+    from flamingo_bark_assets.training.suitability import recording_rules
+
+    return recording_rules(work.result(RawSong), work.settings.thresholds)
+
+
+def _stems(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.audio.stems import StemSet
+    from flamingo_bark_assets.training.suitability import stem_set_rules
+
+    return stem_set_rules(work.result(StemSet), work.settings.thresholds)
+
+
+def _measurements(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.analysis.song import SongFeatures
+    from flamingo_bark_assets.training.suitability import measurement_rules
+
+    return measurement_rules(work.result(SongFeatures), work.settings.thresholds)
+
+
+def _verdict(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.training.suitability import SONG, Verdict
+
+    return tuple(rule for rule in work.result(Verdict).rules if rule.subject == SONG)
+
+
+CHECKS: tuple[SongCheck, ...] = (
+    SongCheck(
+        "raw_song", "recording_is_sound",
+        "The file can be read and is whole, long enough, wide-band, unclipped, sounding and quiet in its pauses.",
+        dg.AssetCheckSeverity.ERROR, _recording,
+    ),
+    SongCheck(
+        "stems", "stems_belong_to_mix",
+        "There are stems; each can be read, sounds, and has the mix's length and position; together they give the mix.",
+        dg.AssetCheckSeverity.WARN, _stems,
+    ),
+    SongCheck(
+        "song_features", "measurements_are_sure",
+        "Dynamic range is wide enough, and tempo and key are known with enough confidence.",
+        dg.AssetCheckSeverity.WARN, _measurements,
+    ),
+    SongCheck(
+        "bark_dataset", "fit_for_training",
+        "The song passes every suitability rule and so enters the training manifest.",
+        dg.AssetCheckSeverity.ERROR, _verdict,
+    ),
+)  # fmt: skip

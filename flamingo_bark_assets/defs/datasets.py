@@ -1,0 +1,106 @@
+"""The assets over all songs: the training manifest and the DuckDB warehouse.
+
+Publication belongs here; what is published was made song by song.
+"""
+
+
+import dagster as dg
+
+from flamingo_bark_assets.defs.resources import Platform
+from flamingo_bark_assets.defs.specs import OWNER, SONG_ASSETS
+
+WHEN_SONGS_CHANGE = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+
+
+@dg.asset(
+    deps=["bark_dataset"],
+    group_name="datasets",
+    kinds={"python", "json"},
+    owners=[OWNER],
+    automation_condition=WHEN_SONGS_CHANGE,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "files_match_checksums",
+            asset="training_manifest",
+            description="Every file that the manifest names exists and has the SHA-256 it states.",
+        )
+    ],
+    metadata={
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn("song_id", "string"),
+                dg.TableColumn("files", "list", description="Path, SHA-256 and size of each file."),
+            ]
+        )
+    },
+)
+def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """JSON lines over all suitable songs, with the SHA-256 of every file that it names.
+
+    A song whose dataset is missing, unfit or unreadable is left out, and stops nothing.
+    """
+    from flamingo_bark_assets.training.files import publish_manifest
+
+    published = publish_manifest(platform.paths)
+    for problem in published.left_out:
+        context.log.warning(problem)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": published.songs,
+            "unfit_songs": published.unfit,
+            "left_out": dg.MetadataValue.json(list(published.left_out)),
+            "path": dg.MetadataValue.path(published.path),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="files_match_checksums",
+                passed=not published.problems,
+                description="; ".join(published.problems[:20]) or "all files match",
+                metadata={"problems": dg.MetadataValue.json(list(published.problems))},
+            )
+        ],
+    )
+
+
+@dg.asset(
+    deps=list(SONG_ASSETS),
+    group_name="datasets",
+    kinds={"python", "duckdb"},
+    owners=[OWNER],
+    automation_condition=WHEN_SONGS_CHANGE,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "holds_every_song",
+            asset="feature_warehouse",
+            description="Every Parquet file of every song in the library could be read into the warehouse.",
+        )
+    ],
+)
+def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The DuckDB file with every table of every song in the library, replaced as a whole."""
+    from flamingo_bark_assets.library.layout import list_song_ids
+    from flamingo_bark_assets.storage.truth import Truth
+    from flamingo_bark_assets.storage.warehouse import publish
+
+    paths = platform.paths
+    published = publish(Truth(paths.features), list_song_ids(paths), paths.warehouse)
+    for problem in published.left_out:
+        context.log.warning(problem)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(published.rows.values()),
+            "songs": published.songs,
+            "rows": dg.MetadataValue.json(published.rows),
+            "path": dg.MetadataValue.path(published.path),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="holds_every_song",
+                passed=not published.left_out,
+                description="; ".join(published.left_out[:20]) or "all files could be read",
+                metadata={"left_out": dg.MetadataValue.json(list(published.left_out))},
+            )
+        ],
+    )
+
+

@@ -1,0 +1,179 @@
+"""A real Dagster run inside this process, with a progress display, for the command line.
+
+Running and watching belong here; the daemon and the webserver do the same from the UI.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import psutil
+from dagster import DagsterEventType
+
+from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
+from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
+from flamingo_bark_assets.defs.specs import SONG_ASSETS
+
+PROCESS_TAG = "flamingo_bark/process"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+Progress = Callable[[str, str | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """One evaluated asset check."""
+
+    asset: str
+    check: str
+    song_id: str | None
+    passed: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run did.
+
+    Attributes:
+        run_id: the Dagster run.
+        success: whether no asset of any song crashed.
+        materialised: assets (and songs) that were materialised.
+        checks: outcomes of the asset checks.
+        errors: what failed, in words.
+    """
+
+    run_id: str
+    success: bool
+    materialised: tuple[tuple[str, str | None], ...]
+    checks: tuple[CheckOutcome, ...]
+    errors: tuple[str, ...]
+
+
+def open_instance(home: Path) -> dg.DagsterInstance:
+    """The Dagster instance in a home folder; runs whose process is gone are marked as failed first."""
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    os.environ["DAGSTER_HOME"] = str(home.resolve())
+    instance = dg.DagsterInstance.get()
+    _report_lost_runs(instance)
+    return instance
+
+
+def run_songs(instance: dg.DagsterInstance, song_ids: Sequence[str], progress: Progress) -> list[RunReport]:
+    """Run songs through every asset: one run for one song, or a run over many and one for publication."""
+    instance.add_dynamic_partitions(SONGS, sorted(set(song_ids) - set(instance.get_dynamic_partitions(SONGS))))
+    if len(song_ids) == 1:
+        return [_run(instance, one_song.name, {"dagster/partition": song_ids[0]}, progress)]
+    from flamingo_bark_assets.defs.sensors import RANGE_END, RANGE_START, contiguous
+
+    order = instance.get_dynamic_partitions(SONGS)
+    reports = [
+        _run(instance, all_songs.name, {RANGE_START: group[0], RANGE_END: group[-1]}, progress)
+        for group in contiguous(order, set(song_ids), at_most=len(order))
+    ]
+    return [*reports, _run(instance, publish.name, {}, progress)]
+
+
+def planned_steps(song_count: int) -> int:
+    """Materialisations that `run_songs` makes when nothing fails."""
+    return len(SONG_ASSETS) * song_count + 2
+
+
+def forget_songs(instance: dg.DagsterInstance, song_ids: Sequence[str]) -> None:
+    """Remove the partitions of songs."""
+    for song_id in song_ids:
+        instance.delete_dynamic_partition(songs_partitions.name or SONGS, song_id)
+
+
+def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], progress: Progress) -> RunReport:
+    from flamingo_bark_assets.definitions import defs
+
+    run_id = str(uuid.uuid4())
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(instance, run_id, progress, done), daemon=True)
+    watcher.start()
+    try:
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            run_config=_QUIET,
+            tags={**tags, PROCESS_TAG: _this_process()},
+            raise_on_error=False,
+        )
+    finally:
+        done.set()
+        watcher.join()
+    return _report(run_id, result)
+
+
+def _report(run_id: str, result: dg.ExecuteInProcessResult) -> RunReport:
+    materialised: list[tuple[str, str | None]] = []
+    checks: list[CheckOutcome] = []
+    errors: list[str] = []
+    for event in result.all_events:
+        if event.event_type == DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
+            materialised.append((event.asset_key.to_user_string(), event.partition))
+        elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+            found = event.asset_check_evaluation_data
+            checks.append(
+                CheckOutcome(
+                    found.asset_key.to_user_string(),
+                    found.check_name,
+                    found.partition,
+                    found.passed,
+                    found.description or "",
+                )
+            )
+        elif event.event_type == DagsterEventType.STEP_FAILURE:
+            failure = event.step_failure_data
+            described = failure.user_failure_data and failure.user_failure_data.description
+            errors.append(described or (failure.error.message if failure.error else event.step_key) or "failed")
+    return RunReport(run_id, result.success, tuple(materialised), tuple(checks), tuple(errors))
+
+
+def _watch(instance: dg.DagsterInstance, run_id: str, progress: Progress, done: threading.Event) -> None:
+    """Tell `progress` of each materialisation, in order, as it appears in the event log."""
+    cursor: str | None = None
+    finished = False
+    while not finished:
+        finished = done.wait(0.3)
+        if not instance.has_run(run_id):
+            continue
+        found = instance.get_records_for_run(
+            run_id, cursor=cursor, of_type={DagsterEventType.ASSET_MATERIALIZATION}
+        )
+        cursor = found.cursor
+        for record in found.records:
+            event = record.event_log_entry.dagster_event
+            if event is not None and event.asset_key is not None:
+                progress(event.asset_key.to_user_string(), event.partition)
+
+
+def _this_process() -> str:
+    process = psutil.Process()
+    return f"{process.pid}:{process.create_time():.2f}"
+
+
+def _report_lost_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs of this command line as failed whose process was killed: they would seem under way for ever."""
+    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    for run in instance.get_runs(filters=under_way):
+        process = run.tags.get(PROCESS_TAG)
+        if process is not None and not _is_alive(process):
+            instance.report_run_failed(run, "the process of this run is gone; run the song again")
+
+
+def _is_alive(process: str) -> bool:
+    pid, _, created = process.partition(":")
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == created
+    except (psutil.Error, ValueError):
+        return False

@@ -1,0 +1,101 @@
+"""What the UI shows of a result: scalars to plot, words to read, a picture, files to find.
+
+Metadata of materialisations belongs here; the values come from the records.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from flamingo_bark_assets.audio.raw_song import RawSong
+from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.prompts.levels import TrainingPrompts
+from flamingo_bark_assets.record import Record, events_of
+from flamingo_bark_assets.training.suitability import Verdict
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.pipeline import SongWork
+
+Metadata = Mapping[str, Any]
+
+
+def describe_result(work: SongWork, result: Record) -> Metadata:
+    """Metadata of one materialisation.
+
+    Numbers stand as floats under their column names, so that the UI plots them over songs; unknown values stand
+    together with their reasons; nothing is invented for them.
+    """
+    event_rows: int = sum(len(getattr(result, name)) for name in events_of(type(result)))
+    metadata: dict[str, Any] = {
+        "dagster/row_count": 1 + event_rows,
+        "unusable": result.unusable or "no",
+        **_scalars(result),
+    }
+    if isinstance(result, RawSong):
+        metadata |= _picture(work)
+    if isinstance(result, Captions):
+        metadata |= _captions(result)
+    if isinstance(result, TrainingPrompts):
+        metadata |= _prompts(result)
+    if isinstance(result, Verdict):
+        metadata |= _dataset(work, result)
+    return metadata
+
+
+def _scalars(result: Record) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    unknown: dict[str, str] = {}
+    for spec, measurement in result.measurements():
+        value = measurement.value
+        if value is None:
+            unknown[spec.name] = measurement.reason or ""
+        elif isinstance(value, bool):
+            shown[spec.name] = dg.MetadataValue.bool(value)
+        else:
+            shown[spec.name] = value if isinstance(value, str) else float(value)
+    if unknown and result.unusable is None:
+        shown["unknown"] = dg.MetadataValue.json(unknown)
+    return shown
+
+
+def _picture(work: SongWork) -> dict[str, Any]:
+    from flamingo_bark_assets.audio.picture import waveform_png
+    from flamingo_bark_assets.errors import AudioFault
+
+    if isinstance(work.mix, AudioFault):
+        return {}
+    png = base64.b64encode(waveform_png(work.mix.signal)).decode()
+    return {"waveform": dg.MetadataValue.md(f"![waveform of {work.song_id}](data:image/png;base64,{png})")}
+
+
+def _captions(captions: Captions) -> dict[str, Any]:
+    by_part: dict[str, dict[str, Any]] = {}
+    for answer in captions.answers:
+        by_part.setdefault(answer.part, {})[answer.question] = answer.text or f"unknown: {answer.reason}"
+    return {
+        "captioner": captions.captioner or "none",
+        "is_fallback": dg.MetadataValue.bool(bool(captions.is_fallback)),
+        "answers": dg.MetadataValue.json(by_part),
+    }
+
+
+def _prompts(prompts: TrainingPrompts) -> dict[str, Any]:
+    lines = [f"- **{p.prompt}** (weight {p.training_weight:g}): {p.combined_prompt}" for p in prompts.prompts]
+    return {"prompts": dg.MetadataValue.md("\n".join(lines) or "none"), "prompt_count": float(len(lines))}
+
+
+def _dataset(work: SongWork, verdict: Verdict) -> dict[str, Any]:
+    from flamingo_bark_assets.training.files import dataset_files
+
+    files = dataset_files(work.paths, work.song_id)
+    return {
+        "suitable": dg.MetadataValue.bool(verdict.suitable),
+        "reasons": verdict.reasons or "none",
+        "suitable_stems": verdict.suitable_stems or "none",
+        "dataset": dg.MetadataValue.path(files.dataset),
+        "instructions": dg.MetadataValue.path(files.instructions),
+    }

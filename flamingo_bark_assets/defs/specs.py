@@ -1,0 +1,111 @@
+"""What each per-song asset is: group, kinds, owner, description, columns, dependencies.
+
+Declarations belong here; the step that materialises them stands in `songs`.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from flamingo_bark_assets.analysis.bass import BassFeatures
+from flamingo_bark_assets.analysis.drums import DrumFeatures
+from flamingo_bark_assets.analysis.harmonic import HarmonicFeatures
+from flamingo_bark_assets.analysis.song import SongFeatures
+from flamingo_bark_assets.analysis.vocals import VocalFeatures
+from flamingo_bark_assets.audio.raw_song import RawSong
+from flamingo_bark_assets.audio.stems import StemSet
+from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.prompts.levels import TrainingPrompts
+from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.settings import ANALYSIS_VERSION
+from flamingo_bark_assets.storage.tables import Table, wide_table
+from flamingo_bark_assets.training.suitability import Verdict
+
+OWNER = "team:flamingo-bark"
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The columns of a table as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                spec.name,
+                type=spec.type.__name__,
+                description=spec.comment,
+                constraints=dg.TableColumnConstraints(nullable=spec.nullable, unique=(spec.name,) == table.key),
+            )
+            for spec in table.columns
+        ]
+    )
+
+
+def _spec(
+    record: type[Record], name: str, group: str, kinds: set[str], deps: list[str], description: str
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        name,
+        deps=deps,
+        skippable=True,
+        group_name=group,
+        kinds={"python", *kinds},
+        owners=[OWNER],
+        description=description,
+        code_version=ANALYSIS_VERSION,
+        metadata={
+            "dagster/column_schema": column_schema(wide_table(record)),
+            "dagster/table_name": record.TABLE,
+        },
+    )
+
+
+_FEATURES = ["song_features", "drum_features", "bass_features", "vocal_features", "harmonic_features"]
+
+SONG_ASSETS: dict[str, tuple[type[Record], dg.AssetSpec]] = {
+    spec.key.to_user_string(): (record, spec)
+    for record, spec in (
+        (RawSong, _spec(
+            RawSong, "raw_song", "ingest", {"file"}, [],
+            "The song file: who made it, its format, and what the medium did to it (clipping, bandwidth, "
+            "silence, noise floor, polarity). A file that cannot be used is a row with the reason.",
+        )),
+        (StemSet, _spec(
+            StemSet, "stems", "ingest", {"file"}, ["raw_song"],
+            "The stems against the mix: which there are, their length, lag and level, and what is left of the "
+            "mix when their sum is taken away.",
+        )),
+        (SongFeatures, _spec(
+            SongFeatures, "song_features", "features", {"parquet"}, ["raw_song"],
+            "The mix measured: tempo, beats, key, tuning, loudness, dynamics and spectrum.",
+        )),
+        (DrumFeatures, _spec(
+            DrumFeatures, "drum_features", "features", {"parquet"}, ["stems"],
+            "The drums stem measured: hits of bass drum, snare and hi-hat, density, complexity.",
+        )),
+        (BassFeatures, _spec(
+            BassFeatures, "bass_features", "features", {"parquet"}, ["stems"],
+            "The bass stem measured: pitch, notes, sustain, strength of the fundamental.",
+        )),
+        (VocalFeatures, _spec(
+            VocalFeatures, "vocal_features", "features", {"parquet"}, ["stems"],
+            "The vocals stem measured: activity, pitch, vibrato, formants. Never a guess at who sings.",
+        )),
+        (HarmonicFeatures, _spec(
+            HarmonicFeatures, "harmonic_features", "features", {"parquet"}, ["stems"],
+            "The harmonic stems measured: chords, harmonic rhythm, sustain.",
+        )),
+        (Captions, _spec(
+            Captions, "flamingo_captions", "words", {"huggingface"}, _FEATURES,
+            "What the captioner says of the mix and of each audible stem, with its name and licence. Without a "
+            "model the measured captioner writes from the measurements only, and every answer says so.",
+        )),
+        (TrainingPrompts, _spec(
+            TrainingPrompts, "training_prompts", "words", {"parquet"}, ["flamingo_captions"],
+            "Prompts for the full track, each audible stem and several instruments together, with weights.",
+        )),
+        (Verdict, _spec(
+            Verdict, "bark_dataset", "datasets", {"json"}, ["training_prompts"],
+            "The verdict on the song and its stems, the dataset JSON, the training instructions and the "
+            "manifest entry. An unfit song gets all of them too, and never enters the training manifest.",
+        )),
+    )
+}  # fmt: skip

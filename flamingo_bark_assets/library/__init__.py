@@ -1,0 +1,1 @@
+"""Songs on disk: identifiers, folder layout, song.toml, import and fingerprints; no audio is decoded here."""

@@ -1,0 +1,289 @@
+"""Where a song's files are: the folder layout of the library and the value that describes one song's files.
+
+Finding files belongs here; decoding them does not.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.library.ids import SONG_ID_RULE, check_song_id, is_song_id
+from flamingo_bark_assets.library.safe_files import file_problem, is_unicode, link_problem, shown
+from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, read_song_info
+from flamingo_bark_assets.library.stem_kinds import kinds_in
+
+StemKind = Literal["drums", "bass", "vocals", "harmonic"]
+Part = Literal["mix", "drums", "bass", "vocals", "harmonic"]
+STEM_KINDS: tuple[StemKind, ...] = get_args(StemKind)
+PARTS: tuple[Part, ...] = get_args(Part)
+
+MIX_NAME = "song"
+STEMS_FOLDER = "stems"
+# Endings of sound files that FFmpeg, through PyAV, has a demuxer for; others are not looked at.
+AUDIO_SUFFIXES = frozenset(
+    {
+        ".wav",
+        ".wave",
+        ".w64",
+        ".flac",
+        ".mp3",
+        ".mp2",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".m4a",
+        ".mp4",
+        ".aac",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".wma",
+        ".wv",
+        ".caf",
+        ".au",
+        ".mka",
+        ".webm",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DataPaths:
+    """The data folder and the places in it.
+
+    Attributes:
+        root: the data folder; it need not exist yet.
+        datasets_folder: where in it the datasets are written; "." is the data folder itself.
+    """
+
+    root: Path
+    datasets_folder: str = "datasets"
+
+    @property
+    def songs(self) -> Path:
+        """One folder a song."""
+        return self.root / "songs"
+
+    @property
+    def features(self) -> Path:
+        """The Parquet truth: one folder a table, one file a song."""
+        return self.root / "features"
+
+    @property
+    def datasets(self) -> Path:
+        """The per-song dataset JSON and instructions, and the manifests."""
+        return self.root / self.datasets_folder
+
+    @property
+    def warehouse(self) -> Path:
+        """The published DuckDB file."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def settings(self) -> Path:
+        """The optional settings file."""
+        return self.root / "settings.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class StemFile:
+    """One file of the stems folder.
+
+    Attributes:
+        name: the stem's own name, from the file name without its ending, lower case.
+        kind: which of the four kinds it is; None where the name says none.
+        path: the file; None where it must not be opened.
+        fault: why this stem cannot be used, naming the file; None where nothing is wrong so far.
+    """
+
+    name: str
+    kind: StemKind | None
+    path: Path | None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SongFiles:
+    """The files of one song, found but not opened.
+
+    Attributes:
+        song_id: identifier and partition key.
+        mix: the full mix; None where there is none that may be opened.
+        stems: what stands in the stems folder, sorted by name.
+        info: what song.toml says; defaults where there is no such file.
+        fault: why the song cannot be used at all, naming the file; None where nothing is wrong so far.
+        folder: the song's folder; None where there is none that may be opened.
+    """
+
+    song_id: str
+    mix: Path | None
+    stems: tuple[StemFile, ...]
+    info: SongInfo
+    fault: str | None = None
+    folder: Path | None = None
+
+
+def has_audio_suffix(name: str) -> bool:
+    """Tell whether a file name is not hidden and has the ending of a sound file."""
+    stem, dot, suffix = name.rpartition(".")
+    return bool(stem) and not stem.startswith(".") and dot + suffix.lower() in AUDIO_SUFFIXES
+
+
+def is_mix_name(name: str) -> bool:
+    """Tell whether a file of this name in a song's folder is its mix: ``song.<ext>``, in any case."""
+    return name.rpartition(".")[0].lower() == MIX_NAME and has_audio_suffix(name)
+
+
+def list_song_ids(paths: DataPaths) -> list[str]:
+    """List the songs of the library, sorted: the folders that are named by a valid identifier.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+    """
+    return sorted(
+        entry.name for entry in _song_entries(paths) if _unlisted_reason(entry, paths.songs) is None
+    )
+
+
+def find_unlisted(paths: DataPaths) -> list[str]:
+    """Say what stands beside the songs without being one, and why; one sentence an entry, sorted.
+
+    Hidden names are nobody's mistake and left out.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+    """
+    reasons = ((entry.name, _unlisted_reason(entry, paths.songs)) for entry in _song_entries(paths))
+    return sorted(f"{shown(name)} {reason}" for name, reason in reasons if reason)
+
+
+def find_song(paths: DataPaths, song_id: str) -> SongFiles:
+    """Find the files of a song without opening a sound file.
+
+    Whatever is wrong with them is written into the `fault` of the song or of the stem.
+
+    Raises:
+        LibraryError: `song_id` is not an identifier.
+    """
+    check_song_id(song_id)
+    folder = paths.songs / song_id
+    if problem := _folder_problem(folder, paths.songs):
+        return SongFiles(song_id, None, (), SongInfo(), f"song '{song_id}': its folder {problem}")
+    mix, mix_problem = _find_mix(paths, folder)
+    faults = [f"song '{song_id}': {mix_problem}"] if mix_problem else []
+    try:
+        info = read_song_info(folder / SONG_TOML)
+    except LibraryError as error:
+        info = SongInfo()
+        faults.append(str(error))
+    return SongFiles(song_id, mix, _find_stems(paths, folder), info, "; ".join(faults) or None, folder)
+
+
+def _song_entries(paths: DataPaths) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(paths.songs) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LibraryError(f"{paths.songs}: the folder of all songs cannot be read: {error}") from error
+
+
+def _unlisted_reason(entry: os.DirEntry[str], songs: Path) -> str | None:
+    if not is_song_id(entry.name):
+        return f"is not named by a song id: {SONG_ID_RULE}"
+    if entry.is_symlink() and (problem := link_problem(Path(entry.path), songs)):
+        return problem
+    return None if entry.is_dir() else "is not a folder; a song is a folder that holds a file song.<ext>"
+
+
+def _folder_problem(folder: Path, root: Path) -> str | None:
+    if not os.path.lexists(folder):
+        return "does not exist"
+    if problem := link_problem(folder, root):
+        return problem
+    if not folder.is_dir():
+        return "is not a folder"
+    return None if os.access(folder, os.R_OK | os.X_OK) else "may not be read by this user"
+
+
+def _find_mix(paths: DataPaths, folder: Path) -> tuple[Path | None, str | None]:
+    """Find the one mix of a song's folder, or else what is wrong with it."""
+    try:
+        names = sorted(p.name for p in folder.iterdir() if p.name.lower().startswith(f"{MIX_NAME}."))
+    except OSError as error:
+        return None, f"its folder cannot be read: {error.strerror}"
+    mixes = [name for name in names if is_mix_name(name)]
+    if len(mixes) > 1:
+        return None, f"there is more than one mix: {_listed(mixes)}; leave one"
+    if not mixes:
+        others = _listed([name for name in names if name != SONG_TOML])
+        found = f"; {others} has not the ending of a sound file" if others else ""
+        return None, f"its folder has no file song.<ext>, such as song.wav or song.mp3{found}"
+    path = folder / mixes[0]
+    problem = file_problem(path, paths.songs)
+    return (None, f"{mixes[0]} {problem}") if problem else (path, None)
+
+
+def _find_stems(paths: DataPaths, folder: Path) -> tuple[StemFile, ...]:
+    stems_folder = folder / STEMS_FOLDER
+    if not os.path.lexists(stems_folder):
+        return ()
+    names: list[str] = []
+    if not (problem := _folder_problem(stems_folder, paths.songs)):
+        try:
+            names = sorted(p.name for p in stems_folder.iterdir() if has_audio_suffix(p.name))
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror}"
+    if problem:
+        return (StemFile(STEMS_FOLDER, None, None, f"the folder {STEMS_FOLDER} {problem}"),)
+    files_of: dict[str, list[str]] = {}
+    for name in names:
+        files_of.setdefault(_stem_name(name), []).append(name)
+    return tuple(
+        _find_stem(paths, stems_folder / file, name, files)
+        for name, files in sorted(files_of.items())
+        for file in files
+    )
+
+
+def _find_stem(paths: DataPaths, path: Path, name: str, files_of_that_name: list[str]) -> StemFile:
+    kinds = kinds_in(path.stem)
+    kind = kinds[0] if len(kinds) == 1 else None
+    file = f"{STEMS_FOLDER}/{shown(path.name)}"
+    if problem := _name_problem(path.name) or file_problem(path, paths.songs):
+        return StemFile(name, kind, None, f"{file}: {problem}")
+    if len(files_of_that_name) > 1:
+        return StemFile(name, kind, path, f"{_listed(files_of_that_name)} are the same stem; leave one")
+    if not kinds:
+        wanted = ", ".join(STEM_KINDS)
+        return StemFile(
+            name, None, path, f"{file}: its name says no kind of stem; put one of {wanted} into it"
+        )
+    if len(kinds) > 1:
+        return StemFile(name, None, path, f"{file}: its name says more than one kind: {', '.join(kinds)}")
+    return StemFile(name, kind, path)
+
+
+def _name_problem(name: str) -> str | None:
+    """Refuse names that cannot be stored in a table or printed on a line."""
+    if not is_unicode(name):
+        return "its name is not UTF-8; rename it"
+    if any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in name):
+        return "its name holds a line break or control character; rename it"
+    return None
+
+
+def _stem_name(file_name: str) -> str:
+    # NFC: macOS hands over names taken apart, Linux as they were typed. Bytes outside UTF-8 become U+FFFD.
+    text = os.fsencode(Path(file_name).stem).decode("utf-8", "replace")
+    return unicodedata.normalize("NFC", text.lower())
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(shown(name) for name in names)

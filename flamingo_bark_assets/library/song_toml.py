@@ -1,0 +1,170 @@
+"""song.toml: what the user says about a song.
+
+The model of that file, its reading and its writing belong here; tags inside a sound file do not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.library.safe_files import file_problem, open_regular, shown
+from flamingo_bark_assets.storage.atomic import write_text
+
+SONG_TOML = "song.toml"
+MAX_SONG_TOML_BYTES = 1024 * 1024
+# C0 and C1 controls, DEL, and the line and paragraph separators.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_IN_LYRICS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Strings and comments; one that is not closed ends with its line or the text, which keeps the search linear.
+_STRING_OR_COMMENT = re.compile(
+    r"""\"{3}(?:[^"\\]|\\.|"(?!""))*+(?:"{3,5})?|'{3}(?:[^']|'(?!''))*+(?:'{3,5})?"""
+    r"""|"(?:[^"\\\n]|\\[^\n])*+"?|'[^'\n]*+'?|\#[^\n]*+""",
+    re.DOTALL,
+)
+_LONG_DOTTED_KEY = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){16}")
+
+Genre = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class SongInfo(BaseModel):
+    """The contents of song.toml; every field may be left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    title: str | None = Field(None, max_length=500, description="The song's title.")
+    artist: str | None = Field(None, max_length=500, description="Who performs it.")
+    licence: str | None = Field(
+        None, max_length=200, description="Licence of the recording (SPDX id or name)."
+    )
+    attribution: str | None = Field(
+        None, max_length=2000, description="The credit line the licence asks for."
+    )
+    lyrics: str | None = Field(None, max_length=50_000, description="The words that are sung.")
+    genres: tuple[Genre, ...] = Field((), max_length=20, description="Genre tags given by the user.")
+
+    @field_validator("title", "artist", "licence", "attribution", "lyrics")
+    @classmethod
+    def _empty_is_left_out(cls, value: str | None) -> str | None:
+        return value or None
+
+    @field_validator("title", "artist", "licence", "attribution")
+    @classmethod
+    def _single_line(cls, value: str | None) -> str | None:
+        if value is not None:
+            _refuse(_CONTROL, value)
+        return value
+
+    @field_validator("lyrics")
+    @classmethod
+    def _lines(cls, value: str | None) -> str | None:
+        if value is not None:
+            _refuse(_CONTROL_IN_LYRICS, value)
+        return value
+
+    @field_validator("genres")
+    @classmethod
+    def _single_line_genres(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for genre in value:
+            _refuse(_CONTROL, genre)
+        return value
+
+
+def read_song_info(path: Path) -> SongInfo:
+    """Read a song.toml, or give the defaults where there is none.
+
+    Args:
+        path: the file; its folder is the song's.
+
+    Raises:
+        LibraryError: the file cannot be read, is not TOML, or holds an unknown key or a value that is not
+            allowed; the message names song, file and place.
+    """
+    if not os.path.lexists(path):
+        return SongInfo()
+    try:
+        return _parse(_text_of(path))
+    except LibraryError as error:
+        raise LibraryError(f"song {shown(path.parent.name)}: {path.name}: {error}") from error
+
+
+def write_song_info(path: Path, info: SongInfo) -> None:
+    """Write a song.toml that holds the fields which are set; comments of an earlier file are lost.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    lines = []
+    for key, value in info.model_dump(exclude_defaults=True).items():
+        if isinstance(value, str):
+            quoted = _quoted_lines(value) if "\n" in value else _quoted(value)
+        else:
+            quoted = f"[{', '.join(_quoted(item) for item in value)}]"
+        lines.append(f"{key} = {quoted}\n")
+    write_text(path, "".join(lines))
+
+
+def describe_problem(error: ValidationError) -> str:
+    """Say in one line which field of a `SongInfo` is wrong and why."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    key = str(first["loc"][0]) if first["loc"] else SONG_TOML
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; allowed are {', '.join(SongInfo.model_fields)}"
+    if first["type"] == "tuple_type":
+        return f'{key}: should be a list of texts, for instance {key} = ["rock", "blues"]'
+    entry = f", entry {int(first['loc'][1]) + 1}" if len(first["loc"]) > 1 else ""
+    return f"{key}{entry}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _text_of(path: Path) -> str:
+    if problem := file_problem(path, path.parent):
+        raise LibraryError(problem)
+    with open_regular(path) as file:
+        data = file.read(MAX_SONG_TOML_BYTES + 1)
+    if len(data) > MAX_SONG_TOML_BYTES:
+        raise LibraryError(f"is larger than {MAX_SONG_TOML_BYTES} bytes")
+    try:
+        return data.decode("utf-8-sig")  # Windows editors put a byte order mark first; TOML has none.
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise LibraryError(f"is not UTF-8 (at line {line}); save it as UTF-8") from error
+
+
+def _parse(text: str) -> SongInfo:
+    # tomllib takes time with the square of a dotted key's parts: hours for a hostile file of 1 MiB.
+    if _LONG_DOTTED_KEY.search(_STRING_OR_COMMENT.sub("_", text)):
+        raise LibraryError("has a key of more than 16 dotted parts; its keys have one part each")
+    try:
+        values: dict[str, Any] = tomllib.loads(text)
+    except RecursionError:
+        raise LibraryError("is not valid TOML: nested too deeply") from None
+    except ValueError as error:  # Also what Python says of a number with thousands of digits.
+        lines = text.split("\n")
+        end = f"at line {len(lines)}, column {len(lines[-1]) + 1}, the end of the file"
+        raise LibraryError(f"is not valid TOML: {str(error).replace('at end of document', end)}") from error
+    try:
+        return SongInfo.model_validate(values)
+    except ValidationError as error:
+        raise LibraryError(describe_problem(error)) from error
+
+
+def _refuse(forbidden: re.Pattern[str], value: str) -> None:
+    if match := forbidden.search(value):
+        raise ValueError(f"holds the control character U+{ord(match[0]):04X}")
+
+
+def _quoted(text: str) -> str:
+    # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped, and surrogate pairs, which
+    # TOML does not know and ensure_ascii=False avoids.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _quoted_lines(text: str) -> str:
+    return '"""\n' + "\n".join(_quoted(line)[1:-1] for line in text.split("\n")) + '"""'

@@ -1,0 +1,336 @@
+"""One song through every step: find, decode once, measure, describe, prompt, judge, write.
+
+The order of the steps and what they share belong here; each step's work is one function of its own room, and
+Dagster is not known here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from flamingo_bark_assets.analysis.bass import BassFeatures, analyse_bass
+from flamingo_bark_assets.analysis.drums import DrumFeatures, analyse_drums
+from flamingo_bark_assets.analysis.harmonic import HarmonicFeatures, analyse_harmonic
+from flamingo_bark_assets.analysis.song import SongFeatures, analyse_song
+from flamingo_bark_assets.analysis.stem import StemFeatures
+from flamingo_bark_assets.analysis.vocals import VocalFeatures, analyse_vocals
+from flamingo_bark_assets.audio.raw_song import RawSong, describe_song
+from flamingo_bark_assets.audio.stems import StemInput, StemSet, compare_stems, energy_share, stem_signal
+from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence
+from flamingo_bark_assets.errors import AudioFault
+from flamingo_bark_assets.library.fingerprint import fingerprint, sha256_of, stat_signature
+from flamingo_bark_assets.library.layout import DataPaths, Part, SongFiles, StemKind
+from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
+from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.settings import Settings
+from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.training.files import DatasetFiles, write_dataset_files
+from flamingo_bark_assets.training.suitability import Verdict, judge
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.analysis.view import AudioView
+    from flamingo_bark_assets.audio.decode import Decoded
+    from flamingo_bark_assets.audio.signal import Signal
+
+R = TypeVar("R", bound=Record)
+
+
+class SongWork:
+    """One song in one run: its files are found once and decoded at most once, and results are shared.
+
+    Args:
+        files: the song's files.
+        paths: where results are stored.
+        settings: thresholds, weights and budgets.
+        captioner: who describes the song.
+    """
+
+    def __init__(self, files: SongFiles, paths: DataPaths, settings: Settings, captioner: Captioner) -> None:
+        self.files = files
+        self.paths = paths
+        self.settings = settings
+        self.captioner = captioner
+        self.truth = Truth(paths.features)
+        self._results: dict[type[Record], Record] = {}
+        self._views: dict[Part, AudioView | None] = {}
+
+    @property
+    def song_id(self) -> str:
+        """The song's identifier."""
+        return self.files.song_id
+
+    def result(self, cls: type[R]) -> R:
+        """A result of this run or, where the step was not part of it, the stored one.
+
+        Raises:
+            StorageError: there is none.
+        """
+        if cls not in self._results:
+            self._results[cls] = self.truth.read(cls, self.song_id)
+        found = self._results[cls]
+        assert isinstance(found, cls)
+        return found
+
+    def keep(self, record: R) -> R:
+        """Store a result and keep it for the steps after."""
+        self.truth.write(record)
+        self._results[type(record)] = record
+        return record
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of all files of the song."""
+        return fingerprint(self.files)
+
+    @cached_property
+    def mix(self) -> Decoded | AudioFault:
+        """The decoded mix, or what is wrong with it."""
+        from flamingo_bark_assets.audio.decode import decode
+
+        if self.files.mix is None:
+            return AudioFault(Path(self.song_id), self.files.fault or "there is no song file")
+        try:
+            return decode(self.files.mix, max_duration_s=self.settings.thresholds.max_duration_s)
+        except AudioFault as fault:
+            return fault
+
+    @cached_property
+    def stem_inputs(self) -> tuple[StemInput, ...]:
+        """Each stem file, decoded or with what is wrong with it."""
+        return tuple(self._stem_input(i) for i in range(len(self.files.stems)))
+
+    def _stem_input(self, index: int) -> StemInput:
+        from flamingo_bark_assets.audio.decode import decode
+
+        stem = self.files.stems[index]
+        if stem.path is None or stem.fault is not None:
+            return StemInput(stem, None, stem.fault or "cannot be opened", None)
+        try:
+            decoded = decode(stem.path, max_duration_s=self.settings.thresholds.max_duration_s)
+            return StemInput(stem, decoded, None, sha256_of(stem.path))
+        except (AudioFault, OSError) as fault:
+            return StemInput(stem, None, str(fault), None)
+
+    def audio(self, part: Part) -> Signal:
+        """The decoded sound of the mix or of one kind of stem.
+
+        Raises:
+            AudioFault: it cannot be had.
+        """
+        if part == "mix":
+            mix = self.mix
+            if isinstance(mix, AudioFault):
+                raise mix
+            return mix.signal
+        signal = stem_signal(part, self.stem_inputs)
+        if signal is None:
+            raise AudioFault(Path(self.song_id), f"there is no usable {part} stem")
+        return signal
+
+    def view(self, part: Part) -> AudioView | None:
+        """The shared transforms of a part; None where its sound cannot be had."""
+        from flamingo_bark_assets.analysis.view import AudioView
+
+        if part not in self._views:
+            try:
+                self._views[part] = AudioView(self.audio(part))
+            except AudioFault:
+                self._views[part] = None
+        return self._views[part]
+
+    def release(self, part: Part) -> None:
+        """Forget the transforms of a part, which no later step reads."""
+        self._views.pop(part, None)
+
+    def data_version(self, result: Record) -> str:
+        """Digest of a result and of the song's files: the version of an asset's data."""
+        return hashlib.sha256(f"{self.result(RawSong).fingerprint} {result!r}".encode()).hexdigest()[:16]
+
+    def evidence(self) -> Evidence:
+        """All measurements of the song."""
+        return Evidence(
+            raw_song=self.result(RawSong),
+            stems=self.result(StemSet),
+            song=self.result(SongFeatures),
+            drums=self.result(DrumFeatures),
+            bass=self.result(BassFeatures),
+            vocals=self.result(VocalFeatures),
+            harmonic=self.result(HarmonicFeatures),
+        )
+
+
+def inspect_song(work: SongWork) -> RawSong:
+    """The song file: tags, format and technical quality."""
+    signature = stat_signature(work.files)  # before the files are read: a change meanwhile is noticed later
+    return dataclasses.replace(_inspect_mix(work), stat_signature=signature)
+
+
+def _inspect_mix(work: SongWork) -> RawSong:
+    files = work.files
+    if files.fault is not None or files.mix is None:
+        reason = files.fault or f"{files.song_id}: there is no song file"
+        return RawSong.of_unusable(files.song_id, reason, fingerprint=work.fingerprint)
+    info = files.info
+    if isinstance(work.mix, AudioFault):
+        return RawSong.of_unusable(
+            files.song_id,
+            f"{files.song_id}: {work.mix}",
+            fingerprint=work.fingerprint,
+            file_name=files.mix.name,
+            title=info.title,
+            artist=info.artist,
+            licence=info.licence,
+            attribution=info.attribution,
+        )
+    song = describe_song(
+        files, work.mix, fingerprint=work.fingerprint, content_sha256=sha256_of(files.mix)
+    )
+    return _unless_truncated(song, work.settings.thresholds.max_truncated_s)
+
+
+def _unless_truncated(song: RawSong, max_missing_s: float) -> RawSong:
+    """The song, or, where its file ends before the length that it declares, the same as unusable."""
+    declared, decoded = song.declared_duration_s.value, song.duration_s.value
+    if declared is None or decoded is None or declared - decoded <= max_missing_s:
+        return song
+    reason = (
+        f"{song.song_id}: {song.file_name}: truncated: its header declares {declared:.1f} s and "
+        f"{decoded:.1f} s can be decoded; get the whole file"
+    )
+    return dataclasses.replace(song, unusable=reason)
+
+
+def inspect_stems(work: SongWork) -> StemSet:
+    """The stems against the mix."""
+    if work.result(RawSong).unusable is not None or isinstance(work.mix, AudioFault):
+        return StemSet.of_unusable(work.song_id, work.result(RawSong).unusable or str(work.mix))
+    return compare_stems(work.song_id, work.mix.signal, work.stem_inputs)
+
+
+def measure_song(work: SongWork) -> SongFeatures:
+    """The mix."""
+    view = work.view("mix")
+    if view is None or work.result(RawSong).unusable is not None:
+        return SongFeatures.of_unusable(work.song_id, work.result(RawSong).unusable or str(work.mix))
+    features = analyse_song(work.song_id, view)
+    work.release("mix")
+    return features
+
+
+def measure_drums(work: SongWork) -> DrumFeatures:
+    """The drums stem."""
+    return _measure_stem(work, "drums", DrumFeatures, analyse_drums)
+
+
+def measure_bass(work: SongWork) -> BassFeatures:
+    """The bass stem."""
+    return _measure_stem(work, "bass", BassFeatures, analyse_bass)
+
+
+def measure_vocals(work: SongWork) -> VocalFeatures:
+    """The vocals stem."""
+    return _measure_stem(work, "vocals", VocalFeatures, analyse_vocals)
+
+
+def measure_harmonic(work: SongWork) -> HarmonicFeatures:
+    """The harmonic stems together."""
+    return _measure_stem(work, "harmonic", HarmonicFeatures, analyse_harmonic)
+
+
+F = TypeVar("F", bound=StemFeatures)
+
+
+def _measure_stem(work: SongWork, kind: StemKind, cls: type[F], analyse: Callable[..., F]) -> F:
+    unusable = work.result(RawSong).unusable
+    if unusable is not None:
+        return cls.of_unusable(work.song_id, unusable)
+    stems = work.result(StemSet)
+    view = work.view(kind)
+    if view is None:
+        faults = [stem.fault for stem in stems.stems if stem.kind == kind and stem.fault]
+        reason = "; ".join(faults) or f"{work.song_id}: there is no {kind} stem"
+        return cls.of_unusable(work.song_id, reason)
+    features = analyse(work.song_id, view, energy_share=energy_share(stems, kind))
+    work.release(kind)
+    return features
+
+
+def describe(work: SongWork) -> Captions:
+    """What the captioner says."""
+    return work.captioner.describe(work.evidence(), work.audio)
+
+
+def write_prompts(work: SongWork) -> TrainingPrompts:
+    """The prompts at every level."""
+    return build_prompts(work.evidence(), work.result(Captions), work.settings.prompts)
+
+
+def judge_song(work: SongWork) -> Verdict:
+    """The verdict on the song and its stems."""
+    return judge(work.evidence(), work.settings.thresholds)
+
+
+def export_song(work: SongWork) -> DatasetFiles:
+    """The dataset JSON, the instructions and the manifest entry."""
+    return write_dataset_files(
+        work.files,
+        work.evidence(),
+        work.result(Captions),
+        work.result(TrainingPrompts),
+        work.result(Verdict),
+        work.settings,
+        work.paths,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the pipeline, which is one asset of Dagster.
+
+    Attributes:
+        name: asset name.
+        needs: the steps whose results it reads.
+        run: does the work and stores the results, which it returns, the main one first.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    run: Callable[[SongWork], tuple[Record, ...]]
+
+
+def _storing(make: Callable[[SongWork], Record]) -> Callable[[SongWork], tuple[Record, ...]]:
+    return lambda work: (work.keep(make(work)),)
+
+
+def _make_dataset(work: SongWork) -> tuple[Record, ...]:
+    verdict = work.keep(judge_song(work))
+    export_song(work)
+    return (verdict,)
+
+
+_FEATURES = ("song_features", "drum_features", "bass_features", "vocal_features", "harmonic_features")
+STEPS: tuple[Step, ...] = (
+    Step("raw_song", (), _storing(inspect_song)),
+    Step("stems", ("raw_song",), _storing(inspect_stems)),
+    Step("song_features", ("raw_song",), _storing(measure_song)),
+    Step("drum_features", ("stems",), _storing(measure_drums)),
+    Step("bass_features", ("stems",), _storing(measure_bass)),
+    Step("vocal_features", ("stems",), _storing(measure_vocals)),
+    Step("harmonic_features", ("stems",), _storing(measure_harmonic)),
+    Step("flamingo_captions", _FEATURES, _storing(describe)),
+    Step("training_prompts", ("flamingo_captions",), _storing(write_prompts)),
+    Step("bark_dataset", ("training_prompts",), _make_dataset),
+)
+
+
+def run_all(work: SongWork) -> dict[str, Record]:
+    """Every step in order; an exception of a step is passed on."""
+    return {step.name: step.run(work)[0] for step in STEPS}
+
+

@@ -1,0 +1,1 @@
+"""Prompts at the levels full track, stem and several instruments; nothing here judges or exports."""

@@ -1,0 +1,95 @@
+"""The tables of the platform: names, columns, keys and comments, derived from the record classes.
+
+Deriving a schema belongs here; what a column means is declared beside the function that measures it.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from flamingo_bark_assets.analysis.bass import BassFeatures
+from flamingo_bark_assets.analysis.drums import DrumFeatures
+from flamingo_bark_assets.analysis.harmonic import HarmonicFeatures
+from flamingo_bark_assets.analysis.song import SongFeatures
+from flamingo_bark_assets.analysis.vocals import VocalFeatures
+from flamingo_bark_assets.audio.raw_song import RawSong
+from flamingo_bark_assets.audio.stems import StemSet
+from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.prompts.levels import TrainingPrompts
+from flamingo_bark_assets.record import ColumnSpec, Record, Row, column, columns_of, events_of, optional_column
+from flamingo_bark_assets.training.suitability import Verdict
+
+RECORDS: tuple[type[Record], ...] = (
+    RawSong, StemSet, SongFeatures, DrumFeatures, BassFeatures, VocalFeatures, HarmonicFeatures, Captions,
+    TrainingPrompts, Verdict,
+)  # fmt: skip
+
+MEASUREMENTS = "measurements"
+_SQL_TYPES = {float: "DOUBLE", int: "BIGINT", bool: "BOOLEAN", str: "VARCHAR"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasurementRow(Row):
+    """One measurement of one song, with its method, confidence and, where it is unknown, the reason."""
+
+    TABLE = MEASUREMENTS
+    KEY = ("record", "name")
+
+    record: str = column("The wide table that holds the value.")
+    name: str = column("The column that holds the value.")
+    value: float | None = optional_column("The value where it is a number or truth value (1 true, 0 false).")
+    text: str | None = optional_column("The value where it is a word.")
+    unit: str = column("Unit of the value; empty where it has none.")
+    confidence: float | None = optional_column("0 (guess) to 1 (certain); null where the method gives none.")
+    method: str = column("Short name of the procedure.")
+    reason: str | None = optional_column("Why the value is unknown; null where it is known.")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of the warehouse.
+
+    Attributes:
+        name: table name and folder of its Parquet files.
+        columns: all columns, `song_id` first.
+        key: primary key.
+        doc: one line.
+    """
+
+    name: str
+    columns: tuple[ColumnSpec, ...]
+    key: tuple[str, ...]
+    doc: str
+
+    @property
+    def ddl(self) -> str:
+        """The CREATE TABLE statement; names are our own identifiers, never a user's text."""
+        lines = [f"{c.name} {_SQL_TYPES[c.type]}{'' if c.nullable else ' NOT NULL'}" for c in self.columns]
+        return f"CREATE TABLE {self.name} ({', '.join(lines)}, PRIMARY KEY ({', '.join(self.key)}))"
+
+
+def wide_table(record: type[Record]) -> Table:
+    """The one-row-a-song table of a record class."""
+    return Table(record.TABLE, columns_of(record), ("song_id",), _first_line(record))
+
+
+def long_table(row: type[Row]) -> Table:
+    """The long table of a row class."""
+    (song_id, *_) = columns_of(Record)
+    return Table(row.TABLE, (song_id, *columns_of(row)), ("song_id", *row.KEY), _first_line(row))
+
+
+def tables_of(record: type[Record]) -> tuple[Table, ...]:
+    """All tables that a record is stored in, its wide table first; the measurements table is left out."""
+    return (wide_table(record), *(long_table(row) for row in events_of(record).values()))
+
+
+@functools.cache
+def all_tables() -> tuple[Table, ...]:
+    """Every table of the warehouse."""
+    return (*(table for record in RECORDS for table in tables_of(record)), long_table(MeasurementRow))
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").strip().splitlines()[0]

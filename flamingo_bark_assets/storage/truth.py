@@ -1,0 +1,141 @@
+"""The truth: one Parquet file a table and song, written atomically; results are stored and read back here.
+
+Writing and reading records belong here; publishing them for queries stands in `warehouse`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flamingo_bark_assets.errors import StorageError
+from flamingo_bark_assets.record import ColumnSpec, Measurement, Record, Row, columns_of, events_of
+from flamingo_bark_assets.storage.atomic import replacing
+from flamingo_bark_assets.storage.tables import MEASUREMENTS, MeasurementRow, long_table, wide_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Truth:
+    """The folder of Parquet files.
+
+    Attributes:
+        folder: holds ``<table>/<song_id>.parquet`` and ``measurements/<table>/<song_id>.parquet``.
+    """
+
+    folder: Path
+
+    def path(self, table: str, song_id: str) -> Path:
+        """The file of one table and song."""
+        return self.folder / table / f"{song_id}.parquet"
+
+    def measurements_path(self, table: str, song_id: str) -> Path:
+        """The file with method, confidence and reason of each value of a wide table and song."""
+        return self.path(f"{MEASUREMENTS}/{table}", song_id)
+
+    def write(self, record: Record) -> int:
+        """Store a record; its wide row is written last and so marks the record as complete.
+
+        Returns:
+            Rows written over all its tables.
+        """
+        song_id = record.song_id
+        rows = 0
+        for name, row_class in events_of(type(record)).items():
+            values: tuple[Row, ...] = getattr(record, name)
+            table = long_table(row_class)
+            _write(self.path(table.name, song_id), table.columns, (_row_values(song_id, v) for v in values))
+            rows += len(values)
+        measured = [_measurement_row(record, spec, m) for spec, m in record.measurements()]
+        if measured:
+            _write(
+                self.measurements_path(record.TABLE, song_id),
+                long_table(MeasurementRow).columns,
+                (_row_values(song_id, row) for row in measured),
+            )
+        table = wide_table(type(record))
+        _write(self.path(table.name, song_id), table.columns, [_wide_values(record)])
+        return rows + len(measured) + 1
+
+    def read(self, cls: type[R], song_id: str) -> R:
+        """Read a record back, measurements and rows included.
+
+        Raises:
+            StorageError: it was never written, or its files cannot be read; names song and table.
+        """
+        import polars as pl
+
+        try:
+            (wide,) = pl.read_parquet(self.path(cls.TABLE, song_id)).to_dicts()
+            measured = {}
+            if any(spec.measured for spec in columns_of(cls)):
+                rows = pl.read_parquet(self.measurements_path(cls.TABLE, song_id)).to_dicts()
+                measured = {row["name"]: row for row in rows}
+            fields: dict[str, Any] = {
+                spec.name: _restored(spec, measured[spec.name]) if spec.measured else wide[spec.name]
+                for spec in columns_of(cls)
+            }
+            for name, row_class in events_of(cls).items():
+                frame = pl.read_parquet(self.path(row_class.TABLE, song_id)).drop("song_id")
+                fields[name] = tuple(row_class(**row) for row in frame.iter_rows(named=True))
+            return cls(**fields)
+        except FileNotFoundError as error:
+            raise StorageError(f"{song_id}: no {cls.TABLE} yet; materialise the asset for this song first") from error
+        except (pl.exceptions.PolarsError, OSError, KeyError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"{song_id}: stored {cls.TABLE} cannot be read ({error}); materialise the asset again"
+            ) from error
+
+    def song_ids(self, table: str) -> list[str]:
+        """Songs that have a file in a table, sorted."""
+        return sorted(path.stem for path in (self.folder / table).glob("[!.]*.parquet"))
+
+
+def _measurement_row(record: Record, spec: ColumnSpec, measurement: Measurement[Any]) -> MeasurementRow:
+    value = measurement.value
+    return MeasurementRow(
+        record=record.TABLE,
+        name=spec.name,
+        value=None if value is None or isinstance(value, str) else float(value),
+        text=value if isinstance(value, str) else None,
+        unit=spec.unit,
+        confidence=measurement.confidence,
+        method=measurement.method,
+        reason=measurement.reason,
+    )
+
+
+def _restored(spec: ColumnSpec, row: dict[str, Any]) -> Measurement[Any]:
+    stored = row["text"] if spec.type is str else row["value"]
+    value = None if stored is None else spec.type(stored)
+    return Measurement(value, row["method"], row["confidence"], row["reason"])
+
+
+def _row_values(song_id: str, row: Row) -> dict[str, Any]:
+    return {"song_id": song_id, **{spec.name: getattr(row, spec.name) for spec in columns_of(type(row))}}
+
+
+def _wide_values(record: Record) -> dict[str, Any]:
+    values = {spec.name: getattr(record, spec.name) for spec in columns_of(type(record))}
+    return {name: value.value if isinstance(value, Measurement) else value for name, value in values.items()}
+
+
+def _write(path: Path, columns: tuple[ColumnSpec, ...], rows: Iterable[dict[str, Any]]) -> None:
+    import polars as pl
+
+    frame: pl.DataFrame = pl.DataFrame(list(rows), schema=_schema(columns), orient="row")
+    with replacing(path) as temporary:
+        frame.write_parquet(temporary, compression="zstd", statistics=False)
+
+
+def _schema(columns: tuple[ColumnSpec, ...]) -> pl.Schema:
+    import polars as pl
+
+    types = {float: pl.Float64(), int: pl.Int64(), bool: pl.Boolean(), str: pl.String()}
+    return pl.Schema({spec.name: types[spec.type] for spec in columns})

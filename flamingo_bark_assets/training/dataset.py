@@ -1,0 +1,257 @@
+"""The per-song dataset JSON: how it is filled from results, its bytes and its JSON schema.
+
+Filling and writing out belong here; the models stand in `dataset_models`, what a trainer reads in `export`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from flamingo_bark_assets.audio.stems import Stem
+from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence
+from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
+from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
+from flamingo_bark_assets.record import Measurement, Record
+from flamingo_bark_assets.settings import ANALYSIS_VERSION, Settings
+from flamingo_bark_assets.storage.atomic import write_bytes
+from flamingo_bark_assets.training.dataset_models import (
+    SCHEMA_VERSION,
+    AnswerEntry,
+    BarkDataset,
+    CaptionerEntry,
+    DatasetMetadata,
+    MainTrack,
+    MeasurementEntry,
+    PromptEntry,
+    RuleEntry,
+    Scalar,
+    SourceFile,
+    StemEntry,
+    StemFileEntry,
+    Suitability,
+)
+from flamingo_bark_assets.training.rendering import json_bytes
+from flamingo_bark_assets.training.suitability import SONG, Verdict
+
+SCHEMA_PATH = Path(__file__).with_name("bark_dataset.schema.json")
+
+
+def dataset_file_name(song_id: str) -> str:
+    """Name the dataset file of a song."""
+    return f"bark_training_dataset_{song_id}.json"
+
+
+def build_dataset(
+    evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict, settings: Settings
+) -> BarkDataset:
+    """Put the results of one song together.
+
+    Args:
+        evidence: all that was measured.
+        captions: the answers about mix and stems.
+        prompts: the training prompts.
+        verdict: the judgement of the song and its stems.
+        settings: the settings in force.
+
+    Returns:
+        The dataset; of a song that cannot be read, with null and the reason where a value would stand.
+
+    """
+    return BarkDataset(
+        dataset_metadata=_metadata(evidence, captions, settings),
+        main_track=_main_track(evidence, captions, prompts, verdict),
+        stems=[
+            _stem_entry(kind, evidence, captions, prompts, verdict)
+            for kind in STEM_KINDS
+            if _files_of(evidence, kind)
+        ],
+        training_prompts=[_prompt_entry(prompt, verdict) for prompt in prompts.prompts],
+    )
+
+
+def render_dataset(dataset: BarkDataset) -> bytes:
+    """Write a dataset as UTF-8 JSON, indented, in a fixed order of keys; equal datasets give equal bytes."""
+    return json_bytes(dataset.model_dump(mode="python"), indent=2)
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON schema (draft 2020-12) of the file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **BarkDataset.model_json_schema(mode="serialization"),
+    }
+
+
+def suitable_prompt(prompt: Prompt, verdict: Verdict) -> bool:
+    """Tell whether the song and all the parts of a prompt are fit for training."""
+    fit = {"mix", *verdict.suitable_kinds}
+    return verdict.suitable and fit.issuperset(prompt.parts.split("+"))
+
+
+def _metadata(evidence: Evidence, captions: Captions, settings: Settings) -> DatasetMetadata:
+    raw = evidence.raw_song
+    return DatasetMetadata(
+        audio_file_id=evidence.song_id,
+        total_samples=0 if raw.unusable is not None else 1 + len(evidence.audible_kinds),
+        main_track_duration=raw.duration_s.value,
+        analysis_version=ANALYSIS_VERSION,
+        schema_version=SCHEMA_VERSION,
+        title=raw.title,
+        artist=raw.artist,
+        licence=raw.licence,
+        attribution=raw.attribution,
+        captioner=_captioner(captions),
+        settings_digest=settings.digest,
+        fingerprint=raw.fingerprint,
+        sources=_sources(evidence),
+    )
+
+
+def _captioner(captions: Captions) -> CaptionerEntry:
+    own = next((a for a in captions.answers if a.captioner == captions.captioner and a.revision), None)
+    return CaptionerEntry(
+        name=captions.captioner,
+        model_id=captions.model_id,
+        revision=own.revision if own else None,
+        licence=own.licence if own else None,
+        is_fallback=captions.is_fallback,
+    )
+
+
+def _sources(evidence: Evidence) -> list[SourceFile]:
+    raw = evidence.raw_song
+    mix = [SourceFile(part="mix", path=raw.file_name, sha256=raw.content_sha256)] if raw.file_name else []
+    return mix + [
+        SourceFile.model_validate(
+            {"part": stem.kind, "path": _stem_path(stem), "sha256": stem.content_sha256}
+        )
+        for stem in evidence.stems.stems
+    ]
+
+
+def _main_track(
+    evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict
+) -> MainTrack:
+    full = next((prompt for prompt in prompts.prompts if prompt.type == "full_track"), None)
+    return MainTrack(
+        audio_description=_description("mix", full, captions),
+        style_prompt=full.style_prompt if full else None,
+        technical_prompt=full.technical_prompt if full else None,
+        training_suitability=verdict.suitable,
+        suitability=_suitability(verdict, SONG),
+        lyrics=evidence.raw_song.lyrics,
+        genre_tags=evidence.raw_song.genre_tags,
+        measurements=_measurements((evidence.raw_song, evidence.song, evidence.stems)),
+        answers=_answers(captions, "mix"),
+    )
+
+
+def _stem_entry(
+    kind: StemKind, evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict
+) -> StemEntry:
+    own = next((prompt for prompt in prompts.prompts if (prompt.type, prompt.parts) == ("stem", kind)), None)
+    features = evidence.of_stem(kind)
+    return StemEntry(
+        stem_type=kind,
+        audio_description=_description(kind, own, captions),
+        technical_features=_technical_features(features),
+        training_suitability=kind in verdict.suitable_kinds,
+        audible=kind in evidence.audible_kinds,
+        suitability=_suitability(verdict, kind),
+        measurements=_measurements((features,)),
+        answers=_answers(captions, kind),
+        files=[_stem_file(stem) for stem in _files_of(evidence, kind)],
+    )
+
+
+def _description(part: Part, prompt: Prompt | None, captions: Captions) -> str | None:
+    """Take the description from the prompt, where it is free of claims that the measurements contradict."""
+    return prompt.audio_description if prompt else captions.text(part, "description")
+
+
+def _technical_features(features: Record) -> dict[str, Scalar]:
+    """Name the values as the measurements do, but for `onset_density`, whose name the users know."""
+    return {
+        "onset_density" if spec.name == "onset_density_hz" else spec.name: measurement.value
+        for spec, measurement in features.measurements()
+    }
+
+
+def _measurements(records: Iterable[Record]) -> dict[str, MeasurementEntry]:
+    return {
+        spec.name: _measurement(spec.unit, measurement)
+        for record in records
+        for spec, measurement in record.measurements()
+    }
+
+
+def _measurement(unit: str, measurement: Measurement[Any]) -> MeasurementEntry:
+    return MeasurementEntry(
+        value=measurement.value,
+        unit=unit,
+        confidence=measurement.confidence,
+        method=measurement.method,
+        reason=measurement.reason,
+    )
+
+
+def _suitability(verdict: Verdict, subject: str) -> Suitability:
+    return Suitability(
+        reasons=[rule.reason or rule.rule for rule in verdict.failed(subject)],
+        rules=[
+            RuleEntry(
+                rule=rule.rule,
+                value=rule.value,
+                comparison=rule.comparison,
+                threshold=rule.threshold,
+                unit=rule.unit,
+                passed=rule.passed,
+                reason=rule.reason,
+            )
+            for rule in verdict.rules
+            if rule.subject == subject
+        ],
+    )
+
+
+def _answers(captions: Captions, part: Part) -> list[AnswerEntry]:
+    return [_answer(answer) for answer in captions.answers if answer.part == part]
+
+
+def _answer(answer: Answer) -> AnswerEntry:
+    return AnswerEntry.model_validate({name: getattr(answer, name) for name in AnswerEntry.model_fields})
+
+
+def _stem_file(stem: Stem) -> StemFileEntry:
+    renamed = {"path": _stem_path(stem), "sha256": stem.content_sha256}
+    same = {name: getattr(stem, name) for name in StemFileEntry.model_fields if name not in renamed}
+    return StemFileEntry.model_validate({**same, **renamed})
+
+
+def _prompt_entry(prompt: Prompt, verdict: Verdict) -> PromptEntry:
+    own = {
+        "name": prompt.prompt,
+        "parts": prompt.parts.split("+"),
+        "suitable": suitable_prompt(prompt, verdict),
+    }
+    same = {name: getattr(prompt, name) for name in PromptEntry.model_fields if name not in own}
+    return PromptEntry.model_validate({**same, **own})
+
+
+def _files_of(evidence: Evidence, kind: StemKind) -> list[Stem]:
+    return [stem for stem in evidence.stems.stems if stem.kind == kind]
+
+
+def _stem_path(stem: Stem) -> str:
+    return f"stems/{stem.file_name}"
+
+
+def main() -> None:
+    """Rewrite the schema file beside this module."""
+    write_bytes(SCHEMA_PATH, json_bytes(json_schema(), indent=2))
+
+
+if __name__ == "__main__":
+    main()

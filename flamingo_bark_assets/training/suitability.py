@@ -1,0 +1,372 @@
+"""Whether a song and each of its stems is fit for training, as data: each rule with value and threshold.
+
+The rules and the verdict belong here; the thresholds' values stand in `settings`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from flamingo_bark_assets.analysis.song import SongFeatures
+from flamingo_bark_assets.audio.raw_song import RawSong
+from flamingo_bark_assets.audio.stems import Stem, StemSet
+from flamingo_bark_assets.captioning.interface import Evidence
+from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
+from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column
+from flamingo_bark_assets.settings import Thresholds
+from flamingo_bark_assets.training.rendering import told_apart
+
+SONG = "song"
+# Rules whose value is 1 for yes and 0 for no.
+YES_OR_NO = frozenset({"readable", "audible"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleResult(Row):
+    """One rule applied to one subject."""
+
+    TABLE: ClassVar[str] = "suitability_rules"
+    KEY: ClassVar[tuple[str, ...]] = ("subject", "rule")
+
+    subject: str = column("song, or a stem's kind.")
+    rule: str = column("Name of the rule.")
+    value: float | None = column("The measured value; null where unknown.")
+    threshold: float = column("The limit.")
+    unit: str = column("Unit of value and threshold.")
+    comparison: str = column("How the value must stand to the threshold: >= or <=.")
+    passed: bool = column("Whether the rule holds; an unknown value does not pass.")
+    reason: str | None = optional_column("What is wrong, in words; null where the rule holds.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Record):
+    """Whether the song may enter the training manifest."""
+
+    TABLE: ClassVar[str] = "suitability"
+
+    suitable: bool = column("Whether the song is fit for training.")
+    reasons: str | None = optional_column("Why not, joined by '; '.")
+    suitable_stems: str = column("Kinds of stem that are fit for training, joined by ', '; empty if none.")
+    rules: tuple[RuleResult, ...] = events("One row a subject and rule.")
+
+    @property
+    def suitable_kinds(self) -> tuple[StemKind, ...]:
+        """The kinds of stem that are fit for training, in the order of `STEM_KINDS`."""
+        named = self.suitable_stems.split(", ")
+        return tuple(kind for kind in STEM_KINDS if kind in named)
+
+    def failed(self, subject: str) -> tuple[RuleResult, ...]:
+        """Give the rules that do not hold for the song or one kind of stem."""
+        return tuple(rule for rule in self.rules if rule.subject == subject and not rule.passed)
+
+
+def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
+    """Judge one song and each kind of its stems.
+
+    A stem that is unfit leaves the song fit: it is only not used. The song itself fails over its stems where
+    most of them do not match it in time, or where all of them together do not give the mix.
+
+    An unknown value fails its rule with the measurement's own reason. Rules are left out where unknown is no
+    fault: `not_truncated` without a declared length, `stems_in_time` without an audible stem, `residual`
+    where the stems cannot be expected to add up to the mix, a stem's `lag` where the lag is unsure.
+
+    Args:
+        evidence: all that was measured of the song.
+        thresholds: the limits.
+
+    Returns:
+        The verdict with one row a rule; a song that cannot be read has the single failed rule ``readable``.
+
+    """
+    song_id, unreadable = evidence.song_id, evidence.raw_song.unusable
+    if unreadable is not None:
+        return Verdict(
+            song_id=song_id, unusable=unreadable, suitable=False, reasons=unreadable, suitable_stems="",
+            rules=(_readable(SONG, unreadable),),
+        )  # fmt: skip
+    song_rules = (
+        *recording_rules(evidence.raw_song, thresholds),
+        *measurement_rules(evidence.song, thresholds),
+        *_mix_against_stems(evidence.stems, thresholds),
+    )
+    stem_rules = {kind: tuple(_stem_rules(evidence.stems, kind, thresholds)) for kind in STEM_KINDS}
+    failed = [rule.reason or rule.rule for rule in song_rules if not rule.passed]
+    fit = [kind for kind, rules in stem_rules.items() if rules and all(rule.passed for rule in rules)]
+    return Verdict(
+        song_id=song_id,
+        suitable=not failed,
+        reasons="; ".join(failed) or None,
+        suitable_stems=", ".join(fit),
+        rules=song_rules + tuple(rule for rules in stem_rules.values() for rule in rules),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """One rule before it is applied.
+
+    Attributes:
+        words: the reason, with the places {value} and {limit}.
+        scale: factor from the value to the number in the reason, 100 for a share told in per cent.
+
+    """
+
+    rule: str
+    comparison: Literal[">=", "<="]
+    threshold: float
+    unit: str
+    words: str
+    scale: float = 1.0
+
+    def apply(self, subject: str, value: float | None, unknown: str | None) -> RuleResult:
+        """Compare; `unknown` says why there is no value."""
+        if value is not None and not math.isfinite(value):
+            value, unknown = None, "the method gave no finite number"
+        if value is None:
+            passed, reason = False, f"{self.rule.replace('_', ' ')} is unknown: {unknown}"
+        else:
+            passed = value >= self.threshold if self.comparison == ">=" else value <= self.threshold
+            shown, limit = told_apart(value * self.scale, self.threshold * self.scale)
+            reason = self.words.format(value=shown, limit=limit)
+        return RuleResult(
+            subject=subject, rule=self.rule, value=value, threshold=self.threshold, unit=self.unit,
+            comparison=self.comparison, passed=passed, reason=None if passed else reason,
+        )  # fmt: skip
+
+
+def _readable(subject: str, problem: str | None) -> RuleResult:
+    return RuleResult(
+        subject=subject, rule="readable", value=0.0 if problem else 1.0, threshold=1.0, unit="",
+        comparison=">=", passed=problem is None, reason=problem,
+    )  # fmt: skip
+
+
+def recording_rules(raw: RawSong, thresholds: Thresholds) -> tuple[RuleResult, ...]:
+    """Judge the song file; one that cannot be read has the single failed rule ``readable``."""
+    if raw.unusable is not None:
+        return (_readable(SONG, raw.unusable),)
+    limits = (
+        limit.apply(SONG, measurement.value, measurement.reason)
+        for limit, measurement in _mix_limits(raw, thresholds)
+    )
+    return (_readable(SONG, None), *limits, *_truncation(raw, thresholds))
+
+
+def measurement_rules(song: SongFeatures, thresholds: Thresholds) -> tuple[RuleResult, ...]:
+    """Judge the dynamics of the mix and how sure its tempo and key are."""
+    if song.unusable is not None:
+        return (_readable(SONG, song.unusable),)
+    dynamic_range = _Limit(
+        "dynamic_range", ">=", thresholds.min_dynamic_range_db, "dB",
+        "the dynamic range is {value} dB; at least {limit} dB is needed",
+    )  # fmt: skip
+    measured = song.dynamic_range_db
+    return (
+        dynamic_range.apply(SONG, measured.value, measured.reason),
+        _analysis_confidence(song, thresholds),
+    )
+
+
+def stem_set_rules(stems: StemSet, thresholds: Thresholds) -> tuple[RuleResult, ...]:
+    """Judge the stems: that there are any, each kind of them, and all of them against the mix."""
+    if stems.unusable is not None:
+        return (_readable(SONG, stems.unusable),)
+    there_are = _Limit(
+        "stem_files", ">=", 1.0, "", "there are {value} stem files; without stems only the full track is used"
+    )
+    return (
+        there_are.apply(SONG, stems.stem_files.value, stems.stem_files.reason),
+        *_mix_against_stems(stems, thresholds),
+        *(rule for kind in STEM_KINDS for rule in _stem_rules(stems, kind, thresholds)),
+    )
+
+
+def _mix_against_stems(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
+    yield from _stems_in_time(stems, thresholds)
+    yield from _residual(stems, thresholds)
+
+
+def _mix_limits(raw: RawSong, thresholds: Thresholds) -> Iterator[tuple[_Limit, Measurement[Any]]]:
+    yield _Limit(
+        "min_duration", ">=", thresholds.min_duration_s, "s",
+        "the song lasts {value} s; at least {limit} s is needed",
+    ), raw.duration_s  # fmt: skip
+    yield _Limit(
+        "max_duration", "<=", thresholds.max_duration_s, "s",
+        "the song lasts {value} s; at most {limit} s is allowed",
+    ), raw.duration_s  # fmt: skip
+    yield _Limit(
+        "sample_rate", ">=", thresholds.min_sample_rate_hz, "Hz",
+        "the sample rate is {value} Hz; at least {limit} Hz is needed",
+    ), raw.sample_rate_hz  # fmt: skip
+    yield _Limit(
+        "bandwidth", ">=", thresholds.min_bandwidth_hz, "Hz",
+        "the sound ends at {value} Hz; it must reach at least {limit} Hz",
+    ), raw.bandwidth_hz  # fmt: skip
+    yield _Limit(
+        "clipping", "<=", thresholds.max_clipped_fraction, "",
+        "{value} % of the samples are clipped; at most {limit} % is allowed", 100.0,
+    ), raw.clipped_fraction  # fmt: skip
+    yield _Limit(
+        "silence", "<=", thresholds.max_silent_fraction, "",
+        "{value} % of the song is silent; at most {limit} % is allowed", 100.0,
+    ), raw.silent_fraction  # fmt: skip
+    yield _Limit(
+        "noise_floor", "<=", thresholds.max_noise_floor_dbfs, "dBFS",
+        "the noise floor lies at {value} dBFS; at most {limit} dBFS is allowed",
+    ), raw.noise_floor_dbfs  # fmt: skip
+
+
+def _truncation(raw: RawSong, thresholds: Thresholds) -> Iterator[RuleResult]:
+    """Judge the decoded length against the header's, where there is one (raw ADTS and some Ogg have none)."""
+    declared, decoded = raw.declared_duration_s.value, raw.duration_s.value
+    if declared is not None and decoded is not None:
+        limit = _Limit(
+            "not_truncated", "<=", thresholds.max_truncated_s, "s",
+            "the file ends {value} s before the length its header declares; at most {limit} s may be missing",
+        )  # fmt: skip
+        yield limit.apply(SONG, declared - decoded, None)
+
+
+def _analysis_confidence(song: SongFeatures, thresholds: Thresholds) -> RuleResult:
+    """Judge the mean confidence of tempo and key over those that are known.
+
+    One of them may be unknown without a fault: a drone has no tempo, a drum solo no key.
+    """
+    both: dict[str, Measurement[Any]] = {"tempo": song.tempo_bpm, "key": song.key}
+    known = [m.confidence for m in both.values() if m.value is not None and m.confidence is not None]
+    why = "; ".join(f"{name}: {m.reason or 'no confidence was given'}" for name, m in both.items())
+    limit = _Limit(
+        "analysis_confidence", ">=", thresholds.min_confidence, "",
+        "tempo and key are known with a mean confidence of {value}; at least {limit} is needed",
+    )  # fmt: skip
+    return limit.apply(SONG, sum(known) / len(known) if known else None, why)
+
+
+def _stems_in_time(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
+    """Judge the share of audible stem files that match the mix in time; silent ones tell nothing about it."""
+    answers = [_in_time(stem, thresholds) for stem in _usable(stems.stems) if stem.audible]
+    judged = [answer for answer in answers if answer is not None]
+    if judged:
+        limit = _Limit(
+            "stems_in_time", ">=", thresholds.min_matching_stems, "",
+            "{value} % of the stems match the mix in length and position; at least {limit} % must", 100.0,
+        )  # fmt: skip
+        yield limit.apply(SONG, sum(judged) / len(judged), None)
+
+
+def _residual(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
+    """Judge what is left of the mix without its stems, where the stems can be expected to add up to the mix.
+
+    That is so with a file for each of the four kinds, none faulty and none shown to be out of time; otherwise
+    a large residual is what a missing or shifted stem leaves, and says nothing about the mix.
+    """
+    complete = stems.missing_kinds.value == "none" and all(stem.fault is None for stem in stems.stems)
+    in_time = all(_in_time(stem, thresholds) is not False for stem in stems.stems if stem.audible)
+    if stems.residual_db.value is not None and complete and in_time:
+        limit = _Limit(
+            "residual", "<=", thresholds.max_residual_db, "dB",
+            "mix minus stems leaves {value} dB of the mix; at most {limit} dB is allowed, "
+            "so these may not be the stems of this song",
+        )  # fmt: skip
+        yield limit.apply(SONG, stems.residual_db.value, None)
+
+
+def _usable(stems: Sequence[Stem]) -> list[Stem]:
+    return [stem for stem in stems if stem.fault is None and stem.kind is not None]
+
+
+def _in_time(stem: Stem, thresholds: Thresholds) -> bool | None:
+    """Whether a stem has the mix's length and position; None where neither is known."""
+    lag = _sure_lag_s(stem, thresholds)
+    if stem.length_difference_s is None and lag is None:
+        return None
+    return (
+        abs(stem.length_difference_s or 0.0) <= thresholds.max_length_difference_s
+        and abs(lag or 0.0) <= thresholds.max_lag_s
+    )
+
+
+def _sure_lag_s(stem: Stem, thresholds: Thresholds) -> float | None:
+    return stem.lag_s if (stem.lag_confidence or 0.0) >= thresholds.min_lag_confidence else None
+
+
+def _stem_rules(stems: StemSet, kind: StemKind, thresholds: Thresholds) -> Iterator[RuleResult]:
+    """Judge the files of one kind; nothing where there is none.
+
+    The worst file counts for faults, clipping, length and lag. Sound is judged on the best file: the files of
+    one kind sound together, and a silent piano beside a guitar takes nothing from it.
+    """
+    files = [stem for stem in stems.stems if stem.kind == kind]
+    if not files:
+        return
+    faults = "; ".join(stem.fault for stem in files if stem.fault is not None)
+    yield _readable(kind, faults or None)
+    usable = _usable(files)
+    if not usable:
+        return
+    audible = _Limit("audible", ">=", 1.0, "", f"no {kind} file holds a second of sound above -60 dBFS")
+    yield audible.apply(kind, float(any(stem.audible for stem in usable)), None)
+    yield _silence(kind, usable, thresholds)
+    yield _clipping(kind, usable, thresholds)
+    yield _length_difference(kind, usable, thresholds)
+    yield from _lag(kind, usable, thresholds)
+
+
+def _silence(kind: StemKind, files: Sequence[Stem], thresholds: Thresholds) -> RuleResult:
+    limit = _Limit(
+        "silence", "<=", thresholds.max_stem_silent_fraction, "",
+        f"{{value}} % of the {kind} is silent; at most {{limit}} % is allowed", 100.0,
+    )  # fmt: skip
+    known = [stem.silent_fraction for stem in files if stem.silent_fraction is not None]
+    return limit.apply(kind, min(known, default=None), "it was not measured")
+
+
+def _clipping(kind: StemKind, files: Sequence[Stem], thresholds: Thresholds) -> RuleResult:
+    stem, value = _worst(files, [stem.clipped_fraction for stem in files])
+    limit = _Limit(
+        "clipping", "<=", thresholds.max_clipped_fraction, "",
+        f"{{value}} % of {_braced(stem.file_name)} is clipped; at most {{limit}} % is allowed", 100.0,
+    )  # fmt: skip
+    return limit.apply(kind, value, f"it was not measured of {stem.file_name}")
+
+
+def _length_difference(kind: StemKind, files: Sequence[Stem], thresholds: Thresholds) -> RuleResult:
+    stem, value = _worst(files, [_absolute(stem.length_difference_s) for stem in files])
+    relation = "longer" if (stem.length_difference_s or 0.0) > 0 else "shorter"
+    limit = _Limit(
+        "length_difference", "<=", thresholds.max_length_difference_s, "s",
+        f"{_braced(stem.file_name)} is {{value}} s {relation} than the mix; at most {{limit}} s is allowed",
+    )  # fmt: skip
+    return limit.apply(kind, value, f"it was not measured of {stem.file_name}")
+
+
+def _lag(kind: StemKind, files: Sequence[Stem], thresholds: Thresholds) -> Iterator[RuleResult]:
+    sure = [stem for stem in files if _sure_lag_s(stem, thresholds) is not None]
+    if sure:
+        stem, value = _worst(sure, [_absolute(stem.lag_s) for stem in sure])
+        relation = "behind" if (stem.lag_s or 0.0) > 0 else "ahead of"
+        limit = _Limit(
+            "lag", "<=", thresholds.max_lag_s, "s",
+            f"{_braced(stem.file_name)} is {{value}} s {relation} the mix; at most {{limit}} s is allowed",
+        )  # fmt: skip
+        yield limit.apply(kind, value, None)
+
+
+def _worst(files: Sequence[Stem], values: Sequence[float | None]) -> tuple[Stem, float | None]:
+    """Find the file with the largest value; an unknown one is worse than any."""
+    ranked = [math.inf if value is None or math.isnan(value) else value for value in values]
+    index = ranked.index(max(ranked))
+    return files[index], values[index]
+
+
+def _absolute(value: float | None) -> float | None:
+    return None if value is None else abs(value)
+
+
+def _braced(name: str) -> str:
+    """Keep a hostile file name from being read as a place in the reason's pattern."""
+    return name.replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,107 @@
+"""What a backfill costs and whether one bad song spoils the rest: real daemon, real webserver, real sound files.
+
+    python -m tests.benchmarks.backfill                     # 50 songs, 2 of them broken: who is materialised
+    python -m tests.benchmarks.backfill --songs 100 --broken 0     # cost of orchestration a song
+    python -m tests.benchmarks.backfill --songs 1 --broken 0       # cost of a run of one song
+
+Orchestration is the CPU time of webserver, daemon, code server and run processes from launch to end, less the
+CPU time of the steps themselves (decode, analysis, writing), which are timed inside the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import psutil
+
+from flamingo_bark_assets.defs.specs import SONG_ASSETS
+from tests.running import Platform, running_platform
+from tests.songs import truncate, write_song
+
+
+def main() -> None:
+    """Run the backfill and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--songs", type=int, default=50)
+    parser.add_argument("--broken", type=int, default=2, choices=(0, 1, 2))
+    parser.add_argument("--raise-in", default="raw_song", help="step that raises for the second broken song")
+    parser.add_argument("--seconds", type=float, default=6.0, help="length of a song")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        _measure(Path(folder), arguments)
+
+
+def _measure(folder: Path, arguments: argparse.Namespace) -> None:
+    data = folder / "data"
+    songs = [f"song-{index:03d}" for index in range(arguments.songs)]
+    for index, song_id in enumerate(songs):
+        write_song(data / "songs", song_id, duration_s=arguments.seconds, seed=index)
+    environment = {"FLAMINGO_BARK_TIMES": str(folder / "times.tsv")}
+    if arguments.broken >= 1:
+        truncate(data / "songs" / songs[len(songs) // 3] / "song.wav")
+    if arguments.broken == 2:
+        environment["FLAMINGO_BARK_RAISE"] = f"{songs[2 * len(songs) // 3]}:{arguments.raise_in}"
+    with running_platform(
+        folder / "home", data, module="tests.benchmarks.location", environment=environment
+    ) as platform:
+        platform.add_songs(songs)
+        meter = _CpuMeter(platform)
+        result = platform.backfill(list(SONG_ASSETS), songs, timeout_s=3600)
+        total = meter.stop()
+        status = platform.status()
+        unfit = _unfit(data)
+    steps = _step_seconds(folder / "times.tsv")
+    print(f"backfill of {len(songs)} songs of {arguments.seconds:g} s: {result}")
+    print(f"{'asset':20} {'materialised':>12} {'of these unusable':>18} {'failed':>7}")
+    for asset, counts in status.items():
+        print(f"{asset:20} {counts['numMaterialized']:12} {unfit.get(asset, 0):18} {counts['numFailed']:7}")
+    orchestration = total - steps
+    print(f"CPU: {total:.1f} s in all, {steps:.1f} s in the steps, {orchestration:.1f} s orchestration")
+    print(f"orchestration: {orchestration / len(songs):.3f} CPU-s a song")
+
+
+class _CpuMeter:
+    """CPU seconds of all processes of a platform, those that come and go included.
+
+    A process's own and its reaped children's times are read; a run process is reaped by the code server, whose
+    figures then hold it.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._root = psutil.Process(platform.process.pid)
+        self._start = self._read()
+
+    def stop(self) -> float:
+        """CPU seconds since the start."""
+        return self._read() - self._start
+
+    def _read(self) -> float:
+        total = 0.0
+        for process in [self._root, *self._root.children(recursive=True)]:
+            try:
+                times = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            total += times.user + times.system + times.children_user + times.children_system
+        return total
+
+
+def _step_seconds(file: Path) -> float:
+    return sum(float(line.rsplit("\t", 1)[1]) for line in file.read_text().splitlines())
+
+
+def _unfit(data: Path) -> dict[str, int]:
+    """Songs whose record says that it is unusable, or, of the last asset, unfit, by asset."""
+    import polars as pl
+
+    found = {}
+    for asset, (record, _) in SONG_ASSETS.items():
+        frame = pl.read_parquet(data / "features" / record.TABLE / "*.parquet")
+        found[asset] = frame.filter(pl.col("unusable").is_not_null()).height
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The code location without sensors, its steps timed and, on demand, one of them made to raise: for measuring.
+
+Environment: FLAMINGO_BARK_RAISE=<song_id>:<step> makes that step raise for that song;
+FLAMINGO_BARK_TIMES=<file> appends the CPU seconds of each step of each song.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import dagster as dg
+
+import flamingo_bark_assets.pipeline as pipeline
+from flamingo_bark_assets.definitions import defs as real_defs
+from flamingo_bark_assets.record import Record
+
+defs = dg.Definitions(
+    assets=real_defs.assets,
+    jobs=real_defs.jobs,
+    resources=real_defs.resources,
+    executor=real_defs.executor,
+)
+
+
+def _instrumented(step: pipeline.Step) -> pipeline.Step:
+    def run(work: pipeline.SongWork) -> tuple[Record, ...]:
+        if os.environ.get("FLAMINGO_BARK_RAISE") == f"{work.song_id}:{step.name}":
+            raise RuntimeError("this analysis was made to raise")
+        start = time.process_time()
+        try:
+            return step.run(work)
+        finally:
+            times = os.environ.get("FLAMINGO_BARK_TIMES")
+            if times:
+                with Path(times).open("a") as file:
+                    file.write(f"{work.song_id}\t{step.name}\t{time.process_time() - start:.6f}\n")
+
+    return pipeline.Step(step.name, step.needs, run)
+
+
+pipeline.STEPS = tuple(_instrumented(step) for step in pipeline.STEPS)

@@ -1,0 +1,217 @@
+"""Evidence made by hand: all measurements of one song with known values, for tests that need no sound.
+
+The builder and its usual variants belong here; tests and expectations do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+from flamingo_bark_assets.analysis.bass import BassFeatures, BassNote
+from flamingo_bark_assets.analysis.drums import DrumFeatures, DrumHit
+from flamingo_bark_assets.analysis.harmonic import Chord, HarmonicFeatures
+from flamingo_bark_assets.analysis.song import Beat, SongFeatures
+from flamingo_bark_assets.analysis.vocals import VocalFeatures, VocalPhrase
+from flamingo_bark_assets.audio.raw_song import RawSong
+from flamingo_bark_assets.audio.stems import Stem, StemSet
+from flamingo_bark_assets.captioning.interface import Evidence
+from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
+from flamingo_bark_assets.record import Measurement, Record, columns_of
+
+METHOD = "by-hand"
+CONFIDENCE = 0.9
+DURATION_S = 180.5
+TEMPO_BPM = 121.0
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+Values = Mapping[str, Any]
+Kinds = tuple[StemKind, ...] | Collection[StemKind]
+
+_BEAT_S = 60.0 / TEMPO_BPM
+_BEAT_COUNT = int(DURATION_S / _BEAT_S)
+_BARS = tuple(i * 4 * _BEAT_S for i in range(_BEAT_COUNT // 4))
+_PROGRESSION = ("E:min", "C:maj", "G:maj", "D:maj")
+_DRUM_OF_BEAT = ("kick", "snare")
+
+RAW_SONG: Values = {
+    "fingerprint": "0" * 64, "file_name": "song.wav", "content_sha256": "a" * 64, "size_bytes": 31_840_244,
+    "file_format": "wav, pcm_s16le", "title": "Title", "artist": "Artist", "genre_tags": "Electronic",
+    "tags_source": "file tags", "licence": "CC-BY-4.0", "attribution": "Title by Artist", "lyrics": None,
+    "duration_s": DURATION_S, "declared_duration_s": DURATION_S, "sample_rate_hz": 44_100, "channels": 2,
+    "peak_dbfs": -1.0, "clipped_fraction": 0.0, "silent_fraction": 0.02, "leading_silence_s": 0.1,
+    "trailing_silence_s": 0.4, "noise_floor_dbfs": -65.0, "bandwidth_hz": 20_000.0, "dc_offset": 0.0001,
+    "stereo_correlation": 0.8, "is_mono": False, "polarity_inverted": False,
+}  # fmt: skip
+SONG: Values = {
+    "tempo_bpm": TEMPO_BPM, "tempo_stability": 0.98, "beat_count": _BEAT_COUNT, "key": "E minor",
+    "tuning_cents": 3.0, "loudness_integrated_lufs": -14.2, "loudness_range_lu": 6.5, "true_peak_dbtp": -0.8,
+    "crest_factor_db": 13.5, "dynamic_range_db": 9.5, "onset_density_hz": 4.1, "spectral_centroid_hz": 2150.0,
+    "spectral_bandwidth_hz": 2400.0, "spectral_rolloff_hz": 4600.0, "spectral_flatness": 0.02,
+    "spectral_contrast_db": 21.0,
+    "beats": tuple(Beat(beat=i, time_s=i * _BEAT_S) for i in range(_BEAT_COUNT)),
+}  # fmt: skip
+_COMMON: Values = {
+    "loudness_integrated_lufs": -19.5, "energy_share": 0.25, "active_fraction": 0.9, "onset_density_hz": 2.5,
+    "rhythm_complexity": 0.8, "spectral_centroid_hz": 1800.0, "spectral_flatness": 0.03,
+}  # fmt: skip
+DRUMS: Values = {
+    **_COMMON, "onset_density_hz": 4.0, "spectral_centroid_hz": 3900.0, "kick_present": True,
+    "snare_present": True, "hihat_present": True, "kick_density_hz": 1.0, "snare_density_hz": 1.0,
+    "hihat_density_hz": 2.0,
+    "drum_hits": tuple(
+        DrumHit(hit=i, time_s=i * _BEAT_S, drum=_DRUM_OF_BEAT[i % 2], strength=0.8)
+        for i in range(_BEAT_COUNT)
+    ),
+}  # fmt: skip
+BASS: Values = {
+    **_COMMON, "onset_density_hz": 1.8, "spectral_centroid_hz": 210.0, "f0_median_hz": 61.7,
+    "f0_low_hz": 41.2, "f0_high_hz": 98.0, "voiced_fraction": 0.85, "note_count": len(_BARS),
+    "sustain_s": 0.45, "fundamental_strength": 0.6,
+    "bass_notes": tuple(
+        BassNote(note=i, onset_s=start, offset_s=start + 0.45, f0_hz=61.74, midi=35)
+        for i, start in enumerate(_BARS)
+    ),
+}  # fmt: skip
+VOCALS: Values = {
+    **_COMMON, "active_fraction": 0.6, "spectral_centroid_hz": 1700.0, "f0_median_hz": 261.6,
+    "f0_low_hz": 196.0, "f0_high_hz": 392.0, "voiced_fraction": 0.7, "vibrato_present": True,
+    "vibrato_rate_hz": 5.6, "vibrato_extent_cents": 45.0, "formant_f1_hz": 550.0, "formant_f2_hz": 1500.0,
+    "formant_f3_hz": 2600.0,
+    "vocal_phrases": (
+        VocalPhrase(phrase=0, start_s=16.0, end_s=24.0, f0_median_hz=261.6),
+        VocalPhrase(phrase=1, start_s=32.0, end_s=40.0, f0_median_hz=None),
+    ),
+}  # fmt: skip
+HARMONIC: Values = {
+    **_COMMON, "chord_count": 4, "main_chords": " ".join(_PROGRESSION), "harmonic_rhythm_hz": 0.5,
+    "sustain": 0.75,
+    "chords": tuple(
+        Chord(chord=i, start_s=start, end_s=start + 4 * _BEAT_S, label=_PROGRESSION[i % 4])
+        for i, start in enumerate(_BARS)
+    ),
+}  # fmt: skip
+_STEM_RECORDS: Mapping[StemKind, tuple[type[Record], Values]] = {
+    "drums": (DrumFeatures, DRUMS),
+    "bass": (BassFeatures, BASS),
+    "vocals": (VocalFeatures, VOCALS),
+    "harmonic": (HarmonicFeatures, HARMONIC),
+}
+_FILE_NAMES: Mapping[StemKind, str] = {
+    "drums": "drums", "bass": "bass", "vocals": "vocals", "harmonic": "other",
+}  # fmt: skip
+
+
+def unknown(reason: str = "not measured") -> Measurement[Any]:
+    """Make a measurement without a value."""
+    return Measurement.unknown(reason, method=METHOD)
+
+
+def measured(value: Any, confidence: float | None = CONFIDENCE) -> Measurement[Any]:
+    """Make a measurement with a value."""
+    return Measurement.of(value, method=METHOD, confidence=confidence)
+
+
+def make_evidence(
+    song_id: str = "song",
+    *,
+    kinds: Kinds = STEM_KINDS,
+    silent: Kinds = (),
+    **overrides: Any,
+) -> Evidence:
+    """Make all measurements of one song, sensible and complete unless told otherwise.
+
+    Args:
+        song_id: the song's identifier.
+        kinds: the kinds of stem for which there is a file; the records of the others are unusable.
+        silent: those among them whose file holds no sound; their records are unusable.
+        **overrides: by name of the record (raw_song, stems, song, drums, bass, vocals, harmonic) either a
+            whole record or new values by field: a plain value of a measured field becomes a Measurement with
+            confidence 0.9, None an unknown one; a Measurement stays as it is.
+    """
+    records: dict[str, Any] = {
+        "raw_song": _record(RawSong, song_id, RAW_SONG, overrides.pop("raw_song", {})),
+        "song": _record(SongFeatures, song_id, SONG, overrides.pop("song", {})),
+        "stems": _stem_set(song_id, kinds, silent, overrides.pop("stems", {})),
+    }
+    for kind in STEM_KINDS:
+        record_class, values = _STEM_RECORDS[kind]
+        override = overrides.pop(kind, {})
+        if kind not in kinds and not override:
+            override = record_class.of_unusable(song_id, f"no {kind} stem")
+        elif kind in silent and not override:
+            override = record_class.of_unusable(song_id, f"the {kind} stem is silent")
+        records[kind] = _record(record_class, song_id, values, override)
+    if overrides:
+        raise TypeError(f"no such record: {', '.join(overrides)}")
+    return Evidence(**records)
+
+
+def without_stems(song_id: str = "song", **overrides: Any) -> Evidence:
+    """Make a song of which there is only the mix."""
+    return make_evidence(song_id, kinds=(), **overrides)
+
+
+def with_silent_stem(kind: StemKind, song_id: str = "song", **overrides: Any) -> Evidence:
+    """Make a song with four stem files, of which one holds no sound."""
+    return make_evidence(song_id, silent=(kind,), **overrides)
+
+
+def with_unknown_key(song_id: str = "song") -> Evidence:
+    """Make a song whose key could not be told."""
+    return make_evidence(song_id, song={"key": unknown("no pitched sound")})
+
+
+def unusable_song(song_id: str = "song", reason: str = "song.wav: cannot be decoded") -> Evidence:
+    """Make a song of which nothing could be measured."""
+    return Evidence(
+        raw_song=RawSong.of_unusable(song_id, reason, fingerprint="0" * 64, file_name="song.wav"),
+        stems=StemSet.of_unusable(song_id, reason),
+        song=SongFeatures.of_unusable(song_id, reason),
+        drums=DrumFeatures.of_unusable(song_id, reason),
+        bass=BassFeatures.of_unusable(song_id, reason),
+        vocals=VocalFeatures.of_unusable(song_id, reason),
+        harmonic=HarmonicFeatures.of_unusable(song_id, reason),
+    )
+
+
+def make_stem(kind: StemKind, **changes: Any) -> Stem:
+    """Make one usable, audible, aligned stem file, but for `changes`."""
+    values: dict[str, Any] = {
+        "name": _FILE_NAMES[kind], "file_name": f"{_FILE_NAMES[kind]}.wav", "kind": kind, "fault": None,
+        "content_sha256": "b" * 64, "duration_s": DURATION_S, "sample_rate_hz": 44_100, "channels": 2,
+        "rms_dbfs": -22.0, "silent_fraction": 0.1, "clipped_fraction": 0.0, "audible": True,
+        "length_difference_s": 0.0, "lag_s": 0.0, "lag_confidence": 0.95,
+    }  # fmt: skip
+    return Stem(**{**values, **changes})
+
+
+def _stem_set(song_id: str, kinds: Kinds, silent: Kinds, override: Values | Record) -> StemSet:
+    there = [kind for kind in STEM_KINDS if kind in kinds]
+    missing = [kind for kind in STEM_KINDS if kind not in kinds]
+    quiet: Values = {
+        "audible": False, "rms_dbfs": None, "silent_fraction": 1.0, "lag_s": None, "lag_confidence": None,
+    }  # fmt: skip
+    values: Values = {
+        "stem_files": len(there),
+        "audible_kinds": sum(kind not in silent for kind in there),
+        "missing_kinds": ", ".join(missing) or "none",
+        "residual_db": -35.0 if there else unknown("no stems"),
+        "stems": tuple(make_stem(kind, **(quiet if kind in silent else {})) for kind in there),
+    }
+    return _record(StemSet, song_id, values, override)
+
+
+def _record(
+    record_class: type[AnyRecord], song_id: str, values: Values, override: Values | Record
+) -> AnyRecord:
+    if isinstance(override, record_class):
+        return override
+    assert not isinstance(override, Record), f"not a {record_class.__name__}: {override!r}"
+    schema: Any = record_class
+    merged = {"song_id": song_id, **values, **override}
+    for spec in columns_of(schema):
+        if spec.measured and not isinstance(merged[spec.name], Measurement):
+            plain = merged[spec.name]
+            merged[spec.name] = unknown() if plain is None else measured(plain)
+    return record_class(**merged)

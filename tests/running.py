@@ -1,0 +1,155 @@
+"""A real webserver and daemon on loopback in a temporary Dagster home, and the GraphQL calls a user's clicks make.
+
+Starting, asking and stopping belong here; what is measured stands in the scripts and tests that use it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from flamingo_bark_assets.defs.partitions import SONGS
+
+ROOT = Path(__file__).resolve().parents[2]
+_LAUNCH = """
+mutation($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
+  }
+}"""
+_BACKFILL = """
+query($id: String!) {
+  partitionBackfillOrError(backfillId: $id) { __typename ... on PartitionBackfill { status } }
+}"""
+_STATUS = """
+query { assetNodes { assetKey { path } isPartitioned
+  partitionStats { numMaterialized numFailed numPartitions numMaterializing } } }"""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A running platform.
+
+    Attributes:
+        url: address of the webserver.
+        home: DAGSTER_HOME.
+        data: data folder.
+        process: `dagster dev`.
+    """
+
+    url: str
+    home: Path
+    data: Path
+    process: subprocess.Popen[bytes]
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """One GraphQL request."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(
+            f"{self.url}/graphql", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer: dict[str, Any] = json.load(response)
+        if answer.get("errors"):
+            raise RuntimeError(answer["errors"])
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    def backfill(self, assets: list[str], songs: list[str], *, timeout_s: float) -> str:
+        """Launch a backfill as the UI does and wait for its end; give back its status."""
+        params = {
+            "assetSelection": [{"path": [asset]} for asset in assets],
+            "partitionNames": songs,
+            "fromFailure": False,
+        }
+        launched = self.ask(_LAUNCH, params=params)["launchPartitionBackfill"]
+        if launched["__typename"] != "LaunchBackfillSuccess":
+            raise RuntimeError(launched)
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            found = self.ask(_BACKFILL, id=launched["backfillId"])["partitionBackfillOrError"]
+            if found.get("status", "").startswith(("COMPLETED", "FAILED", "CANCELED")):
+                return str(found["status"])
+            time.sleep(1.0)
+        raise TimeoutError(f"the backfill did not end within {timeout_s} s")
+
+    def add_songs(self, songs: list[str]) -> None:
+        """Add partitions, sorted, as the sensor does."""
+        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+            instance.add_dynamic_partitions(SONGS, sorted(songs))
+
+    def status(self) -> dict[str, dict[str, int]]:
+        """Materialised and failed partitions of each per-song asset."""
+        return {
+            "/".join(node["assetKey"]["path"]): node["partitionStats"]
+            for node in self.ask(_STATUS)["assetNodes"]
+            if node["isPartitioned"]
+        }
+
+
+@contextmanager
+def running_platform(
+    home: Path,
+    data: Path,
+    *,
+    module: str = "flamingo_bark_assets.definitions",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Platform]:
+    """Start webserver and daemon as `make ui` does, and stop them at the end."""
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "dagster_home" / "dagster.yaml", home)
+    port = _free_port()
+    command = [str(Path(sys.executable).parent / "dagster"), "dev", "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--module-name", module],
+        cwd=ROOT,
+        env={**os.environ, "DAGSTER_HOME": str(home), "FLAMINGO_BARK_DATA": str(data), **(environment or {})},
+        stdout=(home / "log.txt").open("wb"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    platform = Platform(f"http://127.0.0.1:{port}", home, data, process)
+    try:
+        _wait_until_up(platform)
+        yield platform
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_until_up(platform: Platform, timeout_s: float = 120.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if platform.process.poll() is not None:
+            raise RuntimeError((platform.home / "log.txt").read_text()[-2000:])
+        try:
+            if platform.status():
+                return
+        except (OSError, RuntimeError):
+            pass
+        time.sleep(0.5)
+    raise TimeoutError((platform.home / "log.txt").read_text()[-2000:])
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -1,0 +1,48 @@
+"""Small songs on disk for tests: real sound files with stems that add up to the mix.
+
+Making library folders belongs here; synthesis of sound stands in `signals`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from flamingo_bark_assets.audio.signal import FloatArray
+from tests.signals import clicks, music, sine, time_s, write_audio
+
+RATE_HZ = 22050
+
+
+def tiny_stems(duration_s: float, *, seed: int = 0, bpm: float = 120.0) -> dict[str, FloatArray]:
+    """Four stems: clicks, a low sine with gaps, a sine with vibrato, decaying harmonic notes."""
+    t = time_s(duration_s, rate_hz=RATE_HZ)
+    gate = (np.sin(2 * np.pi * bpm / 120 * t) > -0.6).astype(np.float32)
+    vibrato = np.sin(2 * np.pi * 440 * t + 8 * np.sin(2 * np.pi * 5.5 * t)) * np.float32(0.1)
+    return {
+        "drums": clicks(bpm, duration_s, first_s=0.25, rate_hz=RATE_HZ, level_dbfs=-9.0),
+        "bass": np.asarray(sine(55.0, duration_s, level_dbfs=-18.0, rate_hz=RATE_HZ) * gate, np.float32),
+        "vocals": np.asarray(vibrato, np.float32),
+        "other": music(duration_s, rate_hz=RATE_HZ, seed=seed, level_dbfs=-15.0),
+    }
+
+
+def write_song(
+    songs: Path, song_id: str, *, duration_s: float = 6.0, seed: int = 0, suffix: str = ".wav", stems: bool = True
+) -> Path:
+    """Write a song folder whose mix is the sum of its stems; give back the folder."""
+    folder = songs / song_id
+    parts = tiny_stems(duration_s, seed=seed)
+    mix = np.sum(list(parts.values()), axis=0, dtype=np.float32)
+    write_audio(folder / f"song{suffix}", mix, mix, rate_hz=RATE_HZ)
+    if stems:
+        for name, samples in parts.items():
+            write_audio(folder / "stems" / f"{name}{suffix}", samples, rate_hz=RATE_HZ)
+    return folder
+
+
+def truncate(file: Path, share: float = 0.5) -> None:
+    """Cut a file off after a share of its bytes."""
+    data = file.read_bytes()
+    file.write_bytes(data[: int(len(data) * share)])

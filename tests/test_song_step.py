@@ -1,0 +1,207 @@
+"""The per-song assets in a real Dagster instance: isolation, events, checks, versions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+import flamingo_bark_assets.pipeline as pipeline
+from flamingo_bark_assets.definitions import defs
+from flamingo_bark_assets.defs.local import RunReport, open_instance, run_songs
+from flamingo_bark_assets.defs.specs import SONG_ASSETS
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.storage.warehouse import query
+from flamingo_bark_assets.training.files import dataset_files, manifest_path
+from flamingo_bark_assets.training.manifest import read_manifest
+from tests.songs import truncate, write_song
+
+pytestmark = pytest.mark.dagster
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
+    monkeypatch.setenv("FLAMINGO_BARK_DATA", str(tmp_path / "data"))
+    return DataPaths(tmp_path / "data")
+
+
+@pytest.fixture
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    with open_instance(tmp_path / "home") as opened:
+        yield opened
+
+
+def run(instance: dg.DagsterInstance, *songs: str) -> list[RunReport]:
+    return run_songs(instance, sorted(songs), lambda asset, song_id: None)
+
+
+def materialised(instance: dg.DagsterInstance, asset: str) -> set[str]:
+    return set(instance.get_materialized_partitions(dg.AssetKey(asset)))
+
+
+def make_raise(monkeypatch: pytest.MonkeyPatch, song_id: str, step_name: str) -> None:
+    def broken(step: pipeline.Step) -> pipeline.Step:
+        def raising(work: pipeline.SongWork) -> tuple[pipeline.Record, ...]:
+            if work.song_id == song_id:
+                raise RuntimeError("analysis went wrong")
+            return step.run(work)
+
+        return dataclasses.replace(step, run=raising) if step.name == step_name else step
+
+    monkeypatch.setattr(pipeline, "STEPS", tuple(broken(step) for step in pipeline.STEPS))
+
+
+def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    write_song(data.songs, "one")
+    (report,) = run(instance, "one")
+    assert report.success
+    assert set(report.materialised) == {
+        *((asset, "one") for asset in SONG_ASSETS), ("training_manifest", None), ("feature_warehouse", None),
+    }  # fmt: skip
+    checks = {(check.asset, check.check): check.passed for check in report.checks}
+    assert checks == {
+        ("raw_song", "recording_is_sound"): True,
+        ("stems", "stems_belong_to_mix"): True,
+        ("song_features", "measurements_are_sure"): True,
+        ("bark_dataset", "fit_for_training"): True,
+        ("training_manifest", "files_match_checksums"): True,
+        ("feature_warehouse", "holds_every_song"): True,
+    }
+    assert [entry.song_id for entry in read_manifest(manifest_path(data))] == ["one"]
+    assert query(data.warehouse, "SELECT song_id FROM song_features").rows == (("one",),)
+
+
+def test_a_crash_of_one_song_fails_only_that_song_from_that_asset_on(
+    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    songs = ["a", "b", "c", "d"]
+    for index, song_id in enumerate(songs):
+        write_song(data.songs, song_id, seed=index)
+    make_raise(monkeypatch, "b", "drum_features")
+    ranged, published = run(instance, *songs)
+    assert not ranged.success
+    assert "b: drum_features: RuntimeError: analysis went wrong" in ranged.errors[0]
+    for asset in ("raw_song", "stems", "song_features", "bass_features"):
+        assert materialised(instance, asset) == set(songs), asset
+    for asset in ("drum_features", "flamingo_captions", "training_prompts", "bark_dataset"):
+        assert materialised(instance, asset) == {"a", "c", "d"}, asset
+    assert published.success
+    assert [entry.song_id for entry in read_manifest(manifest_path(data))] == ["a", "c", "d"]
+
+
+def test_a_truncated_file_is_a_row_with_a_reason_and_a_failed_check_on_every_asset(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_song(data.songs, "good")
+    truncate(write_song(data.songs, "torn", seed=1) / "song.wav")
+    ranged, _ = run(instance, "good", "torn")
+    assert ranged.success
+    failed = {(check.check, check.song_id) for check in ranged.checks if not check.passed}
+    assert failed >= {("recording_is_sound", "torn"), ("fit_for_training", "torn")}
+    assert not any(song_id == "good" for _, song_id in failed)
+    for record, _ in SONG_ASSETS.values():
+        rows = query(data.warehouse, f"SELECT song_id, unusable FROM {record.TABLE} ORDER BY song_id").rows
+        assert rows[0] == ("good", None)
+        assert "torn: song.wav: truncated" in rows[1][1], record.TABLE
+    assert [entry.song_id for entry in read_manifest(manifest_path(data))] == ["good"]
+
+
+def test_checks_of_a_run_over_many_songs_belong_to_their_partitions(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_song(data.songs, "good")
+    truncate(write_song(data.songs, "torn", seed=1) / "song.wav")
+    run(instance, "good", "torn")
+    key = dg.AssetCheckKey(dg.AssetKey("bark_dataset"), "fit_for_training")
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+    evaluated = {
+        record.event.dagster_event.asset_check_evaluation_data.partition: record.status.value
+        for record in records
+        if record.event and record.event.dagster_event
+    }
+    assert evaluated == {"good": "SUCCEEDED", "torn": "FAILED"}
+
+
+def test_scalar_features_are_float_metadata_and_the_waveform_a_picture(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_song(data.songs, "one")
+    run(instance, "one")
+
+    def metadata(asset: str) -> dict[str, object]:
+        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+        assert event and event.asset_materialization
+        return {key: value.value for key, value in event.asset_materialization.metadata.items()}
+
+    loudness = metadata("song_features")["loudness_integrated_lufs"]
+    assert isinstance(loudness, float)
+    assert -40 < loudness < 0
+    assert str(metadata("raw_song")["waveform"]).startswith("![waveform of one](data:image/png;base64,")
+    assert metadata("flamingo_captions")["captioner"] == "measured"
+    assert metadata("flamingo_captions")["is_fallback"] is True
+
+
+def test_running_again_writes_the_same_bytes(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    write_song(data.songs, "one")
+    run(instance, "one")
+    files = dataclasses.astuple(dataset_files(data, "one"))
+    first = [path.read_bytes() for path in (*files, manifest_path(data))]
+    run(instance, "one")
+    assert [path.read_bytes() for path in (*files, manifest_path(data))] == first
+
+
+def test_one_asset_alone_is_made_from_the_stored_results(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    folder = write_song(data.songs, "one")
+    run(instance, "one")
+    (folder / "song.wav").unlink()  # no step after the measurements may open the sound
+    (folder / "song.wav").write_bytes(b"")
+    result = dg.materialize(
+        [*defs.assets or []],
+        selection=["training_prompts"],
+        partition_key="one",
+        instance=instance,
+        resources=defs.resources or {},
+    )
+    assert result.success
+
+
+def test_the_version_of_an_asset_changes_with_the_song_and_only_then(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    def version() -> str | None:
+        event = instance.get_latest_materialization_event(dg.AssetKey("bass_features"))
+        assert event and event.asset_materialization
+        return (event.asset_materialization.tags or {}).get("dagster/data_version")
+
+    folder = write_song(data.songs, "one")
+    run(instance, "one")
+    first = version()
+    run(instance, "one")
+    assert version() == first
+    write_song(data.songs, "one", seed=5)
+    run(instance, "one")
+    assert version() != first
+    assert folder.exists()
+
+
+def test_a_song_without_stems_says_so_everywhere_and_keeps_its_own_measurements(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_song(data.songs, "bare", stems=False)
+    (report,) = run(instance, "bare")
+    assert report.success
+    assert {check.check for check in report.checks if not check.passed} == {"stems_belong_to_mix"}
+    ((reason,),) = query(data.warehouse, "SELECT unusable FROM drum_features").rows
+    assert "no drums stem" in reason
+    ((tempo,),) = query(data.warehouse, "SELECT tempo_bpm FROM song_features").rows
+    assert tempo == pytest.approx(120, rel=0.03)
+    dataset = json.loads(dataset_files(data, "bare").dataset.read_text())
+    assert dataset["stems"] == []
+    assert [prompt["type"] for prompt in dataset["training_prompts"]] == ["full_track"]

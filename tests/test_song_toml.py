@@ -1,0 +1,274 @@
+"""song.toml: what may stand in it, and what the user is told when something else does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.library.song_toml import SongInfo, describe_problem, read_song_info, write_song_info
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+LINE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=60)
+LYRICS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\r\t\"\\'"), max_size=80)
+INFOS = st.builds(
+    SongInfo,
+    title=st.none() | LINE,
+    artist=st.none() | LINE,
+    licence=st.none() | LINE,
+    attribution=st.none() | LINE,
+    lyrics=st.none() | LYRICS,
+    genres=st.lists(LINE.filter(str.strip), max_size=4).map(tuple),
+)
+
+
+def song_toml(tmp_path: Path, content: str | bytes) -> Path:
+    path = tmp_path / "my-song" / "song.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def problem(path: Path) -> str:
+    with pytest.raises(LibraryError) as caught:
+        read_song_info(path)
+    message = str(caught.value)
+    assert "my-song" in message
+    assert "song.toml" in message
+    assert "\n" not in message
+    return message
+
+
+def test_every_field_is_read(tmp_path: Path) -> None:
+    path = song_toml(
+        tmp_path,
+        'title = "Ænima"\nartist = "A"\nlicence = "CC-BY-4.0"\nattribution = "by A"\n'
+        'lyrics = """\nla\nla"""\ngenres = ["rock", "blues"]\n',
+    )
+    assert read_song_info(path) == SongInfo(
+        title="Ænima",
+        artist="A",
+        licence="CC-BY-4.0",
+        attribution="by A",
+        lyrics="la\nla",
+        genres=("rock", "blues"),
+    )
+
+
+def test_a_missing_file_says_nothing(tmp_path: Path) -> None:
+    assert read_song_info(tmp_path / "my-song" / "song.toml") == SongInfo()
+
+
+def test_an_empty_file_and_empty_texts_say_nothing(tmp_path: Path) -> None:
+    assert read_song_info(song_toml(tmp_path, "")) == SongInfo()
+    assert read_song_info(song_toml(tmp_path, 'title = " "\nlyrics = ""')) == SongInfo()
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path: Path) -> None:
+    path = song_toml(tmp_path, b'\xef\xbb\xbftitle = "x"\r\nartist = "y"\r\n')
+    assert read_song_info(path) == SongInfo(title="x", artist="y")
+
+
+def test_bad_toml_names_line_and_column(tmp_path: Path) -> None:
+    assert "line 2, column 9" in problem(song_toml(tmp_path, 'title = "x"\nartist =\n'))
+
+
+def test_toml_that_breaks_off_names_the_place_where_it_ends(tmp_path: Path) -> None:
+    assert "line 2, column 10" in problem(song_toml(tmp_path, 'title = "x"\nartist = '))
+
+
+def test_an_unknown_key_is_named_with_the_allowed_ones(tmp_path: Path) -> None:
+    message = problem(song_toml(tmp_path, 'titel = "x"'))
+    assert "unknown key 'titel'" in message
+    assert "title, artist, licence, attribution, lyrics, genres" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("title = 5", ["title", "string"]),
+        ('genres = "rock"', ["genres", "list of texts"]),
+        ('genres = ["rock", 7]', ["genres", "entry 2", "string"]),
+        ('genres = [""]', ["genres", "entry 1"]),
+        (f'title = "{"x" * 501}"', ["title", "500"]),
+        ('genres = ["x"' + ', "x"' * 20 + "]", ["genres", "20"]),
+        ("title = 2024-01-01", ["title", "string"]),
+        ("[title]\nx = 1", ["title", "string"]),
+    ],
+)
+def test_a_bad_value_is_named_by_key_and_problem(tmp_path: Path, content: str, words: list[str]) -> None:
+    message = problem(song_toml(tmp_path, content))
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("key", ["title", "artist", "licence", "attribution"])
+@pytest.mark.parametrize(
+    ("written", "code"), [("a\\nb", "U+000A"), ("a\\u001b[31mb", "U+001B"), ("a\\u2028b", "U+2028")]
+)
+def test_control_characters_are_refused_in_a_single_line(
+    tmp_path: Path, key: str, written: str, code: str
+) -> None:
+    message = problem(song_toml(tmp_path, f'{key} = "{written}"'))
+    assert key in message
+    assert code in message
+
+
+def test_control_characters_are_refused_in_a_genre(tmp_path: Path) -> None:
+    assert "U+0007" in problem(song_toml(tmp_path, 'genres = ["a\\u0007b"]'))
+
+
+def test_lyrics_may_have_lines_but_no_terminal_controls(tmp_path: Path) -> None:
+    assert read_song_info(song_toml(tmp_path, 'lyrics = "a\\n\\tb"')).lyrics == "a\n\tb"
+    assert "U+0000" in problem(song_toml(tmp_path, 'lyrics = "a\\u0000b"'))
+
+
+def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
+    message = problem(song_toml(tmp_path, b'artist = "x"\ntitle = "caf\xe9"'))
+    assert "not UTF-8" in message
+    assert "line 2" in message
+
+
+def test_a_huge_file_is_refused(tmp_path: Path) -> None:
+    assert "larger than" in problem(song_toml(tmp_path, b"#" * (1024 * 1024 + 1)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a = " + "[" * 100_000,
+        "a = " + "{b=" * 50_000,
+        ".".join(["a"] * 500_000) + " = 1",
+        " . ".join(['"\\""', "'b'"] * 60_000) + " = 1",
+        "[" + ".".join(["a"] * 500_000) + "]",
+        "x = {" + ".".join(["a"] * 500_000) + " = 1}",
+        'title = "' + '\\"' * 500_000,
+        'x = ["""a"""", {' + ".".join(["a"] * 500_000) + " = 1}]",
+        "title = " + "1" * 10_000,
+        "title = \x00",
+        "a = 1\na = 2",
+    ],
+    ids=[
+        "nested lists",
+        "nested tables",
+        "dotted key",
+        "quoted key",
+        "table",
+        "inline table",
+        "open string",
+        "string that ends with a quote",
+        "long number",
+        "NUL",
+        "double key",
+    ],
+)
+def test_hostile_toml_is_refused(tmp_path: Path, content: str) -> None:
+    problem(song_toml(tmp_path, content))
+
+
+def test_dots_in_texts_are_no_dotted_keys(tmp_path: Path) -> None:
+    dots = "a.b." * 5000
+    path = song_toml(tmp_path, f'# {dots}\nlyrics = """\n{dots}\n\\"{dots}"""\nartist = \'{dots[:400]}\'\n')
+    assert read_song_info(path) == SongInfo(lyrics=f'{dots}\n"{dots}', artist=dots[:400])
+
+
+def test_a_link_that_leaves_the_folder_is_refused_unread(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.toml"
+    secret.write_text('title = "secret"')
+    (tmp_path / "my-song").mkdir()
+    link = tmp_path / "my-song" / "song.toml"
+    link.symlink_to(secret)
+    message = problem(link)
+    assert "symbolic link" in message
+    assert "secret" not in message
+
+
+def test_a_link_to_a_file_of_the_same_folder_is_read(tmp_path: Path) -> None:
+    path = song_toml(tmp_path, 'title = "x"')
+    path.rename(path.with_name("info.toml"))
+    path.symlink_to("info.toml")
+    assert read_song_info(path).title == "x"
+
+
+def test_links_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "my-song").mkdir()
+    path = tmp_path / "my-song" / "song.toml"
+    path.symlink_to("none")
+    assert "leads nowhere" in problem(path)
+    path.unlink()
+    path.symlink_to("song.toml")
+    assert "leads nowhere" in problem(path)
+
+
+def test_a_folder_or_pipe_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "my-song" / "song.toml"
+    path.mkdir(parents=True)
+    assert "not a regular file" in problem(path)
+    path.rmdir()
+    os.mkfifo(path)
+    assert "not a regular file" in problem(path)
+
+
+def test_a_hostile_folder_name_stays_on_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "evil\nname" / "song.toml"
+    path.parent.mkdir()
+    path.write_text("x")
+    with pytest.raises(LibraryError) as caught:
+        read_song_info(path)
+    assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=150, deadline=None)
+@given(info=INFOS)
+def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, info: SongInfo) -> None:
+    path = tmp_path_factory.mktemp("song") / "song.toml"
+    write_song_info(path, info)
+    assert read_song_info(path) == info
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=ANY_TEXT)
+def test_any_text_is_either_refused_or_read_again(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    try:
+        info = SongInfo(title=text, lyrics=text)
+    except ValidationError:
+        return
+    path = tmp_path_factory.mktemp("song") / "song.toml"
+    write_song_info(path, info)
+    assert read_song_info(path) == info
+
+
+@pytest.mark.parametrize(
+    "lyrics", ['"""', 'a\n"""\nb', "\\", "a\\\nb\\n", "x\r\ny", "😀\n音", "a\n\\u0041", "'''", "# no comment"]
+)
+def test_lyrics_that_look_like_toml_are_read_again(tmp_path: Path, lyrics: str) -> None:
+    write_song_info(tmp_path / "song.toml", SongInfo(lyrics=lyrics))
+    assert read_song_info(tmp_path / "song.toml").lyrics == lyrics
+
+
+def test_only_fields_that_are_set_are_written(tmp_path: Path) -> None:
+    write_song_info(tmp_path / "song.toml", SongInfo(title='Say "Hi"'))
+    assert (tmp_path / "song.toml").read_text() == 'title = "Say \\"Hi\\""\n'
+
+
+def test_lines_of_lyrics_stay_lines_that_a_person_can_edit(tmp_path: Path) -> None:
+    write_song_info(tmp_path / "song.toml", SongInfo(lyrics="one\ntwo"))
+    assert (tmp_path / "song.toml").read_text() == 'lyrics = """\none\ntwo"""\n'
+
+
+def test_text_that_is_not_unicode_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        SongInfo(title="\ud800")
+
+
+def test_a_wrong_field_given_in_python_is_described_in_one_line() -> None:
+    with pytest.raises(ValidationError) as caught:
+        SongInfo(title="a\nb")
+    assert describe_problem(caught.value) == "title: holds the control character U+000A"

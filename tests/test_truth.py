@@ -1,0 +1,92 @@
+"""The Parquet truth gives back what was stored."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from flamingo_bark_assets.analysis.drums import DrumFeatures
+from flamingo_bark_assets.analysis.song import SongFeatures
+from flamingo_bark_assets.errors import StorageError
+from flamingo_bark_assets.record import Measurement, columns_of
+from flamingo_bark_assets.storage.tables import RECORDS, all_tables
+from flamingo_bark_assets.storage.truth import Truth
+from tests.evidence import make_evidence
+
+
+def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    truth = Truth(tmp_path)
+    evidence = make_evidence("song")
+    for record in (evidence.raw_song, evidence.stems, evidence.song, evidence.drums, evidence.bass):
+        truth.write(record)
+        assert truth.read(type(record), "song") == record
+
+
+def test_an_unusable_record_keeps_its_reason_in_every_measurement(tmp_path: Path) -> None:
+    truth = Truth(tmp_path)
+    truth.write(SongFeatures.of_unusable("song", "broken file"))
+    stored = truth.read(SongFeatures, "song")
+    assert stored.unusable == "broken file"
+    assert {m.reason for _, m in stored.measurements()} == {"broken file"}
+
+
+def test_fewer_rows_written_later_replace_all_earlier_rows(tmp_path: Path) -> None:
+    truth = Truth(tmp_path)
+    drums = make_evidence("song").drums
+    truth.write(drums)
+    truth.write(dataclasses.replace(drums, drum_hits=()))
+    assert truth.read(DrumFeatures, "song").drum_hits == ()
+
+
+def test_songs_do_not_touch_each_other(tmp_path: Path) -> None:
+    truth = Truth(tmp_path)
+    one, two = make_evidence("one").song, make_evidence("two", song={"tempo_bpm": 77.0}).song
+    truth.write(one)
+    truth.write(two)
+    assert truth.read(SongFeatures, "one") == one
+    assert truth.song_ids("song_features") == ["one", "two"]
+
+
+def test_a_missing_record_says_which_song_and_asset(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"lost: no song_features yet; materialise"):
+        Truth(tmp_path).read(SongFeatures, "lost")
+
+
+def test_a_damaged_file_says_which_song_and_table(tmp_path: Path) -> None:
+    truth = Truth(tmp_path)
+    truth.write(make_evidence("song").song)
+    truth.path("song_features", "song").write_bytes(b"PAR1 not really")
+    with pytest.raises(StorageError, match=r"song: stored song_features cannot be read"):
+        truth.read(SongFeatures, "song")
+
+
+def test_every_column_has_a_comment_and_every_number_with_a_unit_says_so_in_its_name() -> None:
+    suffixes = {unit: f"_{unit.lower()}" for unit in ("Hz", "s", "dB", "BPM", "LUFS", "dBFS", "LU")}
+    for record in RECORDS:
+        for spec in columns_of(record):
+            assert spec.doc, (record, spec.name)
+            if spec.unit in suffixes:
+                assert spec.name.endswith(suffixes[spec.unit]), (record, spec)
+
+
+def test_table_names_are_unique_and_keys_are_columns() -> None:
+    tables = all_tables()
+    assert len({table.name for table in tables}) == len(tables)
+    for table in tables:
+        assert set(table.key) <= {spec.name for spec in table.columns}
+
+
+def test_a_measurement_has_a_value_or_a_reason_but_never_both() -> None:
+    with pytest.raises(ValueError, match="either a value or a reason"):
+        Measurement(None, "method")
+    with pytest.raises(ValueError, match="either a value or a reason"):
+        Measurement(1.0, "method", reason="why")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_not_finite_becomes_unknown(value: float) -> None:
+    measurement = Measurement.of(value, method="method", confidence=1.0)
+    assert (measurement.value, measurement.confidence) == (None, None)
+    assert measurement.reason

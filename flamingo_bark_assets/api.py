@@ -15,7 +15,13 @@ from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.fingerprint import sha256_of
 from flamingo_bark_assets.library.ids import make_song_id
 from flamingo_bark_assets.library.importing import add_song, remove_song
-from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song, has_audio_suffix, list_song_ids
+from flamingo_bark_assets.library.layout import (
+    DataPaths,
+    SongFiles,
+    find_song,
+    has_audio_suffix,
+    list_song_ids,
+)
 from flamingo_bark_assets.library.song_toml import SongInfo
 from flamingo_bark_assets.pipeline import SongWork, run_all
 from flamingo_bark_assets.settings import Settings
@@ -183,9 +189,7 @@ def _registered(
     if stems_dir is not None and not stems_dir.is_dir():
         raise LibraryError(f"{stems_dir}: no such folder of stems")
     has_stems = stems_dir is not None and any(has_audio_suffix(path.name) for path in stems_dir.iterdir())
-    add_song(
-        paths, audio_path, stems_dir=stems_dir if has_stems else None, song_id=chosen, info=info, link=True
-    )
+    add_song(paths, audio_path, stems_dir=stems_dir if has_stems else None, song_id=chosen, info=info, link=True)
     return find_song(paths, chosen)
 
 

@@ -273,8 +273,6 @@ def _print_tables(paths: DataPaths) -> None:
 
     if not paths.warehouse.exists():
         return
-    tables = query(
-        paths.warehouse, "SELECT table_name, estimated_size FROM duckdb_tables() ORDER BY table_name"
-    )
+    tables = query(paths.warehouse, "SELECT table_name, estimated_size FROM duckdb_tables() ORDER BY table_name")
     shown = ", ".join(f"{name} ({rows})" for name, rows in tables.rows)
     _console.print(f"[bold]tables (rows):[/bold] {shown}")

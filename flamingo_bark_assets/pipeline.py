@@ -188,9 +188,7 @@ def _inspect_mix(work: SongWork) -> RawSong:
             licence=info.licence,
             attribution=info.attribution,
         )
-    song = describe_song(
-        files, work.mix, fingerprint=work.fingerprint, content_sha256=sha256_of(files.mix)
-    )
+    song = describe_song(files, work.mix, fingerprint=work.fingerprint, content_sha256=sha256_of(files.mix))
     return _unless_truncated(song, work.settings.thresholds.max_truncated_s)
 
 
@@ -332,5 +330,3 @@ STEPS: tuple[Step, ...] = (
 def run_all(work: SongWork) -> dict[str, Record]:
     """Every step in order; an exception of a step is passed on."""
     return {step.name: step.run(work)[0] for step in STEPS}
-
-

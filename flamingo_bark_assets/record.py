@@ -160,19 +160,13 @@ def events_of(cls: type[Record]) -> dict[str, type[Row]]:
 @functools.cache
 def _columns_of(cls: Any) -> tuple[ColumnSpec, ...]:
     hints = typing.get_type_hints(cls)
-    return tuple(
-        _column_spec(f, hints[f.name]) for f in dataclasses.fields(cls) if not _is_events(hints[f.name])
-    )
+    return tuple(_column_spec(f, hints[f.name]) for f in dataclasses.fields(cls) if not _is_events(hints[f.name]))
 
 
 @functools.cache
 def _events_of(cls: Any) -> dict[str, type[Row]]:
     hints = typing.get_type_hints(cls)
-    return {
-        f.name: typing.get_args(hints[f.name])[0]
-        for f in dataclasses.fields(cls)
-        if _is_events(hints[f.name])
-    }
+    return {f.name: typing.get_args(hints[f.name])[0] for f in dataclasses.fields(cls) if _is_events(hints[f.name])}
 
 
 def _is_events(hint: Any) -> bool:

@@ -32,7 +32,9 @@ class Thresholds(_Frozen):
     max_silent_fraction: float = Field(0.5, ge=0, le=1, description="Largest share of silent frames in the mix.")
     max_noise_floor_dbfs: float = Field(-30.0, le=0, description="Highest noise floor, dBFS.")
     min_dynamic_range_db: float = Field(1.5, ge=0, description="Smallest dynamic range, dB.")
-    max_truncated_s: float = Field(0.5, ge=0, description="Most that the decoded length may fall short of the header's.")
+    max_truncated_s: float = Field(
+        0.5, ge=0, description="Most that the decoded length may fall short of the header's."
+    )
     max_length_difference_s: float = Field(0.1, ge=0, description="Largest difference of stem and mix length, seconds.")
     max_lag_s: float = Field(0.01, ge=0, description="Largest lag of a stem against the mix, seconds.")
     min_lag_confidence: float = Field(
@@ -54,7 +56,9 @@ class PromptSettings(_Frozen):
         256, ge=32, description="Budget of a combined prompt: Bark cuts its text at 256 tokens, and a WordPiece "
         "tokenizer never gives more tokens than non-space characters.",
     )  # fmt: skip
-    min_claim_confidence: float = Field(0.3, ge=0, le=1, description="Below it a measured key or tempo is not put into words.")
+    min_claim_confidence: float = Field(
+        0.3, ge=0, le=1, description="Below it a measured key or tempo is not put into words."
+    )
 
 
 class Settings(_Frozen):

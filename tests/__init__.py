@@ -1,0 +1,1 @@
+"""The tests: each reads as the specification of one behaviour."""

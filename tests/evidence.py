@@ -202,9 +202,7 @@ def _stem_set(song_id: str, kinds: Kinds, silent: Kinds, override: Values | Reco
     return _record(StemSet, song_id, values, override)
 
 
-def _record(
-    record_class: type[AnyRecord], song_id: str, values: Values, override: Values | Record
-) -> AnyRecord:
+def _record(record_class: type[AnyRecord], song_id: str, values: Values, override: Values | Record) -> AnyRecord:
     if isinstance(override, record_class):
         return override
     assert not isinstance(override, Record), f"not a {record_class.__name__}: {override!r}"

@@ -10,9 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-import flamingo_bark_assets.storage.atomic as atomic
 from flamingo_bark_assets.cli import main
-
+from flamingo_bark_assets.storage import atomic
 
 
 class _HaltingPath(type(Path())):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Synthetic music with exactly known tempo, key, hits, notes, vibrato and formants, for the tests of analysis.
+"""Synthetic music with exactly known tempo, key, hits, notes, vibrato and formants.
 
 Generators of musical truth belong here; plain signals and files are in `tests.signals`.
 """
@@ -72,9 +72,7 @@ def tone(hz: float, duration_s: float, *, harmonics: int = 6) -> Samples:
     t = times(duration_s)
     partials = (np.sin(2 * np.pi * hz * k * t) / k for k in range(1, harmonics + 1) if hz * k < 10_000)
     wave = np.sum(list(partials), axis=0)
-    return np.asarray(
-        wave * np.minimum(t / 0.01, 1.0) * np.minimum((duration_s - t) / 0.02, 1.0) * np.exp(-t)
-    )
+    return np.asarray(wave * np.minimum(t / 0.01, 1.0) * np.minimum((duration_s - t) / 0.02, 1.0) * np.exp(-t))
 
 
 def triad(label: str, duration_s: float, *, cents: float = 0.0) -> Samples:
@@ -103,7 +101,7 @@ def kick() -> Samples:
     """A bass drum: a sine that falls from 120 to 50 Hz."""
     t = times(0.3)
     hz = 50.0 + 70.0 * np.exp(-t / 0.02)
-    return np.asarray(np.sin(2 * np.pi * np.cumsum(hz) / RATE_HZ) * np.exp(-t / 0.08))
+    return np.asarray(np.sin(2 * np.pi * np.cumsum(hz) / RATE_HZ) * np.exp(-t / 0.05) * (1.0 - t / 0.3))
 
 
 def snare() -> Samples:
@@ -111,10 +109,9 @@ def snare() -> Samples:
     from scipy.signal import butter, sosfilt
 
     t = times(0.2)
-    wires = sosfilt(
-        butter(4, (400, 6000), "bandpass", fs=RATE_HZ, output="sos"), noise(0.2, seed=3, level=0.5)
-    )
-    return np.asarray(0.7 * np.sin(2 * np.pi * 190.0 * t) * np.exp(-t / 0.05) + wires * np.exp(-t / 0.06))
+    wires = sosfilt(butter(4, (400, 6000), "bandpass", fs=RATE_HZ, output="sos"), noise(0.2, seed=3, level=0.5))
+    body = 0.7 * np.sin(2 * np.pi * 190.0 * t) * np.exp(-t / 0.05)
+    return np.asarray((body + wires * np.exp(-t / 0.06)) * (1.0 - t / 0.2))
 
 
 def hihat() -> Samples:
@@ -123,7 +120,7 @@ def hihat() -> Samples:
 
     t = times(0.06)
     burst = sosfilt(butter(6, 7000, "highpass", fs=RATE_HZ, output="sos"), noise(0.06, seed=4, level=0.4))
-    return np.asarray(burst * np.exp(-t / 0.02))
+    return np.asarray(burst * np.exp(-t / 0.02) * (1.0 - t / 0.06))
 
 
 def vibrato_tone(hz: float, rate_hz: float, extent_cents: float, duration_s: float) -> Samples:
@@ -135,7 +132,7 @@ def vibrato_tone(hz: float, rate_hz: float, extent_cents: float, duration_s: flo
 
 
 def vowel(f0_hz: float, formants_hz: Sequence[float], duration_s: float) -> Samples:
-    """A glottal pulse train (12 dB an octave) through resonators of 80 Hz bandwidth, radiated from the lips."""
+    """A glottal pulse train (12 dB an octave) through resonators of 80 Hz bandwidth and the lips."""
     from scipy.signal import lfilter
 
     pulses = np.zeros(round(duration_s * RATE_HZ))

@@ -33,9 +33,7 @@ def sine(
     return np.asarray(10 ** (level_dbfs / 20) * wave, dtype=np.float32)
 
 
-def noise(
-    duration_s: float, *, level_dbfs: float = -20.0, rate_hz: int = RATE_HZ, seed: int = 0
-) -> FloatArray:
+def noise(duration_s: float, *, level_dbfs: float = -20.0, rate_hz: int = RATE_HZ, seed: int = 0) -> FloatArray:
     """Make white Gaussian noise of RMS `level_dbfs`, shape (n_samples,), float32, clipped at full scale."""
     wave = np.random.default_rng(seed).standard_normal(round(duration_s * rate_hz), dtype=np.float32)
     return np.asarray(np.clip(wave * np.float32(10 ** (level_dbfs / 20)), -1.0, 1.0), dtype=np.float32)
@@ -60,9 +58,7 @@ def clicks(
     return out
 
 
-def music(
-    duration_s: float, *, rate_hz: int = RATE_HZ, seed: int = 0, level_dbfs: float = -12.0
-) -> FloatArray:
+def music(duration_s: float, *, rate_hz: int = RATE_HZ, seed: int = 0, level_dbfs: float = -12.0) -> FloatArray:
     """Make a stand-in for music: random notes of decaying harmonics over faint noise, peak `level_dbfs`."""
     rng = np.random.default_rng(seed)
     out = np.zeros(round(duration_s * rate_hz), dtype=np.float64)
@@ -107,9 +103,7 @@ def write_audio(
     return path
 
 
-def write_m4a(
-    path: Path, *channels: FloatArray, rate_hz: int = RATE_HZ, tags: dict[str, str] | None = None
-) -> Path:
+def write_m4a(path: Path, *channels: FloatArray, rate_hz: int = RATE_HZ, tags: dict[str, str] | None = None) -> Path:
     """Write AAC in an MP4 container with PyAV (one or two channels); give back its path."""
     return write_with_av(path, *channels, rate_hz=rate_hz, codec="aac", container="mp4", tags=tags)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from flamingo_bark_assets.audio.signal import FloatArray
-from tests.signals import clicks, music, sine, time_s, write_audio
+from tests.signals import clicks, music, noise, sine, time_s, write_audio
 
 RATE_HZ = 22050
 
@@ -21,20 +21,34 @@ def tiny_stems(duration_s: float, *, seed: int = 0, bpm: float = 120.0) -> dict[
     gate = (np.sin(2 * np.pi * bpm / 120 * t) > -0.6).astype(np.float32)
     vibrato = np.sin(2 * np.pi * 440 * t + 8 * np.sin(2 * np.pi * 5.5 * t)) * np.float32(0.1)
     return {
-        "drums": clicks(bpm, duration_s, first_s=0.25, rate_hz=RATE_HZ, level_dbfs=-9.0),
+        "drums": _drums(bpm, duration_s, seed),
         "bass": np.asarray(sine(55.0, duration_s, level_dbfs=-18.0, rate_hz=RATE_HZ) * gate, np.float32),
         "vocals": np.asarray(vibrato, np.float32),
         "other": music(duration_s, rate_hz=RATE_HZ, seed=seed, level_dbfs=-15.0),
     }
 
 
+def _drums(bpm: float, duration_s: float, seed: int) -> FloatArray:
+    """Clicks on the beat and decaying wide-band noise on every half beat."""
+    t = time_s(duration_s, rate_hz=RATE_HZ)
+    decay = np.exp(-np.mod(t - 0.25, 30.0 / bpm) / 0.05)
+    hats = noise(duration_s, rate_hz=RATE_HZ, level_dbfs=-18.0, seed=seed) * decay
+    return np.asarray(clicks(bpm, duration_s, first_s=0.25, rate_hz=RATE_HZ, level_dbfs=-9.0) + hats, np.float32)
+
+
 def write_song(
-    songs: Path, song_id: str, *, duration_s: float = 6.0, seed: int = 0, suffix: str = ".wav", stems: bool = True
+    songs: Path,
+    song_id: str,
+    *,
+    duration_s: float = 6.0,
+    seed: int = 0,
+    suffix: str = ".wav",
+    stems: bool = True,
 ) -> Path:
     """Write a song folder whose mix is the sum of its stems; give back the folder."""
     folder = songs / song_id
     parts = tiny_stems(duration_s, seed=seed)
-    mix = np.sum(list(parts.values()), axis=0, dtype=np.float32)
+    mix = np.asarray(np.sum(list(parts.values()), axis=0), dtype=np.float32)
     write_audio(folder / f"song{suffix}", mix, mix, rate_hz=RATE_HZ)
     if stems:
         for name, samples in parts.items():

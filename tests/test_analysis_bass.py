@@ -68,6 +68,4 @@ def test_gain_and_polarity_do_not_change_the_notes() -> None:
     one = analyse_bass("s", music.view_of(sound), energy_share=music.SHARE)
     other = analyse_bass("s", music.view_of(-0.1 * sound), energy_share=music.SHARE)
     assert [note.midi for note in other.bass_notes] == [note.midi for note in one.bass_notes]
-    assert [note.onset_s for note in other.bass_notes] == pytest.approx(
-        [n.onset_s for n in one.bass_notes], abs=0.02
-    )
+    assert [note.onset_s for note in other.bass_notes] == pytest.approx([n.onset_s for n in one.bass_notes], abs=0.02)

@@ -61,9 +61,7 @@ def test_strength_is_relative_to_the_drums_strongest_hit() -> None:
 
 def test_steady_noise_is_no_drum() -> None:
     features = drums_of(music.noise(DURATION_S))
-    assert [features.kick_present.value, features.snare_present.value, features.hihat_present.value] == [
-        False
-    ] * 3
+    assert [features.kick_present.value, features.snare_present.value, features.hihat_present.value] == [False] * 3
 
 
 def test_gain_and_polarity_do_not_change_the_hits() -> None:

@@ -61,10 +61,11 @@ def test_tuning_does_not_move_the_chords() -> None:
 
 def test_a_held_chord_is_sustained_and_hits_are_not() -> None:
     held = harmonic_of(music.triad("C:maj", 4.0)).sustain.value
-    struck = harmonic_of(music.place(music.snare(), np.arange(0.2, 4.0, 0.25), 4.0)).sustain.value
+    struck = harmonic_of(music.place(music.snare(), np.arange(0.2, 4.0, 0.5), 4.0)).sustain.value
     assert held is not None
     assert struck is not None
-    assert struck < 0.5 < 0.9 < held
+    assert struck < 0.5
+    assert held > 0.9
 
 
 def test_noise_has_no_chords() -> None:

@@ -26,11 +26,7 @@ def test_f0_of_a_held_tone(hz: float) -> None:
 
 def test_a_strong_second_harmonic_does_not_lift_the_pitch_an_octave() -> None:
     t = music.times(2.0)
-    sound = (
-        0.4 * np.sin(2 * np.pi * 220.0 * t)
-        + np.sin(2 * np.pi * 440.0 * t)
-        + 0.3 * np.sin(2 * np.pi * 660.0 * t)
-    )
+    sound = 0.4 * np.sin(2 * np.pi * 220.0 * t) + np.sin(2 * np.pi * 440.0 * t) + 0.3 * np.sin(2 * np.pi * 660.0 * t)
     assert vocals_of(sound).f0_median_hz.value == pytest.approx(220.0, rel=0.01)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import subprocess
@@ -89,6 +90,22 @@ def test_not_creating_the_temporary_file_is_an_error_and_keeps_the_old_one(tmp_p
     assert path.read_text() == "old"
 
 
+def test_a_file_that_the_disk_does_not_take_never_replaces_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    write_text(path, "old")
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["f"]
+
+
 def test_text_that_is_not_unicode_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_text(tmp_path / "f", "\ud800")
@@ -162,6 +179,13 @@ def test_what_a_living_process_or_a_person_made_is_kept(tmp_path: Path) -> None:
     before = names(tmp_path)
     assert remove_leftovers(tmp_path) == 0
     assert names(tmp_path) == before
+
+
+def test_nothing_inside_the_folder_of_a_living_process_is_removed(tmp_path: Path) -> None:
+    staging = temporary_path(tmp_path)
+    staging.mkdir()
+    (staging / f".tmp-{dead_pid()}-{TOKEN}.tmp").write_text("being copied")
+    assert remove_leftovers(tmp_path) == 0
 
 
 def test_links_are_not_followed_when_leftovers_are_removed(tmp_path: Path) -> None:

@@ -134,9 +134,7 @@ def low_rate(folder: Path) -> None:
     write_wav(folder / "song.wav", music(6.0, rate_hz=8000), rate_hz=8000)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "rule"), [(short, "min_duration"), (silent, "silence"), (low_rate, "sample_rate")]
-)
+@pytest.mark.parametrize(("spoil", "rule"), [(short, "min_duration"), (silent, "silence"), (low_rate, "sample_rate")])
 def test_a_song_that_can_be_read_but_not_trained_on_fails_the_rule_for_it(
     tmp_path: Path, spoil: Callable[[Path], None], rule: str
 ) -> None:
@@ -162,9 +160,7 @@ def surround(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [one_sided, high_rate, surround])
-def test_an_odd_but_sound_format_is_measured_like_any_other(
-    tmp_path: Path, spoil: Callable[[Path], None]
-) -> None:
+def test_an_odd_but_sound_format_is_measured_like_any_other(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     spoil(write_song(tmp_path / "data" / "songs", "song", stems=False))
     work = work_on(tmp_path / "data")
     assert work.result(Verdict).unusable is None

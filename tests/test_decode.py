@@ -58,9 +58,7 @@ def test_an_intact_file_declares_the_length_that_it_has(tmp_path: Path, ending: 
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "aiff", "mp3"])
-def test_a_truncated_file_gives_what_is_there_and_still_declares_the_whole(
-    tmp_path: Path, ending: str
-) -> None:
+def test_a_truncated_file_gives_what_is_there_and_still_declares_the_whole(tmp_path: Path, ending: str) -> None:
     path = make(tmp_path / f"a.{ending}")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     found = decoded(path)
@@ -92,9 +90,7 @@ def test_the_sample_rate_stays_native(tmp_path: Path) -> None:
     assert decoded(path).signal.sample_rate_hz == 96000
 
 
-@pytest.mark.parametrize(
-    "name", ["-a.wav", "a b.mp3", 'l\'été "ü" 曲.flac', "http:x.wav", "pipe:0.mp3", "%03d.m4a"]
-)
+@pytest.mark.parametrize("name", ["-a.wav", "a b.mp3", 'l\'été "ü" 曲.flac', "http:x.wav", "pipe:0.mp3", "%03d.m4a"])
 def test_any_file_name_works(tmp_path: Path, name: str) -> None:
     assert decoded(make(tmp_path / name)).signal.duration_s == pytest.approx(SECONDS, abs=0.05)
 
@@ -168,12 +164,8 @@ def test_integers_stored_as_float_are_a_fault(tmp_path: Path) -> None:
     assert "times full scale" in fault_of(path)
 
 
-@pytest.mark.parametrize(
-    ("ending", "limit_s"), [("wav", 3.0), ("flac", 3.0), ("mp3", 3.0), ("m4a", 3.0), ("ogg", 3.0)]
-)
-def test_too_long_a_file_is_a_fault_that_says_length_and_limit(
-    tmp_path: Path, ending: str, limit_s: float
-) -> None:
+@pytest.mark.parametrize(("ending", "limit_s"), [("wav", 3.0), ("flac", 3.0), ("mp3", 3.0), ("m4a", 3.0), ("ogg", 3.0)])
+def test_too_long_a_file_is_a_fault_that_says_length_and_limit(tmp_path: Path, ending: str, limit_s: float) -> None:
     message = fault_of(make(tmp_path / f"a.{ending}"), max_duration_s=limit_s)
     assert "4.0 s" in message
     assert "3 s" in message
@@ -189,10 +181,8 @@ def test_a_long_file_without_declared_length_is_stopped_while_decoding(tmp_path:
 def wav_header(*, rate_hz: int, channels: int, data_bytes: int) -> bytes:
     block = 2 * channels
     fmt = struct.pack("<HHIIHH", 1, channels, rate_hz, (rate_hz * block) & 0xFFFFFFFF, block, 16)
-    size = 36 + data_bytes
-    return b"RIFF" + struct.pack("<I", size) + b"WAVEfmt " + struct.pack("<I", 16) + fmt + b"data" + struct.pack(
-        "<I", data_bytes
-    )  # fmt: skip
+    riff = b"RIFF" + struct.pack("<I", 36 + data_bytes) + b"WAVE"
+    return riff + b"fmt " + struct.pack("<I", 16) + fmt + b"data" + struct.pack("<I", data_bytes)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +192,14 @@ def test_an_absurd_header_is_a_fault(tmp_path: Path, rate_hz: int, channels: int
     path = tmp_path / "a.wav"
     path.write_bytes(wav_header(rate_hz=rate_hz, channels=channels, data_bytes=80_000) + bytes(80_000))
     fault_of(path)
+
+
+def test_an_unknown_codec_is_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    header = bytearray(wav_header(rate_hz=44100, channels=1, data_bytes=80_000))
+    header[20:22] = b"\x99\x77"  # format tag
+    path.write_bytes(bytes(header) + bytes(80_000))
+    assert "cannot be decoded" in fault_of(path)
 
 
 def test_a_streamed_wav_declares_no_length(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.importing import add_song, remove_song
@@ -138,9 +139,7 @@ def test_a_hard_link_that_cannot_be_made_becomes_a_copy(
 
 
 @pytest.mark.parametrize("link", [False, True])
-def test_a_link_that_the_user_names_is_stored_as_a_regular_file(
-    paths: DataPaths, inbox: Path, link: bool
-) -> None:
+def test_a_link_that_the_user_names_is_stored_as_a_regular_file(paths: DataPaths, inbox: Path, link: bool) -> None:
     real = sound(inbox, "real/take7.wav", b"x")
     sound(inbox, "real/stems/drums.wav")
     (inbox / "latest.wav").symlink_to(real)
@@ -169,9 +168,7 @@ def test_a_link_that_the_user_names_is_stored_as_a_regular_file(
         ("con.wav", "con"),
     ],
 )
-def test_odd_file_names_are_stored_or_refused(
-    paths: DataPaths, inbox: Path, name: str, song_id: str | None
-) -> None:
+def test_odd_file_names_are_stored_or_refused(paths: DataPaths, inbox: Path, name: str, song_id: str | None) -> None:
     file = sound(inbox, name)
     if song_id is None:
         with pytest.raises(LibraryError, match="ending of a sound file"):
@@ -187,9 +184,7 @@ def test_a_file_name_that_is_not_utf8_is_stored(paths: DataPaths, inbox: Path) -
 
 
 @pytest.mark.parametrize("song_id", ["../evil", "..", "a/b", "", "A", "x" * 101, "a\n", "-a"])
-def test_an_id_that_is_none_is_refused_and_nothing_is_written(
-    paths: DataPaths, inbox: Path, song_id: str
-) -> None:
+def test_an_id_that_is_none_is_refused_and_nothing_is_written(paths: DataPaths, inbox: Path, song_id: str) -> None:
     with pytest.raises(LibraryError, match="not a song id"):
         add_song(paths, sound(inbox, "a.wav"), song_id=song_id)
     assert not paths.root.exists()
@@ -208,9 +203,7 @@ def test_an_id_that_is_none_is_refused_and_nothing_is_written(
         ("x" * 245 + " drums.wav", "x" * 245 + " drums.wav"),
     ],
 )
-def test_stem_names_are_cleaned_and_keep_their_kind(
-    paths: DataPaths, inbox: Path, name: str, stored: str
-) -> None:
+def test_stem_names_are_cleaned_and_keep_their_kind(paths: DataPaths, inbox: Path, name: str, stored: str) -> None:
     sound(inbox, f"stems/{name}", b"x")
     (stem,) = add_song(paths, sound(inbox, "a.wav"), stems_dir=inbox / "stems").stems
     assert stem.path is not None
@@ -278,10 +271,11 @@ def test_a_stem_that_links_out_of_its_folder_is_refused(paths: DataPaths, inbox:
     assert not paths.root.exists()
 
 
-def test_a_stem_that_links_within_its_folder_is_stored_as_a_file(paths: DataPaths, inbox: Path) -> None:
+@pytest.mark.parametrize("link", [False, True])
+def test_a_stem_that_links_within_its_folder_is_stored_as_a_file(paths: DataPaths, inbox: Path, link: bool) -> None:
     sound(inbox, "stems/bass_v2.wav", b"x")
     (inbox / "stems" / "bass.wav").symlink_to("bass_v2.wav")
-    song = add_song(paths, sound(inbox, "a.wav"), stems_dir=inbox / "stems")
+    song = add_song(paths, sound(inbox, "a.wav"), stems_dir=inbox / "stems", link=link)
     assert song.stems[0].path is not None
     assert not song.stems[0].path.is_symlink()
     assert song.stems[0].path.read_bytes() == b"x"
@@ -327,9 +321,7 @@ def test_an_id_that_is_taken_is_refused_and_the_song_there_is_kept(paths: DataPa
 # Whole or not at all
 
 
-def test_an_error_half_way_leaves_nothing(
-    paths: DataPaths, inbox: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_half_way_leaves_nothing(paths: DataPaths, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         assert list_song_ids(paths) == []
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -401,6 +393,16 @@ def test_imports_at_once_that_want_one_id_get_different_ones(paths: DataPaths, i
     with ThreadPoolExecutor(6) as pool:
         ids = list(pool.map(lambda file: add_song(paths, file).song_id, files))
     assert sorted(ids) == ["a", "a-2", "a-3", "a-4", "a-5", "a-6"]
+
+
+def test_an_import_does_not_finish_while_another_one_holds_the_library(
+    paths: DataPaths, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flamingo_bark_assets.library.importing._LOCK_TIMEOUT_S", 0.05)
+    paths.songs.mkdir(parents=True)
+    with FileLock(paths.songs / ".lock"), pytest.raises(LibraryError, match="lock"):
+        add_song(paths, sound(inbox, "a.wav"))
+    assert list_song_ids(paths) == []
 
 
 # Removing

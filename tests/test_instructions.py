@@ -22,9 +22,7 @@ from tests.test_dataset import make_captions, make_prompt, make_prompts, unknown
 SECTIONS = [
     "Verdict", "What to use", "Warnings", "What Bark expects", "Licence and credit", "Lyrics", "Next steps",
 ]  # fmt: skip
-HOSTILE = (
-    "a | b\n# Owned\n<script>alert(1)</script> [x](http://e.org) `c` **d** _e_ ~~f~~ \\ &amp; \u202eevil\x00"
-)
+HOSTILE = "a | b\n# Owned\n<script>alert(1)</script> [x](http://e.org) `c` **d** _e_ ~~f~~ \\ &amp; \u202eevil\x00"
 
 
 def written(evidence: Evidence, **changes: Any) -> str:
@@ -59,7 +57,7 @@ def test_a_failed_rule_is_told_with_value_limit_and_by_how_much() -> None:
     verdict = section(written(make_evidence(raw_song={"bandwidth_hz": 4000.0})), "Verdict")
     assert "**Not fit for training.**" in verdict
     (row,) = [row for row in table_rows(verdict) if row[1] == "bandwidth"]
-    assert row[:5] == ["song", "bandwidth", "4000 Hz", "&gt;= 7000 Hz", "3000 Hz"]
+    assert row[:5] == ["song", "bandwidth", "4000 Hz", "at least 7000 Hz", "3000 Hz"]
     assert row[5] == "the sound ends at 4000 Hz; it must reach at least 7000 Hz"
 
 
@@ -151,9 +149,7 @@ def test_licence_and_credit_are_told() -> None:
 
 
 def test_a_licence_that_is_not_stated_is_not_invented() -> None:
-    legal = section(
-        written(make_evidence(raw_song={"licence": None, "attribution": None})), "Licence and credit"
-    )
+    legal = section(written(make_evidence(raw_song={"licence": None, "attribution": None})), "Licence and credit")
     assert "not stated" in legal
     assert "none given" in legal
 
@@ -232,9 +228,7 @@ def test_the_text_can_be_stored_as_utf8() -> None:
         ((), ()),
     ],
 )
-def test_weights_become_the_smallest_numbers_of_lines(
-    weights: tuple[float, ...], lines: tuple[int, ...]
-) -> None:
+def test_weights_become_the_smallest_numbers_of_lines(weights: tuple[float, ...], lines: tuple[int, ...]) -> None:
     assert repeats(weights) == lines
 
 

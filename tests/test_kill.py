@@ -53,8 +53,7 @@ def test_the_run_after_a_kill_finds_and_repairs_everything(tmp_path: Path, stop_
     assert query(data.warehouse, "SELECT count(*) FROM suitability WHERE suitable").rows == ((1,),)
     assert [entry.song_id for entry in read_manifest(manifest_path(data))] == ["one"]
     assert verify_manifest(manifest_path(data), data.root) == []
-    leftovers = [path for path in data.root.rglob(".tmp-*")]
-    assert leftovers == []
+    assert list(data.root.rglob(".tmp-*")) == []
 
 
 def test_what_was_made_before_a_kill_is_not_lost(tmp_path: Path) -> None:

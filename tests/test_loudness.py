@@ -1,4 +1,4 @@
-"""Loudness and dynamics, held against the test signals of EBU Tech 3341 and 3342 and the tables of BS.1770."""
+"""Loudness and dynamics, held against the test signals of EBU Tech 3341 and 3342 and BS.1770's table."""
 
 from __future__ import annotations
 

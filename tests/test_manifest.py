@@ -74,9 +74,7 @@ class Library:
             make_stem(kind, content_sha256=sha256(kind.encode()), **(SILENT if kind in silent else {}))
             for kind in STEM_KINDS
         )
-        evidence = make_evidence(
-            song_id, raw_song={"content_sha256": sha256(b"mix"), **raw}, stems={"stems": stems}
-        )
+        evidence = make_evidence(song_id, raw_song={"content_sha256": sha256(b"mix"), **raw}, stems={"stems": stems})
         return self.entry_of(evidence, files)
 
     def entry_of(self, evidence: Evidence, files: SongFiles) -> ManifestEntry:
@@ -134,9 +132,7 @@ def test_a_silent_file_beside_a_sounding_one_of_its_kind_is_not_listed(library: 
     files = library.song_files("song")
     piano = library.paths.songs / "song" / "stems" / "piano.wav"
     piano.write_bytes(b"")
-    files = dataclasses.replace(
-        files, stems=(*files.stems, StemFile(name="piano", kind="harmonic", path=piano))
-    )
+    files = dataclasses.replace(files, stems=(*files.stems, StemFile(name="piano", kind="harmonic", path=piano)))
     silent = make_stem("harmonic", name="piano", file_name="piano.wav", **SILENT)
     stems = (*(make_stem(kind) for kind in STEM_KINDS), silent)
     entry = library.entry_of(make_evidence(stems={"stems": stems}), files)
@@ -194,9 +190,7 @@ def test_a_line_separator_inside_a_text_does_not_split_a_line(library: Library) 
     assert read_manifest(path)[0].captioner == "a\u2028b"
 
 
-def test_two_entries_of_one_song_are_refused_and_the_old_manifest_stays(
-    library: Library, manifest: Path
-) -> None:
+def test_two_entries_of_one_song_are_refused_and_the_old_manifest_stays(library: Library, manifest: Path) -> None:
     before = manifest.read_bytes()
     with pytest.raises(StorageError, match="two entries of the song 'song'"):
         write_manifest([library.entry(), library.entry()], manifest)

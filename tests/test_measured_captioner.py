@@ -74,9 +74,7 @@ def test_a_silent_stem_gets_no_answers() -> None:
 
 def test_a_faulty_stem_gets_no_answers() -> None:
     evidence = make_evidence()
-    stems = tuple(
-        replace(s, fault="cannot be decoded") if s.kind == "drums" else s for s in evidence.stems.stems
-    )
+    stems = tuple(replace(s, fault="cannot be decoded") if s.kind == "drums" else s for s in evidence.stems.stems)
     captions = describe(make_evidence(stems={"stems": stems}))
     assert "drums" not in {a.part for a in captions.answers}
 

@@ -64,9 +64,7 @@ def test_four_audible_stems_give_each_level_once() -> None:
         (("drums", "bass", "vocals"), ["drums+bass", "drums+vocals", "bass+vocals"]),
     ],
 )
-def test_all_audible_stems_together_are_no_combination(
-    kinds: Sequence[StemKind], combinations: list[str]
-) -> None:
+def test_all_audible_stems_together_are_no_combination(kinds: Sequence[StemKind], combinations: list[str]) -> None:
     result = prompts_of(make_evidence(kinds=kinds))
     assert [p.parts for p in result.prompts if p.type == "multi_instrument"] == combinations
     assert [p.parts for p in result.prompts if p.type == "stem"] == list(kinds)
@@ -106,9 +104,7 @@ def test_default_weights_are_those_of_the_training_recommendations() -> None:
         ({"raw_song": {"genre_tags": None}, "song": {"key": None, "tempo_bpm": None}, "kinds": ()}, "Music"),
     ],
 )  # fmt: skip
-def test_style_tells_genre_key_tempo_and_instruments_as_far_as_known(
-    changes: dict[str, Any], expected: str
-) -> None:
+def test_style_tells_genre_key_tempo_and_instruments_as_far_as_known(changes: dict[str, Any], expected: str) -> None:
     assert prompt(prompts_of(make_evidence(**changes))).style_prompt == expected
 
 
@@ -187,9 +183,7 @@ def test_a_sentence_that_repeats_the_style_is_left_out() -> None:
 
 
 def test_without_anything_to_add_the_combined_prompt_is_the_style() -> None:
-    nothing = dict.fromkeys(
-        ("loudness_integrated_lufs", "spectral_centroid_hz", "dynamic_range_db"), unknown()
-    )
+    nothing = dict.fromkeys(("loudness_integrated_lufs", "spectral_centroid_hz", "dynamic_range_db"), unknown())
     evidence = without_stems(song=nothing, raw_song={"is_mono": None, "bandwidth_hz": None})
     full = prompt(build_prompts(evidence, model_captions(), PromptSettings()))
     assert full.combined_prompt == full.style_prompt == "Music in E minor at 121 BPM"
@@ -261,9 +255,7 @@ def test_a_cut_prompt_ends_at_a_whole_clause_of_the_long_one(budget: int) -> Non
         (["What a song!", "Why?"], 40, "Opening. What a song! Why?"),
     ],
 )  # fmt: skip
-def test_text_is_cut_at_clauses_but_not_inside_enumerations(
-    sentences: list[str], budget: int, expected: str
-) -> None:
+def test_text_is_cut_at_clauses_but_not_inside_enumerations(sentences: list[str], budget: int, expected: str) -> None:
     assert fit("Opening", sentences, budget) == expected
 
 

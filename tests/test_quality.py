@@ -86,9 +86,7 @@ def test_a_clipped_low_sine_is_two_thirds_clipped() -> None:
 
 @pytest.mark.parametrize("frequency_hz", [20, 50, 441, RATE_HZ / 8, RATE_HZ / 12])
 @pytest.mark.parametrize("level_dbfs", [0.0, -1.0, -60.0, -80.0])
-@pytest.mark.parametrize(
-    "quantised", [in_16_bits, in_8_bits, lambda wave: wave], ids=["16 bit", "8 bit", "float"]
-)
+@pytest.mark.parametrize("quantised", [in_16_bits, in_8_bits, lambda wave: wave], ids=["16 bit", "8 bit", "float"])
 def test_the_tops_of_a_sine_are_no_clipping(frequency_hz: float, level_dbfs: float, quantised) -> None:  # type: ignore[no-untyped-def]
     assert clipped(quantised(sine(frequency_hz, 2.0, level_dbfs=level_dbfs))) == 0.0
 
@@ -119,9 +117,7 @@ def test_unclipped_music_has_no_clipping_at_any_level() -> None:
 @pytest.mark.parametrize("cutoff_hz", [4000, 8000, 11000, 16000, 19000])
 @pytest.mark.parametrize("decay_db_per_octave", [0.0, 4.0, 8.0])
 @pytest.mark.parametrize("quantised", [False, True])
-def test_a_low_pass_is_found_within_5_percent(
-    cutoff_hz: float, decay_db_per_octave: float, quantised: bool
-) -> None:
+def test_a_low_pass_is_found_within_5_percent(cutoff_hz: float, decay_db_per_octave: float, quantised: bool) -> None:
     wave = low_passed(sloping(decay_db_per_octave), cutoff_hz)
     found = bandwidth_hz(in_16_bits(wave) if quantised else wave)
     assert found == pytest.approx(cutoff_hz, rel=0.05)
@@ -144,6 +140,28 @@ def test_sound_upsampled_from_16_khz_reaches_8_khz() -> None:
 def test_full_band_sound_reaches_half_the_sample_rate(rate_hz: int, decay_db_per_octave: float) -> None:
     found = bandwidth_hz(sloping(decay_db_per_octave), rate_hz)
     assert found == pytest.approx(rate_hz / 2, rel=0.05)
+
+
+def gently_ending() -> FloatArray:
+    """Noise that falls by 10 dB a kilohertz from 2 kHz on, with no edge anywhere."""
+    spectrum = np.fft.rfft(noise(8.0))
+    frequency_hz = np.fft.rfftfreq(8 * RATE_HZ, 1 / RATE_HZ)
+    wave = np.fft.irfft(spectrum * 10 ** (-np.clip(frequency_hz - 2000, 0, 14000) / 100 / 20))
+    return np.asarray(wave, dtype=np.float32)
+
+
+def test_sound_that_fades_into_the_rounding_noise_ends_there() -> None:
+    # -20 dBFS of noise lie 78 dB above the rounding noise of 16 bits (-98 dBFS): 9 to 10 kHz.
+    assert 8000 < bandwidth_hz(in_16_bits(gently_ending())) < 10500
+
+
+def test_hiss_up_to_half_the_sample_rate_is_bandwidth() -> None:
+    assert bandwidth_hz(sloping(20.0) + noise(8.0, level_dbfs=-75)) == pytest.approx(RATE_HZ / 2, rel=0.05)
+
+
+def test_a_loud_tone_does_not_hide_wide_band_sound() -> None:
+    wave = sine(440, 8.0, level_dbfs=-6) + noise(8.0, level_dbfs=-50)
+    assert bandwidth_hz(wave) == pytest.approx(RATE_HZ / 2, rel=0.05)
 
 
 def test_moments_of_wide_band_sound_do_not_hide_a_low_pass() -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-import flamingo_bark_assets.pipeline as pipeline
-from flamingo_bark_assets.definitions import defs
+from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.defs.local import RunReport, open_instance, run_songs
+from flamingo_bark_assets.defs.resources import Platform
+from flamingo_bark_assets.defs.songs import song
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.training.files import dataset_files, manifest_path
 from flamingo_bark_assets.training.manifest import read_manifest
@@ -46,7 +48,7 @@ def materialised(instance: dg.DagsterInstance, asset: str) -> set[str]:
 
 def make_raise(monkeypatch: pytest.MonkeyPatch, song_id: str, step_name: str) -> None:
     def broken(step: pipeline.Step) -> pipeline.Step:
-        def raising(work: pipeline.SongWork) -> tuple[pipeline.Record, ...]:
+        def raising(work: pipeline.SongWork) -> tuple[Record, ...]:
             if work.song_id == song_id:
                 raise RuntimeError("analysis went wrong")
             return step.run(work)
@@ -155,19 +157,17 @@ def test_running_again_writes_the_same_bytes(data: DataPaths, instance: dg.Dagst
     assert [path.read_bytes() for path in (*files, manifest_path(data))] == first
 
 
-def test_one_asset_alone_is_made_from_the_stored_results(
-    data: DataPaths, instance: dg.DagsterInstance
-) -> None:
+def test_one_asset_alone_is_made_from_the_stored_results(data: DataPaths, instance: dg.DagsterInstance) -> None:
     folder = write_song(data.songs, "one")
     run(instance, "one")
     (folder / "song.wav").unlink()  # no step after the measurements may open the sound
     (folder / "song.wav").write_bytes(b"")
     result = dg.materialize(
-        [*defs.assets or []],
+        [song],
         selection=["training_prompts"],
         partition_key="one",
         instance=instance,
-        resources=defs.resources or {},
+        resources={"platform": Platform()},
     )
     assert result.success
 

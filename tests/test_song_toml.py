@@ -111,9 +111,7 @@ def test_a_bad_value_is_named_by_key_and_problem(tmp_path: Path, content: str, w
 @pytest.mark.parametrize(
     ("written", "code"), [("a\\nb", "U+000A"), ("a\\u001b[31mb", "U+001B"), ("a\\u2028b", "U+2028")]
 )
-def test_control_characters_are_refused_in_a_single_line(
-    tmp_path: Path, key: str, written: str, code: str
-) -> None:
+def test_control_characters_are_refused_in_a_single_line(tmp_path: Path, key: str, written: str, code: str) -> None:
     message = problem(song_toml(tmp_path, f'{key} = "{written}"'))
     assert key in message
     assert code in message
@@ -233,9 +231,7 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
 
 @settings(max_examples=150, deadline=None)
 @given(text=ANY_TEXT)
-def test_any_text_is_either_refused_or_read_again(
-    tmp_path_factory: pytest.TempPathFactory, text: str
-) -> None:
+def test_any_text_is_either_refused_or_read_again(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     try:
         info = SongInfo(title=text, lyrics=text)
     except ValidationError:

@@ -138,9 +138,7 @@ def test_the_user_sets_the_limits() -> None:
 
 def test_a_file_that_ends_before_its_declared_length_is_truncated() -> None:
     verdict = verdict_of(make_evidence(raw_song={"duration_s": 90.0, "declared_duration_s": 180.0}))
-    assert verdict.reasons == (
-        "the file ends 90 s before the length its header declares; at most 0.5 s may be missing"
-    )
+    assert verdict.reasons == ("the file ends 90 s before the length its header declares; at most 0.5 s may be missing")
 
 
 def test_a_file_longer_than_declared_is_not_truncated() -> None:
@@ -155,9 +153,7 @@ def test_without_a_declared_length_truncation_is_not_judged() -> None:
 
 
 def test_a_drone_without_tempo_is_judged_by_its_key_alone() -> None:
-    verdict = verdict_of(
-        make_evidence(song={"tempo_bpm": unknown("no onsets"), "key": measured("E minor", 0.8)})
-    )
+    verdict = verdict_of(make_evidence(song={"tempo_bpm": unknown("no onsets"), "key": measured("E minor", 0.8)}))
     assert rule(verdict, "song", "analysis_confidence").value == pytest.approx(0.8)
     assert verdict.suitable
 
@@ -187,9 +183,7 @@ def test_a_silent_stem_is_unfit_and_leaves_the_song_fit() -> None:
     verdict = verdict_of(with_silent_stem("vocals"))
     assert verdict.suitable
     assert verdict.suitable_kinds == ("drums", "bass", "harmonic")
-    assert (
-        rule(verdict, "vocals", "audible").reason == "no vocals file holds a second of sound above -60 dBFS"
-    )
+    assert rule(verdict, "vocals", "audible").reason == "no vocals file holds a second of sound above -60 dBFS"
 
 
 def test_a_stem_that_cannot_be_read_fails_with_its_fault_and_leaves_the_song_fit() -> None:
@@ -219,9 +213,7 @@ def test_a_stem_that_cannot_be_read_fails_with_its_fault_and_leaves_the_song_fit
         ({"lag_s": -0.05}, "lag", "bass.wav is 0.05 s ahead of the mix; at most 0.01 s is allowed"),
     ],
 )
-def test_a_bad_stem_says_what_is_wrong_and_leaves_the_song_fit(
-    changes: dict[str, Any], name: str, reason: str
-) -> None:
+def test_a_bad_stem_says_what_is_wrong_and_leaves_the_song_fit(changes: dict[str, Any], name: str, reason: str) -> None:
     others = [make_stem(kind) for kind in STEM_KINDS if kind != "bass"]
     verdict = verdict_of(with_stems(*others, make_stem("bass", **changes)))
     assert [(r.rule, r.reason) for r in verdict.failed("bass")] == [(name, reason)]
@@ -235,9 +227,7 @@ def test_a_stem_value_that_is_not_known_fails() -> None:
 
 
 def test_a_stem_value_that_is_not_finite_counts_as_unknown() -> None:
-    verdict = verdict_of(
-        with_stems(make_stem("bass", clipped_fraction=math.nan, length_difference_s=math.inf))
-    )
+    verdict = verdict_of(with_stems(make_stem("bass", clipped_fraction=math.nan, length_difference_s=math.inf)))
     for name in ("clipping", "length_difference"):
         assert rule(verdict, "bass", name).value is None
         assert not rule(verdict, "bass", name).passed
@@ -263,9 +253,7 @@ def test_an_unknown_value_is_worse_than_any_other_of_its_kind() -> None:
     guitar = make_stem("harmonic", file_name="guitar.wav", clipped_fraction=0.0)
     piano = make_stem("harmonic", file_name="piano.wav", clipped_fraction=None)
     verdict = verdict_of(with_stems(guitar, piano))
-    assert rule(verdict, "harmonic", "clipping").reason == (
-        "clipping is unknown: it was not measured of piano.wav"
-    )
+    assert rule(verdict, "harmonic", "clipping").reason == ("clipping is unknown: it was not measured of piano.wav")
 
 
 def test_a_silent_file_beside_a_sounding_one_of_its_kind_does_no_harm() -> None:
@@ -283,9 +271,7 @@ def test_most_stems_out_of_time_make_the_mix_suspect() -> None:
 
 
 def test_silent_stems_do_not_vouch_for_the_mix() -> None:
-    silent = [
-        make_stem(k, audible=False, silent_fraction=1.0, lag_s=None) for k in ("drums", "bass", "vocals")
-    ]
+    silent = [make_stem(k, audible=False, silent_fraction=1.0, lag_s=None) for k in ("drums", "bass", "vocals")]
     verdict = verdict_of(with_stems(*silent, make_stem("harmonic", length_difference_s=60.0)))
     assert rule(verdict, "song", "stems_in_time").value == 0.0
 

@@ -49,8 +49,7 @@ def test_every_table_has_a_primary_key_and_comments_with_units(tmp_path: Path) -
     publish(Truth(tmp_path / "features"), [], path)
     found = query(
         path,
-        "SELECT table_name, constraint_column_names FROM duckdb_constraints() "
-        "WHERE constraint_type = 'PRIMARY KEY'",
+        "SELECT table_name, constraint_column_names FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'",
     )
     keys = dict(found.rows)
     assert {name: tuple(columns) for name, columns in keys.items()} == {t.name: t.key for t in all_tables()}

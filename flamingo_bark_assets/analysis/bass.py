@@ -117,9 +117,7 @@ def _notes(track: PitchTrack, onset_times_s: NDArray[np.float64]) -> tuple[BassN
     notes: list[BassNote] = []
     for stretch in steady_stretches(track, within_semitones=_WITHIN_SEMITONES, min_duration_s=_MIN_NOTE_S):
         start_s, end_s = stretch.start * track.hop_s, stretch.stop * track.hop_s
-        inside = onset_times_s[
-            (onset_times_s > start_s + _MIN_REPEAT_S) & (onset_times_s < end_s - _MIN_REPEAT_S)
-        ]
+        inside = onset_times_s[(onset_times_s > start_s + _MIN_REPEAT_S) & (onset_times_s < end_s - _MIN_REPEAT_S)]
         edges = np.concatenate(([start_s], inside, [end_s]))
         for onset_s, offset_s in pairwise(edges):
             frames = slice(round(onset_s / track.hop_s), max(1, round(offset_s / track.hop_s)))

@@ -151,7 +151,7 @@ def _candidates(view: AudioView) -> dict[str, _Candidates]:
     """Score the rises of each drum's own band by the rise of all bands at that moment.
 
     A bass drum has more power below 120 Hz than in 150-500 Hz and rises far, unlike rumble; a
-    snare has both a body there and wires in 1-5 kHz that are not far weaker; a hi-hat has about as much
+    snare has both a body there and wires in 1-5 kHz of like strength; a hi-hat has about as much
     power above 7 kHz as in 1-5 kHz. Each must also be near the large rises of its band in this stem.
     """
     low, body = _band(view, 30.0, 120.0), _band(view, 150.0, 500.0)
@@ -172,6 +172,8 @@ def _candidates(view: AudioView) -> dict[str, _Candidates]:
             body.rise_db(snares) - body.reference_db + 6.0,
             wires.rise_db(snares) - body.rise_db(snares) + 15.0,
             wires.rise_db(snares) - low.rise_db(snares) + 22.0,
+            wires.rise_db(snares) - high.rise_db(snares) + 10.0,
+            body.rise_db(snares) - wires.rise_db(snares) + 8.0,
         ),
         "hihat": _scored(
             view,

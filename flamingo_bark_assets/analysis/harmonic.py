@@ -53,9 +53,7 @@ class HarmonicFeatures(StemFeatures):
     chord_count: Measurement[int] = quantity("", "Number of distinct chords.")
     main_chords: Measurement[str] = quantity("", "Up to four chords that sound longest, joined by ' '.")
     harmonic_rhythm_hz: Measurement[float] = quantity("1/s", "Chord changes a second.")
-    sustain: Measurement[float] = quantity(
-        "", "Share of energy that median filtering assigns to sustained sound."
-    )
+    sustain: Measurement[float] = quantity("", "Share of energy that median filtering assigns to sustained sound.")
     chords: tuple[Chord, ...] = events("One row a chord.")
 
 
@@ -86,9 +84,7 @@ def analyse_harmonic(song_id: str, view: AudioView, *, energy_share: Measurement
     span_s = named[-1].end_s - named[0].start_s
     return HarmonicFeatures(
         **stem,
-        chord_count=Measurement.of(
-            len({chord.label for chord in named}), method=_CHORD_METHOD, confidence=confidence
-        ),
+        chord_count=Measurement.of(len({chord.label for chord in named}), method=_CHORD_METHOD, confidence=confidence),
         main_chords=Measurement.of(_longest(named), method=_CHORD_METHOD, confidence=confidence),
         harmonic_rhythm_hz=Measurement.of(changes / span_s, method=_CHORD_METHOD, confidence=confidence),
         sustain=_sustain(view),

@@ -161,19 +161,23 @@ def _normalised_difference(frames: FloatArray, window: int, longest: int) -> Flo
 
 def _first_dip(difference: FloatArray, shortest: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lag, refined by a parabola, and depth of each frame's first deep dip, else of its deepest."""
-    inner = difference[:, shortest:-1]
-    is_dip = (inner <= difference[:, shortest - 1 : -2]) & (inner < difference[:, shortest + 1 :])
-    dips = np.where(is_dip, inner, np.float32(2.0))
-    deepest = np.argmin(dips, axis=1)
+    before, inner, after = (
+        difference[:, shortest - 1 : -2],
+        difference[:, shortest:-1],
+        difference[:, shortest + 1 :],
+    )
+    bend = np.maximum(before - 2.0 * inner + after, 1e-9)
+    shift = 0.5 * (before - after) / bend
+    # A short period falls between two lags, where the dip looks shallower than it is.
+    depth = np.clip(inner - 0.25 * (before - after) * shift, 0.0, 1.0)
+    dips = np.where((inner <= before) & (inner < after), depth, np.float32(2.0))
+    deepest = dips.min(axis=1)
     # A strong second harmonic makes a dip at half the period too, but one that is clearly less deep.
-    under = dips < np.minimum(_DIP, dips.min(axis=1, keepdims=True) + _SLACK)
-    chosen = np.where(under.any(axis=1), np.argmax(under, axis=1), deepest) + shortest
+    under = dips < np.minimum(_DIP, deepest + _SLACK)[:, None]
+    chosen = np.where(under.any(axis=1), np.argmax(under, axis=1), np.argmin(dips, axis=1))
     rows = np.arange(len(difference))
-    before, at, after = (difference[rows, chosen + k].astype(np.float64) for k in (-1, 0, 1))
-    bend = before - 2.0 * at + after
-    shift = np.where(bend > 1e-9, 0.5 * (before - after) / np.maximum(bend, 1e-9), 0.0)
-    depth = np.where(is_dip.any(axis=1), at, 1.0)
-    return chosen + np.clip(shift, -0.5, 0.5), np.clip(depth, 0.0, 1.0)
+    lag = shortest + chosen + np.clip(shift[rows, chosen], -0.5, 0.5)
+    return np.asarray(lag, np.float64), np.minimum(dips[rows, chosen], 1.0).astype(np.float64)
 
 
 def _without_octave_slips(f0_hz: NDArray[np.float64], context: int) -> NDArray[np.float64]:

@@ -34,29 +34,21 @@ class SongFeatures(Record):
     TABLE: ClassVar[str] = "song_features"
 
     tempo_bpm: Measurement[float] = quantity("BPM", "Median tempo of the beats.")
-    tempo_stability: Measurement[float] = quantity(
-        "", "1 minus the spread of beat intervals over their median."
-    )
+    tempo_stability: Measurement[float] = quantity("", "1 minus the spread of beat intervals over their median.")
     beat_count: Measurement[int] = quantity("", "Number of beats.")
     key: Measurement[str] = quantity("", "Key as tonic and mode, for instance 'F# minor'.")
     tuning_cents: Measurement[float] = quantity("cent", "Deviation from A4 = 440 Hz, -50 to 50.")
     loudness_integrated_lufs: Measurement[float] = quantity("LUFS", "Integrated loudness (ITU-R BS.1770-4).")
     loudness_range_lu: Measurement[float] = quantity("LU", "Loudness range (EBU Tech 3342).")
-    true_peak_dbtp: Measurement[float] = quantity(
-        "dBTP", "True peak at four-fold oversampling (ITU-R BS.1770-4)."
-    )
+    true_peak_dbtp: Measurement[float] = quantity("dBTP", "True peak at four-fold oversampling (ITU-R BS.1770-4).")
     crest_factor_db: Measurement[float] = quantity("dB", "Peak over RMS of the loudest channel.")
     dynamic_range_db: Measurement[float] = quantity(
         "dB", "95th minus 10th percentile of the RMS level of 400 ms frames above the -70 dBFS gate."
     )
     onset_density_hz: Measurement[float] = quantity("1/s", "Note onsets a second.")
     spectral_centroid_hz: Measurement[float] = quantity("Hz", "Mean spectral centroid over sounding frames.")
-    spectral_bandwidth_hz: Measurement[float] = quantity(
-        "Hz", "Mean spectral bandwidth over sounding frames."
-    )
-    spectral_rolloff_hz: Measurement[float] = quantity(
-        "Hz", "Mean frequency below which 85 % of the energy lies."
-    )
+    spectral_bandwidth_hz: Measurement[float] = quantity("Hz", "Mean spectral bandwidth over sounding frames.")
+    spectral_rolloff_hz: Measurement[float] = quantity("Hz", "Mean frequency below which 85 % of the energy lies.")
     spectral_flatness: Measurement[float] = quantity("", "Mean spectral flatness, 0 tonal to 1 noise.")
     spectral_contrast_db: Measurement[float] = quantity("dB", "Mean spectral contrast over its bands.")
     beats: tuple[Beat, ...] = events("One row a beat.")

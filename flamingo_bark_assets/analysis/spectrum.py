@@ -16,6 +16,8 @@ from flamingo_bark_assets.record import Measurement
 _METHOD = "stft-22050"
 _ROLLOFF = 0.85
 _FLATNESS_FLOOR = 1e-10
+# Above it the resampler's own slope would be measured.
+_FLATNESS_TOP_HZ = 10_000.0
 _FULL_CONFIDENCE_FRAMES = 100.0
 
 
@@ -53,7 +55,7 @@ def measure_spectrum(view: AudioView) -> Spectrum:
         centroid_hz=_mean_over_frames(centroid),
         bandwidth_hz=_mean_over_frames(bandwidth),
         rolloff_hz=_mean_over_frames(_rolloff(power, view.frequencies_hz)),
-        flatness=_mean_over_frames(_flatness(power)),
+        flatness=_mean_over_frames(_flatness(power[view.frequencies_hz < _FLATNESS_TOP_HZ])),
         contrast_db=_mean_over_frames(_contrast(magnitude).mean(axis=0)),
     )
 
@@ -70,7 +72,7 @@ def measure_timbre(view: AudioView) -> tuple[Measurement[float], Measurement[flo
         nothing = _mean_over_frames(power[0])
         return nothing, nothing
     centroid, _ = _centroid_and_bandwidth(np.sqrt(power), view.frequencies_hz)
-    return _mean_over_frames(centroid), _mean_over_frames(_flatness(power))
+    return _mean_over_frames(centroid), _mean_over_frames(_flatness(power[view.frequencies_hz < _FLATNESS_TOP_HZ]))
 
 
 def _mean_over_frames(values: FloatArray) -> Measurement[float]:
@@ -80,9 +82,7 @@ def _mean_over_frames(values: FloatArray) -> Measurement[float]:
     return Measurement.of(mean, method=_METHOD, confidence=values.size / _FULL_CONFIDENCE_FRAMES)
 
 
-def _centroid_and_bandwidth(
-    magnitude: FloatArray, frequencies_hz: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _centroid_and_bandwidth(magnitude: FloatArray, frequencies_hz: FloatArray) -> tuple[FloatArray, FloatArray]:
     total = magnitude.sum(axis=0)
     centroid = frequencies_hz @ magnitude / total
     variance = (frequencies_hz**2) @ magnitude / total - centroid**2
@@ -105,6 +105,4 @@ def _contrast(magnitude: FloatArray) -> FloatArray:
     import librosa
 
     scaled = magnitude / magnitude.max()
-    return np.asarray(
-        librosa.feature.spectral_contrast(S=scaled, sr=SAMPLE_RATE_HZ, n_fft=FRAME, hop_length=HOP)
-    )
+    return np.asarray(librosa.feature.spectral_contrast(S=scaled, sr=SAMPLE_RATE_HZ, n_fft=FRAME, hop_length=HOP))

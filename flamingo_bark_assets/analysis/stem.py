@@ -26,8 +26,7 @@ class StemFeatures(Record):
     onset_density_hz: Measurement[float] = quantity("1/s", "Note onsets a second over the sounding part.")
     rhythm_complexity: Measurement[float] = quantity(
         "",
-        "Entropy of the inter-onset intervals on a semitone-wide log grid, 0 (one interval) to 1 "
-        "(all alike often).",
+        "Entropy of the inter-onset intervals on a semitone-wide log grid, 0 (one interval) to 1 (all alike often).",
     )
     spectral_centroid_hz: Measurement[float] = quantity("Hz", "Mean spectral centroid over sounding frames.")
     spectral_flatness: Measurement[float] = quantity("", "Mean spectral flatness, 0 tonal to 1 noise.")

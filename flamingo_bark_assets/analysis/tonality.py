@@ -92,9 +92,7 @@ def _key_correlations(
     templates = np.array([np.roll(mode, tonic) for mode in (_MAJOR, _MINOR) for tonic in range(12)])
     templates = templates - templates.mean(axis=1, keepdims=True)
     centred = profile - profile.mean()
-    return np.asarray(
-        templates @ centred / (np.linalg.norm(templates, axis=1) * np.linalg.norm(centred) + 1e-12)
-    )
+    return np.asarray(templates @ centred / (np.linalg.norm(templates, axis=1) * np.linalg.norm(centred) + 1e-12))
 
 
 def _tuning(view: AudioView) -> Measurement[float]:

@@ -293,6 +293,4 @@ def _tuning_of(power: FloatArray) -> Tuning:
         count += int(rows.size)
     if weight <= 0.0:
         return Tuning(0.0, 0.0, 0)
-    return Tuning(
-        math.degrees(math.atan2(direction.imag, direction.real)) / 3.6, abs(direction) / weight, count
-    )
+    return Tuning(math.degrees(math.atan2(direction.imag, direction.real)) / 3.6, abs(direction) / weight, count)

@@ -38,9 +38,7 @@ class VocalPhrase(Row):
     phrase: int = column("Number of the phrase, from 0.")
     start_s: float = column("Start.", unit="s")
     end_s: float = column("End.", unit="s")
-    f0_median_hz: float | None = column(
-        "Median fundamental frequency; null where nothing is voiced.", unit="Hz"
-    )
+    f0_median_hz: float | None = column("Median fundamental frequency; null where nothing is voiced.", unit="Hz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +80,7 @@ def analyse_vocals(song_id: str, view: AudioView, *, energy_share: Measurement[f
     if view.unusable is not None:
         return VocalFeatures.of_unusable(song_id, view.unusable)
     stem = measure_stem(song_id, view, energy_share=energy_share)
-    track = track_pitch(
-        view.tonal_mono, TONAL_RATE_HZ, fmin_hz=_FMIN_HZ, fmax_hz=_FMAX_HZ, window_s=_WINDOW_S
-    )
+    track = track_pitch(view.tonal_mono, TONAL_RATE_HZ, fmin_hz=_FMIN_HZ, fmax_hz=_FMAX_HZ, window_s=_WINDOW_S)
     singing = _singing(view)
     vibrato = measure_vibrato(track)
     formants = measure_formants(view.tonal_mono, TONAL_RATE_HZ, track)

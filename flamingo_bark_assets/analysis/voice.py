@@ -165,8 +165,7 @@ def measure_formants(samples: FloatArray, sample_rate_hz: int, track: PitchTrack
     _, f0_hz, _ = track.percentiles_hz()
     confidence = len(found) / len(frames) * min(1.0, _SPARSE_F0_HZ / f0_hz)
     f1, f2, f3 = (
-        Measurement.of(float(hz), method=_FORMANT_METHOD, confidence=confidence)
-        for hz in np.median(found, axis=0)
+        Measurement.of(float(hz), method=_FORMANT_METHOD, confidence=confidence) for hz in np.median(found, axis=0)
     )
     return Formants(f1, f2, f3)
 

@@ -82,6 +82,8 @@ class MixReference:
 
 def _at_working_rate(signal: Signal) -> FloatArray:
     mono = resample(signal.mono()[np.newaxis], signal.sample_rate_hz, RATE_HZ)[0]
+    if not mono.size:
+        return np.zeros(1, dtype=np.float32)
     return np.asarray(mono - mono.mean(dtype=np.float64), dtype=np.float32)
 
 

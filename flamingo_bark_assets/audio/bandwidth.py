@@ -5,6 +5,7 @@ The long-term spectrum and its upper edge belong here; the timbre of the music d
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,10 @@ _EDGE_DROP_DB = 15.0  # over a factor 1.3 in frequency: 40 dB an octave, steeper
 _REGION_GAP = 1.1  # ripples of a stop band do not make two edges of one
 _LINE_ABOVE_BAND_DB = 15.0
 _VANISHED_DB = 35.0
+_NEAR_ROUNDING_DB = 10.0
 _BELOW_IN_BAND_DB = 5.0
 _ABOVE_FLOOR_DB = 6.0
+_ROUNDING_NOISE_POWER = 2.0**-30 / 4  # triangular dither and rounding of 16 bits: 3/12 of a squared step
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,12 @@ class LongTermSpectrum:
     Attributes:
         frequency_hz: shape (n_bins,), from 0 to half the sample rate.
         level_db: shape (n_bins,), relative to an arbitrary constant.
+        rounding_noise_db: level that dithered rounding to 16 bits has on that scale.
     """
 
     frequency_hz: Spectrum
     level_db: Spectrum
+    rounding_noise_db: float
 
 
 def measure_bandwidth(signal: Signal) -> Measurement[float]:
@@ -49,9 +54,9 @@ def measure_bandwidth(signal: Signal) -> Measurement[float]:
 
     The spectrum is the mean of log spectra, which a few wide-band moments hardly move. Its edge is the
     highest place where the level falls by 15 dB within a factor of 1.3 and everything beyond is gone (35 dB
-    down, or at the floor); the edge itself is where the level is 5 dB below the band just under it. Without
-    such an edge the bandwidth is where the spectrum reaches a flat floor, and half the sample rate where
-    there is none.
+    down, or down to rounding noise); the edge itself is where the level is 5 dB below the band just under it. Without
+    such an edge the bandwidth is where the spectrum reaches a flat floor no higher than the rounding noise of
+    16 bits. Else it is half the sample rate: hiss that reaches so far shows that the medium does.
 
     Args:
         signal: any rate and number of channels.
@@ -66,14 +71,12 @@ def measure_bandwidth(signal: Signal) -> Measurement[float]:
     level, frequency = spectrum.level_db, spectrum.frequency_hz
     floor = float(np.percentile(level[frequency >= _LOWEST_EDGE_HZ], 2))
     drop = _drop(level)
-    edge = _steep_edge(frequency, level, drop, floor)
+    edge = _steep_edge(spectrum, drop)
     if edge is not None:
         edge_hz, depth_db = edge
         return Measurement.of(edge_hz, method=_METHOD, confidence=depth_db / 40.0)
     steepest = float(drop[frequency >= _LOWEST_EDGE_HZ].max(initial=0.0))
-    return Measurement.of(
-        _gradual_edge_hz(frequency, level, floor), method=_METHOD, confidence=1.0 - steepest / _EDGE_DROP_DB
-    )
+    return Measurement.of(_gradual_edge_hz(spectrum, floor), method=_METHOD, confidence=1.0 - steepest / _EDGE_DROP_DB)
 
 
 def long_term_spectrum(signal: Signal) -> LongTermSpectrum | None:
@@ -104,9 +107,9 @@ def long_term_spectrum(signal: Signal) -> LongTermSpectrum | None:
         total += np.log10(np.maximum(power.sum(axis=1), 1e-16)).sum(axis=0)
     frequency = np.fft.rfftfreq(_FFT, 1.0 / signal.sample_rate_hz)
     width = max(3, round(_SMOOTHING_HZ / float(frequency[1])))
-    return LongTermSpectrum(
-        np.asarray(frequency, dtype=np.float64), _smooth(10.0 * total / len(heard), width)
-    )
+    level = _smooth(10.0 * total / len(heard), width)
+    rounding = _ROUNDING_NOISE_POWER * signal.channels * float(np.square(window, dtype=np.float64).sum())
+    return LongTermSpectrum(np.asarray(frequency, dtype=np.float64), level, 10.0 * math.log10(rounding))
 
 
 def _frame_power(signal: Signal, start: int) -> float:
@@ -134,10 +137,9 @@ def _bins_ahead(size: int, ratio: float) -> npt.NDArray[np.intp]:
     return np.asarray(np.maximum(bins, ahead), dtype=np.intp)
 
 
-def _steep_edge(
-    frequency: Spectrum, level: Spectrum, drop: Spectrum, floor: float
-) -> tuple[float, float] | None:
+def _steep_edge(spectrum: LongTermSpectrum, drop: Spectrum) -> tuple[float, float] | None:
     """Give the highest steep edge beyond which nothing is left: its frequency and its depth in dB."""
+    frequency, level = spectrum.frequency_hz, spectrum.level_db
     falling = np.flatnonzero((drop >= _EDGE_DROP_DB) & (frequency >= _LOWEST_EDGE_HZ))
     if not falling.size:
         return None
@@ -152,14 +154,17 @@ def _steep_edge(
             float(level[region].max()) - _LINE_ABOVE_BAND_DB,
         )
         edge = int(region[level[region] >= in_band - _BELOW_IN_BAND_DB].max(initial=start))
-        vanished = beyond[edge] <= max(in_band - _VANISHED_DB, floor + 10.0)
-        if vanished:
+        # Over an octave, so that one tone above wide-band sound is not taken for the end of a band.
+        octave_below = float(np.median(level[edge // 2 : edge + 1]))
+        gone = max(octave_below - _VANISHED_DB, spectrum.rounding_noise_db + _NEAR_ROUNDING_DB)
+        if beyond[edge] <= gone:
             return float(frequency[edge]), in_band - float(beyond[edge])
     return None
 
 
-def _gradual_edge_hz(frequency: Spectrum, level: Spectrum, floor: float) -> float:
-    """Give the frequency where the spectrum reaches a flat floor, else half the sample rate."""
+def _gradual_edge_hz(spectrum: LongTermSpectrum, floor: float) -> float:
+    """Give the frequency where the spectrum reaches the rounding noise, else half the sample rate."""
+    frequency, level = spectrum.frequency_hz, spectrum.level_db
     nyquist_hz = float(frequency[-1])
     above = np.flatnonzero(level > floor + _ABOVE_FLOOR_DB)
     if not above.size or float(level.max()) - floor < _EDGE_DROP_DB:
@@ -167,4 +172,5 @@ def _gradual_edge_hz(frequency: Spectrum, level: Spectrum, floor: float) -> floa
     edge = int(above[-1])
     rest = level[edge + 1 :]
     is_flat = rest.size >= 0.05 * level.size and float(np.median(rest)) <= floor + 2.0
-    return float(frequency[edge]) if is_flat else nyquist_hz
+    is_rounding = floor <= spectrum.rounding_noise_db + _ABOVE_FLOOR_DB
+    return float(frequency[edge]) if is_flat and is_rounding else nyquist_hz

@@ -68,9 +68,7 @@ def _flat_top_samples(channel: FloatArray, step: float, sign: float) -> int:
     long = last - first + 1 >= MIN_RUN
     first, last = first[long], last[long]
     before = np.where(first > 0, channel[np.maximum(first - 1, 0)] * np.float32(sign), level)
-    after = np.where(
-        last < channel.size - 1, channel[np.minimum(last + 1, channel.size - 1)] * np.float32(sign), level
-    )
+    after = np.where(last < channel.size - 1, channel[np.minimum(last + 1, channel.size - 1)] * np.float32(sign), level)
     steep = level - np.minimum(before, after) > _STEEP * step
     return int((last - first + 1)[steep].sum())
 

@@ -56,9 +56,7 @@ _CONTAINERS_DECLARING_LENGTH = frozenset(
     )
 )
 # libsndfile reads MP3 as well, but its mpg123 writes warnings straight to file descriptor 2.
-_NOT_FOR_LIBSNDFILE = frozenset(
-    (".mp3", ".mp2", ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".raw")
-)
+_NOT_FOR_LIBSNDFILE = frozenset((".mp3", ".mp2", ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".raw"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +227,7 @@ def _decode_with_libsndfile(path: Path, file: BinaryIO, max_s: float) -> Decoded
         with soundfile.SoundFile(os.fsencode(path.absolute())) as sound:
             frames = int(sound.frames) if sound.frames < _UNKNOWN_FRAMES else 0
             header_s = frames / sound.samplerate if sound.samplerate > 0 else 0.0
-            collector = _Collector(
-                path, int(sound.samplerate), int(sound.channels), max_s=max_s, expected_s=header_s
-            )
+            collector = _Collector(path, int(sound.samplerate), int(sound.channels), max_s=max_s, expected_s=header_s)
             for block in _libsndfile_blocks(sound):
                 collector.add(block)
             file_format = f"{sound.format}/{sound.subtype}"
@@ -270,7 +266,10 @@ def _decode_with_ffmpeg(path: Path, file: BinaryIO, max_s: float) -> Decoded:
                 raise AudioFault(path, "the file holds no sound", _REEXPORT)
             declares = name in _CONTAINERS_DECLARING_LENGTH or (name == "mp3" and has_length)
             declared_s = _container_s(container) if declares else None
-            file_format = f"{name}/{container.streams.audio[0].codec_context.codec.canonical_name}"
+            codec = container.streams.audio[0].codec_context
+            if codec is None:  # whatever PyAV's types say: FFmpeg has no decoder for it
+                raise _LibraryError(path, "the sound cannot be decoded (unknown codec)")
+            file_format = f"{name}/{codec.codec.canonical_name}"
             collector = _collect_packets(path, container, max_s, declared_s)
         if name == "wav":
             declared_s = wav_declared_s(file)
@@ -287,9 +286,7 @@ def _container_s(container: InputContainer) -> float | None:
     return container.duration / 1e6 if container.duration else None
 
 
-def _collect_packets(
-    path: Path, container: InputContainer, max_s: float, declared_s: float | None
-) -> _Collector:
+def _collect_packets(path: Path, container: InputContainer, max_s: float, declared_s: float | None) -> _Collector:
     """Decode packet by packet; a bad packet is left out, as every player does, unless most are bad."""
     from av import AudioFrame, AudioResampler
 

@@ -1,6 +1,6 @@
 """Technical quality of a recording: what the medium did to the music.
 
-Levels, silence, noise and polarity belong here; clipping and bandwidth have modules of their own.
+Levels, silence and polarity belong here; clipping, bandwidth and noise have modules of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from flamingo_bark_assets.audio.bandwidth import measure_bandwidth
 from flamingo_bark_assets.audio.clipping import measure_clipping
+from flamingo_bark_assets.audio.noise import measure_noise_floor
 from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, Signal, frame_edges, stereo_correlation
 from flamingo_bark_assets.record import Measurement
 
@@ -21,7 +22,6 @@ SILENCE_DBFS = -60.0
 
 _DIGITAL_SILENCE_DBFS = -150.0  # below the last bit of 24-bit sound
 _MONO_DIFFERENCE_DB = -60.0  # side against mid; joint-stereo codecs leave about that much
-_QUIET_SPREAD_DB = 30.0  # frames that far below the median are pauses, not music
 _CHUNK_FRAMES = 128
 
 
@@ -88,7 +88,7 @@ def measure_quality(signal: Signal) -> TechnicalQuality:
         silent_fraction=Measurement.of(levels.silent_fraction, method="rms-50ms-below-60dbfs"),
         leading_silence_s=leading_s,
         trailing_silence_s=trailing_s,
-        noise_floor_dbfs=_noise_floor(levels),
+        noise_floor_dbfs=measure_noise_floor(signal),
         bandwidth_hz=measure_bandwidth(signal),
         dc_offset=Measurement.of(_dc_offset(signal), method="channel-mean"),
         stereo_correlation=correlation,
@@ -155,20 +155,6 @@ def _outer_silence(signal: Signal, levels: FrameLevels) -> tuple[Measurement[flo
     )
 
 
-def _noise_floor(levels: FrameLevels) -> Measurement[float]:
-    """Give the 10th percentile of the frame levels; it is noise only if it lies below the music.
-
-    The confidence is the distance to the median frame over 30 dB: near 0 for dense music without pauses,
-    whose quietest frames are music still.
-    """
-    method = "p10-rms-50ms"
-    heard = levels.rms_dbfs[levels.rms_dbfs > _DIGITAL_SILENCE_DBFS]
-    if not heard.size:
-        return Measurement.unknown("the sound is digital silence", method=method)
-    floor, median = np.percentile(heard, [10, 50])
-    return Measurement.of(float(floor), method=method, confidence=float(median - floor) / _QUIET_SPREAD_DB)
-
-
 def _stereo(signal: Signal, levels: FrameLevels) -> tuple[Measurement[float], Measurement[bool]]:
     reason = None
     if signal.channels != 2:
@@ -210,6 +196,5 @@ def _energy(channel: npt.NDArray[np.float32]) -> float:
 def _difference_energy(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
     chunk = 1 << 18
     return sum(
-        _energy(one[start : start + chunk] - other[start : start + chunk])
-        for start in range(0, one.size, chunk)
+        _energy(one[start : start + chunk] - other[start : start + chunk]) for start in range(0, one.size, chunk)
     )

@@ -34,12 +34,8 @@ class RawSong(Record):
     file_format: str | None = optional_column("Container and codec as the decoder names them.")
     title: str | None = optional_column("Title.")
     artist: str | None = optional_column("Artist.")
-    genre_tags: str | None = optional_column(
-        "Genre tags, joined by '; ', as the file or its owner gives them."
-    )
-    tags_source: str | None = optional_column(
-        "Where title, artist and genre come from: song.toml, file tags."
-    )
+    genre_tags: str | None = optional_column("Genre tags, joined by '; ', as the file or its owner gives them.")
+    tags_source: str | None = optional_column("Where title, artist and genre come from: song.toml, file tags.")
     licence: str | None = optional_column("Licence of the recording, as its owner states it.")
     attribution: str | None = optional_column("Credit line.")
     lyrics: str | None = optional_column("Words that are sung, as the owner gives them.")
@@ -52,18 +48,12 @@ class RawSong(Record):
     silent_fraction: Measurement[float] = quantity("", "Share of 50 ms frames below -60 dBFS RMS.")
     leading_silence_s: Measurement[float] = quantity("s", "Silence before the first sound.")
     trailing_silence_s: Measurement[float] = quantity("s", "Silence after the last sound.")
-    noise_floor_dbfs: Measurement[float] = quantity(
-        "dBFS", "Level of the quietest tenth of the non-digital-silence frames."
-    )
-    bandwidth_hz: Measurement[float] = quantity(
-        "Hz", "Frequency above which the long-term spectrum vanishes."
-    )
+    noise_floor_dbfs: Measurement[float] = quantity("dBFS", "RMS of the stationary broadband noise.")
+    bandwidth_hz: Measurement[float] = quantity("Hz", "Frequency above which the long-term spectrum vanishes.")
     dc_offset: Measurement[float] = quantity("", "Largest absolute mean of a channel, full scale 1.")
     stereo_correlation: Measurement[float] = quantity("", "Correlation of left and right, -1 to 1.")
     is_mono: Measurement[bool] = quantity("", "Whether all channels carry the same signal.")
-    polarity_inverted: Measurement[bool] = quantity(
-        "", "Whether one of two channels is in inverted polarity."
-    )
+    polarity_inverted: Measurement[bool] = quantity("", "Whether one of two channels is in inverted polarity.")
 
 
 def describe_song(files: SongFiles, decoded: Decoded, *, fingerprint: str, content_sha256: str) -> RawSong:

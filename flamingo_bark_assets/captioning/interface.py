@@ -131,8 +131,6 @@ class Captioner(Protocol):
         """
         ...
 
-    def describe_batch(
-        self, songs: Sequence[tuple[Evidence, Callable[[Part], Signal]]]
-    ) -> list[Captions]:
+    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Signal]]]) -> list[Captions]:
         """Answer for several songs, in their order."""
         ...

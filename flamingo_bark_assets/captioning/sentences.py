@@ -68,9 +68,7 @@ def say_key(speaker: Speaker, evidence: Evidence) -> Phrase | None:
 
 def say_tempo(speaker: Speaker, evidence: Evidence) -> Phrase | None:
     """Say the tempo, for instance 'at 121 BPM'."""
-    return speaker.say(
-        lambda bpm: f"at {figure(bpm, 0)} BPM" if round(bpm) > 0 else None, evidence.song.tempo_bpm
-    )
+    return speaker.say(lambda bpm: f"at {figure(bpm, 0)} BPM" if round(bpm) > 0 else None, evidence.song.tempo_bpm)
 
 
 def say_stereo(speaker: Speaker, evidence: Evidence) -> Phrase | None:
@@ -99,9 +97,7 @@ def stem_texts(speaker: Speaker, evidence: Evidence, kind: StemKind) -> Texts:
 
 def drum_instruments(speaker: Speaker, evidence: Evidence) -> Phrase:
     """Name the drums that are heard, for instance 'drums (kick and snare)', or plainly 'drums'."""
-    return enumerate_phrases(*_drums(speaker, evidence, present=True), before="drums (", after=")") or Phrase(
-        "drums"
-    )
+    return enumerate_phrases(*_drums(speaker, evidence, present=True), before="drums (", after=")") or Phrase("drums")
 
 
 def _mix_opening(speaker: Speaker, evidence: Evidence) -> Phrase | None:
@@ -208,9 +204,7 @@ def _vocal_texts(speaker: Speaker, evidence: Evidence) -> Texts:
 
 def _harmonic_texts(speaker: Speaker, evidence: Evidence) -> Texts:
     harmonic = evidence.harmonic
-    chords = speaker.say(
-        lambda labels: _after("playing mainly ", listed(chord_names(labels))), harmonic.main_chords
-    )
+    chords = speaker.say(lambda labels: _after("playing mainly ", listed(chord_names(labels))), harmonic.main_chords)
     changes = speaker.say(
         lambda hz: _after("with about ", _per_second(hz, "chord change", "chord changes")),
         harmonic.harmonic_rhythm_hz,
@@ -264,9 +258,7 @@ def _drums(speaker: Speaker, evidence: Evidence, *, present: bool) -> Sequence[P
     )
 
 
-def _hits(
-    speaker: Speaker, name: str, present: Measurement[bool], density_hz: Measurement[float]
-) -> Phrase | None:
+def _hits(speaker: Speaker, name: str, present: Measurement[bool], density_hz: Measurement[float]) -> Phrase | None:
     return speaker.say(
         lambda heard, hz: _after(f"the {name} has ", _per_second(hz, "hit", "hits")) if heard else None,
         present,

@@ -1,1 +1,1 @@
-"""Dagster only, thin: assets that read, call one function and write; no measurement, wording or judgement lives here."""
+"""Dagster only, thin: assets that read, call one function and write; measurements, words and rules live elsewhere."""

@@ -3,7 +3,6 @@
 Publication belongs here; what is published was made song by song.
 """
 
-
 import dagster as dg
 
 from flamingo_bark_assets.defs.resources import Platform
@@ -102,5 +101,3 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
             )
         ],
     )
-
-

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from flamingo_bark_assets.defs.partitions import songs_partitions
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 
 SONGS = dg.AssetSelection.assets(*SONG_ASSETS)
@@ -16,13 +15,11 @@ PUBLISHED = dg.AssetSelection.assets("training_manifest", "feature_warehouse")
 one_song = dg.define_asset_job(
     "one_song",
     selection=SONGS | PUBLISHED,
-    partitions_def=songs_partitions,
     description="One song through every asset, manifest and warehouse included.",
 )
 all_songs = dg.define_asset_job(
     "all_songs",
     selection=SONGS,
-    partitions_def=songs_partitions,
     description="The per-song assets, for a backfill over many songs; publication follows by itself.",
 )
 publish = dg.define_asset_job(

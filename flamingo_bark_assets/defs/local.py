@@ -147,9 +147,7 @@ def _watch(instance: dg.DagsterInstance, run_id: str, progress: Progress, done: 
         finished = done.wait(0.3)
         if not instance.has_run(run_id):
             continue
-        found = instance.get_records_for_run(
-            run_id, cursor=cursor, of_type={DagsterEventType.ASSET_MATERIALIZATION}
-        )
+        found = instance.get_records_for_run(run_id, cursor=cursor, of_type={DagsterEventType.ASSET_MATERIALIZATION})
         cursor = found.cursor
         for record in found.records:
             event = record.event_log_entry.dagster_event

@@ -25,12 +25,10 @@ RANGE_END = "dagster/asset_partition_range_end"
     description="Adds a partition for each new song folder and runs it, runs songs again whose files changed, "
     "and removes the partitions of songs that are gone.",
 )
-def song_library(
-    context: dg.SensorEvaluationContext, platform: Platform
-) -> dg.SensorResult | dg.SkipReason:
+def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult | dg.SkipReason:
     """Compare the song folders with the partitions and with what was measured."""
-    from flamingo_bark_assets.storage.stale import stale_songs
     from flamingo_bark_assets.library.fingerprint import stat_signatures
+    from flamingo_bark_assets.storage.stale import stale_songs
 
     signatures = stat_signatures(platform.paths)
     digest = _digest(signatures)
@@ -84,9 +82,7 @@ def _run(songs: Sequence[str], signatures: Mapping[str, str]) -> dg.RunRequest:
     run_key = f"{songs[0]}..{songs[-1]}:{_digest({song_id: signatures[song_id] for song_id in songs})}"
     if len(songs) == 1:
         return dg.RunRequest(run_key=run_key, job_name=all_songs.name, partition_key=songs[0])
-    return dg.RunRequest(
-        run_key=run_key, job_name=all_songs.name, tags={RANGE_START: songs[0], RANGE_END: songs[-1]}
-    )
+    return dg.RunRequest(run_key=run_key, job_name=all_songs.name, tags={RANGE_START: songs[0], RANGE_END: songs[-1]})
 
 
 def _digest(signatures: Mapping[str, str]) -> str:

@@ -52,10 +52,7 @@ def fingerprint(files: SongFiles) -> str:
     """
     parts = [
         (files.mix.name, sha256_of(files.mix)) if files.mix else None,
-        [
-            (s.name, s.path.name, sha256_of(s.path), s.fault) if s.path else (s.name, s.fault)
-            for s in files.stems
-        ],
+        [(s.name, s.path.name, sha256_of(s.path), s.fault) if s.path else (s.name, s.fault) for s in files.stems],
         files.info.model_dump(mode="json", exclude_defaults=True),
         files.fault,
     ]
@@ -104,7 +101,7 @@ def _signature(folder: str) -> str:
 
 def _stem_stats(folder: os.DirEntry[str]) -> list[tuple[str, str, int, int]]:
     if folder.is_symlink() and link_problem(Path(folder.path), Path(folder.path).parent.parent):
-        return [_stat(folder, "")]
+        return [(STEMS_FOLDER, "", -1, 0)]
     try:
         with os.scandir(folder.path) as entries:
             return [_stat(entry, STEMS_FOLDER) for entry in entries if has_audio_suffix(entry.name)]

@@ -145,9 +145,7 @@ def list_song_ids(paths: DataPaths) -> list[str]:
     Raises:
         LibraryError: the folder of all songs cannot be read.
     """
-    return sorted(
-        entry.name for entry in _song_entries(paths) if _unlisted_reason(entry, paths.songs) is None
-    )
+    return sorted(entry.name for entry in _song_entries(paths) if _unlisted_reason(entry, paths.songs) is None)
 
 
 def find_unlisted(paths: DataPaths) -> list[str]:
@@ -262,9 +260,7 @@ def _find_stem(paths: DataPaths, path: Path, name: str, files_of_that_name: list
         return StemFile(name, kind, path, f"{_listed(files_of_that_name)} are the same stem; leave one")
     if not kinds:
         wanted = ", ".join(STEM_KINDS)
-        return StemFile(
-            name, None, path, f"{file}: its name says no kind of stem; put one of {wanted} into it"
-        )
+        return StemFile(name, None, path, f"{file}: its name says no kind of stem; put one of {wanted} into it")
     if len(kinds) > 1:
         return StemFile(name, None, path, f"{file}: its name says more than one kind: {', '.join(kinds)}")
     return StemFile(name, kind, path)

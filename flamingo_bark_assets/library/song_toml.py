@@ -41,12 +41,8 @@ class SongInfo(BaseModel):
 
     title: str | None = Field(None, max_length=500, description="The song's title.")
     artist: str | None = Field(None, max_length=500, description="Who performs it.")
-    licence: str | None = Field(
-        None, max_length=200, description="Licence of the recording (SPDX id or name)."
-    )
-    attribution: str | None = Field(
-        None, max_length=2000, description="The credit line the licence asks for."
-    )
+    licence: str | None = Field(None, max_length=200, description="Licence of the recording (SPDX id or name).")
+    attribution: str | None = Field(None, max_length=2000, description="The credit line the licence asks for.")
     lyrics: str | None = Field(None, max_length=50_000, description="The words that are sung.")
     genres: tuple[Genre, ...] = Field((), max_length=20, description="Genre tags given by the user.")
 
@@ -161,9 +157,9 @@ def _refuse(forbidden: re.Pattern[str], value: str) -> None:
 
 
 def _quoted(text: str) -> str:
-    # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped, and surrogate pairs, which
-    # TOML does not know and ensure_ascii=False avoids.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # A JSON string is a TOML basic string, but for surrogate pairs, which ensure_ascii=False avoids, and a
+    # bare DEL, which no field may hold.
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _quoted_lines(text: str) -> str:

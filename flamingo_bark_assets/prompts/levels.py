@@ -130,9 +130,7 @@ class _Writer:
             weight=weight,
         )
 
-    def _prompt(
-        self, level: str, *, parts: tuple[Part, ...], style: str, technical: str, weight: float
-    ) -> Prompt:
+    def _prompt(self, level: str, *, parts: tuple[Part, ...], style: str, technical: str, weight: float) -> Prompt:
         joined = "+".join(parts)
         captions = [answer for part in parts if (answer := self._answer(part, "caption"))]
         longer = [answer for part in parts if (answer := self._answer(part, "description"))]
@@ -152,9 +150,7 @@ class _Writer:
             ),
             training_weight=weight,
             captioner=", ".join(dict.fromkeys(answer.captioner for answer in used)) or self._captioner,
-            is_fallback=any(answer.is_fallback for answer in used)
-            if used
-            else bool(self.captions.is_fallback),
+            is_fallback=any(answer.is_fallback for answer in used) if used else bool(self.captions.is_fallback),
         )
 
     def _answer(self, part: Part, question: str) -> Answer | None:

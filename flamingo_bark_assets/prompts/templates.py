@@ -94,9 +94,7 @@ def stems_technical(speaker: Speaker, evidence: Evidence, kinds: Sequence[StemKi
 def _stem_technical(speaker: Speaker, evidence: Evidence, kind: StemKind) -> str:
     stem = evidence.of_stem(kind)
     loudness = speaker.say(lambda value: f"at {lufs(value)}", stem.loudness_integrated_lufs)
-    tone = speaker.say(
-        lambda hz: f"{BRIGHTNESS.word(hz)} tone" if hz >= 1 else None, stem.spectral_centroid_hz
-    )
+    tone = speaker.say(lambda hz: f"{BRIGHTNESS.word(hz)} tone" if hz >= 1 else None, stem.spectral_centroid_hz)
     name = KIND_NAMES[kind]
     if loudness:
         return f"{name} {loudness.text}" + (f", {tone.text}" if tone else "")

@@ -33,10 +33,7 @@ def stale_songs(paths: DataPaths, signatures: Mapping[str, str]) -> set[str]:
         for song_id, signature in signatures.items()
         if song_id not in measured
         or _cut_off(truth, song_id)
-        or (
-            measured[song_id][0] != signature
-            and measured[song_id][1] != fingerprint(find_song(paths, song_id))
-        )
+        or (measured[song_id][0] != signature and measured[song_id][1] != fingerprint(find_song(paths, song_id)))
     }
 
 

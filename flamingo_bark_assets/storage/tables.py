@@ -17,7 +17,15 @@ from flamingo_bark_assets.audio.raw_song import RawSong
 from flamingo_bark_assets.audio.stems import StemSet
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
-from flamingo_bark_assets.record import ColumnSpec, Record, Row, column, columns_of, events_of, optional_column
+from flamingo_bark_assets.record import (
+    ColumnSpec,
+    Record,
+    Row,
+    column,
+    columns_of,
+    events_of,
+    optional_column,
+)
 from flamingo_bark_assets.training.suitability import Verdict
 
 RECORDS: tuple[type[Record], ...] = (

@@ -63,9 +63,7 @@ def build_dataset(
         dataset_metadata=_metadata(evidence, captions, settings),
         main_track=_main_track(evidence, captions, prompts, verdict),
         stems=[
-            _stem_entry(kind, evidence, captions, prompts, verdict)
-            for kind in STEM_KINDS
-            if _files_of(evidence, kind)
+            _stem_entry(kind, evidence, captions, prompts, verdict) for kind in STEM_KINDS if _files_of(evidence, kind)
         ],
         training_prompts=[_prompt_entry(prompt, verdict) for prompt in prompts.prompts],
     )
@@ -124,16 +122,12 @@ def _sources(evidence: Evidence) -> list[SourceFile]:
     raw = evidence.raw_song
     mix = [SourceFile(part="mix", path=raw.file_name, sha256=raw.content_sha256)] if raw.file_name else []
     return mix + [
-        SourceFile.model_validate(
-            {"part": stem.kind, "path": _stem_path(stem), "sha256": stem.content_sha256}
-        )
+        SourceFile.model_validate({"part": stem.kind, "path": _stem_path(stem), "sha256": stem.content_sha256})
         for stem in evidence.stems.stems
     ]
 
 
-def _main_track(
-    evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict
-) -> MainTrack:
+def _main_track(evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict) -> MainTrack:
     full = next((prompt for prompt in prompts.prompts if prompt.type == "full_track"), None)
     return MainTrack(
         audio_description=_description("mix", full, captions),

@@ -41,9 +41,7 @@ class CaptionerEntry(_Model):
 class SourceFile(_Model):
     """One sound file that the dataset was made from."""
 
-    part: Part | None = Field(
-        description="What it holds; null for a stem whose name says none of the four kinds."
-    )
+    part: Part | None = Field(description="What it holds; null for a stem whose name says none of the four kinds.")
     path: str = Field(description="Path in the song's folder, POSIX.")
     sha256: str | None = Field(description="SHA-256, hexadecimal; null where the file could not be read.")
 

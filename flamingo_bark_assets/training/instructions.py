@@ -34,9 +34,7 @@ def instructions_file_name(song_id: str) -> str:
     return f"training_instructions_{song_id}.md"
 
 
-def write_instructions(
-    evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict
-) -> str:
+def write_instructions(evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict) -> str:
     """Write the instructions for one song.
 
     Args:
@@ -91,23 +89,22 @@ def _verdict_section(verdict: Verdict) -> str:
     if everything:
         body += [
             "",
-            *_table(
-                ("about", "rule", "measured", "limit", "off by", "what is wrong"), map(_rule, everything)
-            ),
+            *_table(("about", "rule", "measured", "limit", "off by", "what is wrong"), map(_rule, everything)),
         ]
     return _section("Verdict", body)
 
 
 def _rule(rule: RuleResult) -> tuple[str, ...]:
     unit = f" {rule.unit}" if rule.unit else ""
+    bound = {">=": "at least", "<=": "at most"}[rule.comparison]
     if rule.rule in YES_OR_NO:
         measured, limit, missed = "no", "yes", "–"
     elif rule.value is None:
-        measured, limit, missed = "unknown", f"{rule.comparison} {rule.threshold:.10g}{unit}", "–"
+        measured, limit, missed = "unknown", f"{bound} {rule.threshold:.10g}{unit}", "–"
     else:
         shown, shown_limit = told_apart(rule.value, rule.threshold)
-        measured, limit = f"{shown}{unit}", f"{rule.comparison} {shown_limit}{unit}"
-        missed = f"{number(abs(rule.value - rule.threshold))}{unit}"
+        measured, limit = f"{shown}{unit}", f"{bound} {shown_limit}{unit}"
+        missed = f"{number(abs(rule.value - rule.threshold))}{unit.replace('dBFS', 'dB')}"
     return rule.subject, rule.rule, measured, limit, missed, rule.reason or ""
 
 
@@ -138,8 +135,7 @@ def _file_rows(evidence: Evidence, verdict: Verdict) -> Iterator[tuple[str, ...]
 
 def _prompt_rows(prompts: Sequence[Prompt], usable: Sequence[Prompt]) -> Iterator[tuple[str, ...]]:
     counts = {
-        prompt.prompt: count
-        for prompt, count in zip(usable, repeats([p.training_weight for p in usable]), strict=True)
+        prompt.prompt: count for prompt, count in zip(usable, repeats([p.training_weight for p in usable]), strict=True)
     }
     for prompt in prompts:
         count = counts.get(prompt.prompt)
@@ -250,9 +246,7 @@ def _next_steps(evidence: Evidence, verdict: Verdict) -> list[str]:
             "Verify the manifest's checksums before you train.",
         ]
         if vocals:
-            steps.append(
-                "Without training, a clip of the vocals can become a voice prompt (`.npz`) for stock Bark."
-            )
+            steps.append("Without training, a clip of the vocals can become a voice prompt (`.npz`) for stock Bark.")
     return [f"{index}. {step}" for index, step in enumerate(steps, start=1)]
 
 

@@ -187,9 +187,7 @@ def read_manifest(path: Path) -> list[ManifestEntry]:
     """
     # Not splitlines: that also splits at U+2028 and others, which may stand in a JSON string.
     lines = _read(path).split("\n")
-    return [
-        _parse(line, f"{path}, line {index}") for index, line in enumerate(lines, start=1) if line.strip()
-    ]
+    return [_parse(line, f"{path}, line {index}") for index, line in enumerate(lines, start=1) if line.strip()]
 
 
 def verify_manifest(path: Path, root: Path) -> list[Problem]:
@@ -208,12 +206,7 @@ def verify_manifest(path: Path, root: Path) -> list[Problem]:
 
     """
     home = root.resolve()
-    return [
-        problem
-        for entry in read_manifest(path)
-        for file in entry.files
-        for problem in _check(entry, file, home)
-    ]
+    return [problem for entry in read_manifest(path) for file in entry.files for problem in _check(entry, file, home)]
 
 
 def _check(entry: ManifestEntry, file: ManifestFile, home: Path) -> Iterator[Problem]:
@@ -235,9 +228,7 @@ def _check(entry: ManifestEntry, file: ManifestFile, home: Path) -> Iterator[Pro
         yield problem("unreadable", f"cannot be read: {error}")
 
 
-def _sound_files(
-    evidence: Evidence, verdict: Verdict, files: SongFiles, root: Path
-) -> Iterator[ManifestFile]:
+def _sound_files(evidence: Evidence, verdict: Verdict, files: SongFiles, root: Path) -> Iterator[ManifestFile]:
     song_id = evidence.song_id
     if files.mix is not None and evidence.raw_song.unusable is None:
         yield _file("mix", files.mix, evidence.raw_song.content_sha256, root, song_id)
@@ -253,9 +244,7 @@ def _file(
 ) -> ManifestFile:
     try:
         size = path.stat().st_size
-        return ManifestFile(
-            part=part, path=_relative(path, root, song_id), sha256=sha256 or _sha256(path), bytes=size
-        )
+        return ManifestFile(part=part, path=_relative(path, root, song_id), sha256=sha256 or _sha256(path), bytes=size)
     except OSError as error:
         raise StorageError(f"song {song_id}: {path} cannot be read: {error}; run the song again") from error
 

@@ -131,9 +131,6 @@ def repeats(weights: Sequence[float]) -> tuple[int, ...]:
     shares = [weight / largest for weight in weights]
     for lines in range(1, MAX_REPEATS + 1):
         counts = [round(share * lines) for share in shares]
-        if all(
-            abs(count - share * lines) <= 0.01 * share * lines
-            for count, share in zip(counts, shares, strict=True)
-        ):
+        if all(abs(count - share * lines) <= 0.01 * share * lines for count, share in zip(counts, shares, strict=True)):
             return tuple(counts)
     return tuple(max(1, round(share * MAX_REPEATS)) for share in shares)

@@ -149,8 +149,7 @@ def recording_rules(raw: RawSong, thresholds: Thresholds) -> tuple[RuleResult, .
     if raw.unusable is not None:
         return (_readable(SONG, raw.unusable),)
     limits = (
-        limit.apply(SONG, measurement.value, measurement.reason)
-        for limit, measurement in _mix_limits(raw, thresholds)
+        limit.apply(SONG, measurement.value, measurement.reason) for limit, measurement in _mix_limits(raw, thresholds)
     )
     return (_readable(SONG, None), *limits, *_truncation(raw, thresholds))
 

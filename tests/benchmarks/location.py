@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 
-import flamingo_bark_assets.pipeline as pipeline
+from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.definitions import defs as real_defs
 from flamingo_bark_assets.record import Record
 

@@ -1,0 +1,124 @@
+"""Tags: what file and owner say about a song is read, cleaned and attributed; nothing is made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flamingo_bark_assets.audio.decode import decode
+from flamingo_bark_assets.audio.raw_song import RawSong, describe_song
+from flamingo_bark_assets.audio.tags import Tags, read_tags
+from flamingo_bark_assets.library.layout import SongFiles
+from flamingo_bark_assets.library.song_toml import SongInfo
+from tests.signals import music, silence, write_m4a, write_wav, write_with_av
+
+WAVE = music(1.0)
+CODECS = {"mp3": "libmp3lame", "flac": "flac", "m4a": "aac", "wav": "pcm_s16le"}
+
+
+def tagged(path: Path, **tags: str) -> Path:
+    ending = path.suffix[1:]
+    container = "mp4" if ending == "m4a" else ending
+    return write_with_av(path, WAVE, codec=CODECS[ending], container=container, tags=tags)
+
+
+def genres_of(tmp_path: Path, genre: str) -> tuple[str, ...]:
+    return read_tags(tagged(tmp_path / "a.mp3", genre=genre)).genres
+
+
+@pytest.mark.parametrize("ending", CODECS)
+def test_tags_are_read_from_every_format(tmp_path: Path, ending: str) -> None:
+    path = tagged(tmp_path / f"a.{ending}", title="Été", artist="The Band", genre="Rock")
+    assert read_tags(path) == Tags("Été", "The Band", ("Rock",))
+
+
+def test_tags_of_an_ogg_stream_are_read(tmp_path: Path) -> None:
+    path = write_with_av(
+        tmp_path / "a.opus", music(1.0, rate_hz=48000), rate_hz=48000, codec="libopus", container="ogg",
+        tags={"TITLE": "T", "Artist": "A", "genre": "Jazz"},
+    )  # fmt: skip
+    assert read_tags(path) == Tags("T", "A", ("Jazz",))
+
+
+def test_genres_are_split_and_each_given_once(tmp_path: Path) -> None:
+    assert genres_of(tmp_path, "Rock; Jazz/Pop, Soul;Rock; ;") == ("Rock", "Jazz", "Pop", "Soul")
+
+
+@pytest.mark.parametrize(("genre", "expected"), [("(17)", ()), ("17", ()), ("(17)Rock", ("Rock",)), ("(17)(9)", ())])
+def test_genre_numbers_are_dropped(tmp_path: Path, genre: str, expected: tuple[str, ...]) -> None:
+    assert genres_of(tmp_path, genre) == expected
+
+
+@pytest.mark.parametrize("genre", ["80s", "90s Dance", "2-Step"])
+def test_genres_that_begin_with_digits_stay_as_they_are(tmp_path: Path, genre: str) -> None:
+    assert genres_of(tmp_path, genre) == (genre,)
+
+
+def test_at_most_twenty_genres_of_500_characters(tmp_path: Path) -> None:
+    tags = read_tags(tagged(tmp_path / "a.flac", genre=";".join(f"g{i}" * 200 for i in range(50)), title="x" * 9000))
+    assert len(tags.genres) == 20
+    assert max(map(len, tags.genres)) == 500
+    assert tags.title == "x" * 500
+
+
+def test_control_characters_and_white_space_are_cleaned(tmp_path: Path) -> None:
+    path = tagged(tmp_path / "a.flac", title="  a\x1b[31m\tb\n\u202ec\u200b  ", artist="\x01\x02")
+    assert read_tags(path) == Tags("a[31m b c", None, ())
+
+
+def test_a_file_without_tags_has_none(tmp_path: Path) -> None:
+    assert read_tags(write_wav(tmp_path / "a.wav", WAVE)) == Tags()
+
+
+def test_a_file_that_cannot_be_read_has_no_tags(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_bytes(b"ID3\x04\0\0\x7f\x7f\x7f\x7fTCON\xff\xff\xff\xff\0\0\x09x")
+    (tmp_path / "b.mp3").write_text("no song")
+    for path in (tmp_path / "a.mp3", tmp_path / "b.mp3", tmp_path / "none.mp3", tmp_path):
+        assert read_tags(path) == Tags()
+
+
+def describe(path: Path, info: SongInfo | None = None) -> RawSong:
+    files = SongFiles("song-1", path, (), info or SongInfo())
+    decoded = decode(path, max_duration_s=60)
+    return describe_song(files, decoded, fingerprint="f" * 32, content_sha256="0" * 64)
+
+
+def test_the_owners_words_win_over_the_files_field_by_field(tmp_path: Path) -> None:
+    path = tagged(tmp_path / "a.mp3", title="File title", artist="File artist", genre="Rock")
+    found = describe(path, SongInfo(title="My title", licence="CC-BY-4.0", attribution="Me", lyrics="la"))
+    assert (found.title, found.artist, found.genre_tags) == ("My title", "File artist", "Rock")
+    assert found.tags_source == "song.toml and file tags"
+    assert (found.licence, found.attribution, found.lyrics) == ("CC-BY-4.0", "Me", "la")
+
+
+def test_the_source_of_the_tags_is_named(tmp_path: Path) -> None:
+    bare = write_wav(tmp_path / "bare.wav", WAVE)
+    full = tagged(tmp_path / "a.mp3", title="T")
+    assert describe(bare).tags_source is None
+    assert describe(full).tags_source == "file tags"
+    assert describe(full, SongInfo(title="Mine")).tags_source == "song.toml"
+    assert describe(bare, SongInfo(genres=("Folk", "Rock"))).genre_tags == "Folk; Rock"
+
+
+def test_a_song_file_is_described(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a song.wav", WAVE, WAVE)
+    found = describe(path)
+    assert (found.song_id, found.file_name, found.file_format) == ("song-1", "a song.wav", "WAV/PCM_16")
+    assert found.size_bytes == path.stat().st_size
+    assert (found.sample_rate_hz.value, found.channels.value) == (44100, 2)
+    assert found.duration_s.value == pytest.approx(1.0)
+    assert found.declared_duration_s.value == pytest.approx(1.0)
+    assert found.is_mono.value is True
+    assert found.unusable is None
+
+
+def test_a_format_that_declares_no_length_says_so(tmp_path: Path) -> None:
+    path = write_with_av(tmp_path / "a.aac", WAVE, codec="aac")
+    assert describe(path).declared_duration_s.reason == "aac/aac declares no length"
+
+
+def test_a_silent_song_is_described(tmp_path: Path) -> None:
+    found = describe(write_m4a(tmp_path / "a.m4a", silence(2.0)))
+    assert found.silent_fraction.value == 1.0
+    assert found.bandwidth_hz.value is None

@@ -14,12 +14,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from flamingo_bark_assets.analysis.bass import BassFeatures, analyse_bass
-from flamingo_bark_assets.analysis.drums import DrumFeatures, analyse_drums
-from flamingo_bark_assets.analysis.harmonic import HarmonicFeatures, analyse_harmonic
-from flamingo_bark_assets.analysis.song import SongFeatures, analyse_song
-from flamingo_bark_assets.analysis.stem import StemFeatures
-from flamingo_bark_assets.analysis.vocals import VocalFeatures, analyse_vocals
+from flamingo_bark_assets.analysis.bass import analyse_bass
+from flamingo_bark_assets.analysis.drums import analyse_drums
+from flamingo_bark_assets.analysis.features import (
+    BassFeatures,
+    DrumFeatures,
+    HarmonicFeatures,
+    SongFeatures,
+    StemFeatures,
+    VocalFeatures,
+)
+from flamingo_bark_assets.analysis.harmonic import analyse_harmonic
+from flamingo_bark_assets.analysis.song import analyse_song
+from flamingo_bark_assets.analysis.vocals import analyse_vocals
 from flamingo_bark_assets.audio.raw_song import RawSong, describe_song
 from flamingo_bark_assets.audio.stems import StemInput, StemSet, compare_stems, energy_share, stem_signal
 from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence

@@ -8,11 +8,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
-from flamingo_bark_assets.analysis.bass import BassFeatures, BassNote
-from flamingo_bark_assets.analysis.drums import DrumFeatures, DrumHit
-from flamingo_bark_assets.analysis.harmonic import Chord, HarmonicFeatures
-from flamingo_bark_assets.analysis.song import Beat, SongFeatures
-from flamingo_bark_assets.analysis.vocals import VocalFeatures, VocalPhrase
+from flamingo_bark_assets.analysis.features import (
+    BassFeatures,
+    BassNote,
+    Beat,
+    Chord,
+    DrumFeatures,
+    DrumHit,
+    HarmonicFeatures,
+    SongFeatures,
+    VocalFeatures,
+    VocalPhrase,
+)
 from flamingo_bark_assets.audio.raw_song import RawSong
 from flamingo_bark_assets.audio.stems import Stem, StemSet
 from flamingo_bark_assets.captioning.interface import Evidence

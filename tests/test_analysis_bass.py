@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.bass import BassFeatures, analyse_bass
+from flamingo_bark_assets.analysis.bass import analyse_bass
+from flamingo_bark_assets.analysis.features import BassFeatures
 from tests import music
 
 RIFF = (40, 40, 43, 45, 38, 40, 47, 33)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.drums import DrumFeatures, analyse_drums
+from flamingo_bark_assets.analysis.drums import analyse_drums
+from flamingo_bark_assets.analysis.features import DrumFeatures
 from tests import music
 
 DURATION_S = 12.0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.harmonic import HarmonicFeatures, analyse_harmonic
+from flamingo_bark_assets.analysis.features import HarmonicFeatures
+from flamingo_bark_assets.analysis.harmonic import analyse_harmonic
 from tests import music
 
 CHORDS = ("C:maj", "A:min", "F:maj", "G:maj", "E:min", "D:min", "F#:maj", "A#:min")

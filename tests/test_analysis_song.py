@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.bass import analyse_bass
 from flamingo_bark_assets.analysis.drums import analyse_drums
+from flamingo_bark_assets.analysis.features import SongFeatures
 from flamingo_bark_assets.analysis.harmonic import analyse_harmonic
-from flamingo_bark_assets.analysis.song import SongFeatures, analyse_song
+from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.view import AudioView
 from flamingo_bark_assets.analysis.vocals import analyse_vocals
 from flamingo_bark_assets.record import Measurement, Record

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.vocals import VocalFeatures, analyse_vocals
+from flamingo_bark_assets.analysis.features import VocalFeatures
+from flamingo_bark_assets.analysis.vocals import analyse_vocals
 from tests import music
 
 # Means of men's vowels: Hillenbrand et al., JASA 97 (1995).

@@ -414,10 +414,8 @@ def test_a_song_is_removed_with_everything_derived_from_it(paths: DataPaths, inb
     for song_id in ["one", "one-2"]:
         sound(paths.features, f"raw_song/{song_id}.parquet")
         sound(paths.features, f"long/beats/{song_id}.parquet")
-        for name in [f"bark_training_dataset_{song_id}.json", f"training_instructions_{song_id}.md"]:
-            sound(paths.datasets, name)
-            sound(paths.datasets / song_id, name)
-        sound(paths.datasets / song_id, f"manifest_entry_{song_id}.json")
+        for name in ["bark_training_dataset_{}.json", "training_instructions_{}.md", "manifest_entry_{}.json"]:
+            sound(paths.datasets, name.format(song_id))
     sound(paths.datasets, "manifest.jsonl")
     sound(paths.root, "warehouse.duckdb")
     remove_song(paths, "one")

@@ -142,17 +142,12 @@ def test_full_band_sound_reaches_half_the_sample_rate(rate_hz: int, decay_db_per
     assert found == pytest.approx(rate_hz / 2, rel=0.05)
 
 
-def gently_ending() -> FloatArray:
-    """Noise that falls by 10 dB a kilohertz from 2 kHz on, with no edge anywhere."""
-    spectrum = np.fft.rfft(noise(8.0))
-    frequency_hz = np.fft.rfftfreq(8 * RATE_HZ, 1 / RATE_HZ)
-    wave = np.fft.irfft(spectrum * 10 ** (-np.clip(frequency_hz - 2000, 0, 14000) / 100 / 20))
-    return np.asarray(wave, dtype=np.float32)
-
-
 def test_sound_that_fades_into_the_rounding_noise_ends_there() -> None:
-    # -20 dBFS of noise lie 78 dB above the rounding noise of 16 bits (-98 dBFS): 9 to 10 kHz.
-    assert 8000 < bandwidth_hz(in_16_bits(gently_ending())) < 10500
+    spectrum = np.fft.rfft(noise(8.0, level_dbfs=-20))
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(8 * RATE_HZ, 1 / RATE_HZ), 1000) / 1000)
+    wave = np.fft.irfft(spectrum * 10 ** (-24 * octaves / 20)).astype(np.float32)
+    # Rounding to 16 bits is noise of -101 dBFS: 81 dB below -20, which 24 dB an octave reach at 10.4 kHz.
+    assert 8000 < bandwidth_hz(in_16_bits(wave)) < 10500
 
 
 def test_hiss_up_to_half_the_sample_rate_is_bandwidth() -> None:

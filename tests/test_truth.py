@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_bark_assets.analysis.drums import DrumFeatures
-from flamingo_bark_assets.analysis.song import SongFeatures
+from flamingo_bark_assets.analysis.features import DrumFeatures, SongFeatures
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.record import Measurement, columns_of
 from flamingo_bark_assets.storage.tables import RECORDS, all_tables

@@ -1,22 +1,22 @@
 """Measurements of the bass stem.
 
-The `bass_features` result and its entry function belong here.
+What makes `bass_features` belongs here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.analysis.features import BassFeatures, BassNote
 from flamingo_bark_assets.analysis.pitch import PitchTrack, steady_stretches, track_pitch
-from flamingo_bark_assets.analysis.stem import StemFeatures, measure_stem
+from flamingo_bark_assets.analysis.stem import measure_stem
 from flamingo_bark_assets.analysis.view import SAMPLE_RATE_HZ, AudioView, resampled
 from flamingo_bark_assets.audio.signal import FloatArray
-from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
+from flamingo_bark_assets.record import Measurement
 
 # Half of it is the 2 kHz up to which `fundamental_strength` counts.
 _RATE_HZ = 4000
@@ -31,39 +31,6 @@ _WITHIN_SEMITONES = 0.7
 _PITCH_METHOD = "yin"
 _NOTE_METHOD = "yin-steady-runs"
 _STRENGTH_METHOD = "windowed-projection"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BassNote(Row):
-    """One note of the bass."""
-
-    TABLE: ClassVar[str] = "bass_notes"
-    KEY: ClassVar[tuple[str, ...]] = ("note",)
-
-    note: int = column("Number of the note, from 0.")
-    onset_s: float = column("Start.", unit="s")
-    offset_s: float = column("End.", unit="s")
-    f0_hz: float = column("Median fundamental frequency.", unit="Hz")
-    midi: int = column("Nearest MIDI note number.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class BassFeatures(StemFeatures):
-    """What the bass does."""
-
-    TABLE: ClassVar[str] = "bass_features"
-
-    f0_median_hz: Measurement[float] = quantity("Hz", "Median fundamental frequency of voiced frames.")
-    f0_low_hz: Measurement[float] = quantity("Hz", "5th percentile of the fundamental frequency.")
-    f0_high_hz: Measurement[float] = quantity("Hz", "95th percentile of the fundamental frequency.")
-    voiced_fraction: Measurement[float] = quantity("", "Share of frames with a pitch.")
-    note_count: Measurement[int] = quantity("", "Number of notes.")
-    sustain_s: Measurement[float] = quantity("s", "Median length of a note.")
-    fundamental_strength: Measurement[float] = quantity(
-        "",
-        "Energy within a semitone of the fundamental over the energy below 2 kHz, median over voiced frames.",
-    )
-    bass_notes: tuple[BassNote, ...] = events("One row a note.")
 
 
 def analyse_bass(song_id: str, view: AudioView, *, energy_share: Measurement[float]) -> BassFeatures:

@@ -1,20 +1,20 @@
 """Measurements of the drums stem.
 
-The `drum_features` result and its entry function belong here; tempo and beats of the song do not.
+What makes `drum_features` belongs here; tempo and beats of the song do not.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.stem import StemFeatures, measure_stem
+from flamingo_bark_assets.analysis.features import DrumFeatures, DrumHit
+from flamingo_bark_assets.analysis.stem import measure_stem
 from flamingo_bark_assets.analysis.view import AudioView
 from flamingo_bark_assets.audio.signal import FloatArray
-from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
+from flamingo_bark_assets.record import Measurement
 
 Values = NDArray[np.float64]
 
@@ -25,34 +25,6 @@ _MIN_RISE_DB = 4.0
 _FLOOR_DB = -35.0
 _MIN_KICK_JUMP_DB = 12.0
 _FULL_SCORE_DB = 10.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class DrumHit(Row):
-    """One hit."""
-
-    TABLE: ClassVar[str] = "drum_hits"
-    KEY: ClassVar[tuple[str, ...]] = ("hit",)
-
-    hit: int = column("Number of the hit in order of time and drum, from 0.")
-    time_s: float = column("Onset time.", unit="s")
-    drum: str = column("kick, snare or hihat: the band in which the onset stands out.")
-    strength: float = column("Onset strength over the strongest of its drum, 0 to 1.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DrumFeatures(StemFeatures):
-    """What the drums do."""
-
-    TABLE: ClassVar[str] = "drum_features"
-
-    kick_present: Measurement[bool] = quantity("", "Whether a bass drum is played.")
-    snare_present: Measurement[bool] = quantity("", "Whether a snare drum is played.")
-    hihat_present: Measurement[bool] = quantity("", "Whether a hi-hat or cymbal is played.")
-    kick_density_hz: Measurement[float] = quantity("1/s", "Bass drum hits a second.")
-    snare_density_hz: Measurement[float] = quantity("1/s", "Snare hits a second.")
-    hihat_density_hz: Measurement[float] = quantity("1/s", "Hi-hat hits a second.")
-    drum_hits: tuple[DrumHit, ...] = events("One row a hit.")
 
 
 @dataclass(frozen=True, slots=True)

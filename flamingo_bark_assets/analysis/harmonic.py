@@ -1,21 +1,21 @@
 """Measurements of the harmonic stems (guitar, piano, keys, strings, synth, other) together.
 
-The `harmonic_features` result and its entry function belong here.
+What makes `harmonic_features` belongs here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.stem import StemFeatures, measure_stem
+from flamingo_bark_assets.analysis.features import Chord, HarmonicFeatures
+from flamingo_bark_assets.analysis.stem import measure_stem
 from flamingo_bark_assets.analysis.tonality import PITCH_CLASSES
 from flamingo_bark_assets.analysis.view import TONAL_HOP, TONAL_RATE_HZ, AudioView
-from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
+from flamingo_bark_assets.record import Measurement
 
 NO_CHORD = "N"
 
@@ -29,32 +29,6 @@ _SMOOTHING_FRAMES = 3
 _LONGEST_GAP_FRAMES = 9
 _HPSS_KERNEL = 17
 _HPSS_TOP_HZ = 4000.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chord(Row):
-    """One chord."""
-
-    TABLE: ClassVar[str] = "chords"
-    KEY: ClassVar[tuple[str, ...]] = ("chord",)
-
-    chord: int = column("Number of the chord, from 0.")
-    start_s: float = column("Start.", unit="s")
-    end_s: float = column("End.", unit="s")
-    label: str = column("Chord in Harte syntax (C:maj, A:min); N where there is none.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class HarmonicFeatures(StemFeatures):
-    """What the harmonic instruments do."""
-
-    TABLE: ClassVar[str] = "harmonic_features"
-
-    chord_count: Measurement[int] = quantity("", "Number of distinct chords.")
-    main_chords: Measurement[str] = quantity("", "Up to four chords that sound longest, joined by ' '.")
-    harmonic_rhythm_hz: Measurement[float] = quantity("1/s", "Chord changes a second.")
-    sustain: Measurement[float] = quantity("", "Share of energy that median filtering assigns to sustained sound.")
-    chords: tuple[Chord, ...] = events("One row a chord.")
 
 
 def analyse_harmonic(song_id: str, view: AudioView, *, energy_share: Measurement[float]) -> HarmonicFeatures:

@@ -5,31 +5,14 @@ The part that the four instrument results share belongs here; what only one inst
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from flamingo_bark_assets.analysis.features import StemFeatures
 from flamingo_bark_assets.analysis.rhythm import onset_density, rhythm_complexity
 from flamingo_bark_assets.analysis.spectrum import measure_timbre
 from flamingo_bark_assets.analysis.view import ACTIVITY_FRAME_S, AudioView
 from flamingo_bark_assets.audio.loudness import integrated_loudness, segment_energies
-from flamingo_bark_assets.record import Measurement, Record, quantity
-
-
-@dataclass(frozen=True, kw_only=True)
-class StemFeatures(Record):
-    """The measurements that drums, bass, vocals and harmonic stems have in common."""
-
-    loudness_integrated_lufs: Measurement[float] = quantity("LUFS", "Integrated loudness (ITU-R BS.1770-4).")
-    energy_share: Measurement[float] = quantity("", "Energy of the stem over the summed energy of all stems.")
-    active_fraction: Measurement[float] = quantity("", "Share of 50 ms frames above -60 dBFS RMS.")
-    onset_density_hz: Measurement[float] = quantity("1/s", "Note onsets a second over the sounding part.")
-    rhythm_complexity: Measurement[float] = quantity(
-        "",
-        "Entropy of the inter-onset intervals on a semitone-wide log grid, 0 (one interval) to 1 (all alike often).",
-    )
-    spectral_centroid_hz: Measurement[float] = quantity("Hz", "Mean spectral centroid over sounding frames.")
-    spectral_flatness: Measurement[float] = quantity("", "Mean spectral flatness, 0 tonal to 1 noise.")
+from flamingo_bark_assets.record import Measurement
 
 
 def measure_stem(song_id: str, view: AudioView, *, energy_share: Measurement[float]) -> StemFeatures:

@@ -1,21 +1,19 @@
 """Measurements of the vocals stem; never a guess at who sings.
 
-The `vocal_features` result and its entry function belong here.
+What makes `vocal_features` belongs here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.analysis.features import VocalFeatures, VocalPhrase
 from flamingo_bark_assets.analysis.pitch import PitchTrack, track_pitch
-from flamingo_bark_assets.analysis.stem import StemFeatures, measure_stem
+from flamingo_bark_assets.analysis.stem import measure_stem
 from flamingo_bark_assets.analysis.view import ACTIVITY_FRAME_S, TONAL_RATE_HZ, AudioView, BoolArray
 from flamingo_bark_assets.analysis.voice import measure_formants, measure_vibrato
-from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
+from flamingo_bark_assets.record import Measurement
 
 _FMIN_HZ = 65.0
 _FMAX_HZ = 1000.0
@@ -26,40 +24,6 @@ _SHORTEST_PHRASE_FRAMES = 5
 
 _PITCH_METHOD = "yin"
 _NO_PITCH = "no pitch between 65 and 1000 Hz"
-
-
-@dataclass(frozen=True, kw_only=True)
-class VocalPhrase(Row):
-    """One stretch of singing or speech."""
-
-    TABLE: ClassVar[str] = "vocal_phrases"
-    KEY: ClassVar[tuple[str, ...]] = ("phrase",)
-
-    phrase: int = column("Number of the phrase, from 0.")
-    start_s: float = column("Start.", unit="s")
-    end_s: float = column("End.", unit="s")
-    f0_median_hz: float | None = column("Median fundamental frequency; null where nothing is voiced.", unit="Hz")
-
-
-@dataclass(frozen=True, kw_only=True)
-class VocalFeatures(StemFeatures):
-    """What the voice does."""
-
-    TABLE: ClassVar[str] = "vocal_features"
-
-    f0_median_hz: Measurement[float] = quantity("Hz", "Median fundamental frequency of voiced frames.")
-    f0_low_hz: Measurement[float] = quantity("Hz", "5th percentile of the fundamental frequency.")
-    f0_high_hz: Measurement[float] = quantity("Hz", "95th percentile of the fundamental frequency.")
-    voiced_fraction: Measurement[float] = quantity("", "Share of sounding frames with a pitch.")
-    vibrato_present: Measurement[bool] = quantity(
-        "", "Whether steady notes carry a periodic 4 to 8 Hz pitch variation."
-    )
-    vibrato_rate_hz: Measurement[float] = quantity("Hz", "Median vibrato rate.")
-    vibrato_extent_cents: Measurement[float] = quantity("cent", "Median vibrato extent, half peak to peak.")
-    formant_f1_hz: Measurement[float] = quantity("Hz", "Median first formant over voiced frames.")
-    formant_f2_hz: Measurement[float] = quantity("Hz", "Median second formant over voiced frames.")
-    formant_f3_hz: Measurement[float] = quantity("Hz", "Median third formant over voiced frames.")
-    vocal_phrases: tuple[VocalPhrase, ...] = events("One row a phrase.")
 
 
 def analyse_vocals(song_id: str, view: AudioView, *, energy_share: Measurement[float]) -> VocalFeatures:

@@ -54,9 +54,10 @@ def measure_bandwidth(signal: Signal) -> Measurement[float]:
 
     The spectrum is the mean of log spectra, which a few wide-band moments hardly move. Its edge is the
     highest place where the level falls by 15 dB within a factor of 1.3 and everything beyond is gone (35 dB
-    down, or down to rounding noise); the edge itself is where the level is 5 dB below the band just under it. Without
-    such an edge the bandwidth is where the spectrum reaches a flat floor no higher than the rounding noise of
-    16 bits. Else it is half the sample rate: hiss that reaches so far shows that the medium does.
+    down, or down to rounding noise); the edge itself is where the level is 5 dB below the band just under
+    it. Without such an edge the bandwidth is where the spectrum reaches a flat floor no higher than the
+    rounding noise of 16 bits. Else it is half the sample rate: hiss that reaches so far shows that the medium
+    does.
 
     Args:
         signal: any rate and number of channels.

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, get_args
 
-from flamingo_bark_assets.analysis.bass import BassFeatures
-from flamingo_bark_assets.analysis.drums import DrumFeatures
-from flamingo_bark_assets.analysis.harmonic import HarmonicFeatures
-from flamingo_bark_assets.analysis.song import SongFeatures
-from flamingo_bark_assets.analysis.stem import StemFeatures
-from flamingo_bark_assets.analysis.vocals import VocalFeatures
+from flamingo_bark_assets.analysis.features import (
+    BassFeatures,
+    DrumFeatures,
+    HarmonicFeatures,
+    SongFeatures,
+    StemFeatures,
+    VocalFeatures,
+)
 from flamingo_bark_assets.audio.raw_song import RawSong
-from flamingo_bark_assets.audio.signal import Signal
 from flamingo_bark_assets.audio.stems import StemSet
 from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.audio.signal import Signal
 
 Question = Literal["caption", "description", "genre", "mood", "instruments"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)

@@ -248,7 +248,3 @@ def _derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:
         f"manifest_entry_{song_id}.json",
     )
     yield from (paths.datasets / name for name in names if os.path.lexists(paths.datasets / name))
-    folder = paths.datasets / song_id
-    # A song may be called "songs" or "exports": only a folder that holds the song's dataset is the song's.
-    if folder not in (paths.songs, paths.features) and any(os.path.lexists(folder / name) for name in names):
-        yield folder

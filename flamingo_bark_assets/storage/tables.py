@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from flamingo_bark_assets.analysis.bass import BassFeatures
-from flamingo_bark_assets.analysis.drums import DrumFeatures
-from flamingo_bark_assets.analysis.harmonic import HarmonicFeatures
-from flamingo_bark_assets.analysis.song import SongFeatures
-from flamingo_bark_assets.analysis.vocals import VocalFeatures
+from flamingo_bark_assets.analysis.features import (
+    BassFeatures,
+    DrumFeatures,
+    HarmonicFeatures,
+    SongFeatures,
+    VocalFeatures,
+)
 from flamingo_bark_assets.audio.raw_song import RawSong
 from flamingo_bark_assets.audio.stems import StemSet
 from flamingo_bark_assets.captioning.interface import Captions

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from flamingo_bark_assets.analysis.song import SongFeatures
+from flamingo_bark_assets.analysis.features import SongFeatures
 from flamingo_bark_assets.audio.raw_song import RawSong
 from flamingo_bark_assets.audio.stems import Stem, StemSet
 from flamingo_bark_assets.captioning.interface import Evidence

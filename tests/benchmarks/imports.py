@@ -1,6 +1,6 @@
 """What importing the code location costs against importing Dagster alone, in CPU seconds, paired.
 
-    python -m tests.benchmarks.imports
+python -m tests.benchmarks.imports
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def add(
 @click.pass_obj
 def list_(paths: DataPaths) -> None:
     """Show the songs of the library and what became of them."""
-    from flamingo_bark_assets.audio.raw_song import RawSong
+    from flamingo_bark_assets.audio.recording import RawSong
     from flamingo_bark_assets.errors import StorageError
     from flamingo_bark_assets.storage.truth import Truth
     from flamingo_bark_assets.training.suitability import Verdict

@@ -27,8 +27,9 @@ from flamingo_bark_assets.analysis.features import (
 from flamingo_bark_assets.analysis.harmonic import analyse_harmonic
 from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.vocals import analyse_vocals
-from flamingo_bark_assets.audio.raw_song import RawSong, describe_song
-from flamingo_bark_assets.audio.stems import StemInput, StemSet, compare_stems, energy_share, stem_signal
+from flamingo_bark_assets.audio.raw_song import describe_song
+from flamingo_bark_assets.audio.recording import RawSong, StemSet
+from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal
 from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.library.fingerprint import fingerprint, sha256_of, stat_signature

@@ -20,8 +20,7 @@ from flamingo_bark_assets.analysis.features import (
     VocalFeatures,
     VocalPhrase,
 )
-from flamingo_bark_assets.audio.raw_song import RawSong
-from flamingo_bark_assets.audio.stems import Stem, StemSet
+from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.captioning.interface import Evidence
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement, Record, columns_of

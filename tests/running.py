@@ -24,7 +24,7 @@ import dagster as dg
 
 from flamingo_bark_assets.defs.partitions import SONGS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 _LAUNCH = """
 mutation($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {

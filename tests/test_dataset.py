@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from flamingo_bark_assets.audio.stems import Stem
+from flamingo_bark_assets.audio.recording import Stem
 from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 from flamingo_bark_assets.settings import Settings, Thresholds

@@ -421,7 +421,7 @@ def test_a_song_is_removed_with_everything_derived_from_it(paths: DataPaths, inb
     remove_song(paths, "one")
     assert list_song_ids(paths) == ["one-2"]
     assert not [name for name in tree(paths.root) if "one" in name and "one-2" not in name]
-    assert len(tree(paths.root)) == 1 + 2 + 2 + 3 + 2
+    assert len(tree(paths.root)) == 1 + 2 + 3 + 2  # mix, tables, dataset, manifest and warehouse
     assert hidden_folders(paths) == []
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from flamingo_bark_assets.audio.decode import Decoded
+from flamingo_bark_assets.audio.recording import StemSet
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
-from flamingo_bark_assets.audio.stems import StemInput, StemSet, compare_stems, energy_share, stem_signal
+from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal
 from flamingo_bark_assets.library.layout import StemFile, StemKind
 from tests.signals import RATE_HZ, as_signal, clicks, join, music, noise, silence, sine
 

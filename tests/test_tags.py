@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from flamingo_bark_assets.audio.decode import decode
-from flamingo_bark_assets.audio.raw_song import RawSong, describe_song
+from flamingo_bark_assets.audio.raw_song import describe_song
+from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.audio.tags import Tags, read_tags
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.library.song_toml import SongInfo

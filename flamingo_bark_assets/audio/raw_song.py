@@ -1,59 +1,22 @@
 """The song file itself: what it is, who made it, and what the medium did to it.
 
-The `raw_song` result belongs here; the meaning of the music does not.
+What makes `raw_song` belongs here; the meaning of the music does not.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import ClassVar
 
 from flamingo_bark_assets.audio.decode import Decoded
 from flamingo_bark_assets.audio.quality import measure_quality
+from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.audio.tags import Tags, read_tags
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.library.song_toml import SongInfo
-from flamingo_bark_assets.record import Measurement, Record, column, optional_column, quantity
+from flamingo_bark_assets.record import Measurement
 
 SONG_TOML = "song.toml"
 FILE_TAGS = "file tags"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RawSong(Record):
-    """What is known of the song file before any music is measured."""
-
-    TABLE: ClassVar[str] = "raw_song"
-
-    fingerprint: str = column("Digest of the names, sizes and contents of all files of the song.")
-    stat_signature: str | None = optional_column("Digest of the names, sizes and times of those files.")
-    file_name: str | None = optional_column("Name of the mix file in the song's folder.")
-    content_sha256: str | None = optional_column("SHA-256 of the mix file, hexadecimal.")
-    size_bytes: int | None = optional_column("Size of the mix file.", unit="B")
-    file_format: str | None = optional_column("Container and codec as the decoder names them.")
-    title: str | None = optional_column("Title.")
-    artist: str | None = optional_column("Artist.")
-    genre_tags: str | None = optional_column("Genre tags, joined by '; ', as the file or its owner gives them.")
-    tags_source: str | None = optional_column("Where title, artist and genre come from: song.toml, file tags.")
-    licence: str | None = optional_column("Licence of the recording, as its owner states it.")
-    attribution: str | None = optional_column("Credit line.")
-    lyrics: str | None = optional_column("Words that are sung, as the owner gives them.")
-    duration_s: Measurement[float] = quantity("s", "Decoded length.")
-    declared_duration_s: Measurement[float] = quantity("s", "Length that the file's header declares.")
-    sample_rate_hz: Measurement[int] = quantity("Hz", "Sample rate of the file.")
-    channels: Measurement[int] = quantity("", "Number of channels of the file.")
-    peak_dbfs: Measurement[float] = quantity("dBFS", "Largest absolute sample.")
-    clipped_fraction: Measurement[float] = quantity("", "Share of samples in flat runs at the clip level.")
-    silent_fraction: Measurement[float] = quantity("", "Share of 50 ms frames below -60 dBFS RMS.")
-    leading_silence_s: Measurement[float] = quantity("s", "Silence before the first sound.")
-    trailing_silence_s: Measurement[float] = quantity("s", "Silence after the last sound.")
-    noise_floor_dbfs: Measurement[float] = quantity("dBFS", "RMS of the stationary broadband noise.")
-    bandwidth_hz: Measurement[float] = quantity("Hz", "Frequency above which the long-term spectrum vanishes.")
-    dc_offset: Measurement[float] = quantity("", "Largest absolute mean of a channel, full scale 1.")
-    stereo_correlation: Measurement[float] = quantity("", "Correlation of left and right, -1 to 1.")
-    is_mono: Measurement[bool] = quantity("", "Whether all channels carry the same signal.")
-    polarity_inverted: Measurement[bool] = quantity("", "Whether one of two channels is in inverted polarity.")
 
 
 def describe_song(files: SongFiles, decoded: Decoded, *, fingerprint: str, content_sha256: str) -> RawSong:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,10 +15,11 @@ from flamingo_bark_assets.audio.alignment import MixReference
 from flamingo_bark_assets.audio.clipping import measure_clipping
 from flamingo_bark_assets.audio.decode import Decoded
 from flamingo_bark_assets.audio.quality import frame_levels
+from flamingo_bark_assets.audio.recording import Stem, StemSet
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemFile, StemKind
-from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column, quantity
+from flamingo_bark_assets.record import Measurement
 
 MIN_AUDIBLE_S = 1.0
 MIN_RESIDUAL_DB = -120.0
@@ -50,50 +50,6 @@ class StemInput:
         """The samples, where nothing is wrong with the file."""
         faulty = self.fault is not None or self.file.fault is not None
         return None if faulty or self.decoded is None else self.decoded.signal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stem(Row):
-    """One stem file."""
-
-    TABLE: ClassVar[str] = "stems"
-    KEY: ClassVar[tuple[str, ...]] = ("name", "file_name")
-
-    name: str = column("Stem name, from its file name.")
-    file_name: str = column("File name in the stems folder.")
-    kind: str | None = optional_column("drums, bass, vocals or harmonic; null where the name says none.")
-    fault: str | None = optional_column("Why this stem cannot be used; null where it can.")
-    content_sha256: str | None = optional_column("SHA-256 of the file, hexadecimal.")
-    duration_s: float | None = optional_column("Decoded length.", unit="s")
-    sample_rate_hz: int | None = optional_column("Sample rate of the file.", unit="Hz")
-    channels: int | None = optional_column("Number of channels of the file.")
-    rms_dbfs: float | None = optional_column("Level over the whole file; null where silent.", unit="dBFS")
-    silent_fraction: float | None = optional_column("Share of 50 ms frames below -60 dBFS RMS.")
-    clipped_fraction: float | None = optional_column("Share of samples inside flat runs at the clip level.")
-    audible: bool = column("Whether the stem holds sound above -60 dBFS RMS for at least one second in all.")
-    length_difference_s: float | None = optional_column("Stem length minus mix length.", unit="s")
-    lag_s: float | None = optional_column(
-        "Delay of the stem against the mix at their correlation peak; positive when the stem is late.",
-        unit="s",
-    )
-    lag_confidence: float | None = optional_column("How far that peak stands out, 0 to 1.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StemSet(Record):
-    """All stems of a song together."""
-
-    TABLE: ClassVar[str] = "stem_sets"
-
-    stem_files: Measurement[int] = quantity("", "Number of files in the stems folder.")
-    audible_kinds: Measurement[int] = quantity("", "Number of the four kinds with at least one audible stem.")
-    missing_kinds: Measurement[str] = quantity(
-        "", "Kinds without any stem file, joined by ', '; 'none' if all are there."
-    )
-    residual_db: Measurement[float] = quantity(
-        "dB", "Energy of mix minus the sum of stems (best common gain), relative to the mix."
-    )
-    stems: tuple[Stem, ...] = events("One row a stem file.")
 
 
 def compare_stems(song_id: str, mix: Signal, stems: Sequence[StemInput]) -> StemSet:

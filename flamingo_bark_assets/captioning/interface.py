@@ -17,8 +17,7 @@ from flamingo_bark_assets.analysis.features import (
     StemFeatures,
     VocalFeatures,
 )
-from flamingo_bark_assets.audio.raw_song import RawSong
-from flamingo_bark_assets.audio.stems import StemSet
+from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 

@@ -93,14 +93,14 @@ _RULE_SCHEMA = dg.TableSchema(
 
 
 def _recording(work: SongWork) -> tuple[RuleResult, ...]:
-    from flamingo_bark_assets.audio.raw_song import RawSong
+    from flamingo_bark_assets.audio.recording import RawSong
     from flamingo_bark_assets.training.suitability import recording_rules
 
     return recording_rules(work.result(RawSong), work.settings.thresholds)
 
 
 def _stems(work: SongWork) -> tuple[RuleResult, ...]:
-    from flamingo_bark_assets.audio.stems import StemSet
+    from flamingo_bark_assets.audio.recording import StemSet
     from flamingo_bark_assets.training.suitability import stem_set_rules
 
     return stem_set_rules(work.result(StemSet), work.settings.thresholds)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from flamingo_bark_assets.audio.raw_song import RawSong
+from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Record, events_of

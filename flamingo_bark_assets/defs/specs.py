@@ -14,8 +14,7 @@ from flamingo_bark_assets.analysis.features import (
     SongFeatures,
     VocalFeatures,
 )
-from flamingo_bark_assets.audio.raw_song import RawSong
-from flamingo_bark_assets.audio.stems import StemSet
+from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Record

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from flamingo_bark_assets.audio.raw_song import RawSong
+from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.library.fingerprint import fingerprint
 from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.storage.truth import Truth

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from flamingo_bark_assets.audio.stems import Stem
+from flamingo_bark_assets.audio.recording import Stem
 from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence
 from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from flamingo_bark_assets.analysis.features import SongFeatures
-from flamingo_bark_assets.audio.raw_song import RawSong
-from flamingo_bark_assets.audio.stems import Stem, StemSet
+from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.captioning.interface import Evidence
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column

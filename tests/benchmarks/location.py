@@ -12,15 +12,14 @@ from pathlib import Path
 
 import dagster as dg
 
-from flamingo_bark_assets import pipeline
-from flamingo_bark_assets.definitions import defs as real_defs
+from flamingo_bark_assets import definitions, pipeline
 from flamingo_bark_assets.record import Record
 
 defs = dg.Definitions(
-    assets=real_defs.assets,
-    jobs=real_defs.jobs,
-    resources=real_defs.resources,
-    executor=real_defs.executor,
+    assets=definitions.defs.assets,
+    jobs=definitions.defs.jobs,
+    resources=definitions.defs.resources,
+    executor=definitions.defs.executor,
 )
 
 

@@ -1,0 +1,92 @@
+"""The results about the sound files: what is known of the mix file and of each stem, with units.
+
+Declarations belong here, and no numerical package, as the code location reads its columns from them; how a value
+is found stands in `raw_song` and `stems`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column, quantity
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawSong(Record):
+    """What is known of the song file before any music is measured."""
+
+    TABLE: ClassVar[str] = "raw_song"
+
+    fingerprint: str = column("Digest of the names, sizes and contents of all files of the song.")
+    stat_signature: str | None = optional_column("Digest of the names, sizes and times of those files.")
+    file_name: str | None = optional_column("Name of the mix file in the song's folder.")
+    content_sha256: str | None = optional_column("SHA-256 of the mix file, hexadecimal.")
+    size_bytes: int | None = optional_column("Size of the mix file.", unit="B")
+    file_format: str | None = optional_column("Container and codec as the decoder names them.")
+    title: str | None = optional_column("Title.")
+    artist: str | None = optional_column("Artist.")
+    genre_tags: str | None = optional_column("Genre tags, joined by '; ', as the file or its owner gives them.")
+    tags_source: str | None = optional_column("Where title, artist and genre come from: song.toml, file tags.")
+    licence: str | None = optional_column("Licence of the recording, as its owner states it.")
+    attribution: str | None = optional_column("Credit line.")
+    lyrics: str | None = optional_column("Words that are sung, as the owner gives them.")
+    duration_s: Measurement[float] = quantity("s", "Decoded length.")
+    declared_duration_s: Measurement[float] = quantity("s", "Length that the file's header declares.")
+    sample_rate_hz: Measurement[int] = quantity("Hz", "Sample rate of the file.")
+    channels: Measurement[int] = quantity("", "Number of channels of the file.")
+    peak_dbfs: Measurement[float] = quantity("dBFS", "Largest absolute sample.")
+    clipped_fraction: Measurement[float] = quantity("", "Share of samples in flat runs at the clip level.")
+    silent_fraction: Measurement[float] = quantity("", "Share of 50 ms frames below -60 dBFS RMS.")
+    leading_silence_s: Measurement[float] = quantity("s", "Silence before the first sound.")
+    trailing_silence_s: Measurement[float] = quantity("s", "Silence after the last sound.")
+    noise_floor_dbfs: Measurement[float] = quantity("dBFS", "RMS of the stationary broadband noise.")
+    bandwidth_hz: Measurement[float] = quantity("Hz", "Frequency above which the long-term spectrum vanishes.")
+    dc_offset: Measurement[float] = quantity("", "Largest absolute mean of a channel, full scale 1.")
+    stereo_correlation: Measurement[float] = quantity("", "Correlation of left and right, -1 to 1.")
+    is_mono: Measurement[bool] = quantity("", "Whether all channels carry the same signal.")
+    polarity_inverted: Measurement[bool] = quantity("", "Whether one of two channels is in inverted polarity.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stem(Row):
+    """One stem file."""
+
+    TABLE: ClassVar[str] = "stems"
+    KEY: ClassVar[tuple[str, ...]] = ("name", "file_name")
+
+    name: str = column("Stem name, from its file name.")
+    file_name: str = column("File name in the stems folder.")
+    kind: str | None = optional_column("drums, bass, vocals or harmonic; null where the name says none.")
+    fault: str | None = optional_column("Why this stem cannot be used; null where it can.")
+    content_sha256: str | None = optional_column("SHA-256 of the file, hexadecimal.")
+    duration_s: float | None = optional_column("Decoded length.", unit="s")
+    sample_rate_hz: int | None = optional_column("Sample rate of the file.", unit="Hz")
+    channels: int | None = optional_column("Number of channels of the file.")
+    rms_dbfs: float | None = optional_column("Level over the whole file; null where silent.", unit="dBFS")
+    silent_fraction: float | None = optional_column("Share of 50 ms frames below -60 dBFS RMS.")
+    clipped_fraction: float | None = optional_column("Share of samples inside flat runs at the clip level.")
+    audible: bool = column("Whether the stem holds sound above -60 dBFS RMS for at least one second in all.")
+    length_difference_s: float | None = optional_column("Stem length minus mix length.", unit="s")
+    lag_s: float | None = optional_column(
+        "Delay of the stem against the mix at their correlation peak; positive when the stem is late.",
+        unit="s",
+    )
+    lag_confidence: float | None = optional_column("How far that peak stands out, 0 to 1.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StemSet(Record):
+    """All stems of a song together."""
+
+    TABLE: ClassVar[str] = "stem_sets"
+
+    stem_files: Measurement[int] = quantity("", "Number of files in the stems folder.")
+    audible_kinds: Measurement[int] = quantity("", "Number of the four kinds with at least one audible stem.")
+    missing_kinds: Measurement[str] = quantity(
+        "", "Kinds without any stem file, joined by ', '; 'none' if all are there."
+    )
+    residual_db: Measurement[float] = quantity(
+        "dB", "Energy of mix minus the sum of stems (best common gain), relative to the mix."
+    )
+    stems: tuple[Stem, ...] = events("One row a stem file.")

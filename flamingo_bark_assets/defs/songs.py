@@ -61,27 +61,28 @@ def song(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]
     selected = {key.to_user_string() for key in context.selected_asset_keys}
     steps = [step for step in STEPS if step.name in selected]
     failed: dict[str, dict[str, str]] = {}
-    for song_id in context.partition_keys:
+    song_ids = context.partition_keys  # asked once: each time costs a query a song
+    for song_id in song_ids:
         try:
             song_state = _Song(platform.open_song(song_id))
         except Exception as error:  # one song's folder must not stop the others
             failed[song_id] = {"raw_song": _told(context, song_id, "raw_song", error)}
             continue
         for step in steps:
-            yield from _materialise(context, song_state, step)
+            yield from _materialise(context, song_state, step, alone=len(song_ids) == 1)
         if song_state.failed:
             failed[song_id] = song_state.failed
     if failed:
         raise dg.Failure(
-            f"{len(failed)} of {len(context.partition_keys)} songs failed: "
+            f"{len(failed)} of {len(song_ids)} songs failed: "
             + "; ".join(f"{song_id}: {_first(errors)}" for song_id, errors in list(failed.items())[:20]),
             metadata={"failed": dg.MetadataValue.json(failed)},
             allow_retries=False,
         )
 
 
-def _materialise(context: dg.AssetExecutionContext, state: _Song, step: "Step") -> Iterator[Event]:
-    """Run one step for one song and report it; note a failure in `state`."""
+def _materialise(context: dg.AssetExecutionContext, state: _Song, step: "Step", *, alone: bool) -> Iterator[Event]:
+    """Run one step for one song, `alone` in its run or not, and report it; note a failure in `state`."""
     from flamingo_bark_assets.defs.metadata import describe_result
 
     if any(need in state.failed for need in step.needs):
@@ -100,7 +101,7 @@ def _materialise(context: dg.AssetExecutionContext, state: _Song, step: "Step") 
         state.failed[step.name] = _told(context, song_id, step.name, error)
         return
     state.versions[step.name] = state.work.data_version(result)
-    if len(context.partition_keys) == 1:
+    if alone:
         yield _single(step, result, metadata, state, checks)
     else:
         yield from _ranged(context, step, metadata, state, checks)

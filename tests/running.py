@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,13 @@ _BACKFILL = """
 query($id: String!) {
   partitionBackfillOrError(backfillId: $id) { __typename ... on PartitionBackfill { status } }
 }"""
+_RUN = """
+mutation($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  }
+}"""
+_RUN_STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _STATUS = """
 query { assetNodes { assetKey { path } isPartitioned
   partitionStats { numMaterialized numFailed numPartitions numMaterializing } } }"""
@@ -49,12 +56,14 @@ class Platform:
         home: DAGSTER_HOME.
         data: data folder.
         process: `dagster dev`.
+        module: the code location.
     """
 
     url: str
     home: Path
     data: Path
     process: subprocess.Popen[bytes]
+    module: str
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """One GraphQL request."""
@@ -77,13 +86,30 @@ class Platform:
         launched = self.ask(_LAUNCH, params=params)["launchPartitionBackfill"]
         if launched["__typename"] != "LaunchBackfillSuccess":
             raise RuntimeError(launched)
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            found = self.ask(_BACKFILL, id=launched["backfillId"])["partitionBackfillOrError"]
-            if found.get("status", "").startswith(("COMPLETED", "FAILED", "CANCELED")):
-                return str(found["status"])
-            time.sleep(1.0)
-        raise TimeoutError(f"the backfill did not end within {timeout_s} s")
+        return _poll(
+            lambda: self.ask(_BACKFILL, id=launched["backfillId"])["partitionBackfillOrError"].get("status", ""),
+            ("COMPLETED", "FAILED", "CANCELED"),
+            timeout_s,
+        )
+
+    def run(self, song_id: str, *, timeout_s: float) -> str:
+        """Launch a run of one song as the UI does and wait for its end; give back its status."""
+        params = {
+            "selector": {
+                "jobName": "all_songs",
+                "repositoryName": "__repository__",
+                "repositoryLocationName": self.module,
+            },
+            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": song_id}]},
+        }
+        launched = self.ask(_RUN, params=params)["launchPipelineExecution"]
+        if launched["__typename"] != "LaunchRunSuccess":
+            raise RuntimeError(launched)
+        return _poll(
+            lambda: self.ask(_RUN_STATUS, id=launched["run"]["runId"])["runOrError"]["status"],
+            ("SUCCESS", "FAILURE", "CANCELED"),
+            timeout_s,
+        )
 
     def add_songs(self, songs: list[str]) -> None:
         """Add partitions, sorted, as the sensor does."""
@@ -97,6 +123,16 @@ class Platform:
             for node in self.ask(_STATUS)["assetNodes"]
             if node["isPartitioned"]
         }
+
+
+def _poll(status: Callable[[], str], ends: tuple[str, ...], timeout_s: float) -> str:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = status()
+        if found.startswith(ends):
+            return found
+        time.sleep(1.0)
+    raise TimeoutError(f"not ended within {timeout_s} s")
 
 
 @contextmanager
@@ -127,7 +163,7 @@ def running_platform(
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    platform = Platform(f"http://127.0.0.1:{port}", home, data, process)
+    platform = Platform(f"http://127.0.0.1:{port}", home, data, process, module)
     try:
         _wait_until_up(platform)
         yield platform

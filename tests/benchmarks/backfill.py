@@ -3,6 +3,7 @@
     python -m tests.benchmarks.backfill                     # 50 songs, 2 of them broken: who is materialised
     python -m tests.benchmarks.backfill --songs 100 --broken 0     # cost of orchestration a song
     python -m tests.benchmarks.backfill --songs 1 --broken 0       # cost of a run of one song
+    python -m tests.benchmarks.backfill --songs 1 --broken 0 --unreadable   # the same without analysis
 
 Orchestration is the CPU time of webserver, daemon, code server and run processes from launch to end, less the
 CPU time of the steps themselves (decode, analysis, writing), which are timed inside the run.
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=50)
     parser.add_argument("--broken", type=int, default=2, choices=(0, 1, 2))
     parser.add_argument("--raise-in", default="raw_song", help="step that raises for the second broken song")
+    parser.add_argument("--unreadable", action="store_true", help="songs are no sound files: nothing is analysed")
     parser.add_argument("--seconds", type=float, default=6.0, help="length of a song")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -38,6 +40,8 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> None:
     songs = [f"song-{index:03d}" for index in range(arguments.songs)]
     for index, song_id in enumerate(songs):
         write_song(data / "songs", song_id, duration_s=arguments.seconds, seed=index)
+        if arguments.unreadable:
+            (data / "songs" / song_id / "song.wav").write_text("no sound")
     environment = {"FLAMINGO_BARK_TIMES": str(folder / "times.tsv")}
     if arguments.broken >= 1:
         truncate(data / "songs" / songs[len(songs) // 3] / "song.wav")
@@ -48,22 +52,27 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> None:
     ) as platform:
         platform.add_songs(songs)
         meter = _CpuMeter(platform)
-        result = platform.backfill(list(SONG_ASSETS), songs, timeout_s=3600)
-        total = meter.stop()
+        if len(songs) == 1:
+            result = platform.run(songs[0], timeout_s=600)
+        else:
+            result = platform.backfill(list(SONG_ASSETS), songs, timeout_s=3600)
+        by_role = meter.stop()
         status = platform.status()
         unfit = _unfit(data)
     steps = _step_seconds(folder / "times.tsv")
-    print(f"backfill of {len(songs)} songs of {arguments.seconds:g} s: {result}")
+    print(f"{'backfill' if len(songs) > 1 else 'run'} of {len(songs)} songs of {arguments.seconds:g} s: {result}")
     print(f"{'asset':20} {'materialised':>12} {'of these unusable':>18} {'failed':>7}")
     for asset, counts in status.items():
         print(f"{asset:20} {counts['numMaterialized']:12} {unfit.get(asset, 0):18} {counts['numFailed']:7}")
+    total = sum(by_role.values())
     orchestration = total - steps
+    print("CPU-s by process: " + ", ".join(f"{role} {seconds:.1f}" for role, seconds in by_role.items()))
     print(f"CPU: {total:.1f} s in all, {steps:.1f} s in the steps, {orchestration:.1f} s orchestration")
     print(f"orchestration: {orchestration / len(songs):.3f} CPU-s a song")
 
 
 class _CpuMeter:
-    """CPU seconds of all processes of a platform, those that come and go included.
+    """CPU seconds of all processes of a platform, those that come and go included, by role.
 
     A process's own and its reaped children's times are read; a run process is reaped by the code server, whose
     figures then hold it.
@@ -73,19 +82,35 @@ class _CpuMeter:
         self._root = psutil.Process(platform.process.pid)
         self._start = self._read()
 
-    def stop(self) -> float:
+    def stop(self) -> dict[str, float]:
         """CPU seconds since the start."""
-        return self._read() - self._start
+        return {role: seconds - self._start.get(role, 0.0) for role, seconds in self._read().items()}
 
-    def _read(self) -> float:
-        total = 0.0
+    def _read(self) -> dict[str, float]:
+        total: dict[str, float] = {}
         for process in [self._root, *self._root.children(recursive=True)]:
             try:
                 times = process.cpu_times()
+                role = _role(process)
             except psutil.NoSuchProcess:
                 continue
-            total += times.user + times.system + times.children_user + times.children_system
+            seconds = times.user + times.system + times.children_user + times.children_system
+            total[role] = total.get(role, 0.0) + seconds
         return total
+
+
+def _role(process: psutil.Process) -> str:
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.ZombieProcess:
+        return "runs"  # ended, and not yet reaped by the code server
+    roles = {
+        "runs": "spawn_main",
+        "code server and ended runs": "api grpc",
+        "webserver": "webserver",
+        "daemon": "daemon",
+    }
+    return next((role for role, word in roles.items() if word in command), "starter")
 
 
 def _step_seconds(file: Path) -> float:

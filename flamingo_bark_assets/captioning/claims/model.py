@@ -1,0 +1,108 @@
+"""Claims as values: what was found in a text, what came of checking it, and a rewritten text.
+
+Types and table rows belong here; finding, checking and rewriting have modules of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from flamingo_bark_assets.record import Row, column, optional_column
+
+ClaimKind = Literal[
+    "tempo", "pace", "steadiness", "key", "metre", "kick_pattern", "instrument", "vocals", "singer", "loudness",
+    "dynamics", "brightness", "fidelity", "stereo", "noise",
+]  # fmt: skip
+Verdict = Literal["agree", "conflict", "unverifiable"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundClaim:
+    """A claim as a text makes it.
+
+    Attributes:
+        kind: what it is about.
+        value: what is claimed, in canonical form: '120', '110 to 120', 'over 160', 'D major', 'minor', 'drums'.
+        negated: whether the text denies it ('no drums', 'not fast'; 'instrumental' denies vocals).
+        start: offset of the first character of the phrase that makes the claim.
+        end: offset behind its last character.
+        value_start: offset of the number, key or word in it that would change if the claim did.
+        value_end: offset behind it.
+        is_local: whether the text says it of a part of the song only ('in the intro').
+        numbers: lower and upper bound of a tempo, BPM; infinite bounds where the text gives one only.
+    """
+
+    kind: ClaimKind
+    value: str
+    negated: bool
+    start: int
+    end: int
+    value_start: int
+    value_end: int
+    is_local: bool = False
+    numbers: tuple[float, float] | None = None
+
+    @property
+    def statement(self) -> tuple[ClaimKind, str, bool]:
+        """What is said, wherever it stands."""
+        return (self.kind, self.value, self.negated)
+
+    @property
+    def label(self) -> str:
+        """The claim in one line: 'tempo 120', 'not instrument drums'."""
+        return f"{'not ' if self.negated else ''}{self.kind} {self.value}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim(Row):
+    """One claim of one answer, checked against the measurements."""
+
+    TABLE: ClassVar[str] = "claims"
+    KEY: ClassVar[tuple[str, ...]] = ("part", "question", "claim")
+
+    part: str = column("mix, drums, bass, vocals or harmonic.")
+    question: str = column("caption, description, genre, mood or instruments.")
+    claim: int = column("Number of the claim in the answer, from 0.")
+    kind: str = column("What it is about: tempo, pace, key, metre, instrument, vocals, singer, loudness and others.")
+    said: str = column("The phrase that makes the claim, as said.")
+    start: int = column("Offset of the phrase in the text, characters.")
+    end: int = column("Offset behind the phrase, characters.")
+    claimed: str = column("The claimed value in canonical form; 'not ...' where the text denies it.")
+    measured: str | None = optional_column("The measured value; null where nothing was measured or it is unsure.")
+    measured_number: float | None = optional_column("The same as a number, in `unit`.")
+    unit: str | None = optional_column("Unit of the measured number.")
+    verdict: str = column("agree, conflict or unverifiable.")
+    note: str | None = optional_column("How it agrees ('half tempo', 'relative key') or why it cannot be checked.")
+    method: str | None = optional_column("Method of the measurement that it was checked against.")
+    confidence: float | None = optional_column("Confidence of that measurement, 0 to 1.")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One claim that was taken out of a text or corrected in it.
+
+    Attributes:
+        claim: its number in the answer.
+        said: the phrase as it was.
+        action: corrected (the value was replaced by the measured one) or removed.
+        replacement: the measured value that stands in its place; None where it was removed.
+    """
+
+    claim: int
+    said: str
+    action: Literal["corrected", "removed"]
+    replacement: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """A text without what the measurements contradict.
+
+    Attributes:
+        text: the rewritten text; empty where nothing is left of it.
+        changes: one for each conflicting claim, in their order.
+    """
+
+    text: str
+    changes: tuple[Change, ...]

@@ -1,0 +1,356 @@
+"""The chain of models: the first that can be had is loaded, every other is skipped with its reason."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from flamingo_bark_assets.captioning import loading
+from flamingo_bark_assets.captioning.fetching import FetchEvent
+from flamingo_bark_assets.captioning.listening import Clip, Decoding
+from flamingo_bark_assets.captioning.loading import (
+    ListeningSettings,
+    Loaded,
+    ModelChoice,
+    PromptOverride,
+    Skipped,
+    load_first,
+)
+from flamingo_bark_assets.captioning.models import DEFAULT_MODEL_ID, default_prompt
+from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
+from tests.tiny_models import COMMIT, TinyFamily, save_in_hub_cache, save_tiny_model
+
+MUSIC_FLAMINGO = "nvidia/music-flamingo-2601-hf"
+AUDIO_FLAMINGO_3 = "nvidia/audio-flamingo-3-hf"
+
+
+@pytest.fixture(autouse=True)
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every connection that was tried; there is memory for any model."""
+    monkeypatch.setattr(loading, "_free_bytes", lambda device: 10**12)
+    return keep_off_the_network(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("tiny") / "model", "audio-flamingo-3")
+
+
+def choice(model: str | Path, **options: Any) -> ModelChoice:
+    return ModelChoice(model=str(model), dtype="float32", device="cpu", **options)
+
+
+def settings(cache: Path, *chain: ModelChoice, **options: Any) -> ListeningSettings:
+    return ListeningSettings(chain=chain, cache_folder=cache, **options)
+
+
+def reason(loaded: Loaded, index: int = 0) -> str:
+    text = loaded.skipped[index].reason
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("repo_id", "family"), [(MUSIC_FLAMINGO, "music-flamingo"), (AUDIO_FLAMINGO_3, "audio-flamingo-3")]
+)
+def test_a_model_of_the_cache_is_loaded_by_its_id_and_answers(
+    tmp_path: Path, tried: list[Any], repo_id: str, family: TinyFamily
+) -> None:
+    save_in_hub_cache(tmp_path, repo_id, family)
+    loaded = load_first(settings(tmp_path, choice(repo_id)))
+    assert loaded.model is not None
+    identity = loaded.model.identity
+    assert (identity.model_id, identity.family, identity.revision) == (repo_id, family, COMMIT)
+    assert "non-commercial" in identity.licence
+    clip = Clip(np.zeros(16_000, np.float32), 16_000)
+    assert loaded.model.listen([clip], ["what?"], Decoding(max_new_tokens=2))[0].token_count >= 1
+    assert tried == []
+
+
+def test_a_folder_is_loaded_by_its_path(tmp_path: Path, tiny: Path, tried: list[Any]) -> None:
+    loaded = load_first(settings(tmp_path, choice(tiny)))
+    assert loaded.model is not None
+    assert loaded.model.identity.model_id == str(tiny)
+    assert loaded.model.identity.revision.startswith("sha256:")
+    assert tried == []
+
+
+def test_by_default_nothing_is_asked_of_the_network_and_the_command_is_told(tmp_path: Path, tried: list[Any]) -> None:
+    loaded = load_first(ListeningSettings(cache_folder=tmp_path))
+    assert loaded.model is None
+    assert f"flamingo-bark models fetch {DEFAULT_MODEL_ID}" in reason(loaded)
+    assert "18.8 GB" in reason(loaded)
+    assert "Noncommercial" in reason(loaded)
+    assert loaded.advice == f"no model listens: {reason(loaded)}"
+    assert tried == []
+
+
+def test_the_first_choice_that_can_be_had_is_taken_and_the_others_have_reasons(tmp_path: Path, tiny: Path) -> None:
+    chain = (choice(MUSIC_FLAMINGO), choice(tiny), choice(DEFAULT_MODEL_ID))
+    loaded = load_first(settings(tmp_path, *chain))
+    assert loaded.model is not None
+    assert loaded.choice == chain[1]
+    assert [s.choice for s in loaded.skipped] == [chain[0]]
+    assert loaded.advice is None
+
+
+def test_after_a_failure_the_chain_goes_on_behind_it(tmp_path: Path, tiny: Path) -> None:
+    chain = (choice(MUSIC_FLAMINGO), choice(tiny), choice(tiny, batch_size=1))
+    configured = settings(tmp_path, *chain)
+    first = load_first(configured)
+    second = load_first(configured, skipped=first.failed("out of memory with one clip"))
+    assert second.choice == chain[2]
+    assert [s.choice for s in second.skipped] == list(chain[:2])
+    assert second.skipped[1].reason == "out of memory with one clip"
+    third = load_first(configured, skipped=second.failed("again"))
+    assert third == Loaded(None, None, (*second.skipped, Skipped(chain[2], "again")))
+
+
+def test_an_unreachable_hub_ends_in_no_model_and_one_clear_line(
+    tmp_path: Path, tried: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", closed_port())
+    configured = settings(tmp_path, choice(DEFAULT_MODEL_ID), allow_download=True, licence_acknowledged=True)
+    loaded = load_first(configured)
+    assert loaded.model is None
+    assert "cannot be reached" in reason(loaded)
+    assert f"flamingo-bark models fetch {DEFAULT_MODEL_ID}" in reason(loaded)
+    assert len(tried) == 1  # one try and no second: that is what makes it a matter of seconds
+
+
+def test_a_model_is_downloaded_where_that_is_allowed_and_its_licence_acknowledged(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[FetchEvent] = []
+    with serving({AUDIO_FLAMINGO_3: contents(tiny)}) as hub:
+        point_to(hub, monkeypatch)
+        configured = settings(tmp_path, choice(AUDIO_FLAMINGO_3), allow_download=True, licence_acknowledged=True)
+        loaded = load_first(configured, progress=events.append)
+    assert loaded.skipped == ()
+    assert loaded.model is not None
+    assert loaded.model.identity.revision == hub.commit(AUDIO_FLAMINGO_3)
+    assert events[0].stage == "licence"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "downloads are not allowed"),
+        ({"allow_download": True}, "licence is not acknowledged"),
+        ({"allow_download": True, "licence_acknowledged": True, "offline": True}, "offline"),
+    ],
+)
+def test_what_is_not_allowed_is_not_downloaded(
+    tmp_path: Path, tried: list[Any], options: dict[str, bool], words: str
+) -> None:
+    loaded = load_first(settings(tmp_path, choice(MUSIC_FLAMINGO), **options))
+    assert words in reason(loaded)
+    assert tried == []
+
+
+def test_the_environment_can_forbid_the_network(
+    tmp_path: Path, tried: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    configured = settings(tmp_path, choice(MUSIC_FLAMINGO), allow_download=True, licence_acknowledged=True)
+    assert "not in the cache, and offline" in reason(load_first(configured))
+    assert tried == []
+
+
+def test_a_model_that_does_not_fit_is_skipped_before_it_is_downloaded_or_loaded(
+    tmp_path: Path, tried: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_free_bytes", lambda device: 17 * 10**9)
+    save_in_hub_cache(tmp_path, MUSIC_FLAMINGO, "music-flamingo")
+    chain = (
+        choice(MUSIC_FLAMINGO),
+        choice(AUDIO_FLAMINGO_3),
+        ModelChoice(model=MUSIC_FLAMINGO, device="cpu", dtype="bfloat16"),
+    )
+    loaded = load_first(settings(tmp_path, *chain, allow_download=True, licence_acknowledged=True))
+    assert "34.1 GB of memory as float32 and 17.0 GB are free" in reason(loaded)
+    assert "GB of memory" in reason(loaded, 1)
+    assert "17.5 GB of memory as bfloat16" in reason(loaded, 2)
+    assert tried == []
+
+
+def test_a_folder_that_does_not_fit_is_told_by_its_weights(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_free_bytes", lambda device: 1_000_000_000)
+    assert "GB of memory" in reason(load_first(settings(tmp_path, choice(tiny))))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_memory_that_runs_out_while_loading_is_a_reason(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("flamingo_bark_assets.captioning.loading.load_transformers_model", fail)
+    assert "out of memory while loading" in reason(load_first(settings(tmp_path, choice(tiny))))
+
+
+def test_a_damaged_model_is_a_reason(tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "model", "music-flamingo")
+    (folder / "model.safetensors").write_bytes(b"\x00" * 100)
+    assert "cannot be loaded" in reason(load_first(settings(tmp_path, choice(folder))))
+
+
+def test_a_folder_of_an_unknown_architecture_is_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    assert "unknown architecture" in reason(load_first(settings(tmp_path, choice(tmp_path))))
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("nvidia/audio-flamingo-9", "neither a folder nor a known model"),
+        ("/no/such/folder", "no such folder"),
+        ("./models/mine", "no such folder"),
+        ("../../etc", "neither|no such folder|unknown architecture"),
+        ("a\nb", "neither a folder nor a known model"),
+        ("a\x00b", "a"),
+    ],
+)
+def test_a_name_that_is_no_model_is_a_reason(tmp_path: Path, tried: list[Any], model: str, words: str) -> None:
+    loaded = load_first(settings(tmp_path, choice(model)))
+    assert loaded.model is None
+    assert any(word in reason(loaded) for word in words.split("|"))
+    assert tried == []
+
+
+def test_a_missing_gpu_is_a_reason(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    loaded = load_first(settings(tmp_path, ModelChoice(model=str(tiny), device="cuda")))
+    assert "device is cuda" in reason(loaded)
+
+
+def test_quantisation_is_not_offered_for_audio_flamingo_2(tmp_path: Path) -> None:
+    (tmp_path / "safe_ckpt").mkdir()
+    loaded = load_first(settings(tmp_path, choice(tmp_path, quantisation="4bit")))
+    assert "not offered" in reason(loaded)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"), [(DEFAULT_MODEL_ID, "not offered"), (MUSIC_FLAMINGO, "needs bitsandbytes")]
+)
+def test_quantisation_that_cannot_be_had_is_told_before_a_download(
+    tmp_path: Path, tried: list[Any], monkeypatch: pytest.MonkeyPatch, model: str, words: str
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    configured = settings(tmp_path, choice(model, quantisation="8bit"), allow_download=True, licence_acknowledged=True)
+    assert words in reason(load_first(configured))
+    assert tried == []
+
+
+def test_audio_flamingo_2_is_downloaded_with_its_tokenizer_and_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.test_audio_flamingo_2 import _random_release, _save_base, _save_release
+
+    release, base = _save_release(tmp_path / "af2", _random_release()), _save_base(tmp_path / "base")
+    repositories = {
+        "nvidia/audio-flamingo-2-0.5B": contents(release),
+        "Qwen/Qwen2.5-0.5B": contents(base) | {"model.safetensors": b"not wanted"},
+    }
+    configured = settings(
+        tmp_path / "cache", choice("nvidia/audio-flamingo-2-0.5B"), allow_download=True, licence_acknowledged=True
+    )
+    with serving(repositories) as hub:
+        point_to(hub, monkeypatch)
+        loaded = load_first(configured)
+        hub.requests.clear()
+        again = load_first(configured)
+    assert hub.requests == []
+    for found in (loaded, again):
+        assert found.skipped == ()
+        assert found.model is not None
+        assert found.model.identity.family == "audio-flamingo-2"
+        assert found.model.identity.revision == hub.commit("nvidia/audio-flamingo-2-0.5B")
+        clip = Clip(np.zeros(16_000, np.float32), 16_000)
+        assert found.model.listen([clip], ["what?"], Decoding(max_new_tokens=2))[0].token_count >= 1
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def point_to(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What HF_ENDPOINT does before Python starts."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.endpoint)
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+        hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}",
+    )
+
+
+def test_reading_the_settings_loads_no_heavy_package() -> None:
+    program = (
+        "import sys, flamingo_bark_assets.captioning.loading\n"
+        "print(*{'torch', 'transformers', 'huggingface_hub', 'tokenizers'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert ran.stdout.split() == []
+
+
+def test_without_a_model_no_run_waits_for_torch(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from flamingo_bark_assets.captioning.loading import ListeningSettings, load_first\n"
+        "assert load_first(ListeningSettings(cache_folder=Path(sys.argv[1]))).model is None\n"
+        "print(*{'torch', 'transformers'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.split() == []
+
+
+def test_a_broken_folder_of_audio_flamingo_2_is_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "safe_ckpt").mkdir()
+    loaded = load_first(settings(tmp_path, choice(tmp_path)))
+    assert str(tmp_path) in reason(loaded)
+
+
+def test_an_empty_chain_is_no_model(tmp_path: Path) -> None:
+    loaded = load_first(settings(tmp_path))
+    assert loaded == Loaded(None, None, ())
+    assert loaded.advice is not None
+
+
+def test_decoding_is_greedy_by_default() -> None:
+    assert ListeningSettings().decoding == Decoding()
+
+
+def test_a_prompt_can_be_overridden_for_one_part_and_question() -> None:
+    configured = ListeningSettings(
+        prompts=(PromptOverride(part="bass", question="caption", prompt="How is the bass?"),)
+    )
+    assert configured.prompt("audio-flamingo-2", "bass", "caption") == "How is the bass?"
+    assert configured.prompt("audio-flamingo-2", "mix", "caption") == default_prompt(
+        "audio-flamingo-2", "mix", "caption"
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"chain": [{"model": ""}]},
+        {"chain": [{"dtype": "int8"}]},
+        {"chain": [{"batch_size": 0}]},
+        {"temperature": 0},
+        {"temperature": float("nan")},
+        {"top_p": 1.5},
+        {"max_new_tokens": 0},
+        {"unknown": 1},
+    ],
+)
+def test_a_wrong_setting_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ListeningSettings.model_validate(values)

@@ -1,0 +1,123 @@
+"""The registry: what is published of each model, and what it is asked."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from flamingo_bark_assets.captioning.interface import QUESTIONS
+from flamingo_bark_assets.captioning.models import (
+    DEFAULT_MODEL_ID,
+    KNOWN_MODELS,
+    QUESTION_ORDER,
+    Family,
+    KnownModel,
+    default_model,
+    default_prompt,
+    known_model,
+)
+from flamingo_bark_assets.library.layout import PARTS, STEM_KINDS
+
+FAMILIES: tuple[Family, ...] = ("audio-flamingo-2", "audio-flamingo-3", "music-flamingo")
+each_model = pytest.mark.parametrize("model", KNOWN_MODELS, ids=lambda m: m.model_id)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "download_gb", "computed", "float32_gb", "bfloat16_gb"),
+    [
+        # shared/audio-flamingo-2/README.md, table of checkpoints
+        ("nvidia/audio-flamingo-2-0.5B", 7.2, False, 4.3, 2.1),
+        ("nvidia/audio-flamingo-2-1.5B", 18.8, True, 10.1, 5.1),
+        ("nvidia/audio-flamingo-2", 37.0, True, 19.2, 9.6),
+    ],
+)
+def test_sizes_of_audio_flamingo_2_are_the_published_ones(
+    model_id: str, download_gb: float, computed: bool, float32_gb: float, bfloat16_gb: float
+) -> None:
+    model = known_model(model_id)
+    assert model is not None
+    assert model.download_bytes == pytest.approx(download_gb * 1e9)
+    assert model.download_is_computed == computed
+    assert model.memory_bytes("float32") / 1e9 == pytest.approx(float32_gb, abs=0.05)
+    assert model.memory_bytes("bfloat16") / 1e9 == pytest.approx(bfloat16_gb, abs=0.05)
+
+
+def test_the_newer_family_takes_16_5_gb_as_bfloat16() -> None:
+    newer = [m for m in KNOWN_MODELS if m.family != "audio-flamingo-2"]
+    assert len(newer) == 5
+    assert all(m.memory_bytes("bfloat16") / 1e9 == pytest.approx(16.5, abs=0.05) for m in newer)
+
+
+def test_quantisation_takes_less_memory() -> None:
+    model = known_model("nvidia/music-flamingo-2601-hf")
+    assert model is not None
+    sizes = [model.memory_bytes("bfloat16", q) for q in ("none", "8bit", "4bit")]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_the_default_is_the_1_5b_audio_flamingo_2() -> None:
+    assert DEFAULT_MODEL_ID == "nvidia/audio-flamingo-2-1.5B"
+    assert default_model().base_lm == "Qwen/Qwen2.5-1.5B"
+
+
+def test_a_model_is_found_whatever_the_case_of_its_letters() -> None:
+    assert known_model("NVIDIA/audio-flamingo-2-1.5b") is default_model()
+    assert known_model("nvidia/audio-flamingo-9") is None
+
+
+def test_ids_are_unique() -> None:
+    assert len({m.model_id for m in KNOWN_MODELS}) == len(KNOWN_MODELS)
+
+
+@each_model
+def test_every_model_is_said_to_be_non_commercial(model: KnownModel) -> None:
+    assert model.non_commercial
+    assert re.search("non-?commercial", model.licence, re.IGNORECASE)
+
+
+@each_model
+def test_the_hint_has_command_size_and_licence_in_one_line(model: KnownModel) -> None:
+    hint = model.fetch_hint
+    assert f"flamingo-bark models fetch {model.model_id}`" in hint
+    assert f"{model.download_bytes / 1e9:.1f} GB" in hint
+    assert ("computed" in hint) == model.download_is_computed
+    assert model.licence in hint
+    assert "\n" not in hint
+
+
+def test_every_question_is_asked_once_and_the_genre_before_the_caption() -> None:
+    assert sorted(QUESTION_ORDER) == sorted(QUESTIONS)
+    assert QUESTION_ORDER.index("genre") < QUESTION_ORDER.index("caption")
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_audio_flamingo_2_is_asked_about_the_mix_as_in_its_training(question: str) -> None:
+    # shared/audio-flamingo-2/README.md, "Prompts known to be in distribution"
+    in_distribution = {
+        "caption the input audio.",
+        "describe the music in a sentence.",
+        "describe the music in a paragraph.",
+        "what is the genre of this music?",
+        "what is the instrument of this music?",
+        "what are the genres, instruments, and mood/theme of the music?",
+    }
+    assert default_prompt("audio-flamingo-2", "mix", question) in in_distribution  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_stems_are_asked_for_their_own_instruments(family: Family) -> None:
+    questions = ("caption", "description", "instruments")
+    asked = {default_prompt(family, part, question) for part in PARTS for question in questions}  # type: ignore[arg-type]
+    assert len(asked) == len(PARTS) * len(questions)
+    for kind in STEM_KINDS:
+        assert kind.rstrip("s") in default_prompt(family, kind, "caption").lower()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_prompt_holds_an_example_value_or_a_token(family: Family) -> None:
+    for part in PARTS:
+        for question in QUESTIONS:
+            prompt = default_prompt(family, part, question)
+            assert not re.search(r"\d|[<>]|such as|e\.g\.|for example|for instance|like ", prompt)
+            assert prompt == prompt.strip()

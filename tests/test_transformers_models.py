@@ -1,0 +1,264 @@
+"""Models of transformers' classes: loaded from a folder, asked in batches, and scored, against transformers itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flamingo_bark_assets.captioning.listening import Clip, Decoding
+from flamingo_bark_assets.captioning.models import ModelError
+from flamingo_bark_assets.captioning.transformers_models import (
+    TransformersModel,
+    family_of,
+    load_transformers_model,
+)
+from tests.hub import keep_off_the_network
+from tests.tiny_models import COMMIT, TinyFamily, save_in_hub_cache, save_tiny_model
+
+RATE_HZ = 16_000
+FAMILIES: tuple[TinyFamily, ...] = ("audio-flamingo-3", "music-flamingo")
+GREEDY = Decoding(max_new_tokens=8)
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    return keep_off_the_network(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("tiny")
+    return {family: save_tiny_model(root / family, family) for family in FAMILIES}
+
+
+def load(folder: Path, **options: Any) -> TransformersModel:
+    return load_transformers_model(folder, model_id="tiny", licence="none", **({"dtype": "float32"} | options))
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> TinyFamily:
+    found: TinyFamily = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def model(folders: dict[str, Path], family: TinyFamily) -> TransformersModel:
+    return load(folders[family])
+
+
+def clip(seconds: float, seed: int = 0) -> Clip:
+    noise = np.random.default_rng(seed).standard_normal(round(seconds * RATE_HZ)) * 0.1
+    return Clip(noise.astype(np.float32), RATE_HZ)
+
+
+def plain_way(folder: Path, sound: Clip, prompt: str, decoding: Decoding) -> tuple[str, float]:
+    """What the documentation of transformers does, and the mean log-probability by a pass over the whole text."""
+    import torch
+    from transformers import AutoModelForSeq2SeqLM, AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    conversation = [
+        {"role": "user", "content": [{"type": "text", "text": prompt}, {"type": "audio", "audio": sound.samples}]}
+    ]
+    inputs = processor.apply_chat_template([conversation], tokenize=True, add_generation_prompt=True, return_dict=True)
+    start = inputs["input_ids"].shape[1]
+    with torch.inference_mode():
+        sequence = model.generate(**inputs, max_new_tokens=decoding.max_new_tokens, do_sample=False)
+        inputs["input_ids"] = sequence
+        inputs["attention_mask"] = torch.ones_like(sequence)
+        scores = model(**inputs).logits.log_softmax(-1)[0, start - 1 : -1]
+    chosen = sequence[0, start:]
+    text: str = processor.tokenizer.decode(chosen, skip_special_tokens=True)
+    return text, float(scores.gather(1, chosen[:, None]).mean())
+
+
+def test_it_says_and_scores_what_transformers_does_the_plain_way(
+    folders: dict[str, Path], family: TinyFamily, model: TransformersModel
+) -> None:
+    sound = clip(3)
+    (reply,) = model.listen([sound], ["What is the genre of this music?"], GREEDY)
+    text, mean = plain_way(folders[family], sound, "What is the genre of this music?", GREEDY)
+    assert reply.text == text
+    assert reply.mean_log_probability == pytest.approx(mean, abs=1e-4)
+
+
+def test_a_batch_says_what_each_clip_says_alone(model: TransformersModel) -> None:
+    clips = [clip(2, 1), clip(33, 2), clip(0.5, 3)]
+    prompts = ["one", "a longer question", "three"]
+    together = model.listen(clips, prompts, GREEDY)
+    alone = [model.listen([c], [p], GREEDY)[0] for c, p in zip(clips, prompts, strict=True)]
+    assert [r.text for r in together] == [r.text for r in alone]
+    for a, b in zip(together, alone, strict=True):
+        assert a.mean_log_probability == pytest.approx(b.mean_log_probability, abs=1e-3)
+
+
+def test_the_answer_depends_on_the_sound_and_on_the_prompt(model: TransformersModel) -> None:
+    scores = [
+        model.listen([sound], [prompt], GREEDY)[0].mean_log_probability
+        for sound, prompt in ((clip(2, 1), "one"), (clip(2, 2), "one"), (clip(2, 1), "two"))
+    ]
+    assert len(set(scores)) == 3
+
+
+def test_an_answer_as_long_as_allowed_is_truncated(model: TransformersModel) -> None:
+    (reply,) = model.listen([clip(1)], ["?"], Decoding(max_new_tokens=3))
+    assert (reply.token_count, reply.truncated) == (3, True)
+
+
+def test_an_answer_ends_with_its_end_token(folders: dict[str, Path], family: TinyFamily) -> None:
+    model = load(folders[family])
+    tokens = plain_tokens(model, clip(1), "?", 6)
+    # What it says third anyway is now the end of a text.
+    end = tokens[2]
+    model._model.generation_config.eos_token_id = [end]
+    first = tokens.index(end) + 1
+    for most in (6, first):
+        (reply,) = model.listen([clip(1)], ["?"], Decoding(max_new_tokens=most))
+        assert (reply.token_count, reply.truncated) == (first, False)
+
+
+def plain_tokens(model: TransformersModel, sound: Clip, prompt: str, count: int) -> list[int]:
+    inputs = model._inputs([sound], [prompt])
+    sequence = model._model.generate(**inputs, max_new_tokens=count, do_sample=False)
+    found: list[int] = sequence[0, inputs["input_ids"].shape[1] :].tolist()
+    return found
+
+
+def test_after_its_end_a_short_answer_of_a_batch_is_not_counted_or_scored(
+    folders: dict[str, Path], family: TinyFamily
+) -> None:
+    model = load(folders[family])
+    asked = [(clip(1, seed), "?" * seed) for seed in range(1, 9)]
+    tokens = [plain_tokens(model, sound, prompt, 6) for sound, prompt in asked]
+    # A token that one of them says before its end and another never.
+    short, long, end = next(
+        (i, j, token)
+        for i, said in enumerate(tokens)
+        for token in said[:-1]
+        for j, other in enumerate(tokens)
+        if token not in other
+    )
+    model._model.generation_config.eos_token_id = [end]
+    decoding = Decoding(max_new_tokens=6)
+    (first, ask_first), (second, ask_second) = asked[short], asked[long]
+    together = model.listen([first, second], [ask_first, ask_second], decoding)
+    alone = model.listen([first], [ask_first], decoding)[0]
+    assert together[0].token_count == alone.token_count == tokens[short].index(end) + 1
+    assert (together[1].token_count, together[1].truncated) == (6, True)
+    assert together[0].mean_log_probability == pytest.approx(alone.mean_log_probability, abs=1e-3)
+    assert together[0].text == alone.text
+
+
+def test_bfloat16_is_close_to_float32(folders: dict[str, Path], family: TinyFamily, model: TransformersModel) -> None:
+    half = load(folders[family], dtype="bfloat16")
+    one = Decoding(max_new_tokens=1)
+    (a,), (b,) = half.listen([clip(2)], ["?"], one), model.listen([clip(2)], ["?"], one)
+    assert half.identity.dtype == "bfloat16"
+    assert a.mean_log_probability == pytest.approx(b.mean_log_probability, abs=0.3)
+
+
+def test_the_same_seed_samples_the_same_and_another_another(model: TransformersModel) -> None:
+    sampled = Decoding(max_new_tokens=12, do_sample=True, temperature=2.0, seed=1)
+    first = model.listen([clip(1)], ["?"], sampled)
+    assert model.listen([clip(1)], ["?"], sampled) == first
+    assert model.listen([clip(1)], ["?"], dataclasses.replace(sampled, seed=2)) != first
+
+
+def test_sampling_leaves_the_random_numbers_of_others_alone(model: TransformersModel) -> None:
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    model.listen([clip(1)], ["?"], Decoding(max_new_tokens=3, do_sample=True, seed=9))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_log_probability_is_the_models_own_before_temperature(model: TransformersModel) -> None:
+    # At a temperature near zero sampling is greedy; its own log-probability would be near zero.
+    cold = Decoding(max_new_tokens=8, do_sample=True, temperature=1e-4)
+    (greedy,), (sampled,) = model.listen([clip(2)], ["?"], GREEDY), model.listen([clip(2)], ["?"], cold)
+    assert sampled.text == greedy.text
+    assert sampled.mean_log_probability == pytest.approx(greedy.mean_log_probability, abs=1e-3)
+    assert greedy.mean_log_probability is not None
+    assert greedy.mean_log_probability < -0.01
+
+
+def test_silence_gives_finite_numbers(model: TransformersModel) -> None:
+    (reply,) = model.listen([Clip(np.zeros(RATE_HZ, np.float32), RATE_HZ)], ["?"], GREEDY)
+    assert reply.mean_log_probability is not None
+    assert math.isfinite(reply.mean_log_probability)
+
+
+def test_no_clips_are_no_replies(model: TransformersModel) -> None:
+    assert model.listen([], [], GREEDY) == []
+
+
+@pytest.mark.parametrize(
+    ("sound", "prompt", "problem"),
+    [
+        (Clip(np.zeros(44_100, np.float32), 44_100), "?", "44100 Hz"),
+        (Clip(np.zeros(0, np.float32), RATE_HZ), "?", "no sample"),
+        (Clip(np.zeros(RATE_HZ, np.float32), RATE_HZ), "what is <sound>?", "stands for the sound"),
+    ],
+)
+def test_what_it_cannot_hear_is_refused(model: TransformersModel, sound: Clip, prompt: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        model.listen([sound], [prompt], GREEDY)
+
+
+def test_rate_and_longest_clip_are_the_processors(model: TransformersModel, family: TinyFamily) -> None:
+    assert model.sample_rate_hz == 16_000
+    assert model.max_clip_s == {"audio-flamingo-3": 600.0, "music-flamingo": 1200.0}[family]
+
+
+def test_the_family_is_read_from_the_config(folders: dict[str, Path], family: TinyFamily) -> None:
+    assert family_of(folders[family]) == family
+    assert load(folders[family]).identity.family == family
+
+
+def test_the_revision_of_a_hub_snapshot_is_its_commit(tmp_path: Path) -> None:
+    folder = save_in_hub_cache(tmp_path, "nvidia/music-flamingo-2601-hf", "music-flamingo")
+    assert load(folder).identity.revision == COMMIT
+
+
+def test_the_revision_of_another_folder_is_a_digest_of_its_files(tmp_path: Path) -> None:
+    revisions = [
+        load(save_tiny_model(tmp_path / str(i), "audio-flamingo-3", seed=seed)).identity.revision
+        for i, seed in enumerate((0, 0, 1))
+    ]
+    assert revisions[0] == revisions[1] != revisions[2]
+
+
+@pytest.mark.parametrize("config", ["", "[]", "{}", '{"model_type": "llama"}', "\x00", "[" * 100_000])
+def test_a_folder_of_another_architecture_is_refused(tmp_path: Path, config: str) -> None:
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(ModelError, match="architecture"):
+        load(tmp_path)
+
+
+def test_quantisation_without_its_package_is_a_clear_error(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="bitsandbytes"):
+        load(folders["audio-flamingo-3"], quantisation="8bit")
+
+
+def test_code_that_comes_with_a_model_is_not_run(folders: dict[str, Path], tmp_path: Path) -> None:
+    import json
+    import shutil
+
+    folder = Path(shutil.copytree(folders["audio-flamingo-3"], tmp_path / "hostile"))
+    config = json.loads((folder / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForSeq2SeqLM": "evil.Evil", "AutoConfig": "evil.Evil"}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    load(folder)
+    assert not (tmp_path / "ran").exists()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.defs.local import RunReport
 
 DEMO_SONG = "demo"
-_console = Console()
+_console = Console(soft_wrap=True)
 
 
 class _Group(click.Group):

@@ -90,9 +90,7 @@ def test_the_flamingo_service_says_that_it_fell_back_and_describes_from_measurem
     service = AudioFlamingoService()
     identity = asyncio.run(service.initialize_model())
     assert identity.is_fallback
-    content = asyncio.run(
-        service.analyze_audio_content(song / "song.wav", stems_dir=song / "stems", output_dir=tmp_path / "out")
-    )
+    content = asyncio.run(service.analyze_audio_content(song / "song.wav", stems_dir=song / "stems"))
     assert content.captions.text("mix", "caption")
     assert content.captions.text("mix", "mood") is None
 

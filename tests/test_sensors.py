@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from flamingo_bark_assets.defs.local import open_instance, run_songs
+from flamingo_bark_assets.defs.local import run_songs
 from flamingo_bark_assets.defs.partitions import SONGS
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.sensors import RANGE_END, RANGE_START, song_library
@@ -21,19 +19,6 @@ from flamingo_bark_assets.storage.stale import stale_songs
 from tests.songs import write_song
 
 pytestmark = pytest.mark.dagster
-
-
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
-    monkeypatch.setenv("FLAMINGO_BARK_DATA", str(tmp_path / "data"))
-    return DataPaths(tmp_path / "data")
-
-
-@pytest.fixture
-def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-    with open_instance(tmp_path / "home") as opened:
-        yield opened
 
 
 def tick(instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:

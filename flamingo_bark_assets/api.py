@@ -6,6 +6,7 @@ The two async services and their results belong here; the work is done by `pipel
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,13 +88,20 @@ class AudioFlamingoService:
             raise RuntimeError("call initialize_model() first")
         return self._captioner
 
-    async def analyze_audio_content(
-        self, audio_path: Path, *, stems_dir: Path | None = None, output_dir: Path
-    ) -> ContentAnalysis:
-        """Measure and describe a song; files are kept below `output_dir` as for the export."""
-        service = AnalysisService(self.settings, self)
-        work = await service.analyze(audio_path=audio_path, stems_dir=stems_dir, output_dir=output_dir)
-        return ContentAnalysis(work.evidence(), work.result(Captions))
+    async def analyze_audio_content(self, audio_path: Path, *, stems_dir: Path | None = None) -> ContentAnalysis:
+        """Measure and describe a song, and keep no file.
+
+        Args:
+            audio_path: the full mix.
+            stems_dir: folder with the stem files; None where there are none.
+
+        Raises:
+            LibraryError: a file is missing. One that cannot be decoded is no error: its records say so.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            service = AnalysisService(self.settings, self)
+            work = await service.analyze(audio_path=audio_path, stems_dir=stems_dir, output_dir=Path(folder))
+            return ContentAnalysis(work.evidence(), work.result(Captions))
 
 
 class AnalysisService:

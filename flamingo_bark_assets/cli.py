@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.defs.local import RunReport
 
 DEMO_SONG = "demo"
-_console = Console()
+_console = Console(soft_wrap=True)
 
 
 class _Group(click.Group):
@@ -208,7 +208,8 @@ def verify(paths: DataPaths) -> None:
         _console.print(f"[red]{escape(str(problem))}[/red]")
     if problems:
         sys.exit(1)
-    _console.print(f"{len(list(read_manifest(manifest_path(paths))))} songs, every file as stated")
+    count = len(read_manifest(manifest_path(paths)))
+    _console.print(f"{count} {'song' if count == 1 else 'songs'}, every file as stated")
 
 
 def _run_with_progress(song_ids: Sequence[str]) -> list[RunReport]:

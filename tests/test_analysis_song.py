@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -187,3 +191,18 @@ def test_an_unusable_signal_has_one_reason_for_everything(sound: str, reason: st
     assert record.unusable is not None
     assert record.unusable.startswith(reason)
     assert {measurement.reason for _, measurement in record.measurements()} == {record.unusable}
+
+
+def test_two_processes_may_fill_the_cache_of_compiled_code_at_the_same_time(tmp_path: Path) -> None:
+    """Without taking turns the cache is left such that every later process crashes (see `librosa_loading`)."""
+    code = (
+        "import numpy as np; from flamingo_bark_assets.analysis.librosa_loading import load_librosa;"
+        "load_librosa().beat.beat_track(onset_envelope=np.tile(np.eye(1, 20)[0], 20).astype('f4'), sr=22050)"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", code], env=environment)
+
+    assert [process.wait(timeout=180) for process in (start(), start())] == [0, 0]
+    assert start().wait(timeout=180) == 0

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from flamingo_bark_assets import pipeline
-from flamingo_bark_assets.defs.local import RunReport, open_instance, run_songs
+from flamingo_bark_assets.defs.local import RunReport, run_songs
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.songs import song
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
@@ -23,19 +21,6 @@ from flamingo_bark_assets.training.manifest import read_manifest
 from tests.songs import truncate, write_song
 
 pytestmark = pytest.mark.dagster
-
-
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
-    monkeypatch.setenv("FLAMINGO_BARK_DATA", str(tmp_path / "data"))
-    return DataPaths(tmp_path / "data")
-
-
-@pytest.fixture
-def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-    with open_instance(tmp_path / "home") as opened:
-        yield opened
 
 
 def run(instance: dg.DagsterInstance, *songs: str) -> list[RunReport]:

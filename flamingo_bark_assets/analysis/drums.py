@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features import DrumFeatures, DrumHit
+from flamingo_bark_assets.analysis.librosa_loading import load_librosa
 from flamingo_bark_assets.analysis.stem import measure_stem
 from flamingo_bark_assets.analysis.view import AudioView
 from flamingo_bark_assets.audio.signal import FloatArray
@@ -166,8 +167,6 @@ def _scored(view: AudioView, band: _Band, *margins_db: Values) -> _Candidates:
 
 def _band(view: AudioView, low_hz: float, high_hz: float) -> _Band:
     """Find the sharp rises of a band's level; what lies 35 dB under its loudest frame counts as nothing."""
-    from librosa.util import peak_pick
-
     rows = (view.frequencies_hz >= low_hz) & (view.frequencies_hz < high_hz)
     power = view.power[rows].sum(axis=0)
     loudest = float(power.max(initial=0.0))
@@ -175,7 +174,9 @@ def _band(view: AudioView, low_hz: float, high_hz: float) -> _Band:
         return _Band(power, np.zeros(0, np.int_))
     level_db = 10.0 * np.log10(np.maximum(power / loudest, 10.0 ** (_FLOOR_DB / 10.0)))
     rise_db = np.maximum(np.diff(level_db, prepend=level_db[0]), 0.0)
-    peaks = peak_pick(rise_db, pre_max=3, post_max=3, pre_avg=8, post_avg=8, delta=_MIN_RISE_DB, wait=3)
+    peaks = load_librosa().util.peak_pick(
+        rise_db, pre_max=3, post_max=3, pre_avg=8, post_avg=8, delta=_MIN_RISE_DB, wait=3
+    )
     return _Band(power, np.asarray(peaks, np.int_))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features import Chord, HarmonicFeatures
+from flamingo_bark_assets.analysis.librosa_loading import load_librosa
 from flamingo_bark_assets.analysis.stem import measure_stem
 from flamingo_bark_assets.analysis.tonality import PITCH_CLASSES
 from flamingo_bark_assets.analysis.view import TONAL_HOP, TONAL_RATE_HZ, AudioView
@@ -78,16 +79,16 @@ def _chords(view: AudioView) -> tuple[tuple[Chord, ...], float]:
     Pauses of 0.8 s and more are no chord, shorter ones belong to the chord before or after; 24 templates
     as in Fujishima, ICMC 1999, smoothing as in Sheh & Ellis, ISMIR 2003.
     """
-    from librosa.sequence import transition_loop, viterbi
     from scipy.ndimage import binary_closing, uniform_filter1d
 
+    sequence = load_librosa().sequence
     chroma = uniform_filter1d(np.sqrt(view.chroma), _SMOOTHING_FRAMES, axis=1)
     sounding = view.chroma.any(axis=0)
     fit = _templates() @ (chroma / np.maximum(np.linalg.norm(chroma, axis=0), 1e-6))
     likelihood = np.exp(_SHARPNESS * (fit - fit.max(axis=0)))
     likelihood /= likelihood.sum(axis=0)
-    transition = transition_loop(len(_LABELS), _SELF_TRANSITION)
-    states = viterbi(likelihood, transition).astype(np.int_)
+    transition = sequence.transition_loop(len(_LABELS), _SELF_TRANSITION)
+    states = sequence.viterbi(likelihood, transition).astype(np.int_)
     states[~(sounding | binary_closing(sounding, np.ones(_LONGEST_GAP_FRAMES)))] = -1
     mean_fit = float(fit[states[sounding], np.flatnonzero(sounding)].mean()) if sounding.any() else 0.0
     return _runs(states, view.duration_s), mean_fit

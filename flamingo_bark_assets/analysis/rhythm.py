@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.analysis.librosa_loading import load_librosa
 from flamingo_bark_assets.analysis.view import HOP, SAMPLE_RATE_HZ, AudioView
 from flamingo_bark_assets.record import Measurement
 
@@ -121,13 +122,15 @@ def _no_pulse(reason: str) -> Rhythm:
 
 def _beat_times(view: AudioView) -> Times:
     """Beat times, seconds; silence around the sound is not tracked, as it would pull the beats astray."""
-    from librosa.beat import beat_track
+    librosa = load_librosa()
 
     sounding = np.flatnonzero(view.sounding)
     if sounding.size == 0:
         return np.zeros(0)
     start, end = int(sounding[0]), int(sounding[-1]) + 1
-    _, frames = beat_track(onset_envelope=view.onset_envelope[start:end], sr=SAMPLE_RATE_HZ, hop_length=HOP)
+    _, frames = librosa.beat.beat_track(
+        onset_envelope=view.onset_envelope[start:end], sr=SAMPLE_RATE_HZ, hop_length=HOP
+    )
     return np.unique(view.peak_times(np.asarray(frames, np.int_) + start))
 
 

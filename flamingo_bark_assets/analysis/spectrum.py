@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flamingo_bark_assets.analysis.librosa_loading import load_librosa
 from flamingo_bark_assets.analysis.view import FRAME, HOP, SAMPLE_RATE_HZ, AudioView
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.record import Measurement
@@ -102,7 +103,6 @@ def _flatness(power: FloatArray) -> FloatArray:
 
 
 def _contrast(magnitude: FloatArray) -> FloatArray:
-    import librosa
-
+    librosa = load_librosa()
     scaled = magnitude / magnitude.max()
     return np.asarray(librosa.feature.spectral_contrast(S=scaled, sr=SAMPLE_RATE_HZ, n_fft=FRAME, hop_length=HOP))

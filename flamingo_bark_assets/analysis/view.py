@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.analysis.librosa_loading import load_librosa
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, frame_edges
 
 BoolArray = NDArray[np.bool_]
@@ -149,17 +150,14 @@ class AudioView:
     @cached_property
     def onset_envelope(self) -> FloatArray:
         """Mean rise of 128 mel bands a frame, dB, shape (n_frames,); 80 dB under the loudest is silence."""
-        from librosa import power_to_db
-        from librosa.filters import mel
-        from librosa.onset import onset_strength
-
+        librosa = load_librosa()
         peak = float(self.power.max(initial=0.0))
         if peak <= 0.0:
             return np.zeros(self.power.shape[1], np.float32)
-        basis = mel(sr=SAMPLE_RATE_HZ, n_fft=FRAME)
+        basis = librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=FRAME)
         bands = basis @ self.power
-        bands_db = power_to_db(bands / bands.max(), amin=1e-10, top_db=80.0)
-        envelope = onset_strength(S=bands_db, center=False)
+        bands_db = librosa.power_to_db(bands / bands.max(), amin=1e-10, top_db=80.0)
+        envelope = librosa.onset.onset_strength(S=bands_db, center=False)
         return np.asarray(envelope, np.float32)
 
     @cached_property
@@ -170,12 +168,11 @@ class AudioView:
         by 7 % of the strongest rises; the fixed part keeps a drone or steady noise from having
         onsets.
         """
-        from librosa.onset import onset_detect
-
+        librosa = load_librosa()
         envelope = self.onset_envelope
         if envelope.size < 3:
             return np.zeros(0)
-        frames = onset_detect(
+        frames = librosa.onset.onset_detect(
             onset_envelope=envelope, sr=SAMPLE_RATE_HZ, hop_length=HOP, normalize=False,
             delta=max(_MIN_ONSET_RISE_DB, _RELATIVE_ONSET_RISE * float(np.percentile(envelope, 99.5))),
         )  # fmt: skip
@@ -199,11 +196,13 @@ class AudioView:
     @cached_property
     def chroma(self) -> FloatArray:
         """Pitch class profile of each column of `tonal_power`, C first, sum 1 or 0, shape (12, n_frames)."""
-        from librosa.filters import chroma as chroma_basis
-
-        basis = chroma_basis(
-            sr=TONAL_RATE_HZ, n_fft=TONAL_FRAME, tuning=self.tuning.cents / 100.0, ctroct=4.5, octwidth=1.2
-        ).astype(np.float32)
+        basis = (
+            load_librosa()
+            .filters.chroma(
+                sr=TONAL_RATE_HZ, n_fft=TONAL_FRAME, tuning=self.tuning.cents / 100.0, ctroct=4.5, octwidth=1.2
+            )
+            .astype(np.float32)
+        )
         chroma = np.zeros((12, self.tonal_power.shape[1]), np.float32)
         for columns in _chunks(chroma.shape[1]):
             chroma[:, columns] = basis @ np.sqrt(_partials_only(self.tonal_power[:, columns]))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.analysis.librosa_loading import load_librosa
 from flamingo_bark_assets.analysis.pitch import PitchTrack, steady_stretches
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.record import Measurement
@@ -186,11 +187,9 @@ def _voiced_frames(samples: FloatArray, sample_rate_hz: int, track: PitchTrack) 
 
 def _resonances(frames: Values, sample_rate_hz: int) -> Values:
     """Find the three lowest narrow resonances, Hz, shape (n, 3), of the frames with plausible ones."""
-    import librosa
-
     if len(frames) == 0:
         return np.zeros((0, 3))
-    coefficients = librosa.lpc(frames, order=_LPC_ORDER)
+    coefficients = load_librosa().lpc(frames, order=_LPC_ORDER)
     companion = np.zeros((len(frames), _LPC_ORDER, _LPC_ORDER))
     companion[:, 0] = -coefficients[:, 1:]
     companion[:, np.arange(1, _LPC_ORDER), np.arange(_LPC_ORDER - 1)] = 1.0

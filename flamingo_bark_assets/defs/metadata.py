@@ -30,13 +30,10 @@ def describe_result(work: SongWork, result: Record) -> Metadata:
     together with their reasons; nothing is invented for them.
     """
     event_rows: int = sum(len(getattr(result, name)) for name in events_of(type(result)))
-    metadata: dict[str, Any] = {
-        "dagster/row_count": 1 + event_rows,
-        "unusable": result.unusable or "no",
-        **_scalars(result),
-    }
+    metadata: dict[str, Any] = {"dagster/row_count": 1 + event_rows, "unusable": result.unusable or "no"}
     if isinstance(result, RawSong):
         metadata |= _picture(work)
+    metadata |= _scalars(result)
     if isinstance(result, Captions):
         metadata |= _captions(result)
     if isinstance(result, TrainingPrompts):
@@ -56,7 +53,7 @@ def _scalars(result: Record) -> dict[str, Any]:
         elif isinstance(value, bool):
             shown[spec.name] = dg.MetadataValue.bool(value)
         else:
-            shown[spec.name] = value if isinstance(value, str) else float(value)
+            shown[spec.name] = value if isinstance(value, str) else float(f"{value:.6g}")
     if unknown and result.unusable is None:
         shown["unknown"] = dg.MetadataValue.json(unknown)
     return shown

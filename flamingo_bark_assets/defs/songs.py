@@ -25,7 +25,6 @@ from flamingo_bark_assets.settings import ANALYSIS_VERSION
 if TYPE_CHECKING:
     from flamingo_bark_assets.defs.metadata import Metadata
     from flamingo_bark_assets.pipeline import SongWork, Step
-    from flamingo_bark_assets.record import Record
 
 SONGS_A_RUN = 50  # a run costs 3 CPU-s before its first song; kill one and what it made stays made
 
@@ -62,6 +61,8 @@ def song(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]
     steps = [step for step in STEPS if step.name in selected]
     failed: dict[str, dict[str, str]] = {}
     song_ids = context.partition_keys  # asked once: each time costs a query a song
+    # Later steps of a run wait for outputs; an output marks every song of the run, and costs twice an event.
+    by_output = len(song_ids) == 1 and len(context.job_def.nodes) > 1
     for song_id in song_ids:
         try:
             song_state = _Song(platform.open_song(song_id))
@@ -69,7 +70,7 @@ def song(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]
             failed[song_id] = {"raw_song": _told(context, song_id, "raw_song", error)}
             continue
         for step in steps:
-            yield from _materialise(context, song_state, step, alone=len(song_ids) == 1)
+            yield from _materialise(context, song_state, step, by_output=by_output)
         if song_state.failed:
             failed[song_id] = song_state.failed
     if failed:
@@ -81,8 +82,8 @@ def song(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]
         )
 
 
-def _materialise(context: dg.AssetExecutionContext, state: _Song, step: "Step", *, alone: bool) -> Iterator[Event]:
-    """Run one step for one song, `alone` in its run or not, and report it; note a failure in `state`."""
+def _materialise(context: dg.AssetExecutionContext, state: _Song, step: "Step", *, by_output: bool) -> Iterator[Event]:
+    """Run one step for one song and report it, as an output or as events; note a failure in `state`."""
     from flamingo_bark_assets.defs.metadata import describe_result
 
     if any(need in state.failed for need in step.needs):
@@ -101,20 +102,19 @@ def _materialise(context: dg.AssetExecutionContext, state: _Song, step: "Step", 
         state.failed[step.name] = _told(context, song_id, step.name, error)
         return
     state.versions[step.name] = state.work.data_version(result)
-    if alone:
-        yield _single(step, result, metadata, state, checks)
+    if by_output:
+        yield _output(step, metadata, state, checks)
     else:
-        yield from _ranged(context, step, metadata, state, checks)
+        yield from _events(context, step, metadata, state, checks)
 
 
-def _single(
+def _output(
     step: "Step",
-    result: "Record",
     metadata: "Metadata",
     state: _Song,
     checks: list[tuple[SongCheck, dg.AssetCheckResult]],
 ) -> dg.MaterializeResult[Any]:
-    """Report to a run of one song: an output, so that assets after this step run in the same run."""
+    """Report by an output, for which assets after this step in the same run wait."""
     return dg.MaterializeResult(
         asset_key=step.name,
         metadata=metadata,
@@ -123,18 +123,16 @@ def _single(
     )
 
 
-def _ranged(
+def _events(
     context: dg.AssetExecutionContext,
     step: "Step",
     metadata: "Metadata",
     state: _Song,
     checks: list[tuple[SongCheck, dg.AssetCheckResult]],
 ) -> Iterator[Event]:
-    """Report to a run of many songs: an output would mark all of them, so events are given song by song."""
+    """Report by events of one song."""
     song_id = state.work.song_id
-    yield dg.AssetMaterialization(
-        step.name, partition=song_id, metadata=metadata, tags=_version_tags(step, state.versions)
-    )
+    yield dg.AssetMaterialization(step.name, partition=song_id, metadata=metadata, tags=_version_tags(step, state))
     for check, outcome in checks:
         yield dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(step.name),
@@ -148,16 +146,21 @@ def _ranged(
         )
 
 
-def _version_tags(step: "Step", versions: Mapping[str, str]) -> dict[str, str]:
-    tags = {
+def _version_tags(step: "Step", state: _Song) -> dict[str, str]:
+    return {
         CODE_VERSION_TAG: ANALYSIS_VERSION,
-        DATA_VERSION_TAG: versions[step.name],
+        DATA_VERSION_TAG: state.versions[step.name],
         DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+        **{get_input_data_version_tag(dg.AssetKey(need)): _version(need, state) for need in step.needs},
     }
-    for need in step.needs:
-        if need in versions:
-            tags[get_input_data_version_tag(dg.AssetKey(need))] = versions[need]
-    return tags
+
+
+def _version(asset: str, state: _Song) -> str:
+    """Version of an asset that was made in this run, or else of its stored result."""
+    if asset not in state.versions:
+        record, _ = SONG_ASSETS[asset]
+        state.versions[asset] = state.work.data_version(state.work.result(record))
+    return state.versions[asset]
 
 
 def _latest(context: dg.AssetExecutionContext, asset: str, song_id: str) -> Any:

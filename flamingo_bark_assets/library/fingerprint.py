@@ -60,7 +60,7 @@ def fingerprint(files: SongFiles) -> str:
 
 
 def stat_signature(files: SongFiles) -> str:
-    """Digest names, sizes and modification times of a song's files; no file is opened.
+    """Digest names, sizes and times of last change of a song's files; no file is opened.
 
     Args:
         files: the song's files as `find_song` gives them.
@@ -72,7 +72,7 @@ def stat_signature(files: SongFiles) -> str:
 
 
 def stat_signatures(paths: DataPaths) -> dict[str, str]:
-    """Digest names, sizes and modification times of every song's files; no file is opened.
+    """Digest names, sizes and times of last change of every song's files; no file is opened.
 
     Returns:
         `stat_signature` by song id, sorted by id.
@@ -114,7 +114,8 @@ def _stat(entry: os.DirEntry[str], folder: str) -> tuple[str, str, int, int]:
         status = entry.stat()
     except OSError:  # A link that leads nowhere, or a file that has just gone.
         return folder, entry.name, -1, 0
-    return folder, entry.name, status.st_size, status.st_mtime_ns
+    # The change time tells a file that was removed and added again, its old time kept, from one that stayed.
+    return folder, entry.name, status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _digest(found: list[tuple[str, str, int, int]]) -> str:

@@ -1,0 +1,91 @@
+"""What a user sees in the Dagster UI: the demo song in a real webserver and a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.running import ROOT, Platform, running_platform
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-quic",
+]  # fmt: skip
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.dagster,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium; install it or set CHROMIUM"),
+]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The platform after `flamingo-bark demo`, as `make demo` and `make ui` leave it."""
+    folder = tmp_path_factory.mktemp("browser")
+    command = [str(Path(sys.executable).parent / "flamingo-bark"), "--data", str(folder / "data"), "demo"]
+    subprocess.run(
+        command,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "DAGSTER_HOME": str(folder / "home")},
+        stdout=subprocess.DEVNULL,
+    )
+    with running_platform(folder / "home", folder / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(platform: Platform) -> Iterator[Page]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser.new_page(viewport={"width": 1500, "height": 1000})
+        browser.close()
+
+
+def test_the_lineage_page_shows_every_group_and_asset(page: Page, platform: Platform) -> None:
+    page.goto(f"{platform.url}/asset-groups")
+    for group in ("ingest", "features", "words", "datasets"):
+        page.get_by_text(group, exact=True).first.wait_for()
+    page.get_by_text("ingest", exact=True).last.click()  # the group in the graph, not in the side bar
+    page.get_by_text("raw_song", exact=True).first.wait_for()
+
+
+def test_the_partitions_page_of_the_dataset_shows_the_song_its_verdict_and_files(
+    page: Page, platform: Platform
+) -> None:
+    page.goto(f"{platform.url}/assets/bark_dataset?view=partitions&partition=demo")
+    page.get_by_text("bark_training_dataset_demo.json").wait_for()
+    page.get_by_text("training_instructions_demo.md").wait_for()
+    page.get_by_text("drums, bass, vocals, harmonic").wait_for()
+    page.get_by_text("Materialized (1)").wait_for()
+
+
+def test_the_partitions_page_of_a_check_shows_the_song_as_passed(page: Page, platform: Platform) -> None:
+    page.goto(f"{platform.url}/assets/bark_dataset?view=checks&checkDetail=fit_for_training")
+    page.get_by_text("all rules hold").wait_for()
+    page.get_by_role("tab", name="Partitions").last.click()
+    page.get_by_text("demo", exact=True).first.wait_for()
+    page.get_by_text("Passed (1)").wait_for()
+
+
+def test_the_song_shows_its_waveform(page: Page, platform: Platform) -> None:
+    page.goto(f"{platform.url}/assets/raw_song?view=partitions&partition=demo")
+    page.get_by_text("Show Markdown").first.click()
+    picture = page.get_by_alt_text("waveform of demo")
+    picture.wait_for()
+    assert picture.evaluate("image => image.naturalWidth") == 640
+
+
+def test_the_sensors_run_by_themselves(page: Page, platform: Platform) -> None:
+    page.goto(f"{platform.url}/automation")
+    page.get_by_text("song_library").first.wait_for()
+    page.get_by_text("publication").first.wait_for()

@@ -1,0 +1,122 @@
+"""The command line as a person uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flamingo_bark_assets.cli import main
+from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
+from flamingo_bark_assets.library.song_toml import read_song_info
+from tests.songs import write_song
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    return write_song(tmp_path / "inbox", "in")
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FLAMINGO_BARK_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    return DataPaths(tmp_path / "data")
+
+
+def flamingo_bark(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_a_song_is_added_with_stems_and_what_the_options_say(paths: DataPaths, inbox: Path) -> None:
+    shown = flamingo_bark(
+        "add", inbox / "song.wav", "--stems", inbox / "stems", "--id", "mine", "--licence", "CC0-1.0",
+        "--genre", "dub", "--genre", "house", "--title", "Müde",
+    )  # fmt: skip
+    assert shown.exit_code == 0, shown.output
+    assert "added mine, stems: bass, drums, harmonic, vocals" in shown.output
+    info = read_song_info(paths.songs / "mine" / "song.toml")
+    assert (info.licence, info.genres, info.title) == ("CC0-1.0", ("dub", "house"), "Müde")
+
+
+def test_the_same_content_is_refused_by_name(paths: DataPaths, inbox: Path) -> None:
+    flamingo_bark("add", inbox / "song.wav", "--id", "first")
+    shown = flamingo_bark("add", inbox / "song.wav", "--id", "second")
+    assert shown.exit_code == 1
+    assert "first" in shown.output
+    assert list_song_ids(paths) == ["first"]
+
+
+def test_what_is_no_sound_is_refused_and_nothing_is_added(paths: DataPaths, tmp_path: Path) -> None:
+    (tmp_path / "notes.mp3").write_text("no sound at all")
+    shown = flamingo_bark("add", tmp_path / "notes.mp3")
+    assert shown.exit_code == 1
+    assert "notes.mp3" in shown.output
+    assert "Traceback" not in shown.output
+    assert list_song_ids(paths) == []
+
+
+def test_a_file_name_that_begins_with_a_dash_can_be_added(paths: DataPaths, inbox: Path) -> None:
+    (inbox / "song.wav").rename(inbox / "-x 'y\" [z].wav")
+    shown = flamingo_bark("add", "--", inbox / "-x 'y\" [z].wav")
+    assert shown.exit_code == 0, shown.output
+    assert list_song_ids(paths) == ["x-y-z"]
+
+
+def test_a_title_with_a_line_break_is_refused(paths: DataPaths, inbox: Path) -> None:
+    shown = flamingo_bark("add", inbox / "song.wav", "--title", "a\nb")
+    assert shown.exit_code == 1
+    assert "title" in shown.output
+
+
+def test_songs_are_listed_before_and_after_their_run_and_removed(paths: DataPaths, inbox: Path) -> None:
+    flamingo_bark("add", inbox / "song.wav", "--stems", inbox / "stems", "--id", "mine")
+    assert "not run yet" in flamingo_bark("list").output
+    run = flamingo_bark("run", "mine")
+    assert run.exit_code == 0, run.output
+    assert "checks: 6 passed, 0 failed" in run.output
+    assert "captioner: measured (fallback: no model listened)" in run.output
+    assert "fit" in flamingo_bark("list").output
+    assert "1 song, every file as stated" in flamingo_bark("verify").output
+    assert "mine" in flamingo_bark("sql", "SELECT song_id FROM song_features").output
+    assert flamingo_bark("remove", "mine").exit_code == 0
+    assert not list(paths.root.rglob("*mine*"))
+
+
+def test_verify_names_a_changed_file(paths: DataPaths, inbox: Path) -> None:
+    flamingo_bark("add", inbox / "song.wav", "--stems", inbox / "stems", "--id", "mine")
+    flamingo_bark("run")
+    (paths.songs / "mine" / "stems" / "bass.wav").write_bytes(b"changed")
+    shown = flamingo_bark("verify")
+    assert shown.exit_code == 1
+    assert "songs/mine/stems/bass.wav has changed" in shown.output
+
+
+def test_a_song_that_is_not_there_is_named(paths: DataPaths) -> None:
+    for command in ("run", "remove"):
+        shown = flamingo_bark(command, "nobody")
+        assert shown.exit_code == 1
+        assert "nobody" in shown.output
+
+
+def test_a_wrong_setting_is_named_with_its_key(paths: DataPaths, inbox: Path) -> None:
+    paths.root.mkdir()
+    paths.settings.write_text("[thresholds]\nmin_duration_s = -3\n")
+    shown = flamingo_bark("add", inbox / "song.wav")
+    assert shown.exit_code == 1
+    assert "settings.toml: thresholds.min_duration_s" in shown.output
+
+
+def test_the_demo_command_registers_runs_and_says_what_comes_next(paths: DataPaths, inbox: Path) -> None:
+    (inbox / "song.wav").rename(inbox / "song.mp3")
+    (inbox / "song.toml").write_text('title = "D"')
+    shown = flamingo_bark("demo", "--source", inbox)
+    assert shown.exit_code == 0, shown.output
+    assert "make ui" in shown.output
+    assert (
+        json.loads((paths.datasets / "bark_training_dataset_demo.json").read_text())["dataset_metadata"]["title"] == "D"
+    )
+    assert flamingo_bark("demo", "--source", inbox).exit_code == 0

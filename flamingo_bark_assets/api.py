@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence, Identity
-from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
+from flamingo_bark_assets.captioning.listener import ListeningCaptioner
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.fingerprint import sha256_of
 from flamingo_bark_assets.library.ids import make_song_id
@@ -65,17 +65,23 @@ class ContentAnalysis:
 
 
 class AudioFlamingoService:
-    """Describes a song: by a model where one can be had, else from measurements, and then says so."""
+    """Describes a song: by a model where one can be had, else from measurements, and then says so.
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    Args:
+        settings: the chain of models and how they are asked.
+        answers_folder: where answers are kept, so that nothing is asked twice; default: in the user's cache.
+    """
+
+    def __init__(self, settings: Settings | None = None, answers_folder: Path | None = None) -> None:
         self.settings = settings or Settings()
+        self.answers_folder = answers_folder or Path.home() / ".cache" / "flamingo-bark" / "answers"
         self._captioner: Captioner | None = None
 
     async def initialize_model(self) -> Identity:
         """Make the captioner ready and say who it is; `is_fallback` is true where no model listens."""
         if self._captioner is None:
-            self._captioner = MeasuredCaptioner(self.settings.prompts)
-        return self._captioner.identity
+            self._captioner = ListeningCaptioner(self.settings.listening, self.settings.prompts, self.answers_folder)
+        return await asyncio.to_thread(lambda: self.captioner.identity)
 
     @property
     def captioner(self) -> Captioner:

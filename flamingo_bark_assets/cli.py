@@ -196,6 +196,63 @@ def sql(paths: DataPaths, query: str, max_rows: int) -> None:
         _console.print(f"{len(result.rows) - max_rows} more rows; --max-rows shows more")
 
 
+@main.group()
+def models() -> None:
+    """The models that can listen: what there is, and how to get one."""
+
+
+@models.command("list")
+@click.pass_obj
+def list_models(paths: DataPaths) -> None:
+    """Show the known models with size, memory, licence and what is in the cache."""
+    from flamingo_bark_assets.captioning.fetching import cached
+    from flamingo_bark_assets.captioning.models import DEFAULT_MODEL_ID, KNOWN_MODELS
+
+    listening = load_settings(paths.settings).listening
+    table = Table("model", "parameters", "download", "memory bf16 / fp32", "cached", "licence")
+    for model in KNOWN_MODELS:
+        memory = f"{model.memory_bytes('bfloat16') / 1e9:.1f} / {model.memory_bytes('float32') / 1e9:.1f} GB"
+        name = model.model_id + ("  (default)" if model.model_id == DEFAULT_MODEL_ID else "")
+        snapshot = cached(model, listening.cache_folder)
+        table.add_row(
+            name, f"{model.parameters / 1e9:.2f} B", model.size_text, memory,
+            snapshot.revision[:8] if snapshot else "no", escape(model.licence),
+        )  # fmt: skip
+    _console.print(table)
+
+
+@models.command()
+@click.argument("model_id")
+@click.option("--revision", help="Branch, tag or commit; default: the main branch.")
+@click.option("--accept-licence", is_flag=True, help="Agree to the licence without being asked.")
+@click.pass_obj
+def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence: bool) -> None:
+    """Download MODEL_ID: shows its licence first, resumes, checks every file."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from flamingo_bark_assets.captioning import fetching
+    from flamingo_bark_assets.captioning.models import ModelError, known_model
+
+    model = known_model(model_id)
+    if model is None:
+        raise ModelError(f"{model_id}: not a known model; `flamingo-bark models list` shows those that are")
+    _console.print(f"{model.name}: {model.size_text}\nlicence: {escape(model.licence)}")
+    if not accept_licence:
+        click.confirm("Do you agree to this licence?", abort=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=_console) as progress:
+        task = progress.add_task("downloading", total=None)
+
+        def show(event: fetching.FetchEvent) -> None:
+            progress.update(task, completed=event.done_bytes, total=event.total_bytes)
+
+        cache_folder = load_settings(paths.settings).listening.cache_folder
+        snapshot = fetching.fetch(
+            model, cache_dir=cache_folder, acknowledge_licence=True, progress=show, revision=revision
+        )
+    _console.print(f"{model.model_id} at {snapshot.revision} is ready")
+
+
 @main.command()
 @click.pass_obj
 def verify(paths: DataPaths) -> None:
@@ -250,7 +307,8 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
             _console.print(f"[red]error:[/red] {escape(error)}")
     _console.print("[bold]files:[/bold]")
     truth = Truth(paths.features)
-    captioners = set()
+    captioners: set[str] = set()
+    skipped: set[str] = set()
     for song_id in song_ids[:5]:
         for file in dataclasses.astuple(dataset_files(paths, song_id)):
             _console.print(f"  {escape(str(file.relative_to(paths.root.parent)))}")
@@ -262,11 +320,14 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
         if captions.captioner:
             note = " (fallback: no model listened)" if captions.is_fallback else f" ({captions.model_id})"
             captioners.add(captions.captioner + note)
+        skipped |= {choice.reason for choice in captions.choices if choice.reason}
     for file in (manifest_path(paths), paths.warehouse):
         if file.exists():
             _console.print(f"  {escape(str(file.relative_to(paths.root.parent)))}")
     _print_tables(paths)
     _console.print(f"[bold]captioner:[/bold] {', '.join(sorted(captioners)) or 'none'}")
+    for reason in sorted(skipped):
+        _console.print(f"  skipped {escape(reason)}")
 
 
 def _print_tables(paths: DataPaths) -> None:

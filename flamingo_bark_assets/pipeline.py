@@ -30,9 +30,10 @@ from flamingo_bark_assets.analysis.vocals import analyse_vocals
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal
+from flamingo_bark_assets.captioning.edits import apply_caption_edits, apply_prompt_edits
 from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence
 from flamingo_bark_assets.errors import AudioFault
-from flamingo_bark_assets.library.fingerprint import fingerprint, sha256_of, stat_signature
+from flamingo_bark_assets.library.fingerprint import edits_digest, fingerprint, sha256_of, stat_signature
 from flamingo_bark_assets.library.layout import DataPaths, Part, SongFiles, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
 from flamingo_bark_assets.record import Record
@@ -268,13 +269,16 @@ def _measure_stem(work: SongWork, kind: StemKind, cls: type[F], analyse: Callabl
 
 
 def describe(work: SongWork) -> Captions:
-    """What the captioner says."""
-    return work.captioner.describe(work.evidence(), work.audio)
+    """What the captioner says; where the owner of the song says otherwise, that."""
+    said = work.captioner.describe(work.evidence(), work.audio)
+    edited = apply_caption_edits(said, work.files.info.edits)
+    return dataclasses.replace(edited, edits_digest=edits_digest(work.files.info))
 
 
 def write_prompts(work: SongWork) -> TrainingPrompts:
     """The prompts at every level."""
-    return build_prompts(work.evidence(), work.result(Captions), work.settings.prompts)
+    prompts = build_prompts(work.evidence(), work.result(Captions), work.settings.prompts)
+    return apply_prompt_edits(prompts, work.files.info.edits)
 
 
 def judge_song(work: SongWork) -> Verdict:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
 from flamingo_bark_assets.errors import ConfigurationError
 
 ANALYSIS_VERSION = "1.0"
@@ -43,6 +44,9 @@ class Thresholds(_Frozen):
     max_residual_db: float = Field(-10.0, description="Largest residual of mix minus stems, dB of the mix.")
     min_confidence: float = Field(0.2, ge=0, le=1, description="Smallest mean confidence of tempo and key.")
     max_stem_silent_fraction: float = Field(0.9, ge=0, le=1, description="Largest share of silent frames in a stem.")
+    max_conflict_share: float = Field(
+        0.25, ge=0, le=1, description="Largest share of a captioner's claims that may contradict the measurements."
+    )
     min_matching_stems: float = Field(0.5, ge=0, le=1, description="Smallest share of stems that fit the mix in time.")
 
 
@@ -66,6 +70,7 @@ class Settings(_Frozen):
 
     thresholds: Thresholds = Field(default_factory=Thresholds)
     prompts: PromptSettings = Field(default_factory=PromptSettings)
+    listening: ListeningSettings = Field(default_factory=ListeningSettings)
 
     @property
     def digest(self) -> str:

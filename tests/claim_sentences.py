@@ -1,7 +1,8 @@
 """Sentences about music with the claims that are in them, as people and captioning models write.
 
 Sentences and expected claims belong here; tests and figures do not. A claim is written `kind value`, with `not`
-before it where the sentence denies it. `HELD_OUT` was written before the parser, `HELD_OUT_LATER` against the finished one but before it was run on any of it.
+before it where the sentence denies it. `HELD_OUT` was written before the parser,
+`HELD_OUT_LATER` against the finished one but before it was run on any of it.
 """
 
 from __future__ import annotations
@@ -313,7 +314,8 @@ TRAPS: tuple[Sentence, ...] = (
 
 HELD_OUT: tuple[Sentence, ...] = (
     _held_trap(
-        "This is a heavy metal piece with a blistering tempo of 210 BPM, double bass drumming and screamed male vocals.",
+        "This is a heavy metal piece with a blistering tempo of 210 BPM, double bass drumming and screamed male "
+        "vocals.",
         "tempo 210", "instrument drums", VOICE, "singer male",
     ),
     _held(
@@ -444,7 +446,8 @@ HELD_OUT_LATER: tuple[Sentence, ...] = (
     _held_trap("Everything but the kick is muted.", "instrument kick"),
     _held_trap("The bass is absent until the second verse.", "not instrument bass"),
     _held_trap("A bassoon and a bass clarinet trade phrases.", "instrument bassoon", "instrument clarinet"),
-    _held_trap("The keyboard solo in 7/8 is over before 1/4 of the track has passed.", "instrument keyboard", "metre 7/8"),
+    _held_trap("The keyboard solo in 7/8 is over before 1/4 of the track has passed.",
+               "instrument keyboard", "metre 7/8"),
     _held_trap("The bar is open 24/7 and the 9/11 memorial is nearby."),
     _held_trap("It is a quiet night and the piano rings out.", "instrument piano"),
     _held("This is fast music with shouted vocals and a lot of distortion.", "pace fast", VOICE),

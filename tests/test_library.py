@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flamingo_bark_assets.errors import LibraryError
-from flamingo_bark_assets.library.fingerprint import fingerprint, sha256_of, stat_signature, stat_signatures
+from flamingo_bark_assets.library.fingerprint import (
+    edits_digest,
+    fingerprint,
+    sha256_of,
+    stat_signature,
+    stat_signatures,
+)
 from flamingo_bark_assets.library.ids import check_song_id, is_song_id, make_song_id
 from flamingo_bark_assets.library.layout import (
     DataPaths,
@@ -22,7 +28,7 @@ from flamingo_bark_assets.library.layout import (
     find_unlisted,
     list_song_ids,
 )
-from flamingo_bark_assets.library.song_toml import SongInfo
+from flamingo_bark_assets.library.song_toml import Edits, SongInfo
 from flamingo_bark_assets.library.stem_kinds import kinds_in
 
 
@@ -587,6 +593,24 @@ def test_a_comment_in_song_toml_does_not_change_the_fingerprint(paths: DataPaths
     before = fingerprint(find_song(paths, "one"))
     (folder / "song.toml").write_text('# mine\ntitle="x"')
     assert fingerprint(find_song(paths, "one")) == before
+
+
+def test_a_hand_edit_changes_the_digest_of_edits_but_not_the_fingerprint(paths: DataPaths) -> None:
+    folder = make_song(paths)
+    before = fingerprint(find_song(paths, "one"))
+    assert edits_digest(find_song(paths, "one").info) == ""
+    digests = set()
+    for edit in ['[edits.mix]\nmood = "a"', '[edits.mix]\nmood = "b"', '[edits.bass]\nmood = "a"']:
+        (folder / "song.toml").write_text(edit)
+        assert fingerprint(find_song(paths, "one")) == before
+        digests.add(edits_digest(find_song(paths, "one").info))
+    assert len(digests - {""}) == 3
+
+
+def test_title_and_order_of_edits_do_not_change_the_digest_of_edits() -> None:
+    one = SongInfo(title="x", edits=Edits(prompts={"full_track": "a", "stem:bass": "b"}))
+    other = SongInfo(edits=Edits(prompts={"stem:bass": "b", "full_track": "a"}))
+    assert edits_digest(one) == edits_digest(other) != edits_digest(SongInfo())
 
 
 def test_repairing_a_broken_song_changes_both_digests(paths: DataPaths, tmp_path: Path) -> None:

@@ -14,14 +14,8 @@ from pydantic import ValidationError
 from flamingo_bark_assets.captioning import loading
 from flamingo_bark_assets.captioning.fetching import FetchEvent
 from flamingo_bark_assets.captioning.listening import Clip, Decoding
-from flamingo_bark_assets.captioning.loading import (
-    ListeningSettings,
-    Loaded,
-    ModelChoice,
-    PromptOverride,
-    Skipped,
-    load_first,
-)
+from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, ModelChoice, PromptOverride
+from flamingo_bark_assets.captioning.loading import Loaded, Skipped, load_first
 from flamingo_bark_assets.captioning.models import DEFAULT_MODEL_ID, default_prompt
 from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
 from tests.tiny_models import COMMIT, TinyFamily, save_in_hub_cache, save_tiny_model

@@ -91,7 +91,8 @@ def test_every_question_is_asked_once_and_the_genre_before_the_caption() -> None
     assert QUESTION_ORDER.index("genre") < QUESTION_ORDER.index("caption")
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+# The mood is asked for alone: an answer to the known prompt says not which of its words are moods.
+@pytest.mark.parametrize("question", sorted(set(QUESTIONS) - {"mood"}))
 def test_audio_flamingo_2_is_asked_about_the_mix_as_in_its_training(question: str) -> None:
     # shared/audio-flamingo-2/README.md, "Prompts known to be in distribution"
     in_distribution = {

@@ -55,6 +55,7 @@ def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance:
         ("raw_song", "recording_is_sound"): True,
         ("stems", "stems_belong_to_mix"): True,
         ("song_features", "measurements_are_sure"): True,
+        ("flamingo_captions", "claims_agree"): True,
         ("bark_dataset", "fit_for_training"): True,
         ("training_manifest", "files_match_checksums"): True,
         ("feature_warehouse", "holds_every_song"): True,

@@ -11,11 +11,36 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from flamingo_bark_assets.errors import LibraryError
-from flamingo_bark_assets.library.song_toml import SongInfo, describe_problem, read_song_info, write_song_info
+from flamingo_bark_assets.library.song_toml import (
+    Edits,
+    PartEdits,
+    SongInfo,
+    describe_problem,
+    read_song_info,
+    write_song_info,
+)
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 LINE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=60)
 LYRICS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\r\t\"\\'"), max_size=80)
+PART_EDITS = st.builds(
+    PartEdits,
+    caption=st.none() | LINE,
+    description=st.none() | LINE,
+    genre=st.none() | LINE,
+    mood=st.none() | LINE,
+    instruments=st.none() | LINE,
+)
+PROMPT_NAMES = st.sampled_from(["full_track", "stem:drums", "multi_instrument:drums+bass"]) | LINE.filter(str.strip)
+EDITS = st.builds(
+    Edits,
+    mix=PART_EDITS,
+    drums=PART_EDITS,
+    bass=PART_EDITS,
+    vocals=PART_EDITS,
+    harmonic=PART_EDITS,
+    prompts=st.dictionaries(PROMPT_NAMES, LINE, max_size=3),
+)
 INFOS = st.builds(
     SongInfo,
     title=st.none() | LINE,
@@ -24,6 +49,7 @@ INFOS = st.builds(
     attribution=st.none() | LINE,
     lyrics=st.none() | LYRICS,
     genres=st.lists(LINE.filter(str.strip), max_size=4).map(tuple),
+    edits=st.just(Edits()) | EDITS,
 )
 
 
@@ -85,7 +111,7 @@ def test_toml_that_breaks_off_names_the_place_where_it_ends(tmp_path: Path) -> N
 def test_an_unknown_key_is_named_with_the_allowed_ones(tmp_path: Path) -> None:
     message = problem(song_toml(tmp_path, 'titel = "x"'))
     assert "unknown key 'titel'" in message
-    assert "title, artist, licence, attribution, lyrics, genres" in message
+    assert "title, artist, licence, attribution, lyrics, genres, edits" in message
 
 
 @pytest.mark.parametrize(
@@ -99,6 +125,24 @@ def test_an_unknown_key_is_named_with_the_allowed_ones(tmp_path: Path) -> None:
         ('genres = ["x"' + ', "x"' * 20 + "]", ["genres", "20"]),
         ("title = 2024-01-01", ["title", "string"]),
         ("[title]\nx = 1", ["title", "string"]),
+        ('edits = "x"', ["edits:", "table", "[edits]"]),
+        ('edits.mix = "x"', ["edits.mix:", "table", "[edits.mix]"]),
+        ("edits.prompts = []", ["edits.prompts:", "table", "[edits.prompts]"]),
+        (
+            '[edits.guitar]\ncaption = "x"',
+            ["'edits.guitar'", "mix, drums, bass, vocals, harmonic, prompts"],
+        ),
+        (
+            '[edits.mix]\ntempo = "x"',
+            ["'edits.mix.tempo'", "caption, description, genre, mood, instruments"],
+        ),
+        ("[edits.mix]\nmood = 5", ["edits.mix.mood", "string"]),
+        (f'[edits.bass]\ncaption = "{"x" * 501}"', ["edits.bass.caption", "500"]),
+        (f'[edits.bass]\ndescription = "{"x" * 2001}"', ["edits.bass.description", "2000"]),
+        (f'[edits.prompts]\n"stem:drums" = "{"x" * 2001}"', ['edits.prompts."stem:drums"', "2000"]),
+        (f'[edits.prompts]\n{"x" * 101} = "a"', ["edits.prompts", "the key", "100"]),
+        ("[edits.prompts]\n" + "".join(f'p{n} = "a"\n' for n in range(51)), ["edits.prompts", "50"]),
+        ('[edits.prompts]\n"a\\u001bb" = "x"', ['edits.prompts."a\\u001bb", the key', "U+001B"]),
     ],
 )
 def test_a_bad_value_is_named_by_key_and_problem(tmp_path: Path, content: str, words: list[str]) -> None:
@@ -119,6 +163,51 @@ def test_control_characters_are_refused_in_a_single_line(tmp_path: Path, key: st
 
 def test_control_characters_are_refused_in_a_genre(tmp_path: Path) -> None:
     assert "U+0007" in problem(song_toml(tmp_path, 'genres = ["a\\u0007b"]'))
+
+
+@pytest.mark.parametrize("key", ["caption", "description", "genre", "mood", "instruments"])
+@pytest.mark.parametrize(
+    ("written", "code"), [("a\\nb", "U+000A"), ("a\\u001b[31mb", "U+001B"), ("a\\u2028b", "U+2028")]
+)
+def test_control_characters_are_refused_in_an_edit(tmp_path: Path, key: str, written: str, code: str) -> None:
+    message = problem(song_toml(tmp_path, f'[edits.drums]\n{key} = "{written}"'))
+    assert f"edits.drums.{key}" in message
+    assert code in message
+
+
+def test_control_characters_are_refused_in_an_edited_prompt(tmp_path: Path) -> None:
+    assert "U+000A" in problem(song_toml(tmp_path, '[edits.prompts]\nfull_track = "a\\nb"'))
+
+
+def test_a_hostile_name_of_a_prompt_stays_on_one_line(tmp_path: Path) -> None:
+    problem(song_toml(tmp_path, '[edits.prompts]\n"a\\n\\u001b[31m" = 5'))
+
+
+def test_hand_edits_are_read(tmp_path: Path) -> None:
+    path = song_toml(
+        tmp_path,
+        'title = "x"\n[edits.mix]\ncaption = "A waltz."\ngenre = "folk"\n[edits.drums]\ndescription = "Brushes."\n'
+        'mood = "calm"\ninstruments = "snare drum"\n[edits.prompts]\nfull_track = "A slow waltz"\n'
+        '"multi_instrument:drums+bass" = "Drums and bass"\n',
+    )
+    assert read_song_info(path).edits == Edits(
+        mix=PartEdits(caption="A waltz.", genre="folk"),
+        drums=PartEdits(description="Brushes.", mood="calm", instruments="snare drum"),
+        prompts={"full_track": "A slow waltz", "multi_instrument:drums+bass": "Drums and bass"},
+    )
+
+
+def test_empty_edits_are_no_edits(tmp_path: Path) -> None:
+    path = song_toml(tmp_path, '[edits.mix]\ncaption = ""\nmood = " "\n[edits.prompts]\nfull_track = " "\n')
+    assert read_song_info(path) == SongInfo()
+
+
+def test_edits_are_written_as_tables_that_a_person_can_edit(tmp_path: Path) -> None:
+    info = SongInfo(title="x", edits=Edits(mix=PartEdits(mood="calm"), prompts={"full_track": "a", "stem:bass": "b"}))
+    write_song_info(tmp_path / "song.toml", info)
+    assert (tmp_path / "song.toml").read_text() == (
+        'title = "x"\n\n[edits.mix]\nmood = "calm"\n\n[edits.prompts]\nfull_track = "a"\n"stem:bass" = "b"\n'
+    )
 
 
 def test_lyrics_may_have_lines_but_no_terminal_controls(tmp_path: Path) -> None:

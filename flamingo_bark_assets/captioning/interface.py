@@ -18,6 +18,7 @@ from flamingo_bark_assets.analysis.features import (
     VocalFeatures,
 )
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
+from flamingo_bark_assets.captioning.claims.model import Claim
 from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 
@@ -99,6 +100,28 @@ class Answer(Row):
     raw_text: str | None = optional_column("The answer before any change.")
     confidence: float | None = optional_column("0 to 1; null where the captioner gives none.")
     reason: str | None = optional_column("Why there is no text.")
+    window_start_s: float | None = optional_column("Where the sound that the model heard begins.", unit="s")
+    window_end_s: float | None = optional_column("Where it ends.", unit="s")
+    mean_log_probability: float | None = optional_column(
+        "Mean natural log-probability of the model's tokens: its own confidence."
+    )
+    audio_text_similarity: float | None = optional_column("CLAP similarity of the sound and the text, -1 to 1.")
+    label_agreement: float | None = optional_column(
+        "CLAP probability of what was said, summed over the vocabulary; null where none of it is in there."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionerChoice(Row):
+    """One captioner that was considered, in the order of the configured chain."""
+
+    TABLE: ClassVar[str] = "captioner_choices"
+    KEY: ClassVar[tuple[str, ...]] = ("choice",)
+
+    choice: int = column("Number in the chain, from 0.")
+    captioner: str = column("The model, or measured.")
+    outcome: str = column("answered or skipped.")
+    reason: str | None = optional_column("Why it was skipped, and what to do about it.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +133,10 @@ class Captions(Record):
     captioner: str | None = optional_column("Name of the captioner.")
     is_fallback: bool | None = optional_column("Whether it ran because no model could be had.")
     model_id: str | None = optional_column("The model that answered; null for the measured captioner.")
+    edits_digest: str | None = optional_column("Digest of the hand edits that were applied; empty without any.")
     answers: tuple[Answer, ...] = events("One row a part and question.")
+    claims: tuple[Claim, ...] = events("One row a claim of an answer, checked against the measurements.")
+    choices: tuple[CaptionerChoice, ...] = events("One row a captioner that was considered.")
 
     def text(self, part: Part, question: Question) -> str | None:
         """The text of one answer, or None."""

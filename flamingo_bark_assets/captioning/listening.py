@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from flamingo_bark_assets.audio.signal import FloatArray
+if TYPE_CHECKING:
+    from flamingo_bark_assets.audio.signal import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

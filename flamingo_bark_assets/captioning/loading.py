@@ -10,9 +10,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from flamingo_bark_assets.captioning.batching import is_out_of_memory
 from flamingo_bark_assets.captioning.fetching import (
@@ -23,18 +20,13 @@ from flamingo_bark_assets.captioning.fetching import (
     fetch,
     is_offline,
 )
-from flamingo_bark_assets.captioning.interface import Question
-from flamingo_bark_assets.captioning.listening import Decoding, ListeningModel
+from flamingo_bark_assets.captioning.listening import ListeningModel
+from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, ModelChoice
 from flamingo_bark_assets.captioning.models import (
     BYTES_PER_PARAMETER,
-    DEFAULT_MODEL_ID,
     WORKING_MEMORY_BYTES,
-    Dtype,
-    Family,
     KnownModel,
     ModelError,
-    Quantisation,
-    default_prompt,
     fetch_command,
     known_model,
 )
@@ -44,73 +36,11 @@ from flamingo_bark_assets.captioning.transformers_models import (
     quantisation_problem,
 )
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.library.layout import Part
 
 _log = logging.getLogger(__name__)
 
 CONVERTED_FOLDER = "flamingo-bark-converted"
 UNKNOWN_LICENCE = "not known; see where the files come from"
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ModelChoice(_Frozen):
-    """One model of the chain."""
-
-    model: str = Field(DEFAULT_MODEL_ID, min_length=1, description="Id of a known model, or a folder of its files.")
-    revision: str | None = Field(None, min_length=1, description="Branch, tag or commit; default: the main branch.")
-    dtype: Dtype = Field("bfloat16", description="bfloat16 takes half the memory and, on most CPUs, time.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
-    quantisation: Quantisation = Field("none", description="8bit and 4bit: transformers' models only.")
-    base_lm: Path | None = Field(
-        None, description="Folder of the base language model's tokenizer and config.json; for a folder of Audio "
-        "Flamingo 2 only, default: its subfolder base_lm.",
-    )  # fmt: skip
-    batch_size: int = Field(4, ge=1, le=1024, description="Most clips at once; halved where memory runs out.")
-
-
-class PromptOverride(_Frozen):
-    """A prompt that takes the place of the model family's own."""
-
-    part: Part = Field(description="mix, drums, bass, vocals or harmonic.")
-    question: Question = Field(description="caption, description, genre, mood or instruments.")
-    prompt: str = Field(min_length=1, max_length=2000, description="What is asked.")
-
-
-class ListeningSettings(_Frozen):
-    """Who listens, how, and what may be downloaded for it."""
-
-    chain: tuple[ModelChoice, ...] = Field(
-        (ModelChoice(),), description="Tried in this order; after the last, the measured captioner writes."
-    )
-    prompts: tuple[PromptOverride, ...] = Field((), description="Prompts in place of the model family's own.")
-    max_new_tokens: int = Field(160, ge=1, le=4096, description="Most tokens of an answer.")
-    do_sample: bool = Field(False, description="Sample, or take the likeliest token.")
-    temperature: float = Field(1.0, gt=0, le=10, description="Of sampling.")
-    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of sampling.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Of sampling.")
-    offline: bool = Field(False, description="Never ask the network.")
-    allow_download: bool = Field(False, description="Download a model of the chain that is not in the cache.")
-    licence_acknowledged: bool = Field(False, description="The licences of the models have been read and agreed to.")
-    cache_folder: Path | None = Field(None, description="Where models are kept; default: huggingface_hub's cache.")
-
-    @property
-    def decoding(self) -> Decoding:
-        """How an answer is decoded."""
-        return Decoding(
-            max_new_tokens=self.max_new_tokens,
-            do_sample=self.do_sample,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            seed=self.seed,
-        )
-
-    def prompt(self, family: Family, part: Part, question: Question) -> str:
-        """What a model of a family is asked: the last override, else its family's own prompt."""
-        given = [p.prompt for p in self.prompts if (p.part, p.question) == (part, question)]
-        return given[-1] if given else default_prompt(family, part, question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +185,8 @@ def _load_snapshot(
     licence: str = UNKNOWN_LICENCE,
 ) -> ListeningModel:
     """Load what lies in a folder by the architecture that its files show."""
-    if (snapshot.path / "safe_ckpt").is_dir():
+    # clap_ckpt alone is an old revision of Audio Flamingo 2, which its own loader refuses by name.
+    if any((snapshot.path / folder).is_dir() for folder in ("safe_ckpt", "clap_ckpt")):
         return _load_audio_flamingo_2(choice, device, snapshot, settings)
     if family_of(snapshot.path) is None:
         raise ModelError(

@@ -158,11 +158,12 @@ def default_model() -> KnownModel:
 # Genre first: asked before the caption, bad genres fell from 6 of 9 to 2 of 9 (project notes).
 QUESTION_ORDER: tuple[Question, ...] = ("genre", "mood", "instruments", "caption", "description")
 
-# Those of the mix are known to be in AF2's training distribution. No prompt holds an example value: one that did
+# Those of the mix are known to be in AF2's training distribution, but for the mood: the known one asks for genres
+# and instruments too, and an answer to it says not which is which. No prompt holds an example value: one that did
 # was copied into hundreds of captions.
 _AF2_PROMPTS: dict[Question, str] = {
     "genre": "what is the genre of this music?",
-    "mood": "what are the genres, instruments, and mood/theme of the music?",
+    "mood": "what is the mood of this music?",
     "instruments": "what is the instrument of this music?",
     "caption": "describe the music in a sentence.",
     "description": "describe the music in a paragraph.",

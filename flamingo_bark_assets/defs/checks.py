@@ -113,6 +113,13 @@ def _measurements(work: SongWork) -> tuple[RuleResult, ...]:
     return measurement_rules(work.result(SongFeatures), work.settings.thresholds)
 
 
+def _claims(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.captioning.interface import Captions
+    from flamingo_bark_assets.training.suitability import claim_rules
+
+    return claim_rules(work.result(Captions), work.settings.thresholds)
+
+
 def _verdict(work: SongWork) -> tuple[RuleResult, ...]:
     from flamingo_bark_assets.training.suitability import SONG, Verdict
 
@@ -134,6 +141,13 @@ CHECKS: tuple[SongCheck, ...] = (
         "song_features", "measurements_are_sure",
         "Dynamic range is wide enough, and tempo and key are known with enough confidence.",
         dg.AssetCheckSeverity.WARN, _measurements,
+    ),
+    SongCheck(
+        "flamingo_captions",
+        "claims_agree",
+        "What the captioner claims and the measurements can check agrees with them, but for a small share.",
+        dg.AssetCheckSeverity.WARN,
+        _claims,
     ),
     SongCheck(
         "bark_dataset", "fit_for_training",

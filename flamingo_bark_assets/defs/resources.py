@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
+from flamingo_bark_assets.errors import ConfigurationError
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.settings import Settings, data_folder, load_settings
 
@@ -20,10 +22,52 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.pipeline import SongWork
 
 
+class Model(dg.Config):
+    """One model of the chain; see `ModelChoice`."""
+
+    model: str = Field(description="Id of a known model, or a folder of its files.")
+    revision: str | None = Field(default=None, description="Branch, tag or commit.")
+    dtype: str = Field(default="bfloat16", description="bfloat16 or float32.")
+    device: str = Field(default="auto", description="auto, cpu or cuda.")
+    quantisation: str = Field(default="none", description="none, 8bit or 4bit; transformers' models only.")
+    base_lm: str | None = Field(default=None, description="Base language model, for a folder of Audio Flamingo 2.")
+    batch_size: int = Field(default=4, description="Most clips at once; halved where memory runs out.")
+
+
+class Listening(dg.Config):
+    """Who listens and how; what is left out stands in settings.toml under [listening]."""
+
+    chain: list[Model] | None = Field(default=None, description="Tried in this order; then the measured captioner.")
+    max_new_tokens: int | None = Field(default=None, description="Most tokens of an answer.")
+    do_sample: bool | None = Field(default=None, description="Sample, or take the likeliest token.")
+    temperature: float | None = Field(default=None, description="Of sampling.")
+    top_p: float | None = Field(default=None, description="Nucleus of sampling.")
+    seed: int | None = Field(default=None, description="Of sampling.")
+    offline: bool | None = Field(default=None, description="Never ask the network.")
+    allow_download: bool | None = Field(default=None, description="Download what is not in the cache.")
+    licence_acknowledged: bool | None = Field(default=None, description="The models' licences are agreed to.")
+    cache_folder: str | None = Field(default=None, description="Where models are kept.")
+
+    def applied_to(self, settings: ListeningSettings) -> ListeningSettings:
+        """The settings with what is set here in their place, validated again.
+
+        Raises:
+            ConfigurationError: a value is not allowed; names the key.
+        """
+        given = self.model_dump(exclude_none=True)
+        try:
+            return ListeningSettings.model_validate({**settings.model_dump(), **given})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ConfigurationError(f"resource platform: listening.{where}: {first['msg']}") from error
+
+
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where songs and results are kept and who describes them."""
 
     data_dir: str = Field(default="", description="The data folder; empty means FLAMINGO_BARK_DATA or ./data.")
+    listening: Listening = Field(default_factory=Listening, description="Who listens, and how.")
 
     @property
     def paths(self) -> DataPaths:
@@ -37,10 +81,15 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @cached_property
     def captioner(self) -> Captioner:
-        """Who describes the songs, made once a run."""
-        from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
+        """Who describes the songs, made once a run; a model is loaded when the first song asks."""
+        from flamingo_bark_assets.captioning.listener import ListeningCaptioner
 
-        return MeasuredCaptioner(self.settings.prompts)
+        return ListeningCaptioner(self.listening_settings, self.settings.prompts, self.paths.answers)
+
+    @property
+    def listening_settings(self) -> ListeningSettings:
+        """The settings file's, with what this resource sets in its place."""
+        return self.listening.applied_to(self.settings.listening)
 
     def open_song(self, song_id: str) -> SongWork:
         """One song, ready for the steps."""

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.layout import (
@@ -20,7 +21,12 @@ from flamingo_bark_assets.library.layout import (
     list_song_ids,
 )
 from flamingo_bark_assets.library.safe_files import link_problem, open_regular, shown
-from flamingo_bark_assets.library.song_toml import SONG_TOML
+from flamingo_bark_assets.library.song_toml import SONG_TOML, Edits, SongInfo
+
+# Hexadecimal digits: one half is of the sound files, the other of song.toml, so that a change of the words does
+# not make anyone read the sound.
+_HALF_FINGERPRINT = 32
+_HALF_SIGNATURE = 16
 
 
 def sha256_of(path: Path) -> str:
@@ -37,26 +43,43 @@ def sha256_of(path: Path) -> str:
 
 
 def fingerprint(files: SongFiles) -> str:
-    """Hash what every result of a song depends on: names and contents of mix and stems, and its song.toml.
+    """Hash what every measurement of a song depends on: names and contents of mix and stems, and its song.toml.
 
-    Of song.toml the values count, not comments and layout; a file that may not be opened counts by its fault.
+    Of song.toml the values count, not comments and layout, and not the hand edits, which nothing measured depends
+    on. A file that may not be opened counts by its fault.
 
     Args:
         files: the song's files as `find_song` gives them.
 
     Returns:
-        SHA-256, 64 hexadecimal digits; it does not depend on where the library stands.
+        64 hexadecimal digits, 32 of a SHA-256 over the sound files and 32 of one over the rest; they do not depend
+        on where the library stands.
 
     Raises:
         LibraryError: a file that was found cannot be read now.
     """
-    parts = [
+    sound = [
         (files.mix.name, sha256_of(files.mix)) if files.mix else None,
         [(s.name, s.path.name, sha256_of(s.path), s.fault) if s.path else (s.name, s.fault) for s in files.stems],
-        files.info.model_dump(mode="json", exclude_defaults=True),
-        files.fault,
     ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return _sha256_of_json(sound)[:_HALF_FINGERPRINT] + _info_digest(files)
+
+
+def edits_digest(info: SongInfo) -> str:
+    """Hash the hand edits of a song: SHA-256, 64 hexadecimal digits; "" where there are none."""
+    if info.edits == Edits():
+        return ""
+    return _sha256_of_json(info.edits.model_dump(mode="json", exclude_defaults=True))
+
+
+def same_info(stored_fingerprint: str, files: SongFiles) -> bool:
+    """Tell whether a fingerprint was taken with the present song.toml, hand edits aside; no sound file is read."""
+    return stored_fingerprint[_HALF_FINGERPRINT:] == _info_digest(files)
+
+
+def same_sound_files(signature: str, other: str) -> bool:
+    """Tell whether two signatures have the same names, sizes and times of the sound files."""
+    return signature[:_HALF_SIGNATURE] == other[:_HALF_SIGNATURE]
 
 
 def stat_signature(files: SongFiles) -> str:
@@ -66,9 +89,10 @@ def stat_signature(files: SongFiles) -> str:
         files: the song's files as `find_song` gives them.
 
     Returns:
-        32 hexadecimal digits, the same that `stat_signatures` gives for the song.
+        32 hexadecimal digits, 16 for the sound files and 16 for song.toml, the same that `stat_signatures`
+        gives for the song.
     """
-    return _signature(str(files.folder)) if files.folder else _digest([])
+    return _signature(str(files.folder)) if files.folder else _digest([]) + _digest([])
 
 
 def stat_signatures(paths: DataPaths) -> dict[str, str]:
@@ -84,19 +108,26 @@ def stat_signatures(paths: DataPaths) -> dict[str, str]:
     return {song_id: _signature(f"{songs}/{song_id}") for song_id in list_song_ids(paths)}
 
 
+def _info_digest(files: SongFiles) -> str:
+    said = files.info.model_dump(mode="json", exclude_defaults=True, exclude={"edits"})
+    return _sha256_of_json([said, files.fault])[:_HALF_FINGERPRINT]
+
+
 def _signature(folder: str) -> str:
     # Plain strings and scandir instead of Path: a sensor asks for ten thousand songs at each tick.
-    found = []
+    sound, info = [], []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name == STEMS_FOLDER:
-                    found += _stem_stats(entry)
-                elif entry.name == SONG_TOML or is_mix_name(entry.name):
-                    found.append(_stat(entry, ""))
+                    sound += _stem_stats(entry)
+                elif is_mix_name(entry.name):
+                    sound.append(_stat(entry, ""))
+                elif entry.name == SONG_TOML:
+                    info.append(_stat(entry, ""))
     except OSError as error:
-        found.append(("", "", error.errno or 0, 0))
-    return _digest(found)
+        sound.append(("", "", error.errno or 0, 0))
+    return _digest(sound) + _digest(info)
 
 
 def _stem_stats(folder: os.DirEntry[str]) -> list[tuple[str, str, int, int]]:
@@ -119,4 +150,8 @@ def _stat(entry: os.DirEntry[str], folder: str) -> tuple[str, str, int, int]:
 
 
 def _digest(found: list[tuple[str, str, int, int]]) -> str:
-    return hashlib.blake2b(repr(sorted(found)).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(repr(sorted(found)).encode(), digest_size=_HALF_SIGNATURE // 2).hexdigest()
+
+
+def _sha256_of_json(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -80,6 +80,11 @@ class DataPaths:
         return self.root / self.datasets_folder
 
     @property
+    def answers(self) -> Path:
+        """What models answered, kept so that nothing is asked twice."""
+        return self.root / "answers"
+
+    @property
     def warehouse(self) -> Path:
         """The published DuckDB file."""
         return self.root / "warehouse.duckdb"

@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.safe_files import file_problem, open_regular, shown
@@ -23,6 +23,7 @@ MAX_SONG_TOML_BYTES = 1024 * 1024
 # C0 and C1 controls, DEL, and the line and paragraph separators.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_IN_LYRICS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 # Strings and comments; one that is not closed ends with its line or the text, which keeps the search linear.
 _STRING_OR_COMMENT = re.compile(
     r"""\"{3}(?:[^"\\]|\\.|"(?!""))*+(?:"{3,5})?|'{3}(?:[^']|'(?!''))*+(?:'{3,5})?"""
@@ -31,13 +32,63 @@ _STRING_OR_COMMENT = re.compile(
 )
 _LONG_DOTTED_KEY = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){16}")
 
+
+def _refuse(forbidden: re.Pattern[str], value: str) -> None:
+    if match := forbidden.search(value):
+        raise ValueError(f"holds the control character U+{ord(match[0]):04X}")
+
+
+def _single_line(value: str) -> str:
+    _refuse(_CONTROL, value)
+    return value
+
+
 Genre = Annotated[str, Field(min_length=1, max_length=100)]
+PromptName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_single_line)]
+PromptText = Annotated[str, Field(max_length=2000), AfterValidator(_single_line)]
 
 
-class SongInfo(BaseModel):
-    """The contents of song.toml; every field may be left out."""
+class _Table(BaseModel):
+    """A table of song.toml: nothing unknown stands in it, and white space around a text does not count."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class PartEdits(_Table):
+    """What the user writes in place of the captioner's answers about one part of a song."""
+
+    caption: str | None = Field(None, max_length=500, description="About 30 words.")
+    description: str | None = Field(None, max_length=2000, description="A longer text.")
+    genre: str | None = Field(None, max_length=200, description="Genres, parted by commas.")
+    mood: str | None = Field(None, max_length=200, description="Moods, parted by commas.")
+    instruments: str | None = Field(None, max_length=500, description="Instruments, parted by commas.")
+
+    @field_validator("*")
+    @classmethod
+    def _one_line_or_left_out(cls, value: str | None) -> str | None:
+        return _single_line(value) if value else None
+
+
+class Edits(_Table):
+    """What the user writes in place of words that were made: answers by part, and prompts by name."""
+
+    mix: PartEdits = Field(PartEdits(), description="Answers about the mix.")
+    drums: PartEdits = Field(PartEdits(), description="Answers about the drums.")
+    bass: PartEdits = Field(PartEdits(), description="Answers about the bass.")
+    vocals: PartEdits = Field(PartEdits(), description="Answers about the vocals.")
+    harmonic: PartEdits = Field(PartEdits(), description="Answers about the harmonic stems.")
+    prompts: dict[PromptName, PromptText] = Field(
+        {}, max_length=50, description="Combined prompts, each by its name, such as full_track or stem:drums."
+    )
+
+    @field_validator("prompts")
+    @classmethod
+    def _empty_prompts_are_left_out(cls, value: dict[str, str]) -> dict[str, str]:
+        return {name: text for name, text in value.items() if text}
+
+
+class SongInfo(_Table):
+    """The contents of song.toml; every field may be left out."""
 
     title: str | None = Field(None, max_length=500, description="The song's title.")
     artist: str | None = Field(None, max_length=500, description="Who performs it.")
@@ -45,6 +96,7 @@ class SongInfo(BaseModel):
     attribution: str | None = Field(None, max_length=2000, description="The credit line the licence asks for.")
     lyrics: str | None = Field(None, max_length=50_000, description="The words that are sung.")
     genres: tuple[Genre, ...] = Field((), max_length=20, description="Genre tags given by the user.")
+    edits: Edits = Field(Edits(), description="Captions and prompts that the user wrote in place of made ones.")
 
     @field_validator("title", "artist", "licence", "attribution", "lyrics")
     @classmethod
@@ -53,10 +105,8 @@ class SongInfo(BaseModel):
 
     @field_validator("title", "artist", "licence", "attribution")
     @classmethod
-    def _single_line(cls, value: str | None) -> str | None:
-        if value is not None:
-            _refuse(_CONTROL, value)
-        return value
+    def _one_line(cls, value: str | None) -> str | None:
+        return None if value is None else _single_line(value)
 
     @field_validator("lyrics")
     @classmethod
@@ -67,10 +117,8 @@ class SongInfo(BaseModel):
 
     @field_validator("genres")
     @classmethod
-    def _single_line_genres(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for genre in value:
-            _refuse(_CONTROL, genre)
-        return value
+    def _one_line_genres(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_single_line(genre) for genre in value)
 
 
 def read_song_info(path: Path) -> SongInfo:
@@ -97,26 +145,40 @@ def write_song_info(path: Path, info: SongInfo) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    lines = []
-    for key, value in info.model_dump(exclude_defaults=True).items():
-        if isinstance(value, str):
-            quoted = _quoted_lines(value) if "\n" in value else _quoted(value)
-        else:
-            quoted = f"[{', '.join(_quoted(item) for item in value)}]"
-        lines.append(f"{key} = {quoted}\n")
+    values = info.model_dump(exclude_defaults=True)
+    tables: dict[str, dict[str, str]] = values.pop("edits", {})
+    lines = [f"{key} = {_toml_value(value)}\n" for key, value in values.items()]
+    for table, texts in tables.items():
+        lines.append(f"\n[edits.{table}]\n")
+        lines += [f"{_toml_key(key)} = {_quoted(text)}\n" for key, text in texts.items()]
     write_text(path, "".join(lines))
 
 
 def describe_problem(error: ValidationError) -> str:
     """Say in one line which field of a `SongInfo` is wrong and why."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    key = str(first["loc"][0]) if first["loc"] else SONG_TOML
+    keys = [str(key) for key in first["loc"] if not isinstance(key, int)]
+    is_key = keys[-1:] == ["[key]"]  # pydantic's mark for a key of a dict that is wrong itself
+    name = ".".join(_toml_key(key) for key in (keys[:-1] if is_key else keys)) or SONG_TOML
     if first["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; allowed are {', '.join(SongInfo.model_fields)}"
+        return f"unknown key {shown(name)}; allowed are {', '.join(_fields_of(keys[:-1]))}"
     if first["type"] == "tuple_type":
-        return f'{key}: should be a list of texts, for instance {key} = ["rock", "blues"]'
-    entry = f", entry {int(first['loc'][1]) + 1}" if len(first["loc"]) > 1 else ""
-    return f"{key}{entry}: {first['msg'].removeprefix('Value error, ')}"
+        return f'{name}: should be a list of texts, for instance {name} = ["rock", "blues"]'
+    if first["type"] in {"model_type", "dict_type"}:
+        return f"{name}: should be a table, which begins with a line [{name}]"
+    entry = "".join(f", entry {index + 1}" for index in first["loc"] if isinstance(index, int))
+    subject = f"{name}{entry}, the key" if is_key else f"{name}{entry}"
+    return f"{subject}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _fields_of(keys: list[str]) -> list[str]:
+    """Names of the fields of a table, which is given by its own names from the top."""
+    model: type[BaseModel] = SongInfo
+    for key in keys:
+        annotation = model.model_fields[key].annotation
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        model = annotation
+    return list(model.model_fields)
 
 
 def _text_of(path: Path) -> str:
@@ -136,7 +198,7 @@ def _text_of(path: Path) -> str:
 def _parse(text: str) -> SongInfo:
     # tomllib takes time with the square of a dotted key's parts: hours for a hostile file of 1 MiB.
     if _LONG_DOTTED_KEY.search(_STRING_OR_COMMENT.sub("_", text)):
-        raise LibraryError("has a key of more than 16 dotted parts; its keys have one part each")
+        raise LibraryError("has a key of more than 16 dotted parts; its keys have at most three")
     try:
         values: dict[str, Any] = tomllib.loads(text)
     except RecursionError:
@@ -151,9 +213,14 @@ def _parse(text: str) -> SongInfo:
         raise LibraryError(describe_problem(error)) from error
 
 
-def _refuse(forbidden: re.Pattern[str], value: str) -> None:
-    if match := forbidden.search(value):
-        raise ValueError(f"holds the control character U+{ord(match[0]):04X}")
+def _toml_key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _quoted(key)
+
+
+def _toml_value(value: str | tuple[str, ...]) -> str:
+    if isinstance(value, str):
+        return _quoted_lines(value) if "\n" in value else _quoted(value)
+    return f"[{', '.join(_quoted(item) for item in value)}]"
 
 
 def _quoted(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from flamingo_bark_assets.analysis.features import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
-from flamingo_bark_assets.captioning.interface import Evidence
+from flamingo_bark_assets.captioning.interface import Captions, Evidence
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column
 from flamingo_bark_assets.settings import Thresholds
@@ -180,6 +180,20 @@ def stem_set_rules(stems: StemSet, thresholds: Thresholds) -> tuple[RuleResult, 
         *_mix_against_stems(stems, thresholds),
         *(rule for kind in STEM_KINDS for rule in _stem_rules(stems, kind, thresholds)),
     )
+
+
+def claim_rules(captions: Captions, thresholds: Thresholds) -> tuple[RuleResult, ...]:
+    """Judge how much of what a model claimed contradicts the measurements; nothing where nothing can be checked."""
+    verdicts = [claim.verdict for claim in captions.claims if claim.verdict != "unverifiable"]
+    if not verdicts:
+        return ()
+    conflicts = verdicts.count("conflict")
+    limit = _Limit(
+        "claim_conflicts", "<=", thresholds.max_conflict_share, "",
+        f"{{value}} % of the claims that can be checked ({conflicts} of {len(verdicts)}) contradict the measurements; "
+        "at most {limit} % may", 100.0,
+    )  # fmt: skip
+    return (limit.apply(SONG, conflicts / len(verdicts), None),)
 
 
 def _mix_against_stems(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:

@@ -86,8 +86,8 @@ def _checked(case: _Case, question: Question, number: int, text: str) -> Claim:
         claim=number,
         kind=claim.kind,
         said=text[claim.start : claim.end],
-        start=claim.start,
-        end=claim.end,
+        start_char=claim.start,
+        end_char=claim.end,
         claimed=f"not {claim.value}" if claim.negated else claim.value,
         measured=measured.text,
         measured_number=measured.number,
@@ -115,8 +115,7 @@ def _holds_everywhere(case: _Case) -> bool:
     if claim.kind in {"tempo", "pace"}:
         stability = song.tempo_stability.value
         return stability is not None and stability >= STEADY
-    # A stem that is silent throughout is silent in the intro too.
-    return claim.kind in {"instrument", "vocals", "kick_pattern", "stereo", "fidelity"} and not claim.negated
+    return claim.holds_everywhere
 
 
 def _tempo(case: _Case) -> Judgement:

@@ -12,10 +12,8 @@ from flamingo_bark_assets.captioning.claims.lexicon import (
     COPULAS,
     DETERMINERS,
     FINITE_VERBS,
-    INSTRUMENT_NAMES,
     PREPOSITIONS,
     TEMPO_HEADS,
-    VOICE_NOUNS,
     words,
 )
 from flamingo_bark_assets.captioning.claims.model import ClaimKind, FoundClaim
@@ -33,6 +31,7 @@ _NOUNS = words("hiss hissing noise stereo panned image field mix width recording
 _PRONOUNS = words("it he she they we you i there one")
 _BEFORE_PREDICATE = COPULAS | words("neither nor not call it as")
 _NO_LIST_AFTER = words("between both neither either")
+_PARTICIPLES = words("built set sung made driven led backed")
 _REACH = 12
 _LONGEST_PHRASE = 6
 
@@ -118,6 +117,8 @@ def _without_joined_adjective(place: _Place) -> Iterator[str]:
     if following in FINITE_VERBS:
         if place.lower(first - 1) in COPULAS and place.lower(first - 1) != "'s":
             yield place.without(tokens[first - 1].start, tokens[behind + 1].start)
+    elif first and "," in tokens[first].gap:
+        yield place.without(tokens[first - 1].end, tokens[behind - 1].end)
     elif following not in DETERMINERS | PREPOSITIONS | _PRONOUNS and place.lower(first - 1) not in PREPOSITIONS:
         yield place.without(tokens[first].start, tokens[behind + 1].start)
 
@@ -207,8 +208,9 @@ def _items(place: _Place, start: int) -> tuple[list[_Item], bool]:
         if any(mark in tokens[i].gap for mark in ";:()—") and i > start:
             break
         if word in FINITE_VERBS | _RELATIVES and i >= place.last:
+            end = _end_of_clause(place, i) if word in _RELATIVES else i
             if i > first:
-                items.append(_Item(first, i, joiner))
+                items.append(_Item(first, end, joiner))
             return items, word in FINITE_VERBS
         if is_border:
             items.append(_Item(first, i, joiner))
@@ -218,7 +220,7 @@ def _items(place: _Place, start: int) -> tuple[list[_Item], bool]:
             if place.lower(i) in _JOINERS:
                 joiner, first = place.lower(i), i + 1
                 i = first
-            if _is_no_item(place.lower(i)):
+            if _is_no_item(place, i):
                 return items, False
             continue
         i += 1
@@ -227,11 +229,18 @@ def _items(place: _Place, start: int) -> tuple[list[_Item], bool]:
     return items, False
 
 
-def _is_no_item(word: str) -> bool:
-    """Whether what begins with a word is no noun: 'running at', 'accompanied by', 'which'."""
+def _end_of_clause(place: _Place, i: int) -> int:
+    while i < len(place.tokens) and not place.tokens[i].opens_clause:
+        i += 1
+    return i
+
+
+def _is_no_item(place: _Place, i: int) -> bool:
+    """Whether what begins with a word is no noun: 'running at', 'accompanied by', 'which'; 'distorted guitar' is."""
+    word = place.lower(i)
     if word in PREPOSITIONS | FINITE_VERBS | _RELATIVES | _CLAUSE_JOINERS:
         return True
-    return word.endswith(("ing", "ed")) and word not in VOICE_NOUNS and word not in INSTRUMENT_NAMES
+    return word.endswith(("ing", "ed")) and place.lower(i + 1) in PREPOSITIONS | DETERMINERS
 
 
 def _without_phrase(place: _Place) -> Iterator[str]:
@@ -269,13 +278,16 @@ def _end_of_phrase(place: _Place) -> int:
 
 def _cut_phrase(place: _Place, opener: int, end: int) -> Iterator[str]:
     tokens = place.tokens
+    before = place.lower(opener - 1)
+    is_participle = before.endswith("ed") or before in _PARTICIPLES
+    if is_participle and tokens[opener - 1].opens_clause and not tokens[opener].opens_clause:
+        opener -= 1  # 'built on a heavy kick' goes as a whole
     if place.lower(end) in _JOINERS:
         if place.lower(end + 1) not in PREPOSITIONS:
             return
         yield place.without(tokens[opener].start, tokens[end + 1].start)
     elif opener == 0:
-        while end < len(tokens) and not tokens[end].opens_clause:
-            end += 1
+        end = _end_of_clause(place, end)
         if end < len(tokens):
             yield place.without(0, tokens[end].start)
     elif place.lower(opener - 1) in _JOINERS and opener > 1:

@@ -25,10 +25,11 @@ Drum = Literal["kick", "snare", "hi-hat"]
 # Canonical name: kind of stem that carries it, and what it is called. What stands first is the canonical name.
 _INSTRUMENTS: tuple[tuple[StemKind, str], ...] = (
     ("drums", "drums, drum, drum kit, drum kits, drum set, drumkit, drumset, drum machine, drum machines, drum beat, "
-     "drum beats, drum loop, drum loops, drum track, drum pattern, drumming, double bass drumming, drumbeat, drumbeats, drummer, drummers"),
+     "drum beats, drum loop, drum loops, drum track, drum pattern, drumming, double bass drumming, drumbeat, "
+     "drumbeats, drummer, drummers"),
     ("drums", "percussion, percussions, percussionist"),
-    ("drums", "kick, kicks, kick drum, kick drums, bass drum, bass drums, double kick, kickdrum, double bass drum, double bass drums, double bass pedal, "
-     "double bass pedals"),
+    ("drums", "kick, kicks, kick drum, kick drums, bass drum, bass drums, double kick, kickdrum, double bass drum, "
+     "double bass drums, double bass pedal, double bass pedals"),
     ("drums", "snare, snares, snare drum, snare drums"),
     ("drums", "hi-hat, hi hat, hi hats, hihat, hihats, high hat, high hats, hats, cymbal, cymbals, ride cymbal, "
      "crash cymbal"),

@@ -268,7 +268,7 @@ def _noises(tokens: Sequence[Token]) -> Iterator[Span]:
 
 
 def _is_device(tokens: Sequence[Token], i: int) -> bool:
-    """Whether 'stereo' is what music is played on: 'a car stereo', 'a loud stereo.'"""
+    """Whether 'stereo' is what music is played on: 'a car stereo', 'a loud stereo'."""
     before = tokens[i - 1].lower if i else ""
     following = tokens[i + 1] if i + 1 < len(tokens) else None
     if before in _STEREO_OWNERS or (following is not None and following.lower in _NOT_STEREO):

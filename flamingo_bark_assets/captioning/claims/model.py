@@ -16,6 +16,8 @@ ClaimKind = Literal[
 ]  # fmt: skip
 Verdict = Literal["agree", "conflict", "unverifiable"]
 
+_EVERYWHERE: frozenset[ClaimKind] = frozenset({"instrument", "vocals", "kick_pattern", "stereo", "fidelity"})
+
 
 @dataclass(frozen=True, slots=True)
 class FoundClaim:
@@ -44,9 +46,14 @@ class FoundClaim:
     numbers: tuple[float, float] | None = None
 
     @property
-    def statement(self) -> tuple[ClaimKind, str, bool]:
-        """What is said, wherever it stands."""
-        return (self.kind, self.value, self.negated)
+    def statement(self) -> tuple[ClaimKind, str, bool, bool]:
+        """What is said, wherever it stands: kind, value, whether denied, whether true of a part of the song only."""
+        return (self.kind, self.value, self.negated, self.is_local and not self.holds_everywhere)
+
+    @property
+    def holds_everywhere(self) -> bool:
+        """Whether what contradicts it contradicts it in each part of the song: a silent stem is silent throughout."""
+        return self.kind in _EVERYWHERE and not self.negated
 
     @property
     def label(self) -> str:
@@ -66,8 +73,8 @@ class Claim(Row):
     claim: int = column("Number of the claim in the answer, from 0.")
     kind: str = column("What it is about: tempo, pace, key, metre, instrument, vocals, singer, loudness and others.")
     said: str = column("The phrase that makes the claim, as said.")
-    start: int = column("Offset of the phrase in the text, characters.")
-    end: int = column("Offset behind the phrase, characters.")
+    start_char: int = column("Offset of the phrase in the text, characters.")
+    end_char: int = column("Offset behind the phrase, characters.")
     claimed: str = column("The claimed value in canonical form; 'not ...' where the text denies it.")
     measured: str | None = optional_column("The measured value; null where nothing was measured or it is unsure.")
     measured_number: float | None = optional_column("The same as a number, in `unit`.")

@@ -14,7 +14,10 @@ from flamingo_bark_assets.captioning.claims.model import ClaimKind
 
 _NUMBER = r"\d{1,4}(?:\.\d{1,3})?"
 # "and" makes a range only behind "between": "the tempo is 120 and 4 guitars play".
-_RANGE = rf"(?P<between>(?:somewhere )?between )?(?P<low>{_NUMBER})(?:(?:\s?(?:-|–|—)\s?| to |(?(between) and |(?!)))(?P<high>{_NUMBER}))?"
+_RANGE = (
+    rf"(?P<between>(?:somewhere )?between )?(?P<low>{_NUMBER})"
+    rf"(?:(?:\s?(?:-|–|—)\s?| to |(?(between) and |(?!)))(?P<high>{_NUMBER}))?"
+)
 _UNIT = r"(?:bpm\b|b\.p\.m\.?|beats[ -](?:per|a|/)[ -]?min(?:ute)?\b)"
 _BOUND = r"(?:(?P<bound>over|above|under|below|more than|less than|at least|at most|up to|faster than|slower than) )?"
 _ABOUT = (
@@ -38,7 +41,8 @@ _KEY_OF = re.compile(
     r"(?=\s*(?:[.,;:!?)]|$|and\b|with\b|at\b|is\b))"
 )
 _MODE_ONLY = re.compile(
-    r"(?<![\w#♯♭])(?P<mode>major|minor)[ -](?P<noun>key|tonality|mode|scale)\b(?!\s+(?:change|element|point|part|role))",
+    r"(?<![\w#♯♭])(?P<mode>major|minor)[ -](?P<noun>key|tonality|mode|scale)\b"
+    r"(?!\s+(?:change|element|point|part|role))",
     re.IGNORECASE,
 )
 _BEFORE_KEY_A = re.compile(r"(?:\b(?:in|of|is|to|from|into|around)|[:,(=]|^)\s*$", re.IGNORECASE)
@@ -53,7 +57,9 @@ _CHORDS = re.compile(r"\bchords?\b", re.IGNORECASE)
 _KEY_WORD = re.compile(r"\bkey\b", re.IGNORECASE)
 
 _METRES = frozenset(
-    "2/2 2/4 3/2 3/4 4/4 5/4 6/4 7/4 3/8 5/8 6/8 7/8 9/8 10/8 11/8 12/8 13/8 15/8 15/16 7/16 4/8 8/8".split()
+    f"{beats}/{unit}"
+    for unit, counts in {2: (2, 3), 4: range(2, 8), 8: (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15), 16: (7, 15)}.items()
+    for beats in counts
 )
 _METRE = re.compile(r"(?<![\w/.,])(?P<metre>\d{1,2}/\d{1,2})(?![\d/])(?P<behind>[ -][a-z]+)?", re.IGNORECASE)
 _NOT_BEHIND_METRE = frozenset({"of", "stars", "inch", "note", "notes", "cup", "full", "empty", "length", "way", "the"})

@@ -16,7 +16,7 @@ from flamingo_bark_assets.captioning.claims.model import Change, Claim, ClaimKin
 from flamingo_bark_assets.captioning.claims.tokens import Token, split_sentences
 from flamingo_bark_assets.captioning.wording import capitalised, figure
 
-_Statement = tuple[ClaimKind, str, bool]
+_Statement = tuple[ClaimKind, str, bool, bool]
 
 _MAX_CUTS = 40
 _SLOWEST_WHOLE_BPM = 30.0
@@ -29,7 +29,7 @@ _KEY_VOWELS = "AEF"
 _LOOSE = re.compile(
     r"^\W*(?:and|or|but|nor|while|which|who|of)\b"
     r"|\b(?:a|an|the|with|without|at|in|of|and|or|but|by|over|is|are|has|have|featuring|features|feature|includes|"
-    r"contains|its|very|quite|no|plus|for|from|to|as|both|between)\s*(?:[,.;:!?)]|$)"
+    r"contains|its|very|quite|no|plus|for|from|to|as|both|between|not)\s*(?:[,.;:!?)]|$)"
     r"|\b(?:and|or|with|a|an|the|of|by)\s+(?:and|or|of|but|at|is|are|has|have)\b"
     r"|\b(?:is|are|has|have|features|includes)\s+(?:and|or|but|has|have|features|includes|of)\b"
     r"|[,;:]\s*[,;:]|\(\s*\)",
@@ -57,7 +57,7 @@ def rewrite(text: str, claims: Sequence[Claim]) -> Rewriting:
     pieces, behind = [], 0
     corrected: dict[int, str] = {}
     for sentence in split_sentences(text):
-        inside = [claim for claim in conflicts if sentence.start <= claim.start < sentence.end]
+        inside = [claim for claim in conflicts if sentence.start <= claim.start_char < sentence.end]
         piece = text[sentence.start : sentence.end]
         if inside:
             piece, values = _rewritten(piece, inside, sentence.start)
@@ -88,7 +88,7 @@ def _rewritten(sentence: str, conflicts: Sequence[Claim], offset: int) -> tuple[
     if len(conflicts) > _MAX_CUTS:
         return "", {}
     found = find_claims(sentence)
-    wrong = {(claim.kind, claim.start - offset, claim.end - offset): claim for claim in conflicts}
+    wrong = {(claim.kind, claim.start_char - offset, claim.end_char - offset): claim for claim in conflicts}
     bad = {f.statement for f in found if (f.kind, f.start, f.end) in wrong}
     allowed = {f.statement for f in found} - bad
     draft, values = sentence, {}
@@ -145,6 +145,8 @@ def _cut(draft: str, allowed: set[_Statement]) -> str:
 
 def _shorter(draft: str, found: Sequence[FoundClaim], bad: FoundClaim, allowed: set[_Statement]) -> str | None:
     """Give the best cutting of one claim: the first that reads well and claims nothing new."""
+    if bad.kind == "tempo" and bad.is_local:
+        return None  # 'changes from 90 to 120 BPM' without the numbers still says that the tempo changes
     tokens = _tokens(draft)
     before = [f.statement for f in found]
     count = sum(statement not in allowed for statement in before)

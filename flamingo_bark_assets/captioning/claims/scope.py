@@ -57,7 +57,7 @@ _LOCAL = words(
     "intro outro bridge verse verses chorus choruses interlude ending beginning break breakdown drop halfway middle "
     "end starts start begins begin opens later until before speeds slows accelerates accelerating changes shifts "
     "modulates half briefly occasionally sometimes towards initially eventually finally final opening closing "
-    "moments section sections at-times enters drops ends"
+    "moments enters drops ends"
 )
 _MUSICAL = words(
     "lead backing male female electric acoustic vocals vocal voice major minor bpm tempo fast slow loud quiet and of "

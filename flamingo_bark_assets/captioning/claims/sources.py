@@ -102,8 +102,8 @@ def _is_below(measurement: Measurement[float], limit: float, min_confidence: flo
 
 def _has_stem_of(name: str, evidence: Evidence) -> bool:
     """Whether an audible stem bears the instrument's own name: 'piano', 'guitar'."""
-    wanted = name.split()[-1]
-    return any(
+    wanted = name.rsplit(maxsplit=1)[-1]
+    return wanted not in GENERIC and any(
         stem.audible and stem.fault is None and stem.kind == INSTRUMENT_KIND[name] and stem.name.lower() == wanted
         for stem in evidence.stems.stems
     )

@@ -1,0 +1,228 @@
+"""The captioner that listens: a model of the configured chain answers, and each claim it makes is checked.
+
+Asking, falling back and putting answers together belong here; models, parsing and checking have modules of their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flamingo_bark_assets.captioning.answer_cache import AnswerCache, decoding_json
+from flamingo_bark_assets.captioning.answers import ParsedAnswer, parse_labels, parse_text
+from flamingo_bark_assets.captioning.batching import OutOfMemory
+from flamingo_bark_assets.captioning.claims.checking import check_claims
+from flamingo_bark_assets.captioning.claims.model import Claim
+from flamingo_bark_assets.captioning.claims.rewriting import rewrite
+from flamingo_bark_assets.captioning.interface import Answer, CaptionerChoice, Captions, Evidence, Identity, Question
+from flamingo_bark_assets.captioning.listening import Clip, ListeningModel, ModelIdentity, Reply
+from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
+from flamingo_bark_assets.captioning.loading import Loaded, Skipped, load_first
+from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
+from flamingo_bark_assets.captioning.models import QUESTION_ORDER, Family
+from flamingo_bark_assets.captioning.windows import typical_clip
+from flamingo_bark_assets.library.layout import Part
+from flamingo_bark_assets.settings import PromptSettings
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.audio.signal import Signal
+
+_log = logging.getLogger(__name__)
+
+LABEL_QUESTIONS: frozenset[Question] = frozenset({"genre", "mood", "instruments"})
+CLIP_S = 30.0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Asked:
+    """One question about one part, ready to be asked."""
+
+    part: Part
+    question: Question
+    clip: Clip
+    prompt: str
+
+
+class ListeningCaptioner:
+    """Lets the first model of the chain that can be had listen; without one the measured captioner writes.
+
+    The model is loaded when the first song asks and is kept for all songs after it.
+
+    Args:
+        settings: the chain, prompts and decoding.
+        prompts: its `min_claim_confidence` says how sure a measurement must be to contradict a model.
+        cache_folder: where answers are kept, so that nothing is asked twice.
+    """
+
+    def __init__(self, settings: ListeningSettings, prompts: PromptSettings, cache_folder: Path) -> None:
+        self._settings = settings
+        self._prompts = prompts
+        self._cache = AnswerCache(cache_folder)
+        self._fallback = MeasuredCaptioner(prompts)
+        self._loaded: Loaded | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Who answers; loads the model."""
+        model = self._load().model
+        return self._fallback.identity if model is None else _identity(model.identity)
+
+    @property
+    def advice(self) -> str | None:
+        """One line on why no model listens and what to do; None where one does."""
+        return self._load().advice
+
+    def describe(self, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions:
+        """Answer all questions for the mix and for each audible stem.
+
+        Args:
+            evidence: the measurements of the song.
+            audio: gives the decoded sound of a part.
+
+        Returns:
+            Answers with their claims and the captioners that were considered; where memory runs out the next choice of
+            the chain answers, and at the end of the chain the measured captioner.
+        """
+        if evidence.raw_song.unusable or evidence.song.unusable:
+            return self._fallback.describe(evidence, audio)
+        captions = None
+        while captions is None:
+            captions = self._try(evidence, audio)
+        return captions
+
+    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Signal]]]) -> list[Captions]:
+        """Answer for several songs, in their order."""
+        return [self.describe(evidence, audio) for evidence, audio in songs]
+
+    def _load(self) -> Loaded:
+        if self._loaded is None:
+            self._loaded = load_first(self._settings)
+            if self._loaded.advice:
+                _log.warning("%s", self._loaded.advice)
+        return self._loaded
+
+    def _try(self, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions | None:
+        """Let the present choice answer; None where its memory ran out and the next choice stands ready."""
+        loaded = self._load()
+        if loaded.model is None:
+            return self._measured(evidence, audio, loaded)
+        try:
+            return self._heard(evidence, audio, loaded, loaded.model)
+        except OutOfMemory as error:
+            skipped = loaded.failed(f"out of memory while listening to {evidence.song_id}: {error}")
+        # The next model finds room only when nothing holds the last one, the error's traceback included.
+        del loaded
+        self._loaded = None
+        gc.collect()
+        self._loaded = load_first(self._settings, skipped=skipped)
+        return None
+
+    def _measured(self, evidence: Evidence, audio: Callable[[Part], Signal], loaded: Loaded) -> Captions:
+        captions = self._fallback.describe(evidence, audio)
+        return dataclasses.replace(captions, choices=_choices(loaded.skipped, "measured"))
+
+    def _heard(
+        self, evidence: Evidence, audio: Callable[[Part], Signal], loaded: Loaded, model: ListeningModel
+    ) -> Captions:
+        asked = self._questions(evidence, audio, model)
+        batch_size = loaded.choice.batch_size if loaded.choice else 1
+        replies = self._cache.ask(
+            model,
+            [one.clip for one in asked],
+            [one.prompt for one in asked],
+            self._settings.decoding,
+            batch_size=batch_size,
+        )
+        answers: list[Answer] = []
+        claims: list[Claim] = []
+        for one, reply in zip(asked, replies, strict=True):
+            answer, found = self._answer(one, reply, model.identity, evidence)
+            answers.append(answer)
+            claims += found
+        return Captions(
+            song_id=evidence.song_id,
+            captioner=model.identity.family,
+            is_fallback=False,
+            model_id=model.identity.model_id,
+            answers=tuple(answers),
+            claims=tuple(claims),
+            choices=_choices(loaded.skipped, model.identity.model_id),
+        )
+
+    def _questions(self, evidence: Evidence, audio: Callable[[Part], Signal], model: ListeningModel) -> list[_Asked]:
+        """Each question about each part that sounds; a silent stem or stretch is not sent."""
+        parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
+        family: Family = model.identity.family  # type: ignore[assignment]
+        asked = []
+        for part in parts:
+            clip = typical_clip(
+                audio(part), length_s=min(CLIP_S, model.max_clip_s), sample_rate_hz=model.sample_rate_hz
+            )
+            if clip is not None:
+                asked += [
+                    _Asked(part, question, clip, self._settings.prompt(family, part, question))
+                    for question in QUESTION_ORDER
+                ]
+        return asked
+
+    def _answer(
+        self, asked: _Asked, reply: Reply, model: ModelIdentity, evidence: Evidence
+    ) -> tuple[Answer, tuple[Claim, ...]]:
+        """The answer without what the measurements contradict, and every claim it made; the reply itself is kept."""
+        parse = parse_labels if asked.question in LABEL_QUESTIONS else parse_text
+        parsed = parse(reply.text, prompt=asked.prompt, truncated=reply.truncated)
+        said = _said(parsed)
+        claims: tuple[Claim, ...] = ()
+        reason = parsed.reason
+        if said is not None and asked.question not in LABEL_QUESTIONS:
+            claims = check_claims(asked.part, asked.question, said, evidence, self._prompts.min_claim_confidence)
+            said = rewrite(said, claims).text or None
+            if said is None:
+                reason = "every sentence of the reply contradicts the measurements"
+        answer = Answer(
+            part=asked.part,
+            question=asked.question,
+            text=said,
+            source="model" if said is not None else "none",
+            captioner=model.family,
+            is_fallback=False,
+            model_id=model.model_id,
+            revision=model.revision,
+            licence=model.licence,
+            prompt=asked.prompt,
+            decoding=decoding_json(self._settings.decoding),
+            raw_text=reply.text,
+            confidence=_confidence(reply),
+            reason=reason if said is None else None,
+            window_start_s=asked.clip.start_s,
+            window_end_s=asked.clip.end_s,
+            mean_log_probability=reply.mean_log_probability,
+        )
+        return answer, claims
+
+
+def _said(parsed: ParsedAnswer) -> str | None:
+    return ", ".join(parsed.labels) or None if parsed.text is None else parsed.text
+
+
+def _confidence(reply: Reply) -> float | None:
+    """The geometric mean of the tokens' probabilities: how sure the model was of its words, not of the music."""
+    return None if reply.mean_log_probability is None else min(1.0, math.exp(reply.mean_log_probability))
+
+
+def _identity(model: ModelIdentity) -> Identity:
+    return Identity(model.family, model.model_id, model.revision, model.licence, is_fallback=False)
+
+
+def _choices(skipped: Sequence[Skipped], answered: str) -> tuple[CaptionerChoice, ...]:
+    passed = [
+        CaptionerChoice(choice=n, captioner=skip.choice.model, outcome="skipped", reason=skip.reason)
+        for n, skip in enumerate(skipped)
+    ]
+    return (*passed, CaptionerChoice(choice=len(passed), captioner=answered, outcome="answered"))

@@ -1,0 +1,494 @@
+"""Claims: which ones a sentence makes, what the measurements say of them, and what is left of the sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flamingo_bark_assets.captioning.claims.checking import check_claims
+from flamingo_bark_assets.captioning.claims.finding import find_claims
+from flamingo_bark_assets.captioning.claims.lexicon import INSTRUMENT_NAMES
+from flamingo_bark_assets.captioning.claims.model import Claim
+from flamingo_bark_assets.captioning.claims.rewriting import rewrite
+from flamingo_bark_assets.captioning.claims.tonality import compare_keys
+from flamingo_bark_assets.captioning.interface import Evidence
+from flamingo_bark_assets.library.layout import Part
+from tests.benchmarks.claims import labels
+from tests.claim_sentences import SENTENCES, Sentence
+from tests.evidence import make_evidence, measured, unknown, unusable_song, without_stems
+
+MIN_CONFIDENCE = 0.3
+PITCHES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+MAJOR_STEPS = (0, 2, 4, 5, 7, 9, 11)
+MINOR_STEPS = (0, 2, 3, 5, 7, 8, 10)
+
+SONGS: dict[str, Evidence] = {
+    "usual": make_evidence(),
+    "slow in C major, no drums or vocals": make_evidence(
+        silent=("drums", "vocals"), song={"tempo_bpm": 75.0, "key": "C major", "tempo_stability": 0.5}
+    ),
+    "fast, loud, noisy mono": make_evidence(
+        silent=("bass", "harmonic"),
+        song={"tempo_bpm": 174.0, "key": "F# minor", "loudness_integrated_lufs": -6.0, "dynamic_range_db": 4.0,
+              "spectral_centroid_hz": 900.0},
+        raw_song={"is_mono": True, "noise_floor_dbfs": -40.0, "bandwidth_hz": 5000.0},
+        drums={"kick_present": False, "snare_present": False},
+    ),
+    "only the mix": without_stems(song={"tempo_bpm": 41.0, "key": unknown()}),
+    "unusable": unusable_song(),
+}  # fmt: skip
+
+
+def check(text: str, evidence: Evidence | None = None, part: Part = "mix") -> tuple[Claim, ...]:
+    return check_claims(part, "caption", text, evidence or SONGS["usual"], MIN_CONFIDENCE)
+
+
+def verdicts(text: str, part: Part = "mix", **overrides: Any) -> list[tuple[str, str | None]]:
+    """Verdict and note of each claim, the song being as usual but for `overrides`."""
+    return [(claim.verdict, claim.note) for claim in check(text, make_evidence(**overrides), part)]
+
+
+def verdict(text: str, part: Part = "mix", **overrides: Any) -> str:
+    (only,) = verdicts(text, part, **overrides)
+    return only[0]
+
+
+def rewritten(text: str, evidence: Evidence | None = None) -> str:
+    return rewrite(text, check(text, evidence)).text
+
+
+# --- finding
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [pytest.param(s, id=s.text[:60], marks=[pytest.mark.xfail(strict=True)] if s.is_missed else []) for s in SENTENCES],
+)
+def test_the_claims_of_a_sentence_are_found(sentence: Sentence) -> None:
+    assert labels(sentence.text) == sentence.claims
+
+
+def test_the_table_is_large_and_half_of_it_traps() -> None:
+    assert len(SENTENCES) >= 150
+    assert len({s.text for s in SENTENCES}) == len(SENTENCES)
+    assert sum(s.is_trap for s in SENTENCES) >= len(SENTENCES) / 2
+    assert sum(s.is_missed for s in SENTENCES) <= 3
+
+
+def test_a_claim_says_where_it_stands() -> None:
+    text = "It starts.  Then at 140 BPM, in B♭ minor, a very slow song."
+    said = {(c.kind, text[c.start : c.end], text[c.value_start : c.value_end]) for c in find_claims(text)}
+    assert said == {
+        ("tempo", "140 BPM", "140"), ("key", "B♭ minor", "B♭ minor"), ("pace", "very slow song", "slow"),
+    }  # fmt: skip
+
+
+def test_a_sentence_is_read_by_itself() -> None:
+    sentences = [s.text.rstrip() for s in SENTENCES if s.text.rstrip().endswith(".")]
+    together = " ".join(sentences)
+    alone = [claim.statement for sentence in sentences for claim in find_claims(sentence)]
+    assert [claim.statement for claim in find_claims(together)] == alone
+
+
+def test_capitals_do_not_matter_but_for_names() -> None:
+    assert labels("A SLOW SONG WITH NO DRUMS AT 80 BPM") == labels("a slow song with no drums at 80 bpm")
+
+
+@pytest.mark.parametrize(
+    ("said", "claimed"),
+    [
+        ("in a minor", {"key A minor"}),
+        ("in a minor key", {"key minor"}),
+        ("the key is a minor", {"key A minor"}),
+        ("in a major way", set()),
+        ("in a minor, at 80 bpm", {"key A minor", "tempo 80"}),
+    ],
+)
+def test_in_small_letters_a_is_a_note_only_where_no_noun_follows(said: str, claimed: set[str]) -> None:
+    assert labels(f"the song is {said}") == claimed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["." * 20_000 + "a", "no " * 5_000, "drums, " * 5_000, "120 " * 5_000, "in a " * 5_000, "slow " * 5_000,
+     "'s" * 5_000, "very " * 5_000 + "slow", "A minor " * 3_000, "(" * 20_000, "no drums, " * 2000,
+     "between 1 and " * 2000, "The Fast " * 3_000, '"' * 20_000, "not " * 5_000 + "fast", "1/" * 5_000,
+     "\n" * 20_000],
+)  # fmt: skip
+def test_hostile_texts_end(text: str) -> None:
+    claims = check(text)
+    assert not [c for c in check(rewrite(text, claims).text) if c.verdict == "conflict"]
+
+
+# --- checking
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("121", ("agree", None)),
+        ("125", ("agree", None)),
+        ("117", ("agree", None)),
+        ("127", ("conflict", None)),
+        ("60.5", ("agree", "half tempo")),
+        ("242", ("agree", "double tempo")),
+        ("40", ("agree", "a third of the tempo")),
+        ("363", ("agree", "three times the tempo")),
+        ("90", ("conflict", None)),
+        ("between 110 and 130", ("agree", None)),
+        ("between 80 and 100", ("conflict", None)),
+        ("over 100", ("agree", None)),
+        ("over 140", ("conflict", None)),
+        ("under 140", ("agree", None)),
+    ],
+)
+def test_a_tempo_agrees_within_four_percent_and_at_its_octaves(said: str, expected: tuple[str, str | None]) -> None:
+    assert verdicts(f"The tempo is {said} BPM.") == [expected]
+
+
+def test_a_claim_row_holds_both_values_and_where_they_come_from() -> None:
+    (claim,) = check("The song runs at 140 BPM.")
+    assert dataclasses.asdict(claim) == {
+        "part": "mix", "question": "caption", "claim": 0, "kind": "tempo", "said": "140 BPM", "start_char": 17, "end_char": 24,
+        "claimed": "140", "measured": "121", "measured_number": 121.0, "unit": "BPM", "verdict": "conflict",
+        "note": None, "method": "by-hand", "confidence": 0.9,
+    }  # fmt: skip
+
+
+def test_claims_are_numbered_in_their_order() -> None:
+    claims = check("A slow song with drums at 60 BPM.")
+    assert [c.claim for c in claims] == list(range(len(claims)))
+    assert [c.start_char for c in claims] == sorted(c.start_char for c in claims)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("E minor", ("agree", None)),
+        ("G major", ("agree", "relative key")),
+        ("E major", ("conflict", "parallel key")),
+        ("D minor", ("conflict", None)),
+        ("E aeolian", ("agree", None)),
+        ("E dorian", ("agree", "mode of the measured key")),
+        ("C lydian", ("agree", "mode of the measured key")),
+        ("F lydian", ("unverifiable", "a mode that is not measured")),
+    ],
+)
+def test_a_key_agrees_with_its_relative_and_not_with_its_parallel(said: str, expected: tuple[str, str | None]) -> None:
+    assert verdicts(f"The song is in {said}.") == [expected]
+
+
+def test_keys_stand_to_each_other_as_their_notes_say() -> None:
+    """Relative keys have the same seven notes, parallel ones the same tonic: counted from the scales themselves."""
+    keys = [(tonic, mode) for tonic in range(12) for mode in ("major", "minor")]
+
+    def notes(tonic: int, mode: str) -> frozenset[int]:
+        return frozenset((tonic + step) % 12 for step in (MAJOR_STEPS if mode == "major" else MINOR_STEPS))
+
+    for said in keys:
+        for heard in keys:
+            expected = (
+                "same" if said == heard
+                else "relative" if notes(*said) == notes(*heard)
+                else "parallel" if said[0] == heard[0]
+                else "other"
+            )  # fmt: skip
+            assert compare_keys(f"{PITCHES[said[0]]} {said[1]}", f"{PITCHES[heard[0]]} {heard[1]}") == expected
+
+
+@pytest.mark.parametrize(("flat", "sharp"), [("Bb", "A#"), ("Cb", "B"), ("Gb", "F#"), ("E#", "F")])
+def test_enharmonic_names_are_the_same_key(flat: str, sharp: str) -> None:
+    assert compare_keys(f"{flat} major", f"{sharp} major") == "same"
+
+
+@pytest.mark.parametrize(
+    ("tempo_bpm", "word", "expected"),
+    [
+        (70.0, "slow", "agree"),
+        (80.0, "slow", "unverifiable"),
+        (100.0, "slow", "conflict"),
+        (130.0, "fast", "agree"),
+        (110.0, "fast", "unverifiable"),
+        (90.0, "fast", "conflict"),
+        (100.0, "moderate", "agree"),
+        (170.0, "moderate", "conflict"),
+        (60.0, "driving", "conflict"),
+    ],
+)
+def test_words_for_pace_mean_the_ranges_of_the_metronome(tempo_bpm: float, word: str, expected: str) -> None:
+    text = "It has a driving beat." if word == "driving" else f"The tempo is {word}."
+    assert verdict(text, song={"tempo_bpm": tempo_bpm}) == expected
+
+
+def test_a_denied_claim_is_judged_the_other_way_round() -> None:
+    assert verdict("It is not fast.") == "conflict"
+    assert verdict("It is not slow.") == "agree"
+    assert verdict("There are no drums.") == "conflict"
+    assert verdict("There are no drums.", silent=("drums",)) == "agree"
+
+
+def test_the_denial_of_what_agrees_only_by_a_note_is_left_open() -> None:
+    assert verdict("It is not in G major.") == "unverifiable"
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "expected"),
+    [
+        ("The mix is loud.", {"song": {"loudness_integrated_lufs": -10.0}}, "agree"),
+        ("The mix is loud.", {"song": {"loudness_integrated_lufs": -16.0}}, "unverifiable"),
+        ("The mix is loud.", {"song": {"loudness_integrated_lufs": -30.0}}, "conflict"),
+        ("The mix is heavily compressed.", {"song": {"dynamic_range_db": 5.0}}, "agree"),
+        ("The mix is heavily compressed.", {"song": {"dynamic_range_db": 15.0}}, "conflict"),
+        ("The mix has a wide dynamic range.", {"song": {"dynamic_range_db": 15.0}}, "agree"),
+        ("The mix is bright.", {"song": {"spectral_centroid_hz": 3500.0}}, "agree"),
+        ("The mix is bright.", {"song": {"spectral_centroid_hz": 800.0}}, "conflict"),
+        ("The mix is dark.", {"song": {"spectral_centroid_hz": 800.0}}, "agree"),
+        ("A lo-fi recording.", {"raw_song": {"bandwidth_hz": 5000.0}}, "agree"),
+        ("A lo-fi recording.", {"raw_song": {"bandwidth_hz": 20_000.0, "noise_floor_dbfs": -80.0}}, "conflict"),
+        ("A lo-fi recording.", {"raw_song": {"bandwidth_hz": 20_000.0, "noise_floor_dbfs": -50.0}}, "unverifiable"),
+        ("A high fidelity recording.", {"raw_song": {"bandwidth_hz": 5000.0}}, "conflict"),
+        ("The recording is noisy.", {"raw_song": {"noise_floor_dbfs": -80.0}}, "conflict"),
+        ("The recording is noisy.", {"raw_song": {"noise_floor_dbfs": -30.0}}, "agree"),
+        ("The recording is clean.", {"raw_song": {"noise_floor_dbfs": -80.0}}, "agree"),
+        ("The recording is clean.", {"raw_song": {"noise_floor_dbfs": -30.0}}, "unverifiable"),
+        ("A mono recording.", {"raw_song": {"is_mono": True}}, "agree"),
+        ("A mono recording.", {"raw_song": {"is_mono": False}}, "conflict"),
+        ("It has a wide stereo image.", {"raw_song": {"is_mono": True}}, "conflict"),
+        ("It has a wide stereo image.", {"raw_song": {"is_mono": False}}, "unverifiable"),
+        ("The beat is steady.", {"song": {"tempo_stability": 0.5}}, "conflict"),
+        ("The beat is steady.", {"song": {"tempo_stability": 0.99}}, "agree"),
+    ],
+)
+def test_words_for_the_production_mean_what_was_measured(text: str, overrides: Any, expected: str) -> None:
+    assert verdict(text, **overrides) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "expected"),
+    [
+        ("There are drums.", {}, "agree"),
+        ("There are drums.", {"silent": ("drums",)}, "conflict"),
+        ("There are drums.", {"kinds": ("bass",)}, "unverifiable"),
+        ("There is a kick.", {"drums": {"kick_present": False}}, "conflict"),
+        ("There is a kick.", {"drums": {"kick_present": measured(False, 0.1)}}, "unverifiable"),
+        ("There is a snare.", {}, "agree"),
+        ("There is a bass line.", {"silent": ("bass",)}, "conflict"),
+        ("There is a double bass.", {}, "unverifiable"),
+        ("There is a double bass.", {"silent": ("bass",)}, "conflict"),
+        ("There is a saxophone.", {}, "unverifiable"),
+        ("There is a saxophone.", {"silent": ("harmonic",)}, "conflict"),
+        ("There are vocals.", {}, "agree"),
+        ("There are vocals.", {"silent": ("vocals",)}, "conflict"),
+        ("An instrumental track.", {"silent": ("vocals",)}, "agree"),
+        ("An instrumental track.", {}, "conflict"),
+        ("An instrumental track.", {"kinds": ("drums",)}, "unverifiable"),
+        ("Four on the floor.", {}, "unverifiable"),
+        ("Four on the floor.", {"silent": ("drums",)}, "conflict"),
+    ],
+)
+def test_instruments_are_held_against_the_stems(text: str, overrides: Any, expected: str) -> None:
+    assert verdict(text, **overrides) == expected
+
+
+def test_a_stem_that_hardly_sounds_proves_nothing() -> None:
+    assert verdict("An instrumental track.", vocals={"energy_share": 0.001}) == "unverifiable"
+    assert verdict("There are vocals.", vocals={"active_fraction": 0.02}) == "unverifiable"
+
+
+def test_a_faulty_stem_proves_nothing() -> None:
+    stems = make_evidence().stems.stems
+    faulty = tuple(dataclasses.replace(s, fault="cannot be decoded") if s.kind == "drums" else s for s in stems)
+    assert verdict("There are drums.", stems={"stems": faulty}) == "unverifiable"
+
+
+def test_an_instrument_agrees_where_its_own_stem_sounds() -> None:
+    stems = make_evidence().stems.stems
+    named = tuple(dataclasses.replace(s, name="piano") if s.kind == "harmonic" else s for s in stems)
+    assert verdict("There is a grand piano.", stems={"stems": named}) == "agree"
+    assert verdict("There is a guitar.", stems={"stems": named}) == "unverifiable"
+
+
+def test_another_instrument_in_a_stem_is_a_conflict() -> None:
+    assert verdict("There are vocals.", part="drums") == "conflict"
+    assert verdict("There is a piano.", part="bass") == "conflict"
+    assert verdict("There are no vocals.", part="drums") == "agree"
+    assert verdict("There is a tambourine.", part="harmonic") == "unverifiable"
+
+
+@pytest.mark.parametrize("text", ["A woman sings.", "He sings.", "A baritone voice.", "Female vocals."])
+def test_who_sings_is_never_decided(text: str) -> None:
+    for evidence in SONGS.values():
+        (singer,) = [c for c in check(text, evidence) if c.kind == "singer"]
+        assert (singer.verdict, singer.measured) == ("unverifiable", None)
+
+
+def test_the_metre_is_never_decided() -> None:
+    assert verdicts("It is in 3/4.") == [("unverifiable", "the metre is not measured")]
+
+
+def test_what_is_unknown_or_too_unsure_is_unverifiable_with_the_reason() -> None:
+    assert verdicts("It is in D major.", song={"key": unknown("no tonal centre")}) == [
+        ("unverifiable", "no tonal centre")
+    ]
+    assert verdicts("It runs at 90 BPM.", song={"tempo_bpm": measured(121.0, 0.2)}) == [
+        ("unverifiable", "the measurement is too unsure")
+    ]
+
+
+def test_a_tempo_of_a_part_of_the_song_conflicts_only_where_the_tempo_is_steady() -> None:
+    text = "The intro is at 90 BPM."
+    assert verdict(text, song={"tempo_stability": 0.99}) == "conflict"
+    assert verdict(text, song={"tempo_stability": 0.7}) == "unverifiable"
+
+
+def test_what_is_missing_in_a_part_of_the_song_is_left_open() -> None:
+    assert verdict("There are no drums in the intro.") == "unverifiable"
+    assert verdict("The drums enter in the chorus.", silent=("drums",)) == "conflict"
+
+
+def test_no_text_has_no_claims() -> None:
+    assert check_claims("mix", "caption", None, SONGS["usual"], MIN_CONFIDENCE) == ()
+
+
+def test_an_unusable_song_decides_nothing() -> None:
+    text = " ".join(s.text for s in SENTENCES)
+    assert {c.verdict for c in check(text, SONGS["unusable"])} == {"unverifiable"}
+
+
+# --- rewriting
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A calm tune at 140 BPM.", "A calm tune at 121 BPM."),
+        ("An 80 BPM groove.", "A 121 BPM groove."),
+        ("It sits between 85 and 90 BPM.", "It sits at 121 BPM."),
+        ("The tempo is over 160 BPM.", "The tempo is 121 BPM."),
+        ("It is a D major song.", "It is an E minor song."),
+        ("The key of the song is F# major.", "The key of the song is E minor."),
+        ("The music is in a major key.", "The music is in a minor key."),
+        ("It's in the key of F.", "It's in the key of E minor."),
+    ],
+)
+def test_a_number_or_key_is_corrected_where_it_stands(text: str, expected: str) -> None:
+    assert rewritten(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A slow, melancholic ballad.", "A melancholic ballad."),
+        ("A very slow ambient piece.", "An ambient piece."),
+        ("A sad and slow song.", "A sad song."),
+        ("A sad, slow song.", "A sad song."),
+        ("The song is slow and sad.", "The song is sad."),
+        ("The song is sad and slow.", "The song is sad."),
+        ("The song is slow and features piano.", "The song features piano."),
+        ("A calm piece with a slow tempo.", "A calm piece."),
+        ("The song has a slow tempo and features piano.", "The song features piano."),
+        ("It features piano and has a slow tempo.", "It features piano."),
+        ("The pace is slow and the mood is tense.", "The mood is tense."),
+        ("It features piano, and the tempo is slow.", "It features piano."),
+        ("An instrumental track with piano.", "A track with piano."),
+        ("Without drums, the piano carries the song.", "The piano carries the song."),
+        ("Sad song, slow, piano, 121 bpm", "Sad song, piano, 121 bpm"),
+        ("The tempo is slow. It features piano.", "It features piano."),
+        ("It features piano. The tempo is slow.", "It features piano."),
+        ("The tempo is slow.", ""),
+    ],
+)
+def test_another_claim_is_cut_out_with_as_little_as_possible(text: str, expected: str) -> None:
+    assert rewritten(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It features drums, piano and strings.", "It features piano and strings."),
+        ("It features piano, drums and strings.", "It features piano and strings."),
+        ("It features piano, strings and drums.", "It features piano and strings."),
+        ("It features piano, organ, strings, and drums.", "It features piano, organ, and strings."),
+        ("It features piano, drums, and strings.", "It features piano and strings."),
+        ("It features piano and drums.", "It features piano."),
+        ("A track with a punchy drum beat and warm strings at 121 BPM.", "A track with warm strings at 121 BPM."),
+        ("A track with warm strings and a punchy drum beat at 121 BPM.", "A track with warm strings at 121 BPM."),
+        ("A track with drums.", "A track."),
+        ("Instruments: piano, drums, strings", "Instruments: piano, strings"),
+        ("Piano and drums drive the song.", ""),
+    ],
+)
+def test_an_instrument_leaves_a_list_without_a_trace(text: str, expected: str) -> None:
+    evidence = make_evidence(silent=("drums",))
+    assert rewritten(text, evidence) == expected
+
+
+def test_each_conflict_is_accounted_for() -> None:
+    text = "A slow song in D major with piano."
+    result = rewrite(text, check(text))
+    assert result.text == "A song in E minor with piano."
+    assert [(c.said, c.action, c.replacement) for c in result.changes] == [
+        ("slow song", "removed", None), ("D major", "corrected", "E minor"),
+    ]  # fmt: skip
+
+
+def test_text_without_a_conflict_stays_to_the_character() -> None:
+    text = "  A fast  song,with drums ;at 121 BPM…  And a saxophone "
+    result = rewrite(text, check(text))
+    assert (result.text, result.changes) == (text, ())
+
+
+def test_a_denied_tempo_that_is_true_is_removed_not_corrected() -> None:
+    assert rewritten("It is not at 121 BPM.") == ""
+
+
+def test_a_changing_tempo_is_removed_not_corrected() -> None:
+    assert rewritten("The tempo changes from 90 to 100 BPM.") == ""
+
+
+@pytest.mark.parametrize("song", SONGS)
+@pytest.mark.parametrize("part", ["mix", "drums", "harmonic"])
+def test_nothing_that_is_rewritten_conflicts_or_claims_anything_new(song: str, part: Part) -> None:
+    evidence = SONGS[song]
+    for sentence in SENTENCES:
+        before = check(sentence.text, evidence, part)
+        result = rewrite(sentence.text, before)
+        after = check(result.text, evidence, part)
+        assert not [c for c in after if c.verdict == "conflict"], sentence.text
+        corrected = {c.replacement for c in result.changes if c.action == "corrected"}
+        said = {(c.kind, c.claimed) for c in before}
+        new = {c.claimed for c in after if (c.kind, c.claimed) not in said}
+        assert new <= corrected | {str(value).split()[-1] for value in corrected}, sentence.text
+        assert len(result.changes) == sum(c.verdict == "conflict" for c in before)
+
+
+WORDS = [
+    *sorted(INSTRUMENT_NAMES)[::4], "slow", "fast", "song", "tempo", "no", "not", "without", "and", ",", ".", "or",
+    "is",
+    "with", "a", "the", "at 90 BPM", "in D major", "vocals", "instrumental", "track", "loud", "mix", "but", "has",
+    "in a",
+    "minor key", "sings", "(", ")", ":", "very", "mono", "the recording", "of", "which", "between", "it", "“", "”",
+    "n't",
+    "\u202e", "\x00", "♭", "B", "#", "isn't", "like", "would", "The intro",
+]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=200),
+        st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join),
+        st.lists(st.sampled_from([s.text for s in SENTENCES]), max_size=6).map(" ".join),
+        st.lists(st.sampled_from([s.text for s in SENTENCES]), max_size=3).map(", and ".join),
+    ),
+    st.sampled_from(sorted(SONGS)),
+)
+def test_no_text_raises_or_keeps_a_conflict(text: str, song: str) -> None:
+    claims = check(text, SONGS[song])
+    assert all(text[c.start_char : c.end_char] == c.said for c in claims)
+    assert all(c.confidence is None or 0 <= c.confidence <= 1 for c in claims)
+    assert not [c for c in check(rewrite(text, claims).text, SONGS[song]) if c.verdict == "conflict"]

@@ -1,0 +1,202 @@
+"""The captioner that listens: who answers, what is kept, what is contradicted, and what happens without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flamingo_bark_assets.audio.signal import FloatArray, Signal
+from flamingo_bark_assets.captioning import listener
+from flamingo_bark_assets.captioning.interface import QUESTIONS, Captions, Evidence
+from flamingo_bark_assets.captioning.listener import ListeningCaptioner
+from flamingo_bark_assets.captioning.listening import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, ModelChoice
+from flamingo_bark_assets.captioning.loading import Loaded, Skipped
+from flamingo_bark_assets.captioning.windows import typical_clip
+from flamingo_bark_assets.library.layout import Part
+from flamingo_bark_assets.settings import PromptSettings
+from tests.evidence import make_evidence, unusable_song, with_silent_stem
+from tests.hub import keep_off_the_network
+from tests.listeners import ParrotModel
+from tests.signals import as_signal, join, music, noise, silence, sine
+from tests.tiny_models import save_tiny_model
+
+
+class Speaking(ParrotModel):
+    """A model that gives set replies by words of the prompt."""
+
+    def __init__(self, replies: dict[str, str], capacity: int | None = None, name: str = "speaking") -> None:
+        super().__init__(capacity, identity=ModelIdentity(name, "audio-flamingo-2", "r1", "non-commercial", "float32"))
+        self._replies = replies
+        self.heard: list[Clip] = []
+
+    def listen(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
+        super().listen(clips, prompts, decoding)
+        self.heard += clips
+        found = [next((r for words, r in self._replies.items() if words in prompt), "music") for prompt in prompts]
+        return [Reply(text, 4, -0.25, truncated=False) for text in found]
+
+
+def sound(_: Part) -> Signal:
+    return as_signal(music(6.0, rate_hz=22050), rate_hz=22050)
+
+
+def captioner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *models: Speaking) -> ListeningCaptioner:
+    """A captioner whose chain loads the given models one after the other."""
+    chain = tuple(ModelChoice(model=model.identity.model_id, batch_size=8) for model in models)
+    settings = ListeningSettings(chain=chain or (ModelChoice(),))
+
+    def load(_: ListeningSettings, *, skipped: tuple[Skipped, ...] = ()) -> Loaded:
+        if len(skipped) >= len(models):
+            return Loaded(None, None, skipped)
+        return Loaded(models[len(skipped)], chain[len(skipped)], skipped)
+
+    monkeypatch.setattr(listener, "load_first", load)
+    return ListeningCaptioner(settings, PromptSettings(), tmp_path / "answers")
+
+
+def answers(captions: Captions, part: Part) -> dict[str, str | None]:
+    return {answer.question: answer.text for answer in captions.answers if answer.part == part}
+
+
+def test_every_question_is_answered_for_the_mix_and_each_audible_stem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Speaking({"genre": "House, Techno", "mood": "energetic and warm"})
+    captions = captioner(tmp_path, monkeypatch, model).describe(make_evidence(), sound)
+    assert {(a.part, a.question) for a in captions.answers} == {
+        (part, question) for part in ("mix", "drums", "bass", "vocals", "harmonic") for question in QUESTIONS
+    }
+    assert answers(captions, "mix")["genre"] == "house, techno"
+    assert answers(captions, "mix")["mood"] == "energetic, warm"
+    assert (captions.captioner, captions.is_fallback, captions.model_id) == ("audio-flamingo-2", False, "speaking")
+
+
+def test_an_answer_keeps_who_said_it_and_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    captions = captioner(tmp_path, monkeypatch, Speaking({})).describe(make_evidence(), sound)
+    answer = captions.answers[0]
+    assert (answer.model_id, answer.revision, answer.licence) == ("speaking", "r1", "non-commercial")
+    assert answer.raw_text == "music"
+    assert answer.prompt
+    assert answer.window_end_s == pytest.approx(6.0, abs=0.01)
+    assert answer.confidence == pytest.approx(np.exp(-0.25))
+
+
+def test_a_claim_that_contradicts_the_measurements_leaves_the_text_and_stays_in_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "A house track at 95 BPM. It has a steady beat with drums and bass."
+    model = Speaking({"describe the music in a sentence": said})
+    captions = captioner(tmp_path, monkeypatch, model).describe(make_evidence(song={"tempo_bpm": 121.0}), sound)
+    (answer,) = [a for a in captions.answers if (a.part, a.question) == ("mix", "caption")]
+    assert answer.raw_text == said
+    assert "95" not in (answer.text or "")
+    (claim,) = [c for c in captions.claims if c.kind == "tempo" and c.part == "mix"]
+    assert (claim.verdict, claim.claimed, claim.measured_number) == ("conflict", "95", 121.0)
+
+
+def test_nothing_is_asked_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = Speaking({}), Speaking({})
+    one = captioner(tmp_path, monkeypatch, first).describe(make_evidence(), sound)
+    two = captioner(tmp_path, monkeypatch, second).describe(make_evidence(), sound)
+    assert first.asked
+    assert second.asked == []
+    assert one == two
+
+
+def test_a_silent_stem_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    captions = captioner(tmp_path, monkeypatch, Speaking({})).describe(with_silent_stem("vocals"), sound)
+    assert "vocals" not in {answer.part for answer in captions.answers}
+
+
+def test_where_memory_runs_out_the_batch_is_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Speaking({}, capacity=2)
+    captions = captioner(tmp_path, monkeypatch, model).describe(make_evidence(), sound)
+    assert len(captions.answers) == 25
+    assert max(model.batches) == 8
+    assert model.batches[-1] <= 2
+
+
+def test_a_model_that_has_no_memory_for_one_clip_gives_way_to_the_next_and_the_reason_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = Speaking({}, capacity=0, name="large"), Speaking({}, name="small")
+    captions = captioner(tmp_path, monkeypatch, large, small).describe(make_evidence("tune"), sound)
+    assert captions.model_id == "small"
+    assert [(c.captioner, c.outcome) for c in captions.choices] == [("large", "skipped"), ("small", "answered")]
+    assert "out of memory while listening to tune" in (captions.choices[0].reason or "")
+
+
+def test_at_the_end_of_the_chain_the_measured_captioner_writes_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions = captioner(tmp_path, monkeypatch, Speaking({}, capacity=0)).describe(make_evidence(), sound)
+    assert (captions.captioner, captions.is_fallback, captions.model_id) == ("measured", True, None)
+    assert [c.outcome for c in captions.choices] == ["skipped", "answered"]
+    assert all(answer.is_fallback for answer in captions.answers)
+
+
+def test_without_a_model_in_the_cache_the_measured_captioner_says_how_to_fetch_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = keep_off_the_network(monkeypatch)
+    settings = ListeningSettings(cache_folder=tmp_path / "hub")
+    plain = ListeningCaptioner(settings, PromptSettings(), tmp_path / "answers")
+    captions = plain.describe(make_evidence(), sound)
+    assert captions.is_fallback
+    assert "flamingo-bark models fetch nvidia/audio-flamingo-2-1.5B" in (captions.choices[0].reason or "")
+    assert attempts == []
+
+
+@pytest.mark.parametrize("family", ["audio-flamingo-3", "music-flamingo"])
+def test_a_tiny_model_of_transformers_own_class_answers_through_the_same_code(tmp_path: Path, family: str) -> None:
+    folder = save_tiny_model(tmp_path / "model", family)  # type: ignore[arg-type]
+    choice = ModelChoice(model=str(folder), dtype="float32", device="cpu", batch_size=5)
+    settings = ListeningSettings(chain=(choice,), max_new_tokens=6)
+    captions = ListeningCaptioner(settings, PromptSettings(), tmp_path / "answers").describe(make_evidence(), sound)
+    assert captions.model_id == str(folder)
+    assert captions.captioner == family
+    assert len(captions.answers) == 25
+    assert all(a.raw_text is not None and a.mean_log_probability is not None for a in captions.answers)
+    assert all(a.text or a.reason for a in captions.answers)
+
+
+def test_an_unusable_song_is_not_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Speaking({})
+    evidence: Evidence = unusable_song()
+    assert captioner(tmp_path, monkeypatch, model).describe(evidence, sound).unusable
+    assert model.asked == []
+
+
+RATE_HZ = 16_000
+
+
+def clip_of(samples: FloatArray, length_s: float = 10.0) -> Clip | None:
+    return typical_clip(as_signal(samples, rate_hz=RATE_HZ), length_s=length_s, sample_rate_hz=RATE_HZ)
+
+
+def test_the_window_leaves_out_an_intro_that_is_unlike_the_song() -> None:
+    intro = sine(80.0, 20.0, rate_hz=RATE_HZ, level_dbfs=-20.0)
+    clip = clip_of(join(intro, music(40.0, rate_hz=RATE_HZ)))
+    assert clip is not None
+    assert clip.start_s >= 19
+    assert clip.end_s - clip.start_s == pytest.approx(10.0)
+
+
+def test_the_window_holds_sound_where_the_song_is_mostly_silent() -> None:
+    clip = clip_of(join(silence(30.0, rate_hz=RATE_HZ), noise(6.0, rate_hz=RATE_HZ), silence(30.0, rate_hz=RATE_HZ)))
+    assert clip is not None
+    assert clip.start_s <= 30
+    assert clip.end_s >= 36
+
+
+def test_a_short_song_is_heard_whole_and_silence_not_at_all() -> None:
+    clip = clip_of(music(3.5, rate_hz=RATE_HZ))
+    assert clip is not None
+    assert clip.start_s == 0.0
+    assert clip.end_s == pytest.approx(3.5, abs=0.01)
+    assert clip_of(silence(20.0, rate_hz=RATE_HZ)) is None
+    assert clip_of(silence(0.01, rate_hz=RATE_HZ)) is None

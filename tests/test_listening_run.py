@@ -1,0 +1,83 @@
+"""A model listens in a real Dagster run: loaded once, shared by the songs, named in every table and file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from flamingo_bark_assets.captioning import listener
+from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
+from flamingo_bark_assets.captioning.loading import Loaded, load_first
+from flamingo_bark_assets.defs.local import run_songs
+from flamingo_bark_assets.defs.resources import Listening, Model, Platform
+from flamingo_bark_assets.errors import ConfigurationError
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.storage.warehouse import query
+from flamingo_bark_assets.training.files import dataset_files
+from tests.songs import write_song
+from tests.tiny_models import save_tiny_model
+
+pytestmark = pytest.mark.dagster
+
+
+def choose(data: DataPaths, folder: Path) -> None:
+    data.root.mkdir(parents=True, exist_ok=True)
+    data.settings.write_text(
+        f"[listening]\nmax_new_tokens = 8\n[[listening.chain]]\nmodel = {json.dumps(str(folder))}\ndtype = 'float32'\n"
+    )
+
+
+def test_the_configured_model_answers_for_all_songs_of_a_run_and_is_loaded_once(
+    data: DataPaths, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[str] = []
+
+    def counted(settings: ListeningSettings) -> Loaded:
+        loads.append(settings.chain[0].model)
+        return load_first(settings)
+
+    monkeypatch.setattr(listener, "load_first", counted)
+    folder = save_tiny_model(tmp_path / "model", "music-flamingo")
+    choose(data, folder)
+    for index, song_id in enumerate(("one", "two")):
+        write_song(data.songs, song_id, seed=index)
+    reports = run_songs(instance, ["one", "two"], lambda asset, song_id: None)
+    assert all(report.success for report in reports)
+    assert loads == [str(folder)]
+    rows = query(data.warehouse, "SELECT DISTINCT model_id, is_fallback, source FROM captions ORDER BY ALL").rows
+    assert {(model_id, is_fallback) for model_id, is_fallback, _ in rows} == {(str(folder), False)}
+    dataset = json.loads(dataset_files(data, "one").dataset.read_text())
+    assert dataset["dataset_metadata"]["captioner"]["model_id"] == str(folder)
+    assert dataset["dataset_metadata"]["captioner"]["is_fallback"] is False
+    assert query(data.warehouse, "SELECT outcome FROM captioner_choices").rows == (("answered",), ("answered",))
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_song_described_and_the_reason_on_record(
+    data: DataPaths, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    choose(data, tmp_path / "empty")
+    write_song(data.songs, "one")
+    (report,) = run_songs(instance, ["one"], lambda asset, song_id: None)
+    assert report.success
+    ((reason,),) = query(data.warehouse, "SELECT reason FROM captioner_choices WHERE outcome = 'skipped'").rows
+    assert "unknown architecture" in reason
+    assert query(data.warehouse, "SELECT DISTINCT captioner FROM captions").rows == (("measured",),)
+
+
+def test_the_resource_wins_over_the_settings_file(data: DataPaths, tmp_path: Path) -> None:
+    choose(data, tmp_path / "a")
+    platform = Platform(listening=Listening(chain=[Model(model=str(tmp_path / "b"))], seed=7))
+    assert platform.listening_settings.chain[0].model == str(tmp_path / "b")
+    assert platform.listening_settings.seed == 7
+    assert platform.listening_settings.max_new_tokens == 8
+    assert Platform().listening_settings.chain[0].model == str(tmp_path / "a")
+
+
+def test_a_wrong_value_of_the_resource_is_named(data: DataPaths) -> None:
+    platform = Platform(listening=Listening(chain=[Model(model="x", dtype="float12")]))
+    with pytest.raises(ConfigurationError, match=r"listening\.chain\.0\.dtype"):
+        _ = platform.listening_settings

@@ -153,7 +153,8 @@ def test_a_tempo_agrees_within_four_percent_and_at_its_octaves(said: str, expect
 def test_a_claim_row_holds_both_values_and_where_they_come_from() -> None:
     (claim,) = check("The song runs at 140 BPM.")
     assert dataclasses.asdict(claim) == {
-        "part": "mix", "question": "caption", "claim": 0, "kind": "tempo", "said": "140 BPM", "start_char": 17, "end_char": 24,
+        "part": "mix", "question": "caption", "claim": 0, "kind": "tempo", "said": "140 BPM",
+        "start_char": 17, "end_char": 24,
         "claimed": "140", "measured": "121", "measured_number": 121.0, "unit": "BPM", "verdict": "conflict",
         "note": None, "method": "by-hand", "confidence": 0.9,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""CLAP: loaded as a released checkpoint is, compared with transformers' own forward pass, and honest where it is not."""
+"""CLAP: loaded as a released checkpoint is, compared with transformers itself, and honest where it cannot be had."""
 
 from __future__ import annotations
 

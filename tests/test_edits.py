@@ -19,8 +19,10 @@ def answer(part: str, question: str, text: str | None = "made", *, reason: str |
 
 
 def claim(part: str, question: str) -> Claim:
-    return Claim(part=part, question=question, claim=0, kind="tempo", said="fast", start_char=0, end_char=4, claimed="fast",
-                 verdict="conflict")  # fmt: skip
+    return Claim(
+        part=part, question=question, claim=0, kind="tempo", said="fast", start_char=0, end_char=4,
+        claimed="fast", verdict="conflict",
+    )  # fmt: skip
 
 
 def captions(*answers: Answer, claims: tuple[Claim, ...] = ()) -> Captions:

@@ -25,7 +25,7 @@ from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.captioning.batching import OutOfMemory, is_out_of_memory
 from flamingo_bark_assets.captioning.fetching import FetchEvent, cached, fetch, is_offline, revision_of
 from flamingo_bark_assets.captioning.listening import Clip, ModelIdentity
-from flamingo_bark_assets.captioning.models import Dtype, Family, KnownModel, ModelError
+from flamingo_bark_assets.captioning.models import DEFAULT_CLAP_ID, Dtype, Family, KnownModel, ModelError
 from flamingo_bark_assets.captioning.vocabulary import CLAP_SOURCE, Label, Vocabulary
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.library.layout import Part
@@ -33,7 +33,6 @@ from flamingo_bark_assets.prompts.text import clean_text
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_CLAP_ID = "laion/larger_clap_music"
 LICENCE = "Apache-2.0"
 UNKNOWN_LICENCE = "not known; see where the files come from"
 SILENCE_RMS = 1e-3  # -60 dBFS, as everywhere in this project

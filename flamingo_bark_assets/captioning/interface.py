@@ -19,6 +19,7 @@ from flamingo_bark_assets.analysis.features import (
 )
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.captioning.claims.model import Claim
+from flamingo_bark_assets.captioning.vocabulary import Label
 from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 
@@ -134,8 +135,11 @@ class Captions(Record):
     is_fallback: bool | None = optional_column("Whether it ran because no model could be had.")
     model_id: str | None = optional_column("The model that answered; null for the measured captioner.")
     edits_digest: str | None = optional_column("Digest of the hand edits that were applied; empty without any.")
+    second_opinion: str | None = optional_column("The CLAP model, with revision, that labelled the sound.")
+    second_opinion_reason: str | None = optional_column("Why there is no second opinion.")
     answers: tuple[Answer, ...] = events("One row a part and question.")
     claims: tuple[Claim, ...] = events("One row a claim of an answer, checked against the measurements.")
+    labels: tuple[Label, ...] = events("One row a term of a vocabulary that CLAP or the captioner gave.")
     choices: tuple[CaptionerChoice, ...] = events("One row a captioner that was considered.")
 
     def text(self, part: Part, question: Question) -> str | None:

@@ -26,6 +26,7 @@ from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
 from flamingo_bark_assets.captioning.loading import Loaded, Skipped, load_first
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.captioning.models import QUESTION_ORDER, Family
+from flamingo_bark_assets.captioning.second_opinion import SecondOpinion
 from flamingo_bark_assets.captioning.windows import typical_clip
 from flamingo_bark_assets.library.layout import Part
 from flamingo_bark_assets.settings import PromptSettings
@@ -65,6 +66,7 @@ class ListeningCaptioner:
         self._prompts = prompts
         self._cache = AnswerCache(cache_folder)
         self._fallback = MeasuredCaptioner(prompts)
+        self._second_opinion = SecondOpinion(settings)
         self._loaded: Loaded | None = None
 
     @property
@@ -94,7 +96,7 @@ class ListeningCaptioner:
         captions = None
         while captions is None:
             captions = self._try(evidence, audio)
-        return captions
+        return self._second_opinion.on(captions, evidence, audio)
 
     def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Signal]]]) -> list[Captions]:
         """Answer for several songs, in their order."""

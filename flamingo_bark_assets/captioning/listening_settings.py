@@ -12,7 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flamingo_bark_assets.captioning.interface import Question
 from flamingo_bark_assets.captioning.listening import Decoding
-from flamingo_bark_assets.captioning.models import DEFAULT_MODEL_ID, Dtype, Family, Quantisation, default_prompt
+from flamingo_bark_assets.captioning.models import (
+    DEFAULT_CLAP_ID,
+    DEFAULT_MODEL_ID,
+    Dtype,
+    Family,
+    Quantisation,
+    default_prompt,
+)
 from flamingo_bark_assets.library.layout import Part
 
 
@@ -43,12 +50,23 @@ class PromptOverride(_Frozen):
     prompt: str = Field(min_length=1, max_length=2000, description="What is asked.")
 
 
+class VocabularyFiles(_Frozen):
+    """Lists of terms in place of the shipped ones: one term a line."""
+
+    genre: Path | None = Field(None, description="Genres.")
+    mood: Path | None = Field(None, description="Moods.")
+    instrument: Path | None = Field(None, description="Instruments.")
+
+
 class ListeningSettings(_Frozen):
     """Who listens, how, and what may be downloaded for it."""
 
     chain: tuple[ModelChoice, ...] = Field(
         (ModelChoice(),), description="Tried in this order; after the last, the measured captioner writes."
     )
+    clap: str = Field(DEFAULT_CLAP_ID, min_length=1, description="CLAP for the second opinion: id or folder.")
+    vocabularies: VocabularyFiles = Field(default_factory=VocabularyFiles, description="Terms that CLAP knows.")
+    labels_per_vocabulary: int = Field(10, ge=1, le=2000, description="Likeliest terms that are kept a part.")
     prompts: tuple[PromptOverride, ...] = Field((), description="Prompts in place of the model family's own.")
     max_new_tokens: int = Field(160, ge=1, le=4096, description="Most tokens of an answer.")
     do_sample: bool = Field(False, description="Sample, or take the likeliest token.")

@@ -18,6 +18,7 @@ Dtype = Literal["bfloat16", "float32"]
 Quantisation = Literal["none", "8bit", "4bit"]
 
 DEFAULT_MODEL_ID = "nvidia/audio-flamingo-2-1.5B"
+DEFAULT_CLAP_ID = "laion/larger_clap_music"
 
 AF2_LICENCE = (
     "NVIDIA OneWay Noncommercial License (research or evaluation only), also under the Qwen Research License; "

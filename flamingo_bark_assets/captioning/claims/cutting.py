@@ -240,7 +240,7 @@ def _is_no_item(place: _Place, i: int) -> bool:
     word = place.lower(i)
     if word in PREPOSITIONS | FINITE_VERBS | _RELATIVES | _CLAUSE_JOINERS:
         return True
-    return word.endswith(("ing", "ed")) and place.lower(i + 1) in PREPOSITIONS | DETERMINERS
+    return (word.endswith(("ing", "ed")) or word in _PARTICIPLES) and place.lower(i + 1) in PREPOSITIONS | DETERMINERS
 
 
 def _without_phrase(place: _Place) -> Iterator[str]:

@@ -102,7 +102,6 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
     "drummer": words("joke jokes"),
     "brass": words("tacks"),
     "bells": words("and"),
-    "vibes": words(""),
 }
 NOT_AFTER: Mapping[str, frozenset[str]] = {
     "keys": words("in all different major minor two both several various many the"),
@@ -124,13 +123,13 @@ VOICE_NOUNS: frozenset[str] = words(
     "vocalizing"
 )
 VOICE_VERBS: frozenset[str] = words(
-    "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted sing-along"
+    "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted"
 )
 VOICE_PHRASES: frozenset[str] = frozenset(
     {"a cappella", "a capella", "acapella", "acappella", "spoken word", "male voice choir"}
 )
 VOICE_TYPES: frozenset[str] = words("soprano mezzo alto contralto tenor baritone")
-NOT_VOICE_AFTER: frozenset[str] = words("of leading like over control range chip")
+NOT_VOICE_AFTER: frozenset[str] = words("leading like over control chip")
 GIVING_VOICE: frozenset[str] = words("give gives gave giving given lend lends lending")
 SINGER_WORDS: Mapping[str, str] = {
     "male": "male", "man": "male", "men": "male", "he": "male", "his": "male", "guy": "male",
@@ -176,7 +175,7 @@ PACE_COMPOUNDS: Mapping[str, str] = {
 # Nouns whose slowness is not that of the music.
 NOT_PACE: frozenset[str] = words(
     "attack release decay fade build food car motion vibrato lfo arpeggio arpeggios run runs fingerpicking solo "
-    "strumming picking licks riff riffs fills fill day dance train burning burn growing paced-out lane track-list "
+    "strumming picking licks riff riffs fills fill day dance train burning burn growing lane "
     "internet forward rise sweep delay tremolo strings"
 )
 INTENSIFIERS: frozenset[str] = words(
@@ -195,14 +194,14 @@ PREPOSITIONS: frozenset[str] = words(
     "featuring including during around across against via plus while after before until about amid per as like"
 )
 FINITE_VERBS: frozenset[str] = words(
-    "'s accompanies accompany add adds anchor anchors are aren't begin begins blend blends boast boasts bounces "
-    "bring brings build builds can carries carry closes combine combines come comes consists contain contains "
-    "contrast contrasts could create creates deliver delivers did do does doesn't dominate dominates don't doubles "
-    "drags drift drifts drive drives drop drops end ends enter enters evoke evokes evolves feature features feel "
-    "feels float floats follow follows give gives go goes growls had has have hit hits include includes invites is "
-    "isn't join joins keep keeps lack lacks lead leads let lets lock locks make makes mentions move moves offer "
-    "offers open opens paints pair pairs perform performs play plays provide provides raps rattles remain remains "
-    "ring rings run runs seem seems set sets show showcase showcases shows sing sings sit sits slam slams sound "
-    "sounds start starts stay stays suggest suggests support supports swells swing swings swirl swirls take takes "
-    "trade trades underpins underscores unfolds use used uses was were will would "
+    "'s accompanies accompany add adds anchor anchors are aren't begin begins blends boast boasts bounces bring "
+    "brings builds can carries carry closes combine combines come comes complement complements consists contain "
+    "contains contrast contrasts could create creates deliver delivers did do does doesn't dominate dominates don't "
+    "doubles drags drift drifts drive drives ends enter enters evoke evokes evolves explodes feature features feels "
+    "fills float floats follow follows give gives go goes growls had has have include includes invites is isn't "
+    "join joins keep keeps lack lacks leads let lets locks maintain maintains make makes mentions moves offer "
+    "offers opens paints pairs perform performs play plays provide provided provides raps rattles remain remains "
+    "ring rings run runs seem seems set sets showcase showcases shows sing sings sit sits slam slams sounds starts "
+    "stay stays strips suggest suggests support supports swells swings swirl swirls take takes trades underpins "
+    "underscores unfolds used uses was were will would "
 )

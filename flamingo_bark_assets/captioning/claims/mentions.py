@@ -117,7 +117,7 @@ def _is_figure_of_speech(tokens: Sequence[Token], i: int) -> bool:
     if word in {"voice", "voices"}:
         if before in GIVING_VOICE:
             return True
-        return following is not None and following.joined and following.lower in NOT_VOICE_AFTER - {"of", "range"}
+        return following is not None and following.joined and following.lower in NOT_VOICE_AFTER
     return False
 
 

@@ -30,7 +30,7 @@ _NEGATING_PAIRS = frozenset(
 )  # fmt: skip
 # 'no doubt', 'not only', 'nothing but': words after which a negation is none.
 _NO_NEGATION = {
-    "no": words("doubt less fewer shortage matter wonder question other longer-than stranger"),
+    "no": words("doubt less fewer shortage matter wonder question other"),
     "not": words("only just merely simply to without unlike"),
     "nothing": words("but short less"),
     "never": words("without"),
@@ -50,7 +50,7 @@ _COMPARISONS = words(
     "like unlike than imitating imitates imitate mimicking mimics mimic emulating emulates resembles resembling "
     "evokes evoking reminiscent reminds inspired homage similar compared recalls recalling"
 )
-_ENUMERATED_BEFORE_LIKE = words("instruments percussion elements stringed-instruments percussions instrumentation")
+_ENUMERATED_BEFORE_LIKE = words("instruments percussion elements percussions instrumentation")
 _IMAGINED = words("would could should wish imagine if may might")
 _NOT_IMAGINED = words("call say describe not hear heard")
 _LOCAL = words(
@@ -128,7 +128,7 @@ def _ends_negation(tokens: Sequence[Token], i: int, negation: str) -> bool:
     token, before = tokens[i], tokens[i - 1]
     if token.lower in _BREAKING:
         return not (token.lower == "but" and before.lower == "anything")
-    if negation in _DETERMINING_NEGATIONS and (token.lower in _CARRYING or token.lower in FINITE_VERBS - {"lead"}):
+    if negation in _DETERMINING_NEGATIONS and (token.lower in _CARRYING or token.lower in FINITE_VERBS):
         return token.lower != "'s"
     if token.opens_clause:
         goes_on = token.lower == "let" or _list_goes_on(tokens, i)

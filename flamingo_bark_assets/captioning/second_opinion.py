@@ -1,0 +1,150 @@
+"""A second opinion on what a captioner said: CLAP's own labels, and how well sound and words fit.
+
+Comparing captioner and CLAP belongs here; what CLAP computes stands in `clap`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flamingo_bark_assets.captioning.clap import ClapListener, ClapUnavailable, load_clap
+from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence, Question
+from flamingo_bark_assets.captioning.listening import Clip
+from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, VocabularyFiles
+from flamingo_bark_assets.captioning.models import ModelError
+from flamingo_bark_assets.captioning.vocabulary import (
+    VOCABULARY_NAMES,
+    Label,
+    Vocabulary,
+    VocabularyName,
+    agreement,
+    load_vocabulary,
+)
+from flamingo_bark_assets.captioning.windows import typical_clip
+from flamingo_bark_assets.library.layout import Part
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.audio.signal import Signal
+
+_log = logging.getLogger(__name__)
+
+CLIP_S = 30.0
+_VOCABULARY_OF: dict[Question, VocabularyName] = {"genre": "genre", "mood": "mood", "instruments": "instrument"}
+
+
+class SecondOpinion:
+    """CLAP, loaded when the first song asks and kept for all songs after it.
+
+    Args:
+        settings: which CLAP, which vocabularies and what may be downloaded.
+    """
+
+    def __init__(self, settings: ListeningSettings) -> None:
+        self._settings = settings
+        self._clap: ClapListener | ClapUnavailable | None = None
+        self._vocabularies: dict[VocabularyName, Vocabulary] = {}
+
+    def on(self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions:
+        """Add CLAP's labels, the fit of each text and the agreement of each list of labels.
+
+        Args:
+            captions: what the captioner said.
+            evidence: the measurements, which say what sounds.
+            audio: gives the decoded sound of a part.
+
+        Returns:
+            The captions; without CLAP the same with the reason. The confidence of an answer becomes the geometric mean
+            of the captioner's own and of the agreement, where both are known.
+        """
+        clap = self._load()
+        if isinstance(clap, ClapUnavailable):
+            return dataclasses.replace(captions, second_opinion_reason=clap.reason)
+        try:
+            return self._compared(captions, evidence, audio, clap)
+        except ModelError as error:
+            return dataclasses.replace(captions, second_opinion_reason=str(error))
+
+    def _load(self) -> ClapListener | ClapUnavailable:
+        if self._clap is None:
+            settings = self._settings
+            self._clap = load_clap(
+                settings.clap,
+                offline=settings.offline,
+                allow_download=settings.allow_download,
+                cache_dir=settings.cache_folder,
+            )
+            if isinstance(self._clap, ClapUnavailable):
+                _log.info("no second opinion: %s", self._clap.reason)
+            else:
+                self._vocabularies = {name: _vocabulary(name, settings.vocabularies) for name in VOCABULARY_NAMES}
+        return self._clap
+
+    def _compared(
+        self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Signal], clap: ClapListener
+    ) -> Captions:
+        parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
+        labels: list[Label] = []
+        answers = list(captions.answers)
+        for part in parts:
+            clip = typical_clip(audio(part), length_s=CLIP_S, sample_rate_hz=clap.sample_rate_hz)
+            if clip is None:
+                continue
+            heard = {name: clap.label(clip, vocabulary, part=part) for name, vocabulary in self._vocabularies.items()}
+            labels += [label for found in heard.values() for label in found[: self._settings.labels_per_vocabulary]]
+            for index, answer in enumerate(answers):
+                if answer.part == part and answer.text is not None:
+                    answers[index] = self._weighed(answer, answer.text, clip, heard, clap)
+                    labels += _said(answer, answer.text)
+        return dataclasses.replace(
+            captions,
+            answers=tuple(answers),
+            labels=tuple(labels),
+            second_opinion=f"{clap.identity.model_id}@{clap.identity.revision}",
+        )
+
+    def _weighed(
+        self,
+        answer: Answer,
+        text: str,
+        clip: Clip,
+        heard: dict[VocabularyName, tuple[Label, ...]],
+        clap: ClapListener,
+    ) -> Answer:
+        vocabulary = next((name for question, name in _VOCABULARY_OF.items() if question == answer.question), None)
+        if vocabulary is None:
+            return dataclasses.replace(answer, audio_text_similarity=clap.similarity(clip, text))
+        agreed = agreement(heard[vocabulary], text.split(", "), self._vocabularies[vocabulary])
+        own = answer.confidence
+        both = own if own is None or agreed is None else math.sqrt(own * agreed)
+        return dataclasses.replace(answer, label_agreement=agreed, confidence=both)
+
+
+def _vocabulary(name: VocabularyName, files: VocabularyFiles) -> Vocabulary:
+    given: Path | None = getattr(files, name)
+    return load_vocabulary(name) if given is None else load_vocabulary(given, name=name)
+
+
+def _said(answer: Answer, text: str) -> list[Label]:
+    """The captioner's own labels, in its order; it gives no probability for one of several."""
+    vocabulary = next((name for question, name in _VOCABULARY_OF.items() if question == answer.question), None)
+    if vocabulary is None:
+        return []
+    terms = list(dict.fromkeys(text.split(", ")))
+    return [
+        Label(
+            part=answer.part,
+            vocabulary=vocabulary,
+            label=term,
+            source=answer.captioner,
+            probability=None,
+            rank=rank,
+            model_id=answer.model_id,
+            revision=answer.revision,
+        )
+        for rank, term in enumerate(terms, start=1)
+    ]

@@ -205,14 +205,15 @@ def models() -> None:
 @click.pass_obj
 def list_models(paths: DataPaths) -> None:
     """Show the known models with size, memory, licence and what is in the cache."""
+    from flamingo_bark_assets.captioning.clap import KNOWN_CLAPS
     from flamingo_bark_assets.captioning.fetching import cached
-    from flamingo_bark_assets.captioning.models import DEFAULT_MODEL_ID, KNOWN_MODELS
+    from flamingo_bark_assets.captioning.models import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID, KNOWN_MODELS
 
     listening = load_settings(paths.settings).listening
     table = Table("model", "parameters", "download", "memory bf16 / fp32", "cached", "licence")
-    for model in KNOWN_MODELS:
+    for model in (*KNOWN_MODELS, *KNOWN_CLAPS):
         memory = f"{model.memory_bytes('bfloat16') / 1e9:.1f} / {model.memory_bytes('float32') / 1e9:.1f} GB"
-        name = model.model_id + ("  (default)" if model.model_id == DEFAULT_MODEL_ID else "")
+        name = model.model_id + ("  (default)" if model.model_id in {DEFAULT_MODEL_ID, DEFAULT_CLAP_ID} else "")
         snapshot = cached(model, listening.cache_folder)
         table.add_row(
             name, f"{model.parameters / 1e9:.2f} B", model.size_text, memory,
@@ -231,9 +232,11 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     from flamingo_bark_assets.captioning import fetching
-    from flamingo_bark_assets.captioning.models import ModelError, known_model
+    from flamingo_bark_assets.captioning.clap import KNOWN_CLAPS
+    from flamingo_bark_assets.captioning.models import KNOWN_MODELS, ModelError
 
-    model = known_model(model_id)
+    known = {model.model_id.lower(): model for model in (*KNOWN_MODELS, *KNOWN_CLAPS)}
+    model = known.get(model_id.lower())
     if model is None:
         raise ModelError(f"{model_id}: not a known model; `flamingo-bark models list` shows those that are")
     _console.print(f"{model.name}: {model.size_text}\nlicence: {escape(model.licence)}")

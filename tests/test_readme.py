@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.library.song_toml import read_song_info
 from flamingo_bark_assets.settings import Thresholds, load_settings
 from flamingo_bark_assets.storage.truth import Truth
 from flamingo_bark_assets.storage.warehouse import publish, query
@@ -58,9 +59,7 @@ def test_the_command_line_query_of_the_readme_runs(warehouse: Path) -> None:
 
 
 def test_the_song_toml_of_the_readme_is_valid(tmp_path: Path) -> None:
-    from flamingo_bark_assets.library.song_toml import read_song_info
-
-    (text,) = [block for block in blocks("toml") if "title" in block]
+    (text,) = [block for block in blocks("toml") if "title =" in block]
     (tmp_path / "song.toml").write_text(text, encoding="utf-8")
     assert read_song_info(tmp_path / "song.toml").genres == ("indie rock",)
 
@@ -70,6 +69,21 @@ def test_the_settings_of_the_readme_are_read(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
     assert load_settings(tmp_path / "settings.toml").thresholds.min_duration_s == 20
     assert Thresholds().min_duration_s != 20
+
+
+def test_the_chain_of_the_readme_is_read(tmp_path: Path) -> None:
+    (text,) = [block for block in blocks("toml") if "listening.chain" in block]
+    (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
+    chain = load_settings(tmp_path / "settings.toml").listening.chain
+    assert [choice.model for choice in chain] == ["nvidia/music-flamingo-2601-hf", "nvidia/audio-flamingo-2-1.5B"]
+
+
+def test_the_hand_edits_of_the_readme_are_read(tmp_path: Path) -> None:
+    (text,) = [block for block in blocks("toml") if "edits.mix" in block]
+    (tmp_path / "song.toml").write_text(text, encoding="utf-8")
+    edits = read_song_info(tmp_path / "song.toml").edits
+    assert edits.mix.genre == "deep house"
+    assert set(edits.prompts) == {"stem:drums"}
 
 
 def test_the_python_example_runs(

@@ -16,8 +16,11 @@ _CHAT_TEMPLATE = (
 )
 
 
-def save_tiny_model(folder: Path, family: TinyFamily, *, seed: int = 0) -> Path:
-    """Save model, processor and tokenizer as a repository on the hub has them; gives the folder."""
+def save_tiny_model(folder: Path, family: TinyFamily, *, seed: int = 0, scale: int = 1) -> Path:
+    """Save model, processor and tokenizer as a repository on the hub has them; gives the folder.
+
+    `scale` widens all layers and multiplies their number, for measuring speed.
+    """
     import torch
     from transformers import (
         AudioFlamingo3Config,
@@ -32,12 +35,14 @@ def save_tiny_model(folder: Path, family: TinyFamily, *, seed: int = 0) -> Path:
     tokenizer = _byte_tokenizer()
     sizes: dict[str, Any] = {
         "audio_config": {
-            "model_type": "audioflamingo3_encoder", "num_mel_bins": 8, "num_hidden_layers": 1,
-            "num_attention_heads": 2, "intermediate_size": 16, "hidden_size": 16, "max_source_positions": 1500,
+            "model_type": "audioflamingo3_encoder", "num_mel_bins": 8, "num_hidden_layers": scale,
+            "num_attention_heads": 2, "intermediate_size": 16 * scale, "hidden_size": 16 * scale,
+            "max_source_positions": 1500,
         },
         "text_config": {
-            "model_type": "qwen2", "vocab_size": len(tokenizer), "hidden_size": 16, "intermediate_size": 16,
-            "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+            "model_type": "qwen2", "vocab_size": len(tokenizer), "hidden_size": 16 * scale,
+            "intermediate_size": 64 * scale if scale > 1 else 16,
+            "num_hidden_layers": scale, "num_attention_heads": 2, "num_key_value_heads": 1,
             "max_position_embeddings": 4096, "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id, "bos_token_id": None,
             # Random weights of the usual size say the same whatever they hear.

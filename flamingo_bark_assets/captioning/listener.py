@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LABEL_QUESTIONS: frozenset[Question] = frozenset({"genre", "mood", "instruments"})
+# Nothing measures a genre or a mood.
+UNCHECKED: frozenset[Question] = frozenset({"genre", "mood"})
 CLIP_S = 30.0
 
 
@@ -182,7 +184,7 @@ class ListeningCaptioner:
         said = _said(parsed)
         claims: tuple[Claim, ...] = ()
         reason = parsed.reason
-        if said is not None and asked.question not in LABEL_QUESTIONS:
+        if said is not None and asked.question not in UNCHECKED:
             claims = check_claims(asked.part, asked.question, said, evidence, self._prompts.min_claim_confidence)
             said = rewrite(said, claims).text or None
             if said is None:

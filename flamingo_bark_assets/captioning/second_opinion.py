@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CLIP_S = 30.0
+# Memory alignment moves CLAP's numbers by 1e-8 from run to run; results are the same to the byte.
+_DIGITS = 6
 _VOCABULARY_OF: dict[Question, VocabularyName] = {"genre": "genre", "mood": "mood", "instruments": "instrument"}
 
 
@@ -117,11 +119,18 @@ class SecondOpinion:
     ) -> Answer:
         vocabulary = next((name for question, name in _VOCABULARY_OF.items() if question == answer.question), None)
         if vocabulary is None:
-            return dataclasses.replace(answer, audio_text_similarity=clap.similarity(clip, text))
+            similarity = clap.similarity(clip, text)
+            fit = None if similarity is None else round(similarity, _DIGITS)
+            return dataclasses.replace(answer, audio_text_similarity=fit)
         agreed = agreement(heard[vocabulary], text.split(", "), self._vocabularies[vocabulary])
         own = answer.confidence
         both = own if own is None or agreed is None else math.sqrt(own * agreed)
         return dataclasses.replace(answer, label_agreement=agreed, confidence=both)
+
+
+def _rounded(label: Label) -> Label:
+    probability = label.probability
+    return label if probability is None else dataclasses.replace(label, probability=round(probability, _DIGITS))
 
 
 def _vocabulary(name: VocabularyName, files: VocabularyFiles) -> Vocabulary:

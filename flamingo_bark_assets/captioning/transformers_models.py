@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from flamingo_bark_assets.captioning.fetching import revision_of
 from flamingo_bark_assets.captioning.listening import Clip, Decoding, ModelIdentity, Reply
 from flamingo_bark_assets.captioning.models import Dtype, Family, ModelError, Quantisation
+from flamingo_bark_assets.captioning.shared_hearing import share_encoding
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +68,7 @@ def load_transformers_model(
     model.eval()
     if quantisation == "none":
         model.to(device)
+    share_encoding(model)
     identity = ModelIdentity(
         model_id=model_id,
         family=family,

@@ -79,10 +79,7 @@ def _band_levels(samples: FloatArray, edges: npt.NDArray[np.intp]) -> Floats:
     frames = padded.reshape(-1, _FFT) * np.hanning(_FFT).astype(np.float32)
     power = np.square(np.abs(np.fft.rfft(frames, axis=1))).mean(axis=0)
     last = power.size - 1
-    bands = [
-        power[min(a, last) : max(min(b, last + 1), min(a, last) + 1)].sum()
-        for a, b in itertools.pairwise(edges)
-    ]
+    bands = [power[min(a, last) : max(min(b, last + 1), min(a, last) + 1)].sum() for a, b in itertools.pairwise(edges)]
     return np.asarray(10.0 * np.log10(np.maximum(bands, 1e-10)), dtype=np.float64)
 
 

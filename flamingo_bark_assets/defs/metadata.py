@@ -37,7 +37,7 @@ def describe_result(work: SongWork, result: Record) -> Metadata:
     if isinstance(result, Captions):
         metadata |= _captions(result)
     if isinstance(result, TrainingPrompts):
-        metadata |= _prompts(result)
+        metadata |= _prompts(work, result)
     if isinstance(result, Verdict):
         metadata |= _dataset(work, result)
     return metadata
@@ -77,12 +77,28 @@ def _captions(captions: Captions) -> dict[str, Any]:
         "captioner": captions.captioner or "none",
         "is_fallback": dg.MetadataValue.bool(bool(captions.is_fallback)),
         "answers": dg.MetadataValue.json(by_part),
+        "claims": float(len(captions.claims)),
+        "conflicts": float(sum(claim.verdict == "conflict" for claim in captions.claims)),
+        "second_opinion": captions.second_opinion or f"none: {captions.second_opinion_reason}",
+        "skipped": dg.MetadataValue.json({c.captioner: c.reason for c in captions.choices if c.reason}),
     }
 
 
-def _prompts(prompts: TrainingPrompts) -> dict[str, Any]:
+def _prompts(work: SongWork, prompts: TrainingPrompts) -> dict[str, Any]:
+    from flamingo_bark_assets.captioning.edits import unused_prompt_edits
+    from flamingo_bark_assets.prompts.text import non_space_length
+
+    budget = work.settings.prompts.max_non_space_characters
     lines = [f"- **{p.prompt}** (weight {p.training_weight:g}): {p.combined_prompt}" for p in prompts.prompts]
-    return {"prompts": dg.MetadataValue.md("\n".join(lines) or "none"), "prompt_count": float(len(lines))}
+    warnings = {
+        "edits_for_no_prompt": list(unused_prompt_edits(prompts, work.files.info.edits)),
+        "longer_than_the_budget": [p.prompt for p in prompts.prompts if non_space_length(p.combined_prompt) > budget],
+    }
+    return {
+        "prompts": dg.MetadataValue.md("\n".join(lines) or "none"),
+        "prompt_count": float(len(lines)),
+        **{name: dg.MetadataValue.json(found) for name, found in warnings.items() if found},
+    }
 
 
 def _dataset(work: SongWork, verdict: Verdict) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from flamingo_bark_assets.captioning import listener
 from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
 from flamingo_bark_assets.captioning.loading import Loaded, load_first
 from flamingo_bark_assets.defs.local import run_songs
-from flamingo_bark_assets.defs.resources import Listening, Model, Platform
+from flamingo_bark_assets.defs.resources import Listening, Model, Platform, PromptText
 from flamingo_bark_assets.errors import ConfigurationError
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.storage.warehouse import query
@@ -70,7 +70,9 @@ def test_a_model_that_cannot_be_loaded_leaves_the_song_described_and_the_reason_
 
 def test_the_resource_wins_over_the_settings_file(data: DataPaths, tmp_path: Path) -> None:
     choose(data, tmp_path / "a")
-    platform = Platform(listening=Listening(chain=[Model(model=str(tmp_path / "b"))], seed=7))
+    prompt = PromptText(part="drums", question="caption", prompt="Describe the kit.")
+    platform = Platform(listening=Listening(chain=[Model(model=str(tmp_path / "b"))], seed=7, prompts=[prompt]))
+    assert platform.listening_settings.prompt("music-flamingo", "drums", "caption") == "Describe the kit."
     assert platform.listening_settings.chain[0].model == str(tmp_path / "b")
     assert platform.listening_settings.seed == 7
     assert platform.listening_settings.max_new_tokens == 8

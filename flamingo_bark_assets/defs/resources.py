@@ -34,10 +34,20 @@ class Model(dg.Config):
     batch_size: int = Field(default=4, description="Most clips at once; halved where memory runs out.")
 
 
+class PromptText(dg.Config):
+    """A prompt in place of the model family's own; see `PromptOverride`."""
+
+    part: str = Field(description="mix, drums, bass, vocals or harmonic.")
+    question: str = Field(description="caption, description, genre, mood or instruments.")
+    prompt: str = Field(description="What is asked.")
+
+
 class Listening(dg.Config):
     """Who listens and how; what is left out stands in settings.toml under [listening]."""
 
     chain: list[Model] | None = Field(default=None, description="Tried in this order; then the measured captioner.")
+    prompts: list[PromptText] | None = Field(default=None, description="Prompts in place of the family's own.")
+    clap: str | None = Field(default=None, description="CLAP for the second opinion: id or folder.")
     max_new_tokens: int | None = Field(default=None, description="Most tokens of an answer.")
     do_sample: bool | None = Field(default=None, description="Sample, or take the likeliest token.")
     temperature: float | None = Field(default=None, description="Of sampling.")

@@ -7,7 +7,6 @@ Dagster is not known here.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +35,7 @@ from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.library.fingerprint import edits_digest, fingerprint, sha256_of, stat_signature
 from flamingo_bark_assets.library.layout import DataPaths, Part, SongFiles, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
-from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.record import Record, digest_of
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.storage.truth import Truth
 from flamingo_bark_assets.training.files import DatasetFiles, write_dataset_files
@@ -159,7 +158,7 @@ class SongWork:
 
     def data_version(self, result: Record) -> str:
         """Digest of a result and of the song's files: the version of an asset's data."""
-        return hashlib.sha256(f"{self.result(RawSong).fingerprint} {result!r}".encode()).hexdigest()[:16]
+        return self.result(RawSong).fingerprint[:16] + digest_of(result)
 
     def evidence(self) -> Evidence:
         """All measurements of the song."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import math
 import typing
 from collections.abc import Iterator
@@ -116,6 +117,26 @@ class Row:
 
     TABLE: ClassVar[str]
     KEY: ClassVar[tuple[str, ...]]
+
+
+def digest_of(record: Record) -> str:
+    """Digest a record by its values alone, whether it was just made or read back from storage.
+
+    Returns:
+        16 hexadecimal digits of SHA-256.
+    """
+    values = [_canonical(spec, getattr(record, spec.name)) for spec in columns_of(type(record))]
+    for name, row_class in events_of(type(record)).items():
+        specs = columns_of(row_class)
+        values += [[_canonical(spec, getattr(row, spec.name)) for spec in specs] for row in getattr(record, name)]
+    return hashlib.sha256(repr(values).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _canonical(spec: ColumnSpec, value: Any) -> Any:
+    """A value in the type of its column: 1 and 1.0 are the same number to a table."""
+    if isinstance(value, Measurement):
+        return (_canonical(spec, value.value), value.method, value.confidence and float(value.confidence), value.reason)
+    return None if value is None else spec.type(value)
 
 
 @dataclass(frozen=True, kw_only=True)

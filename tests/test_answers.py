@@ -289,3 +289,7 @@ def test_labels_are_clean_short_and_settled_whatever_was_said(reply: str, trunca
     assert not any(unicodedata.category(c).startswith("C") for label in parsed.labels for c in label)
     if parsed.labels:
         assert parse_labels(", ".join(parsed.labels)).labels == parsed.labels
+
+
+def test_bytes_that_are_no_text_are_no_label() -> None:
+    assert parse_labels("house, \ufffd\ufffd-l\ufffd").labels == ("house",)

@@ -177,6 +177,27 @@ def test_the_version_of_an_asset_changes_with_the_song_and_only_then(
     assert folder.exists()
 
 
+def test_an_asset_made_alone_names_the_versions_of_its_inputs_that_the_ui_compares(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    def tags(asset: str) -> dict[str, str]:
+        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+        assert event and event.asset_materialization
+        return dict(event.asset_materialization.tags or {})
+
+    write_song(data.songs, "one")
+    run(instance, "one")
+    dg.materialize(
+        [song],
+        selection=["flamingo_captions"],
+        partition_key="one",
+        instance=instance,
+        resources={"platform": Platform()},
+    )
+    for need in ("song_features", "drum_features", "bass_features", "vocal_features", "harmonic_features"):
+        assert tags("flamingo_captions")[f"dagster/input_data_version/{need}"] == tags(need)["dagster/data_version"]
+
+
 def test_a_song_without_stems_says_so_everywhere_and_keeps_its_own_measurements(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:

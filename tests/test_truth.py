@@ -9,7 +9,7 @@ import pytest
 
 from flamingo_bark_assets.analysis.features import DrumFeatures, SongFeatures
 from flamingo_bark_assets.errors import StorageError
-from flamingo_bark_assets.record import Measurement, columns_of
+from flamingo_bark_assets.record import Measurement, columns_of, digest_of
 from flamingo_bark_assets.storage.tables import RECORDS, all_tables
 from flamingo_bark_assets.storage.truth import Truth
 from tests.evidence import make_evidence
@@ -21,6 +21,14 @@ def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     for record in (evidence.raw_song, evidence.stems, evidence.song, evidence.drums, evidence.bass):
         truth.write(record)
         assert truth.read(type(record), "song") == record
+        assert digest_of(truth.read(type(record), "song")) == digest_of(record)
+
+
+def test_a_digest_tells_records_apart_and_not_the_types_of_equal_numbers() -> None:
+    song = make_evidence("song", song={"tempo_bpm": 120}).song
+    assert digest_of(song) == digest_of(make_evidence("song", song={"tempo_bpm": 120.0}).song)
+    assert digest_of(song) != digest_of(make_evidence("song", song={"tempo_bpm": 121.0}).song)
+    assert digest_of(song) != digest_of(dataclasses.replace(song, beats=song.beats[:-1]))
 
 
 def test_an_unusable_record_keeps_its_reason_in_every_measurement(tmp_path: Path) -> None:

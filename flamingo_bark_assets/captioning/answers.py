@@ -341,6 +341,7 @@ def _label(part: str) -> str | None:
     said = text.split()
     if not said or len(said) > MAX_LABEL_WORDS or len(text) > min(MAX_LABEL_CHARACTERS, len(part)):
         return None
-    if text in _PLACEHOLDERS or said[-1] in _HEADINGS or not _WORD.search(text):
+    # U+FFFD stands for bytes that are no text: nobody's genre.
+    if text in _PLACEHOLDERS or said[-1] in _HEADINGS or not _WORD.search(text) or "\ufffd" in text:
         return None
     return text

@@ -157,7 +157,9 @@ def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) 
         raise ModelError(f"{model_id}: no CLAP: {folder} has no config.json of transformers' ClapModel")
     import torch
     from transformers import ClapModel, ClapProcessor
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # a run has a display of its own
     has_cuda = torch.cuda.is_available()
     if device == "cuda" and not has_cuda:
         raise ModelError(f"{model_id}: device is cuda and there is none; set it to auto or cpu")

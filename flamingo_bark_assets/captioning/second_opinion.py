@@ -96,7 +96,10 @@ class SecondOpinion:
             clip = typical_clip(audio(part), length_s=CLIP_S, sample_rate_hz=clap.sample_rate_hz)
             if clip is None:
                 continue
-            heard = {name: clap.label(clip, vocabulary, part=part) for name, vocabulary in self._vocabularies.items()}
+            heard = {
+                name: tuple(map(_rounded, clap.label(clip, vocabulary, part=part)))
+                for name, vocabulary in self._vocabularies.items()
+            }
             labels += [label for found in heard.values() for label in found[: self._settings.labels_per_vocabulary]]
             for index, answer in enumerate(answers):
                 if answer.part == part and answer.text is not None:

@@ -56,10 +56,12 @@ def load_transformers_model(
     """
     import torch
     from transformers import AutoModelForSeq2SeqLM, AutoProcessor
+    from transformers.utils.logging import disable_progress_bar
 
     family = family_of(folder)
     if family is None:
         raise ModelError(f"{model_id}: its config.json names no architecture of Audio Flamingo 3 or Music Flamingo")
+    disable_progress_bar()  # a run has a display of its own
     options = _quantisation_options(model_id, quantisation, dtype, device)
     processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
     model = AutoModelForSeq2SeqLM.from_pretrained(

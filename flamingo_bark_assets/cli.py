@@ -196,9 +196,12 @@ def sql(paths: DataPaths, query: str, max_rows: int) -> None:
         _console.print(f"{len(result.rows) - max_rows} more rows; --max-rows shows more")
 
 
-@main.group()
-def models() -> None:
+@main.group(invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
     """The models that can listen: what there is, and how to get one."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_models)
 
 
 @models.command("list")

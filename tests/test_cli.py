@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from click.testing import CliRunner, Result
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.song_toml import read_song_info
+from tests.hub import closed_port, serving
 from tests.songs import write_song
 
 
@@ -120,3 +124,36 @@ def test_the_demo_command_registers_runs_and_says_what_comes_next(paths: DataPat
         json.loads((paths.datasets / "bark_training_dataset_demo.json").read_text())["dataset_metadata"]["title"] == "D"
     )
     assert flamingo_bark("demo", "--source", inbox).exit_code == 0
+
+
+def fetch(tmp_path: Path, endpoint: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`flamingo-bark models fetch` in a process of its own, as the hub's address is read at import."""
+    environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "hf"), "COLUMNS": "200"}
+    command = [str(Path(sys.executable).parent / "flamingo-bark"), "models", "fetch", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def test_a_model_is_fetched_after_its_licence_was_shown_and_agreed_to(paths: DataPaths, tmp_path: Path) -> None:
+    files = {"config.json": b'{"model_type": "clap"}', "tokenizer.json": b"{}", "pytorch_model.bin": b"w" * 5000}
+    with serving({"laion/larger_clap_music": files}) as hub:
+        refused = fetch(tmp_path, hub.endpoint, "laion/larger_clap_music")
+        assert refused.returncode == 1
+        assert "licence: Apache-2.0" in refused.stdout
+        assert hub.requests == []
+        agreed = fetch(tmp_path, hub.endpoint, "laion/larger_clap_music", "--accept-licence")
+    assert agreed.returncode == 0, agreed.stderr
+    assert "is ready" in agreed.stdout
+
+
+def test_an_unreachable_hub_is_one_clear_line(paths: DataPaths, tmp_path: Path) -> None:
+    shown = fetch(tmp_path, closed_port(), "nvidia/audio-flamingo-2-0.5B", "--accept-licence")
+    assert shown.returncode == 1
+    assert shown.stdout.index("licence: NVIDIA OneWay Noncommercial") > 0
+    assert shown.stderr.startswith("Error: nvidia/audio-flamingo-2-0.5B: the Hugging Face Hub cannot be reached")
+    assert len(shown.stderr.splitlines()) == 1
+
+
+def test_the_known_models_are_listed_with_size_licence_and_whether_they_are_cached(paths: DataPaths) -> None:
+    shown = flamingo_bark("models").output
+    for word in ("nvidia/audio-flamingo-2-1.5B", "(default)", "18.8 GB (computed)", "Noncommercial", "laion/"):
+        assert word in shown

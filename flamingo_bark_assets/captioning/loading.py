@@ -122,7 +122,7 @@ def load_first(
             else:
                 _log.warning("%s cannot be loaded", choice.model, exc_info=error)
                 reason = f"{choice.model}: cannot be loaded: {type(error).__name__}: {_line(str(error))}"
-        _log.warning("skipped: %s", reason)
+        _log.info("skipped: %s", reason)
         skipped = (*skipped, Skipped(choice, reason))
     return Loaded(None, None, skipped)
 

@@ -213,16 +213,19 @@ def list_models(paths: DataPaths) -> None:
     from flamingo_bark_assets.captioning.models import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID, KNOWN_MODELS
 
     listening = load_settings(paths.settings).listening
-    table = Table("model", "parameters", "download", "memory bf16 / fp32", "cached", "licence")
     for model in (*KNOWN_MODELS, *KNOWN_CLAPS):
-        memory = f"{model.memory_bytes('bfloat16') / 1e9:.1f} / {model.memory_bytes('float32') / 1e9:.1f} GB"
-        name = model.model_id + ("  (default)" if model.model_id in {DEFAULT_MODEL_ID, DEFAULT_CLAP_ID} else "")
+        is_default = model.model_id in {DEFAULT_MODEL_ID, DEFAULT_CLAP_ID}
         snapshot = cached(model, listening.cache_folder)
-        table.add_row(
-            name, f"{model.parameters / 1e9:.2f} B", model.size_text, memory,
-            snapshot.revision[:8] if snapshot else "no", escape(model.licence),
-        )  # fmt: skip
-    _console.print(table)
+        memory = (
+            f"{model.memory_bytes('bfloat16') / 1e9:.1f} GB bf16 / {model.memory_bytes('float32') / 1e9:.1f} GB fp32"
+        )
+        state = f"cached at {snapshot.revision[:8]}" if snapshot else "not cached"
+        _console.print(f"[bold]{model.model_id}[/bold]{' (default)' if is_default else ''}: {state}", highlight=False)
+        _console.print(
+            f"    {model.parameters / 1e9:.2f} B parameters, download {model.size_text}, memory {memory}\n"
+            f"    licence: {escape(model.licence)}",
+            highlight=False,
+        )
 
 
 @models.command()

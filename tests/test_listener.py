@@ -15,7 +15,7 @@ from flamingo_bark_assets.captioning.listener import ListeningCaptioner
 from flamingo_bark_assets.captioning.listening import Clip, Decoding, ModelIdentity, Reply
 from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, ModelChoice
 from flamingo_bark_assets.captioning.loading import Loaded, Skipped
-from flamingo_bark_assets.captioning.windows import typical_clip
+from flamingo_bark_assets.captioning.windows import _blocks, measured_sections, typical_clip
 from flamingo_bark_assets.library.layout import Part
 from flamingo_bark_assets.settings import PromptSettings
 from tests.evidence import make_evidence, unusable_song, with_silent_stem
@@ -184,6 +184,20 @@ def test_the_window_leaves_out_an_intro_that_is_unlike_the_song() -> None:
     assert clip is not None
     assert clip.start_s >= 19
     assert clip.end_s - clip.start_s == pytest.approx(10.0)
+
+
+def test_sections_are_parted_where_the_sound_changes() -> None:
+    low, full = sine(80.0, 20.0, rate_hz=RATE_HZ, level_dbfs=-20.0), music(30.0, rate_hz=RATE_HZ)
+    levels_db, sounding = _blocks(join(low, full, low), RATE_HZ, RATE_HZ)
+    assert measured_sections(levels_db, sounding) == [(0, 20), (20, 50), (50, 70)]
+
+
+def test_the_window_lies_in_the_typical_section() -> None:
+    verse, bridge = music(70.0, rate_hz=RATE_HZ), noise(25.0, rate_hz=RATE_HZ, level_dbfs=-30.0)
+    clip = clip_of(join(bridge[: 15 * RATE_HZ], verse, bridge))
+    assert clip is not None
+    assert clip.start_s >= 15
+    assert clip.end_s <= 85
 
 
 def test_the_window_holds_sound_where_the_song_is_mostly_silent() -> None:

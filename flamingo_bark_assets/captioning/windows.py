@@ -18,6 +18,8 @@ BLOCK_S = 1.0
 _SILENT_RMS = 1e-3  # -60 dBFS, as for silent frames elsewhere
 _MIN_SOUNDING_SHARE = 0.5
 _BANDS = 24
+_NOVELTY_BLOCKS = 8
+_MIN_NOVELTY_DB = 4.0
 _LOWEST_BAND_HZ = 50.0
 _FFT = 2048
 
@@ -25,12 +27,13 @@ Floats = npt.NDArray[np.float64]
 
 
 def typical_clip(signal: Signal, *, length_s: float, sample_rate_hz: int) -> Clip | None:
-    """Cut the stretch whose band levels are nearest to those of all that sounds.
+    """Cut the most typical stretch out of the most typical section.
 
-    The song is seen as blocks of one second, each with its level in 24 log-spaced bands. Of all stretches of
-    `length_s` that sound for at least half of their time, the one is taken whose mean levels are nearest to the median
-    of all sounding blocks, and among those that are near the one with least silence; a song without such a stretch
-    gives the one that sounds most. This needs no sections, and hears a verse or chorus rather than an intro.
+    The song is seen as blocks of one second, each with its level in 24 log-spaced bands, and is parted into sections
+    where these change. Of the sections that sound and are at least half as long as the clip, the one is taken whose
+    mean levels are nearest to the median of all sounding blocks; in it, the stretch that is nearest and holds least
+    silence. So a verse or chorus is heard rather than an intro. A song of which nothing sounds that long gives the
+    stretch that sounds most.
 
     Args:
         signal: the mix or a stem.
@@ -83,12 +86,53 @@ def _band_levels(samples: FloatArray, edges: npt.NDArray[np.intp]) -> Floats:
     return np.asarray(10.0 * np.log10(np.maximum(bands, 1e-10)), dtype=np.float64)
 
 
-def _best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int) -> int:
+def measured_sections(levels_db: Floats, sounding: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Part a song where its sound changes: the two-sided novelty of Foote (ICME 2000) over the band levels.
+
+    Args:
+        levels_db: shape (n_blocks, n_bands).
+        sounding: shape (n_blocks,).
+
+    Returns:
+        First block and block behind the last of each section, in order; together they are the whole song.
+    """
+    count = len(levels_db)
+    # Silence is one level, however deep it is: a fade is no change of section.
+    levels = np.maximum(levels_db, levels_db[sounding].max(initial=-60.0) - 60.0)
+    novelty = np.zeros(count)
+    for block in range(_NOVELTY_BLOCKS, count - _NOVELTY_BLOCKS + 1):
+        before, after = levels[block - _NOVELTY_BLOCKS : block], levels[block : block + _NOVELTY_BLOCKS]
+        novelty[block] = np.sqrt(np.mean(np.square(after.mean(axis=0) - before.mean(axis=0))))
+    borders = [
+        block
+        for block in range(count)
+        if novelty[block] >= _MIN_NOVELTY_DB
+        and novelty[block] == novelty[max(0, block - _NOVELTY_BLOCKS + 1) : block + _NOVELTY_BLOCKS].max()
+    ]
+    return list(itertools.pairwise([0, *borders, count]))
+
+
+def _typical_section(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int) -> tuple[int, int]:
+    """The section nearest to the median of all that sounds, among those that sound and are not much too short."""
+    sections = measured_sections(levels_db, sounding)
+    shares = [float(sounding[first:end].mean()) for first, end in sections]
+    long = [section for section, share in zip(sections, shares, strict=True)
+            if share >= _MIN_SOUNDING_SHARE and section[1] - section[0] >= size / 2]  # fmt: skip
+    if not long:
+        return 0, len(sounding)
     typical = np.median(levels_db[sounding], axis=0)
-    starts = np.arange(len(sounding) - size + 1)
+    return min(long, key=lambda section: float(np.mean(np.square(levels_db[slice(*section)].mean(axis=0) - typical))))
+
+
+def _best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int) -> int:
+    """Where in the most typical section the stretch begins that is most like the whole."""
+    first, end = _typical_section(levels_db, sounding, size)
+    last = len(sounding) - size
+    starts = np.arange(min(first, last), min(max(first, end - size), last) + 1)
+    typical = np.median(levels_db[sounding], axis=0)
     shares = np.array([sounding[start : start + size].mean() for start in starts])
     if shares.max() < _MIN_SOUNDING_SHARE:
-        return int(shares.argmax())
+        return int(starts[shares.argmax()])
     distances = np.array(
         [np.sqrt(np.mean(np.square(levels_db[start : start + size].mean(axis=0) - typical))) for start in starts]
     )

@@ -1,4 +1,4 @@
-"""The command line: `flamingo-bark add, list, remove, run, demo, sql, verify`.
+"""The command line: `flamingo-bark add, list, remove, run, analyze, demo, sql, verify, models`.
 
 Talking to the person at the terminal belongs here; every command is one call of another module.
 """
@@ -156,6 +156,35 @@ def run(paths: DataPaths, song_ids: tuple[str, ...]) -> None:
     reports = _run_with_progress(chosen)
     _print_summary(paths, chosen, reports)
     if not all(report.success for report in reports):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("files", metavar="PATH...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--predictions", type=click.Path(path_type=Path, dir_okay=False), help="JSON file for all that was measured."
+)
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes that measure.")
+def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> None:
+    """Measure the songs at PATH without the library: sound files, or folders with mix.wav and its stems."""
+    from flamingo_bark_assets.analysis.predictions import measure_all, write_predictions
+    from flamingo_bark_assets.analysis.sources import find_sources
+
+    sources = [source for path in files for source in find_sources(path)]
+    table = Table("song", "tempo", "metre", "key", "LUFS", "sections")
+    songs, faults = {}, 0
+    for song in measure_all(sources, jobs=jobs):
+        if song.fault is not None:
+            faults += 1
+            _console.print(f"[red]error:[/red] {escape(song.song_id)}: {escape(song.fault)}")
+            continue
+        songs[song.song_id] = song.prediction
+        table.add_row(*(escape(cell) for cell in song.summary))
+    _console.print(table)
+    if predictions is not None:
+        write_predictions(predictions, songs)
+        _console.print(f"wrote {len(songs)} songs to {escape(str(predictions))}")
+    if faults:
         sys.exit(1)
 
 

@@ -7,6 +7,7 @@ Dagster is not known here.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,18 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from flamingo_bark_assets.analysis.bass import analyse_bass
-from flamingo_bark_assets.analysis.drums import analyse_drums
-from flamingo_bark_assets.analysis.features import (
-    BassFeatures,
-    DrumFeatures,
-    HarmonicFeatures,
-    SongFeatures,
-    StemFeatures,
-    VocalFeatures,
-)
+from flamingo_bark_assets.analysis.drums.measure import analyse_drums
+from flamingo_bark_assets.analysis.features.bass import BassFeatures
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.stem import StemFeatures
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.harmonic import analyse_harmonic
 from flamingo_bark_assets.analysis.song import analyse_song
-from flamingo_bark_assets.analysis.vocals import analyse_vocals
+from flamingo_bark_assets.analysis.views import quality_of
+from flamingo_bark_assets.analysis.vocals.measure import analyse_vocals
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal
@@ -33,7 +33,7 @@ from flamingo_bark_assets.captioning.edits import apply_caption_edits, apply_pro
 from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.library.fingerprint import edits_digest, fingerprint, sha256_of, stat_signature
-from flamingo_bark_assets.library.layout import DataPaths, Part, SongFiles, StemKind
+from flamingo_bark_assets.library.layout import STEM_KINDS, DataPaths, Part, SongFiles, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
 from flamingo_bark_assets.record import Record, digest_of
 from flamingo_bark_assets.settings import Settings
@@ -42,7 +42,7 @@ from flamingo_bark_assets.training.files import DatasetFiles, write_dataset_file
 from flamingo_bark_assets.training.suitability import Verdict, judge
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.analysis.view import AudioView
+    from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews
     from flamingo_bark_assets.audio.decode import Decoded
     from flamingo_bark_assets.audio.signal import Signal
 
@@ -143,14 +143,22 @@ class SongWork:
 
     def view(self, part: Part) -> AudioView | None:
         """The shared transforms of a part; None where its sound cannot be had."""
-        from flamingo_bark_assets.analysis.view import AudioView
+        from flamingo_bark_assets.analysis.views import mix_view, stem_view
 
         if part not in self._views:
             try:
-                self._views[part] = AudioView(self.audio(part))
+                signal = self.audio(part)
+                self._views[part] = mix_view(signal) if part == "mix" else stem_view(signal)
             except AudioFault:
                 self._views[part] = None
         return self._views[part]
+
+    def views(self) -> SongViews | None:
+        """The shared transforms of the mix and of what stems can be had; None where the mix cannot."""
+        from flamingo_bark_assets.analysis.frontend.view import SongViews
+
+        mix = self.view("mix")
+        return None if mix is None else SongViews(mix, **{kind: self.view(kind) for kind in STEM_KINDS})
 
     def release(self, part: Part) -> None:
         """Forget the transforms of a part, which no later step reads."""
@@ -196,7 +204,15 @@ def _inspect_mix(work: SongWork) -> RawSong:
             licence=info.licence,
             attribution=info.attribution,
         )
-    song = describe_song(files, work.mix, fingerprint=work.fingerprint, content_sha256=sha256_of(files.mix))
+    view = work.view("mix")
+    assert view is not None
+    song = describe_song(
+        files,
+        work.mix,
+        quality_of(view),
+        fingerprint=work.fingerprint,
+        content_sha256=sha256_of(files.mix),
+    )
     return _unless_truncated(song, work.settings.thresholds.max_truncated_s)
 
 
@@ -220,11 +236,12 @@ def inspect_stems(work: SongWork) -> StemSet:
 
 
 def measure_song(work: SongWork) -> SongFeatures:
-    """The mix."""
-    view = work.view("mix")
-    if view is None or work.result(RawSong).unusable is not None:
-        return SongFeatures.of_unusable(work.song_id, work.result(RawSong).unusable or str(work.mix))
-    features = analyse_song(work.song_id, view)
+    """The mix, with the help of its stems."""
+    unusable = work.result(RawSong).unusable
+    views = work.views() if unusable is None else None
+    if views is None:
+        return SongFeatures.of_unusable(work.song_id, unusable or str(work.mix))
+    features = analyse_song(work.song_id, views)
     work.release("mix")
     return features
 
@@ -236,7 +253,7 @@ def measure_drums(work: SongWork) -> DrumFeatures:
 
 def measure_bass(work: SongWork) -> BassFeatures:
     """The bass stem."""
-    return _measure_stem(work, "bass", BassFeatures, analyse_bass)
+    return _measure_stem(work, "bass", BassFeatures, functools.partial(analyse_bass, drums=work.result(DrumFeatures)))
 
 
 def measure_vocals(work: SongWork) -> VocalFeatures:
@@ -262,7 +279,7 @@ def _measure_stem(work: SongWork, kind: StemKind, cls: type[F], analyse: Callabl
         faults = [stem.fault for stem in stems.stems if stem.kind == kind and stem.fault]
         reason = "; ".join(faults) or f"{work.song_id}: there is no {kind} stem"
         return cls.of_unusable(work.song_id, reason)
-    features = analyse(work.song_id, view, energy_share=energy_share(stems, kind))
+    features = analyse(work.song_id, view, energy_share=energy_share(stems, kind), song=work.result(SongFeatures))
     work.release(kind)
     return features
 
@@ -327,11 +344,11 @@ _FEATURES = ("song_features", "drum_features", "bass_features", "vocal_features"
 STEPS: tuple[Step, ...] = (
     Step("raw_song", (), _storing(inspect_song)),
     Step("stems", ("raw_song",), _storing(inspect_stems)),
-    Step("song_features", ("raw_song",), _storing(measure_song)),
-    Step("drum_features", ("stems",), _storing(measure_drums)),
-    Step("bass_features", ("stems",), _storing(measure_bass)),
-    Step("vocal_features", ("stems",), _storing(measure_vocals)),
-    Step("harmonic_features", ("stems",), _storing(measure_harmonic)),
+    Step("song_features", ("raw_song", "stems"), _storing(measure_song)),
+    Step("drum_features", ("stems", "song_features"), _storing(measure_drums)),
+    Step("bass_features", ("stems", "song_features", "drum_features"), _storing(measure_bass)),
+    Step("vocal_features", ("stems", "song_features"), _storing(measure_vocals)),
+    Step("harmonic_features", ("stems", "song_features"), _storing(measure_harmonic)),
     Step("flamingo_captions", _FEATURES, _storing(describe)),
     Step("training_prompts", ("flamingo_captions",), _storing(write_prompts)),
     Step("bark_dataset", ("training_prompts",), _make_dataset),

@@ -125,17 +125,21 @@ def digest_of(record: Record) -> str:
     Returns:
         16 hexadecimal digits of SHA-256.
     """
-    values = [_canonical(spec, getattr(record, spec.name)) for spec in columns_of(type(record))]
+    values: list[Any] = [_canonical(spec, getattr(record, spec.name)) for spec in columns_of(type(record))]
     for name, row_class in events_of(type(record)).items():
-        specs = columns_of(row_class)
-        values += [[_canonical(spec, getattr(row, spec.name)) for spec in specs] for row in getattr(record, name)]
+        rows: tuple[Row, ...] = getattr(record, name)
+        values += [[_plain(spec, getattr(row, spec.name)) for row in rows] for spec in columns_of(row_class)]
     return hashlib.sha256(repr(values).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _canonical(spec: ColumnSpec, value: Any) -> Any:
-    """A value in the type of its column: 1 and 1.0 are the same number to a table."""
     if isinstance(value, Measurement):
-        return (_canonical(spec, value.value), value.method, value.confidence and float(value.confidence), value.reason)
+        return (_plain(spec, value.value), value.method, value.confidence and float(value.confidence), value.reason)
+    return _plain(spec, value)
+
+
+def _plain(spec: ColumnSpec, value: Any) -> Any:
+    """A value in the type of its column: 1 and 1.0 are the same number to a table."""
     return None if value is None else spec.type(value)
 
 

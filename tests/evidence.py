@@ -8,22 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
-from flamingo_bark_assets.analysis.features import (
-    BassFeatures,
-    BassNote,
-    Beat,
-    Chord,
-    DrumFeatures,
-    DrumHit,
-    HarmonicFeatures,
-    SongFeatures,
-    VocalFeatures,
-    VocalPhrase,
-)
+from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassNote
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures, DrumHit
+from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures, StemChord
+from flamingo_bark_assets.analysis.features.rhythm import Beat
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalPhrase
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.captioning.interface import Evidence
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
-from flamingo_bark_assets.record import Measurement, Record, columns_of
+from flamingo_bark_assets.record import Measurement, Record, Row, columns_of
 
 METHOD = "by-hand"
 CONFIDENCE = 0.9
@@ -31,6 +25,7 @@ DURATION_S = 180.5
 TEMPO_BPM = 121.0
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
+AnyRow = TypeVar("AnyRow", bound=Row)
 Values = Mapping[str, Any]
 Kinds = tuple[StemKind, ...] | Collection[StemKind]
 
@@ -39,6 +34,15 @@ _BEAT_COUNT = int(DURATION_S / _BEAT_S)
 _BARS = tuple(i * 4 * _BEAT_S for i in range(_BEAT_COUNT // 4))
 _PROGRESSION = ("E:min", "C:maj", "G:maj", "D:maj")
 _DRUM_OF_BEAT = ("kick", "snare")
+
+
+def row(row_class: type[AnyRow], **values: Any) -> AnyRow:
+    """Make a row; a column that is not given is 0.5, 1, False, a word, or None where it may be."""
+    plain: Mapping[type, Any] = {float: 0.5, int: 1, bool: False, str: "word"}
+    schema: Any = row_class
+    given = {spec.name: None if spec.nullable else plain[spec.type] for spec in columns_of(schema)}
+    return row_class(**{**given, **values})
+
 
 RAW_SONG: Values = {
     "fingerprint": "0" * 64, "file_name": "song.wav", "content_sha256": "a" * 64, "size_bytes": 31_840_244,
@@ -55,18 +59,18 @@ SONG: Values = {
     "crest_factor_db": 13.5, "dynamic_range_db": 9.5, "onset_density_hz": 4.1, "spectral_centroid_hz": 2150.0,
     "spectral_bandwidth_hz": 2400.0, "spectral_rolloff_hz": 4600.0, "spectral_flatness": 0.02,
     "spectral_contrast_db": 21.0,
-    "beats": tuple(Beat(beat=i, time_s=i * _BEAT_S) for i in range(_BEAT_COUNT)),
+    "beats": tuple(row(Beat, beat=i, time_s=i * _BEAT_S) for i in range(_BEAT_COUNT)),
 }  # fmt: skip
 _COMMON: Values = {
     "loudness_integrated_lufs": -19.5, "energy_share": 0.25, "active_fraction": 0.9, "onset_density_hz": 2.5,
     "rhythm_complexity": 0.8, "spectral_centroid_hz": 1800.0, "spectral_flatness": 0.03,
 }  # fmt: skip
 DRUMS: Values = {
-    **_COMMON, "onset_density_hz": 4.0, "spectral_centroid_hz": 3900.0, "kick_present": True,
+    **_COMMON, "onset_density_hz": 4.0, "spectral_centroid_hz": 5900.0, "kick_present": True,
     "snare_present": True, "hihat_present": True, "kick_density_hz": 1.0, "snare_density_hz": 1.0,
     "hihat_density_hz": 2.0,
     "drum_hits": tuple(
-        DrumHit(hit=i, time_s=i * _BEAT_S, drum=_DRUM_OF_BEAT[i % 2], strength=0.8)
+        row(DrumHit, hit=i, time_s=i * _BEAT_S, drum=_DRUM_OF_BEAT[i % 2], strength=0.8)
         for i in range(_BEAT_COUNT)
     ),
 }  # fmt: skip
@@ -75,7 +79,7 @@ BASS: Values = {
     "f0_low_hz": 41.2, "f0_high_hz": 98.0, "voiced_fraction": 0.85, "note_count": len(_BARS),
     "sustain_s": 0.45, "fundamental_strength": 0.6,
     "bass_notes": tuple(
-        BassNote(note=i, onset_s=start, offset_s=start + 0.45, f0_hz=61.74, midi=35)
+        row(BassNote, note=i, onset_s=start, offset_s=start + 0.45, f0_hz=61.74, midi=35)
         for i, start in enumerate(_BARS)
     ),
 }  # fmt: skip
@@ -85,15 +89,15 @@ VOCALS: Values = {
     "vibrato_rate_hz": 5.6, "vibrato_extent_cents": 45.0, "formant_f1_hz": 550.0, "formant_f2_hz": 1500.0,
     "formant_f3_hz": 2600.0,
     "vocal_phrases": (
-        VocalPhrase(phrase=0, start_s=16.0, end_s=24.0, f0_median_hz=261.6),
-        VocalPhrase(phrase=1, start_s=32.0, end_s=40.0, f0_median_hz=None),
+        row(VocalPhrase, phrase=0, start_s=16.0, end_s=24.0, f0_median_hz=261.6),
+        row(VocalPhrase, phrase=1, start_s=32.0, end_s=40.0, f0_median_hz=None),
     ),
 }  # fmt: skip
 HARMONIC: Values = {
     **_COMMON, "chord_count": 4, "main_chords": " ".join(_PROGRESSION), "harmonic_rhythm_hz": 0.5,
     "sustain": 0.75,
-    "chords": tuple(
-        Chord(chord=i, start_s=start, end_s=start + 4 * _BEAT_S, label=_PROGRESSION[i % 4])
+    "harmonic_chords": tuple(
+        row(StemChord, chord=i, start_s=start, end_s=start + 4 * _BEAT_S, label=_PROGRESSION[i % 4])
         for i, start in enumerate(_BARS)
     ),
 }  # fmt: skip
@@ -215,7 +219,7 @@ def _record(record_class: type[AnyRecord], song_id: str, values: Values, overrid
     schema: Any = record_class
     merged = {"song_id": song_id, **values, **override}
     for spec in columns_of(schema):
-        if spec.measured and not isinstance(merged[spec.name], Measurement):
-            plain = merged[spec.name]
+        if spec.measured and not isinstance(merged.get(spec.name), Measurement):
+            plain = merged.get(spec.name)
             merged[spec.name] = unknown() if plain is None else measured(plain)
     return record_class(**merged)

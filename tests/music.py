@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.view import AudioView
+from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.record import Measurement
 

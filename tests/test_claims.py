@@ -245,7 +245,7 @@ def test_the_denial_of_what_agrees_only_by_a_note_is_left_open() -> None:
         ("The mix is heavily compressed.", {"song": {"dynamic_range_db": 5.0}}, "agree"),
         ("The mix is heavily compressed.", {"song": {"dynamic_range_db": 15.0}}, "conflict"),
         ("The mix has a wide dynamic range.", {"song": {"dynamic_range_db": 15.0}}, "agree"),
-        ("The mix is bright.", {"song": {"spectral_centroid_hz": 3500.0}}, "agree"),
+        ("The mix is bright.", {"song": {"spectral_centroid_hz": 5000.0}}, "agree"),
         ("The mix is bright.", {"song": {"spectral_centroid_hz": 800.0}}, "conflict"),
         ("The mix is dark.", {"song": {"spectral_centroid_hz": 800.0}}, "agree"),
         ("A lo-fi recording.", {"raw_song": {"bandwidth_hz": 5000.0}}, "agree"),
@@ -327,8 +327,28 @@ def test_who_sings_is_never_decided(text: str) -> None:
         assert (singer.verdict, singer.measured) == ("unverifiable", None)
 
 
-def test_the_metre_is_never_decided() -> None:
-    assert verdicts("It is in 3/4.") == [("unverifiable", "the metre is not measured")]
+@pytest.mark.parametrize(
+    ("measured", "claimed", "expected"),
+    [
+        ("3/4", "3/4", "agree"),
+        ("4/4", "3/4", "conflict"),
+        ("3/4", "4/4", "conflict"),
+        ("6/8", "4/4", "conflict"),
+        ("3/4", "6/8", "unverifiable"),
+        ("4/4", "2/4", "unverifiable"),
+        ("4/4", "7/8", "unverifiable"),
+        (None, "3/4", "unverifiable"),
+    ],
+)
+def test_a_metre_is_checked_as_far_as_metres_exclude_each_other(
+    measured: str | None, claimed: str, expected: str
+) -> None:
+    assert verdict(f"It is in {claimed}.", song={"metre": measured}) == expected
+
+
+def test_a_swung_four_may_be_called_twelve_eight() -> None:
+    assert verdict("It is in 12/8.", song={"metre": "4/4", "swing_ratio": 0.66}) == "unverifiable"
+    assert verdict("It is in 12/8.", song={"metre": "4/4", "swing_ratio": 0.5}) == "conflict"
 
 
 def test_what_is_unknown_or_too_unsure_is_unverifiable_with_the_reason() -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 
-from flamingo_bark_assets.audio.decode import Decoded, decode
+from flamingo_bark_assets.audio import codecs
+from flamingo_bark_assets.audio import decode as decoding
+from flamingo_bark_assets.audio.codecs import Header, LibraryRefusal
+from flamingo_bark_assets.audio.decode import Decoded, decode, open_blocks
 from flamingo_bark_assets.audio.resample import resample
+from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.errors import AudioFault
 from tests.signals import music, sine, write_audio, write_m4a, write_wav, write_with_av
 
@@ -48,6 +54,41 @@ def test_every_format_gives_its_channels_and_length(tmp_path: Path, ending: str)
     assert signal.duration_s == pytest.approx(SECONDS, abs=0.05)
     spectrum = np.abs(np.fft.rfft(signal.samples[1]))
     assert spectrum.argmax() / signal.duration_s == pytest.approx(440, abs=1)
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3", "m4a"])
+def test_blocks_are_the_whole_file_as_often_as_they_are_read(tmp_path: Path, ending: str) -> None:
+    path = make(tmp_path / f"a.{ending}")
+    sound = open_blocks(path, max_duration_s=600.0)
+    whole = decoded(path)
+    assert (sound.channels, sound.sample_rate_hz) == (2, RATE_HZ)
+    assert (sound.file_format, sound.declared_duration_s) == (whole.file_format, whole.declared_duration_s)
+    for _ in range(2):
+        np.testing.assert_array_equal(np.concatenate(list(sound.blocks()), axis=1), whole.signal.samples)
+
+
+def test_what_one_library_cannot_read_on_the_other_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make(tmp_path / "a.flac")
+    whole = decoded(path).signal.samples
+
+    def torn(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
+        pieces = codecs.libsndfile_pieces(path, file)
+        yield from (next(pieces), next(pieces), next(pieces))
+        raise LibraryRefusal("torn")
+
+    monkeypatch.setattr(decoding, "libsndfile_pieces", torn)
+    np.testing.assert_array_equal(decoded(path).signal.samples, whole)
+
+
+def test_a_file_that_no_library_reads_to_its_end_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def torn(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
+        yield Header(RATE_HZ, 2, "FLAC/PCM_16", None, None)
+        yield np.zeros((2, 1000), np.float32)
+        raise LibraryRefusal("torn")
+
+    monkeypatch.setattr(decoding, "libsndfile_pieces", torn)
+    monkeypatch.setattr(decoding, "ffmpeg_pieces", torn)
+    assert "torn" in fault_of(make(tmp_path / "a.flac"))
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "aiff", "mp3", "m4a"])

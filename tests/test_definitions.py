@@ -34,8 +34,9 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
     assert edges == {
         "raw_song": set(),
         "stems": {"raw_song"},
-        "song_features": {"raw_song"},
-        **{name: {"stems"} for name in features - {"song_features"}},
+        "song_features": {"raw_song", "stems"},
+        **{name: {"stems", "song_features"} for name in features - {"song_features", "bass_features"}},
+        "bass_features": {"stems", "song_features", "drum_features"},
         "flamingo_captions": features,
         "training_prompts": {"flamingo_captions"},
         "bark_dataset": {"training_prompts"},

@@ -132,7 +132,7 @@ def test_the_style_of_a_stem_without_anything_known_of_the_song_is_its_name() ->
 
 
 def test_the_technical_prompt_of_the_mix_tells_dynamics_loudness_tone_bandwidth_and_channels() -> None:
-    evidence = make_evidence(song={"dynamic_range_db": 15.0, "spectral_centroid_hz": 4000.0})
+    evidence = make_evidence(song={"dynamic_range_db": 15.0, "spectral_centroid_hz": 5000.0})
     assert prompt(prompts_of(evidence)).technical_prompt == (
         "Wide dynamic range recording at -14.2 LUFS, bright tone, full bandwidth, stereo"
     )

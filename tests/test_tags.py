@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flamingo_bark_assets.audio.decode import decode
+from flamingo_bark_assets.audio.quality import measure_quality
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.audio.tags import Tags, read_tags
@@ -82,7 +83,7 @@ def test_a_file_that_cannot_be_read_has_no_tags(tmp_path: Path) -> None:
 def describe(path: Path, info: SongInfo | None = None) -> RawSong:
     files = SongFiles("song-1", path, (), info or SongInfo())
     decoded = decode(path, max_duration_s=60)
-    return describe_song(files, decoded, fingerprint="f" * 32, content_sha256="0" * 64)
+    return describe_song(files, decoded, measure_quality(decoded.signal), fingerprint="f" * 32, content_sha256="0" * 64)
 
 
 def test_the_owners_words_win_over_the_files_field_by_field(tmp_path: Path) -> None:

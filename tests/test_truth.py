@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_bark_assets.analysis.features import DrumFeatures, SongFeatures
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.record import Measurement, columns_of, digest_of
 from flamingo_bark_assets.storage.tables import RECORDS, all_tables

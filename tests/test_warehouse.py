@@ -54,7 +54,10 @@ def test_every_table_has_a_primary_key_and_comments_with_units(tmp_path: Path) -
     keys = dict(found.rows)
     assert {name: tuple(columns) for name, columns in keys.items()} == {t.name: t.key for t in all_tables()}
     assert query(path, "SELECT count(*) FROM duckdb_columns() WHERE comment IS NULL AND NOT internal").rows == ((0,),)
-    ((comment,),) = query(path, "SELECT comment FROM duckdb_columns() WHERE column_name = 'tempo_bpm'").rows
+    ((comment,),) = query(
+        path,
+        "SELECT comment FROM duckdb_columns() WHERE table_name = 'song_features' AND column_name = 'tempo_bpm'",
+    ).rows
     assert comment.endswith("[BPM]")
 
 

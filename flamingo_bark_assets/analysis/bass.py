@@ -1,130 +1,172 @@
 """Measurements of the bass stem.
 
-What makes `bass_features` belongs here.
+What makes `bass_features` belongs here; how notes are found is in `analysis.bassline`.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.features import BassFeatures, BassNote
-from flamingo_bark_assets.analysis.pitch import PitchTrack, steady_stretches, track_pitch
-from flamingo_bark_assets.analysis.stem import measure_stem
-from flamingo_bark_assets.analysis.view import SAMPLE_RATE_HZ, AudioView, resampled
-from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.analysis.bassline.evidence import NoteEvidence, weigh_evidence
+from flamingo_bark_assets.analysis.bassline.fundamental import fundamental_share
+from flamingo_bark_assets.analysis.bassline.notes import Notes, find_notes
+from flamingo_bark_assets.analysis.bassline.relations import relate
+from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassNote, BassPitch
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.stem import BassActivity
+from flamingo_bark_assets.analysis.frontend.view import AudioView
+from flamingo_bark_assets.analysis.pitch.tracking import METHOD as PITCH_METHOD
+from flamingo_bark_assets.analysis.pitch.tracking import Manner, PitchTrack, track_view
+from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.record import Measurement
 
-# Half of it is the 2 kHz up to which `fundamental_strength` counts.
-_RATE_HZ = 4000
-_FMIN_HZ = 30.0
-_FMAX_HZ = 400.0
-_WINDOW_S = 0.06
-_STRENGTH_WINDOW_S = 0.1
-_MIN_NOTE_S = 0.06
-_MIN_REPEAT_S = 0.08
-_WITHIN_SEMITONES = 0.7
+_RATE_HZ = 2756
+_STRENGTH_RATE_HZ = 5512
+FMIN_HZ = 28.0
+FMAX_HZ = 400.0
+# Two periods of the lowest notes; the thump of a slapped string lies below the partials and does not repeat.
+PLAYER = Manner(taper=(0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25), octave_cost=0.08, flat_below_hz=200.0)
 
-_PITCH_METHOD = "yin"
-_NOTE_METHOD = "yin-steady-runs"
+# Share of sounding frames whose pitch was right within 50 cents, in clean and in separated basses alike.
+_RIGHT_BY_EVIDENCE = (
+    (0.0, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95, 1.0),
+    (0.0, 0.2, 0.35, 0.5, 0.6, 0.71, 0.83, 0.905, 0.955, 0.993, 1.0),
+)
+
+_NOTE_METHOD = "learned-note-evidence"
 _STRENGTH_METHOD = "windowed-projection"
+_LEGATO_PAUSE_S = 1.0
+# Of a sound of hours every fifth frame is kept as a row: the rows would outweigh everything else in memory.
+_LONG_STEP = 5
+# Least MIDI note of each register.
+_REGISTERS = ((53, "high"), (41, "middle"), (33, "low"), (0, "sub"))
 
 
-def analyse_bass(song_id: str, view: AudioView, *, energy_share: Measurement[float]) -> BassFeatures:
+def analyse_bass(
+    song_id: str,
+    view: AudioView,
+    *,
+    energy_share: Measurement[float],
+    song: SongFeatures | None = None,
+    drums: DrumFeatures | None = None,
+) -> BassFeatures:
     """Measure the bass stem.
-
-    The confidence of pitch values is the clarity of the voiced frames, 1 minus their mean YIN
-    aperiodicity; that of notes is the share of voiced frames that lie in a note.
 
     Args:
         song_id: the song's identifier.
         view: the stem.
         energy_share: energy of the stem over the summed energy of all stems.
+        song: the mix, for its beats and chords.
+        drums: the drums, for their kicks.
 
     Returns:
         The measurements; all unknown, for the same reason, where the stem is silent or too short.
-
     """
     if view.unusable is not None:
         return BassFeatures.of_unusable(song_id, view.unusable)
-    stem = measure_stem(song_id, view, energy_share=energy_share)
-    samples = resampled(view.mono, SAMPLE_RATE_HZ, _RATE_HZ)
-    track = track_pitch(samples, _RATE_HZ, fmin_hz=_FMIN_HZ, fmax_hz=_FMAX_HZ, window_s=_WINDOW_S)
-    voiced = Measurement.of(float(track.voiced.mean()), method=_PITCH_METHOD, confidence=track.decisiveness)
-    if not track.voiced.any():
-        return BassFeatures(**vars(stem), voiced_fraction=voiced, **_NO_PITCH)
-    low, median, high = (
-        Measurement.of(hz, method=_PITCH_METHOD, confidence=track.clarity) for hz in track.percentiles_hz()
-    )
-    notes = _notes(track, view.onset_times_s)
+    track = track_bass(view)
+    evidence = weigh_evidence(view.onset_power, track)
+    notes = find_notes(track, evidence)
+    track = track.voiced_where(evidence.sounding >= 0.5)
+    stem = measure_stem(song_id, view, energy_share=energy_share, song=song, onsets_s=notes.onset_s)
+    sure = float(notes.confidence.mean()) if notes.confidence.size else 0.0
+    relations = relate(notes, confidence=sure, kicks=_kicks(drums), chords=song.chords if song is not None else None)
     return BassFeatures(
         **vars(stem),
-        f0_median_hz=median,
-        f0_low_hz=low,
-        f0_high_hz=high,
-        voiced_fraction=voiced,
-        note_count=Measurement.of(len(notes), method=_NOTE_METHOD, confidence=_coverage(notes, track)),
-        sustain_s=_sustain(notes, track),
-        fundamental_strength=_fundamental_strength(samples, track),
-        bass_notes=notes,
+        **_pitch(track, evidence),
+        **_notes(notes, sure),
+        fundamental_strength=_fundamental_strength(view, track, evidence),
+        kick_lock=relations.kick_lock,
+        kick_support=relations.kick_support,
+        root_share=relations.root_share,
+        third_share=relations.third_share,
+        fifth_share=relations.fifth_share,
+        bass_notes=_note_rows(notes),
+        bass_f0=_pitch_rows(track, evidence, step=_LONG_STEP if view.is_long else 1),
+        bass_activity=activity_rows(view, BassActivity),
     )
 
 
-_NO_PITCH: dict[str, Any] = {
-    name: Measurement.unknown("no pitch between 30 and 400 Hz", method=_PITCH_METHOD)
-    for name in ("f0_median_hz", "f0_low_hz", "f0_high_hz", "note_count", "sustain_s", "fundamental_strength")
-}
+def track_bass(view: AudioView) -> PitchTrack:
+    """The pitch of a bass, from 28 to 400 Hz."""
+    return track_view(view, _RATE_HZ, fmin_hz=FMIN_HZ, fmax_hz=FMAX_HZ, manner=PLAYER)
 
 
-def _notes(track: PitchTrack, onset_times_s: NDArray[np.float64]) -> tuple[BassNote, ...]:
-    """Steady stretches, cut where an onset says that the same pitch is struck again."""
-    notes: list[BassNote] = []
-    for stretch in steady_stretches(track, within_semitones=_WITHIN_SEMITONES, min_duration_s=_MIN_NOTE_S):
-        start_s, end_s = stretch.start * track.hop_s, stretch.stop * track.hop_s
-        inside = onset_times_s[(onset_times_s > start_s + _MIN_REPEAT_S) & (onset_times_s < end_s - _MIN_REPEAT_S)]
-        edges = np.concatenate(([start_s], inside, [end_s]))
-        for onset_s, offset_s in pairwise(edges):
-            frames = slice(round(onset_s / track.hop_s), max(1, round(offset_s / track.hop_s)))
-            notes.append(_note(len(notes), float(onset_s), float(offset_s), track.f0_hz[frames]))
-    return tuple(notes)
+def _kicks(drums: DrumFeatures | None) -> list[tuple[float, float]] | None:
+    if drums is None or drums.unusable is not None:
+        return None
+    return [(hit.time_s, hit.confidence) for hit in drums.drum_hits if hit.drum == "kick"]
 
 
-def _note(number: int, onset_s: float, offset_s: float, f0_hz: NDArray[np.float64]) -> BassNote:
-    median_hz = float(np.median(f0_hz))
-    midi = round(69.0 + 12.0 * float(np.log2(median_hz / 440.0)))
-    return BassNote(note=number, onset_s=onset_s, offset_s=offset_s, f0_hz=median_hz, midi=midi)
+def _pitch(track: PitchTrack, evidence: NoteEvidence) -> dict[str, Any]:
+    voiced = track.voiced
+    decided = float(np.maximum(evidence.sounding, 1.0 - evidence.sounding).mean())
+    fraction = Measurement.of(float(voiced.mean()), method=_NOTE_METHOD, confidence=decided)
+    names = ("f0_low_hz", "f0_median_hz", "f0_high_hz")
+    if not voiced.any():
+        unknown: Measurement[float] = Measurement.unknown("no pitch between 28 and 400 Hz", method=PITCH_METHOD)
+        return {"voiced_fraction": fraction, **dict.fromkeys(names, unknown)}
+    sure = float(_frame_confidence(track, evidence)[voiced].mean())
+    values = np.percentile(track.f0_hz[voiced], [5, 50, 95])
+    return {"voiced_fraction": fraction} | {
+        name: Measurement.of(float(hz), method=PITCH_METHOD, confidence=sure)
+        for name, hz in zip(names, values, strict=True)
+    }
 
 
-def _coverage(notes: tuple[BassNote, ...], track: PitchTrack) -> float:
-    """Share of the voiced time that lies in a note."""
-    voiced_s = float(np.count_nonzero(track.voiced)) * track.hop_s
-    return sum(note.offset_s - note.onset_s for note in notes) / voiced_s
+def _frame_confidence(track: PitchTrack, evidence: NoteEvidence) -> NDArray[np.float64]:
+    """Probability that a note of this pitch sounds, shape (n_frames,)."""
+    return np.asarray(np.interp(evidence.sounding * (1.0 - track.aperiodicity), *_RIGHT_BY_EVIDENCE), np.float64)
 
 
-def _sustain(notes: tuple[BassNote, ...], track: PitchTrack) -> Measurement[float]:
-    if not notes:
-        return Measurement.unknown("no steady note", method=_NOTE_METHOD)
-    lengths = [note.offset_s - note.onset_s for note in notes]
-    return Measurement.of(float(np.median(lengths)), method=_NOTE_METHOD, confidence=_coverage(notes, track))
+def _notes(notes: Notes, sure: float) -> dict[str, Any]:
+    count = int(notes.onset_s.size)
+    known: dict[str, Any] = {"note_count": Measurement.of(count, method=_NOTE_METHOD, confidence=sure)}
+    if count == 0:
+        unknown: Measurement[Any] = Measurement.unknown("no note", method=_NOTE_METHOD)
+        return known | dict.fromkeys(("sustain_s", "legato", "pitch_range_semitones", "register"), unknown)
+    length_s, interval_s = notes.offset_s - notes.onset_s, np.diff(notes.onset_s)
+    joined = interval_s <= _LEGATO_PAUSE_S
+    midi = 69.0 + 12.0 * np.log2(notes.f0_hz / 440.0)
+    low, median, high = np.percentile(midi, [5, 50, 95])
+    word = next(name for least, name in _REGISTERS if round(float(median)) >= least)
+    known |= {
+        "sustain_s": Measurement.of(float(np.median(length_s)), method=_NOTE_METHOD, confidence=sure),
+        "pitch_range_semitones": Measurement.of(float(high - low), method=_NOTE_METHOD, confidence=sure),
+        "register": Measurement.of(word, method=_NOTE_METHOD, confidence=sure),
+        "legato": Measurement.unknown("no note follows another within a second", method=_NOTE_METHOD),
+    }
+    if joined.any():
+        ratio = float(np.median(np.minimum(length_s[:-1][joined] / interval_s[joined], 1.0)))
+        known["legato"] = Measurement.of(ratio, method=_NOTE_METHOD, confidence=sure)
+    return known
 
 
-def _fundamental_strength(samples: FloatArray, track: PitchTrack) -> Measurement[float]:
-    """Divide the power of each voiced frame's projection on a sinusoid at f0 by its whole power; the median.
+def _fundamental_strength(view: AudioView, track: PitchTrack, evidence: NoteEvidence) -> Measurement[float]:
+    if not track.voiced.any():
+        return Measurement.unknown("no pitch between 28 and 400 Hz", method=_STRENGTH_METHOD)
+    share = fundamental_share(view, _STRENGTH_RATE_HZ, track)
+    sure = float(_frame_confidence(track, evidence)[track.voiced].mean())
+    return Measurement.of(share, method=_STRENGTH_METHOD, confidence=sure)
 
-    The Hann window's main lobe, 20 Hz to either side, stands for the semitone: it is the finest that 0.1
-    s allow.
-    """
-    length = round(_STRENGTH_WINDOW_S * _RATE_HZ)
-    hop = round(track.hop_s * _RATE_HZ)
-    padded = np.pad(samples, (length // 2, length))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, length)[: samples.size : hop][track.voiced]
-    window = np.hanning(length).astype(np.float32)
-    phase = np.outer(track.f0_hz[track.voiced], -2.0 * np.pi * np.arange(length) / _RATE_HZ)
-    projection = np.einsum("fs,fs,s->f", frames, np.exp(1j * phase).astype(np.complex64), window)
-    tone = 2.0 * np.abs(projection) ** 2 / window.sum() ** 2
-    whole = np.einsum("fs,fs,s->f", frames, frames, window**2) / (window**2).sum()
-    share = float(np.median(np.minimum(tone / whole, 1.0)))
-    return Measurement.of(share, method=_STRENGTH_METHOD, confidence=track.clarity)
+
+def _note_rows(notes: Notes) -> tuple[BassNote, ...]:
+    columns = (notes.onset_s, notes.offset_s, notes.f0_hz, notes.midi, notes.strength, notes.confidence)
+    return tuple(
+        BassNote(note=i, onset_s=on, offset_s=off, f0_hz=hz, midi=midi, strength=strength, confidence=sure)
+        for i, (on, off, hz, midi, strength, sure) in enumerate(zip(*(c.tolist() for c in columns), strict=True))
+    )
+
+
+def _pitch_rows(track: PitchTrack, evidence: NoteEvidence, *, step: int) -> tuple[BassPitch, ...]:
+    frames = np.flatnonzero(track.voiced)
+    frames = frames[frames % step == 0]
+    columns = (frames, track.times_s[frames], track.f0_hz[frames], _frame_confidence(track, evidence)[frames])
+    return tuple(
+        BassPitch(frame=frame, time_s=time_s, f0_hz=hz, confidence=sure)
+        for frame, time_s, hz, sure in zip(*(c.tolist() for c in columns), strict=True)
+    )

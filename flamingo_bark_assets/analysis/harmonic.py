@@ -1,146 +1,130 @@
 """Measurements of the harmonic stems (guitar, piano, keys, strings, synth, other) together.
 
-What makes `harmonic_features` belongs here.
+What makes `harmonic_features` belongs here; how chords and texture are found is in `analysis.tonality`.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.features import Chord, HarmonicFeatures
-from flamingo_bark_assets.analysis.librosa_loading import load_librosa
-from flamingo_bark_assets.analysis.stem import measure_stem
-from flamingo_bark_assets.analysis.tonality import PITCH_CLASSES
-from flamingo_bark_assets.analysis.view import TONAL_HOP, TONAL_RATE_HZ, AudioView
+from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures, StemChord
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.stem import HarmonicActivity
+from flamingo_bark_assets.analysis.frontend.view import AudioView
+from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
+from flamingo_bark_assets.analysis.tonality.chord_model import NO_CHORD
+from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_confidence
+from flamingo_bark_assets.analysis.tonality.measure import (
+    CHORD_METHOD,
+    MIN_CHORD_SHARE,
+    MIN_TUNING_CONCENTRATION,
+    Harmony,
+    change_rate,
+    hear_harmony,
+)
+from flamingo_bark_assets.analysis.tonality.texture import mean_polyphony, measure_inharmonicity, measure_texture
 from flamingo_bark_assets.record import Measurement
 
-NO_CHORD = "N"
-
-_CHORD_METHOD = "triad-template-viterbi"
-_SUSTAIN_METHOD = "hpss-median-17-4khz"
-_LABELS = tuple(f"{tonic}:{mode}" for mode in ("maj", "min") for tonic in PITCH_CLASSES)
-_SELF_TRANSITION = 0.9
-_NOISE_FIT = 0.6
-_SHARPNESS = 12.0
-_SMOOTHING_FRAMES = 3
-_LONGEST_GAP_FRAMES = 9
-_HPSS_KERNEL = 17
-_HPSS_TOP_HZ = 4000.0
+_POLYPHONY_METHOD = "nnls-salience-peaks"
+_SUSTAIN_METHOD = "hpss-note-spectrum"
+_NOISE_METHOD = "octave-floor"
+_INHARMONICITY_METHOD = "partial-regression"
+_BRIGHTNESS_METHOD = "energy-above-1500hz"
+_TRIADS = ("maj", "min", "dim", "aug", "sus2", "sus4", "5")
 
 
-def analyse_harmonic(song_id: str, view: AudioView, *, energy_share: Measurement[float]) -> HarmonicFeatures:
+def analyse_harmonic(
+    song_id: str, view: AudioView, *, energy_share: Measurement[float], song: SongFeatures | None = None
+) -> HarmonicFeatures:
     """Measure the harmonic stems.
-
-    The confidence of the chord values is the mean fit (cosine) of the chosen triads to the chroma, from
-    0.6, which noise reaches, to 1.
 
     Args:
         song_id: the song's identifier.
         view: the sum of the harmonic stems.
         energy_share: energy of the stems over the summed energy of all stems.
+        song: the mix, whose beats and tuning the chords are read with; None where it is not known.
 
     Returns:
         The measurements; all unknown, for the same reason, where the stem is silent or too short.
-
     """
     if view.unusable is not None:
         return HarmonicFeatures.of_unusable(song_id, view.unusable)
-    chords, fit = _chords(view)
-    confidence = (fit - _NOISE_FIT) / (1.0 - _NOISE_FIT)
-    named = [chord for chord in chords if chord.label != NO_CHORD]
-    stem = vars(measure_stem(song_id, view, energy_share=energy_share))
-    if not named or confidence <= 0.0:
-        return HarmonicFeatures(**stem, **_NO_CHORDS, sustain=_sustain(view))
-    changes = sum(a.label != b.label for a, b in pairwise(named))
-    span_s = named[-1].end_s - named[0].start_s
+    cents = _cents(view, song)
+    beats_s = np.array([beat.time_s for beat in song.beats]) if song is not None and song.beats else None
+    heard = hear_harmony((view,), cents=cents, duration_s=view.duration_s, beats_s=beats_s)
     return HarmonicFeatures(
-        **stem,
-        chord_count=Measurement.of(len({chord.label for chord in named}), method=_CHORD_METHOD, confidence=confidence),
-        main_chords=Measurement.of(_longest(named), method=_CHORD_METHOD, confidence=confidence),
-        harmonic_rhythm_hz=Measurement.of(changes / span_s, method=_CHORD_METHOD, confidence=confidence),
-        sustain=_sustain(view),
-        chords=chords,
+        **vars(measure_stem(song_id, view, energy_share=energy_share, song=song)),
+        **_chords(heard),
+        **_texture(view, heard, cents),
+        harmonic_activity=activity_rows(view, HarmonicActivity),
     )
 
 
-_NO_CHORDS: dict[str, Any] = {
-    name: Measurement.unknown("no chord: no triad fits the sound", method=_CHORD_METHOD)
-    for name in ("chord_count", "main_chords", "harmonic_rhythm_hz")
-}
+def _cents(view: AudioView, song: SongFeatures | None) -> float:
+    """The song's tuning where it is known, else the stem's own, else 0."""
+    if song is not None and song.tuning_cents.value is not None:
+        return song.tuning_cents.value
+    return view.tuning.cents if view.tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
 
 
-def _chords(view: AudioView) -> tuple[tuple[Chord, ...], float]:
-    """Chords by a hidden Markov model over 24 triads on smoothed chroma, and their mean fit.
-
-    Pauses of 0.8 s and more are no chord, shorter ones belong to the chord before or after; 24 templates
-    as in Fujishima, ICMC 1999, smoothing as in Sheh & Ellis, ISMIR 2003.
-    """
-    from scipy.ndimage import binary_closing, uniform_filter1d
-
-    sequence = load_librosa().sequence
-    chroma = uniform_filter1d(np.sqrt(view.chroma), _SMOOTHING_FRAMES, axis=1)
-    sounding = view.chroma.any(axis=0)
-    fit = _templates() @ (chroma / np.maximum(np.linalg.norm(chroma, axis=0), 1e-6))
-    likelihood = np.exp(_SHARPNESS * (fit - fit.max(axis=0)))
-    likelihood /= likelihood.sum(axis=0)
-    transition = sequence.transition_loop(len(_LABELS), _SELF_TRANSITION)
-    states = sequence.viterbi(likelihood, transition).astype(np.int_)
-    states[~(sounding | binary_closing(sounding, np.ones(_LONGEST_GAP_FRAMES)))] = -1
-    mean_fit = float(fit[states[sounding], np.flatnonzero(sounding)].mean()) if sounding.any() else 0.0
-    return _runs(states, view.duration_s), mean_fit
-
-
-def _templates() -> NDArray[np.float32]:
-    """Unit-norm triads in the order of `_LABELS`, shape (24, 12)."""
-    triads = [[(tonic + step) % 12 for step in (0, third, 7)] for third in (4, 3) for tonic in range(12)]
-    templates = np.zeros((len(_LABELS), 12), np.float32)
-    for row, triad in zip(templates, triads, strict=True):
-        row[triad] = 3.0**-0.5
-    return templates
+def _chords(heard: Harmony) -> dict[str, Any]:
+    named = [span for span in heard.spans if span.label != NO_CHORD]
+    names = ("chord_count", "main_chords", "harmonic_rhythm_hz", "seventh_share")
+    if not named or heard.chord_share < MIN_CHORD_SHARE:
+        return {name: Measurement.unknown("no chord is heard in most of it", method=CHORD_METHOD) for name in names}
+    rate = change_rate(named)
+    total_s = sum(span.duration_s for span in named)
+    sevenths_s = sum(span.duration_s for span in named if span.label.split(":")[1] not in _TRIADS)
+    values = (len({span.label for span in named}), _longest(named), rate.value, sevenths_s / total_s)
+    return {
+        **{
+            name: Measurement.of(value, method=CHORD_METHOD, confidence=rate.confidence)
+            for name, value in zip(names, values, strict=True)
+        },
+        "harmonic_chords": tuple(
+            StemChord(
+                chord=number,
+                start_s=span.start_s,
+                end_s=span.end_s,
+                label=span.label,
+                confidence=chord_confidence(span.probability),
+            )
+            for number, span in enumerate(heard.spans)
+        ),
+    }
 
 
-def _runs(states: NDArray[np.int_], duration_s: float) -> tuple[Chord, ...]:
-    """Turn runs of equal states into chords; a frame stands for the hop around its centre."""
-    hop_s = TONAL_HOP / TONAL_RATE_HZ
-    starts = np.flatnonzero(np.diff(states, prepend=states[0] - 1))
-    edges_s = np.minimum(np.append(np.maximum(starts - 0.5, 0.0) * hop_s, duration_s), duration_s)
-    return tuple(
-        Chord(
-            chord=number,
-            start_s=float(edges_s[number]),
-            end_s=float(edges_s[number + 1]),
-            label=_LABELS[states[start]] if states[start] >= 0 else NO_CHORD,
-        )
-        for number, start in enumerate(starts)
-    )
-
-
-def _longest(chords: list[Chord]) -> str:
-    """Join the four labels that sound longest, longest first."""
+def _longest(chords: list[ChordSpan]) -> str:
+    """The four labels that sound longest, longest first."""
     total_s: dict[str, float] = {}
     for chord in chords:
-        total_s[chord.label] = total_s.get(chord.label, 0.0) + chord.end_s - chord.start_s
+        total_s[chord.label] = total_s.get(chord.label, 0.0) + chord.duration_s
     return " ".join(sorted(total_s, key=lambda label: -total_s[label])[:4])
 
 
-def _sustain(view: AudioView) -> Measurement[float]:
-    """Share of the power below 4 kHz that median filtering assigns to horizontal lines.
+def _texture(view: AudioView, heard: Harmony, cents: float) -> dict[str, Any]:
+    texture = measure_texture(view)
+    notes = mean_polyphony(heard.salience)
+    stretch = measure_inharmonicity(view, heard.salience, cents=cents)
+    reason = "no sound between 27 Hz and 4 kHz"
+    sustain, noise_db, brightness = (
+        (texture.sustain, texture.harmonic_to_noise_db, texture.brightness) if texture is not None else (None,) * 3
+    )
+    clear = heard.chord_share >= MIN_CHORD_SHARE
+    return {
+        "polyphony": _known(notes if clear else None, _POLYPHONY_METHOD, reason if clear else "no pitched sound"),
+        "sustain": _known(sustain, _SUSTAIN_METHOD, reason),
+        "harmonic_to_noise_db": _known(noise_db, _NOISE_METHOD, reason),
+        "brightness": _known(brightness, _BRIGHTNESS_METHOD, reason),
+        "inharmonicity": Measurement.of(
+            stretch[0], method=_INHARMONICITY_METHOD, confidence=1.0 / (1.0 + 2.0 * stretch[1])
+        )
+        if stretch is not None and clear
+        else Measurement.unknown("too few notes have six clear partials", method=_INHARMONICITY_METHOD),
+    }
 
-    The method is of FitzGerald, DAFx 2010. Above 4 kHz there is next to no power in pitched stems, and the
-    filter is dear.
-    """
-    from scipy.ndimage import median_filter
 
-    magnitude = np.sqrt(view.power[view.frequencies_hz < _HPSS_TOP_HZ])
-    power = magnitude**2
-    if float(power.sum()) <= 0.0:
-        return Measurement.unknown("no sound below 4 kHz", method=_SUSTAIN_METHOD)
-    sustained = median_filter(magnitude, size=(1, _HPSS_KERNEL)) ** 2
-    struck = median_filter(magnitude, size=(_HPSS_KERNEL, 1)) ** 2
-    both = sustained + struck
-    mask = np.divide(sustained, both, out=np.zeros_like(both), where=both > 0.0)
-    return Measurement.of(float((mask * power).sum() / power.sum()), method=_SUSTAIN_METHOD)
+def _known(value: float | None, method: str, reason: str) -> Measurement[float]:
+    return Measurement.unknown(reason, method=method) if value is None else Measurement.of(value, method=method)

@@ -1,52 +1,52 @@
-"""Measurements of the full mix.
+"""The full mix, measured: rhythm, tonality, form, dynamics, colour, stereo image, each by its own module.
 
-What makes `song_features` belongs here; stems have modules of their own.
+Putting these together in the order in which they need each other belongs here; no measurement does.
 """
 
 from __future__ import annotations
 
-from flamingo_bark_assets.analysis.features import Beat, SongFeatures
-from flamingo_bark_assets.analysis.rhythm import measure_rhythm, onset_density
-from flamingo_bark_assets.analysis.spectrum import measure_spectrum
-from flamingo_bark_assets.analysis.tonality import measure_tonality
-from flamingo_bark_assets.analysis.view import AudioView
-from flamingo_bark_assets.audio.loudness import measure_loudness
+import numpy as np
+
+from flamingo_bark_assets.analysis.character import measure_character
+from flamingo_bark_assets.analysis.dynamics import measure_dynamics
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.frontend.view import SongViews
+from flamingo_bark_assets.analysis.rhythm.measure import measure_rhythm
+from flamingo_bark_assets.analysis.stereo import measure_stereo
+from flamingo_bark_assets.analysis.structure.measure import measure_structure
+from flamingo_bark_assets.analysis.timbre.measure import measure_timbre
+from flamingo_bark_assets.analysis.tonality.measure import measure_tonality
+from flamingo_bark_assets.library.layout import STEM_KINDS
 
 
-def analyse_song(song_id: str, view: AudioView) -> SongFeatures:
-    """Measure the full mix.
+def analyse_song(song_id: str, views: SongViews) -> SongFeatures:
+    """Measure the full mix, with the help of what stems there are: drums for beats, harmonic and bass for chords.
 
     Args:
         song_id: the song's identifier.
-        view: the mix.
+        views: the mix and its stems; stems that hold no sound are left out.
 
     Returns:
         The measurements; all unknown, for the same reason, where the mix is silent or too short.
-
     """
-    if view.unusable is not None:
-        return SongFeatures.of_unusable(song_id, view.unusable)
-    rhythm = measure_rhythm(view)
-    tonality = measure_tonality(view)
-    spectrum = measure_spectrum(view)
-    loudness = measure_loudness(view.signal)
+    if views.mix.unusable is not None:
+        return SongFeatures.of_unusable(song_id, views.mix.unusable)
+    views = _sounding(views)
+    rhythm = measure_rhythm(views)
+    tonality = measure_tonality(views, np.array([beat.time_s for beat in rhythm.beats]))
     return SongFeatures(
         song_id=song_id,
-        tempo_bpm=rhythm.tempo_bpm,
-        tempo_stability=rhythm.tempo_stability,
-        beat_count=rhythm.beat_count,
-        key=tonality.key,
-        tuning_cents=tonality.tuning_cents,
-        loudness_integrated_lufs=loudness.loudness_integrated_lufs,
-        loudness_range_lu=loudness.loudness_range_lu,
-        true_peak_dbtp=loudness.true_peak_dbtp,
-        crest_factor_db=loudness.crest_factor_db,
-        dynamic_range_db=loudness.dynamic_range_db,
-        onset_density_hz=onset_density(view, view.duration_s),
-        spectral_centroid_hz=spectrum.centroid_hz,
-        spectral_bandwidth_hz=spectrum.bandwidth_hz,
-        spectral_rolloff_hz=spectrum.rolloff_hz,
-        spectral_flatness=spectrum.flatness,
-        spectral_contrast_db=spectrum.contrast_db,
-        beats=tuple(Beat(beat=i, time_s=time) for i, time in enumerate(rhythm.beat_times_s)),
+        **vars(rhythm),
+        **vars(tonality),
+        **vars(measure_structure(views, rhythm.beats)),
+        **vars(measure_dynamics(views.mix)),
+        **vars(measure_timbre(views.mix)),
+        **vars(measure_character(views.mix, rhythm)),
+        **vars(measure_stereo(views.mix.levels)),
     )
+
+
+def _sounding(views: SongViews) -> SongViews:
+    """The views without the stems in which nothing can be measured."""
+    stems = {kind: view for kind in STEM_KINDS if (view := getattr(views, kind)) and view.unusable is None}
+    return SongViews(views.mix, **stems)

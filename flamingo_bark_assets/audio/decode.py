@@ -1,27 +1,24 @@
-"""Sound files to samples in memory, with every fault of the file as one kind of error.
+"""Sound files to samples, in memory or block by block, with every fault of the file as one kind of error.
 
 Reading and checking samples belongs here; tags, resampling and measuring do not.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
-from flamingo_bark_assets.audio.container import codec_failures, container_name, open_container
-from flamingo_bark_assets.audio.headers import mp3_declares_length, wav_declared_s
+from flamingo_bark_assets.audio.codecs import Header, LibraryRefusal, ffmpeg_pieces, libsndfile_pieces
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.errors import AudioFault
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
 
 MIN_SAMPLE_RATE_HZ = 1_000
 MAX_SAMPLE_RATE_HZ = 768_000
@@ -29,32 +26,10 @@ MAX_CHANNELS = 32
 MAX_SAMPLES = 1 << 30  # of all channels: 4 GiB; a small file can decode to far more
 MAX_ABSOLUTE_SAMPLE = 1000.0  # 60 dB above full scale: integers stored as float, not sound
 
-_BLOCK_FRAMES = 1 << 16
 _FIRST_CAPACITY_S = 60.0
 _MAX_FIRST_CAPACITY = 1 << 28
-_UNKNOWN_FRAMES = 1 << 62  # libsndfile gives 2**63 - 1 where the header leaves the length open
 _REEXPORT = "export it again from its source"
 
-# Their length is known from header fields; of the others FFmpeg only knows an estimate or the last page.
-_CONTAINERS_DECLARING_LENGTH = frozenset(
-    (
-        "flac",
-        "aiff",
-        "mov",
-        "mp4",
-        "m4a",
-        "3gp",
-        "3g2",
-        "mj2",
-        "matroska",
-        "webm",
-        "caf",
-        "w64",
-        "ape",
-        "tta",
-        "wv",
-    )
-)
 # libsndfile reads MP3 as well, but its mpg123 writes warnings straight to file descriptor 2.
 _NOT_FOR_LIBSNDFILE = frozenset((".mp3", ".mp2", ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".raw"))
 
@@ -75,10 +50,7 @@ class Decoded:
 
 
 def decode(path: Path, *, max_duration_s: float) -> Decoded:
-    """Decode a sound file.
-
-    libsndfile decodes WAV, FLAC, Ogg, Opus, AIFF; FFmpeg's libraries MP3, M4A, the rest and what it refuses.
-    A damaged or truncated file gives what can be decoded; the shortfall shows against `declared_duration_s`.
+    """Decode a sound file into memory.
 
     Args:
         path: the file, whatever its name and ending.
@@ -88,28 +60,151 @@ def decode(path: Path, *, max_duration_s: float) -> Decoded:
         The samples (float32, shape (n_channels, n_samples), all finite) with format and declared length.
 
     Raises:
-        AudioFault: the file is missing, empty, no regular file, longer than `max_duration_s`, not decodable,
-            holds no samples, samples that are not finite or far above full scale, or its header is absurd.
+        AudioFault: as `open_blocks` and `SoundBlocks.blocks` do, or the samples take over 4 GiB.
     """
-    with _open_regular(path) as file:
-        fault: AudioFault | None = None
-        if path.suffix.lower() not in _NOT_FOR_LIBSNDFILE:
-            try:
-                return _decode_with_libsndfile(path, file, max_duration_s)
-            except _LibraryError as refusal:
-                fault = refusal.fault
+    sound = open_blocks(path, max_duration_s=max_duration_s)
+    # A header that lies must not allocate much; the array grows where it does not.
+    expected = math.ceil((sound.expected_s or 0.0) * sound.sample_rate_hz)
+    samples = np.empty((sound.channels, min(expected, _MAX_FIRST_CAPACITY // sound.channels)), np.float32)
+    frames = 0
+    for block in sound.blocks():
+        end = frames + block.shape[1]
+        if end * sound.channels > MAX_SAMPLES:
+            problem = f"its {sound.channels} channels at {sound.sample_rate_hz} Hz take over 4 GiB in memory"
+            raise AudioFault(path, problem, _REEXPORT)
+        if end > samples.shape[1]:
+            capacity = max(end, int(1.5 * samples.shape[1]), int(_FIRST_CAPACITY_S * sound.sample_rate_hz))
+            larger = np.empty((sound.channels, capacity), np.float32)
+            larger[:, :frames] = samples[:, :frames]
+            samples = larger
+        samples[:, frames:end] = block
+        frames = end
+    if samples.shape[1] != frames:
+        samples = samples[:, :frames].copy()
+    return Decoded(Signal(samples, sound.sample_rate_hz), sound.file_format, sound.declared_duration_s)
+
+
+def open_blocks(path: Path, *, max_duration_s: float) -> SoundBlocks:
+    """Open a sound file for reading block by block.
+
+    libsndfile decodes WAV, FLAC, Ogg, Opus, AIFF; FFmpeg's libraries MP3, M4A, the rest and what it refuses.
+
+    Args:
+        path: the file, whatever its name and ending.
+        max_duration_s: longest sound that is decoded.
+
+    Raises:
+        AudioFault: the file is missing, empty, no regular file, not decodable, its header is absurd or declares
+            more than `max_duration_s`.
+    """
+    refusals = []
+    for library in _libraries(path):
         try:
-            return _decode_with_ffmpeg(path, file, max_duration_s)
-        except _LibraryError as refusal:
-            raise (fault or refusal.fault) from None
+            return SoundBlocks(path, max_duration_s, library)
+        except LibraryRefusal as refusal:
+            refusals.append(str(refusal))
+    raise AudioFault(path, refusals[0], _REEXPORT)
 
 
-class _LibraryError(Exception):
-    """One library cannot read the file; another may."""
+class SoundBlocks:
+    """A sound file that is read block by block, as often as wanted.
 
-    def __init__(self, path: Path, problem: str) -> None:
-        self.fault = AudioFault(path, problem, _REEXPORT)
-        super().__init__(problem)
+    Attributes:
+        path: the file.
+        sample_rate_hz: samples a second of each channel.
+        channels: number of channels.
+        file_format: container and codec, as the decoder names them.
+        declared_duration_s: length that the header declares; None where it declares none.
+        expected_s: length by which to plan; None where nothing tells it.
+    """
+
+    def __init__(self, path: Path, max_duration_s: float, library: _Library) -> None:
+        self.path = path
+        self._max_s = max_duration_s
+        self._library = library
+        # The header counts only once a first block could be decoded, so the first reading is begun here.
+        self._begun: Iterator[FloatArray] | None
+        header, self._begun = _begin(path, library)
+        self.sample_rate_hz = header.sample_rate_hz
+        self.channels = header.channels
+        self.file_format = header.file_format
+        self.declared_duration_s = header.declared_s
+        self.expected_s = header.expected_s
+        self._refuse_absurd()
+
+    def _refuse_absurd(self) -> None:
+        if not MIN_SAMPLE_RATE_HZ <= self.sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
+            raise AudioFault(self.path, f"the header declares a sample rate of {self.sample_rate_hz} Hz", _REEXPORT)
+        if not 1 <= self.channels <= MAX_CHANNELS:
+            raise AudioFault(self.path, f"the header declares {self.channels} channels", _REEXPORT)
+        if self.expected_s is not None and self.expected_s > self._max_s:
+            raise _too_long(self.path, f"{self.expected_s:.1f} s long", self._max_s)
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """Decode from the start.
+
+        A damaged or truncated file gives what can be decoded; the shortfall shows against
+        `declared_duration_s`. The file's faults come to light as they are met, the last at its end; use nothing
+        of the blocks before that.
+
+        Returns:
+            Blocks of float32, shape (n_channels, n) with n >= 1, all finite: what is not is 0 until the fault is
+            raised. Each is the caller's own.
+
+        Raises:
+            AudioFault: the file is longer than the longest duration, not decodable, or holds no samples, samples
+                that are not finite or far above full scale.
+        """
+        check = _Check(self.path, self.sample_rate_hz, self._max_s)
+        try:
+            begun, self._begun = self._begun, None
+            for block in begun if begun is not None else _begin(self.path, self._library)[1]:
+                yield check.passed(block)
+        except LibraryRefusal as refusal:
+            yield from self._rest_by_another(refusal, check)
+        check.finish()
+
+    def _rest_by_another(self, refusal: LibraryRefusal, check: _Check) -> Iterator[FloatArray]:
+        """Let the other library decode the file from the start, and give what follows the part already given."""
+        given = check.frames
+        for library in _libraries(self.path):
+            if library is self._library:
+                continue
+            try:
+                header, blocks = _begin(self.path, library)
+                if (header.sample_rate_hz, header.channels) != (self.sample_rate_hz, self.channels):
+                    continue
+                for block in blocks:
+                    skipped = min(given, block.shape[1])
+                    given -= skipped
+                    if skipped < block.shape[1]:
+                        yield check.passed(block[:, skipped:])
+                return
+            except LibraryRefusal:
+                continue
+        raise AudioFault(self.path, str(refusal), _REEXPORT) from None
+
+
+_Library = Callable[[Path, BinaryIO], Iterator["Header | FloatArray"]]
+
+
+def _libraries(path: Path) -> tuple[_Library, ...]:
+    return (ffmpeg_pieces,) if path.suffix.lower() in _NOT_FOR_LIBSNDFILE else (libsndfile_pieces, ffmpeg_pieces)
+
+
+def _begin(path: Path, library: _Library) -> tuple[Header, Iterator[FloatArray]]:
+    """Header, and the blocks, the first of which has been decoded."""
+    pieces = _pieces(path, library)
+    header = next(pieces)
+    first = next(pieces, None)
+    assert isinstance(header, Header)
+    rest = cast(Iterator[FloatArray], pieces)
+    return header, itertools.chain((first,), rest) if isinstance(first, np.ndarray) else iter(())
+
+
+def _pieces(path: Path, library: _Library) -> Iterator[Header | FloatArray]:
+    with _open_regular(path) as file:
+        yield from library(path, file)
 
 
 def _open_regular(path: Path) -> BinaryIO:
@@ -131,201 +226,49 @@ def _open_regular(path: Path) -> BinaryIO:
     return file
 
 
-class _Collector:
-    """Takes blocks of samples, checks them and grows one array; refuses more than the longest duration."""
+class _Check:
+    """Passes blocks on, and refuses what is too long, not finite or no sound at full scale 1."""
 
-    def __init__(self, path: Path, rate_hz: int, channels: int, *, max_s: float, expected_s: float) -> None:
-        if not MIN_SAMPLE_RATE_HZ <= rate_hz <= MAX_SAMPLE_RATE_HZ:
-            raise AudioFault(path, f"the header declares a sample rate of {rate_hz} Hz", _REEXPORT)
-        if not 1 <= channels <= MAX_CHANNELS:
-            raise AudioFault(path, f"the header declares {channels} channels", _REEXPORT)
-        if expected_s > max_s:
-            raise _too_long(path, f"{expected_s:.1f} s long", max_s)
-        self.rate_hz = rate_hz
+    def __init__(self, path: Path, rate_hz: int, max_s: float) -> None:
+        self.frames = 0
         self._path = path
+        self._rate_hz = rate_hz
         self._max_s = max_s
-        # A header that lies must not allocate much; the array grows where it does not.
-        capacity = min(math.ceil(expected_s * rate_hz), _MAX_FIRST_CAPACITY // channels)
-        self._samples = np.empty((channels, capacity), dtype=np.float32)
-        self._frames = 0
         self._not_finite = 0
         self._first_not_finite = 0
         self._peak = 0.0
 
-    def add(self, block: FloatArray) -> None:
-        """Append a block of shape (n_channels, n)."""
-        end = self._frames + block.shape[1]
-        if end > self._max_s * self.rate_hz:
-            raise _too_long(self._path, f"longer than {self._frames / self.rate_hz:.1f} s", self._max_s)
-        if end * block.shape[0] > MAX_SAMPLES:
-            raise AudioFault(
-                self._path,
-                f"its {block.shape[0]} channels at {self.rate_hz} Hz take over 4 GiB in memory",
-                _REEXPORT,
-            )
-        if end > self._samples.shape[1]:
-            self._grow(end)
-        self._samples[:, self._frames : end] = block
-        peak = float(np.abs(block).max(initial=0.0))
+    def passed(self, block: FloatArray) -> FloatArray:
+        """The block, in which samples that are not finite are now 0."""
+        end = self.frames + block.shape[1]
+        if end > self._max_s * self._rate_hz:
+            raise _too_long(self._path, f"longer than {self.frames / self._rate_hz:.1f} s", self._max_s)
+        peak = max(float(block.max(initial=0.0)), -float(block.min(initial=0.0)))
         if math.isfinite(peak):
             self._peak = max(self._peak, peak)
         else:
             bad = ~np.isfinite(block)
             if not self._not_finite:
-                self._first_not_finite = self._frames + int(bad.any(axis=0).argmax())
+                self._first_not_finite = self.frames + int(bad.any(axis=0).argmax())
             self._not_finite += int(bad.sum())
-        self._frames = end
+            block = np.where(bad, np.float32(0.0), block)
+        self.frames = end
+        return block
 
-    def _grow(self, frames: int) -> None:
-        channels, capacity = self._samples.shape
-        longest = math.ceil(self._max_s * self.rate_hz)
-        wanted = min(longest, max(frames, int(1.5 * capacity), int(_FIRST_CAPACITY_S * self.rate_hz)))
-        larger = np.empty((channels, max(wanted, frames)), dtype=np.float32)
-        larger[:, : self._frames] = self._samples[:, : self._frames]
-        self._samples = larger
-
-    @property
-    def frames(self) -> int:
-        """Samples a channel so far."""
-        return self._frames
-
-    def signal(self) -> Signal:
-        """Give all samples, once they have passed the checks."""
-        if not self._frames:
+    def finish(self) -> None:
+        """Raise what is wrong with the whole."""
+        if not self.frames:
             raise AudioFault(self._path, "the file holds no samples", _REEXPORT)
         if self._not_finite:
-            first_s = self._first_not_finite / self.rate_hz
-            raise AudioFault(
-                self._path,
-                f"{self._not_finite} samples are NaN or infinite, the first at {first_s:.3f} s",
-                _REEXPORT,
-            )
+            first_s = self._first_not_finite / self._rate_hz
+            problem = f"{self._not_finite} samples are NaN or infinite, the first at {first_s:.3f} s"
+            raise AudioFault(self._path, problem, _REEXPORT)
         if self._peak > MAX_ABSOLUTE_SAMPLE:
-            raise AudioFault(
-                self._path,
-                f"samples reach {self._peak:.3g} times full scale, so they are not sound at full scale 1.0",
-                _REEXPORT,
-            )
-        samples = self._samples
-        if samples.shape[1] != self._frames:
-            samples = samples[:, : self._frames].copy()
-        return Signal(samples, self.rate_hz)
+            problem = f"samples reach {self._peak:.3g} times full scale, so they are not sound at full scale 1.0"
+            raise AudioFault(self._path, problem, _REEXPORT)
 
 
 def _too_long(path: Path, length: str, max_s: float) -> AudioFault:
     return AudioFault(
         path, f"{length}; the longest that is decoded is {max_s:g} s", "split it, or raise max_duration_s"
     )
-
-
-def _decode_with_libsndfile(path: Path, file: BinaryIO, max_s: float) -> Decoded:
-    import soundfile
-
-    refusals = (soundfile.SoundFileError, RuntimeError, TypeError, ValueError, OSError)
-    try:
-        # An absolute name as bytes: "-" would mean standard input, and not every name is valid text.
-        with soundfile.SoundFile(os.fsencode(path.absolute())) as sound:
-            frames = int(sound.frames) if sound.frames < _UNKNOWN_FRAMES else 0
-            header_s = frames / sound.samplerate if sound.samplerate > 0 else 0.0
-            collector = _Collector(path, int(sound.samplerate), int(sound.channels), max_s=max_s, expected_s=header_s)
-            for block in _libsndfile_blocks(sound):
-                collector.add(block)
-            file_format = f"{sound.format}/{sound.subtype}"
-    except refusals as error:
-        raise _LibraryError(path, f"the sound cannot be decoded ({_brief(error)})") from None
-    return Decoded(collector.signal(), file_format, _declared_s(file, file_format, header_s))
-
-
-def _libsndfile_blocks(sound: Any) -> Iterator[FloatArray]:
-    while len(block := sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
-        yield block.T
-
-
-def _declared_s(file: BinaryIO, file_format: str, header_s: float) -> float | None:
-    """Length in the header of a file that libsndfile has read to its end and gave `header_s` for."""
-    container = file_format.partition("/")[0]
-    if container in ("WAV", "WAVEX"):
-        return wav_declared_s(file)
-    if container == "AIFF":  # libsndfile cuts the declared length to what is there
-        try:
-            file.seek(0)
-            with open_container(file) as opened:
-                return _container_s(opened)
-        except codec_failures():
-            return None
-    return None if container == "OGG" else header_s or None
-
-
-def _decode_with_ffmpeg(path: Path, file: BinaryIO, max_s: float) -> Decoded:
-    try:
-        has_length = mp3_declares_length(file)
-        file.seek(0)
-        with open_container(file) as container:
-            name = container_name(container, path)
-            if not container.streams.audio:
-                raise AudioFault(path, "the file holds no sound", _REEXPORT)
-            declares = name in _CONTAINERS_DECLARING_LENGTH or (name == "mp3" and has_length)
-            declared_s = _container_s(container) if declares else None
-            codec = container.streams.audio[0].codec_context
-            if codec is None:  # whatever PyAV's types say: FFmpeg has no decoder for it
-                raise _LibraryError(path, "the sound cannot be decoded (unknown codec)")
-            file_format = f"{name}/{codec.codec.canonical_name}"
-            collector = _collect_packets(path, container, max_s, declared_s)
-        if name == "wav":
-            declared_s = wav_declared_s(file)
-    except codec_failures() as error:
-        raise _LibraryError(path, f"the sound cannot be decoded ({_brief(error)})") from None
-    return Decoded(collector.signal(), file_format, declared_s)
-
-
-def _container_s(container: InputContainer) -> float | None:
-    """Length of the first audio stream, or of the container, as FFmpeg read it from the header."""
-    stream = container.streams.audio[0]
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1e6 if container.duration else None
-
-
-def _collect_packets(path: Path, container: InputContainer, max_s: float, declared_s: float | None) -> _Collector:
-    """Decode packet by packet; a bad packet is left out, as every player does, unless most are bad."""
-    from av import AudioFrame, AudioResampler
-
-    collector: _Collector | None = None
-    resampler: AudioResampler | None = None
-    good = bad = 0
-    for packet in _packets(container):
-        try:
-            for frame in packet.decode():
-                if not isinstance(frame, AudioFrame):
-                    continue
-                if collector is None or resampler is None:
-                    resampler = AudioResampler(format="fltp", layout=frame.layout, rate=frame.sample_rate)
-                    collector = _Collector(
-                        path,
-                        frame.sample_rate,
-                        frame.layout.nb_channels,
-                        max_s=max_s,
-                        expected_s=declared_s or 0.0,
-                    )
-                for converted in resampler.resample(frame):
-                    collector.add(np.asarray(converted.to_ndarray(), dtype=np.float32))
-            good += 1
-        except codec_failures():
-            bad += 1
-    if collector is None or not collector.frames or bad > good:
-        raise _LibraryError(path, "the sound cannot be decoded (it holds no valid audio frames)")
-    return collector
-
-
-def _packets(container: InputContainer) -> Iterator[Any]:
-    """Give the packets of the first audio stream up to the end of the file or to where it is torn off."""
-    try:
-        yield from container.demux(container.streams.audio[0])
-    except codec_failures():
-        return
-
-
-def _brief(error: Exception) -> str:
-    """Give the library's words, without the file name that some put into them."""
-    text = str(getattr(error, "error_string", "") or getattr(error, "strerror", "") or error)
-    return " ".join(text.split())[:200].rstrip(". ") or type(error).__name__

@@ -12,17 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from flamingo_bark_assets.audio.bandwidth import measure_bandwidth
-from flamingo_bark_assets.audio.clipping import measure_clipping
+from flamingo_bark_assets.audio.clipping import ClippedSamples, ClippingReader
+from flamingo_bark_assets.audio.levels import FRAME_S, LevelReader, Levels, levels_of
+from flamingo_bark_assets.audio.long_term_spectrum import LongTermSpectrum, SpectrumReader
 from flamingo_bark_assets.audio.noise import measure_noise_floor
-from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, Signal, frame_edges, stereo_correlation
+from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, FloatArray, Signal
 from flamingo_bark_assets.record import Measurement
 
-FRAME_S = 0.05
 SILENCE_DBFS = -60.0
 
-_DIGITAL_SILENCE_DBFS = -150.0  # below the last bit of 24-bit sound
-_MONO_DIFFERENCE_DB = -60.0  # side against mid; joint-stereo codecs leave about that much
-_CHUNK_FRAMES = 128
+_DIGITAL_SILENCE = 1e-15  # mean square below the last bit of 24-bit sound
+_MONO_DIFFERENCE_DB = -60.0  # difference against the channels; joint-stereo codecs leave about that much
+_MONO_SURE_DB = 20.0
+_SOUND_ABOVE_NOISE_DB = 6.0
+_ROUNDING = 1e-5  # of float32 sums, relative
+_OUTER_SILENCE = "frames-above-60dbfs-and-noise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,8 @@ class FrameLevels:
     """Levels of consecutive frames of `FRAME_S`, the last one possibly shorter.
 
     Attributes:
-        rms_dbfs: float64, shape (n_frames,): RMS over all channels about their means; -200 if empty.
-        total_dbfs: the same over the whole sound.
+        rms_dbfs: float64, shape (n_frames,): RMS over all channels about their means in the frame; -200 if empty.
+        total_dbfs: RMS over the whole sound, about the mean of each channel.
     """
 
     rms_dbfs: npt.NDArray[np.float64]
@@ -59,15 +63,37 @@ class TechnicalQuality:
 
     peak_dbfs: Measurement[float]
     clipped_fraction: Measurement[float]
+    clipped: Measurement[bool]
     silent_fraction: Measurement[float]
     leading_silence_s: Measurement[float]
     trailing_silence_s: Measurement[float]
     noise_floor_dbfs: Measurement[float]
+    noise_ceiling_dbfs: Measurement[float]
     bandwidth_hz: Measurement[float]
+    lowpass_detected: Measurement[bool]
     dc_offset: Measurement[float]
     stereo_correlation: Measurement[float]
     is_mono: Measurement[bool]
     polarity_inverted: Measurement[bool]
+
+
+class QualityReader:
+    """Takes a sound block by block, for all of `TechnicalQuality` in one pass."""
+
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        self._levels = LevelReader(sample_rate_hz, channels)
+        self._clipping = ClippingReader(sample_rate_hz, channels)
+        self._spectrum = SpectrumReader(sample_rate_hz, channels)
+
+    def add(self, block: FloatArray) -> None:
+        """Take the next samples, shape (n_channels, n), as the file holds them."""
+        self._levels.add(block)
+        self._clipping.add(block)
+        self._spectrum.add(block)
+
+    def finish(self) -> TechnicalQuality:
+        """Give the measurements."""
+        return judge_quality(self._levels.finish(), self._clipping.finish(), self._spectrum.finish())
 
 
 def measure_quality(signal: Signal) -> TechnicalQuality:
@@ -79,29 +105,92 @@ def measure_quality(signal: Signal) -> TechnicalQuality:
     Returns:
         All measurements; what a silent or very short sound does not have is unknown with the reason.
     """
-    levels = frame_levels(signal)
-    leading_s, trailing_s = _outer_silence(signal, levels)
-    correlation, inverted = _stereo(signal, levels)
+    reader = QualityReader(signal.sample_rate_hz, signal.channels)
+    for block in signal.blocks():
+        reader.add(block)
+    return reader.finish()
+
+
+def judge_quality(levels: Levels, clipping: ClippedSamples, spectrum: LongTermSpectrum) -> TechnicalQuality:
+    """Draw the technical quality from what was gathered in passing.
+
+    Args:
+        levels: sums of all frames.
+        clipping: flat tops.
+        spectrum: statistics of the spectrum.
+
+    Returns:
+        As `measure_quality`.
+    """
+    frames = frame_levels_of(levels)
+    bandwidth = measure_bandwidth(spectrum)
+    cut_off_hz = bandwidth.bandwidth_hz.value if bandwidth.lowpass_detected.value else None
+    noise = measure_noise_floor(spectrum, lowpass_hz=cut_off_hz)
+    leading_s, trailing_s = _outer_silence(levels, frames, noise.noise_floor_dbfs)
+    correlation, inverted = measure_polarity(levels)
     return TechnicalQuality(
-        peak_dbfs=_peak(signal),
-        clipped_fraction=measure_clipping(signal),
-        silent_fraction=Measurement.of(levels.silent_fraction, method="rms-50ms-below-60dbfs"),
+        peak_dbfs=_peak(levels),
+        clipped_fraction=clipping.fraction,
+        clipped=clipping.clipped,
+        silent_fraction=Measurement.of(frames.silent_fraction, method="rms-50ms-below-60dbfs"),
         leading_silence_s=leading_s,
         trailing_silence_s=trailing_s,
-        noise_floor_dbfs=measure_noise_floor(signal),
-        bandwidth_hz=measure_bandwidth(signal),
-        dc_offset=Measurement.of(_dc_offset(signal), method="channel-mean"),
+        noise_floor_dbfs=noise.noise_floor_dbfs,
+        noise_ceiling_dbfs=noise.noise_ceiling_dbfs,
+        bandwidth_hz=bandwidth.bandwidth_hz,
+        lowpass_detected=bandwidth.lowpass_detected,
+        dc_offset=Measurement.of(float(np.abs(levels.dc).max(initial=0.0)), method="channel-mean"),
         stereo_correlation=correlation,
-        is_mono=_is_mono(signal),
+        is_mono=_is_mono(levels),
         polarity_inverted=inverted,
     )
 
 
-def frame_levels(signal: Signal) -> FrameLevels:
-    """Level of every 50 ms frame.
+def measure_polarity(levels: Levels) -> tuple[Measurement[float], Measurement[bool]]:
+    """Correlate left and right about their means; no way of placing sound in stereo brings that below -0.3.
 
-    The mean of each channel is taken off first, as an offset is no sound. Works in chunks: no float64 copy of
-    the song is made.
+    Args:
+        levels: sums of all frames.
+
+    Returns:
+        Pearson's correlation, -1 to 1, and whether one channel is in inverted polarity: sure at -1 and from 0.4
+        upwards, unsure at -0.3. Unknown unless there are two channels and both sound.
+    """
+    reason = None
+    energies = channel_energies(levels)
+    if levels.channels != 2:
+        reason = f"the file has {levels.channels} channel(s), not two"
+    elif float(energies.max()) <= digital_silence(levels):
+        reason = "the sound is digital silence"
+    elif float(energies.min()) <= digital_silence(levels):
+        reason = "one of the two channels is digital silence"
+    if reason is not None:
+        return Measurement.unknown(reason, method="pearson"), Measurement.unknown(reason, method="pearson-below-0.3")
+    correlation = max(-1.0, min(1.0, _covariance(levels) / math.sqrt(float(energies[0]) * float(energies[1]))))
+    certainty = abs(correlation - OPPOSED_CORRELATION) / (1.0 + OPPOSED_CORRELATION)
+    return (
+        Measurement.of(correlation, method="pearson", confidence=1.0),
+        Measurement.of(correlation < OPPOSED_CORRELATION, method="pearson-below-0.3", confidence=certainty),
+    )
+
+
+def channel_energies(levels: Levels) -> npt.NDArray[np.float64]:
+    """Energy of each channel about its mean, shape (n_channels,)."""
+    energies = levels.frame_squares.sum(axis=1) - levels.n_samples * np.square(levels.dc)
+    return np.asarray(np.maximum(energies, 0.0), np.float64)
+
+
+def digital_silence(levels: Levels) -> float:
+    """Energy of a channel up to which it counts as digital silence."""
+    return _DIGITAL_SILENCE * max(1, levels.n_samples)
+
+
+def _covariance(levels: Levels) -> float:
+    return float(levels.frame_products.sum() - levels.n_samples * levels.dc[0] * levels.dc[1])
+
+
+def frame_levels(signal: Signal) -> FrameLevels:
+    """Level of every 50 ms frame of a signal in memory.
 
     Args:
         signal: any rate and number of channels.
@@ -109,92 +198,76 @@ def frame_levels(signal: Signal) -> FrameLevels:
     Returns:
         One level a frame and the total.
     """
-    samples = signal.samples
-    edges = frame_edges(samples.shape[1], signal.sample_rate_hz, FRAME_S)
-    if edges.size < 2:
+    return frame_levels_of(levels_of(signal))
+
+
+def frame_levels_of(levels: Levels) -> FrameLevels:
+    """Level of every 50 ms frame.
+
+    The mean of each channel in the frame is taken off first, as an offset is no sound.
+
+    Args:
+        levels: sums of all frames.
+
+    Returns:
+        One level a frame and the total.
+    """
+    if not levels.frame_length.size:
         return FrameLevels(np.zeros(0), -200.0)
-    means = samples.mean(axis=1, dtype=np.float64, keepdims=True)
-    energies = np.empty(edges.size - 1)
-    for first in range(0, energies.size, _CHUNK_FRAMES):
-        local = edges[first : first + _CHUNK_FRAMES + 1]
-        chunk = samples[:, local[0] : local[-1]] - means
-        squares = np.einsum("cn,cn->n", chunk, chunk)
-        energies[first : first + local.size - 1] = np.add.reduceat(squares, local[:-1] - local[0])
-    counts = np.diff(edges) * samples.shape[0]
-    return FrameLevels(_power_db(energies / counts), float(_power_db(energies.sum() / counts.sum())))
+    deviations = np.maximum(levels.frame_squares - np.square(levels.frame_sums) / levels.frame_length, 0.0)
+    # What float32 sums leave of a constant is no sound.
+    deviations[deviations < _ROUNDING * levels.frame_squares] = 0.0
+    total = np.maximum(levels.frame_squares.sum(axis=1) - levels.n_samples * np.square(levels.dc), 0.0).mean()
+    return FrameLevels(
+        _power_db(deviations.mean(axis=0) / levels.frame_length), float(_power_db(total / max(1, levels.n_samples)))
+    )
 
 
 def _power_db(power: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
     return np.asarray(10.0 * np.log10(np.maximum(power, 1e-20)), dtype=np.float64)
 
 
-def _peak(signal: Signal) -> Measurement[float]:
-    peak = max(float(signal.samples.max(initial=0.0)), -float(signal.samples.min(initial=0.0)))
+def _peak(levels: Levels) -> Measurement[float]:
+    peak = float(np.max(levels.peak, initial=0.0))
     if peak == 0.0:
         return Measurement.unknown("the sound is digital silence", method="sample-peak")
     return Measurement.of(20.0 * math.log10(peak), method="sample-peak")
 
 
-def _dc_offset(signal: Signal) -> float:
-    if not signal.samples.shape[1]:
-        return 0.0
-    return float(np.abs(signal.samples.mean(axis=1, dtype=np.float64)).max())
-
-
-def _outer_silence(signal: Signal, levels: FrameLevels) -> tuple[Measurement[float], Measurement[float]]:
-    """Give the silence before the first and after the last sounding frame, to the frame."""
-    method = "rms-50ms-below-60dbfs"
-    sounding = np.flatnonzero(~levels.silent)
+def _outer_silence(
+    levels: Levels, frames: FrameLevels, noise: Measurement[float]
+) -> tuple[Measurement[float], Measurement[float]]:
+    """Give the time before the first and after the last frame that is louder than silence and than the noise."""
+    limit_dbfs = SILENCE_DBFS
+    if noise.value is not None:
+        limit_dbfs = max(limit_dbfs, noise.value + _SOUND_ABOVE_NOISE_DB)
+    sounding = np.flatnonzero(frames.rms_dbfs >= limit_dbfs)
     if not sounding.size:
-        unknown: Measurement[float] = Measurement.unknown("the whole file is silent", method=method)
+        sounding = np.flatnonzero(~frames.silent)
+    if not sounding.size:
+        unknown: Measurement[float] = Measurement.unknown("the whole file is silent", method=_OUTER_SILENCE)
         return unknown, unknown
-    trailing_s = max(0.0, signal.duration_s - float(sounding[-1] + 1) * FRAME_S)
+    trailing_s = max(0.0, levels.n_samples / levels.sample_rate_hz - float(sounding[-1] + 1) * FRAME_S)
     return (
-        Measurement.of(float(sounding[0]) * FRAME_S, method=method),
-        Measurement.of(trailing_s, method=method),
+        Measurement.of(float(sounding[0]) * FRAME_S, method=_OUTER_SILENCE),
+        Measurement.of(trailing_s, method=_OUTER_SILENCE),
     )
 
 
-def _stereo(signal: Signal, levels: FrameLevels) -> tuple[Measurement[float], Measurement[bool]]:
-    reason = None
-    if signal.channels != 2:
-        reason = f"the file has {signal.channels} channel(s), not two"
-    elif levels.total_dbfs <= _DIGITAL_SILENCE_DBFS:
-        reason = "the sound is digital silence"
-    elif not all(np.ptp(channel) > 0 for channel in signal.samples):
-        reason = "one of the two channels is digital silence"
-    if reason is not None:
-        return (
-            Measurement.unknown(reason, method="pearson"),
-            Measurement.unknown(reason, method="pearson-below-0.3"),
+def _is_mono(levels: Levels) -> Measurement[bool]:
+    """Compare each channel with the first: the same where the difference, offsets aside, is 60 dB below it."""
+    if levels.channels == 1:
+        return Measurement.of(True, method="one-channel", confidence=1.0)
+    if levels.channels > 2:
+        same = np.allclose(levels.frame_sums, levels.frame_sums[:1], rtol=1e-3, atol=1e-6) and np.allclose(
+            levels.frame_squares, levels.frame_squares[:1], rtol=1e-3, atol=1e-9
         )
-    correlation = stereo_correlation(signal)
-    # Sure at -1 and from 0.4 upwards, unsure at the limit itself.
-    certainty = abs(correlation - OPPOSED_CORRELATION) / (1.0 + OPPOSED_CORRELATION)
-    return (
-        Measurement.of(correlation, method="pearson"),
-        Measurement.of(correlation < OPPOSED_CORRELATION, method="pearson-below-0.3", confidence=certainty),
-    )
-
-
-def _is_mono(signal: Signal) -> Measurement[bool]:
-    """Compare each channel with the first: the same where the difference is 60 dB below it."""
-    method = "difference-below-60db"
-    first = signal.samples[0]
-    energy = _energy(first)
-    for other in signal.samples[1:]:
-        difference = _difference_energy(first, other)
-        if difference > 10 ** (_MONO_DIFFERENCE_DB / 10) * max(energy, _energy(other)):
-            return Measurement.of(False, method=method)
-    return Measurement.of(True, method=method)
-
-
-def _energy(channel: npt.NDArray[np.float32]) -> float:
-    return float(np.einsum("n,n->", channel, channel, dtype=np.float64))
-
-
-def _difference_energy(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
-    chunk = 1 << 18
-    return sum(
-        _energy(one[start : start + chunk] - other[start : start + chunk]) for start in range(0, one.size, chunk)
-    )
+        return Measurement.of(bool(same), method="equal-frame-sums")
+    energies = channel_energies(levels)
+    difference = max(0.0, float(energies.sum()) - 2.0 * _covariance(levels))
+    loudest = float(energies.max())
+    if loudest <= digital_silence(levels):
+        return Measurement.of(True, method="difference-below-60db")
+    ratio_db = 10.0 * math.log10(max(1e-12, difference / loudest))
+    certainty = 0.5 + 0.5 * min(1.0, abs(ratio_db - _MONO_DIFFERENCE_DB) / _MONO_SURE_DB)
+    return Measurement.of(ratio_db <= _MONO_DIFFERENCE_DB, method="difference-below-60db", confidence=certainty)

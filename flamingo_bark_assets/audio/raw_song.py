@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from flamingo_bark_assets.audio.decode import Decoded
-from flamingo_bark_assets.audio.quality import measure_quality
+from flamingo_bark_assets.audio.quality import TechnicalQuality
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.audio.tags import Tags, read_tags
 from flamingo_bark_assets.library.layout import SongFiles
@@ -19,12 +19,15 @@ SONG_TOML = "song.toml"
 FILE_TAGS = "file tags"
 
 
-def describe_song(files: SongFiles, decoded: Decoded, *, fingerprint: str, content_sha256: str) -> RawSong:
+def describe_song(
+    files: SongFiles, decoded: Decoded, quality: TechnicalQuality, *, fingerprint: str, content_sha256: str
+) -> RawSong:
     """Describe a decoded song file: what it is, who made it, and its technical quality.
 
     Args:
         files: the song's files; its mix is the file that was decoded.
         decoded: the mix in memory.
+        quality: its technical quality.
         fingerprint: digest over all files of the song.
         content_sha256: of the mix file.
 
@@ -32,7 +35,6 @@ def describe_song(files: SongFiles, decoded: Decoded, *, fingerprint: str, conte
         The record; what song.toml says goes before the file's own tags, field by field.
     """
     tags = read_tags(files.mix) if files.mix is not None else Tags()
-    quality = measure_quality(decoded.signal)
     info = files.info
     return RawSong(
         song_id=files.song_id,

@@ -37,11 +37,22 @@ class RawSong(Record):
     channels: Measurement[int] = quantity("", "Number of channels of the file.")
     peak_dbfs: Measurement[float] = quantity("dBFS", "Largest absolute sample.")
     clipped_fraction: Measurement[float] = quantity("", "Share of samples in flat runs at the clip level.")
+    clipped: Measurement[bool] = quantity("", "Whether tops of the waveform are cut off, at whatever level.")
     silent_fraction: Measurement[float] = quantity("", "Share of 50 ms frames below -60 dBFS RMS.")
-    leading_silence_s: Measurement[float] = quantity("s", "Silence before the first sound.")
-    trailing_silence_s: Measurement[float] = quantity("s", "Silence after the last sound.")
+    leading_silence_s: Measurement[float] = quantity(
+        "s", "Time before the first 50 ms louder than -60 dBFS and than the noise."
+    )
+    trailing_silence_s: Measurement[float] = quantity(
+        "s", "Time after the last 50 ms louder than -60 dBFS and than the noise."
+    )
     noise_floor_dbfs: Measurement[float] = quantity("dBFS", "RMS of the stationary broadband noise.")
+    noise_ceiling_dbfs: Measurement[float] = quantity(
+        "dBFS", "What stationary noise can at most be: the level of all bands at their quietest moments."
+    )
     bandwidth_hz: Measurement[float] = quantity("Hz", "Frequency above which the long-term spectrum vanishes.")
+    lowpass_detected: Measurement[bool] = quantity(
+        "", "Whether the spectrum ends in a cliff that only a filter or a lossy codec makes, below 18.5 kHz."
+    )
     dc_offset: Measurement[float] = quantity("", "Largest absolute mean of a channel, full scale 1.")
     stereo_correlation: Measurement[float] = quantity("", "Correlation of left and right, -1 to 1.")
     is_mono: Measurement[bool] = quantity("", "Whether all channels carry the same signal.")

@@ -5,6 +5,7 @@ The value and its cheap views belong here; reading files and measuring do not.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 
 OPPOSED_CORRELATION = -0.3
+BLOCK = 1 << 15  # samples a channel read at a time: 256 KiB in stereo, which stays in a processor's cache
 
 _CHUNK = 1 << 18  # samples that are worked on in float64 at a time
 
@@ -39,6 +41,16 @@ class Signal:
     def channels(self) -> int:
         """Number of channels."""
         return int(self.samples.shape[0])
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """Give the samples in blocks of shape (n_channels, n), n at most `BLOCK`, as a sound file does.
+
+        Each channel of a block is contiguous and writable, which compiled loops insist on, whatever the samples are.
+        """
+        plain = self.samples.strides[1] == self.samples.itemsize and self.samples.flags.writeable
+        for start in range(0, self.samples.shape[1], BLOCK):
+            block = self.samples[:, start : start + BLOCK]
+            yield block if plain else block.copy(order="C")
 
     def mono(self) -> FloatArray:
         """Give the mean of the channels, shape (n_samples,).
@@ -80,3 +92,38 @@ def frame_edges(n_samples: int, sample_rate_hz: int, frame_s: float) -> NDArray[
     count = int(np.ceil(n_samples / (frame_s * sample_rate_hz)))
     edges = np.round(np.arange(count) * (frame_s * sample_rate_hz)).astype(np.intp)
     return np.unique(np.append(edges[edges < n_samples], n_samples))
+
+
+class FrameClock:
+    """Says, block by block, to which frame the samples belong; the frames are those of `frame_edges`.
+
+    Args:
+        sample_rate_hz: samples a second.
+        frame_s: length of a frame, seconds; more than one sample.
+    """
+
+    def __init__(self, sample_rate_hz: int, frame_s: float) -> None:
+        self._step = frame_s * sample_rate_hz
+        self._seen = 0
+        self._frame = 0
+
+    @property
+    def seen(self) -> int:
+        """Number of samples so far."""
+        return self._seen
+
+    def advance(self, n_samples: int) -> tuple[int, NDArray[np.int64]]:
+        """Take the next samples.
+
+        Returns:
+            Number of the first frame that they belong to, and where in the block each frame begins, shape
+            (n_frames + 1,), the first 0 and the last `n_samples`.
+        """
+        first = self._frame
+        candidates = np.arange(first + 1, first + 3 + int(n_samples / self._step))
+        ends = np.round(candidates * self._step).astype(np.int64) - self._seen
+        ends = ends[ends <= n_samples]
+        self._seen += n_samples
+        self._frame += ends.size
+        edges = np.concatenate(([0], ends[ends < n_samples], [n_samples]))
+        return first, np.asarray(edges, np.int64)

@@ -92,8 +92,13 @@ def stem_signal(kind: StemKind, stems: Sequence[StemInput]) -> Signal | None:
         scale.
     """
     signals = [stem.usable for stem in stems if stem.file.kind == kind and stem.usable is not None]
-    if len(signals) < 2:
-        return signals[0] if signals else None
+    return sum_signals(signals) if signals else None
+
+
+def sum_signals(signals: Sequence[Signal]) -> Signal:
+    """Add at least one signal; the sum has the first one's sample rate, most channels of any and the longest length."""
+    if len(signals) == 1:
+        return signals[0]
     rate_hz = signals[0].sample_rate_hz
     channels = max(signal.channels for signal in signals)
     return Signal(_sum(signals, rate_hz, channels), rate_hz)

@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, get_args
 
-from flamingo_bark_assets.analysis.features import (
-    BassFeatures,
-    DrumFeatures,
-    HarmonicFeatures,
-    SongFeatures,
-    StemFeatures,
-    VocalFeatures,
-)
+from flamingo_bark_assets.analysis.features.bass import BassFeatures
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.stem import StemFeatures
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.captioning.claims.model import Claim
 from flamingo_bark_assets.captioning.vocabulary import Label

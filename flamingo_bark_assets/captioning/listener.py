@@ -166,7 +166,10 @@ class ListeningCaptioner:
         asked = []
         for part in parts:
             clip = typical_clip(
-                audio(part), length_s=min(CLIP_S, model.max_clip_s), sample_rate_hz=model.sample_rate_hz
+                audio(part),
+                length_s=min(CLIP_S, model.max_clip_s),
+                sample_rate_hz=model.sample_rate_hz,
+                sections=evidence.song.sections,
             )
             if clip is not None:
                 asked += [

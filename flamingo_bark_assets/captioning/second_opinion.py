@@ -93,7 +93,9 @@ class SecondOpinion:
         labels: list[Label] = []
         answers = list(captions.answers)
         for part in parts:
-            clip = typical_clip(audio(part), length_s=CLIP_S, sample_rate_hz=clap.sample_rate_hz)
+            clip = typical_clip(
+                audio(part), length_s=CLIP_S, sample_rate_hz=clap.sample_rate_hz, sections=evidence.song.sections
+            )
             if clip is None:
                 continue
             heard = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flamingo_bark_assets.analysis.features import StemFeatures
+from flamingo_bark_assets.analysis.features.stem import StemFeatures
 from flamingo_bark_assets.captioning.interface import Evidence
 from flamingo_bark_assets.captioning.phrases import (
     Phrase,

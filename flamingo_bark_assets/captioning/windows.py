@@ -6,10 +6,12 @@ Choosing a window belongs here; what is asked about it does not.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from flamingo_bark_assets.analysis.features.structure import Section
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.captioning.listening import Clip
@@ -26,19 +28,22 @@ _FFT = 2048
 Floats = npt.NDArray[np.float64]
 
 
-def typical_clip(signal: Signal, *, length_s: float, sample_rate_hz: int) -> Clip | None:
+def typical_clip(
+    signal: Signal, *, length_s: float, sample_rate_hz: int, sections: Sequence[Section] = ()
+) -> Clip | None:
     """Cut the most typical stretch out of the most typical section.
 
-    The song is seen as blocks of one second, each with its level in 24 log-spaced bands, and is parted into sections
-    where these change. Of the sections that sound and are at least half as long as the clip, the one is taken whose
-    mean levels are nearest to the median of all sounding blocks; in it, the stretch that is nearest and holds least
-    silence. So a verse or chorus is heard rather than an intro. A song of which nothing sounds that long gives the
-    stretch that sounds most.
+    The song is seen as blocks of one second, each with its level in 24 log-spaced bands, and is parted into its
+    measured sections or, where there are none, where these levels change. Of the sections that sound and are at least
+    half as long as the clip, the one is taken whose mean levels are nearest to the median of all sounding blocks; in
+    it, the stretch that is nearest and holds least silence. So a verse or chorus is heard rather than an intro. A song
+    of which nothing sounds that long gives the stretch that sounds most.
 
     Args:
         signal: the mix or a stem.
         length_s: longest clip; a shorter song is taken whole.
         sample_rate_hz: rate that the model wants.
+        sections: the song's sections, where they were measured.
 
     Returns:
         The clip, one channel, or None where nothing sounds above -60 dBFS.
@@ -50,7 +55,8 @@ def typical_clip(signal: Signal, *, length_s: float, sample_rate_hz: int) -> Cli
     if not sounding.any():
         return None
     size = min(len(sounding), max(1, int(length_s / BLOCK_S)))
-    start = _best_start(levels_db, sounding, size)
+    parts = _in_blocks(sections, len(sounding)) or measured_sections(levels_db, sounding)
+    start = _best_start(levels_db, sounding, size, parts)
     last = min(mono.size, start * block + min(round(length_s * rate), size * block + block))
     cut = mono[start * block : last][: round(length_s * rate)]
     samples = resample(cut[np.newaxis], rate, sample_rate_hz)[0]
@@ -112,9 +118,16 @@ def measured_sections(levels_db: Floats, sounding: npt.NDArray[np.bool_]) -> lis
     return list(itertools.pairwise([0, *borders, count]))
 
 
-def _typical_section(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int) -> tuple[int, int]:
+def _in_blocks(sections: Sequence[Section], count: int) -> list[tuple[int, int]]:
+    """First block and block behind the last of each section that holds a whole block."""
+    spans = [(round(section.start_s / BLOCK_S), min(count, round(section.end_s / BLOCK_S))) for section in sections]
+    return [(first, end) for first, end in spans if first < end]
+
+
+def _typical_section(
+    levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, sections: list[tuple[int, int]]
+) -> tuple[int, int]:
     """The section nearest to the median of all that sounds, among those that sound and are not much too short."""
-    sections = measured_sections(levels_db, sounding)
     shares = [float(sounding[first:end].mean()) for first, end in sections]
     long = [section for section, share in zip(sections, shares, strict=True)
             if share >= _MIN_SOUNDING_SHARE and section[1] - section[0] >= size / 2]  # fmt: skip
@@ -124,9 +137,9 @@ def _typical_section(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: i
     return min(long, key=lambda section: float(np.mean(np.square(levels_db[slice(*section)].mean(axis=0) - typical))))
 
 
-def _best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int) -> int:
+def _best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, sections: list[tuple[int, int]]) -> int:
     """Where in the most typical section the stretch begins that is most like the whole."""
-    first, end = _typical_section(levels_db, sounding, size)
+    first, end = _typical_section(levels_db, sounding, size, sections)
     last = len(sounding) - size
     starts = np.arange(min(first, last), min(max(first, end - size), last) + 1)
     typical = np.median(levels_db[sounding], axis=0)

@@ -62,7 +62,7 @@ BRIGHTNESS = _scale(
     "spectral centroid, Hz",
     "the centroid goes with perceived brightness (Schubert and Wolfe 2006, Acta Acustica 92); "
     "limits own choice",
-    "dark", 1200, "balanced", 3000, "bright",
+    "dark", 1800, "balanced", 4000, "bright",
 )  # fmt: skip
 BANDWIDTH = _scale(
     "bandwidth, Hz",

@@ -107,7 +107,7 @@ def _stems(work: SongWork) -> tuple[RuleResult, ...]:
 
 
 def _measurements(work: SongWork) -> tuple[RuleResult, ...]:
-    from flamingo_bark_assets.analysis.features import SongFeatures
+    from flamingo_bark_assets.analysis.features.song import SongFeatures
     from flamingo_bark_assets.training.suitability import measurement_rules
 
     return measurement_rules(work.result(SongFeatures), work.settings.thresholds)

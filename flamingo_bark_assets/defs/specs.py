@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import dagster as dg
 
-from flamingo_bark_assets.analysis.features import (
-    BassFeatures,
-    DrumFeatures,
-    HarmonicFeatures,
-    SongFeatures,
-    VocalFeatures,
-)
+from flamingo_bark_assets.analysis.features.bass import BassFeatures
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
@@ -75,24 +73,25 @@ SONG_ASSETS: dict[str, tuple[type[Record], dg.AssetSpec]] = {
             "mix when their sum is taken away.",
         )),
         (SongFeatures, _spec(
-            SongFeatures, "song_features", "features", {"parquet"}, ["raw_song"],
-            "The mix measured: tempo, beats, key, tuning, loudness, dynamics and spectrum.",
+            SongFeatures, "song_features", "features", {"parquet"}, ["raw_song", "stems"],
+            "The mix measured, with the help of its stems: tempo, beats, bars, key, chords, sections, loudness, "
+            "dynamics, timbre, stereo image.",
         )),
         (DrumFeatures, _spec(
-            DrumFeatures, "drum_features", "features", {"parquet"}, ["stems"],
-            "The drums stem measured: hits of bass drum, snare and hi-hat, density, complexity.",
+            DrumFeatures, "drum_features", "features", {"parquet"}, ["stems", "song_features"],
+            "The drums stem measured: hits by drum, pattern of the bar, syncopation, swing.",
         )),
         (BassFeatures, _spec(
-            BassFeatures, "bass_features", "features", {"parquet"}, ["stems"],
-            "The bass stem measured: pitch, notes, sustain, strength of the fundamental.",
+            BassFeatures, "bass_features", "features", {"parquet"}, ["stems", "song_features", "drum_features"],
+            "The bass stem measured: pitch, notes, sustain, its relation to the bass drum and to the chords.",
         )),
         (VocalFeatures, _spec(
-            VocalFeatures, "vocal_features", "features", {"parquet"}, ["stems"],
-            "The vocals stem measured: activity, pitch, vibrato, formants. Never a guess at who sings.",
+            VocalFeatures, "vocal_features", "features", {"parquet"}, ["stems", "song_features"],
+            "The vocals stem measured: activity, pitch, vibrato, formants, voice quality. Never a guess at who sings.",
         )),
         (HarmonicFeatures, _spec(
-            HarmonicFeatures, "harmonic_features", "features", {"parquet"}, ["stems"],
-            "The harmonic stems measured: chords, harmonic rhythm, sustain.",
+            HarmonicFeatures, "harmonic_features", "features", {"parquet"}, ["stems", "song_features"],
+            "The harmonic stems measured: chords, harmonic rhythm, sustain, polyphony.",
         )),
         (Captions, _spec(
             Captions, "flamingo_captions", "words", {"huggingface"}, _FEATURES,

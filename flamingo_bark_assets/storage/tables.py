@@ -8,13 +8,11 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from flamingo_bark_assets.analysis.features import (
-    BassFeatures,
-    DrumFeatures,
-    HarmonicFeatures,
-    SongFeatures,
-    VocalFeatures,
-)
+from flamingo_bark_assets.analysis.features.bass import BassFeatures
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.prompts.levels import TrainingPrompts

@@ -6,7 +6,7 @@ Writing and reading records belong here; publishing them for queries stands in `
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,17 +50,17 @@ class Truth:
         for name, row_class in events_of(type(record)).items():
             values: tuple[Row, ...] = getattr(record, name)
             table = long_table(row_class)
-            _write(self.path(table.name, song_id), table.columns, (_row_values(song_id, v) for v in values))
+            _write(self.path(table.name, song_id), table.columns, _columns(song_id, row_class, values))
             rows += len(values)
         measured = [_measurement_row(record, spec, m) for spec, m in record.measurements()]
         if measured:
             _write(
                 self.measurements_path(record.TABLE, song_id),
                 long_table(MeasurementRow).columns,
-                (_row_values(song_id, row) for row in measured),
+                _columns(song_id, MeasurementRow, measured),
             )
         table = wide_table(type(record))
-        _write(self.path(table.name, song_id), table.columns, [_wide_values(record)])
+        _write(self.path(table.name, song_id), table.columns, _wide_values(record))
         return rows + len(measured) + 1
 
     def read(self, cls: type[R], song_id: str) -> R:
@@ -117,19 +117,20 @@ def _restored(spec: ColumnSpec, row: dict[str, Any]) -> Measurement[Any]:
     return Measurement(value, row["method"], row["confidence"], row["reason"])
 
 
-def _row_values(song_id: str, row: Row) -> dict[str, Any]:
-    return {"song_id": song_id, **{spec.name: getattr(row, spec.name) for spec in columns_of(type(row))}}
+def _columns(song_id: str, row_class: type[Row], rows: Sequence[Row]) -> dict[str, list[Any]]:
+    values = {spec.name: [getattr(row, spec.name) for row in rows] for spec in columns_of(row_class)}
+    return {"song_id": [song_id] * len(rows), **values}
 
 
-def _wide_values(record: Record) -> dict[str, Any]:
+def _wide_values(record: Record) -> dict[str, list[Any]]:
     values = {spec.name: getattr(record, spec.name) for spec in columns_of(type(record))}
-    return {name: value.value if isinstance(value, Measurement) else value for name, value in values.items()}
+    return {name: [value.value if isinstance(value, Measurement) else value] for name, value in values.items()}
 
 
-def _write(path: Path, columns: tuple[ColumnSpec, ...], rows: Iterable[dict[str, Any]]) -> None:
+def _write(path: Path, columns: tuple[ColumnSpec, ...], values: dict[str, list[Any]]) -> None:
     import polars as pl
 
-    frame: pl.DataFrame = pl.DataFrame(list(rows), schema=_schema(columns), orient="row")
+    frame = pl.DataFrame(values, schema=_schema(columns))
     with replacing(path) as temporary:
         frame.write_parquet(temporary, compression="zstd", statistics=False)
 

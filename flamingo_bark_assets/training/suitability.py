@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from flamingo_bark_assets.analysis.features import SongFeatures
+from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.captioning.interface import Captions, Evidence
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
@@ -69,8 +69,9 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
     most of them do not match it in time, or where all of them together do not give the mix.
 
     An unknown value fails its rule with the measurement's own reason. Rules are left out where unknown is no
-    fault: `not_truncated` without a declared length, `stems_in_time` without an audible stem, `residual`
-    where the stems cannot be expected to add up to the mix, a stem's `lag` where the lag is unsure.
+    fault: `not_truncated` without a declared length, `noise_floor` where music hides the noise, `stems_in_time`
+    without an audible stem, `residual` where the stems cannot be expected to add up to the mix, a stem's `lag`
+    where the lag is unsure.
 
     Args:
         evidence: all that was measured of the song.
@@ -226,10 +227,12 @@ def _mix_limits(raw: RawSong, thresholds: Thresholds) -> Iterator[tuple[_Limit, 
         "silence", "<=", thresholds.max_silent_fraction, "",
         "{value} % of the song is silent; at most {limit} % is allowed", 100.0,
     ), raw.silent_fraction  # fmt: skip
-    yield _Limit(
-        "noise_floor", "<=", thresholds.max_noise_floor_dbfs, "dBFS",
-        "the noise floor lies at {value} dBFS; at most {limit} dBFS is allowed",
-    ), raw.noise_floor_dbfs  # fmt: skip
+    hidden_by_music = raw.noise_floor_dbfs.value is None and raw.noise_ceiling_dbfs.value is not None
+    if not hidden_by_music:
+        yield _Limit(
+            "noise_floor", "<=", thresholds.max_noise_floor_dbfs, "dBFS",
+            "the noise floor lies at {value} dBFS; at most {limit} dBFS is allowed",
+        ), raw.noise_floor_dbfs  # fmt: skip
 
 
 def _truncation(raw: RawSong, thresholds: Thresholds) -> Iterator[RuleResult]:

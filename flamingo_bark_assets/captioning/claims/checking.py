@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.captioning.claims.finding import find_claims
 from flamingo_bark_assets.captioning.claims.limits import (
     BRIGHT,
@@ -24,6 +25,7 @@ from flamingo_bark_assets.captioning.claims.limits import (
     TEMPO_TOLERANCE,
     WordLimits,
 )
+from flamingo_bark_assets.captioning.claims.metre import judge_metre
 from flamingo_bark_assets.captioning.claims.model import Claim, ClaimKind, FoundClaim, Verdict
 from flamingo_bark_assets.captioning.claims.sources import judge_instrument, judge_kick_pattern, judge_vocals
 from flamingo_bark_assets.captioning.claims.tonality import compare_keys
@@ -171,7 +173,8 @@ def _word(
 
 def _fidelity(case: _Case) -> Judgement:
     """Judge by the bandwidth; a recording of full bandwidth may still be lo-fi unless it is free of noise."""
-    measurement, floor = case.evidence.raw_song.bandwidth_hz, case.evidence.raw_song.noise_floor_dbfs
+    measurement = case.evidence.raw_song.bandwidth_hz
+    floor = _noise_measurement(case.evidence.raw_song)
     measured = Measured.of(measurement, unit="Hz", scale=BANDWIDTH)
     if case.part != "mix":
         return unverifiable(_NOT_OF_STEMS, Measured.nothing())
@@ -190,8 +193,15 @@ def _fidelity(case: _Case) -> Judgement:
     return Judgement("conflict" if is_full else "agree", None, measured)
 
 
+def _noise_measurement(raw: RawSong) -> Measurement[float]:
+    """The noise floor; where music hides it, its upper bound, if that alone is low enough to count as clean."""
+    ceiling = raw.noise_ceiling_dbfs
+    is_clean = ceiling.value is not None and ceiling.value < CLEAN_NOISE_FLOOR_DBFS
+    return ceiling if raw.noise_floor_dbfs.value is None and is_clean else raw.noise_floor_dbfs
+
+
 def _noise(case: _Case) -> Judgement:
-    measurement = case.evidence.raw_song.noise_floor_dbfs
+    measurement = _noise_measurement(case.evidence.raw_song)
     measured = Measured.of(measurement, unit="dBFS")
     if case.part != "mix":
         return unverifiable(_NOT_OF_STEMS, Measured.nothing())
@@ -232,7 +242,7 @@ _JUDGES: Mapping[ClaimKind, Callable[[_Case], Judgement]] = {
     "fidelity": _fidelity,
     "noise": _noise,
     "stereo": _stereo,
-    "metre": lambda case: unverifiable("the metre is not measured", Measured.nothing()),
+    "metre": lambda case: judge_metre(case.claim.value, case.evidence, case.min_confidence),
     "singer": lambda case: unverifiable("who sings is not measured", Measured.nothing()),
     "vocals": lambda case: judge_vocals(case.part, case.evidence, case.min_confidence),
     "instrument": lambda case: judge_instrument(case.claim.value, case.part, case.evidence, case.min_confidence),

@@ -1,0 +1,1 @@
+"""The results of the analysis: what is measured of the mix and of each kind of stem, with units."""

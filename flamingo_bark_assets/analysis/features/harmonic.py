@@ -1,0 +1,61 @@
+"""What the harmonic instruments do.
+
+Declarations belong here, and no numerical package, as the code location reads its columns from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flamingo_bark_assets.analysis.features.stem import HarmonicActivity, StemFeatures
+from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
+
+
+@dataclass(frozen=True, kw_only=True)
+class StemChord(Row):
+    """One chord of the harmonic instruments alone."""
+
+    TABLE: ClassVar[str] = "harmonic_chords"
+    KEY: ClassVar[tuple[str, ...]] = ("chord",)
+
+    chord: int = column("Number of the chord, from 0.")
+    start_s: float = column("Start.", unit="s")
+    end_s: float = column("End.", unit="s")
+    label: str = column("Chord in Harte syntax (C:maj, A:min7); N where there is none.")
+    confidence: float = column(
+        "0 (guess) to 1 (certain): expected share of its time in which root and third are right."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmonicFeatures(StemFeatures):
+    """What the harmonic instruments do."""
+
+    TABLE: ClassVar[str] = "harmonic_features"
+
+    chord_count: Measurement[int] = quantity("", "Number of distinct chords.")
+    main_chords: Measurement[str] = quantity("", "Up to four chords that sound longest, joined by ' '.")
+    harmonic_rhythm_hz: Measurement[float] = quantity("1/s", "Chord changes a second.")
+    seventh_share: Measurement[float] = quantity("", "Share of chord time in chords of four notes and more.")
+    polyphony: Measurement[float] = quantity(
+        "", "Mean number of notes that sound together: peaks of the non-negative note salience, over sounding frames."
+    )
+    sustain: Measurement[float] = quantity(
+        "",
+        "Share of the energy of 27 Hz to 4 kHz that median filters over 0.75 s and 8 semitones assign to sustained "
+        "sound (FitzGerald 2010).",
+    )
+    harmonic_to_noise_db: Measurement[float] = quantity(
+        "dB",
+        "Energy over that of the floor between the partials (lower quartile of each octave), median over sounding "
+        "frames; relative, as reverb and density count as noise.",
+    )
+    inharmonicity: Measurement[float] = quantity(
+        "", "Coefficient B of partials at h f0 sqrt(1 + B h^2) (Fletcher 1964), median over clear notes."
+    )
+    brightness: Measurement[float] = quantity(
+        "", "Share of the energy of 27 Hz to 4 kHz that lies above 1500 Hz (Juslin 2000)."
+    )
+    harmonic_chords: tuple[StemChord, ...] = events("One row a chord.")
+    harmonic_activity: tuple[HarmonicActivity, ...] = events("One row a stretch in which the instruments sound.")

@@ -1,0 +1,63 @@
+"""When things happen in the mix: tempo, beats, bars, swing, onsets.
+
+Declarations belong here, and no numerical package, as the code location reads its columns from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat(Row):
+    """One beat of the mix."""
+
+    TABLE: ClassVar[str] = "beats"
+    KEY: ClassVar[tuple[str, ...]] = ("beat",)
+
+    beat: int = column("Number of the beat, from 0.")
+    time_s: float = column("Time of the beat.", unit="s")
+    position: int = column("Place of the beat in its bar, from 1: the downbeat.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TempoCandidate(Row):
+    """One reading of the tempo: the one that was chosen, its octaves and other multiples."""
+
+    TABLE: ClassVar[str] = "tempo_candidates"
+    KEY: ClassVar[tuple[str, ...]] = ("rank",)
+
+    rank: int = column("0 is the one that was chosen.")
+    tempo_bpm: float = column("Tempo.", unit="BPM")
+    score: float = column("Share of the summed score of all candidates, 0 to 1.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RhythmFeatures:
+    """When things happen in the mix."""
+
+    tempo_bpm: Measurement[float] = quantity(
+        "BPM", "Median tempo over spans of eight beats (beats after Krebs, Böck & Widmer, ISMIR 2015)."
+    )
+    tempo_stability: Measurement[float] = quantity(
+        "", "1 minus the interquartile range of the beat intervals over their median."
+    )
+    beat_count: Measurement[int] = quantity("", "Number of beats.")
+    beats_per_bar: Measurement[int] = quantity("", "Beats from one downbeat to the next; 2 in 6/8 (dotted quarters).")
+    metre: Measurement[str] = quantity("", "Time signature: 2/4, 3/4, 4/4 or 6/8.")
+    swing_ratio: Measurement[float] = quantity(
+        "",
+        "Where the second half of the beat (or half-beat) falls: 0.5 straight, 0.667 triplet "
+        "(after Friberg & Sundström, Music Perception 19, 2002).",
+    )
+    rhythmic: Measurement[bool] = quantity("", "Whether a tempo is defined at all.")
+    on_beat_ratio: Measurement[float] = quantity("", "Share of onset strength within 50 ms of a beat.")
+    onset_density_hz: Measurement[float] = quantity(
+        "1/s", "Note onsets a second, peaks of the spectral flux (Dixon, DAFx 2006)."
+    )
+    onset_evenness: Measurement[float] = quantity("", "1 minus the entropy of the inter-onset intervals, 0 to 1.")
+    beats: tuple[Beat, ...] = events("One row a beat.")
+    tempo_candidates: tuple[TempoCandidate, ...] = events("One row a reading of the tempo.")

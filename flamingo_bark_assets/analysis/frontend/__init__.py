@@ -1,0 +1,1 @@
+"""The signal, transformed once for all measurements."""

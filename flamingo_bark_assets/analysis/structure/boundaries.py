@@ -1,0 +1,123 @@
+"""Where sections begin: the choice of bars by evidence and by how long sections usually are.
+
+The length prior and the search belong here; the evidence and the letters do not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flamingo_bark_assets.kernels import compiled
+
+Values = NDArray[np.float64]
+
+_LONGEST_BARS = 64
+# Phrase lengths in bars and the log odds of each being the song's own.
+_PHRASES = {4: 0.0, 6: -2.0, 8: 0.0, 12: -1.5, 16: -0.5}
+_FIRST_LOG, _LAST_LOG = -2.0, -1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """How a song is parted.
+
+    Attributes:
+        starts: bars at which a section begins, 0 first.
+        probability: marginal probability of each bar being such a start, given the song's phrase length, (n_bars,).
+        phrase_bars: the phrase length that explains the song best.
+    """
+
+    starts: list[int]
+    probability: Values
+    phrase_bars: int
+
+
+def part(log_odds: Values) -> Parting:
+    """Part a song into sections: a semi-Markov chain over bars.
+
+    Each section pays for its length, least where it is the phrase length of the song, a little more for half or twice
+    that, for other multiples of four, of two, most for odd lengths; each bar line that parts sections adds its log
+    odds. First and last sections may be short. The phrase length is 4, 6, 8, 12 or 16, whichever parts it best.
+
+    Args:
+        log_odds: evidence for a section beginning at each bar, the first is not read, shape (n_bars,), n_bars >= 1.
+    """
+    readings = [(length, odds, *_search(log_odds, _length_prior(length))) for length, odds in _PHRASES.items()]
+    length, _, _, starts, probability = max(readings, key=lambda reading: reading[1] + reading[2])
+    return Parting(starts, probability, length)
+
+
+def _length_prior(phrase: int) -> Values:
+    """Log weight of each section length from 0 to 64 bars."""
+    lengths = np.arange(_LONGEST_BARS + 1)
+    prior = np.where(lengths % 4 == 0, -3.0, np.where(lengths % 2 == 0, -4.5, -5.5))
+    prior[0], prior[1] = -np.inf, -8.0
+    prior[phrase // 2], prior[phrase], prior[2 * phrase] = -2.0, -0.3, -2.3
+    return prior
+
+
+def _search(log_odds: Values, prior: Values) -> tuple[float, list[int], Values]:
+    """Log weight of the best parting under a prior, its starts, and the probability of each bar being a start."""
+    n = log_odds.size
+    back = np.zeros(n + 1, np.int64)
+    best, forward, backward = np.full(n + 1, -np.inf), np.full(n + 1, -np.inf), np.full(n + 1, -np.inf)
+    odds = np.ascontiguousarray(log_odds, np.float64)
+    _sum_and_search(odds, prior, _FIRST_LOG, _LAST_LOG, best, forward, backward, back)
+    starts, at = [], n
+    while at > 0:
+        at = int(back[at])
+        starts.append(at)
+    return float(best[n]), starts[::-1], np.exp(np.minimum(forward[:n] + backward[:n] - forward[n], 0.0))
+
+
+@compiled("void(float64[::1], float64[::1], float64, float64, float64[::1], float64[::1], float64[::1], int64[::1])")
+def _sum_and_search(
+    log_odds: Values,
+    prior: Values,
+    first_log: float,
+    last_log: float,
+    best: Values,
+    forward: Values,
+    backward: Values,
+    back: NDArray[np.int64],
+) -> None:
+    n = log_odds.size
+    longest = prior.size - 1
+    best[0] = 0.0
+    forward[0] = 0.0
+    backward[n] = 0.0
+    for step in range(2):
+        for index in range(1, n + 1):
+            here = index if step == 0 else n - index
+            largest = -np.inf
+            total = 0.0
+            low = max(0, here - longest) if step == 0 else here + 1
+            high = here if step == 0 else min(n, here + longest) + 1
+            for there in range(low, high):
+                start, end = (there, here) if step == 0 else (here, there)
+                weight = prior[end - start]
+                # An intro or ending may have any length from two bars, a song any length at all.
+                if end - start >= 2 and start == 0:
+                    weight = max(weight, first_log)
+                if end - start >= 2 and end == n:
+                    weight = max(weight, last_log)
+                if end < n:
+                    weight += log_odds[end]
+                value = weight + (forward[there] if step == 0 else backward[there])
+                if step == 0 and weight + best[there] > best[here]:
+                    best[here] = weight + best[there]
+                    back[here] = there
+                if value > largest:
+                    total = total * math.exp(largest - value) + 1.0
+                    largest = value
+                elif value > -np.inf:
+                    total += math.exp(value - largest)
+            logged = largest + math.log(total) if total > 0.0 else -np.inf
+            if step == 0:
+                forward[here] = logged
+            else:
+                backward[here] = logged

@@ -1,0 +1,109 @@
+"""What the ear makes of the spectrum: sharp, rough, bright, warm, boomy, deep, hard.
+
+Attributes with a published definition or feature behind them belong here; trained regressions do not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flamingo_bark_assets.analysis.features.timbre import PerceptualFeatures
+from flamingo_bark_assets.analysis.frontend.view import AudioView
+from flamingo_bark_assets.analysis.timbre.attack import attack_centroids_hz
+from flamingo_bark_assets.analysis.timbre.frames import POWER, SHAPES
+from flamingo_bark_assets.analysis.timbre.loudness import BARKS, CRITICAL_BANDS_HZ, mean_specific_loudness
+from flamingo_bark_assets.analysis.timbre.roughness import mean_roughness
+from flamingo_bark_assets.analysis.timbre.song_frames import SongFrames
+from flamingo_bark_assets.analysis.timbre.spectrum import METHOD, SILENT, confidence_of
+from flamingo_bark_assets.record import Measurement
+
+Values = NDArray[np.float64]
+
+PLAYBACK_DB_SPL = 70.0
+_BOOMY_BARKS = 2.0
+_ACUM_PER_BARK = 0.11
+
+
+def measure_perceptual(view: AudioView, read: SongFrames) -> PerceptualFeatures:
+    """Measure the perceptual attributes of a mix or stem.
+
+    Args:
+        view: the signal.
+        read: its frames.
+    """
+    sounding = read.sounding
+    loudness = _specific_loudness(read)
+    bright, all_hz, warm, warm_reference, deep, deep_reference = read.attribute_energies(sounding).tolist()
+    n_frames = int(np.count_nonzero(sounding))
+    return PerceptualFeatures(
+        sharpness_acum=_of(sharpness_acum(loudness), "din45692-zwicker-70db", n_frames),
+        roughness=_of(mean_roughness(view.note_spectrum), "vassilakis-note-peaks", n_frames),
+        brightness=_of(_ratio(bright, all_hz), METHOD, n_frames),
+        warmth_db=_of(_ratio_db(warm, warm_reference), METHOD, n_frames),
+        boominess=_of(boominess(loudness), "zwicker-70db", n_frames),
+        depth=_of(_ratio(deep, deep_reference), METHOD, n_frames),
+        hardness_hz=_hardness(view),
+    )
+
+
+def sharpness_acum(specific_loudness: Values) -> float | None:
+    """Sharpness: S = 0.11 sum N' g z / sum N', g = 1 to 15.8 Bark, 0.15 exp(0.42 (z - 15.8)) + 0.85 above (DIN 45692).
+
+    A critical band of noise at 1 kHz and 60 dB has 1 acum.
+
+    Args:
+        specific_loudness: sone a Bark, shape (24,).
+
+    Returns:
+        acum; None where nothing is loud.
+    """
+    total = float(specific_loudness.sum())
+    if total <= 0.0:
+        return None
+    weight = np.where(BARKS <= 15.8, 1.0, 0.15 * np.exp(0.42 * (BARKS - 15.8)) + 0.85)
+    return _ACUM_PER_BARK * float((specific_loudness * weight * BARKS).sum()) / total
+
+
+def boominess(specific_loudness: Values) -> float | None:
+    """Share of the loudness below 200 Hz; None where nothing is loud.
+
+    Args:
+        specific_loudness: sone a Bark, shape (24,).
+    """
+    return _ratio(float(specific_loudness[BARKS < _BOOMY_BARKS].sum()), float(specific_loudness.sum()))
+
+
+def _specific_loudness(read: SongFrames) -> Values:
+    """Mean specific loudness with the mean power of the sounding frames at 70 dB SPL, so that gain does not matter."""
+    values = read.values[read.sounding]
+    bands = values[:, SHAPES + read.first_critical_band :][:, : len(CRITICAL_BANDS_HZ)]
+    mean_power = float(values[:, POWER].mean(dtype=np.float64)) if len(values) else 0.0
+    if mean_power <= 0.0:
+        return np.zeros(BARKS.size)
+    return mean_specific_loudness(10.0 * np.log10(bands / np.float32(mean_power) + 1e-12) + np.float32(PLAYBACK_DB_SPL))
+
+
+def _hardness(view: AudioView) -> Measurement[float]:
+    centroids_hz = attack_centroids_hz(view.onset_power)
+    if centroids_hz is None:
+        return Measurement.unknown("it has no attacks", method="attack-centroid")
+    return Measurement.of(
+        float(np.median(centroids_hz)), method="attack-centroid", confidence=min(1.0, centroids_hz.size / 20.0)
+    )
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0.0 else None
+
+
+def _ratio_db(part: float, other: float) -> float | None:
+    return 10.0 * math.log10(part / other) if part > 0.0 and other > 0.0 else None
+
+
+def _of(value: float | None, method: str, n_frames: int) -> Measurement[float]:
+    if value is None:
+        return Measurement.unknown(SILENT, method=method)
+    return Measurement.of(value, method=method, confidence=confidence_of(n_frames))

@@ -1,0 +1,49 @@
+"""The shape of the spectrum over the sounding part of a signal.
+
+Means over frames of what a single spectrum's shape says belong here; bands and hearing do not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flamingo_bark_assets.analysis.features.timbre import SpectralShapeFeatures
+from flamingo_bark_assets.analysis.timbre import frames
+from flamingo_bark_assets.analysis.timbre.frames import ShapeFrames
+from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.record import Measurement
+
+METHOD = "stft-2048-native"
+SILENT = "no 46 ms of it sound"
+_FULL_CONFIDENCE_FRAMES = 100.0
+
+
+def measure_shape(read: ShapeFrames) -> SpectralShapeFeatures:
+    """Average each descriptor over the sounding frames; the confidence is that of a mean of so many frames.
+
+    Args:
+        read: the frames of one signal.
+    """
+    values = read.values[read.sounding]
+    return SpectralShapeFeatures(
+        spectral_centroid_hz=_mean(values[:, frames.CENTROID]),
+        spectral_bandwidth_hz=_mean(values[:, frames.BANDWIDTH]),
+        spectral_rolloff_hz=_mean(values[:, frames.ROLLOFF]),
+        spectral_skewness=_mean(values[:, frames.SKEWNESS]),
+        spectral_kurtosis=_mean(values[:, frames.KURTOSIS]),
+        spectral_flatness=_mean(values[:, frames.FLATNESS]),
+        spectral_contrast_db=_mean(values[:, frames.CONTRAST]),
+        spectral_flux=_mean(values[values[:, frames.FLUX] >= 0.0, frames.FLUX]),
+    )
+
+
+def confidence_of(n_frames: int) -> float:
+    """Confidence of a mean over so many frames: the share of the way to 100 (4.6 s), 0 to 1."""
+    return min(1.0, n_frames / _FULL_CONFIDENCE_FRAMES)
+
+
+def _mean(values: FloatArray) -> Measurement[float]:
+    if values.size == 0:
+        return Measurement.unknown(SILENT, method=METHOD)
+    mean = float(values.mean(dtype=np.float64))
+    return Measurement.of(mean, method=METHOD, confidence=confidence_of(values.size))

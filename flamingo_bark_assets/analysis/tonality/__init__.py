@@ -1,0 +1,1 @@
+"""Notes, chords, key and tuning of a song."""

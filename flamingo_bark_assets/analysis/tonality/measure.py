@@ -1,0 +1,214 @@
+"""Key, tuning and chords of a song, from its mix or, where they exist, from its harmonic and bass stems.
+
+What makes `TonalityFeatures` belongs here; each step has a module of its own beside this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flamingo_bark_assets.analysis.features.tonality import Chord, KeyCandidate, TonalityFeatures
+from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews, Tuning
+from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, NO_CHORD, chord_probabilities
+from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_confidence, decode_chords
+from flamingo_bark_assets.analysis.tonality.key import (
+    KEYS,
+    KeyEvidence,
+    key_confidence,
+    key_evidence,
+    key_probabilities,
+    relation_of,
+    scale_of,
+)
+from flamingo_bark_assets.analysis.tonality.key_changes import key_segments
+from flamingo_bark_assets.analysis.tonality.salience import note_salience
+from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.record import Measurement
+
+CHORD_METHOD = "note-salience-network-hmm"
+_KEY_METHOD = "profile-and-chord-functions"
+_TUNING_METHOD = "peak-circular-mean"
+_SCALE_METHOD = "characteristic-degrees"
+
+_MIN_TUNING_PEAKS = 20
+MIN_TUNING_CONCENTRATION = 0.1
+_CLEAR_CONCENTRATION = 0.5
+# Mixes with harmony reach 0.86 and more, drums alone 0.5 as a rule.
+MIN_CHORD_SHARE = 0.55
+_CANDIDATES = 5
+_SOUNDING = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Harmony:
+    """What is heard in the notes of one or several signals.
+
+    Attributes:
+        salience: of `note_salience`, shape (n_frames, 84).
+        probabilities: of `chord_probabilities`, shape (n_frames, CHORDS).
+        spans: the chords, from 0 to the end.
+        sounding: which frames are within 40 dB of the loud ones, shape (n_frames,).
+    """
+
+    salience: FloatArray
+    probabilities: FloatArray
+    spans: tuple[ChordSpan, ...]
+    sounding: NDArray[np.bool_]
+
+    @property
+    def chord_share(self) -> float:
+        """Mean probability that a chord sounds, over the frames in which anything does; 0 where nothing does."""
+        if not self.sounding.any():
+            return 0.0
+        return 1.0 - float(self.probabilities[self.sounding, CHORDS - 1].mean())
+
+
+def hear_harmony(
+    views: tuple[AudioView, ...], *, cents: float, duration_s: float, beats_s: NDArray[np.float64] | None
+) -> Harmony:
+    """Notes, chord probabilities and chords of signals that sound together.
+
+    Args:
+        views: one or several.
+        cents: their tuning.
+        duration_s: where the last chord ends.
+        beats_s: times of the beats; None where they are not known.
+    """
+    salience = note_salience(views, cents=cents)
+    probabilities = chord_probabilities(salience)
+    level = np.zeros(salience.shape[0], np.float32)
+    for view in views:
+        peaks = view.note_spectrum.max(axis=1)
+        level[: peaks.size] = np.maximum(level[: peaks.size], peaks)
+    sounding = level > _SOUNDING * float(np.percentile(level, 95)) if level.any() else np.zeros(level.size, np.bool_)
+    spans = decode_chords(probabilities, duration_s=duration_s, beats_s=beats_s)
+    return Harmony(salience, probabilities, spans, sounding)
+
+
+def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> TonalityFeatures:
+    """Find key, tuning and chords.
+
+    Chords are heard in the harmonic and bass stems together where there is a harmonic stem, else in the mix. The key
+    is read from both. Confidences are calibrated: of the key, as the expected MIREX score; of a chord, as the share
+    of its time in which it is right.
+
+    Args:
+        views: the mix and what stems there are.
+        beats_s: times of the beats, shape (n_beats,); None where they are not known.
+    """
+    mix = views.mix
+    if mix.unusable is not None:
+        return _unknown(mix.unusable)
+    tuning = _tuning_of(views)
+    cents = tuning.cents if tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
+    stems = tuple(v for v in (views.harmonic, views.bass) if v is not None and v.unusable is None)
+    with_stems = views.harmonic is not None and views.harmonic.unusable is None
+    heard = hear_harmony(stems if with_stems else (mix,), cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
+    if with_stems and heard.chord_share < MIN_CHORD_SHARE:
+        # A harmonic stem of nothing but bleed: the harmony, if there is any, is sung.
+        with_stems = False
+        heard = hear_harmony((mix,), cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
+    tonal = _tonal(heard)
+    if not tonal.value:
+        reason = "no tonal centre: no chord is heard in most of the song"
+        return _unknown(reason, tonal=tonal, tuning=_tuning(tuning))
+    evidence = key_evidence(heard.probabilities, heard.salience)
+    others = (_key_evidence_of(mix, cents),) if with_stems else ()
+    chances = key_probabilities(evidence, *others)
+    best = int(np.argmax(chances))
+    segments = key_segments(heard.probabilities, heard.salience, best, duration_s=mix.duration_s)
+    return TonalityFeatures(
+        key=Measurement.of(KEYS[best], method=_KEY_METHOD, confidence=key_confidence(float(chances[best]))),
+        mode_name=_scale(evidence, best),
+        tonal=tonal,
+        tuning_cents=_tuning(tuning),
+        chord_change_rate_hz=change_rate([span for span in heard.spans if span.label != NO_CHORD]),
+        key_change_count=Measurement.of(
+            len(segments) - 1, method=_KEY_METHOD, confidence=min(s.confidence for s in segments)
+        ),
+        chords=tuple(
+            Chord(
+                chord=number,
+                start_s=span.start_s,
+                end_s=span.end_s,
+                label=span.label,
+                confidence=chord_confidence(span.probability),
+            )
+            for number, span in enumerate(heard.spans)
+        ),
+        key_segments=segments,
+        key_candidates=tuple(
+            KeyCandidate(rank=rank, key=KEYS[index], relation=relation_of(index, best), score=float(chances[index]))
+            for rank, index in enumerate(np.argsort(-chances, kind="stable")[:_CANDIDATES].tolist())
+        ),
+    )
+
+
+def _key_evidence_of(view: AudioView, cents: float) -> KeyEvidence:
+    """The evidence in one signal, from every fourth frame's chords."""
+    salience = note_salience((view,), cents=cents)
+    return key_evidence(chord_probabilities(salience, step=4), salience)
+
+
+def change_rate(named: list[ChordSpan]) -> Measurement[float]:
+    """Changes from one chord to another, over the time from the first to the last."""
+    if not named:
+        return Measurement.unknown("no chord is heard", method=CHORD_METHOD)
+    changes = sum(one.state != following.state for one, following in pairwise(named))
+    length_s = sum(span.duration_s for span in named)
+    confidence = sum(chord_confidence(span.probability) * span.duration_s for span in named) / length_s
+    return Measurement.of(
+        changes / max(named[-1].end_s - named[0].start_s, 1e-3), method=CHORD_METHOD, confidence=confidence
+    )
+
+
+def _tuning_of(views: SongViews) -> Tuning:
+    """The tuning of the mix, or of the harmonic stem where its peaks agree better."""
+    stem = views.harmonic
+    if stem is None or stem.unusable is not None or stem.tuning.peaks < _MIN_TUNING_PEAKS:
+        return views.mix.tuning
+    return max(views.mix.tuning, stem.tuning, key=lambda tuning: tuning.concentration)
+
+
+def _tuning(tuning: Tuning) -> Measurement[float]:
+    """The mean deviation of the spectral peaks; the confidence grows with their agreement."""
+    if tuning.peaks < _MIN_TUNING_PEAKS:
+        return Measurement.unknown("too few spectral peaks", method=_TUNING_METHOD)
+    if tuning.concentration < MIN_TUNING_CONCENTRATION:
+        return Measurement.unknown("the spectral peaks agree on no tuning", method=_TUNING_METHOD)
+    return Measurement.of(
+        tuning.cents, method=_TUNING_METHOD, confidence=min(1.0, tuning.concentration / _CLEAR_CONCENTRATION)
+    )
+
+
+def _tonal(heard: Harmony) -> Measurement[bool]:
+    """Whether chords are heard in enough of the song; the confidence is the distance from the border."""
+    share = heard.chord_share
+    border = MIN_CHORD_SHARE
+    certainty = (share - border) / (1.0 - border) if share >= border else (border - share) / border
+    return Measurement.of(bool(share >= border), method=CHORD_METHOD, confidence=0.5 + 0.5 * certainty)
+
+
+def _scale(evidence: KeyEvidence, key: int) -> Measurement[str]:
+    """The scale, where the degrees by which it differs from its neighbours are clear."""
+    name, confidence = scale_of(evidence, key)
+    if name is None:
+        return Measurement.unknown("the characteristic degrees of the scale are not clear", method=_SCALE_METHOD)
+    return Measurement.of(name, method=_SCALE_METHOD, confidence=confidence)
+
+
+def _unknown(
+    reason: str, *, tonal: Measurement[bool] | None = None, tuning: Measurement[float] | None = None
+) -> TonalityFeatures:
+    return TonalityFeatures(
+        key=Measurement.unknown(reason, method=_KEY_METHOD),
+        mode_name=Measurement.unknown(reason, method=_SCALE_METHOD),
+        tonal=tonal or Measurement.unknown(reason, method=CHORD_METHOD),
+        tuning_cents=tuning or Measurement.unknown(reason, method=_TUNING_METHOD),
+        chord_change_rate_hz=Measurement.unknown(reason, method=CHORD_METHOD),
+        key_change_count=Measurement.unknown(reason, method=_KEY_METHOD),
+    )

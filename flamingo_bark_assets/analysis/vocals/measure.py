@@ -1,0 +1,127 @@
+"""Measurements of the vocals stem; never a guess at who sings.
+
+What makes `VocalFeatures` belongs here; each measurement is in a module of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.stem import VocalActivity
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalFormants, VocalPitch
+from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, TONAL_RATE_HZ, AudioView
+from flamingo_bark_assets.analysis.pitch.tracking import SINGER, PitchTrack, track_view
+from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
+from flamingo_bark_assets.analysis.vocals import activity, formants, quality, register, vibrato
+from flamingo_bark_assets.record import Measurement
+
+_FMIN_HZ, _FMAX_HZ = 65.0, 1000.0
+# High singers tune the first formant to the second harmonic (Joliveau et al., Nature 427, 2004), which then holds most
+# of the power: little may be gained by an octave.
+_MANNER = replace(SINGER, octave_cost=0.05)
+_PIECE_S, _MARGIN_S = 60.0, 1.0
+
+
+def analyse_vocals(
+    song_id: str, view: AudioView, *, energy_share: Measurement[float], song: SongFeatures | None = None
+) -> VocalFeatures:
+    """Measure the vocals stem.
+
+    Args:
+        song_id: the song's identifier.
+        view: the stem.
+        energy_share: energy of the stem over the summed energy of all stems.
+        song: the mix, whose beats syncopation needs.
+
+    Returns:
+        The measurements; all unknown, for the same reason, where the stem is silent or too short.
+    """
+    if view.unusable is not None:
+        return VocalFeatures.of_unusable(song_id, view.unusable)
+    track = activity.voice_only(track_view(view, TONAL_RATE_HZ, fmin_hz=_FMIN_HZ, fmax_hz=_FMAX_HZ, manner=_MANNER))
+    vowels, evidence = _vowels_and_quality(view, track)
+    sure = activity.pitch_confidence(track) * activity.own_voice_probability(energy_share)
+    voice_range = register.measure_range(track, confidence=float(sure.mean()) if sure.size else 0.0)
+    swing = vibrato.measure_vibrato(track)
+    f1, f2, f3 = formants.median_formants(vowels, track)
+    steadiness = quality.measure_quality(evidence)
+    phrases = activity.find_phrases(track, sure)
+    return VocalFeatures(
+        **vars(measure_stem(song_id, view, energy_share=energy_share, song=song)),
+        f0_median_hz=voice_range.median_hz,
+        f0_low_hz=voice_range.low_hz,
+        f0_high_hz=voice_range.high_hz,
+        f0_range_semitones=voice_range.semitones,
+        register=voice_range.register,
+        voiced_fraction=activity.voiced_fraction(track, phrases),
+        sung_tendency=register.measure_sung_tendency(track),
+        vibrato_present=swing.present,
+        vibrato_rate_hz=swing.rate_hz,
+        vibrato_extent_cents=swing.extent_cents,
+        formant_f1_hz=f1,
+        formant_f2_hz=f2,
+        formant_f3_hz=f3,
+        jitter_local=steadiness.jitter_local,
+        shimmer_local=steadiness.shimmer_local,
+        hnr_relative_db=steadiness.hnr_relative_db,
+        cepstral_peak_prominence_db=steadiness.cpp_db,
+        vocal_phrases=phrases,
+        vocal_activity=activity_rows(view, VocalActivity),
+        vocal_f0=_pitch_rows(track, sure),
+        vocal_formants=_formant_rows(vowels),
+    )
+
+
+def _vowels_and_quality(
+    view: AudioView, track: PitchTrack
+) -> tuple[formants.FormantTrack, tuple[quality.Evidence, ...]]:
+    """Formants at 11 kHz and cycles at 22 kHz; of a long stem both at 11 kHz, piece by piece."""
+    if not view.is_long:
+        samples = view.mono(TONAL_RATE_HZ)
+        vowels = formants.track_formants(samples, TONAL_RATE_HZ, track)
+        return vowels, (quality.read_cycles(view.mono(RATE_HZ), RATE_HZ, track),)
+    per_piece: list[formants.FormantTrack] = []
+    evidence: list[quality.Evidence] = []
+    for piece in view.mono_pieces(TONAL_RATE_HZ, piece_s=_PIECE_S, margin_s=_MARGIN_S):
+        first, start, end = (
+            round(at / TONAL_RATE_HZ / track.hop_s)
+            for at in (piece.offset, piece.offset + piece.start, piece.offset + piece.end)
+        )
+        # Only the piece's own part counts as voiced; its margins are there for the windows.
+        part = _cut(track, first, end)
+        part = part.voiced_where(part.voiced & (np.arange(part.f0_hz.size) >= start - first))
+        per_piece.append(formants.track_formants(piece.samples, TONAL_RATE_HZ, part, first_frame=first))
+        evidence.append(quality.read_cycles(piece.samples, TONAL_RATE_HZ, part))
+    return formants.joined(per_piece), tuple(evidence)
+
+
+def _cut(track: PitchTrack, start: int, stop: int) -> PitchTrack:
+    """The frames from `start` to before `stop`."""
+    arrays: dict[str, Any] = {
+        field.name: value[start:stop]
+        for field in fields(track)
+        if isinstance(value := getattr(track, field.name), np.ndarray)
+    }
+    return replace(track, **arrays)
+
+
+def _pitch_rows(track: PitchTrack, confidence: NDArray[np.float64]) -> tuple[VocalPitch, ...]:
+    frames = np.flatnonzero(track.voiced)
+    columns = (frames, frames * track.hop_s, track.f0_hz[frames].astype(np.float64), confidence)
+    return tuple(
+        VocalPitch(frame=frame, time_s=time_s, f0_hz=f0_hz, confidence=sure)
+        for frame, time_s, f0_hz, sure in zip(*(column.tolist() for column in columns), strict=True)
+    )
+
+
+def _formant_rows(vowels: formants.FormantTrack) -> tuple[VocalFormants, ...]:
+    columns = (vowels.frames, vowels.times_s, *vowels.hz.T.astype(np.float64), vowels.confidence)
+    return tuple(
+        VocalFormants(frame=frame, time_s=time_s, f1_hz=f1, f2_hz=f2, f3_hz=f3, confidence=confidence)
+        for frame, time_s, f1, f2, f3, confidence in zip(*(column.tolist() for column in columns), strict=True)
+    )

@@ -1,0 +1,216 @@
+"""Vibrato: the periodic swing of the pitch on held notes.
+
+Cutting the pitch into held notes and fitting their swing belong here; tracking the pitch does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flamingo_bark_assets.analysis.pitch.tracking import PitchTrack
+from flamingo_bark_assets.record import Measurement
+
+METHOD = "f0-sinusoid-per-note"
+
+Values = NDArray[np.float64]
+
+# Rates of trained and untrained singers: Prame, JASA 96 (1994); Sundberg, "Vocal vibrato" (1994).
+_LOWEST_HZ, _HIGHEST_HZ = 4.0, 8.0
+_RATES_HZ = np.arange(_LOWEST_HZ - 1.0, _HIGHEST_HZ + 1.25, 0.25)
+# Averaged over this, close to one period of any vibrato, a held note is a line and a step of a semitone stands out.
+_PERIOD_S = 0.18
+_NOTE_STEP_CENTS = 60.0
+_SHORTEST_NOTE_S = 0.4
+_EDGE_S = 0.04
+# A vibrato needs this long to grow to its full extent and to be seen for a period.
+_GROWN_NOTE_S = 0.65
+_TRACKER_WINDOW_S = 0.03
+_GROWN = 0.85
+_MIN_EXTENT_CENTS = 12.0
+_MIN_FIT = 0.5
+_RATE_SPREAD_HZ = 0.75
+_MIN_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Vibrato:
+    """Vibrato of a voice.
+
+    Attributes:
+        present: whether at least a fifth of the held time carries one.
+        rate_hz: median over the notes that carry one, weighted by their length.
+        extent_cents: half peak to peak where it is fully developed, median likewise.
+    """
+
+    present: Measurement[bool]
+    rate_hz: Measurement[float]
+    extent_cents: Measurement[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """The sinusoid that fits each held note best.
+
+    Attributes:
+        duration_s: length of each note without its edges, shape (n_notes,).
+        rate_hz: shape (n_notes,).
+        extent_cents: half peak to peak where the swing is fully developed, shape (n_notes,).
+        fit: share of the pitch variance about a parabola that the sinusoid explains, 0 to 1, shape (n_notes,).
+    """
+
+    duration_s: Values
+    rate_hz: Values
+    extent_cents: Values
+    fit: Values
+
+
+def measure_vibrato(track: PitchTrack) -> Vibrato:
+    """Decide whether the held notes carry a vibrato, and measure it.
+
+    A note carries one where a sinusoid of 4 to 8 Hz and at least 12 cents explains half of the variance of its
+    pitch, at the rate of the other notes: a singer's rate is nearly constant (Prame, JASA 96, 1994).
+
+    Args:
+        track: the pitch of the voice.
+    """
+    swing = measure_swing(track)
+    if swing.duration_s.size == 0:
+        reason = f"no held note of {_SHORTEST_NOTE_S} s"
+        unknown: Measurement[float] = Measurement.unknown(reason, method=METHOD)
+        return Vibrato(Measurement.unknown(reason, method=METHOD), unknown, unknown)
+    carries = (swing.fit >= _MIN_FIT) & (swing.extent_cents >= _MIN_EXTENT_CENTS)
+    carries &= (swing.rate_hz >= _LOWEST_HZ) & (swing.rate_hz <= _HIGHEST_HZ)
+    if carries.any():
+        carries &= np.abs(swing.rate_hz - _median(swing.rate_hz, swing.duration_s * carries)) <= _RATE_SPREAD_HZ
+    share = float(swing.duration_s[carries].sum() / swing.duration_s.sum())
+    held_s = float(swing.duration_s.sum())
+    present = Measurement.of(share >= _MIN_SHARE, method=METHOD, confidence=_presence_confidence(share, held_s))
+    if share < _MIN_SHARE:
+        none: Measurement[float] = Measurement.unknown("no vibrato", method=METHOD)
+        return Vibrato(present, none, none)
+    grown = carries & (swing.duration_s >= _GROWN_NOTE_S)
+    grown = grown if np.count_nonzero(grown) >= 3 else carries
+    sure = min(1.0, float(np.count_nonzero(grown)) / 5.0) * min(1.0, share / 0.6)
+    return Vibrato(
+        present,
+        Measurement.of(_median(swing.rate_hz, swing.duration_s * carries), method=METHOD, confidence=sure),
+        Measurement.of(_median(swing.extent_cents, swing.duration_s * grown), method=METHOD, confidence=sure),
+    )
+
+
+def _presence_confidence(share: float, held_s: float) -> float:
+    """Distance from the deciding share, less where little was held."""
+    distance = min(1.0, abs(share - _MIN_SHARE) / (0.4 if share >= _MIN_SHARE else _MIN_SHARE))
+    return (0.5 + 0.5 * distance) * min(1.0, held_s / 3.0)
+
+
+def _median(values: Values, weights: Values) -> float:
+    """The value at half of the summed weights."""
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(total, 0.5 * total[-1])]])
+
+
+def measure_swing(track: PitchTrack) -> Swing:
+    """Fit a sinusoid to the pitch of each held note.
+
+    Args:
+        track: the pitch of the voice.
+    """
+    notes = held_notes(track)
+    found = np.zeros((len(notes), 3))
+    for row, (start, stop) in enumerate(notes.tolist()):
+        cents = 1200.0 * np.log2(track.f0_hz[start:stop].astype(np.float64))
+        rate_hz, fit = _rate(cents, track.hop_s)
+        found[row] = rate_hz, _extent(cents, rate_hz, track.hop_s), fit
+    # The tracker averages the pitch over its window, which damps a swing by sinc(rate * window).
+    damping = np.asarray(np.sinc(found[:, 0] * _TRACKER_WINDOW_S), np.float64)
+    duration_s = np.asarray((notes[:, 1] - notes[:, 0]) * track.hop_s, np.float64)
+    return Swing(duration_s, found[:, 0], found[:, 1] / damping, found[:, 2])
+
+
+def held_notes(track: PitchTrack) -> NDArray[np.intp]:
+    """First frame and end of each held note without its edges, shape (n_notes, 2).
+
+    A voiced stretch is cut where the mean pitch of the next 0.18 s differs most, and by more than 60 cents, from
+    that of the last 0.18 s.
+    """
+    edge, side = round(_EDGE_S / track.hop_s), round(_PERIOD_S / track.hop_s)
+    shortest = round(_SHORTEST_NOTE_S / track.hop_s)
+    bounds = np.flatnonzero(np.diff(track.voiced.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+    notes: list[tuple[int, int]] = []
+    for start, stop in bounds[bounds[:, 1] - bounds[:, 0] >= shortest].tolist():
+        steps = _steps(1200.0 * np.log2(track.f0_hz[start:stop].astype(np.float64)), side)
+        cuts = [start, *(start + steps).tolist(), stop]
+        notes += [(a + edge, b - edge) for a, b in pairwise(cuts) if b - a >= shortest]
+    return np.asarray(notes, np.intp).reshape(-1, 2)
+
+
+def _steps(cents: Values, side: int) -> NDArray[np.intp]:
+    """Frames at which one note follows another without a gap."""
+    from scipy.ndimage import maximum_filter1d
+
+    total = np.concatenate(([0.0], np.cumsum(cents)))
+    at = np.arange(1, cents.size)
+    low, high = np.maximum(at - side, 0), np.minimum(at + side, cents.size)
+    after, before = (total[high] - total[at]) / (high - at), (total[at] - total[low]) / (at - low)
+    step = np.abs(after - before)
+    return np.asarray(at[(step > _NOTE_STEP_CENTS) & (step == maximum_filter1d(step, side))])
+
+
+def _rate(cents: Values, hop_s: float) -> tuple[float, float]:
+    """Rate of the sinusoid that, beside a parabola, explains most of a note, and the share that it explains."""
+    drift, swings, inverse = _models(cents.size, hop_s)
+    rest = cents - drift @ (drift.T @ cents)
+    variance = float(rest @ rest)
+    if variance <= 1e-6 * cents.size:
+        return _LOWEST_HZ, 0.0
+    weights = swings @ rest
+    explained = np.einsum("ri,rij,rj->r", weights, inverse, weights)
+    best = int(np.argmax(explained))
+    rate_hz = float(_RATES_HZ[best])
+    if 0 < best < _RATES_HZ.size - 1:
+        left, peak, right = explained[best - 1 : best + 2].tolist()
+        bend = left - 2.0 * peak + right
+        rate_hz += 0.5 * (left - right) / bend * float(_RATES_HZ[1] - _RATES_HZ[0]) if bend < 0.0 else 0.0
+    return rate_hz, min(1.0, float(explained[best]) / variance)
+
+
+@lru_cache(maxsize=64)
+def _models(size: int, hop_s: float) -> tuple[Values, Values, Values]:
+    """What a note of `size` frames is fitted by.
+
+    Returns:
+        An orthonormal basis of parabolas, shape (size, 3); cosine and sine of each rate without their parabolic part,
+        shape (n_rates, 2, size); the inverses of their products, shape (n_rates, 2, 2).
+    """
+    u = np.linspace(-1.0, 1.0, size)
+    drift = np.linalg.qr(np.stack([np.ones_like(u), u, u * u], axis=1))[0]
+    phase = 2.0 * np.pi * hop_s * np.outer(_RATES_HZ, np.arange(size))
+    swings = np.stack([np.cos(phase), np.sin(phase)], axis=1)
+    swings -= (swings @ drift) @ drift.T
+    products = swings @ swings.transpose(0, 2, 1)
+    return drift, swings, np.linalg.inv(products + 1e-9 * np.eye(2))
+
+
+def _extent(cents: Values, rate_hz: float, hop_s: float) -> float:
+    """Half peak to peak of a swing of known rate where it is fully developed.
+
+    A sinusoid and a line are fitted in Hann windows of one and a half periods all along the note; the extent is the
+    median of those fits that reach 0.85 of the largest, as singers let a vibrato grow into the note.
+    """
+    side = min(round(0.75 / (rate_hz * hop_s)), (cents.size - 1) // 2)
+    n = np.arange(-side, side + 1)
+    phase = 2.0 * np.pi * rate_hz * hop_s * n
+    basis = np.stack([np.cos(phase), np.sin(phase), np.ones(n.size), n / max(side, 1)], axis=1)
+    window = 0.5 + 0.5 * np.cos(np.pi * n / (side + 1))
+    weighted = basis * window[:, None]
+    filters = np.linalg.solve(basis.T @ weighted, weighted.T)[:2]
+    windows = np.lib.stride_tricks.sliding_window_view(cents - cents.mean(), n.size)
+    extents = np.hypot(*(filters @ windows.T))
+    return float(np.median(extents[extents >= _GROWN * extents.max()]))

@@ -1,0 +1,58 @@
+"""Compiled inner loops: each is compiled for one signature, on first use, by one process at a time, and kept on disk.
+
+How a loop becomes machine code belongs here; the loops stand beside the measurements that need them.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(signature: str, *, fastmath: bool = False) -> Callable[[F], F]:
+    """Decorate a loop: numba compiles it when it is first called, not when its module is imported.
+
+    A kernel has one signature only. Two processes that fill numba's cache with several signatures of one function
+    at the same time can leave an index that names the other's machine code, and from then on every process crashes
+    in it (seen with numba 0.68.1); with one signature both would write the same, and the lock keeps them apart too.
+
+    Args:
+        signature: numba's, for instance ``"float32[::1](float32[:, ::1], int64)"``; arrays must be passed
+            contiguous and of exactly these types.
+        fastmath: let the compiler reorder sums; not where NaN or infinity may come in.
+
+    Returns:
+        A decorator; the function it returns has the attribute ``python`` for the uncompiled one. A loop may call
+        other kernels' inner functions only where these are made by `inlined`.
+    """
+
+    def decorate(function: F) -> F:
+        made: list[Callable[..., Any]] = []
+
+        @functools.wraps(function)
+        def call(*args: Any) -> Any:
+            if not made:
+                made.append(_compile(function, signature, fastmath))
+            return made[0](*args)
+
+        call.python = function  # type: ignore[attr-defined]
+        return cast(F, call)
+
+    return decorate
+
+
+def _compile(function: Callable[..., Any], signature: str, fastmath: bool) -> Callable[..., Any]:
+    from filelock import FileLock
+    from numba import njit
+
+    with FileLock(Path(tempfile.gettempdir(), f"flamingo-bark-numba-{os.getuid()}.lock")):
+        return cast(
+            Callable[..., Any],
+            njit(signature, cache=True, nogil=True, fastmath=fastmath, error_model="numpy")(function),
+        )

@@ -1,0 +1,105 @@
+"""Whether confidences can be trusted: how often the measurements are right among those of like confidence.
+
+Comparing single answers with the truth and printing the bins belong here; mean scores are in `accuracy`.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from flamingo_bark_assets.analysis.whole import Analysis
+
+BINS = 5
+
+
+class Judged(NamedTuple):
+    """One answer: what was measured, in which view of the song, how confident, and whether it is right (0 to 1)."""
+
+    quantity: str
+    view: str
+    confidence: float
+    right: float
+
+
+def judged_of(view: str, analysis: Analysis, truth: Mapping[str, Any]) -> list[Judged]:
+    """Every answer of a song that has a confidence and a truth."""
+    pairs: list[tuple[str, float, float]] = []
+    if view != "separated":
+        pairs += _song(analysis, truth)
+    pairs += _stems(analysis, truth)
+    return [Judged(name, view, confidence, right) for name, confidence, right in pairs]
+
+
+def _song(analysis: Analysis, truth: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
+    import mir_eval
+
+    song = analysis.song
+    if song.tempo_bpm.value is not None and song.tempo_bpm.confidence is not None:
+        right = abs(song.tempo_bpm.value / truth["tempo"]["bpm"] - 1.0) <= 0.04
+        yield "tempo (Acc1)", song.tempo_bpm.confidence, float(right)
+    if song.key.value is not None and song.key.confidence is not None:
+        weight = mir_eval.key.weighted_score(truth["key"]["label"], _mir_key(song.key.value))
+        yield "key (MIREX)", song.key.confidence, float(weight)
+    if song.metre.value is not None and song.metre.confidence is not None:
+        yield "metre", song.metre.confidence, float(song.metre.value == truth["meter"]["signature"])
+    starts = [chord[0] for chord in truth["chords"]]
+    for chord in song.chords:
+        index = bisect.bisect_right(starts, 0.5 * (chord.start_s + chord.end_s)) - 1
+        if index >= 0:
+            right = mir_eval.chord.majmin([truth["chords"][index][2]], [chord.label])[0]
+            if right >= 0:
+                yield "chord (majmin)", chord.confidence, float(right)
+
+
+def _mir_key(key: str) -> str:
+    tonic, _, mode = key.partition(" ")
+    return f"{tonic} {mode}"
+
+
+def _stems(analysis: Analysis, truth: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
+    if analysis.drums is not None and truth.get("drums"):
+        for drum in ("kick", "snare", "hihat"):
+            times = sorted(hit[0] for hit in truth["drums"]["hits"] if hit[1] == drum)
+            for hit in analysis.drums.drum_hits:
+                if hit.drum == drum:
+                    yield f"hit ({drum})", hit.confidence, float(_near(times, hit.time_s, 0.05))
+    if analysis.bass is not None and truth.get("bass"):
+        notes = sorted((note[0], note[3]) for note in truth["bass"]["notes"])
+        onsets = [note[0] for note in notes]
+        for note in analysis.bass.bass_notes:
+            low, high = bisect.bisect_left(onsets, note.onset_s - 0.05), bisect.bisect(onsets, note.onset_s + 0.05)
+            right = any(abs(note.f0_hz / hz - 1.0) < 0.0293 for _, hz in notes[low:high])
+            yield "bass note", note.confidence, float(right)
+    vocals = truth.get("vocals")
+    if analysis.vocals is not None and vocals:
+        for point in analysis.vocals.vocal_f0[::10]:
+            index = round(point.time_s / vocals["hop"])
+            if index < len(vocals["f0"]) and point.confidence is not None:
+                hz = vocals["f0"][index]
+                yield "vocal f0", point.confidence, float(hz > 0 and abs(point.f0_hz / hz - 1.0) < 0.0293)
+
+
+def _near(times: Sequence[float], time_s: float, within_s: float) -> bool:
+    index = bisect.bisect_left(times, time_s - within_s)
+    return index < len(times) and times[index] <= time_s + within_s
+
+
+def print_reliability(judged: Iterable[Judged]) -> None:
+    """Print, for each quantity and view, bins of equal size in order of confidence."""
+    groups: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for one in judged:
+        groups[one.quantity, one.view].append((one.confidence, one.right))
+    print("\nReliability: mean confidence -> share that is right, in bins of equal size")
+    for (quantity, view), pairs in sorted(groups.items()):
+        pairs.sort()
+        bins = [pairs[len(pairs) * i // BINS : len(pairs) * (i + 1) // BINS] for i in range(BINS)]
+        cells = "  ".join(f"{_mean(c for c, _ in part):.2f}->{_mean(r for _, r in part):.2f}" for part in bins if part)
+        print(f"  {quantity:16}{view:10} {len(pairs):>6}  {cells}")
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found)

@@ -1,0 +1,297 @@
+"""What the measurements of when things happen promise."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+
+import mir_eval
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from flamingo_bark_assets.analysis.features.rhythm import RhythmFeatures
+from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ, SongViews
+from flamingo_bark_assets.analysis.rhythm import stems
+from flamingo_bark_assets.analysis.rhythm.bar_pointer import track_pulse
+from flamingo_bark_assets.analysis.rhythm.measure import measure_rhythm
+from flamingo_bark_assets.analysis.rhythm.onsets import onset_strength, onset_times_s
+from flamingo_bark_assets.analysis.rhythm.swing import swing_ratio
+from flamingo_bark_assets.analysis.rhythm.tempo import autocorrelation, candidate_periods
+from flamingo_bark_assets.record import Measurement
+from tests import music
+from tests.rhythm_synthesis import (
+    ROCK,
+    SLOW_SIX,
+    WALTZ,
+    beat_times_s,
+    beats_of,
+    chords_and_bass,
+    drums,
+    view_of,
+    views_of,
+)
+
+CHORDS = ("C:maj", "A:min", "F:maj", "G:maj")
+
+
+def rock(bpm: float, *, bars: int = 12, swing: float = 0.5) -> NDArray[np.float64]:
+    beats_s = beat_times_s(bpm, bars)
+    kit, band = drums(ROCK, beats_s, swing=swing), chords_and_bass(CHORDS, beats_s)
+    size = min(kit.size, band.size)
+    return 0.5 * kit[:size] + 0.05 * band[:size]
+
+
+def known(measurement: Measurement[float]) -> float:
+    assert measurement.value is not None, measurement.reason
+    return measurement.value
+
+
+def times_of(features: RhythmFeatures, *, downbeats: bool = False) -> NDArray[np.float64]:
+    return np.array([beat.time_s for beat in features.beats if beat.position == 1 or not downbeats])
+
+
+@pytest.fixture(scope="module")
+def rock_120() -> RhythmFeatures:
+    return measure_rhythm(views_of(rock(120.0)))
+
+
+@pytest.mark.parametrize("bpm", [84.0, 132.0, 156.0])
+def test_tempo_of_a_rock_beat(bpm: float) -> None:
+    assert known(measure_rhythm(views_of(rock(bpm))).tempo_bpm) == pytest.approx(bpm, rel=0.01)
+
+
+def test_beats_lie_on_the_beats(rock_120: RhythmFeatures) -> None:
+    truth = beat_times_s(120.0, 12)
+    assert mir_eval.beat.f_measure(truth[truth > 2.0], times_of(rock_120)[times_of(rock_120) > 2.0]) > 0.95
+    assert np.median(np.abs(times_of(rock_120)[:, None] - truth[None, :]).min(axis=1)) < 0.012
+
+
+def test_downbeats_lie_on_the_bars(rock_120: RhythmFeatures) -> None:
+    truth = beat_times_s(120.0, 12)[::4]
+    assert mir_eval.beat.f_measure(truth, times_of(rock_120, downbeats=True)) > 0.9
+
+
+def test_a_backbeat_has_four_beats_a_bar(rock_120: RhythmFeatures) -> None:
+    assert (rock_120.beats_per_bar.value, rock_120.metre.value) == (4, "4/4")
+
+
+def test_a_waltz_has_three_beats_a_bar() -> None:
+    beats_s = beat_times_s(108.0, 16, beats_per_bar=3)
+    kit, band = drums(WALTZ, beats_s, beats_per_bar=3), chords_and_bass(CHORDS, beats_s, beats_per_bar=3)
+    size = min(kit.size, band.size)
+    features = measure_rhythm(views_of(0.5 * kit[:size] + 0.05 * band[:size]))
+    assert (features.beats_per_bar.value, features.metre.value) == (3, "3/4")
+    assert known(features.tempo_bpm) == pytest.approx(108.0, rel=0.02)
+
+
+def test_six_eight_has_two_dotted_quarters_a_bar() -> None:
+    beats_s = beat_times_s(60.0, 16, beats_per_bar=2)
+    kit, band = drums(SLOW_SIX, beats_s, beats_per_bar=2), chords_and_bass(CHORDS, beats_s, beats_per_bar=2)
+    size = min(kit.size, band.size)
+    features = measure_rhythm(views_of(0.5 * kit[:size] + 0.05 * band[:size]))
+    assert (features.beats_per_bar.value, features.metre.value) == (2, "6/8")
+    assert known(features.tempo_bpm) == pytest.approx(60.0, rel=0.02)
+    assert features.swing_ratio.value is None
+
+
+def test_candidates_hold_the_octaves_and_their_scores_sum_to_one(rock_120: RhythmFeatures) -> None:
+    tempi = [candidate.tempo_bpm for candidate in rock_120.tempo_candidates]
+    assert tempi[0] == pytest.approx(known(rock_120.tempo_bpm), rel=0.02)
+    assert any(tempo == pytest.approx(60.0, rel=0.04) for tempo in tempi)
+    assert sum(candidate.score for candidate in rock_120.tempo_candidates) == pytest.approx(1.0)
+    assert [candidate.rank for candidate in rock_120.tempo_candidates] == list(range(len(tempi)))
+
+
+def test_a_machine_is_steadier_than_a_ritardando(rock_120: RhythmFeatures) -> None:
+    slowing = np.cumsum(np.linspace(0.50, 0.60, 48)) + 0.4
+    features = measure_rhythm(views_of(drums(ROCK, slowing)))
+    assert known(rock_120.tempo_stability) > 0.97
+    assert known(features.tempo_stability) < 0.95
+
+
+def test_a_ritardando_is_followed() -> None:
+    slowing = np.cumsum(np.linspace(0.50, 0.60, 48)) + 0.4
+    estimate = times_of(measure_rhythm(views_of(drums(ROCK, slowing))))
+    assert mir_eval.beat.f_measure(slowing, estimate) > 0.9
+
+
+def test_drums_on_the_beat_have_a_higher_on_beat_ratio_than_between() -> None:
+    beats_s = beat_times_s(120.0, 10)
+    on = measure_rhythm(views_of(drums({"kick": "x...x...x...x...", "hihat": "x...x...x...x..."}, beats_s)))
+    filled = measure_rhythm(views_of(drums({"kick": "x...x...x...x...", "hihat": "xxxxxxxxxxxxxxxx"}, beats_s)))
+    assert known(on.on_beat_ratio) > 0.8
+    assert known(filled.on_beat_ratio) < known(on.on_beat_ratio) - 0.1
+
+
+@pytest.mark.parametrize("swing", [0.5, 0.58, 0.64])
+def test_swing_ratio_of_a_drum_beat(swing: float) -> None:
+    features = measure_rhythm(views_of(rock(120.0, swing=swing)))
+    assert known(features.swing_ratio) == pytest.approx(swing, abs=0.015)
+
+
+def test_swing_of_sixteenths_is_read_within_half_a_beat() -> None:
+    beats_s = np.arange(0.0, 24.0, 0.6)
+    onsets = np.sort(np.concatenate([beats_s + 0.6 * place for place in (0.0, 0.3, 0.5, 0.8)]))
+    assert known(swing_ratio(onsets, beats_s)) == pytest.approx(0.6, abs=0.005)
+
+
+def test_without_off_beats_there_is_no_swing_ratio() -> None:
+    beats_s = np.arange(0.0, 20.0, 0.5)
+    assert swing_ratio(beats_s + 0.004, beats_s).value is None
+
+
+def test_onsets_of_a_metronome_are_found_on_time() -> None:
+    clicks = music.beat_times(120.0, 12.0)
+    found = onset_times_s(onset_strength(view_of(music.click_track(120.0, 12.0))))
+    assert found.size == clicks.size
+    assert np.abs(found - clicks).max() < 0.015
+
+
+def test_onset_density_counts_onsets_a_second() -> None:
+    features = measure_rhythm(views_of(music.click_track(150.0, 12.0)))
+    assert known(features.onset_density_hz) == pytest.approx(2.5, rel=0.06)
+
+
+PULSELESS: dict[str, Callable[[], NDArray[np.floating]]] = {
+    "noise": lambda: music.noise(15.0),
+    "drone": lambda: music.scaled(np.sin(2 * np.pi * 110.0 * music.times(15.0))),
+    "three hits": lambda: music.place(music.kick(), (1.0, 4.0, 9.0), 15.0),
+    "random hits": lambda: music.place(
+        music.kick(), np.cumsum(np.random.default_rng(5).exponential(0.6, 40))[:30], 20.0
+    ),
+}
+
+
+@pytest.mark.parametrize("sound", PULSELESS)
+def test_without_a_pulse_the_tempo_is_unknown(sound: str) -> None:
+    features = measure_rhythm(views_of(PULSELESS[sound]()))
+    assert features.tempo_bpm.value is None
+    assert "no pulse" in (features.tempo_bpm.reason or "")
+    assert features.rhythmic.value is False
+    assert features.beats == ()
+
+
+def test_gain_and_polarity_change_no_beat(rock_120: RhythmFeatures) -> None:
+    other = measure_rhythm(views_of(-0.1 * rock(120.0)))
+    assert times_of(other) == pytest.approx(times_of(rock_120), abs=5e-3)
+
+
+def test_leading_silence_shifts_the_beats(rock_120: RhythmFeatures) -> None:
+    late = measure_rhythm(views_of(np.concatenate([np.zeros(3 * music.RATE_HZ), rock(120.0)])))
+    assert mir_eval.beat.f_measure(times_of(rock_120) + 3.0, times_of(late)) > 0.95
+    assert known(late.tempo_bpm) == pytest.approx(known(rock_120.tempo_bpm), rel=0.005)
+
+
+def test_swapped_channels_change_nothing() -> None:
+    left, right = rock(100.0), 0.5 * rock(100.0)
+    assert measure_rhythm(views_of(left, right)) == measure_rhythm(views_of(right, left))
+
+
+def test_another_sample_rate_gives_the_same_beats(rock_120: RhythmFeatures) -> None:
+    import soxr
+
+    resampled = soxr.resample(rock(120.0), 44100, 48000, quality="HQ")
+    other = measure_rhythm(views_of(resampled, rate_hz=48000))
+    assert mir_eval.beat.f_measure(times_of(rock_120), times_of(other), f_measure_threshold=0.02) > 0.95
+
+
+def test_stems_are_used_where_they_are() -> None:
+    beats_s = beat_times_s(110.0, 10)
+    kit, band = drums(ROCK, beats_s), chords_and_bass(CHORDS, beats_s)
+    size = min(kit.size, band.size)
+    kit, band = 0.05 * kit[:size], 0.3 * band[:size]
+    views = SongViews(view_of(kit + band), drums=view_of(kit), harmonic=view_of(band))
+    features = measure_rhythm(views)
+    assert mir_eval.beat.f_measure(beats_s, times_of(features)) > 0.9
+
+
+HOSTILE: dict[str, Callable[[], NDArray[np.floating]]] = {
+    "no sample": lambda: np.zeros(0),
+    "one sample": lambda: np.array([0.5]),
+    "0.5 s": lambda: music.noise(0.5),
+    "0.6 s": lambda: music.noise(0.6),
+    "digital silence": lambda: np.zeros(3 * music.RATE_HZ),
+    "DC": lambda: np.full(3 * music.RATE_HZ, 0.9),
+    "full-scale noise": lambda: np.clip(music.noise(5.0, level=1.0), -1.0, 1.0),
+    "1 Hz": lambda: np.sin(2 * np.pi * music.times(6.0)),
+    "20 kHz": lambda: np.sin(2 * np.pi * 20_000.0 * music.times(6.0)),
+    "one impulse": lambda: np.eye(1, 3 * music.RATE_HZ, 9)[0],
+}
+
+
+@pytest.mark.parametrize("sound", HOSTILE)
+def test_hostile_sounds_give_finite_values_or_reasons(sound: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        features = measure_rhythm(views_of(HOSTILE[sound]()))
+        stem = stems.measure_stem_rhythm(view_of(HOSTILE[sound]()), sounding_s=0.5)
+    for name in ("tempo_bpm", "tempo_stability", "swing_ratio", "on_beat_ratio", "onset_density_hz", "onset_evenness"):
+        measurement = getattr(features, name)
+        assert measurement.reason or math.isfinite(measurement.value), name
+    assert stem.syncopation.value is None
+
+
+def test_the_tracker_follows_a_pulse_that_speeds_up() -> None:
+    truth = np.round(np.cumsum(np.linspace(55.0, 45.0, 60))).astype(int)
+    strength = np.full(truth[-1] + 60, -0.3, np.float32)
+    strength[truth] = 3.0
+    beats, mean = track_pulse(strength, shortest=40, longest=62, change_cost=30.0)
+    assert np.isin(truth, beats).mean() > 0.95
+    assert mean > 2.5
+
+
+def test_candidates_hold_the_tempo_of_any_metronome() -> None:
+    for bpm in (52.0, 77.0, 101.0, 144.0, 190.0):
+        strength = np.zeros((3000, 1), np.float32)
+        strength[np.round(np.arange(0.0, 29.0, 60.0 / bpm) * ONSET_RATE_HZ).astype(int)] = 1.0
+        strength += 0.5 * np.roll(strength, 1, axis=0) + 0.5 * np.roll(strength, -1, axis=0)
+        periods = candidate_periods(autocorrelation(strength))
+        assert np.abs(60.0 / periods / bpm - 1.0).min() < 0.02, bpm
+
+
+def test_metrical_weights_of_common_time() -> None:
+    """The tree of Longuet-Higgins & Lee (1984), fig. 1, down to sixteenths."""
+    expected = [0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4]
+    assert stems.metrical_weights(4).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ((0, 4, 8, 12), 0),  # Four quarters.
+        ((2, 6, 10, 14), 7),  # Eighth off-beats over 4 (-2), 8 (-1), 12 (-2) and the bar (0): 1 + 2 + 1 + 3.
+        ((0, 3, 6, 10, 12), 4),  # Son clave: 3 over 4 is -2 + 4, 6 over 8 is -1 + 3.
+    ],
+)
+def test_syncopation_of_worked_patterns(steps: tuple[int, ...], expected: int) -> None:
+    pattern = np.concatenate([np.array(steps) + 16 * bar for bar in range(4)])
+    once = stems.syncopation_of_steps(np.append(pattern, 64 + steps[0]), stems.metrical_weights(4))
+    assert once == 4 * expected
+
+
+def test_syncopation_of_a_stem_against_the_beats_of_the_song() -> None:
+    beats_s = beat_times_s(100.0, 8)
+    straight = view_of(drums({"kick": "x...x...x...x..."}, beats_s))
+    off = view_of(drums({"kick": "..x...x...x...x."}, beats_s))
+    given_beats = beats_of(beats_s)
+    assert known(stems.measure_stem_rhythm(straight, sounding_s=19.0, beats=given_beats).syncopation) < 0.3
+    assert known(stems.measure_stem_rhythm(off, sounding_s=19.0, beats=given_beats).syncopation) == pytest.approx(
+        7, abs=1
+    )
+
+
+def test_evenness_is_one_for_equal_intervals_and_less_for_random_ones() -> None:
+    assert known(stems.evenness(np.arange(0.0, 12.5, 0.25))) == pytest.approx(1.0)
+    loose = np.cumsum(np.random.default_rng(1).uniform(0.1, 1.5, 60))
+    assert known(stems.evenness(loose)) < 0.4
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0.06, 2.0), min_size=6, max_size=60))
+def test_complexity_and_evenness_sum_to_one(intervals: list[float]) -> None:
+    onsets_s = np.cumsum(intervals)
+    assert known(stems.evenness(onsets_s)) + known(stems.rhythm_complexity(onsets_s)) == pytest.approx(1.0)

@@ -38,6 +38,7 @@ from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
 from flamingo_bark_assets.record import Record, digest_of
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.threads import one_blas_thread
 from flamingo_bark_assets.training.files import DatasetFiles, write_dataset_files
 from flamingo_bark_assets.training.suitability import Verdict, judge
 
@@ -241,7 +242,8 @@ def measure_song(work: SongWork) -> SongFeatures:
     views = work.views() if unusable is None else None
     if views is None:
         return SongFeatures.of_unusable(work.song_id, unusable or str(work.mix))
-    features = analyse_song(work.song_id, views)
+    with one_blas_thread():
+        features = analyse_song(work.song_id, views)
     work.release("mix")
     return features
 
@@ -279,7 +281,8 @@ def _measure_stem(work: SongWork, kind: StemKind, cls: type[F], analyse: Callabl
         faults = [stem.fault for stem in stems.stems if stem.kind == kind and stem.fault]
         reason = "; ".join(faults) or f"{work.song_id}: there is no {kind} stem"
         return cls.of_unusable(work.song_id, reason)
-    features = analyse(work.song_id, view, energy_share=energy_share(stems, kind), song=work.result(SongFeatures))
+    with one_blas_thread():
+        features = analyse(work.song_id, view, energy_share=energy_share(stems, kind), song=work.result(SongFeatures))
     work.release(kind)
     return features
 

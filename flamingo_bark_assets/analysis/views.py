@@ -18,6 +18,7 @@ from flamingo_bark_assets.audio.long_term_spectrum import SpectrumReader
 from flamingo_bark_assets.audio.quality import TechnicalQuality, judge_quality
 from flamingo_bark_assets.audio.stems import sum_signals
 from flamingo_bark_assets.audio.true_peak import TruePeakReader
+from flamingo_bark_assets.threads import one_blas_thread
 
 MAX_DURATION_S = 24 * 3600.0
 """Longest file that is measured without the library."""
@@ -29,7 +30,8 @@ def mix_view(source: SoundSource) -> AudioView:
     Raises:
         AudioFault: the file turns out to be at fault.
     """
-    return read_view(source, native=(ClippingReader, SpectrumReader, TruePeakReader), shape=(SongFrames,))
+    with one_blas_thread():
+        return read_view(source, native=(ClippingReader, SpectrumReader, TruePeakReader), shape=(SongFrames,))
 
 
 def stem_view(source: SoundSource) -> AudioView:
@@ -38,7 +40,8 @@ def stem_view(source: SoundSource) -> AudioView:
     Raises:
         AudioFault: the file turns out to be at fault.
     """
-    return read_view(source, shape=(ShapeFrames,))
+    with one_blas_thread():
+        return read_view(source, shape=(ShapeFrames,))
 
 
 def quality_of(view: AudioView) -> TechnicalQuality:

@@ -22,6 +22,7 @@ from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.vocals.measure import analyse_vocals
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement
+from flamingo_bark_assets.threads import one_blas_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ def analyse_whole(song_id: str, views: SongViews) -> Analysis:
         song_id: the song's identifier.
         views: the mix and its stems.
     """
+    with one_blas_thread():
+        return _analyse(song_id, views)
+
+
+def _analyse(song_id: str, views: SongViews) -> Analysis:
     song = analyse_song(song_id, views)
     share = energy_shares(views)
     drums = bass = vocals = harmonic = None

@@ -102,8 +102,10 @@ def _cold(song: Path, mix: Path) -> None:
 
 
 def _child(path: Path) -> tuple[float, float]:
-    code = (
-        _CHILD + "import resource, time; print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    # The peak of `getrusage` is that of the parent where it is larger; this one begins anew with the process.
+    code = _CHILD + (
+        "import time; status = Path('/proc/self/status').read_text();"
+        "print(time.process_time(), status.split('VmHWM:')[1].split()[0])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True, text=True)
     cpu_s, peak_kb = done.stdout.split()

@@ -127,7 +127,9 @@ def test_a_long_recording_is_measured_like_a_short_one() -> None:
     one, other = (analyse_whole("s", views_of(sound, drums, longest_s)) for longest_s in (60.0, 2.0))
     assert other.song.key.value == one.song.key.value
     assert other.song.loudness_integrated_lufs == one.song.loudness_integrated_lufs
-    assert [beat.time_s for beat in other.song.beats] == pytest.approx([beat.time_s for beat in one.song.beats])
+    assert [beat.time_s for beat in other.song.beats] == pytest.approx(
+        [beat.time_s for beat in one.song.beats], abs=1e-3
+    )
     assert other.bass is not None
     assert one.bass is not None
     assert len(other.bass.bass_notes) == len(one.bass.bass_notes)

@@ -341,8 +341,17 @@ def test_a_long_sound_is_not_given_whole() -> None:
     view = AudioView(stereo(4.0), longest_whole_s=1.5)
     with pytest.raises(TooLongError):
         view.mono()
-    with pytest.raises(TooLongError):
-        next(view.mono_pieces(RATE_HZ))
+
+
+@pytest.mark.parametrize("piece_s", [0.7, 1.5, 60.0])
+def test_the_pieces_of_a_long_sound_at_the_highest_rate_are_those_of_the_whole(piece_s: float) -> None:
+    long, short = AudioView(stereo(4.0), longest_whole_s=1.5), AudioView(stereo(4.0))
+    pieces = list(long.mono_pieces(RATE_HZ, piece_s=piece_s, margin_s=0.1))
+    joined = np.concatenate([piece.samples[piece.start : piece.end] for piece in pieces])
+    np.testing.assert_allclose(joined, short.mono(RATE_HZ), atol=2e-4)
+    for piece in pieces:
+        whole = short.mono(RATE_HZ)[piece.offset :][: piece.samples.size]
+        np.testing.assert_allclose(piece.samples, whole, atol=2e-4)
 
 
 # --- Hostile sounds ---------------------------------------------------------------------------------------------------

@@ -185,24 +185,32 @@ def _fine_spectra(view: AudioView, onsets: Onsets, chunk: int = 128) -> FloatArr
     """
     import scipy.fft
 
-    mono = view.mono()
-    fall = 0.5 + 0.5 * np.cos(np.pi * np.arange(FINE_FRAME - FINE_RISE) / (FINE_FRAME - FINE_RISE))
-    rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(FINE_RISE) / FINE_RISE)
-    window = np.concatenate([rise, fall]).astype(np.float32)
+    window = _fine_window()
     scale = np.float32(1.0 / (float(window.sum()) ** 2 * onsets.loud_power))
     starts = np.round(onsets.times_s * RATE_HZ).astype(np.int64) - FINE_LEAD
     taps = np.arange(FINE_FRAME)
     widths = np.diff(CREST_EDGES).astype(np.float32)
     rows = []
-    for first in range(0, starts.size, chunk):
-        index = starts[first : first + chunk, None] + taps
-        frames = mono[np.clip(index, 0, mono.size - 1)] * window
-        frames[(index < 0) | (index >= mono.size)] = 0.0
-        spectrum = scipy.fft.rfft(frames, axis=1)
-        power = (spectrum.real**2 + spectrum.imag**2) * scale + np.float32(10.0 ** (FLOOR_DB / 10.0))
-        bands = np.add.reduceat(power[:, : FINE_EDGES[-1]], FINE_EDGES[:-1], axis=1)
-        peak = np.maximum.reduceat(power[:, : CREST_EDGES[-1]], CREST_EDGES[:-1], axis=1)
-        mean = np.add.reduceat(power[:, : CREST_EDGES[-1]], CREST_EDGES[:-1], axis=1) / widths
-        rows.append(10.0 * np.log10(np.concatenate([bands, peak / mean], axis=1)))
+    for piece in view.mono_pieces(RATE_HZ):
+        mono, offset = piece.samples, piece.offset
+        low = 0 if offset == 0 and piece.start == 0 else int(np.searchsorted(starts, offset + piece.start))
+        here = starts[low : int(np.searchsorted(starts, offset + piece.end))] - offset
+        for first in range(0, here.size, chunk):
+            index = here[first : first + chunk, None] + taps
+            frames = mono[np.clip(index, 0, mono.size - 1)] * window
+            frames[(index < 0) | (index >= mono.size)] = 0.0
+            spectrum = scipy.fft.rfft(frames, axis=1)
+            power = (spectrum.real**2 + spectrum.imag**2) * scale + np.float32(10.0 ** (FLOOR_DB / 10.0))
+            bands = np.add.reduceat(power[:, : FINE_EDGES[-1]], FINE_EDGES[:-1], axis=1)
+            peak = np.maximum.reduceat(power[:, : CREST_EDGES[-1]], CREST_EDGES[:-1], axis=1)
+            mean = np.add.reduceat(power[:, : CREST_EDGES[-1]], CREST_EDGES[:-1], axis=1) / widths
+            rows.append(10.0 * np.log10(np.concatenate([bands, peak / mean], axis=1)))
     width = len(FINE_EDGES) + len(CREST_EDGES) - 2
     return np.concatenate(rows).astype(np.float32) if rows else np.zeros((0, width), np.float32)
+
+
+def _fine_window() -> FloatArray:
+    """A short rise before the onset, then a slow fall."""
+    fall = 0.5 + 0.5 * np.cos(np.pi * np.arange(FINE_FRAME - FINE_RISE) / (FINE_FRAME - FINE_RISE))
+    rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(FINE_RISE) / FINE_RISE)
+    return np.concatenate([rise, fall]).astype(np.float32)

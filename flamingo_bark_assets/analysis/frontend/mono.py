@@ -182,13 +182,7 @@ class Mono:
         return np.asarray(self._at(rate_hz), np.float32)
 
     def pieces(self, rate_hz: int, *, piece_s: float, margin_s: float) -> Iterator[MonoPiece]:
-        """The samples at one of `RATES_HZ` in consecutive pieces.
-
-        Raises:
-            TooLongError: the sound is long and the rate `RATE_HZ`.
-        """
-        if self.long is not None and rate_hz == RATE_HZ:
-            raise TooLongError(f"a long sound is kept at {TONAL_RATE_HZ} Hz and below only")
+        """The samples at one of `RATES_HZ` in consecutive pieces; of a long sound, below `RATE_HZ` only."""
         whole = self._at(rate_hz)
         size, margin = max(1, round(piece_s * rate_hz)), round(margin_s * rate_hz)
         for first in range(0, whole.size, size):

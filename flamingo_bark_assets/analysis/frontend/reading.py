@@ -5,14 +5,15 @@ Who reads, the down-mix and its repair belong here; what is read out of the samp
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.frontend.mono import Decimator, Mono, MonoReader
-from flamingo_bark_assets.analysis.frontend.spectra import ShapePower
+from flamingo_bark_assets.analysis.frontend.mono import Decimator, Mono, MonoPiece, MonoReader
+from flamingo_bark_assets.analysis.frontend.spectra import RATE_HZ, ShapePower
 from flamingo_bark_assets.audio.k_weighting import EnergyReader, SegmentEnergies
 from flamingo_bark_assets.audio.levels import LevelReader, Levels
 from flamingo_bark_assets.audio.signal import FloatArray
@@ -129,8 +130,7 @@ def read_sound(
     results = _pass(source, (LevelReader, EnergyReader, *native), False, mono, shapes)
     levels: Levels = results.pop(LevelReader)
     kept = mono.finish()
-    signs = np.array([1.0, -1.0]) if levels.opposed else np.ones(levels.channels)
-    mean = float(signs @ levels.dc) / levels.channels
+    mean = _mean_of_mix(levels)
     # The spectra of a long sound are done already, with the mean in them.
     if levels.opposed or (kept.long is not None and abs(mean) > _AUDIBLE_MEAN):
         del kept  # before as much again is made
@@ -159,6 +159,23 @@ def read_shape(source: SoundSource, make: ShapeReader[T_co], levels: Levels) -> 
     return result
 
 
+def read_pieces(source: SoundSource, levels: Levels, *, piece_s: float, margin_s: float) -> Iterator[MonoPiece]:
+    """Read a sound, whose levels are known, through for the pieces of its down-mix at `RATE_HZ`."""
+    decimator = Decimator(source.sample_rate_hz, RATE_HZ)
+    size, margin = round(piece_s * RATE_HZ), round(margin_s * RATE_HZ)
+    waiting, offset, first = np.zeros(0, np.float32), 0, 0
+    mean = np.float32(_mean_of_mix(levels))
+    mixed = (_mix(block, levels.opposed) - mean for block in source.blocks())
+    for samples, last in itertools.chain(((each, False) for each in mixed), ((np.zeros(0, np.float32), True),)):
+        waiting = np.concatenate([waiting, decimator.add(samples, last=last)])
+        end = offset + waiting.size
+        while first + size + margin <= end or (last and first < end):
+            stop = min(first + size, end)
+            yield MonoPiece(waiting[: stop + margin - offset].copy(), offset, first - offset, stop - offset)
+            waiting = waiting[max(0, stop - margin - offset) :]
+            first, offset = stop, end - waiting.size
+
+
 def _pass(
     source: SoundSource,
     native: Sequence[NativeReader[Any]],
@@ -182,6 +199,11 @@ def _pass(
     if readers is None:  # not a single sample
         readers = [make(source.sample_rate_hz, 1) for make in native]
     return {make: reader.finish() for make, reader in zip(native, readers, strict=True)}
+
+
+def _mean_of_mix(levels: Levels) -> float:
+    signs = np.array([1.0, -1.0]) if levels.opposed else np.ones(levels.channels)
+    return float(signs @ levels.dc) / levels.channels
 
 
 def _mix(block: FloatArray, inverted: bool) -> FloatArray:

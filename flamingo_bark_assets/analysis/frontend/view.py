@@ -219,16 +219,17 @@ class AudioView:
         return self._read.mono.whole(rate_hz)
 
     def mono_pieces(self, rate_hz: int, *, piece_s: float = 60.0, margin_s: float = 1.0) -> Iterator[MonoPiece]:
-        """The same down-mix in consecutive pieces, for a sound of any length; a long one's in half precision.
+        """The same down-mix in consecutive pieces, for a sound of any length.
+
+        A long one's are of half precision; at `RATE_HZ`, which is not kept, the sound is read once more.
 
         Args:
-            rate_hz: as of `mono`; not `RATE_HZ` where the sound is long.
+            rate_hz: as of `mono`.
             piece_s: length of a piece.
             margin_s: how much of its neighbours is given with it on either side.
-
-        Raises:
-            TooLongError: the sound is long and the rate `RATE_HZ`.
         """
+        if self.is_long and rate_hz == RATE_HZ:
+            return reading.read_pieces(self._source, self.levels, piece_s=piece_s, margin_s=margin_s)
         return self._read.mono.pieces(rate_hz, piece_s=piece_s, margin_s=margin_s)
 
     @cached_property

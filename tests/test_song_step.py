@@ -74,9 +74,9 @@ def test_a_crash_of_one_song_fails_only_that_song_from_that_asset_on(
     ranged, published = run(instance, *songs)
     assert not ranged.success
     assert "b: drum_features: RuntimeError: analysis went wrong" in ranged.errors[0]
-    for asset in ("raw_song", "stems", "song_features", "bass_features"):
+    for asset in ("raw_song", "stems", "song_features", "vocal_features"):
         assert materialised(instance, asset) == set(songs), asset
-    for asset in ("drum_features", "flamingo_captions", "training_prompts", "bark_dataset"):
+    for asset in ("drum_features", "bass_features", "flamingo_captions", "training_prompts", "bark_dataset"):
         assert materialised(instance, asset) == {"a", "c", "d"}, asset
     assert published.success
     assert [entry.song_id for entry in read_manifest(manifest_path(data))] == ["a", "c", "d"]

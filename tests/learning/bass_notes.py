@@ -5,8 +5,9 @@
 It sees only the lines of `tests.learning.bass_lines`: random rhythms in no style, played by TimGM6mb, the OPL-3 bank
 and our own synthesisers, mixed with drums of Black Pearl and chords of TimGM6mb, and separated again by an imperfect
 mask. The styles and the sound fonts of the corpora that judge the result (FluidR3, MuseScore General, Red Zeppelin,
-their synthesisers) are not among them. Only rendered sound of the fonts was used (TimGM6mb: GPL-2+ as a package; OPL-3
-FM: Apache-2.0; AVL Black Pearl: CC BY-SA 3.0). 500 lines of about 20 s take some ten minutes on one core.
+their synthesisers) are not among them. Only rendered sound of the fonts was used, and none is contained in the weights
+(TimGM6mb: GPL-2; OPL-3 FM: CC BY-SA 4.0; AVL Black Pearl: CC BY-SA 3.0). 500 lines of about 20 s take some ten minutes
+on one core.
 """
 
 from __future__ import annotations

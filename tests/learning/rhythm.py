@@ -3,14 +3,14 @@
 Making features of songs with known beats and fitting the networks belongs here; the features and the judging of a
 new song are in `flamingo_bark_assets/analysis/rhythm`.
 
-The shipped weights saw songs of about 36 s made by a program for this: random styles (4/4, 3/4, 6/8 or 2/4, drum
-patterns drawn step by step, swing, drift and rubato at random, tempo log-normal about 108 BPM, 76 for dotted quarters),
-random progressions and melodies, rendered with the sound fonts TimGM6mb, OPL-3 FM and Black Pearl (drums) and with
-synthesised drum machines, basses and voices; no sound is in the weights. The styles and sound fonts of the judged songs
-were not among them; the program that arranges the parts and the synthesised sounds are theirs too.
-Each CORPUS is a folder of songs, each a folder with mix.wav, drums.wav, bass.wav, other.wav and
-truth.json (beats, downbeats, meter); the judges with stems see each song twice, with its stems and with bled ones.
-Shipped: 200 songs, seeds 630 to 634.
+The shipped weights saw 200 songs of about 36 s, made by the first version of `tests.learning.random_styles` with seeds
+630 to 634: random styles (4/4, 3/4, 6/8 or 2/4, drum patterns drawn step by step, swing, drift and rubato at random,
+tempo log-normal about 108 BPM, 122 in 3/4, 76 for dotted quarters), random progressions and melodies, rendered with the
+sound fonts TimGM6mb (GPL-2), OPL-3 FM (CC BY-SA 4.0) and AVL Black Pearl (CC BY-SA 3.0, drums) and with synthesised
+drum machines, basses and voices; no sound is in the weights. The styles and sound fonts of the judged songs were not
+among them; the program that arranges the parts and the synthesised sounds are theirs too.
+Each CORPUS is a folder of songs, each a folder with mix.wav, drums.wav, bass.wav, other.wav and truth.json (beats,
+downbeats, meter); the judges with stems see each song twice, with its stems and with bled ones.
 """
 
 from __future__ import annotations

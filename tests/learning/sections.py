@@ -1,7 +1,10 @@
 """Fits the weights of the evidence for section boundaries: `python -m tests.learning.sections FOLDER...`.
 
-The fit and its held-out figures belong here; the rounded weights stand in `analysis.structure.evidence`. They saw the
-seeds 301 to 304 of the generated corpus: 14 styles, General MIDI sound fonts, own electronic drums and formant voices.
+The fit and its held-out figures belong here; the rounded weights stand in `analysis.structure.evidence`. They saw 80
+songs of 41 to 65 s, made by the first version of `tests.learning.random_styles` with seeds 650 and 651: no style and no
+sound font of the judged songs, whose program nonetheless lays out the sections, arranges the parts and synthesises drum
+machines, basses and voices. The fonts were TimGM6mb (GPL-2), OPL-3 FM (CC BY-SA 4.0) and AVL Black Pearl (CC BY-SA 3.0,
+drums); no sound is in the weights.
 Each FOLDER holds songs with mix.wav, the stems (drums, bass, other, vocals).wav and a truth.json with beats, downbeats
 and sections.
 """

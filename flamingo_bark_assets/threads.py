@@ -15,7 +15,8 @@ def one_blas_thread() -> AbstractContextManager[Any]:
 
     Its matrices are small here: more threads wait for each other at several times the CPU.
     """
-    return _controller().limit(limits=1, user_api="blas")
+    limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
+    return limited
 
 
 @functools.cache

@@ -9,13 +9,15 @@ import os
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.ids import SONG_ID_RULE, check_song_id, is_song_id
 from flamingo_bark_assets.library.safe_files import file_problem, is_unicode, link_problem, shown
-from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, read_song_info
 from flamingo_bark_assets.library.stem_kinds import kinds_in
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.library.song_toml import SongInfo
 
 StemKind = Literal["drums", "bass", "vocals", "harmonic"]
 Part = Literal["mix", "drums", "bass", "vocals", "harmonic"]
@@ -173,6 +175,8 @@ def find_song(paths: DataPaths, song_id: str) -> SongFiles:
     Raises:
         LibraryError: `song_id` is not an identifier.
     """
+    from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, read_song_info  # needs pydantic, 0.1 s
+
     check_song_id(song_id)
     folder = paths.songs / song_id
     if problem := _folder_problem(folder, paths.songs):
@@ -225,6 +229,8 @@ def _find_mix(paths: DataPaths, folder: Path) -> tuple[Path | None, str | None]:
     if len(mixes) > 1:
         return None, f"there is more than one mix: {_listed(mixes)}; leave one"
     if not mixes:
+        from flamingo_bark_assets.library.song_toml import SONG_TOML
+
         others = _listed([name for name in names if name != SONG_TOML])
         found = f"; {others} has not the ending of a sound file" if others else ""
         return None, f"its folder has no file song.<ext>, such as song.wav or song.mp3{found}"

@@ -1,4 +1,4 @@
-"""The down-mix at 22.05 kHz and below, kept whole where it is short and in pieces of half precision where it is long.
+"""The down-mix at 22.05 kHz and below, kept whole where it is short; of a long sound only its spectra are kept.
 
 Changing the rate of the down-mix and keeping it belongs here; making it from the channels does not.
 """
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from flamingo_bark_assets.analysis.frontend.spectra import (
     RATE_HZ,
@@ -79,8 +78,7 @@ class Decimator:
 class MonoReader:
     """Gathers the down-mix of a sound that comes block by block.
 
-    Past `LONGEST_WHOLE_S`, what needs the rate of 22.05 kHz or single precision is computed at once, and only half of
-    the rate in half precision is kept: 3 h take 240 MB.
+    Past `LONGEST_WHOLE_S` the spectra are computed at once and the down-mix is not kept.
 
     Args:
         sample_rate_hz: of the sound.
@@ -123,18 +121,15 @@ class _LongReader:
         self._onsets = OnsetSpectrum()
         self._notes = NoteSpectrum()
         self._decimator = Decimator(2.0, 1.0)
-        self._rows: GrowingRows[np.float16] = GrowingRows(np.float16)
 
     def add(self, samples: FloatArray, *, last: bool = False) -> None:
         self._onsets.add(samples)
-        tonal = self._decimator.add(samples, last=last)
-        self._notes.add(tonal)
-        self._rows.append(tonal)
+        self._notes.add(self._decimator.add(samples, last=last))
 
     def finish(self) -> Mono:
         self.add(np.zeros(0, np.float32), last=True)
         notes, tuning = self._notes.finish()
-        return Mono(self._rows.take(), LongSpectra(self._onsets.finish(), notes, tuning))
+        return Mono(None, LongSpectra(self._onsets.finish(), notes, tuning))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,9 +148,9 @@ class Mono:
         long: the spectra of a long sound; None where the sound is kept whole.
     """
 
-    def __init__(self, highest: npt.NDArray[Any], long: LongSpectra | None) -> None:
+    def __init__(self, highest: FloatArray | None, long: LongSpectra | None) -> None:
         self.long = long
-        self._kept: dict[int, npt.NDArray[Any]] = {RATE_HZ if long is None else TONAL_RATE_HZ: highest}
+        self._kept: dict[int, FloatArray] = {} if highest is None else {RATE_HZ: highest}
 
     def subtract(self, mean: float, n_samples: int, sample_rate_hz: int) -> None:
         """Take the mean of the native samples off, as if before the rate was changed.
@@ -166,10 +161,10 @@ class Mono:
             step = _step_response(n_samples, sample_rate_hz, rate_hz) * np.float32(mean)
             head, tail = step[: step.size // 2], step[step.size // 2 :]
             rest = samples.size - tail.size
-            samples[: head.size] -= head.astype(samples.dtype)
-            samples[rest:] -= tail.astype(samples.dtype)
+            samples[: head.size] -= head
+            samples[rest:] -= tail
             if rest > head.size:
-                samples[head.size : rest] -= samples.dtype.type(mean)
+                samples[head.size : rest] -= np.float32(mean)
 
     def whole(self, rate_hz: int) -> FloatArray:
         """All samples at one of `RATES_HZ`.
@@ -179,26 +174,21 @@ class Mono:
         """
         if self.long is not None:
             raise TooLongError(f"more than {LONGEST_WHOLE_S / 60:.0f} minutes of sound are only given in pieces")
-        return np.asarray(self._at(rate_hz), np.float32)
+        return self._at(rate_hz)
 
     def pieces(self, rate_hz: int, *, piece_s: float, margin_s: float) -> Iterator[MonoPiece]:
-        """The samples at one of `RATES_HZ` in consecutive pieces; of a long sound, below `RATE_HZ` only."""
+        """The samples at one of `RATES_HZ` in consecutive pieces; not those of a long sound."""
         whole = self._at(rate_hz)
         size, margin = max(1, round(piece_s * rate_hz)), round(margin_s * rate_hz)
         for first in range(0, whole.size, size):
             offset, end = max(0, first - margin), min(whole.size, first + size)
-            samples = whole[offset : min(whole.size, end + margin)].astype(np.float32)
+            samples = whole[offset : min(whole.size, end + margin)].copy()
             yield MonoPiece(samples, offset, first - offset, end - offset)
 
-    def _at(self, rate_hz: int) -> npt.NDArray[Any]:
+    def _at(self, rate_hz: int) -> FloatArray:
         if rate_hz not in self._kept:
             higher = self._at(RATES_HZ[RATES_HZ.index(rate_hz) - 1])
-            decimator = Decimator(2.0, 1.0)
-            rows = GrowingRows(higher.dtype.type)
-            for start in range(0, higher.size, _PIECE):
-                last = start + _PIECE >= higher.size
-                rows.append(decimator.add(higher[start : start + _PIECE].astype(np.float32, copy=False), last=last))
-            self._kept[rate_hz] = rows.take()
+            self._kept[rate_hz] = Decimator(2.0, 1.0).add(higher, last=True)
         return self._kept[rate_hz]
 
 

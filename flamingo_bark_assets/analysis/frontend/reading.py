@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.frontend.mono import Decimator, Mono, MonoPiece, MonoReader
+from flamingo_bark_assets.analysis.frontend.mono import RATES_HZ, Decimator, Mono, MonoPiece, MonoReader
 from flamingo_bark_assets.analysis.frontend.spectra import RATE_HZ, ShapePower
 from flamingo_bark_assets.audio.k_weighting import EnergyReader, SegmentEnergies
 from flamingo_bark_assets.audio.levels import LevelReader, Levels
@@ -159,10 +159,12 @@ def read_shape(source: SoundSource, make: ShapeReader[T_co], levels: Levels) -> 
     return result
 
 
-def read_pieces(source: SoundSource, levels: Levels, *, piece_s: float, margin_s: float) -> Iterator[MonoPiece]:
-    """Read a sound, whose levels are known, through for the pieces of its down-mix at `RATE_HZ`."""
-    decimator = Decimator(source.sample_rate_hz, RATE_HZ)
-    size, margin = round(piece_s * RATE_HZ), round(margin_s * RATE_HZ)
+def read_pieces(
+    source: SoundSource, levels: Levels, rate_hz: int, *, piece_s: float, margin_s: float
+) -> Iterator[MonoPiece]:
+    """Read a sound, whose levels are known, through for the pieces of its down-mix at one of `RATES_HZ`."""
+    decimator = Decimator(source.sample_rate_hz, RATE_HZ / 2 ** RATES_HZ.index(rate_hz))
+    size, margin = round(piece_s * rate_hz), round(margin_s * rate_hz)
     waiting, offset, first = np.zeros(0, np.float32), 0, 0
     mean = np.float32(_mean_of_mix(levels))
     mixed = (_mix(block, levels.opposed) - mean for block in source.blocks())

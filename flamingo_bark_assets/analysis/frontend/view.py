@@ -221,15 +221,15 @@ class AudioView:
     def mono_pieces(self, rate_hz: int, *, piece_s: float = 60.0, margin_s: float = 1.0) -> Iterator[MonoPiece]:
         """The same down-mix in consecutive pieces, for a sound of any length.
 
-        A long one's are of half precision; at `RATE_HZ`, which is not kept, the sound is read once more.
+        A long sound is read once more for each call, as its down-mix is not kept.
 
         Args:
             rate_hz: as of `mono`.
             piece_s: length of a piece.
             margin_s: how much of its neighbours is given with it on either side.
         """
-        if self.is_long and rate_hz == RATE_HZ:
-            return reading.read_pieces(self._source, self.levels, piece_s=piece_s, margin_s=margin_s)
+        if self.is_long:
+            return reading.read_pieces(self._source, self.levels, rate_hz, piece_s=piece_s, margin_s=margin_s)
         return self._read.mono.pieces(rate_hz, piece_s=piece_s, margin_s=margin_s)
 
     @cached_property

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
 from flamingo_bark_assets.errors import ConfigurationError
 
-ANALYSIS_VERSION = "1.0"
+ANALYSIS_VERSION = "2.0"
 
 
 class _Frozen(BaseModel):

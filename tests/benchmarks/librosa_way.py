@@ -1,7 +1,7 @@
 """The plain way: the same song measured by calling librosa and scipy as their documentation shows.
 
-The peer of the speed benchmark belongs here; nothing of the package is used. What librosa has no function for (formants,
-vibrato, drum classes, bars, sections by letter) is left out, so the peer does less.
+The peer of the speed benchmark belongs here; nothing of the package is used. What librosa has no
+function for (formants, vibrato, drum classes, bars, letters of sections) is left out, so that the peer does less.
 """
 
 from __future__ import annotations

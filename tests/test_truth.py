@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.rhythm import Beat
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.errors import StorageError
-from flamingo_bark_assets.record import Measurement, columns_of, digest_of
+from flamingo_bark_assets.record import Measurement, columns_of, digest_of, rows_of
 from flamingo_bark_assets.storage.tables import RECORDS, all_tables
 from flamingo_bark_assets.storage.truth import Truth
 from tests.evidence import make_evidence
@@ -98,3 +100,16 @@ def test_a_number_that_is_not_finite_becomes_unknown(value: float) -> None:
     measurement = Measurement.of(value, method="method", confidence=1.0)
     assert (measurement.value, measurement.confidence) == (None, None)
     assert measurement.reason
+
+
+def test_rows_made_by_columns_are_those_made_one_by_one() -> None:
+    made = rows_of(Beat, beat=range(2), time_s=np.array([0.5, 1.0]), position=[1, 2])
+    assert made == (Beat(beat=0, time_s=0.5, position=1), Beat(beat=1, time_s=1.0, position=2))
+    assert type(made[0].time_s) is float
+
+
+def test_rows_need_every_column_in_one_length() -> None:
+    with pytest.raises(ValueError, match="other columns"):
+        rows_of(Beat, beat=[0], time_s=[0.5])
+    with pytest.raises(ValueError, match="shorter"):
+        rows_of(Beat, beat=[0, 1], time_s=[0.5], position=[1])

@@ -22,7 +22,7 @@ from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.pitch.tracking import METHOD as PITCH_METHOD
 from flamingo_bark_assets.analysis.pitch.tracking import Manner, PitchTrack, track_view
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
-from flamingo_bark_assets.record import Measurement
+from flamingo_bark_assets.record import Measurement, rows_of
 
 _RATE_HZ = 2756
 _STRENGTH_RATE_HZ = 5512
@@ -155,18 +155,25 @@ def _fundamental_strength(view: AudioView, track: PitchTrack, evidence: NoteEvid
 
 
 def _note_rows(notes: Notes) -> tuple[BassNote, ...]:
-    columns = (notes.onset_s, notes.offset_s, notes.f0_hz, notes.midi, notes.strength, notes.confidence)
-    return tuple(
-        BassNote(note=i, onset_s=on, offset_s=off, f0_hz=hz, midi=midi, strength=strength, confidence=sure)
-        for i, (on, off, hz, midi, strength, sure) in enumerate(zip(*(c.tolist() for c in columns), strict=True))
+    return rows_of(
+        BassNote,
+        note=range(notes.midi.size),
+        onset_s=notes.onset_s,
+        offset_s=notes.offset_s,
+        f0_hz=notes.f0_hz,
+        midi=notes.midi,
+        strength=notes.strength,
+        confidence=notes.confidence,
     )
 
 
 def _pitch_rows(track: PitchTrack, evidence: NoteEvidence, *, step: int) -> tuple[BassPitch, ...]:
     frames = np.flatnonzero(track.voiced)
     frames = frames[frames % step == 0]
-    columns = (frames, track.times_s[frames], track.f0_hz[frames], _frame_confidence(track, evidence)[frames])
-    return tuple(
-        BassPitch(frame=frame, time_s=time_s, f0_hz=hz, confidence=sure)
-        for frame, time_s, hz, sure in zip(*(c.tolist() for c in columns), strict=True)
+    return rows_of(
+        BassPitch,
+        frame=frames,
+        time_s=track.times_s[frames],
+        f0_hz=track.f0_hz[frames],
+        confidence=_frame_confidence(track, evidence)[frames],
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flamingo_bark_assets.errors import StorageError
-from flamingo_bark_assets.record import ColumnSpec, Measurement, Record, Row, columns_of, events_of
+from flamingo_bark_assets.record import ColumnSpec, Measurement, Record, Row, columns_of, events_of, rows_of
 from flamingo_bark_assets.storage.atomic import replacing
 from flamingo_bark_assets.storage.tables import MEASUREMENTS, MeasurementRow, long_table, wide_table
 
@@ -83,7 +83,7 @@ class Truth:
             }
             for name, row_class in events_of(cls).items():
                 frame = pl.read_parquet(self.path(row_class.TABLE, song_id)).drop("song_id")
-                fields[name] = tuple(row_class(**row) for row in frame.iter_rows(named=True))
+                fields[name] = rows_of(row_class, **frame.to_dict(as_series=False))
             return cls(**fields)
         except FileNotFoundError as error:
             raise StorageError(f"{song_id}: no {cls.TABLE} yet; materialise the asset for this song first") from error

@@ -18,7 +18,7 @@ from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, TONAL_RATE_HZ, 
 from flamingo_bark_assets.analysis.pitch.tracking import SINGER, PitchTrack, track_view
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.analysis.vocals import activity, formants, quality, register, vibrato
-from flamingo_bark_assets.record import Measurement
+from flamingo_bark_assets.record import Measurement, rows_of
 
 _FMIN_HZ, _FMAX_HZ = 65.0, 1000.0
 # High singers tune the first formant to the second harmonic (Joliveau et al., Nature 427, 2004), which then holds most
@@ -112,16 +112,23 @@ def _cut(track: PitchTrack, start: int, stop: int) -> PitchTrack:
 
 def _pitch_rows(track: PitchTrack, confidence: NDArray[np.float64]) -> tuple[VocalPitch, ...]:
     frames = np.flatnonzero(track.voiced)
-    columns = (frames, frames * track.hop_s, track.f0_hz[frames].astype(np.float64), confidence)
-    return tuple(
-        VocalPitch(frame=frame, time_s=time_s, f0_hz=f0_hz, confidence=sure)
-        for frame, time_s, f0_hz, sure in zip(*(column.tolist() for column in columns), strict=True)
+    return rows_of(
+        VocalPitch,
+        frame=frames,
+        time_s=frames * track.hop_s,
+        f0_hz=track.f0_hz[frames].astype(np.float64),
+        confidence=confidence,
     )
 
 
 def _formant_rows(vowels: formants.FormantTrack) -> tuple[VocalFormants, ...]:
-    columns = (vowels.frames, vowels.times_s, *vowels.hz.T.astype(np.float64), vowels.confidence)
-    return tuple(
-        VocalFormants(frame=frame, time_s=time_s, f1_hz=f1, f2_hz=f2, f3_hz=f3, confidence=confidence)
-        for frame, time_s, f1, f2, f3, confidence in zip(*(column.tolist() for column in columns), strict=True)
+    f1_hz, f2_hz, f3_hz = vowels.hz.T.astype(np.float64)
+    return rows_of(
+        VocalFormants,
+        frame=vowels.frames,
+        time_s=vowels.times_s,
+        f1_hz=f1_hz,
+        f2_hz=f2_hz,
+        f3_hz=f3_hz,
+        confidence=vowels.confidence,
     )

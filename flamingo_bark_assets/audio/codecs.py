@@ -53,13 +53,18 @@ class LibraryRefusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a library knows of a file before it decodes it; the fields are those of `SoundBlocks`."""
+    """What a library knows of a file before it decodes it; the other fields are those of `SoundBlocks`.
+
+    Attributes:
+        bounded: whether no sample can be but finite and at most 1, as the file holds integers.
+    """
 
     sample_rate_hz: int
     channels: int
     file_format: str
     declared_s: float | None
     expected_s: float | None
+    bounded: bool = False
 
 
 def libsndfile_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
@@ -85,7 +90,8 @@ def libsndfile_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArra
         header_s = frames / sound.samplerate if sound.samplerate > 0 else 0.0
         file_format = f"{sound.format}/{sound.subtype}"
         declared_s = _declared_s(file, file_format, header_s)
-        yield Header(int(sound.samplerate), int(sound.channels), file_format, declared_s, header_s or None)
+        bounded = sound.subtype.startswith("PCM_")
+        yield Header(int(sound.samplerate), int(sound.channels), file_format, declared_s, header_s or None, bounded)
         # As 16-bit integers 16-bit samples cost half as much, and give the same values.
         dtype = "int16" if sound.subtype == "PCM_16" else "float32"
         scale = np.float32(2.0**-15 if dtype == "int16" else 1.0)

@@ -130,6 +130,7 @@ class SoundBlocks:
         self.file_format = header.file_format
         self.declared_duration_s = header.declared_s
         self.expected_s = header.expected_s
+        self._bounded = header.bounded
         self._refuse_absurd()
 
     def _refuse_absurd(self) -> None:
@@ -155,7 +156,7 @@ class SoundBlocks:
             AudioFault: the file is longer than the longest duration, not decodable, or holds no samples, samples
                 that are not finite or far above full scale.
         """
-        check = _Check(self.path, self.sample_rate_hz, self._max_s)
+        check = _Check(self.path, self.sample_rate_hz, self._max_s, bounded=self._bounded)
         try:
             begun, self._begun = self._begun, None
             for block in begun if begun is not None else _begin(self.path, self._library)[1]:
@@ -174,6 +175,7 @@ class SoundBlocks:
                 header, blocks = _begin(self.path, library)
                 if (header.sample_rate_hz, header.channels) != (self.sample_rate_hz, self.channels):
                     continue
+                check.bounded = header.bounded
                 for block in blocks:
                     skipped = min(given, block.shape[1])
                     given -= skipped
@@ -227,10 +229,14 @@ def _open_regular(path: Path) -> BinaryIO:
 
 
 class _Check:
-    """Passes blocks on, and refuses what is too long, not finite or no sound at full scale 1."""
+    """Passes blocks on, and refuses what is too long, not finite or no sound at full scale 1.
 
-    def __init__(self, path: Path, rate_hz: int, max_s: float) -> None:
+    Samples that are `bounded` need not be looked at.
+    """
+
+    def __init__(self, path: Path, rate_hz: int, max_s: float, *, bounded: bool) -> None:
         self.frames = 0
+        self.bounded = bounded
         self._path = path
         self._rate_hz = rate_hz
         self._max_s = max_s
@@ -243,7 +249,7 @@ class _Check:
         end = self.frames + block.shape[1]
         if end > self._max_s * self._rate_hz:
             raise _too_long(self._path, f"longer than {self.frames / self._rate_hz:.1f} s", self._max_s)
-        peak = max(float(block.max(initial=0.0)), -float(block.min(initial=0.0)))
+        peak = 0.0 if self.bounded else max(float(block.max(initial=0.0)), -float(block.min(initial=0.0)))
         if math.isfinite(peak):
             self._peak = max(self._peak, peak)
         else:

@@ -62,9 +62,12 @@ class EnergyReader:
         first, edges = self._clock.advance(block.shape[1])
         rows = self._rows.reach(first + edges.size - 1)[first:]
         rows[:, -1] += np.diff(edges)
-        sums = np.zeros((edges.size - 1, 4))
+        if self._channels == 2:  # the rows begin as the sums
+            _energies(block[0], block[1], edges, self._coefficients, self._state[0], rows)
+            return
         for c in range(0, self._channels, 2):
             pair = block[c : c + 2]
+            sums = np.zeros((edges.size - 1, 4))
             _energies(pair[0], pair[-1], edges, self._coefficients, self._state[c // 2], sums)
             for start, of_pair in ((c, sums[:, :2]), (self._channels + c, sums[:, 2:])):
                 rows[:, start : start + pair.shape[0]] += of_pair[:, : pair.shape[0]]
@@ -133,31 +136,32 @@ def _energies(
     Names: l and r the channels, 1 and 2 the sections, p and q the values one and two samples ago.
     """
     b10, b11, b12, a11, a12 = coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4]
-    b20, b21, b22, a21, a22 = coefficients[5], coefficients[6], coefficients[7], coefficients[8], coefficients[9]
+    a21, a22 = coefficients[8], coefficients[9]  # the second section weighs its values 1, -2, 1
     l1p, l1q, l2p, l2q = state[0], state[1], state[2], state[3]
     r1p, r1q, r2p, r2q = state[4], state[5], state[6], state[7]
     for f in range(edges.size - 1):
         left_plain = right_plain = left_weighted = right_weighted = 0.0
-        for i in range(edges[f], edges[f + 1]):
-            x = np.float64(left[i])
+        of_left, of_right = left[edges[f] : edges[f + 1]], right[edges[f] : edges[f + 1]]
+        for i in range(of_left.size):
+            x = np.float64(of_left[i])
             left_plain += x * x
             # The oldest value first, so that only one product waits for the sample before.
             l1 = (x - a12 * l1q) - a11 * l1p
             l2 = ((b10 * l1 + b11 * l1p + b12 * l1q) - a22 * l2q) - a21 * l2p
-            y = b20 * l2 + b21 * l2p + b22 * l2q
+            y = (l2 - l2p) - (l2p - l2q)
             left_weighted += y * y
             l1q, l1p, l2q, l2p = l1p, l1, l2p, l2
-            x = np.float64(right[i])
+            x = np.float64(of_right[i])
             right_plain += x * x
             r1 = (x - a12 * r1q) - a11 * r1p
             r2 = ((b10 * r1 + b11 * r1p + b12 * r1q) - a22 * r2q) - a21 * r2p
-            y = b20 * r2 + b21 * r2p + b22 * r2q
+            y = (r2 - r2p) - (r2p - r2q)
             right_weighted += y * y
             r1q, r1p, r2q, r2p = r1p, r1, r2p, r2
-        sums[f, 0] = left_plain
-        sums[f, 1] = right_plain
-        sums[f, 2] = left_weighted
-        sums[f, 3] = right_weighted
+        sums[f, 0] += left_plain
+        sums[f, 1] += right_plain
+        sums[f, 2] += left_weighted
+        sums[f, 3] += right_weighted
         # Numbers near the smallest that there are take a hundred times as long.
         if abs(l1p) + abs(l1q) + abs(l2p) + abs(l2q) + abs(r1p) + abs(r1q) + abs(r2p) + abs(r2q) < _NO_SOUND:
             l1p = l1q = l2p = l2q = r1p = r1q = r2p = r2q = 0.0

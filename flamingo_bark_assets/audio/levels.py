@@ -92,23 +92,24 @@ class LevelReader:
         self._sample_rate_hz = sample_rate_hz
         self._channels = channels
         self._clock = FrameClock(sample_rate_hz, FRAME_S)
-        self._peak = np.zeros(channels)
+        self._peak_bits = [0] * channels
         self._rows = GrowingRows(np.float64, (2 * channels + 1,))
 
     def add(self, block: FloatArray) -> None:
         """Take the next samples, shape (n_channels, n), each channel contiguous."""
         first, edges = self._clock.advance(block.shape[1])
         rows = self._rows.reach(first + edges.size - 1)[first:]
-        sums = np.zeros((edges.size - 1, 5))
+        for c, bits in enumerate(block.view(np.int32)):
+            self._peak_bits[c] = max(self._peak_bits[c], _highest_bits(bits))
+        if self._channels == 2:  # the rows are laid out as the sums
+            _sum_frames(block[0], block[1], edges, rows)
+            return
         for c in range(0, self._channels, 2):
             pair = block[c : c + 2]
+            sums = np.zeros((edges.size - 1, 5))
             _sum_frames(pair[0], pair[-1], edges, sums)
             rows[:, c : c + pair.shape[0]] += sums[:, : pair.shape[0]]
             rows[:, self._channels + c : self._channels + c + pair.shape[0]] += sums[:, 2 : 2 + pair.shape[0]]
-        if self._channels == 2:
-            rows[:, -1] += sums[:, 4]
-        highest = np.maximum(block.max(axis=1, initial=0.0), -block.min(axis=1, initial=0.0))
-        self._peak = np.maximum(self._peak, highest)
 
     def finish(self) -> Levels:
         """Give the sums; a last frame that is not full is shorter."""
@@ -118,7 +119,7 @@ class LevelReader:
             sample_rate_hz=self._sample_rate_hz,
             n_samples=n_samples,
             channels=channels,
-            peak=self._peak,
+            peak=np.array(self._peak_bits, np.int32).view(np.float32).astype(np.float64),
             frame_length=np.diff(frame_edges(n_samples, self._sample_rate_hz, FRAME_S)).astype(np.int64),
             frame_sums=np.ascontiguousarray(rows[:, :channels].T),
             frame_squares=np.ascontiguousarray(rows[:, channels : 2 * channels].T),
@@ -140,20 +141,33 @@ def levels_of(signal: Signal) -> Levels:
 
 @compiled("void(float32[::1], float32[::1], int64[::1], float64[:, ::1])", fastmath=True)
 def _sum_frames(left: FloatArray, right: FloatArray, edges: npt.NDArray[np.int64], sums: Floats) -> None:
-    """Fill each row with the sums of l, r, l * l, r * r and l * r between two edges.
+    """Add to each row the sums of l, r, l * l, r * r and l * r between two edges.
 
     Within a frame the compiler keeps many partial sums, so that float32 is exact enough: 1e-6 of the sum.
     """
     for f in range(edges.size - 1):
         of_left = of_right = left_square = right_square = product = np.float32(0.0)
-        for i in range(edges[f], edges[f + 1]):
-            of_left += left[i]
-            of_right += right[i]
-            left_square += left[i] * left[i]
-            right_square += right[i] * right[i]
-            product += left[i] * right[i]
-        sums[f, 0] = of_left
-        sums[f, 1] = of_right
-        sums[f, 2] = left_square
-        sums[f, 3] = right_square
-        sums[f, 4] = product
+        # Slices have indices that cannot be negative, so that the compiler may take many at a time.
+        of_l, of_r = left[edges[f] : edges[f + 1]], right[edges[f] : edges[f + 1]]
+        for i in range(of_l.size):
+            l, r = of_l[i], of_r[i]  # noqa: E741
+            of_left += l
+            of_right += r
+            left_square += l * l
+            right_square += r * r
+            product += l * r
+        sums[f, 0] += of_left
+        sums[f, 1] += of_right
+        sums[f, 2] += left_square
+        sums[f, 3] += right_square
+        sums[f, 4] += product
+
+
+@compiled("int64(int32[::1])")
+def _highest_bits(bits: npt.NDArray[np.int32]) -> int:
+    """Bits of the largest absolute float32, sign taken off; they are in the same order, and sooner compared."""
+    highest = 0
+    for i in range(bits.size):
+        size = bits[i] & 0x7FFFFFFF
+        highest = size if size > highest else highest
+    return highest

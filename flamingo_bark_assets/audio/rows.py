@@ -24,10 +24,11 @@ class GrowingRows(Generic[S]):
     Args:
         dtype: of the elements.
         row_shape: shape of one row; () for plain numbers.
+        first_rows: for how many to ask at once; the system gives the memory of large arrays only as it is used.
     """
 
-    def __init__(self, dtype: type[S], row_shape: tuple[int, ...] = ()) -> None:
-        self._array: npt.NDArray[S] = np.zeros((0, *row_shape), dtype)
+    def __init__(self, dtype: type[S], row_shape: tuple[int, ...] = (), *, first_rows: int = _FIRST_ROWS) -> None:
+        self._array: npt.NDArray[S] = np.zeros((first_rows, *row_shape), dtype)
         self._rows = 0
 
     def __len__(self) -> int:

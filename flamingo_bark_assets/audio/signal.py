@@ -119,11 +119,13 @@ class FrameClock:
             Number of the first frame that they belong to, and where in the block each frame begins, shape
             (n_frames + 1,), the first 0 and the last `n_samples`.
         """
-        first = self._frame
-        candidates = np.arange(first + 1, first + 3 + int(n_samples / self._step))
-        ends = np.round(candidates * self._step).astype(np.int64) - self._seen
-        ends = ends[ends <= n_samples]
-        self._seen += n_samples
-        self._frame += ends.size
-        edges = np.concatenate(([0], ends[ends < n_samples], [n_samples]))
-        return first, np.asarray(edges, np.int64)
+        first, end = self._frame, self._seen + n_samples
+        edges = [0]
+        # Python's round and numpy's are the same; a block holds a few frames only.
+        while (edge := round((self._frame + 1) * self._step)) <= end:
+            edges.append(edge - self._seen)
+            self._frame += 1
+        if edges[-1] != n_samples or not n_samples:
+            edges.append(n_samples)
+        self._seen = end
+        return first, np.array(edges, np.int64)

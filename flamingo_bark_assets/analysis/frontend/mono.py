@@ -27,6 +27,7 @@ LONGEST_WHOLE_S = 1800.0
 # Each rate is half the one before, rounded down.
 RATES_HZ = (RATE_HZ, TONAL_RATE_HZ, 5512, 2756)
 
+_SONG_S = 300
 _PIECE = 1 << 16
 _RINGING = 1 << 13  # samples, far more than the filter's length
 
@@ -90,7 +91,7 @@ class MonoReader:
         self._mean = np.float32(mean)
         self._decimator = Decimator(sample_rate_hz, RATE_HZ)
         self._longest = int(longest_whole_s * RATE_HZ)
-        self._rows: GrowingRows[np.float32] = GrowingRows(np.float32)
+        self._rows = GrowingRows(np.float32, first_rows=min(self._longest, _SONG_S * RATE_HZ))
         self._long: _LongReader | None = None
 
     def add(self, samples: FloatArray) -> None:

@@ -105,43 +105,53 @@ def flatness(magnitude: FloatArray, last: int, out: FloatArray) -> None:
         out[i, 6] = math.exp(logs / (last - 1)) * (last - 1) / total
 
 
-@compiled("void(float32[:, ::1], int64[::1], float32[:, ::1])")
 def contrast(magnitude: FloatArray, edges: NDArray[np.int64], out: FloatArray) -> None:
-    """Mean over bands of the strongest over the weakest 2 % of their bins' powers, dB: column 7.
+    """Mean over bands of the strongest over the weakest 2 % of their bins' powers, dB: column 7."""
+    # Numbers that are not negative stand in the order of their bits.
+    bits = magnitude.view(np.int32)
+    _contrast(magnitude, bits, bits.max(axis=1), edges, out)
 
-    The strongest and weakest are kept sorted in two short lists; each is filled from the side where, in most
-    spectra, later bins no longer enter it.
+
+@compiled("void(float32[:, ::1], int32[:, ::1], int32[::1], int64[::1], float32[:, ::1])", fastmath=True)
+def _contrast(
+    magnitude: FloatArray, bits: NDArray[np.int32], peaks: NDArray[np.int32], edges: NDArray[np.int64], out: FloatArray
+) -> None:
+    """The contrast, by halving the range in which the least of the strongest lies until as many as wanted reach it.
+
+    Counting takes no branches, as sorting would. With all bits turned over, the strongest are the weakest.
     """
+    powers = np.zeros(2, np.float64)
     for i in range(magnitude.shape[0]):
-        peak = magnitude[i].max()
-        if peak <= 0.0:
-            continue
-        floor = POWER_FLOOR * peak * peak
+        peak = np.int64(peaks[i])
+        floor = POWER_FLOOR * np.float64(peaks.view(np.float32)[i]) ** 2
         total = 0.0
-        for band in range(edges.size - 1):
-            low, high = edges[band], edges[band + 1]
-            kept = max(1, math.ceil(CONTRAST_SHARE * (high - low)))
-            top = np.zeros(kept, np.float32)
-            bottom = np.full(kept, peak, np.float32)
-            for k in range(low, high):
-                m = magnitude[i, k]
-                if m > top[kept - 1]:
-                    j = kept - 1
-                    while j > 0 and m > top[j - 1]:
-                        top[j] = top[j - 1]
-                        j -= 1
-                    top[j] = m
-            for k in range(high - 1, low - 1, -1):
-                m = magnitude[i, k]
-                if m < bottom[kept - 1]:
-                    j = kept - 1
-                    while j > 0 and m < bottom[j - 1]:
-                        bottom[j] = bottom[j - 1]
-                        j -= 1
-                    bottom[j] = m
-            strong, weak = (top * top).mean(), (bottom * bottom).mean()
-            total += math.log10(max(strong, floor) / max(weak, floor))
-        out[i, 7] = 10.0 * total / (edges.size - 1)
+        for band in range(edges.size - 1 if peak > 0 else 0):
+            row, keys = magnitude[i, edges[band] : edges[band + 1]], bits[i, edges[band] : edges[band + 1]]
+            kept = max(1, math.ceil(CONTRAST_SHARE * row.size))
+            for side in range(2):
+                turn = np.int32(-side)
+                border, above, reached = (0, peak + 1, row.size) if side == 0 else (~peak, 0, row.size)
+                while reached > kept and above - border > 1:
+                    middle = (border + above) >> 1
+                    count = 0
+                    for k in range(row.size):
+                        count += (keys[k] ^ turn) >= middle
+                    if count >= kept:
+                        border, reached = middle, count
+                    else:
+                        above = middle
+                power, least = 0.0, 0.0
+                for k in range(row.size):
+                    m = np.float64(row[k]) if (keys[k] ^ turn) >= border else 0.0
+                    power += m * m
+                if reached > kept:
+                    for k in range(row.size):
+                        least = np.float64(row[k]) ** 2 if (keys[k] ^ turn) == border else least
+                # More than wanted are left only where several are the same.
+                powers[side] = (power - (reached - kept) * least) / kept
+            total += math.log10(max(powers[0], floor) / max(powers[1], floor))
+        if peak > 0:
+            out[i, 7] = 10.0 * total / (edges.size - 1)
 
 
 @compiled("void(float32[:, ::1], int64, float32[::1], float32[:, ::1])", fastmath=True)

@@ -87,12 +87,19 @@ def test_legato_is_the_part_of_the_interval_that_is_held(held_s: float, legato: 
 
 
 def test_pitch_rows_cover_the_notes_with_their_pitch(line: BassFeatures) -> None:
-    time_s = np.array([row.time_s for row in line.bass_f0])
-    f0_hz = np.array([row.f0_hz for row in line.bass_f0])
+    voiced = [row for row in line.bass_f0 if row.voiced]
+    time_s = np.array([row.time_s for row in voiced])
+    f0_hz = np.array([row.f0_hz for row in voiced])
     for onset_s, held_s, midi in LINE:
         inside = (time_s > onset_s + 0.06) & (time_s < onset_s + held_s - 0.03)
         assert inside.sum() > 0.8 * (held_s - 0.09) / 0.01
         assert np.median(np.abs(1200.0 * np.log2(f0_hz[inside] / music.midi_hz(midi)))) < 15.0
+
+
+def test_a_pitch_that_is_guessed_is_less_sure_than_one_that_sounds(line: BassFeatures) -> None:
+    guessed, sounding = ([row.confidence for row in line.bass_f0 if row.voiced is voiced] for voiced in (False, True))
+    assert guessed, "the notes die away below the threshold of voicing"
+    assert np.median(guessed) < 0.5 < np.median(sounding)
 
 
 def test_a_pitch_struck_again_without_a_gap_is_a_new_note() -> None:

@@ -61,7 +61,7 @@ def test_a_first_formant_near_the_second_harmonic_does_not_lift_the_pitch_an_oct
 
 def test_the_f0_table_follows_a_glide() -> None:
     f0_hz = 150.0 * 2.0 ** (np.arange(3 * voice.RATE_HZ) / (3 * voice.RATE_HZ))
-    rows = vocals_of(voice.sing(f0_hz).samples).vocal_f0
+    rows = [row for row in vocals_of(voice.sing(f0_hz).samples).vocal_f0 if row.voiced]
     at = np.array([round(row.time_s * voice.RATE_HZ) for row in rows])
     cents = 1200.0 * np.log2(np.array([row.f0_hz for row in rows]) / f0_hz[np.minimum(at, f0_hz.size - 1)])
     assert len(rows) > 280
@@ -254,7 +254,8 @@ def test_leading_silence_shifts_the_times(song: NDArray[np.float64]) -> None:
     assert numbers_of(later) == pytest.approx(numbers_of(here), rel=0.03)
     starts = [phrase.start_s + 2.0 for phrase in here.vocal_phrases]
     assert [phrase.start_s for phrase in later.vocal_phrases] == pytest.approx(starts, abs=0.011)
-    assert later.vocal_f0[0].time_s == pytest.approx(here.vocal_f0[0].time_s + 2.0, abs=0.011)
+    first, shifted = (next(row for row in found.vocal_f0 if row.voiced) for found in (here, later))
+    assert shifted.time_s == pytest.approx(first.time_s + 2.0, abs=0.011)
 
 
 def test_a_long_stem_read_in_pieces_gives_the_same(song: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassNote, 
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import BassActivity
-from flamingo_bark_assets.analysis.frontend.view import AudioView
+from flamingo_bark_assets.analysis.frontend.view import SOUNDING_DBFS, AudioView
 from flamingo_bark_assets.analysis.pitch.tracking import METHOD as PITCH_METHOD
 from flamingo_bark_assets.analysis.pitch.tracking import Manner, PitchTrack, track_view
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
@@ -168,12 +168,13 @@ def _note_rows(notes: Notes) -> tuple[BassNote, ...]:
 
 
 def _pitch_rows(track: PitchTrack, evidence: NoteEvidence, *, step: int) -> tuple[BassPitch, ...]:
-    frames = np.flatnonzero(track.voiced)
+    frames = np.flatnonzero((track.guess_hz > 0.0) & (track.voiced | (track.level_db >= SOUNDING_DBFS)))
     frames = frames[frames % step == 0]
     return rows_of(
         BassPitch,
         frame=frames,
         time_s=track.times_s[frames],
-        f0_hz=track.f0_hz[frames],
+        f0_hz=track.guess_hz[frames],
+        voiced=track.voiced[frames],
         confidence=_frame_confidence(track, evidence)[frames],
     )

@@ -75,7 +75,7 @@ def _stems(analysis: Analysis, truth: Mapping[str, Any]) -> Iterator[tuple[str, 
             yield "bass note", note.confidence, float(right)
     vocals = truth.get("vocals")
     if analysis.vocals is not None and vocals:
-        for point in analysis.vocals.vocal_f0[::10]:
+        for point in [point for point in analysis.vocals.vocal_f0 if point.voiced][::10]:
             index = round(point.time_s / vocals["hop"])
             if index < len(vocals["f0"]) and point.confidence is not None:
                 hz = vocals["f0"][index]

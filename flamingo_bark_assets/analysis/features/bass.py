@@ -30,14 +30,15 @@ class BassNote(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class BassPitch(Row):
-    """The pitch of the bass in 10 ms, where it has one."""
+    """The likeliest pitch of the bass in 10 ms in which the stem is above -60 dBFS."""
 
     TABLE: ClassVar[str] = "bass_f0"
     KEY: ClassVar[tuple[str, ...]] = ("frame",)
 
     frame: int = column("Number of the 10 ms step.")
     time_s: float = column("Centre of the frame.", unit="s")
-    f0_hz: float = column("Fundamental frequency.", unit="Hz")
+    f0_hz: float = column("Fundamental frequency; a mere guess where not voiced.", unit="Hz")
+    voiced: bool = column("Whether a note is taken to sound there.")
     confidence: float = column("Probability that a note sounds there with this pitch, 0 to 1.")
 
 

@@ -29,14 +29,15 @@ class VocalPhrase(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class VocalPitch(Row):
-    """The pitch of the voice in 10 ms, where it has one."""
+    """The likeliest pitch of the voice in 10 ms in which the stem is above -60 dBFS."""
 
     TABLE: ClassVar[str] = "vocal_f0"
     KEY: ClassVar[tuple[str, ...]] = ("frame",)
 
     frame: int = column("Number of the 10 ms step.")
     time_s: float = column("Centre of the frame.", unit="s")
-    f0_hz: float = column("Fundamental frequency.", unit="Hz")
+    f0_hz: float = column("Fundamental frequency; a mere guess where not voiced.", unit="Hz")
+    voiced: bool = column("Whether the voice is taken to sound there with a pitch.")
     confidence: float = column("Probability that the voice has this pitch there within a quarter tone, 0 to 1.")
 
 

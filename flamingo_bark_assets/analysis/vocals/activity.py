@@ -50,7 +50,7 @@ def _gate_db(level_db: NDArray[np.float32]) -> float:
 
 
 def pitch_confidence(track: PitchTrack) -> NDArray[np.float64]:
-    """Probability that each voiced frame is voice and its pitch right within a quarter tone, shape (n_voiced,).
+    """Probability that each frame is voice and its likeliest pitch right within a quarter tone, shape (n_frames,).
 
     Logistic regression on aperiodicity and on the level below the loud voice and below the loudest frame within half
     a second, fitted on generated singing with known pitch, clean and separated.
@@ -59,12 +59,11 @@ def pitch_confidence(track: PitchTrack) -> NDArray[np.float64]:
         track: the pitch of the voice.
     """
     if not track.voiced.any():
-        return np.zeros(0)
-    level_db = track.level_db[track.voiced]
-    below_db = float(np.percentile(level_db, _LOUD_PERCENTILE)) - level_db
-    score = _BIAS - _PER_APERIODICITY * track.aperiodicity[track.voiced]
-    score -= _PER_DB_BELOW * below_db + _PER_DB_DECLINE * track.decline_db[track.voiced]
-    return np.asarray(1.0 / (1.0 + np.exp(-score)), np.float64)
+        return np.zeros(track.voiced.size)
+    below_db = float(np.percentile(track.level_db[track.voiced], _LOUD_PERCENTILE)) - track.level_db
+    score = _BIAS - _PER_APERIODICITY * track.aperiodicity - _PER_DB_BELOW * below_db
+    score = score - _PER_DB_DECLINE * track.decline_db
+    return np.asarray(1.0 / (1.0 + np.exp(-score.astype(np.float64))), np.float64)
 
 
 def own_voice_probability(energy_share: Measurement[float]) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import VocalActivity
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalFormants, VocalPitch
-from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, TONAL_RATE_HZ, AudioView
+from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, SOUNDING_DBFS, TONAL_RATE_HZ, AudioView
 from flamingo_bark_assets.analysis.pitch.tracking import SINGER, PitchTrack, track_view
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.analysis.vocals import activity, formants, quality, register, vibrato
@@ -45,7 +45,8 @@ def analyse_vocals(
         return VocalFeatures.of_unusable(song_id, view.unusable)
     track = activity.voice_only(track_view(view, TONAL_RATE_HZ, fmin_hz=_FMIN_HZ, fmax_hz=_FMAX_HZ, manner=_MANNER))
     vowels, evidence = _vowels_and_quality(view, track)
-    sure = activity.pitch_confidence(track) * activity.own_voice_probability(energy_share)
+    frame_confidence = activity.pitch_confidence(track) * activity.own_voice_probability(energy_share)
+    sure = frame_confidence[track.voiced]
     voice_range = register.measure_range(track, confidence=float(sure.mean()) if sure.size else 0.0)
     swing = vibrato.measure_vibrato(track)
     f1, f2, f3 = formants.median_formants(vowels, track)
@@ -72,7 +73,7 @@ def analyse_vocals(
         cepstral_peak_prominence_db=steadiness.cpp_db,
         vocal_phrases=phrases,
         vocal_activity=activity_rows(view, VocalActivity),
-        vocal_f0=_pitch_rows(track, sure),
+        vocal_f0=_pitch_rows(track, frame_confidence),
         vocal_formants=_formant_rows(vowels),
     )
 
@@ -111,13 +112,15 @@ def _cut(track: PitchTrack, start: int, stop: int) -> PitchTrack:
 
 
 def _pitch_rows(track: PitchTrack, confidence: NDArray[np.float64]) -> tuple[VocalPitch, ...]:
-    frames = np.flatnonzero(track.voiced)
+    sounds = track.voiced.any() & (track.guess_hz > 0.0) & (track.voiced | (track.level_db >= SOUNDING_DBFS))
+    frames = np.flatnonzero(sounds)
     return rows_of(
         VocalPitch,
         frame=frames,
         time_s=frames * track.hop_s,
-        f0_hz=track.f0_hz[frames].astype(np.float64),
-        confidence=confidence,
+        f0_hz=track.guess_hz[frames].astype(np.float64),
+        voiced=track.voiced[frames],
+        confidence=confidence[frames],
     )
 
 

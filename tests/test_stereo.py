@@ -89,6 +89,17 @@ def test_a_silent_channel_leaves_correlation_and_balance_unknown() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_silence_and_more_channels_are_unknown() -> None:
-    for found in (stereo(silence(1.0), silence(1.0)), stereo(ONE, OTHER, ONE), stereo(ONE[:1], OTHER[:1])):
-        assert found.stereo_balance_db.value is None or found.stereo_correlation_low.value in (None, -1.0, 1.0)
+@pytest.mark.parametrize(
+    ("channels", "reason"),
+    [
+        ((silence(1.0), silence(1.0)), "digital silence"),
+        ((ONE, OTHER, ONE), "3 channel"),
+        ((ONE[:1], OTHER[:1]), "digital silence"),
+    ],
+    ids=["silence", "three channels", "one sample"],
+)
+def test_silence_and_more_channels_are_unknown(channels: tuple[FloatArray, ...], reason: str) -> None:
+    found = stereo(*channels)
+    for unknown in (found.stereo_width, found.stereo_correlation_low, found.stereo_balance_db, found.mono_loss_db):
+        assert unknown.value is None
+        assert reason in (unknown.reason or "")

@@ -46,7 +46,8 @@ def measure_character(view: AudioView, rhythm: RhythmFeatures) -> CharacterFeatu
         rhythm: what was measured of its rhythm: its onsets count.
 
     Returns:
-        Both in 0..1 and above 0; unknown where the mix is unusable, and danceability where it is short.
+        Energy from 0 to 1 and danceability above 0, about 0.7 (a drifting level) and more; unknown where the mix is
+        unusable, and danceability where it is short.
     """
     if view.unusable is not None:
         return CharacterFeatures(

@@ -36,7 +36,7 @@ def measure_stereo(levels: Levels) -> StereoFeatures:
         return _without_image(f"the file has {levels.channels} channel(s), not two", mono=levels.channels == 1)
     left, right = (float(energy) for energy in channel_energies(levels))
     both = left + right
-    if both <= digital_silence(levels):
+    if levels.n_samples < 2 or both <= digital_silence(levels):
         return _without_image("the sound is digital silence", mono=False)
     product = (correlation.value or 0.0) * math.sqrt(left * right)
     width = min(1.0, max(0.0, 0.5 - product / both))

@@ -11,10 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flamingo_bark_assets.audio.rows import GrowingRows
-from flamingo_bark_assets.audio.signal import BLOCK, OPPOSED_CORRELATION, FloatArray, FrameClock, Signal, frame_edges
+from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, FloatArray, FrameClock, Signal, frame_edges
 from flamingo_bark_assets.kernels import compiled
-
-__all__ = ["BLOCK", "FRAME_S", "LevelReader", "Levels", "levels_of"]
 
 FRAME_S = 0.05
 

@@ -106,7 +106,7 @@ def add(
 @click.pass_obj
 def list_(paths: DataPaths) -> None:
     """Show the songs of the library and what became of them."""
-    from flamingo_bark_assets.audio.recording import RawSong
+    from flamingo_bark_assets.audio.song_metadata import SongMetadata
     from flamingo_bark_assets.errors import StorageError
     from flamingo_bark_assets.storage.truth import Truth
     from flamingo_bark_assets.training.suitability import Verdict
@@ -116,8 +116,8 @@ def list_(paths: DataPaths) -> None:
     for song_id in list_song_ids(paths):
         files = find_song(paths, song_id)
         try:
-            raw, verdict = truth.read(RawSong, song_id), truth.read(Verdict, song_id)
-            title, artist = raw.title, raw.artist
+            said, verdict = truth.read(SongMetadata, song_id), truth.read(Verdict, song_id)
+            title, artist = said.title, said.artist
             state = "fit" if verdict.suitable else f"unfit: {verdict.reasons}"
         except StorageError:
             title, artist, state = files.info.title, files.info.artist, files.fault or "not run yet"

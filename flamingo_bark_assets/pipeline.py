@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -28,18 +28,20 @@ from flamingo_bark_assets.analysis.views import quality_of
 from flamingo_bark_assets.analysis.vocals.measure import analyse_vocals
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
+from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal
 from flamingo_bark_assets.captioning.edits import apply_caption_edits, apply_prompt_edits
 from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence
 from flamingo_bark_assets.errors import AudioFault
-from flamingo_bark_assets.library.fingerprint import edits_digest, fingerprint, sha256_of, stat_signature
+from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
 from flamingo_bark_assets.library.layout import STEM_KINDS, DataPaths, Part, SongFiles, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
 from flamingo_bark_assets.record import Record, digest_of
-from flamingo_bark_assets.settings import Settings
+from flamingo_bark_assets.settings import PromptSettings, Settings, Thresholds
+from flamingo_bark_assets.steps import STEP_OF_RECORD, STEPS, SettingsGroup, Step
 from flamingo_bark_assets.storage.truth import Truth
 from flamingo_bark_assets.threads import one_blas_thread
-from flamingo_bark_assets.training.files import DatasetFiles, write_dataset_files
+from flamingo_bark_assets.training.files import DatasetFiles, dataset_files, write_dataset_files
 from flamingo_bark_assets.training.suitability import Verdict, judge
 
 if TYPE_CHECKING:
@@ -48,6 +50,10 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.audio.signal import Signal
 
 R = TypeVar("R", bound=Record)
+
+
+class UndeclaredInput(Exception):
+    """A step reads what its declaration does not name: an error in the code, which would make stale results fresh."""
 
 
 class SongWork:
@@ -66,7 +72,11 @@ class SongWork:
         self.settings = settings
         self.captioner = captioner
         self.truth = Truth(paths.features)
+        self.versions: Mapping[str, str] = {}
+        """Code version that made each stored result, by step, where that is known."""
+        self._step: Step | None = None
         self._results: dict[type[Record], Record] = {}
+        self._hashes: dict[Path, str] = {}
         self._views: dict[Part, AudioView | None] = {}
 
     @property
@@ -79,9 +89,15 @@ class SongWork:
 
         Raises:
             StorageError: there is none.
+            UndeclaredInput: the step at work does not declare that it needs it.
         """
+        step = STEP_OF_RECORD[cls]
+        if self._step is not None and step.name not in self._step.needs:
+            raise UndeclaredInput(f"the step {self._step.name} reads {step.name} without declaring it")
         if cls not in self._results:
-            self._results[cls] = self.truth.read(cls, self.song_id)
+            version = self.versions.get(step.name, step.version)
+            outdated = version if version != step.version else None
+            self._results[cls] = self.truth.read(cls, self.song_id, outdated=outdated)
         found = self._results[cls]
         assert isinstance(found, cls)
         return found
@@ -94,8 +110,18 @@ class SongWork:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of all files of the song."""
-        return fingerprint(self.files)
+        """Digest of the names and contents of the song's sound files."""
+        return sound_digest(self.files, hashed=self.sha256)
+
+    def sha256(self, path: Path) -> str:
+        """SHA-256 of a file of the song, hexadecimal; each is read once.
+
+        Raises:
+            LibraryError: it cannot be read.
+        """
+        if path not in self._hashes:
+            self._hashes[path] = sha256_of(path)
+        return self._hashes[path]
 
     @cached_property
     def mix(self) -> Decoded | AudioFault:
@@ -105,7 +131,7 @@ class SongWork:
         if self.files.mix is None:
             return AudioFault(Path(self.song_id), self.files.fault or "there is no song file")
         try:
-            return decode(self.files.mix, max_duration_s=self.settings.thresholds.max_duration_s)
+            return decode(self.files.mix, max_duration_s=self._longest_s())
         except AudioFault as fault:
             return fault
 
@@ -121,10 +147,19 @@ class SongWork:
         if stem.path is None or stem.fault is not None:
             return StemInput(stem, None, stem.fault or "cannot be opened", None)
         try:
-            decoded = decode(stem.path, max_duration_s=self.settings.thresholds.max_duration_s)
-            return StemInput(stem, decoded, None, sha256_of(stem.path))
+            decoded = decode(stem.path, max_duration_s=self._longest_s())
+            return StemInput(stem, decoded, None, self.sha256(stem.path))
         except (AudioFault, OSError) as fault:
             return StemInput(stem, None, str(fault), None)
+
+    def _longest_s(self) -> float:
+        """Longest sound that is decoded, s.
+
+        Only the steps that judge whether a file can be decoded depend on it: those after them decode again what was
+        found decodable.
+        """
+        judges = self._step is not None and "decoding" in self._step.settings
+        return (self.thresholds("decoding") if judges else self.settings.thresholds).max_duration_s
 
     def audio(self, part: Part) -> Signal:
         """The decoded sound of the mix or of one kind of stem.
@@ -165,14 +200,49 @@ class SongWork:
         """Forget the transforms of a part, which no later step reads."""
         self._views.pop(part, None)
 
+    @contextmanager
+    def reading_for(self, step: Step) -> Iterator[None]:
+        """Let nothing be read but what a step declares."""
+        self._step = step
+        try:
+            yield
+        finally:
+            self._step = None
+
+    def thresholds(self, group: SettingsGroup) -> Thresholds:
+        """The thresholds, read for a group of settings.
+
+        Raises:
+            UndeclaredInput: the step at work does not declare that group.
+        """
+        self._declared(group)
+        return self.settings.thresholds
+
+    def prompt_settings(self) -> PromptSettings:
+        """Weights and budgets of prompts.
+
+        Raises:
+            UndeclaredInput: the step at work does not declare them.
+        """
+        self._declared("prompts")
+        return self.settings.prompts
+
+    def _declared(self, group: SettingsGroup) -> None:
+        if self._step is not None and group not in self._step.settings:
+            raise UndeclaredInput(f"the step {self._step.name} reads settings of {group} without declaring them")
+
     def data_version(self, result: Record) -> str:
-        """Digest of a result and of the song's files: the version of an asset's data."""
-        return self.result(RawSong).fingerprint[:16] + digest_of(result)
+        """Digest of a result: the version of an asset's data. That of the verdict covers the files written with it."""
+        if isinstance(result, Verdict):
+            entry = dataset_files(self.paths, self.song_id).entry
+            return digest_of(result) + sha256_of(entry)[:16]
+        return digest_of(result)
 
     def evidence(self) -> Evidence:
         """All measurements of the song."""
         return Evidence(
             raw_song=self.result(RawSong),
+            metadata=self.result(SongMetadata),
             stems=self.result(StemSet),
             song=self.result(SongFeatures),
             drums=self.result(DrumFeatures),
@@ -183,27 +253,17 @@ class SongWork:
 
 
 def inspect_song(work: SongWork) -> RawSong:
-    """The song file: tags, format and technical quality."""
-    signature = stat_signature(work.files)  # before the files are read: a change meanwhile is noticed later
-    return dataclasses.replace(_inspect_mix(work), stat_signature=signature)
-
-
-def _inspect_mix(work: SongWork) -> RawSong:
+    """The song file: format and technical quality."""
     files = work.files
     if files.fault is not None or files.mix is None:
         reason = files.fault or f"{files.song_id}: there is no song file"
         return RawSong.of_unusable(files.song_id, reason, fingerprint=work.fingerprint)
-    info = files.info
     if isinstance(work.mix, AudioFault):
         return RawSong.of_unusable(
             files.song_id,
             f"{files.song_id}: {work.mix}",
             fingerprint=work.fingerprint,
             file_name=files.mix.name,
-            title=info.title,
-            artist=info.artist,
-            licence=info.licence,
-            attribution=info.attribution,
         )
     view = work.view("mix")
     assert view is not None
@@ -212,9 +272,14 @@ def _inspect_mix(work: SongWork) -> RawSong:
         work.mix,
         quality_of(view),
         fingerprint=work.fingerprint,
-        content_sha256=sha256_of(files.mix),
+        content_sha256=work.sha256(files.mix),
     )
-    return _unless_truncated(song, work.settings.thresholds.max_truncated_s)
+    return _unless_truncated(song, work.thresholds("decoding").max_truncated_s)
+
+
+def collect_metadata(work: SongWork) -> SongMetadata:
+    """What song.toml and the file's own tags say about the song."""
+    return describe_metadata(work.files)
 
 
 def _unless_truncated(song: RawSong, max_missing_s: float) -> RawSong:
@@ -290,74 +355,69 @@ def _measure_stem(work: SongWork, kind: StemKind, cls: type[F], analyse: Callabl
 def describe(work: SongWork) -> Captions:
     """What the captioner says; where the owner of the song says otherwise, that."""
     said = work.captioner.describe(work.evidence(), work.audio)
-    edited = apply_caption_edits(said, work.files.info.edits)
-    return dataclasses.replace(edited, edits_digest=edits_digest(work.files.info))
+    return apply_caption_edits(said, work.files.info.edits)
 
 
 def write_prompts(work: SongWork) -> TrainingPrompts:
     """The prompts at every level."""
-    prompts = build_prompts(work.evidence(), work.result(Captions), work.settings.prompts)
+    prompts = build_prompts(work.evidence(), work.result(Captions), work.prompt_settings())
     return apply_prompt_edits(prompts, work.files.info.edits)
 
 
 def judge_song(work: SongWork) -> Verdict:
     """The verdict on the song and its stems."""
-    return judge(work.evidence(), work.settings.thresholds)
+    return judge(work.evidence(), work.thresholds("suitability"))
 
 
-def export_song(work: SongWork) -> DatasetFiles:
+def export_song(work: SongWork, verdict: Verdict) -> DatasetFiles:
     """The dataset JSON, the instructions and the manifest entry."""
     return write_dataset_files(
         work.files,
         work.evidence(),
         work.result(Captions),
         work.result(TrainingPrompts),
-        work.result(Verdict),
-        work.settings,
+        verdict,
+        Settings(thresholds=work.thresholds("suitability")),
         work.paths,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the pipeline, which is one asset of Dagster.
+def make_dataset(work: SongWork) -> Verdict:
+    """The verdict, the dataset JSON, the instructions and the manifest entry.
 
-    Attributes:
-        name: asset name.
-        needs: the steps whose results it reads.
-        run: does the work and stores the results, which it returns, the main one first.
+    The verdict is stored last, so that it stands for all of them.
     """
-
-    name: str
-    needs: tuple[str, ...]
-    run: Callable[[SongWork], tuple[Record, ...]]
-
-
-def _storing(make: Callable[[SongWork], Record]) -> Callable[[SongWork], tuple[Record, ...]]:
-    return lambda work: (work.keep(make(work)),)
+    verdict = judge_song(work)
+    export_song(work, verdict)
+    return verdict
 
 
-def _make_dataset(work: SongWork) -> tuple[Record, ...]:
-    verdict = work.keep(judge_song(work))
-    export_song(work)
-    return (verdict,)
+WORK: dict[str, Callable[[SongWork], Record]] = {
+    "raw_song": inspect_song,
+    "song_metadata": collect_metadata,
+    "stems": inspect_stems,
+    "song_features": measure_song,
+    "drum_features": measure_drums,
+    "bass_features": measure_bass,
+    "vocal_features": measure_vocals,
+    "harmonic_features": measure_harmonic,
+    "flamingo_captions": describe,
+    "training_prompts": write_prompts,
+    "bark_dataset": make_dataset,
+}
+"""What each step does, by its name."""
 
 
-_FEATURES = ("song_features", "drum_features", "bass_features", "vocal_features", "harmonic_features")
-STEPS: tuple[Step, ...] = (
-    Step("raw_song", (), _storing(inspect_song)),
-    Step("stems", ("raw_song",), _storing(inspect_stems)),
-    Step("song_features", ("raw_song", "stems"), _storing(measure_song)),
-    Step("drum_features", ("stems", "song_features"), _storing(measure_drums)),
-    Step("bass_features", ("stems", "song_features", "drum_features"), _storing(measure_bass)),
-    Step("vocal_features", ("stems", "song_features"), _storing(measure_vocals)),
-    Step("harmonic_features", ("stems", "song_features"), _storing(measure_harmonic)),
-    Step("flamingo_captions", _FEATURES, _storing(describe)),
-    Step("training_prompts", ("flamingo_captions",), _storing(write_prompts)),
-    Step("bark_dataset", ("training_prompts",), _make_dataset),
-)
+def run_step(step: Step, work: SongWork) -> Record:
+    """Do the work of one step for one song and store its result.
+
+    Raises:
+        UndeclaredInput: the step reads what its declaration does not name.
+    """
+    with work.reading_for(step):
+        return work.keep(WORK[step.name](work))
 
 
 def run_all(work: SongWork) -> dict[str, Record]:
     """Every step in order; an exception of a step is passed on."""
-    return {step.name: step.run(work)[0] for step in STEPS}
+    return {step.name: run_step(step, work) for step in STEPS}

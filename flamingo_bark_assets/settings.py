@@ -6,6 +6,7 @@ Defaults and their meaning belong here; the rules that use them do not.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -65,17 +66,36 @@ class PromptSettings(_Frozen):
     )
 
 
+class RunSettings(_Frozen):
+    """How the sensors ask for runs."""
+
+    max_attempts: int = Field(
+        3, ge=1, le=100, description="Attempts on a song whose runs die or fail, until it is given up."
+    )
+    first_pause_s: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="Pause after the first attempt, seconds; each later one is four times longer.",
+    )
+    settle_s: float = Field(
+        10.0, ge=0, le=86_400, description="A song is run once its files have not changed for so long, seconds: "
+        "they may still be being copied.",
+    )  # fmt: skip
+
+
 class Settings(_Frozen):
     """All settings; a missing table or key takes its default."""
 
     thresholds: Thresholds = Field(default_factory=Thresholds)
     prompts: PromptSettings = Field(default_factory=PromptSettings)
     listening: ListeningSettings = Field(default_factory=ListeningSettings)
+    runs: RunSettings = Field(default_factory=RunSettings)
 
-    @property
-    def digest(self) -> str:
-        """Short hash of all values: results that depend on settings are versioned by it."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+def digest_of_settings(*values: object) -> str:
+    """Digest settings that JSON can hold: 12 hexadecimal digits, by which results that depend on them are versioned."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def load_settings(path: Path) -> Settings:

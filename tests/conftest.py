@@ -11,12 +11,17 @@ import pytest
 from flamingo_bark_assets.defs.local import open_instance
 from flamingo_bark_assets.library.layout import DataPaths
 
+NO_WAITING = "[runs]\nsettle_s = 0\nfirst_pause_s = 0\n"
+
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
     """A data folder that the platform uses."""
     monkeypatch.setenv("FLAMINGO_BARK_DATA", str(tmp_path / "data"))
-    return DataPaths(tmp_path / "data")
+    paths = DataPaths(tmp_path / "data")
+    paths.root.mkdir()
+    paths.settings.write_text(NO_WAITING)
+    return paths
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from flamingo_bark_assets.analysis.features.rhythm import Beat
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalPhrase
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
+from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Evidence
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement, Record, Row, columns_of
@@ -46,12 +47,15 @@ def row(row_class: type[AnyRow], **values: Any) -> AnyRow:
 
 RAW_SONG: Values = {
     "fingerprint": "0" * 64, "file_name": "song.wav", "content_sha256": "a" * 64, "size_bytes": 31_840_244,
-    "file_format": "wav, pcm_s16le", "title": "Title", "artist": "Artist", "genre_tags": "Electronic",
-    "tags_source": "file tags", "licence": "CC-BY-4.0", "attribution": "Title by Artist", "lyrics": None,
-    "duration_s": DURATION_S, "declared_duration_s": DURATION_S, "sample_rate_hz": 44_100, "channels": 2,
+    "file_format": "wav, pcm_s16le", "duration_s": DURATION_S, "declared_duration_s": DURATION_S,
+    "sample_rate_hz": 44_100, "channels": 2,
     "peak_dbfs": -1.0, "clipped_fraction": 0.0, "silent_fraction": 0.02, "leading_silence_s": 0.1,
     "trailing_silence_s": 0.4, "noise_floor_dbfs": -65.0, "bandwidth_hz": 20_000.0, "dc_offset": 0.0001,
     "stereo_correlation": 0.8, "is_mono": False, "polarity_inverted": False,
+}  # fmt: skip
+METADATA: Values = {
+    "title": "Title", "artist": "Artist", "genre_tags": "Electronic", "tags_source": "file tags",
+    "licence": "CC-BY-4.0", "attribution": "Title by Artist", "lyrics": None, "edits_digest": "",
 }  # fmt: skip
 SONG: Values = {
     "tempo_bpm": TEMPO_BPM, "tempo_stability": 0.98, "beat_count": _BEAT_COUNT, "key": "E minor",
@@ -135,12 +139,13 @@ def make_evidence(
         song_id: the song's identifier.
         kinds: the kinds of stem for which there is a file; the records of the others are unusable.
         silent: those among them whose file holds no sound; their records are unusable.
-        **overrides: by name of the record (raw_song, stems, song, drums, bass, vocals, harmonic) either a
+        **overrides: by name of the record (raw_song, metadata, stems, song, drums, bass, vocals, harmonic) either a
             whole record or new values by field: a plain value of a measured field becomes a Measurement with
             confidence 0.9, None an unknown one; a Measurement stays as it is.
     """
     records: dict[str, Any] = {
         "raw_song": _record(RawSong, song_id, RAW_SONG, overrides.pop("raw_song", {})),
+        "metadata": _record(SongMetadata, song_id, METADATA, overrides.pop("metadata", {})),
         "song": _record(SongFeatures, song_id, SONG, overrides.pop("song", {})),
         "stems": _stem_set(song_id, kinds, silent, overrides.pop("stems", {})),
     }
@@ -176,6 +181,7 @@ def unusable_song(song_id: str = "song", reason: str = "song.wav: cannot be deco
     """Make a song of which nothing could be measured."""
     return Evidence(
         raw_song=RawSong.of_unusable(song_id, reason, fingerprint="0" * 64, file_name="song.wav"),
+        metadata=_record(SongMetadata, song_id, METADATA, {}),
         stems=StemSet.of_unusable(song_id, reason),
         song=SongFeatures.of_unusable(song_id, reason),
         drums=DrumFeatures.of_unusable(song_id, reason),

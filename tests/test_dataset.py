@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from flamingo_bark_assets.audio.recording import Stem
 from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
-from flamingo_bark_assets.settings import Settings, Thresholds
+from flamingo_bark_assets.settings import Settings, Thresholds, digest_of_settings
 from flamingo_bark_assets.training.dataset import (
     SCHEMA_PATH,
     build_dataset,
@@ -128,7 +128,7 @@ def test_the_metadata_tells_song_length_and_maker() -> None:
     metadata = json_of(make_evidence("song_001"))["dataset_metadata"]
     assert metadata["audio_file_id"] == "song_001"
     assert metadata["main_track_duration"] == 180.5
-    assert metadata["settings_digest"] == Settings().digest
+    assert metadata["settings_digest"] == digest_of_settings(Settings().thresholds.model_dump(mode="json"))
     assert metadata["captioner"] == {
         "name": "measured", "model_id": None, "revision": "rules-1", "licence": None, "is_fallback": True,
     }  # fmt: skip
@@ -241,14 +241,14 @@ def test_the_bytes_do_not_depend_on_the_hash_seed_of_the_process() -> None:
 
 
 def test_the_file_is_readable_utf8_with_a_final_newline() -> None:
-    written = render_dataset(dataset_of(make_evidence(raw_song={"title": "Für Élise ♪"})))
+    written = render_dataset(dataset_of(make_evidence(metadata={"title": "Für Élise ♪"})))
     assert "Für Élise ♪".encode() in written
     assert written.endswith(b"}\n")
     assert b"\n  " in written
 
 
 def test_a_lone_surrogate_becomes_the_replacement_character() -> None:
-    written = json_of(make_evidence(raw_song={"title": "bad \ud800 name", "artist": "\ud83d\ude00"}))
+    written = json_of(make_evidence(metadata={"title": "bad \ud800 name", "artist": "\ud83d\ude00"}))
     assert written["dataset_metadata"]["title"] == "bad � name"
     assert written["dataset_metadata"]["artist"] == "\U0001f600"
 
@@ -277,7 +277,7 @@ def test_what_was_written_reads_back_as_the_same_dataset() -> None:
         without_stems,
         unusable_song,
         lambda: with_silent_stem("vocals"),
-        lambda: make_evidence(raw_song={"title": None, "declared_duration_s": None}, song={"key": None}),
+        lambda: make_evidence(metadata={"title": None}, raw_song={"declared_duration_s": None}, song={"key": None}),
         lambda: make_evidence(stems={"stems": (unknown_stem("fx.wav: no kind"),)}),
     ],
     ids=["complete", "no stems", "unreadable", "silent stem", "unknown values", "unknown stem"],

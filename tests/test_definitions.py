@@ -12,7 +12,8 @@ import pytest
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.sensors import contiguous
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
-from flamingo_bark_assets.pipeline import STEPS
+from flamingo_bark_assets.pipeline import WORK
+from flamingo_bark_assets.steps import SETTINGS_GROUPS, STEPS
 
 
 def test_importing_the_code_location_imports_no_heavy_package() -> None:
@@ -31,34 +32,40 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         for key in graph.get_all_asset_keys()
     }
     features = {"song_features", "drum_features", "bass_features", "vocal_features", "harmonic_features"}
+    evidence = {"raw_song", "song_metadata", "stems", *features}
+    stem_needs = {"raw_song", "stems", "song_features"}
     assert edges == {
-        "raw_song": set(),
-        "stems": {"raw_song"},
+        **{f"settings/{group}": set() for group in SETTINGS_GROUPS},
+        "raw_song": {"settings/decoding"},
+        "song_metadata": set(),
+        "stems": {"raw_song", "settings/decoding"},
         "song_features": {"raw_song", "stems"},
-        **{name: {"stems", "song_features"} for name in features - {"song_features", "bass_features"}},
-        "bass_features": {"stems", "song_features", "drum_features"},
-        "flamingo_captions": features,
-        "training_prompts": {"flamingo_captions"},
-        "bark_dataset": {"training_prompts"},
+        **dict.fromkeys(features - {"song_features", "bass_features"}, stem_needs),
+        "bass_features": {*stem_needs, "drum_features"},
+        "flamingo_captions": {*evidence, "settings/captioning"},
+        "training_prompts": {*evidence, "flamingo_captions", "settings/prompts"},
+        "bark_dataset": {*evidence, "flamingo_captions", "training_prompts", "settings/suitability"},
         "training_manifest": {"bark_dataset"},
         "feature_warehouse": set(SONG_ASSETS),
     }
 
 
-def test_the_steps_of_the_pipeline_need_what_the_assets_depend_on() -> None:
+def test_every_step_has_its_work_and_stands_after_what_it_needs() -> None:
+    assert list(WORK) == [step.name for step in STEPS]
+    seen: set[str] = set()
     for step in STEPS:
-        _, spec = SONG_ASSETS[step.name]
-        assert set(step.needs) == {dep.asset_key.to_user_string() for dep in spec.deps}, step.name
+        assert seen.issuperset(step.needs), step.name
+        seen.add(step.name)
 
 
 @pytest.mark.parametrize("key", sorted(defs.resolve_asset_graph().get_all_asset_keys()))
 def test_every_asset_has_group_kinds_owner_description_and_columns(key: dg.AssetKey) -> None:
     node = defs.resolve_asset_graph().get(key)
-    assert node.group_name in {"ingest", "features", "words", "datasets"}
+    assert node.group_name in {"ingest", "features", "words", "datasets", "settings"}
     assert "python" in node.kinds
     assert node.owners
     assert len(node.description or "") > 40
-    if key.to_user_string() != "feature_warehouse":
+    if node.is_materializable and key.to_user_string() != "feature_warehouse":
         assert node.metadata["dagster/column_schema"].columns
 
 

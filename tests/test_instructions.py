@@ -149,7 +149,7 @@ def test_licence_and_credit_are_told() -> None:
 
 
 def test_a_licence_that_is_not_stated_is_not_invented() -> None:
-    legal = section(written(make_evidence(raw_song={"licence": None, "attribution": None})), "Licence and credit")
+    legal = section(written(make_evidence(metadata={"licence": None, "attribution": None})), "Licence and credit")
     assert "not stated" in legal
     assert "none given" in legal
 
@@ -163,7 +163,7 @@ def test_a_licence_that_is_not_stated_is_not_invented() -> None:
     ],
 )
 def test_lyrics_present_or_absent_are_told(lyrics: str | None, kinds: tuple[Any, ...], words: str) -> None:
-    evidence = make_evidence(kinds=kinds, raw_song={"lyrics": lyrics})
+    evidence = make_evidence(kinds=kinds, metadata={"lyrics": lyrics})
     assert words in section(written(evidence), "Lyrics")
 
 
@@ -182,7 +182,8 @@ def test_a_song_that_cannot_be_read_says_why_and_what_to_do() -> None:
 
 def test_hostile_text_breaks_neither_headings_nor_tables() -> None:
     evidence = make_evidence(
-        raw_song=dict.fromkeys(("title", "artist", "licence", "attribution", "file_name"), HOSTILE),
+        raw_song={"file_name": HOSTILE},
+        metadata=dict.fromkeys(("title", "artist", "licence", "attribution"), HOSTILE),
         stems={"stems": (make_stem("drums", file_name=HOSTILE, lag_s=1.0),)},
     )  # fmt: skip
     prompt = make_prompt("full_track", "full_track", "mix", combined_prompt=HOSTILE)
@@ -214,7 +215,7 @@ def test_markdown_reads_as_the_words_it_is(text: str, escaped: str) -> None:
 
 
 def test_the_text_can_be_stored_as_utf8() -> None:
-    assert written(make_evidence(raw_song={"title": "\ud800"})).encode("utf-8")
+    assert written(make_evidence(metadata={"title": "\ud800"})).encode("utf-8")
 
 
 @pytest.mark.parametrize(

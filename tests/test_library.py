@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.fingerprint import (
     edits_digest,
-    fingerprint,
+    file_digests,
+    library_stamps,
     sha256_of,
     stat_signature,
-    stat_signatures,
 )
 from flamingo_bark_assets.library.ids import check_song_id, is_song_id, make_song_id
 from flamingo_bark_assets.library.layout import (
@@ -493,6 +493,16 @@ def test_a_library_that_is_no_folder_is_an_error(paths: DataPaths) -> None:
 
 
 # Digests
+
+
+def fingerprint(song: SongFiles) -> str:
+    """Digest what a measurement may depend on: sound and song.toml, hand edits aside."""
+    digests = file_digests(song)
+    return digests.sound + digests.info
+
+
+def stat_signatures(paths: DataPaths) -> dict[str, str]:
+    return {song_id: stamp.signature for song_id, stamp in library_stamps(paths).items()}
 
 
 def test_sha256_is_that_of_the_contents(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_song_whose_file_or_music_could_not_be_measured_is_unusable(record: st
 
 
 def test_an_answer_has_either_a_text_or_a_reason() -> None:
-    evidence = without_stems(raw_song={"genre_tags": None})
+    evidence = without_stems(metadata={"genre_tags": None})
     for each in (*describe(evidence).answers, *describe(make_evidence()).answers):
         assert (each.text is None) == (each.reason is not None)
         assert (each.source == "none") == (each.text is None)
@@ -178,7 +178,7 @@ def test_without_stems_the_instruments_are_not_known() -> None:
 
 
 def test_the_genre_is_the_tag_and_says_so() -> None:
-    found = answer(describe(make_evidence(raw_song={"genre_tags": "Electronic; Ambient"})), "mix", "genre")
+    found = answer(describe(make_evidence(metadata={"genre_tags": "Electronic; Ambient"})), "mix", "genre")
     assert (found.text, found.source, found.raw_text, found.confidence) == (
         "Electronic, Ambient", "file_tags", "Electronic; Ambient", None,
     )  # fmt: skip
@@ -186,7 +186,7 @@ def test_the_genre_is_the_tag_and_says_so() -> None:
 
 @pytest.mark.parametrize("tags", [None, "", "  ", "Unknown", "(17)", "|\x00|", "x" * 500])
 def test_without_a_readable_tag_there_is_no_genre_but_a_reason(tags: str | None) -> None:
-    found = answer(describe(make_evidence(raw_song={"genre_tags": tags})), "mix", "genre")
+    found = answer(describe(make_evidence(metadata={"genre_tags": tags})), "mix", "genre")
     assert found.text is None
     assert found.reason is not None
     assert "no model listened" in found.reason

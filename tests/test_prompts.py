@@ -127,7 +127,7 @@ def test_the_style_of_stems_says_that_they_are_isolated(name: str, expected: str
 
 
 def test_the_style_of_a_stem_without_anything_known_of_the_song_is_its_name() -> None:
-    evidence = make_evidence(raw_song={"genre_tags": None}, song={"key": None, "tempo_bpm": None})
+    evidence = make_evidence(metadata={"genre_tags": None}, song={"key": None, "tempo_bpm": None})
     assert prompt(prompts_of(evidence), "stem:vocals").style_prompt == "Isolated vocals"
 
 
@@ -178,7 +178,7 @@ def test_the_combined_prompt_is_style_then_caption_then_technical() -> None:
 
 
 def test_a_sentence_that_repeats_the_style_is_left_out() -> None:
-    evidence = make_evidence(raw_song={"genre_tags": None})
+    evidence = make_evidence(metadata={"genre_tags": None})
     assert prompt(prompts_of(evidence)).combined_prompt.count("121 BPM") == 1
 
 
@@ -338,7 +338,7 @@ def test_whatever_comes_in_no_prompt_breaks_the_rules(
     stems: dict[str, Any] = dict.fromkeys(kinds, levels)
     evidence = make_evidence(
         kinds=kinds,
-        raw_song={"genre_tags": tags},
+        metadata={"genre_tags": tags},
         song={"key": value(key), "tempo_bpm": value(tempo_bpm), "dynamic_range_db": value(dynamic_range_db),
               **levels},
         **stems,

@@ -18,7 +18,7 @@ from tests.hub import keep_off_the_network
 from tests.signals import as_signal, music
 from tests.test_clap import save_tiny_clap
 
-EVIDENCE = make_evidence(raw_song={"genre_tags": "House"})
+EVIDENCE = make_evidence(metadata={"genre_tags": "House"})
 
 
 def sound(part: Part) -> Signal:

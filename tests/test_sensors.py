@@ -1,93 +1,188 @@
-"""The sensor on the library: what it adds, runs again and removes."""
+"""The sensors: what they add, ask for and remove; nothing is asked for twice and nothing is forgotten."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
 
 import dagster as dg
-import polars as pl
 import pytest
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.definitions import defs
-from flamingo_bark_assets.defs.local import run_songs
+from flamingo_bark_assets.defs.jobs import all_songs
 from flamingo_bark_assets.defs.partitions import SONGS
-from flamingo_bark_assets.defs.resources import Platform
-from flamingo_bark_assets.defs.sensors import RANGE_END, RANGE_START, song_library
-from flamingo_bark_assets.library import fingerprint as fingerprint_module
-from flamingo_bark_assets.library.fingerprint import edits_digest, stat_signatures
+from flamingo_bark_assets.defs.sensors import publication
 from flamingo_bark_assets.library.importing import remove_song
-from flamingo_bark_assets.library.layout import DataPaths, find_song
-from flamingo_bark_assets.storage.stale import StaleSongs, stale_songs
-from flamingo_bark_assets.training.suitability import Verdict
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.pipeline import SongWork
+from flamingo_bark_assets.provenance.state import read_state, state_path
+from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.storage.warehouse import query
+from tests.platform_state import apply_partitions, asked, do, due, follow_sensors, made, make, songs_of, tick
 from tests.songs import write_song
 
 pytestmark = pytest.mark.dagster
 
-
-def tick(instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
-    context = dg.build_sensor_context(instance=instance, cursor=cursor)
-    result = song_library(context, platform=Platform())
-    assert isinstance(result, dg.SensorResult | dg.SkipReason)
-    return result
+EDIT = '[edits.mix]\ncaption = "A waltz."\n'
+TEXT = {"song_metadata", "flamingo_captions", "training_prompts", "bark_dataset"}
 
 
-def changed(result: dg.SensorResult | dg.SkipReason) -> dg.SensorResult:
-    assert isinstance(result, dg.SensorResult)
-    return result
+def skipped(result: dg.SensorResult | dg.SkipReason) -> str:
+    assert isinstance(result, dg.SkipReason), result
+    return str(result.skip_message)
 
 
-def stale(data: DataPaths) -> StaleSongs:
-    return stale_songs(data, stat_signatures(data))
+def queued(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+    """A run as the daemon records it when a sensor asks for one, in a state in which it is left by a kill."""
+    tags = dict(request.tags)
+    if request.partition_key:
+        tags[PARTITION_NAME_TAG] = request.partition_key
+    job = defs.resolve_job_def(all_songs.name)
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name="flamingo_bark_assets"))
+    origin = RemoteRepositoryOrigin(location, "__repository__").get_job_origin(all_songs.name)
+    code = dg.reconstructable(all_songs_job).get_python_origin()
+    return instance.create_run_for_job(
+        job_def=job, tags=tags, status=status, remote_job_origin=origin, job_code_origin=code
+    )
 
 
-def made_with_edits(data: DataPaths, song_id: str) -> None:
-    """Leave stored results as a run of the words with the present edits does."""
-    captions, verdict = (data.features / table / f"{song_id}.parquet" for table in (Captions.TABLE, Verdict.TABLE))
-    digest = edits_digest(find_song(data, song_id).info)
-    pl.read_parquet(captions).with_columns(edits_digest=pl.lit(digest)).write_parquet(captions)
-    os.utime(verdict)
-
-
-def words_of(result: dg.SensorResult) -> list[dg.RunRequest]:
-    return [request for request in result.run_requests or [] if request.asset_selection]
-
-
-def apply_partitions(instance: dg.DagsterInstance, result: dg.SensorResult) -> None:
-    for request in result.dynamic_partitions_requests or []:
-        if isinstance(request, dg.AddDynamicPartitionsRequest):
-            instance.add_dynamic_partitions(SONGS, list(request.partition_keys))
-        else:
-            for key in request.partition_keys:
-                instance.delete_dynamic_partition(SONGS, key)
-
-
-def runs(result: dg.SensorResult) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = []
-    for request in result.run_requests or []:
-        if request.partition_key:
-            found.append((request.partition_key,))
-        elif RANGE_START in request.tags:
-            found.append((request.tags[RANGE_START], request.tags[RANGE_END]))
-        else:
-            found.append((str(request.job_name),))
-    return found
+def all_songs_job() -> dg.JobDefinition:
+    return defs.resolve_job_def(all_songs.name)
 
 
 def test_new_songs_become_partitions_and_share_runs(data: DataPaths, instance: dg.DagsterInstance) -> None:
     for song_id in ("b", "a", "c"):
         write_song(data.songs, song_id, stems=False)
-    result = changed(tick(instance))
+    result = tick(instance)
     apply_partitions(instance, result)
     assert instance.get_dynamic_partitions(SONGS) == ["a", "b", "c"]
-    assert runs(result) == [("a", "c")]
+    assert [songs_of(request) for request in asked(result)] == [("a", "c")]
 
 
-def test_nothing_is_asked_twice(data: DataPaths, instance: dg.DagsterInstance) -> None:
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
+def test_a_song_that_is_queued_or_under_way_is_not_asked_for_again(
+    data: DataPaths, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    for song_id in ("a", "b"):
+        write_song(data.songs, song_id, stems=False)
+    result = tick(instance)
+    apply_partitions(instance, result)
+    (request,) = asked(result)
+    run = queued(instance, request, status)
+    write_song(data.songs, "c", stems=False)
+    (data.songs / "a" / "song.toml").write_text('title = "changed meanwhile"')
+    assert [songs_of(request) for request in asked(tick(instance))] == [("c",)]
+    instance.report_run_failed(run)
+    assert [songs_of(request) for request in asked(tick(instance))] == [("a", "c")]
+
+
+@pytest.mark.parametrize("how", ["failed", "canceled", "deleted"])
+def test_a_run_that_was_asked_for_and_died_is_asked_for_again(
+    data: DataPaths, instance: dg.DagsterInstance, how: str
+) -> None:
     write_song(data.songs, "a", stems=False)
-    result = changed(tick(instance))
-    assert isinstance(tick(instance, result.cursor), dg.SkipReason)
+    result = tick(instance)
+    apply_partitions(instance, result)
+    (request,) = asked(result)
+    run = queued(instance, request, dg.DagsterRunStatus.STARTED)
+    assert asked(tick(instance)) == []
+    if how == "failed":
+        instance.report_run_failed(run)
+    elif how == "canceled":
+        instance.report_run_canceled(run)
+    else:
+        instance.delete_run(run.run_id)
+    (again,) = asked(tick(instance))
+    assert again.run_key != request.run_key
+    do(instance, [again])
+    assert due(data) == {}
+
+
+def test_a_song_of_a_backfill_that_has_not_launched_yet_is_not_asked_for(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    from dagster._core.execution.asset_backfill import AssetBackfillData
+    from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+
+    for song_id in ("a", "b"):
+        write_song(data.songs, song_id, stems=False)
+    instance.add_dynamic_partitions(SONGS, ["a", "b"])
+    graph = defs.resolve_asset_graph()
+    now = time.time()
+    target = AssetBackfillData.from_asset_partitions(
+        graph, ["a"], [dg.AssetKey("raw_song")], instance, all_partitions=False, backfill_start_timestamp=now
+    )
+    instance.add_backfill(
+        PartitionBackfill(
+            backfill_id="b1", status=BulkActionStatus.REQUESTED, from_failure=False, tags={}, backfill_timestamp=now,
+            asset_selection=[dg.AssetKey("raw_song")],
+        ).with_asset_backfill_data(target, instance, graph)
+    )  # fmt: skip
+    assert [songs_of(request) for request in asked(tick(instance))] == [("b",)]
+
+
+def test_attempts_are_bounded_and_a_song_that_crashes_is_given_up_with_its_reason(
+    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(work: SongWork) -> Record:
+        raise RuntimeError("no such luck")
+
+    write_song(data.songs, "a", stems=False)
+    with monkeypatch.context() as patch:
+        patch.setitem(pipeline.WORK, "song_features", broken)
+        for _ in range(3):
+            result = tick(instance)
+            apply_partitions(instance, result)
+            do(instance, asked(result))
+        shown = skipped(tick(instance))
+    assert "given up after 3 attempts" in shown
+    assert "RuntimeError: no such luck" in shown
+    assert read_state(data, "a").made.keys() == {"raw_song", "song_metadata", "stems"}
+    (data.songs / "a" / "song.toml").write_text('title = "another"')  # something else: tried anew
+    follow_sensors(instance)
+    assert due(data) == {}
+
+
+def test_a_song_on_which_a_run_died_goes_alone_and_holds_up_no_other(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    for song_id in ("a", "b", "c"):
+        write_song(data.songs, song_id, stems=False)
+    instance.add_dynamic_partitions(SONGS, ["a", "b", "c"])
+    asked(tick(instance))
+    state = state_path(data, "b")
+    inputs = json.loads((data.root / "state" / "requests.json").read_text())["b"]["inputs"]
+    state.write_text(
+        json.dumps({"signature": "", "files": None, "made": {}, "attempt": {
+            "inputs": inputs, "count": 1, "at_s": 0.0, "run_id": "r", "error": None}})
+    )  # fmt: skip
+    assert [songs_of(request) for request in asked(tick(instance))] == [("a",), ("c",), ("b",)]
+
+
+def test_pauses_between_attempts_are_kept(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    data.settings.write_text("[runs]\nsettle_s = 0\nfirst_pause_s = 1000\n")
+    write_song(data.songs, "a", stems=False)
+    assert len(asked(tick(instance))) == 1
+    instance.add_dynamic_partitions(SONGS, ["a"])
+    assert "a: tried 1 times; again in" in skipped(tick(instance))
+
+
+def test_a_song_that_is_still_being_copied_waits(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    data.settings.write_text("[runs]\nsettle_s = 1000\n")
+    folder = write_song(data.songs, "a", stems=False)
+    result = tick(instance)
+    assert asked(result) == []
+    apply_partitions(instance, result)
+    assert "its files have just changed" in skipped(tick(instance))
+    data.settings.write_text("[runs]\nsettle_s = 0\n")
+    assert folder.exists()
+    assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]
 
 
 def test_a_song_that_was_made_is_not_run_again_until_its_content_changes(
@@ -95,160 +190,91 @@ def test_a_song_that_was_made_is_not_run_again_until_its_content_changes(
 ) -> None:
     folder = write_song(data.songs, "a")
     write_song(data.songs, "b", seed=1)
-    run_songs(instance, ["a", "b"], lambda asset, song_id: None)
-    assert runs(changed(tick(instance))) == []
+    make(instance, "a", "b")
+    assert asked(tick(instance)) == []
     os.utime(folder / "song.wav")  # another time, the same content
-    assert runs(changed(tick(instance))) == []
+    assert asked(tick(instance)) == []
     (folder / "song.toml").write_text('title = "new"')
-    assert runs(changed(tick(instance))) == [("a",)]
+    assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]
 
 
-def test_a_song_that_is_gone_loses_its_partition_and_publication_is_renewed(
+def test_a_song_that_is_gone_loses_its_partition_and_what_is_published_loses_it(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    write_song(data.songs, "a", stems=False)
-    write_song(data.songs, "b", stems=False)
-    apply_partitions(instance, changed(tick(instance)))
+    for index, song_id in enumerate(("a", "b")):
+        write_song(data.songs, song_id, stems=False, seed=index)
+    follow_sensors(instance)
     shutil.rmtree(data.songs / "a")
-    result = changed(tick(instance))
-    apply_partitions(instance, result)
+    follow_sensors(instance)
     assert instance.get_dynamic_partitions(SONGS) == ["b"]
-    assert ("publish",) in runs(result)
+    assert query(data.warehouse, "SELECT song_id FROM raw_song").rows == (("b",),)
+    assert list(data.datasets.glob("*_a.*")) == []
 
 
-def test_a_song_whose_run_was_cut_off_is_due_again(data: DataPaths, instance: dg.DagsterInstance) -> None:
+def test_a_song_that_goes_while_it_is_under_way_keeps_its_partition_until_the_end(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    for song_id in ("a", "b"):
+        write_song(data.songs, song_id, stems=False)
+    result = tick(instance)
+    apply_partitions(instance, result)
+    run = queued(instance, asked(result)[0], dg.DagsterRunStatus.STARTED)
+    remove_song(data, "a")
+    apply_partitions(instance, tick(instance))
+    assert instance.get_dynamic_partitions(SONGS) == ["a", "b"]
+    instance.report_run_failed(run)
+    apply_partitions(instance, tick(instance))
+    assert instance.get_dynamic_partitions(SONGS) == ["b"]
+
+
+def test_a_library_whose_disk_is_not_mounted_loses_nothing(data: DataPaths, instance: dg.DagsterInstance) -> None:
     write_song(data.songs, "a", stems=False)
-    run_songs(instance, ["a"], lambda asset, song_id: None)
-    assert stale(data) == StaleSongs(frozenset(), frozenset())
-    (data.features / "suitability" / "a.parquet").unlink()
-    assert stale(data) == StaleSongs(everything=frozenset({"a"}), words=frozenset())
+    follow_sensors(instance)
+    shutil.move(data.songs, data.root / "elsewhere")
+    data.songs.mkdir()
+    apply_partitions(instance, tick(instance))
+    assert instance.get_dynamic_partitions(SONGS) == ["a"]
+
+
+def test_the_last_song_that_is_removed_goes_too(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    write_song(data.songs, "a", stems=False)
+    follow_sensors(instance)
+    remove_song(data, "a")
+    apply_partitions(instance, tick(instance))
+    assert instance.get_dynamic_partitions(SONGS) == []
 
 
 def test_a_song_that_was_removed_and_added_again_is_run_again(data: DataPaths, instance: dg.DagsterInstance) -> None:
     folder = write_song(data.songs, "a", stems=False)
     aside = data.root / "aside"
     shutil.copytree(folder, aside)
-    first = changed(tick(instance))
-    apply_partitions(instance, first)
-    remove_song(data, "a")
-    apply_partitions(instance, changed(tick(instance, first.cursor)))
-    shutil.copytree(aside, folder)
-    again = changed(tick(instance))
-    assert runs(again) == [("a",)]
-    assert (again.run_requests or [])[0].run_key != (first.run_requests or [])[0].run_key
+    for _ in range(2):  # twice the same, which no memory of the first may swallow
+        follow_sensors(instance)
+        assert query(data.warehouse, "SELECT song_id FROM raw_song").rows == (("a",),)
+        remove_song(data, "a")
+        apply_partitions(instance, tick(instance))
+        shutil.copytree(aside, folder)
+        assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]
 
 
-def test_a_damaged_record_makes_only_its_own_song_due(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    write_song(data.songs, "a", stems=False)
-    write_song(data.songs, "b", stems=False, seed=1)
-    run_songs(instance, ["a", "b"], lambda asset, song_id: None)
-    (data.features / "raw_song" / "a.parquet").write_bytes(b"damaged")
-    assert stale(data) == StaleSongs(everything=frozenset({"a"}), words=frozenset())
-
-
-EDIT = '[edits.mix]\ncaption = "A waltz."\n'
-ONLY_WORDS = ["flamingo_captions", "training_prompts", "bark_dataset"]
-
-
-def test_a_hand_edit_runs_only_the_words_of_its_songs(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    for song_id in ("a", "b", "c", "d"):
-        write_song(data.songs, song_id, stems=False)
-    run_songs(instance, ["a", "b", "c", "d"], lambda asset, song_id: None)
-    for song_id in ("a", "b", "d"):
-        (data.songs / song_id / "song.toml").write_text(EDIT)
-    (data.songs / "c" / "song.toml").write_text('title = "new"')
-    result = changed(tick(instance))
-    assert runs(result) == [("c",), ("a", "b"), ("d",)]
-    assert [[key.to_user_string() for key in request.asset_selection or []] for request in words_of(result)] == [
-        ONLY_WORDS, ONLY_WORDS,
-    ]  # fmt: skip
-
-
-def test_a_run_that_the_sensor_asks_for_makes_the_words_and_their_checks_for_each_song(
+def test_a_hand_edit_runs_only_the_words_of_its_songs_and_their_checks(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    for song_id in ("a", "b"):
-        write_song(data.songs, song_id, stems=False)
-    run_songs(instance, ["a", "b"], lambda asset, song_id: None)
-    for song_id in ("a", "b"):
+    songs = ("a", "b", "c", "d")
+    for index, song_id in enumerate(songs):
+        write_song(data.songs, song_id, stems=False, seed=index)
+    make(instance, *songs)
+    for song_id in ("a", "b", "d"):
         (data.songs / song_id / "song.toml").write_text(EDIT)
-    (request,) = words_of(changed(tick(instance)))
-    # The daemon makes the subset of the job in the same way: checks that are not named are those of the assets.
-    job = defs.resolve_job_def(str(request.job_name)).get_subset(asset_selection=set(request.asset_selection or []))
-    result = job.execute_in_process(instance=instance, tags=dict(request.tags))
-    made = {(str(event.asset_key and event.asset_key.to_user_string()), event.partition)
-            for event in result.all_events if event.is_step_materialization}  # fmt: skip
-    assert made == {(asset, song_id) for asset in ONLY_WORDS for song_id in ("a", "b")}
-    checked = {check.check_name for check in result.get_asset_check_evaluations()}
+    write_song(data.songs, "c", stems=False, seed=9)
+    requests = asked(tick(instance))
+    assert [songs_of(request) for request in requests] == [("a", "b"), ("c",), ("d",)]
+    results = do(instance, requests)
+    assert made([results[0], results[2]]) == {(asset, song_id) for asset in TEXT for song_id in ("a", "b", "d")}
+    checked = {check.check_name for check in results[0].get_asset_check_evaluations()}
     assert "fit_for_training" in checked
     assert "recording_is_sound" not in checked
-
-
-def test_edits_that_were_applied_are_not_run_again(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    folder = write_song(data.songs, "a")
-    run_songs(instance, ["a"], lambda asset, song_id: None)
-    (folder / "song.toml").write_text(EDIT)
-    made_with_edits(data, "a")
-    assert stale(data) == StaleSongs(frozenset(), frozenset())
-    os.utime(folder / "song.wav")
-    assert stale(data) == StaleSongs(frozenset(), frozenset())
-
-
-def test_edits_that_are_taken_back_are_run_again(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    folder = write_song(data.songs, "a", stems=False)
-    run_songs(instance, ["a"], lambda asset, song_id: None)
-    (folder / "song.toml").write_text(EDIT)
-    made_with_edits(data, "a")
-    (folder / "song.toml").unlink()
-    assert stale(data) == StaleSongs(everything=frozenset(), words=frozenset({"a"}))
-
-
-@pytest.mark.parametrize("other", ["song.wav", "song.toml"])
-def test_a_song_that_changed_beside_its_edits_is_measured_again(
-    data: DataPaths, instance: dg.DagsterInstance, other: str
-) -> None:
-    folder = write_song(data.songs, "a", stems=False)
-    run_songs(instance, ["a"], lambda asset, song_id: None)
-    (folder / "song.toml").write_text(f'title = "new"\n{EDIT}' if other == "song.toml" else EDIT)
-    if other == "song.wav":
-        write_song(data.songs, "a", stems=False, seed=1)
-    assert stale(data) == StaleSongs(everything=frozenset({"a"}), words=frozenset())
-
-
-def test_captions_of_before_hand_edits_hold_none(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    folder = write_song(data.songs, "a", stems=False)
-    run_songs(instance, ["a"], lambda asset, song_id: None)
-    captions = data.features / Captions.TABLE / "a.parquet"
-    pl.read_parquet(captions).drop("edits_digest", strict=False).write_parquet(captions)
-    os.utime(data.features / Verdict.TABLE / "a.parquet")
-    (folder / "song.toml").write_text("# nothing yet")
-    assert stale(data) == StaleSongs(frozenset(), frozenset())
-    (folder / "song.toml").write_text(EDIT)
-    assert stale(data) == StaleSongs(everything=frozenset(), words=frozenset({"a"}))
-
-
-def test_a_run_of_the_words_that_was_cut_off_is_due_again(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    folder = write_song(data.songs, "a", stems=False)
-    run_songs(instance, ["a"], lambda asset, song_id: None)
-    (folder / "song.toml").write_text(EDIT)
-    made_with_edits(data, "a")
-    status = (data.features / Verdict.TABLE / "a.parquet").stat()
-    os.utime(data.features / Captions.TABLE / "a.parquet", ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
-    assert stale(data) == StaleSongs(everything=frozenset(), words=frozenset({"a"}))
-
-
-def test_no_sound_file_is_read_where_only_song_toml_changed(
-    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = write_song(data.songs, "a")
-    run_songs(instance, ["a"], lambda asset, song_id: None)
-    (folder / "song.toml").write_text(EDIT)
-
-    def read(path: object) -> str:
-        raise AssertionError(f"{path} was read")
-
-    monkeypatch.setattr(fingerprint_module, "sha256_of", read)
-    assert stale(data) == StaleSongs(everything=frozenset(), words=frozenset({"a"}))
+    assert due(data) == {}
 
 
 @pytest.mark.parametrize("content", [EDIT, 'title = "new"'])
@@ -256,13 +282,47 @@ def test_a_song_toml_that_comes_and_goes_twice_is_noticed_each_time(
     data: DataPaths, instance: dg.DagsterInstance, content: str
 ) -> None:
     folder = write_song(data.songs, "a", stems=False)
-    run_keys = []
-    for _ in range(2):
-        for toml in (None, content):
-            if toml is None:
-                (folder / "song.toml").unlink(missing_ok=True)
-            else:
-                (folder / "song.toml").write_text(toml)
-            run_keys += [request.run_key for request in changed(tick(instance)).run_requests or []]
-            run_songs(instance, ["a"], lambda asset, song_id: None)
-    assert len(set(run_keys)) == 4
+    make(instance, "a")
+    for toml in (content, None, content, None):
+        if toml is None:
+            (folder / "song.toml").unlink()
+        else:
+            (folder / "song.toml").write_text(toml)
+        requests = asked(tick(instance))
+        assert [songs_of(request) for request in requests] == [("a",)]
+        do(instance, requests)
+        assert due(data) == {}
+
+
+def test_wrong_settings_are_told_and_nothing_is_asked_for(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    write_song(data.songs, "a", stems=False)
+    data.settings.write_text("[thresholds]\nmin_duration_s = 'long'\n")
+    assert "settings.toml: thresholds.min_duration_s" in skipped(tick(instance))
+
+
+def test_a_publication_that_died_is_asked_for_again_and_not_for_ever(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_song(data.songs, "a", stems=False)
+    result = tick(instance)
+    apply_partitions(instance, result)
+    do(instance, asked(result))
+    keys = [asked(tick(instance, publication))[0].run_key for _ in range(3)]
+    assert len(set(keys)) == 3
+    assert "given up" in skipped(tick(instance, publication))
+    make(instance, "a")
+    assert skipped(tick(instance, publication)) == "all that was made is published"
+
+
+def test_nothing_is_published_while_songs_are_under_way(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    write_song(data.songs, "a", stems=False)
+    result = tick(instance)
+    apply_partitions(instance, result)
+    do(instance, asked(result))
+    write_song(data.songs, "b", stems=False, seed=1)
+    later = tick(instance)
+    apply_partitions(instance, later)
+    run = queued(instance, asked(later)[0], dg.DagsterRunStatus.QUEUED)
+    assert "1 songs are under way" in skipped(tick(instance, publication))
+    instance.report_run_failed(run)
+    assert len(asked(tick(instance, publication))) == 1

@@ -10,6 +10,7 @@ from flamingo_bark_assets.audio.decode import decode
 from flamingo_bark_assets.audio.quality import measure_quality
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong
+from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
 from flamingo_bark_assets.audio.tags import Tags, read_tags
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.library.song_toml import SongInfo
@@ -80,15 +81,19 @@ def test_a_file_that_cannot_be_read_has_no_tags(tmp_path: Path) -> None:
         assert read_tags(path) == Tags()
 
 
-def describe(path: Path, info: SongInfo | None = None) -> RawSong:
-    files = SongFiles("song-1", path, (), info or SongInfo())
+def describe(path: Path) -> RawSong:
+    files = SongFiles("song-1", path, (), SongInfo())
     decoded = decode(path, max_duration_s=60)
     return describe_song(files, decoded, measure_quality(decoded.signal), fingerprint="f" * 32, content_sha256="0" * 64)
 
 
+def metadata(path: Path, info: SongInfo | None = None) -> SongMetadata:
+    return describe_metadata(SongFiles("song-1", path, (), info or SongInfo()))
+
+
 def test_the_owners_words_win_over_the_files_field_by_field(tmp_path: Path) -> None:
     path = tagged(tmp_path / "a.mp3", title="File title", artist="File artist", genre="Rock")
-    found = describe(path, SongInfo(title="My title", licence="CC-BY-4.0", attribution="Me", lyrics="la"))
+    found = metadata(path, SongInfo(title="My title", licence="CC-BY-4.0", attribution="Me", lyrics="la"))
     assert (found.title, found.artist, found.genre_tags) == ("My title", "File artist", "Rock")
     assert found.tags_source == "song.toml and file tags"
     assert (found.licence, found.attribution, found.lyrics) == ("CC-BY-4.0", "Me", "la")
@@ -97,10 +102,10 @@ def test_the_owners_words_win_over_the_files_field_by_field(tmp_path: Path) -> N
 def test_the_source_of_the_tags_is_named(tmp_path: Path) -> None:
     bare = write_wav(tmp_path / "bare.wav", WAVE)
     full = tagged(tmp_path / "a.mp3", title="T")
-    assert describe(bare).tags_source is None
-    assert describe(full).tags_source == "file tags"
-    assert describe(full, SongInfo(title="Mine")).tags_source == "song.toml"
-    assert describe(bare, SongInfo(genres=("Folk", "Rock"))).genre_tags == "Folk; Rock"
+    assert metadata(bare).tags_source is None
+    assert metadata(full).tags_source == "file tags"
+    assert metadata(full, SongInfo(title="Mine")).tags_source == "song.toml"
+    assert metadata(bare, SongInfo(genres=("Folk", "Rock"))).genre_tags == "Folk; Rock"
 
 
 def test_a_song_file_is_described(tmp_path: Path) -> None:

@@ -14,23 +14,15 @@ from flamingo_bark_assets.record import Measurement, Record, Row, column, events
 
 @dataclass(frozen=True, kw_only=True)
 class RawSong(Record):
-    """What is known of the song file before any music is measured."""
+    """The song file: its format, and what the medium did to its sound."""
 
     TABLE: ClassVar[str] = "raw_song"
 
-    fingerprint: str = column("Digest of the names, sizes and contents of all files of the song.")
-    stat_signature: str | None = optional_column("Digest of the names, sizes and times of those files.")
+    fingerprint: str = column("Digest of the names and contents of all sound files of the song.")
     file_name: str | None = optional_column("Name of the mix file in the song's folder.")
     content_sha256: str | None = optional_column("SHA-256 of the mix file, hexadecimal.")
     size_bytes: int | None = optional_column("Size of the mix file.", unit="B")
     file_format: str | None = optional_column("Container and codec as the decoder names them.")
-    title: str | None = optional_column("Title.")
-    artist: str | None = optional_column("Artist.")
-    genre_tags: str | None = optional_column("Genre tags, joined by '; ', as the file or its owner gives them.")
-    tags_source: str | None = optional_column("Where title, artist and genre come from: song.toml, file tags.")
-    licence: str | None = optional_column("Licence of the recording, as its owner states it.")
-    attribution: str | None = optional_column("Credit line.")
-    lyrics: str | None = optional_column("Words that are sung, as the owner gives them.")
     duration_s: Measurement[float] = quantity("s", "Decoded length.")
     declared_duration_s: Measurement[float] = quantity("s", "Length that the file's header declares.")
     sample_rate_hz: Measurement[int] = quantity("Hz", "Sample rate of the file.")

@@ -16,6 +16,7 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import StemFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
+from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.claims.model import Claim
 from flamingo_bark_assets.captioning.vocabulary import Label
 from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
@@ -30,9 +31,10 @@ QUESTIONS: tuple[Question, ...] = get_args(Question)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that was measured of one song."""
+    """All that was measured of one song, and what is said about it."""
 
     raw_song: RawSong
+    metadata: SongMetadata
     stems: StemSet
     song: SongFeatures
     drums: DrumFeatures
@@ -44,6 +46,11 @@ class Evidence:
     def song_id(self) -> str:
         """The song's identifier."""
         return self.raw_song.song_id
+
+    @property
+    def untellable(self) -> str | None:
+        """Why nothing can be written about the song; None where something can."""
+        return self.raw_song.unusable or self.song.unusable or self.metadata.unusable
 
     def of_stem(self, kind: StemKind) -> StemFeatures:
         """The measurements of one kind of stem."""
@@ -132,7 +139,6 @@ class Captions(Record):
     captioner: str | None = optional_column("Name of the captioner.")
     is_fallback: bool | None = optional_column("Whether it ran because no model could be had.")
     model_id: str | None = optional_column("The model that answered; null for the measured captioner.")
-    edits_digest: str | None = optional_column("Digest of the hand edits that were applied; empty without any.")
     second_opinion: str | None = optional_column("The CLAP model, with revision, that labelled the sound.")
     second_opinion_reason: str | None = optional_column("Why there is no second opinion.")
     answers: tuple[Answer, ...] = events("One row a part and question.")

@@ -93,7 +93,7 @@ class ListeningCaptioner:
             Answers with their claims and the captioners that were considered; where memory runs out the next choice of
             the chain answers, and at the end of the chain the measured captioner.
         """
-        if evidence.raw_song.unusable or evidence.song.unusable:
+        if evidence.untellable:
             return self._fallback.describe(evidence, audio)
         captions = None
         while captions is None:

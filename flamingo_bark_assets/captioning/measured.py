@@ -54,7 +54,7 @@ class MeasuredCaptioner:
             Answers, each with a text or the reason why there is none; for an unusable song that reason alone.
         """
         del audio
-        unusable = evidence.raw_song.unusable or evidence.song.unusable
+        unusable = evidence.untellable
         if unusable:
             return Captions.of_unusable(
                 evidence.song_id, unusable, captioner=IDENTITY.name, is_fallback=IDENTITY.is_fallback
@@ -77,7 +77,7 @@ def _mix_answers(speaker: Speaker, evidence: Evidence) -> list[Answer]:
     names = [KIND_NAMES[kind] for kind in evidence.audible_kinds]
     return [
         *_text_answers("mix", mix_texts(speaker, evidence)),
-        _genre(evidence.raw_song.genre_tags),
+        _genre(evidence.metadata.genre_tags),
         _silent("mix", "mood", NO_MOOD),
         _measured("mix", "instruments", Phrase(", ".join(names)) if names else None, NO_STEMS),
     ]

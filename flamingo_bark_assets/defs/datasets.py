@@ -8,15 +8,12 @@ import dagster as dg
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.specs import OWNER, SONG_ASSETS
 
-WHEN_SONGS_CHANGE = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
-
 
 @dg.asset(
     deps=["bark_dataset"],
     group_name="datasets",
     kinds={"python", "json"},
     owners=[OWNER],
-    automation_condition=WHEN_SONGS_CHANGE,
     check_specs=[
         dg.AssetCheckSpec(
             "files_match_checksums",
@@ -38,9 +35,17 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 
     A song whose dataset is missing, unfit or unreadable is left out, and stops nothing.
     """
+    from flamingo_bark_assets.provenance.publication import (
+        MANIFEST,
+        note_published,
+        publication_inputs,
+        stored_versions,
+    )
     from flamingo_bark_assets.training.files import publish_manifest
 
+    inputs = publication_inputs(stored_versions(platform.paths))[MANIFEST]
     published = publish_manifest(platform.paths)
+    note_published(platform.paths, MANIFEST, inputs)
     for problem in published.left_out:
         context.log.warning(problem)
     return dg.MaterializeResult(
@@ -66,7 +71,6 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
     group_name="datasets",
     kinds={"python", "duckdb"},
     owners=[OWNER],
-    automation_condition=WHEN_SONGS_CHANGE,
     check_specs=[
         dg.AssetCheckSpec(
             "holds_every_song",
@@ -78,11 +82,19 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """The DuckDB file with every table of every song in the library, replaced as a whole."""
     from flamingo_bark_assets.library.layout import list_song_ids
+    from flamingo_bark_assets.provenance.publication import (
+        WAREHOUSE,
+        note_published,
+        publication_inputs,
+        stored_versions,
+    )
     from flamingo_bark_assets.storage.truth import Truth
     from flamingo_bark_assets.storage.warehouse import publish
 
     paths = platform.paths
+    inputs = publication_inputs(stored_versions(paths))[WAREHOUSE]
     published = publish(Truth(paths.features), list_song_ids(paths), paths.warehouse)
+    note_published(paths, WAREHOUSE, inputs)
     for problem in published.left_out:
         context.log.warning(problem)
     return dg.MaterializeResult(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ from pathlib import Path
 import dagster as dg
 import psutil
 from dagster import DagsterEventType
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
 from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
+from flamingo_bark_assets.defs.plan import REQUESTED_TAG
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 
 PROCESS_TAG = "flamingo_bark/process"
@@ -69,14 +72,24 @@ def open_instance(home: Path) -> dg.DagsterInstance:
 
 def run_songs(instance: dg.DagsterInstance, song_ids: Sequence[str], progress: Progress) -> list[RunReport]:
     """Run songs through every asset: one run for one song, or a run over many and one for publication."""
+    requested = f"{time.time():.6f}"
     instance.add_dynamic_partitions(SONGS, sorted(set(song_ids) - set(instance.get_dynamic_partitions(SONGS))))
     if len(song_ids) == 1:
         return [_run(instance, one_song.name, {"dagster/partition": song_ids[0]}, progress)]
-    from flamingo_bark_assets.defs.sensors import RANGE_END, RANGE_START, contiguous
+    from flamingo_bark_assets.defs.sensors import contiguous
 
     order = instance.get_dynamic_partitions(SONGS)
     reports = [
-        _run(instance, all_songs.name, {RANGE_START: group[0], RANGE_END: group[-1]}, progress)
+        _run(
+            instance,
+            all_songs.name,
+            {
+                ASSET_PARTITION_RANGE_START_TAG: group[0],
+                ASSET_PARTITION_RANGE_END_TAG: group[-1],
+                REQUESTED_TAG: requested,
+            },
+            progress,
+        )
         for group in contiguous(order, set(song_ids), at_most=len(order))
     ]
     return [*reports, _run(instance, publish.name, {}, progress)]

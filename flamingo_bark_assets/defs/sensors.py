@@ -1,73 +1,141 @@
 """The sensors: songs that come, change and go, and publication when songs were made.
 
-When something runs belongs here; what runs stands in `jobs`.
+When something runs belongs here; what is due is decided by `provenance`, what runs stands in `jobs`.
 """
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping, Sequence, Set
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from flamingo_bark_assets.defs.jobs import PUBLISHED, all_songs, publish
+from flamingo_bark_assets.defs.checks import CHECKS
+from flamingo_bark_assets.defs.jobs import all_songs, publish
 from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
+from flamingo_bark_assets.defs.plan import ONLY_DUE_TAG
 from flamingo_bark_assets.defs.resources import Platform
+from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.songs import SONGS_A_RUN
-from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.defs.under_way import UnderWay, under_way
+from flamingo_bark_assets.errors import FlamingoBarkError
+from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
+from flamingo_bark_assets.steps import STEPS
 
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
-# What hand edits can change; the checks of these assets run with them.
-WORDS = tuple(dg.AssetKey(name) for name in ("flamingo_captions", "training_prompts", "bark_dataset"))
+if TYPE_CHECKING:
+    from flamingo_bark_assets.provenance.due import DueSong, DueSongs
+    from flamingo_bark_assets.provenance.requests import Decision
+
+_SETTINGS_OF_CHECKS = "settings/suitability"
+_MOST_SHOWN = 10
 
 
 @dg.sensor(
-    jobs=[all_songs, publish],
+    jobs=[all_songs],
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Adds a partition for each new song folder and runs it, runs songs again whose files changed "
-    "(only captions and what follows them where nothing but a hand edit changed), and removes the partitions of "
-    "songs that are gone.",
+    description="Adds a partition for each new song folder, asks for runs of what is due of any song (its files, a "
+    "setting or the version of the code changed, or a run died), and removes the partitions of songs that are gone. "
+    "Songs that are queued or under way are left alone; a song whose runs keep dying is given up, with the reason.",
 )
 def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult | dg.SkipReason:
-    """Compare the song folders with the partitions and with what was measured."""
-    from flamingo_bark_assets.library.fingerprint import stat_signatures
-    from flamingo_bark_assets.storage.stale import stale_songs
+    """Compare the song folders with the partitions and with what was made."""
+    from flamingo_bark_assets.provenance.inputs import settings_versions
+    from flamingo_bark_assets.provenance.requests import decide, read_asked, write_asked
 
-    signatures = stat_signatures(platform.paths)
-    digest = _digest(signatures)
-    if context.cursor == digest:
-        return dg.SkipReason(f"{len(signatures)} songs, no change")
+    try:
+        versions = settings_versions(platform.settings)
+        due = _due_songs(platform.paths).find(versions)
+        library = list_song_ids(platform.paths)
+    except FlamingoBarkError as error:
+        return dg.SkipReason(str(error))
+    observe_settings(context.instance, versions)
     known = list(context.instance.get_dynamic_partitions(SONGS))
-    new = sorted(signatures.keys() - set(known))
-    gone = sorted(set(known) - signatures.keys())
-    order = [song_id for song_id in known if song_id in signatures] + new
-    due = stale_songs(platform.paths, signatures)
-    versions = _versions(platform.paths, signatures, due.everything | due.words)
-    requests = [
-        *(_run(songs, versions) for songs in contiguous(order, due.everything, at_most=SONGS_A_RUN)),
-        *(_run(songs, versions, only=WORDS) for songs in contiguous(order, due.words, at_most=SONGS_A_RUN)),
-    ]
-    if gone:
-        requests.append(dg.RunRequest(run_key=f"without:{_digest(signatures)}", job_name=publish.name))
+    busy = _under_way(context, known)
+    gone = _gone(platform.paths, known, library, busy)
+    new = sorted(set(library) - set(known))
+    asked = read_asked(platform.paths)
+    decision = decide(due, busy.songs, asked, platform.settings.runs, time.time())
+    order = [song_id for song_id in known if song_id not in gone] + new
+    requests = list(_requests(order, due, decision))
+    if decision.asked != asked:
+        write_asked(platform.paths, decision.asked)
+    _tell(context, decision)
+    if not (requests or new or gone):
+        return dg.SkipReason(_told(len(library), busy, decision))
     return dg.SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=[
             *([songs_partitions.build_add_request(new)] if new else []),
             *([songs_partitions.build_delete_request(gone)] if gone else []),
         ],
-        cursor=digest,
     )
 
 
-publication = dg.AutomationConditionSensorDefinition(
-    "publication",
-    target=PUBLISHED,
+@dg.sensor(
+    name="publication",
+    jobs=[publish],
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Publishes the manifest and the warehouse when songs were made and none is under way.",
+    description="Publishes the manifest and the warehouse when songs were made, changed or removed and none is under "
+    "way. A publication that dies is asked for again.",
 )
+def publication(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult | dg.SkipReason:
+    """Compare what was published with the stored results."""
+    from flamingo_bark_assets.provenance.publication import due_publications, retry_publication
+
+    try:
+        versions = _due_songs(platform.paths).made_versions(list_song_ids(platform.paths))
+    except FlamingoBarkError as error:
+        return dg.SkipReason(str(error))
+    due = due_publications(platform.paths, versions)
+    if not due:
+        return dg.SkipReason("all that was made is published")
+    busy = _under_way(context, context.instance.get_dynamic_partitions(SONGS))
+    if busy.songs or busy.publishing:
+        return dg.SkipReason(f"{len(busy.songs)} songs are under way" if busy.songs else "a publication is under way")
+    if reason := retry_publication(platform.paths, due, platform.settings.runs, time.time()):
+        return dg.SkipReason(reason)
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"publish:{time.time_ns()}",
+                job_name=publish.name,
+                asset_selection=[dg.AssetKey(name) for name in sorted(due)],
+            )
+        ]
+    )
+
+
+_seen: dict[Path, "DueSongs"] = {}
+
+
+def _due_songs(paths: DataPaths) -> "DueSongs":
+    """What was seen at earlier ticks in this process: only what has changed is looked at again."""
+    from flamingo_bark_assets.provenance.due import DueSongs
+
+    return _seen.setdefault(paths.root, DueSongs(paths))
+
+
+def _under_way(context: dg.SensorEvaluationContext, order: Sequence[str]) -> UnderWay:
+    from flamingo_bark_assets.definitions import defs
+
+    repository = context.repository_def or defs.get_repository_def()
+    return under_way(context.instance, repository.asset_graph, order)
+
+
+def _gone(paths: DataPaths, known: Sequence[str], library: Sequence[str], busy: UnderWay) -> list[str]:
+    """Return the songs whose partitions go; one that is under way keeps its own until the end of its run.
+
+    Where there is no song at all, and no sign that songs were ever added or removed there, the disk of the library may
+    not be mounted: nothing goes then.
+    """
+    if not library and not (paths.songs / ".lock").exists():
+        return []
+    return sorted(set(known) - set(library) - busy.songs)
 
 
 def contiguous(order: Sequence[str], due: Set[str], *, at_most: int) -> Iterator[list[str]]:
@@ -87,38 +155,50 @@ def contiguous(order: Sequence[str], due: Set[str], *, at_most: int) -> Iterator
             group = []
 
 
-def _versions(paths: DataPaths, signatures: Mapping[str, str], due: Set[str]) -> dict[str, str]:
-    """What a run of each due song is told apart by: the state of its files and when it was last made.
-
-    Signatures alone do not: a song.toml that comes and goes again leaves the one of before, which has had its run.
-    """
-    from flamingo_bark_assets.storage.truth import Truth
-    from flamingo_bark_assets.training.suitability import Verdict
-
-    truth = Truth(paths.features)
-    return {song_id: f"{signatures[song_id]} {_changed_ns(truth.path(Verdict.TABLE, song_id))}" for song_id in due}
+def _requests(order: Sequence[str], due: Mapping[str, "DueSong"], decision: "Decision") -> Iterator[dg.RunRequest]:
+    """Ask for runs of the songs side by side that need the same steps, and for those that go alone."""
+    for group in contiguous(order, decision.together, at_most=SONGS_A_RUN):
+        for steps, songs in groupby(group, key=lambda song_id: tuple(due[song_id].steps)):
+            same = list(songs)
+            yield _request(same, steps, _judges_all(due[song_id] for song_id in same))
+    for song_id in sorted(decision.alone):
+        yield _request([song_id], tuple(due[song_id].steps), _judges_all([due[song_id]]))
 
 
-def _changed_ns(file: Path) -> int:
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return 0
+def _judges_all(songs: "Iterator[DueSong] | list[DueSong]") -> bool:
+    """Whether the limits changed by which every check judges."""
+    return any(_SETTINGS_OF_CHECKS in reason for song in songs for reason in song.steps.values())
 
 
-def _run(
-    songs: Sequence[str], versions: Mapping[str, str], *, only: Sequence[dg.AssetKey] | None = None
-) -> dg.RunRequest:
-    what = "words:" if only else ""
+def _request(songs: Sequence[str], steps: Sequence[str], judges_all: bool) -> dg.RunRequest:
+    everything = len(steps) == len(STEPS)
+    wanted = [check.spec.key for check in CHECKS if judges_all or check.asset in steps]
+    digest = hashlib.sha256("\n".join(songs).encode()).hexdigest()[:16]
+    tags = {ONLY_DUE_TAG: "true"}
+    if len(songs) > 1:
+        tags |= {ASSET_PARTITION_RANGE_START_TAG: songs[0], ASSET_PARTITION_RANGE_END_TAG: songs[-1]}
     return dg.RunRequest(
-        run_key=f"{what}{songs[0]}..{songs[-1]}:{_digest({song_id: versions[song_id] for song_id in songs})}",
+        # Unlike any before: a run that was asked for and died must not swallow the next one.
+        run_key=f"{songs[0]}..{songs[-1]}:{digest}:{time.time_ns()}",
         job_name=all_songs.name,
-        asset_selection=only,
+        asset_selection=None if everything else [dg.AssetKey(step) for step in steps],
+        asset_check_keys=None if everything else wanted,
         partition_key=songs[0] if len(songs) == 1 else None,
-        tags={RANGE_START: songs[0], RANGE_END: songs[-1]} if len(songs) > 1 else None,
+        tags=tags,
     )
 
 
-def _digest(versions: Mapping[str, str]) -> str:
-    text = "\n".join(f"{song_id} {version}" for song_id, version in sorted(versions.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _tell(context: dg.SensorEvaluationContext, decision: "Decision") -> None:
+    for song_id, reason in list(decision.given_up.items())[:_MOST_SHOWN]:
+        context.log.warning(f"{song_id}: {reason}")
+
+
+def _told(songs: int, busy: UnderWay, decision: "Decision") -> str:
+    told = [f"{songs} songs, nothing to ask for"]
+    if busy.songs:
+        told.append(f"{len(busy.songs)} under way")
+    for what, reasons in (("later", decision.later), ("not any more", decision.given_up)):
+        shown = [f"{song_id}: {reason}" for song_id, reason in list(reasons.items())[:_MOST_SHOWN]]
+        if shown:
+            told.append(f"{len(reasons)} {what} ({'; '.join(shown)})")
+    return "; ".join(told)

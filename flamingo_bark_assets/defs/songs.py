@@ -1,48 +1,39 @@
 """The one step that materialises the per-song assets, song by song, so that one bad song spoils no other.
 
-The loop, its events and its failures belong here; what each asset computes stands in `pipeline`.
+The loop and its failures belong here; what each asset computes stands in `pipeline`, its events in `reporting`.
 """
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
-    CODE_VERSION_TAG,
-    DATA_VERSION_IS_USER_PROVIDED_TAG,
-    DATA_VERSION_TAG,
-    get_input_data_version_tag,
-)
 
-from flamingo_bark_assets.defs.checks import CHECKS, SongCheck
-from flamingo_bark_assets.defs.partitions import songs_partitions
+from flamingo_bark_assets.defs.checks import CHECKS
+from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
+from flamingo_bark_assets.defs.plan import Plan, plan_of
+from flamingo_bark_assets.defs.reporting import Event, as_events, as_output, check_evaluation, provenance_tags
 from flamingo_bark_assets.defs.resources import Platform
+from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
-from flamingo_bark_assets.settings import ANALYSIS_VERSION
+from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.defs.metadata import Metadata
-    from flamingo_bark_assets.pipeline import SongWork, Step
+    from flamingo_bark_assets.pipeline import SongWork
+    from flamingo_bark_assets.provenance.inputs import SettingsVersions
+    from flamingo_bark_assets.provenance.ledger import Ledger
+    from flamingo_bark_assets.record import Record
 
 SONGS_A_RUN = 50  # a run costs 3 CPU-s before its first song; kill one and what it made stays made
 
-Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.MaterializeResult[Any]
-
-
-@dataclass
-class _Song:
-    """One song while its assets are made: what is done, what failed."""
-
-    work: "SongWork"
-    versions: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
+_Failures = dict[str, str]
 
 
 @dg.multi_asset(
     name="song",
-    specs=[spec for _, spec in SONG_ASSETS.values()],
+    specs=list(SONG_ASSETS.values()),
     check_specs=[check.spec for check in CHECKS],
     partitions_def=songs_partitions,
     backfill_policy=dg.BackfillPolicy.multi_run(SONGS_A_RUN),
@@ -53,135 +44,197 @@ def song(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]
 
     A fault of a song is data: its assets are materialised with nulls and the reason. An exception is a crash:
     that asset and what needs it stay unmaterialised for that song, every other song goes on, and the run fails
-    at its end with the list.
+    at its end with the list. A song that another process works on waits until the others are done, and is not made
+    twice. Checks that are chosen without their assets judge the stored results again.
     """
-    from flamingo_bark_assets.pipeline import STEPS
-
-    selected = {key.to_user_string() for key in context.selected_asset_keys}
-    steps = [step for step in STEPS if step.name in selected]
-    failed: dict[str, dict[str, str]] = {}
-    song_ids = context.partition_keys  # asked once: each time costs a query a song
-    # Later steps of a run wait for outputs; an output marks every song of the run, and costs twice an event.
-    by_output = len(song_ids) == 1 and len(context.job_def.nodes) > 1
-    for song_id in song_ids:
-        try:
-            song_state = _Song(platform.open_song(song_id))
-        except Exception as error:  # one song's folder must not stop the others
-            failed[song_id] = {"raw_song": _told(context, song_id, "raw_song", error)}
-            continue
-        for step in steps:
-            yield from _materialise(context, song_state, step, by_output=by_output)
-        if song_state.failed:
-            failed[song_id] = song_state.failed
+    run = _Run(context, platform)
+    failed: dict[str, _Failures] = {}
+    if run.steps:
+        observe_settings(context.instance, run.settings)
+        yield from run.make_songs(failed)
+    if run.lone_checks:
+        yield from run.judge_songs(failed)
     if failed:
         raise dg.Failure(
-            f"{len(failed)} of {len(song_ids)} songs failed: "
+            f"{len(failed)} of {len(run.song_ids)} songs failed: "
             + "; ".join(f"{song_id}: {_first(errors)}" for song_id, errors in list(failed.items())[:20]),
             metadata={"failed": dg.MetadataValue.json(failed)},
             allow_retries=False,
         )
 
 
-def _materialise(context: dg.AssetExecutionContext, state: _Song, step: "Step", *, by_output: bool) -> Iterator[Event]:
-    """Run one step for one song and report it, as an output or as events; note a failure in `state`."""
-    from flamingo_bark_assets.defs.metadata import describe_result
+@dataclass
+class _Song:
+    """One song while its assets are made: its work, its state, and what failed."""
 
-    if any(need in state.failed for need in step.needs):
-        state.failed[step.name] = "an asset that it needs failed"
-        return
-    song_id = state.work.song_id
-    try:
-        result = step.run(state.work)[0]
-        metadata = describe_result(state.work, result)
-        checks = [
-            (check, check.evaluate(state.work))
-            for check in CHECKS
-            if check.asset == step.name and check.spec.key in context.selected_asset_check_keys
-        ]
-    except Exception as error:  # a crash of one song's asset is reported at the end of the run
-        state.failed[step.name] = _told(context, song_id, step.name, error)
-        return
-    state.versions[step.name] = state.work.data_version(result)
-    if by_output:
-        yield _output(step, metadata, state, checks)
-    else:
-        yield from _events(context, step, metadata, state, checks)
+    work: "SongWork"
+    ledger: "Ledger"
+    stored: frozenset[str]
+    failed: _Failures = field(default_factory=dict)
 
 
-def _output(
-    step: "Step",
-    metadata: "Metadata",
-    state: _Song,
-    checks: list[tuple[SongCheck, dg.AssetCheckResult]],
-) -> dg.MaterializeResult[Any]:
-    """Report by an output, for which assets after this step in the same run wait."""
-    return dg.MaterializeResult(
-        asset_key=step.name,
-        metadata=metadata,
-        data_version=dg.DataVersion(state.versions[step.name]),
-        check_results=[outcome for _, outcome in checks],
-    )
+class _Run:
+    """One run over songs: what was asked for, and how it is made and reported."""
 
+    def __init__(self, context: dg.AssetExecutionContext, platform: Platform) -> None:
+        self.context = context
+        self.platform = platform
+        selected = {key.to_user_string() for key in context.selected_asset_keys}
+        self.steps: list[Step] = [step for step in STEPS if step.name in selected]
+        self.checks = [check for check in CHECKS if check.spec.key in context.selected_asset_check_keys]
+        self.lone_checks = [check for check in self.checks if check.asset not in selected]
+        self.song_ids = self._song_ids()
+        # Later steps of a run wait for outputs; an output marks every song of the run, and costs twice an event.
+        self.by_output = len(self.song_ids) == 1 and len(context.job_def.nodes) > 1
 
-def _events(
-    context: dg.AssetExecutionContext,
-    step: "Step",
-    metadata: "Metadata",
-    state: _Song,
-    checks: list[tuple[SongCheck, dg.AssetCheckResult]],
-) -> Iterator[Event]:
-    """Report by events of one song."""
-    song_id = state.work.song_id
-    yield dg.AssetMaterialization(step.name, partition=song_id, metadata=metadata, tags=_version_tags(step, state))
-    for check, outcome in checks:
-        yield dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(step.name),
-            check_name=check.name,
-            partition=song_id,
-            passed=outcome.passed,
-            metadata=outcome.metadata,
-            description=outcome.description,
-            severity=outcome.severity,
-            target_materialization_data=_latest(context, step.name, song_id),
-        )
+    def _song_ids(self) -> Sequence[str]:
+        if self.context.has_partition_key or self.context.has_partition_key_range:
+            keys: Sequence[str] = self.context.partition_keys  # asked once: each time costs a query a song
+            return keys
+        if self.steps:
+            raise dg.Failure("no song was chosen: run it for one partition or a range of them", allow_retries=False)
+        songs: Sequence[str] = self.context.instance.get_dynamic_partitions(SONGS)
+        return songs
 
+    @cached_property
+    def settings(self) -> "SettingsVersions":
+        """The versions of the settings in force when the run began."""
+        from flamingo_bark_assets.provenance.inputs import settings_versions
 
-def _version_tags(step: "Step", state: _Song) -> dict[str, str]:
-    return {
-        CODE_VERSION_TAG: ANALYSIS_VERSION,
-        DATA_VERSION_TAG: state.versions[step.name],
-        DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
-        **{get_input_data_version_tag(dg.AssetKey(need)): _version(need, state) for need in step.needs},
-    }
+        return settings_versions(self.platform.settings)
 
+    @cached_property
+    def plan(self) -> Plan:
+        """How the run treats the steps it was asked for."""
+        return plan_of(self.context.instance, self.context.run)
 
-def _version(asset: str, state: _Song) -> str:
-    """Version of an asset that was made in this run, or else of its stored result."""
-    if asset not in state.versions:
-        record, _ = SONG_ASSETS[asset]
-        state.versions[asset] = state.work.data_version(state.work.result(record))
-    return state.versions[asset]
+    def make_songs(self, failed: dict[str, _Failures]) -> Iterator[Event]:
+        """Make the selected assets of each song; note failures."""
+        from flamingo_bark_assets.provenance.state import song_lock
 
+        busy = []
+        for song_id in self.song_ids:
+            with song_lock(self.platform.paths, song_id, wait=False) as held:
+                if held:
+                    yield from self._guarded(song_id, failed)
+                else:
+                    busy.append(song_id)
+        for song_id in busy:
+            self.context.log.info(f"{song_id}: another run works on it; waiting for that")
+            with song_lock(self.platform.paths, song_id):
+                yield from self._guarded(song_id, failed)
 
-def _latest(context: dg.AssetExecutionContext, asset: str, song_id: str) -> Any:
-    """What a check evaluation points at; without it the UI shows the check as missing."""
-    from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-        AssetCheckEvaluationTargetMaterializationData,
-    )
+    def _guarded(self, song_id: str, failed: dict[str, _Failures]) -> Iterator[Event]:
+        """Make one song, whatever may happen; note failures."""
+        try:
+            failures = yield from self._make(song_id)
+        except Exception as error:  # one song's folder or state must not stop the others
+            failures = {"song": self._told(song_id, "song", error)}
+        if failures:
+            failed[song_id] = failures
 
-    records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[song_id]), limit=1
-    ).records
-    record = records[0]
-    return AssetCheckEvaluationTargetMaterializationData(
-        storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
-    )
+    def _make(self, song_id: str) -> Generator[Event, None, _Failures]:
+        from flamingo_bark_assets.provenance.ledger import Ledger
 
+        if not (self.platform.paths.songs / song_id).exists():
+            yield from self._report_gone(song_id)
+            return {}
+        work = self.platform.open_song(song_id)
+        ledger = Ledger(self.platform.paths, work.files, self.settings, self.context.run.run_id, hashed=work.sha256)
+        work.versions = ledger.code_versions
+        names = [step.name for step in self.steps]
+        left_alone = self.plan.left_alone(ledger, names)
+        steps = [step for step in self.steps if step.name not in left_alone]
+        if not steps:
+            return {}
+        stored = self.plan.stored_already(ledger, names)
+        self._warn_of_due_inputs(song_id, ledger, steps)
+        state = _Song(work, ledger, stored)
+        ledger.begin([step.name for step in steps if step.name not in stored])
+        try:
+            for step in steps:
+                yield from self._materialise(state, step)
+        except BaseException:  # cancelled: what was made stays made
+            ledger.end(interrupted=True)
+            raise
+        ledger.end()
+        return state.failed
 
-def _told(context: dg.AssetExecutionContext, song_id: str, asset: str, error: Exception) -> str:
-    context.log.error(f"{song_id}: {asset} failed\n{traceback.format_exc()}")
-    return f"{asset}: {type(error).__name__}: {error}"
+    def _warn_of_due_inputs(self, song_id: str, ledger: "Ledger", steps: Sequence[Step]) -> None:
+        """Say which inputs that are not made in this run are not up to date."""
+        due, names = ledger.due(), {step.name for step in steps}
+        for need in {need for step in steps for need in step.needs if need in due and need not in names}:
+            self.context.log.warning(f"{song_id}: {need} is not up to date and is used all the same: {due[need]}")
+
+    def _materialise(self, state: _Song, step: Step) -> Iterator[Event]:
+        """Make one step of one song and report it, as an output or as events; note a failure in `state`."""
+        from flamingo_bark_assets.defs.metadata import describe_result
+
+        song_id = state.work.song_id
+        if any(need in state.failed for need in step.needs):
+            state.failed[step.name] = "an asset that it needs failed"
+            state.ledger.failed(step.name, state.failed[step.name])
+            return
+        try:
+            result = self._result(state, step)
+            metadata = describe_result(state.work, result)
+            checks = [(check, check.evaluate(state.work)) for check in self.checks if check.asset == step.name]
+            versions = {name: self._version(state, name) for name in (step.name, *step.needs)}
+        except Exception as error:  # a crash of one song's asset is reported at the end of the run
+            state.failed[step.name] = self._told(song_id, step.name, error)
+            state.ledger.failed(step.name, state.failed[step.name])
+            return
+        tags = provenance_tags(self.context.instance, step, versions, self.settings)
+        if self.by_output:
+            yield as_output(step, metadata, tags, checks)
+        else:
+            yield from as_events(self.context.instance, step, song_id, metadata, tags, checks)
+
+    def _result(self, state: _Song, step: Step) -> "Record":
+        """Make the result of a step, or take the stored one where it is up to date."""
+        from flamingo_bark_assets.pipeline import run_step
+
+        if step.name in state.stored or (self.plan.only_due and state.ledger.kept(step.name)):
+            return state.work.result(step.record)
+        result = run_step(step, state.work)
+        state.ledger.made(step.name, state.work.data_version(result))
+        return result
+
+    def _version(self, state: _Song, name: str) -> str:
+        """Version of a result that the ledger knows, or else of the stored one."""
+        known = state.ledger.data_version(name)
+        return known or state.work.data_version(state.work.result(STEP_NAMED[name].record))
+
+    def _report_gone(self, song_id: str) -> Iterator[Event]:
+        """Report a song whose folder was removed while it waited: nothing is made, and its run does not fail."""
+        self.context.log.warning(f"{song_id}: its folder is gone; nothing is made of it")
+        if self.by_output:
+            return
+        for step in self.steps:
+            gone = {"unusable": "the song's folder is gone"}
+            yield dg.AssetMaterialization(step.name, partition=song_id, metadata=gone)
+
+    def judge_songs(self, failed: dict[str, _Failures]) -> Iterator[dg.AssetCheckEvaluation]:
+        """Judge the stored results of each song again by the checks that were chosen without their assets."""
+        from flamingo_bark_assets.errors import StorageError
+
+        for song_id in self.song_ids:
+            work = self.platform.open_song(song_id)
+            for check in self.lone_checks:
+                try:
+                    outcome = check.evaluate(work)
+                except StorageError as error:
+                    self.context.log.warning(f"{song_id}: {check.name} is not evaluated: {error}")
+                    continue
+                except Exception as error:
+                    failed.setdefault(song_id, {})[check.name] = self._told(song_id, check.name, error)
+                    continue
+                yield check_evaluation(self.context.instance, check, song_id, outcome)
+
+    def _told(self, song_id: str, asset: str, error: Exception) -> str:
+        self.context.log.error(f"{song_id}: {asset} failed\n{traceback.format_exc()}")
+        return f"{type(error).__name__}: {error}"
 
 
 def _first(errors: Mapping[str, str]) -> str:
-    return next(iter(errors.values()))
+    return next(f"{asset}: {error}" for asset, error in errors.items())

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,44 @@ from flamingo_bark_assets.library.layout import (
 from flamingo_bark_assets.library.safe_files import link_problem, open_regular, shown
 from flamingo_bark_assets.library.song_toml import SONG_TOML, Edits, SongInfo
 
-# Hexadecimal digits: one half is of the sound files, the other of song.toml, so that a change of the words does
-# not make anyone read the sound.
-_HALF_FINGERPRINT = 32
+_DIGITS = 32
+# Of a signature one half is of the sound files, the other of song.toml, so that a change of the words does not make
+# anyone read the sound.
 _HALF_SIGNATURE = 16
+_Stat = tuple[str, str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigests:
+    """Digests of the contents of a song's files.
+
+    Attributes:
+        sound: of the sound files.
+        info: of what song.toml says, hand edits aside.
+        edits: of the hand edits; empty without any.
+    """
+
+    sound: str
+    info: str
+    edits: str
+
+    def of(self, part: str) -> str:
+        """Return the digest of ``sound``, ``info`` or ``edits``."""
+        digest: str = getattr(self, part)
+        return digest
+
+
+@dataclass(frozen=True, slots=True)
+class FilesStamp:
+    """What the file system says about a song's files.
+
+    Attributes:
+        signature: digest of names, sizes and times; see `stat_signature`.
+        changed_ns: when the last of them changed, ns since the epoch; 0 where there is none.
+    """
+
+    signature: str
+    changed_ns: int
 
 
 def sha256_of(path: Path) -> str:
@@ -42,44 +78,53 @@ def sha256_of(path: Path) -> str:
             raise LibraryError(f"{shown(path.name)}: cannot be read: {error.strerror}") from error
 
 
-def fingerprint(files: SongFiles) -> str:
-    """Hash what every measurement of a song depends on: names and contents of mix and stems, and its song.toml.
+def file_digests(files: SongFiles, *, hashed: Callable[[Path], str] = sha256_of) -> FileDigests:
+    """Digest what results depend on: names and contents of mix and stems, what song.toml says, and its hand edits.
 
-    Of song.toml the values count, not comments and layout, and not the hand edits, which nothing measured depends
-    on. A file that may not be opened counts by its fault.
+    Of song.toml the values count, not comments and layout. A file that may not be opened counts by its fault.
 
     Args:
         files: the song's files as `find_song` gives them.
+        hashed: gives the SHA-256 of a file.
 
     Returns:
-        64 hexadecimal digits, 32 of a SHA-256 over the sound files and 32 of one over the rest; they do not depend
-        on where the library stands.
+        Digests that do not depend on where the library stands.
+
+    Raises:
+        LibraryError: a file that was found cannot be read now.
+    """
+    return FileDigests(sound_digest(files, hashed=hashed), info_digest(files), edits_digest(files.info))
+
+
+def sound_digest(files: SongFiles, *, hashed: Callable[[Path], str] = sha256_of) -> str:
+    """Digest names and contents of the sound files: 32 hexadecimal digits.
 
     Raises:
         LibraryError: a file that was found cannot be read now.
     """
     sound = [
-        (files.mix.name, sha256_of(files.mix)) if files.mix else None,
-        [(s.name, s.path.name, sha256_of(s.path), s.fault) if s.path else (s.name, s.fault) for s in files.stems],
+        (files.mix.name, hashed(files.mix)) if files.mix else files.fault,
+        [(s.name, s.path.name, hashed(s.path), s.fault) if s.path else (s.name, s.fault) for s in files.stems],
     ]
-    return _sha256_of_json(sound)[:_HALF_FINGERPRINT] + _info_digest(files)
+    return _sha256_of_json(sound)[:_DIGITS]
+
+
+def info_digest(files: SongFiles) -> str:
+    """Digest what song.toml says but for the hand edits, and what is wrong with it: 32 hexadecimal digits."""
+    said = files.info.model_dump(mode="json", exclude_defaults=True, exclude={"edits"})
+    return _sha256_of_json([said, files.info_fault, list(files.info_warnings)])[:_DIGITS]
 
 
 def edits_digest(info: SongInfo) -> str:
-    """Hash the hand edits of a song: SHA-256, 64 hexadecimal digits; "" where there are none."""
+    """Digest the hand edits of a song: 32 hexadecimal digits; "" where there are none."""
     if info.edits == Edits():
         return ""
-    return _sha256_of_json(info.edits.model_dump(mode="json", exclude_defaults=True))
-
-
-def same_info(stored_fingerprint: str, files: SongFiles) -> bool:
-    """Tell whether a fingerprint was taken with the present song.toml, hand edits aside; no sound file is read."""
-    return stored_fingerprint[_HALF_FINGERPRINT:] == _info_digest(files)
+    return _sha256_of_json(info.edits.model_dump(mode="json", exclude_defaults=True))[:_DIGITS]
 
 
 def same_sound_files(signature: str, other: str) -> bool:
     """Tell whether two signatures have the same names, sizes and times of the sound files."""
-    return signature[:_HALF_SIGNATURE] == other[:_HALF_SIGNATURE]
+    return bool(signature) and signature[:_HALF_SIGNATURE] == other[:_HALF_SIGNATURE]
 
 
 def stat_signature(files: SongFiles) -> str:
@@ -89,33 +134,29 @@ def stat_signature(files: SongFiles) -> str:
         files: the song's files as `find_song` gives them.
 
     Returns:
-        32 hexadecimal digits, 16 for the sound files and 16 for song.toml, the same that `stat_signatures`
+        32 hexadecimal digits, 16 for the sound files and 16 for song.toml, the same that `library_stamps`
         gives for the song.
     """
-    return _signature(str(files.folder)) if files.folder else _digest([]) + _digest([])
+    return _stamp(str(files.folder)).signature if files.folder else _digest([]) + _digest([])
 
 
-def stat_signatures(paths: DataPaths) -> dict[str, str]:
-    """Digest names, sizes and times of last change of every song's files; no file is opened.
+def library_stamps(paths: DataPaths) -> dict[str, FilesStamp]:
+    """Look at the names, sizes and times of every song's files; no file is opened.
 
     Returns:
-        `stat_signature` by song id, sorted by id.
+        A stamp by song id, sorted by id.
 
     Raises:
         LibraryError: the folder of all songs cannot be read.
     """
     songs = str(paths.songs)
-    return {song_id: _signature(f"{songs}/{song_id}") for song_id in list_song_ids(paths)}
+    return {song_id: _stamp(f"{songs}/{song_id}") for song_id in list_song_ids(paths)}
 
 
-def _info_digest(files: SongFiles) -> str:
-    said = files.info.model_dump(mode="json", exclude_defaults=True, exclude={"edits"})
-    return _sha256_of_json([said, files.fault])[:_HALF_FINGERPRINT]
-
-
-def _signature(folder: str) -> str:
+def _stamp(folder: str) -> FilesStamp:
     # Plain strings and scandir instead of Path: a sensor asks for ten thousand songs at each tick.
-    sound, info = [], []
+    sound: list[_Stat] = []
+    info: list[_Stat] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -127,10 +168,11 @@ def _signature(folder: str) -> str:
                     info.append(_stat(entry, ""))
     except OSError as error:
         sound.append(("", "", error.errno or 0, 0))
-    return _digest(sound) + _digest(info)
+    changed_ns = max((stat[3] for stat in [*sound, *info]), default=0)
+    return FilesStamp(_digest(sound) + _digest(info), changed_ns)
 
 
-def _stem_stats(folder: os.DirEntry[str]) -> list[tuple[str, str, int, int]]:
+def _stem_stats(folder: os.DirEntry[str]) -> list[_Stat]:
     if folder.is_symlink() and link_problem(Path(folder.path), Path(folder.path).parent.parent):
         return [(STEMS_FOLDER, "", -1, 0)]
     try:
@@ -140,7 +182,7 @@ def _stem_stats(folder: os.DirEntry[str]) -> list[tuple[str, str, int, int]]:
         return [(STEMS_FOLDER, "", error.errno or 0, 0)]
 
 
-def _stat(entry: os.DirEntry[str], folder: str) -> tuple[str, str, int, int]:
+def _stat(entry: os.DirEntry[str], folder: str) -> _Stat:
     try:
         status = entry.stat()
     except OSError:  # A link that leads nowhere, or a file that has just gone.
@@ -149,7 +191,7 @@ def _stat(entry: os.DirEntry[str], folder: str) -> tuple[str, str, int, int]:
     return folder, entry.name, status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _digest(found: list[tuple[str, str, int, int]]) -> str:
+def _digest(found: list[_Stat]) -> str:
     return hashlib.blake2b(repr(sorted(found)).encode(), digest_size=_HALF_SIGNATURE // 2).hexdigest()
 
 

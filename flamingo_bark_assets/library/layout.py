@@ -133,6 +133,8 @@ class SongFiles:
     info: SongInfo
     fault: str | None = None
     folder: Path | None = None
+    info_fault: str | None = None
+    info_warnings: tuple[str, ...] = ()
 
 
 def has_audio_suffix(name: str) -> bool:

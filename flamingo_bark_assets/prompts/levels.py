@@ -75,7 +75,7 @@ def build_prompts(evidence: Evidence, captions: Captions, settings: PromptSettin
     """
     if evidence.song_id != captions.song_id:
         raise ValueError(f"evidence of {evidence.song_id!r} with captions of {captions.song_id!r}")
-    unusable = evidence.raw_song.unusable or evidence.song.unusable
+    unusable = evidence.untellable
     if unusable:
         return TrainingPrompts.of_unusable(evidence.song_id, unusable)
     writer = _Writer(evidence, captions, settings)

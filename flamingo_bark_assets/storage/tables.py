@@ -8,14 +8,6 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from flamingo_bark_assets.analysis.features.bass import BassFeatures
-from flamingo_bark_assets.analysis.features.drums import DrumFeatures
-from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures
-from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
-from flamingo_bark_assets.audio.recording import RawSong, StemSet
-from flamingo_bark_assets.captioning.interface import Captions
-from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import (
     ColumnSpec,
     Record,
@@ -25,12 +17,9 @@ from flamingo_bark_assets.record import (
     events_of,
     optional_column,
 )
-from flamingo_bark_assets.training.suitability import Verdict
+from flamingo_bark_assets.steps import STEPS
 
-RECORDS: tuple[type[Record], ...] = (
-    RawSong, StemSet, SongFeatures, DrumFeatures, BassFeatures, VocalFeatures, HarmonicFeatures, Captions,
-    TrainingPrompts, Verdict,
-)  # fmt: skip
+RECORDS: tuple[type[Record], ...] = tuple(step.record for step in STEPS)
 
 MEASUREMENTS = "measurements"
 _SQL_TYPES = {float: "DOUBLE", int: "BIGINT", bool: "BOOLEAN", str: "VARCHAR"}
@@ -72,7 +61,8 @@ class Table:
     @property
     def ddl(self) -> str:
         """The CREATE TABLE statement; names are our own identifiers, never a user's text."""
-        lines = [f"{c.name} {_SQL_TYPES[c.type]}{'' if c.nullable else ' NOT NULL'}" for c in self.columns]
+        # Only keys are NOT NULL: a column that a result of an older version lacks must not keep the others out.
+        lines = [f"{c.name} {_SQL_TYPES[c.type]}{' NOT NULL' if c.name in self.key else ''}" for c in self.columns]
         return f"CREATE TABLE {self.name} ({', '.join(lines)}, PRIMARY KEY ({', '.join(self.key)}))"
 
 

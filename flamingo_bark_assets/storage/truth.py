@@ -63,8 +63,16 @@ class Truth:
         _write(self.path(table.name, song_id), table.columns, _wide_values(record))
         return rows + len(measured) + 1
 
-    def read(self, cls: type[R], song_id: str) -> R:
+    def read(self, cls: type[R], song_id: str, *, outdated: str | None = None) -> R:
         """Read a record back, measurements and rows included.
+
+        What an older version did not measure yet is unknown and says so; what is measured no more is passed over.
+
+        Args:
+            cls: the record's class.
+            song_id: the song.
+            outdated: the older version that made it: tables that it may not have had are then empty; None where the
+                present version made it, or where that is not known.
 
         Raises:
             StorageError: it was never written, or its files cannot be read; names song and table.
@@ -73,17 +81,13 @@ class Truth:
 
         try:
             (wide,) = pl.read_parquet(self.path(cls.TABLE, song_id)).to_dicts()
-            measured = {}
-            if any(spec.measured for spec in columns_of(cls)):
-                rows = pl.read_parquet(self.measurements_path(cls.TABLE, song_id)).to_dicts()
-                measured = {row["name"]: row for row in rows}
+            measured = self._measured(cls, song_id, outdated)
             fields: dict[str, Any] = {
-                spec.name: _restored(spec, measured[spec.name]) if spec.measured else wide[spec.name]
+                spec.name: _restored(spec, measured.get(spec.name), outdated) if spec.measured else wide.get(spec.name)
                 for spec in columns_of(cls)
             }
             for name, row_class in events_of(cls).items():
-                frame = pl.read_parquet(self.path(row_class.TABLE, song_id)).drop("song_id")
-                fields[name] = rows_of(row_class, **frame.to_dict(as_series=False))
+                fields[name] = self._rows(row_class, song_id, outdated)
             return cls(**fields)
         except FileNotFoundError as error:
             raise StorageError(f"{song_id}: no {cls.TABLE} yet; materialise the asset for this song first") from error
@@ -91,6 +95,25 @@ class Truth:
             raise StorageError(
                 f"{song_id}: stored {cls.TABLE} cannot be read ({error}); materialise the asset again"
             ) from error
+
+    def _measured(self, cls: type[Record], song_id: str, outdated: str | None) -> dict[str, dict[str, Any]]:
+        import polars as pl
+
+        path = self.measurements_path(cls.TABLE, song_id)
+        if not any(spec.measured for spec in columns_of(cls)) or (outdated and not path.exists()):
+            return {}
+        return {row["name"]: row for row in pl.read_parquet(path).to_dicts()}
+
+    def _rows(self, row_class: type[Row], song_id: str, outdated: str | None) -> tuple[Row, ...]:
+        import polars as pl
+
+        path = self.path(row_class.TABLE, song_id)
+        if outdated and not path.exists():
+            return ()
+        frame = pl.read_parquet(path)
+        stored = frame.to_dict(as_series=False)
+        columns = {spec.name: stored.get(spec.name, [None] * frame.height) for spec in columns_of(row_class)}
+        return rows_of(row_class, **columns)
 
     def song_ids(self, table: str) -> list[str]:
         """Songs that have a file in a table, sorted."""
@@ -111,7 +134,10 @@ def _measurement_row(record: Record, spec: ColumnSpec, measurement: Measurement[
     )
 
 
-def _restored(spec: ColumnSpec, row: dict[str, Any]) -> Measurement[Any]:
+def _restored(spec: ColumnSpec, row: dict[str, Any] | None, outdated: str | None) -> Measurement[Any]:
+    if row is None:
+        version = f"version {outdated}" if outdated else "an earlier version"
+        return Measurement.unknown(f"measured by {version}, before this was measured", method="none")
     stored = row["text"] if spec.type is str else row["value"]
     value = None if stored is None else spec.type(stored)
     return Measurement(value, row["method"], row["confidence"], row["reason"])

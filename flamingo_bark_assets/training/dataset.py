@@ -14,7 +14,7 @@ from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence
 from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 from flamingo_bark_assets.record import Measurement, Record
-from flamingo_bark_assets.settings import ANALYSIS_VERSION, Settings
+from flamingo_bark_assets.settings import ANALYSIS_VERSION, Settings, digest_of_settings
 from flamingo_bark_assets.storage.atomic import write_bytes
 from flamingo_bark_assets.training.dataset_models import (
     SCHEMA_VERSION,
@@ -96,12 +96,12 @@ def _metadata(evidence: Evidence, captions: Captions, settings: Settings) -> Dat
         main_track_duration=raw.duration_s.value,
         analysis_version=ANALYSIS_VERSION,
         schema_version=SCHEMA_VERSION,
-        title=raw.title,
-        artist=raw.artist,
-        licence=raw.licence,
-        attribution=raw.attribution,
+        title=evidence.metadata.title,
+        artist=evidence.metadata.artist,
+        licence=evidence.metadata.licence,
+        attribution=evidence.metadata.attribution,
         captioner=_captioner(captions),
-        settings_digest=settings.digest,
+        settings_digest=digest_of_settings(settings.thresholds.model_dump(mode="json")),
         fingerprint=raw.fingerprint,
         sources=_sources(evidence),
     )
@@ -135,8 +135,8 @@ def _main_track(evidence: Evidence, captions: Captions, prompts: TrainingPrompts
         technical_prompt=full.technical_prompt if full else None,
         training_suitability=verdict.suitable,
         suitability=_suitability(verdict, SONG),
-        lyrics=evidence.raw_song.lyrics,
-        genre_tags=evidence.raw_song.genre_tags,
+        lyrics=evidence.metadata.lyrics,
+        genre_tags=evidence.metadata.genre_tags,
         measurements=_measurements((evidence.raw_song, evidence.song, evidence.stems)),
         answers=_answers(captions, "mix"),
     )

@@ -63,7 +63,7 @@ class DatasetMetadata(_Model):
     licence: str | None = Field(description="Licence of the recording, as its owner states it.")
     attribution: str | None = Field(description="Credit line.")
     captioner: CaptionerEntry = Field(description="Who wrote the descriptions.")
-    settings_digest: str = Field(description="Short hash of the settings in force.")
+    settings_digest: str = Field(description="Short hash of the thresholds that the verdict was given by.")
     fingerprint: str = Field(description="Digest of all files of the song.")
     sources: list[SourceFile] = Field(description="The files that the dataset was made from.")
 

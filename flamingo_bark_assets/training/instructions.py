@@ -66,7 +66,7 @@ def _heading(evidence: Evidence) -> str:
     lines = [f"# Training instructions: {markdown(evidence.song_id)}", ""]
     named = [
         f"{label}: {markdown(text)}"
-        for label, text in (("Title", raw.title), ("Artist", raw.artist))
+        for label, text in (("Title", evidence.metadata.title), ("Artist", evidence.metadata.artist))
         if text is not None
     ]
     length = raw.duration_s.value
@@ -200,13 +200,13 @@ def _stem_warnings(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
 
 
 def _licence(evidence: Evidence, captions: Captions) -> Iterator[str]:
-    raw = evidence.raw_song
-    if raw.licence:
-        yield f"Licence of the recording, as its owner states it: {markdown(raw.licence)}."
+    metadata = evidence.metadata
+    if metadata.licence:
+        yield f"Licence of the recording, as its owner states it: {markdown(metadata.licence)}."
     else:
         yield "Licence of the recording: not stated. Find out whether you may train on it."
-    if raw.attribution:
-        yield f"Credit line to keep with everything made from it: {markdown(raw.attribution)}"
+    if metadata.attribution:
+        yield f"Credit line to keep with everything made from it: {markdown(metadata.attribution)}"
     else:
         yield "Credit line: none given."
     licences = sorted({answer.licence for answer in captions.answers if answer.licence})
@@ -215,7 +215,7 @@ def _licence(evidence: Evidence, captions: Captions) -> Iterator[str]:
 
 
 def _lyrics(evidence: Evidence) -> str:
-    if evidence.raw_song.lyrics and evidence.raw_song.lyrics.strip():
+    if evidence.metadata.lyrics and evidence.metadata.lyrics.strip():
         return (
             "Given (`main_track.lyrics` in the dataset). "
             "Put the words that are sung in a clip between music notes: `♪ … ♪`."

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
+from flamingo_bark_assets.steps import STEPS
 from tests.running import Platform, running_platform
 from tests.songs import truncate, write_song
 
@@ -122,9 +123,9 @@ def _unfit(data: Path) -> dict[str, int]:
     import polars as pl
 
     found = {}
-    for asset, (record, _) in SONG_ASSETS.items():
-        frame = pl.read_parquet(data / "features" / record.TABLE / "*.parquet")
-        found[asset] = frame.filter(pl.col("unusable").is_not_null()).height
+    for step in STEPS:
+        frame = pl.read_parquet(data / "features" / step.record.TABLE / "*.parquet")
+        found[step.name] = frame.filter(pl.col("unusable").is_not_null()).height
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -23,20 +24,20 @@ defs = dg.Definitions(
 )
 
 
-def _instrumented(step: pipeline.Step) -> pipeline.Step:
-    def run(work: pipeline.SongWork) -> tuple[Record, ...]:
-        if os.environ.get("FLAMINGO_BARK_RAISE") == f"{work.song_id}:{step.name}":
+def _instrumented(name: str, do: Callable[[pipeline.SongWork], Record]) -> Callable[[pipeline.SongWork], Record]:
+    def run(work: pipeline.SongWork) -> Record:
+        if os.environ.get("FLAMINGO_BARK_RAISE") == f"{work.song_id}:{name}":
             raise RuntimeError("this analysis was made to raise")
         start = time.process_time()
         try:
-            return step.run(work)
+            return do(work)
         finally:
             times = os.environ.get("FLAMINGO_BARK_TIMES")
             if times:
                 with Path(times).open("a") as file:
-                    file.write(f"{work.song_id}\t{step.name}\t{time.process_time() - start:.6f}\n")
+                    file.write(f"{work.song_id}\t{name}\t{time.process_time() - start:.6f}\n")
 
-    return pipeline.Step(step.name, step.needs, run)
+    return run
 
 
-pipeline.STEPS = tuple(_instrumented(step) for step in pipeline.STEPS)
+pipeline.WORK.update({name: _instrumented(name, do) for name, do in pipeline.WORK.items()})

@@ -1,0 +1,85 @@
+"""Which songs are queued or under way in Dagster, in whatever run or backfill, and whether something is published.
+
+Reading runs and backfills belongs here; what follows from it is for the sensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
+
+from flamingo_bark_assets.defs.jobs import one_song, publish
+from flamingo_bark_assets.steps import STEP_NAMED
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+PUBLISHED_ASSETS = frozenset({dg.AssetKey("training_manifest"), dg.AssetKey("feature_warehouse")})
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What Dagster has accepted and not ended.
+
+    Attributes:
+        songs: songs of runs and backfills.
+        publishing: whether a run publishes.
+    """
+
+    songs: frozenset[str]
+    publishing: bool
+
+
+def under_way(instance: dg.DagsterInstance, graph: BaseAssetGraph, order: Sequence[str]) -> UnderWay:  # type: ignore[type-arg]
+    """Find what is queued or under way.
+
+    Args:
+        instance: its runs and backfills are read.
+        graph: the assets, by which the targets of backfills are read.
+        order: all songs in the order of the partitions, by which ranges are read.
+    """
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
+    songs = {song_id for run in runs for song_id in _songs_of(run, order)}
+    songs.update(_songs_of_backfills(instance, graph))
+    return UnderWay(frozenset(songs), any(_publishes(run) for run in runs))
+
+
+def _songs_of(run: dg.DagsterRun, order: Sequence[str]) -> Iterator[str]:
+    single = run.tags.get(PARTITION_NAME_TAG)
+    if single is not None:
+        yield single
+        return
+    start, end = run.tags.get(ASSET_PARTITION_RANGE_START_TAG), run.tags.get(ASSET_PARTITION_RANGE_END_TAG)
+    if start in order and end in order:
+        yield from order[order.index(start) : order.index(end) + 1]
+
+
+def _publishes(run: dg.DagsterRun) -> bool:
+    if run.asset_selection is not None:
+        return bool(run.asset_selection & PUBLISHED_ASSETS)
+    return run.job_name in {publish.name, one_song.name}
+
+
+def _songs_of_backfills(instance: dg.DagsterInstance, graph: BaseAssetGraph) -> Iterator[str]:  # type: ignore[type-arg]
+    filters = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING])
+    for backfill in instance.get_backfills(filters=filters):
+        if not backfill.is_asset_backfill:
+            yield from backfill.partition_names or ()
+            continue
+        try:
+            target = backfill.get_asset_backfill_data(graph).target_subset
+        except dg.DagsterError:  # of assets that are no more
+            continue
+        for key in target.asset_keys:
+            if key.to_user_string() in STEP_NAMED:
+                yield from target.get_partitions_subset(key).get_partition_keys()

@@ -1,0 +1,262 @@
+"""Which results of which songs are due, and why: those whose inputs are not what they were made from.
+
+The comparison of library, settings and stored states belongs here; running what is due does not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.library.fingerprint import (
+    FileDigests,
+    FilesStamp,
+    edits_digest,
+    info_digest,
+    library_stamps,
+    same_sound_files,
+    sha256_of,
+    sound_digest,
+)
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song
+from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions, outside_inputs
+from flamingo_bark_assets.provenance.state import (
+    Attempt,
+    SongState,
+    parse_state,
+    read_state,
+    song_lock,
+    state_path,
+    write_state,
+)
+from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
+from flamingo_bark_assets.storage.truth import Truth
+
+NEVER_MADE = "never made"
+LOST = "its stored result is lost"
+
+
+@dataclass(frozen=True, slots=True)
+class DueSong:
+    """One song some of whose results are due.
+
+    Attributes:
+        song_id: the song.
+        steps: the steps that are due, in their order, each with the reason.
+        inputs: digest of all outside inputs: attempts are counted anew when it changes.
+        changed_ns: when its files last changed, ns since the epoch.
+        attempt: the last attempts to make what is due of the same inputs; None where there was none.
+    """
+
+    song_id: str
+    steps: Mapping[str, str]
+    inputs: str
+    changed_ns: int
+    attempt: Attempt | None
+
+
+class DueSongs:
+    """Finds what is due over and over again, and looks again only at what has changed since.
+
+    Args:
+        paths: the data folder.
+    """
+
+    def __init__(self, paths: DataPaths) -> None:
+        self._paths = paths
+        self._states: dict[str, tuple[tuple[int, int, int], SongState]] = {}
+        self._fresh: dict[str, tuple[str, SongState, SettingsVersions]] = {}
+
+    def find(self, settings: SettingsVersions) -> dict[str, DueSong]:
+        """Find the songs of the library some of whose results are due.
+
+        Sound files are read only where their names, sizes or times differ from those that were measured.
+
+        Args:
+            settings: the versions of the settings in force.
+
+        Returns:
+            The due songs by id, sorted by id.
+
+        Raises:
+            LibraryError: the folder of all songs cannot be read.
+        """
+        stamps = library_stamps(self._paths)
+        self._fresh = {song_id: known for song_id, known in self._fresh.items() if song_id in stamps}
+        self._states = {song_id: known for song_id, known in self._states.items() if song_id in stamps}
+        found = {song_id: self._look(song_id, stamp, settings) for song_id, stamp in stamps.items()}
+        return {song_id: due for song_id, due in found.items() if due is not None}
+
+    def made_versions(self, song_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return the data version of each stored result of the songs, by song and step."""
+        states = {song_id: self._state(song_id) for song_id in song_ids}
+        return {
+            song_id: {step: made.data_version for step, made in state.made.items()} for song_id, state in states.items()
+        }
+
+    def _look(self, song_id: str, stamp: FilesStamp, settings: SettingsVersions) -> DueSong | None:
+        state = self._state(song_id)
+        key = (stamp.signature, state, settings)
+        fresh = self._fresh.get(song_id)
+        if fresh is not None and fresh[0] == key[0] and fresh[1] is state and fresh[2] == settings:
+            return None
+        files, state = present_files(self._paths, song_id, stamp, state)
+        due = due_steps(self._paths, song_id, state, files, settings)
+        if not due:
+            self._fresh[song_id] = (stamp.signature, self._state(song_id), settings)
+            return None
+        inputs = inputs_digest(files, settings)
+        attempt = state.attempt if state.attempt and state.attempt.inputs == inputs else None
+        return DueSong(song_id, due, inputs, stamp.changed_ns, attempt)
+
+    def _state(self, song_id: str) -> SongState:
+        path = state_path(self._paths, song_id)
+        try:
+            status = os.stat(path)  # noqa: PTH116 - ten thousand songs at each look
+        except OSError:
+            self._states.pop(song_id, None)
+            return _NO_STATE
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        known = self._states.get(song_id)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        state = _parsed(path)
+        self._states[song_id] = (stamp, state)
+        return state
+
+
+_NO_STATE = SongState()
+
+
+def _parsed(path: Path) -> SongState:
+    try:
+        return parse_state(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return _NO_STATE
+
+
+def present_files(
+    paths: DataPaths,
+    song_id: str,
+    stamp: FilesStamp,
+    state: SongState,
+    *,
+    hashed: Callable[[Path], str] = sha256_of,
+) -> tuple[FileDigests, SongState]:
+    """Digest the present contents of a song's files, reading no more of them than has to be.
+
+    Where the contents are the stored ones (after a copy, a restore, a touch) the new signature is stored, so that they
+    are read once and not at every look.
+
+    Args:
+        paths: the data folder.
+        song_id: the song.
+        stamp: of its files now.
+        state: its stored state.
+        hashed: gives the SHA-256 of a file.
+
+    Returns:
+        The digests, and the state that is stored now.
+    """
+    if state.files is not None and state.signature == stamp.signature:
+        return state.files, state
+    files = find_song(paths, song_id)
+    present = FileDigests(_sound(files, stamp, state, hashed), info_digest(files), edits_digest(files.info))
+    if present == state.files:
+        state = _renewed(paths, song_id, stamp.signature, state)
+    return present, state
+
+
+def _sound(files: SongFiles, stamp: FilesStamp, state: SongState, hashed: Callable[[Path], str]) -> str:
+    if state.files is not None and same_sound_files(stamp.signature, state.signature):
+        return state.files.sound
+    try:
+        return sound_digest(files, hashed=hashed)
+    except LibraryError:
+        return ""  # It went away meanwhile: other than what was measured; the run says what is wrong.
+
+
+def _renewed(paths: DataPaths, song_id: str, signature: str, state: SongState) -> SongState:
+    with song_lock(paths, song_id, wait=False) as held:
+        # A run that holds the lock stores a signature of its own.
+        if held and read_state(paths, song_id) == state:
+            state = dataclasses.replace(state, signature=signature)
+            write_state(paths, song_id, state)
+    return state
+
+
+def due_steps(
+    paths: DataPaths, song_id: str, state: SongState, files: FileDigests, settings: SettingsVersions
+) -> dict[str, str]:
+    """Find the steps of one song that are due.
+
+    A step is due where it was never made, its stored result is lost, an input is another one than it was made from,
+    or a step that it needs is due.
+
+    Returns:
+        The due steps in their order, each with the reason.
+    """
+    due: dict[str, str] = {}
+    for step in STEPS:
+        if reason := _why_due(paths, song_id, step, state, files, settings, due):
+            due[step.name] = reason
+    return due
+
+
+def _why_due(
+    paths: DataPaths,
+    song_id: str,
+    step: Step,
+    state: SongState,
+    files: FileDigests,
+    settings: SettingsVersions,
+    due: Mapping[str, str],
+) -> str | None:
+    made = state.made.get(step.name)
+    if made is None:
+        return NEVER_MADE
+    if not is_stored(paths, step, song_id, made.size_bytes):
+        return LOST
+    present = step_inputs(step, state, files, settings)
+    changed = sorted(name for name in present.keys() | made.inputs.keys() if present.get(name) != made.inputs.get(name))
+    if CODE in changed:
+        return f"made by version {made.inputs.get(CODE)}, now {step.version}"
+    if changed:
+        return f"{', '.join(changed)} changed"
+    upstream = [need for need in step.needs if need in due]
+    return f"needs {', '.join(upstream)}" if upstream else None
+
+
+def step_inputs(step: Step, state: SongState, files: FileDigests, settings: SettingsVersions) -> dict[str, str]:
+    """Return the version of each input of a step, by name; a step that was never made counts as "none"."""
+    results = {need: state.made[need].data_version if need in state.made else "none" for need in step.needs}
+    return {**outside_inputs(step, files, settings), **results}
+
+
+def with_downstream(steps: Collection[str]) -> tuple[str, ...]:
+    """Return these steps and all that need them, in their order."""
+    found = set(steps)
+    for step in STEPS:
+        if found & set(step.needs):
+            found.add(step.name)
+    return tuple(name for name in STEP_NAMED if name in found)
+
+
+def is_stored(paths: DataPaths, step: Step, song_id: str, size_bytes: int) -> bool:
+    """Tell whether a step's wide table is there with the size that it was written with."""
+    try:
+        return Truth(paths.features).path(step.record.TABLE, song_id).stat().st_size == size_bytes
+    except OSError:
+        return False
+
+
+def inputs_digest(files: FileDigests, settings: SettingsVersions) -> str:
+    """Digest all outside inputs of a song: files, settings and code."""
+    versions = [outside_inputs(step, files, settings) for step in STEPS]
+    return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]

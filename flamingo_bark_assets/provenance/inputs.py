@@ -1,0 +1,65 @@
+"""The versions of everything outside the pipeline that a result depends on: a song's files and the settings.
+
+Digests of what is there now belong here; comparing them with what results were made from stands in `due`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flamingo_bark_assets.library.fingerprint import FileDigests
+from flamingo_bark_assets.settings import Settings, digest_of_settings
+from flamingo_bark_assets.steps import SETTINGS_GROUPS, FilePart, SettingsGroup, Step
+
+CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsVersions:
+    """One short digest a group of settings."""
+
+    decoding: str
+    captioning: str
+    prompts: str
+    suitability: str
+
+    def of(self, group: SettingsGroup) -> str:
+        """Return the version of one group."""
+        version: str = getattr(self, group)
+        return version
+
+
+def settings_versions(settings: Settings) -> SettingsVersions:
+    """Digest each group of settings.
+
+    The captioning group holds also which models of the chain are on this machine: once a model has been fetched, texts
+    that a fallback wrote in its place are due.
+    """
+    from flamingo_bark_assets.captioning.availability import available_models
+
+    thresholds, prompts = settings.thresholds, settings.prompts
+    return SettingsVersions(
+        decoding=digest_of_settings(thresholds.max_duration_s, thresholds.max_truncated_s),
+        captioning=digest_of_settings(
+            settings.listening.model_dump(mode="json"),
+            prompts.min_claim_confidence,
+            available_models(settings.listening),
+        ),
+        prompts=digest_of_settings(prompts.model_dump(mode="json")),
+        suitability=digest_of_settings(thresholds.model_dump(mode="json")),
+    )
+
+
+def outside_inputs(step: Step, files: FileDigests, settings: SettingsVersions) -> dict[str, str]:
+    """Return the versions of what a step depends on besides the results of other steps, by name."""
+    parts: tuple[FilePart, ...] = step.files
+    return {
+        CODE: step.version,
+        **{part: files.of(part) for part in parts},
+        **{f"settings/{group}": settings.of(group) for group in step.settings},
+    }
+
+
+def settings_keys() -> dict[SettingsGroup, tuple[str, str]]:
+    """Return the key path under which each group of settings is shown as a source."""
+    return {group: ("settings", group) for group in SETTINGS_GROUPS}

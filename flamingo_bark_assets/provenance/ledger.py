@@ -1,0 +1,137 @@
+"""One song while a run works on it: what is due, what was made, and the state that is stored at the end.
+
+The bookkeeping around the steps belongs here; the steps themselves stand in `pipeline`, their events in `defs`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from flamingo_bark_assets.library.fingerprint import FilesStamp, sha256_of, stat_signature
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles
+from flamingo_bark_assets.provenance.due import due_steps, inputs_digest, is_stored, present_files, step_inputs
+from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions
+from flamingo_bark_assets.provenance.state import Attempt, Made, read_state, write_state
+from flamingo_bark_assets.steps import STEP_NAMED
+from flamingo_bark_assets.storage.truth import Truth
+
+
+class Ledger:
+    """The state of one song during a run; the song's lock must be held as long as it is used.
+
+    A kill at any moment leaves the steps that were to be made unmade in the stored state, so they are due again. The
+    state is written twice a song, before the first step and after the last, and not at each step.
+
+    Args:
+        paths: the data folder.
+        files: the song's files, found after the lock was taken.
+        settings: the versions of the settings in force.
+        run_id: the run that works on the song.
+        hashed: gives the SHA-256 of a file.
+    """
+
+    def __init__(
+        self,
+        paths: DataPaths,
+        files: SongFiles,
+        settings: SettingsVersions,
+        run_id: str,
+        *,
+        hashed: Callable[[Path], str] = sha256_of,
+    ) -> None:
+        self._paths = paths
+        self._song_id = files.song_id
+        self._settings = settings
+        self._run_id = run_id
+        # Taken before any file is read: a change meanwhile gives another signature, and is noticed later.
+        self._signature = stat_signature(files)
+        stored = read_state(paths, files.song_id)
+        stamp = FilesStamp(self._signature, 0)
+        self.files, self._state = present_files(paths, files.song_id, stamp, stored, hashed=hashed)
+        self._before: Mapping[str, Made] = self._state.made
+        self._errors: dict[str, str] = {}
+
+    @property
+    def made_before(self) -> Mapping[str, Made]:
+        """What was stored before this run, by step."""
+        return self._before
+
+    @property
+    def code_versions(self) -> dict[str, str]:
+        """The code version that made each result that was stored before this run, by step."""
+        return {name: made.inputs.get(CODE, "") for name, made in self._before.items()}
+
+    def due(self) -> dict[str, str]:
+        """Return the due steps, each with the reason."""
+        return due_steps(self._paths, self._song_id, self._state, self.files, self._settings)
+
+    def begin(self, steps: Collection[str]) -> None:
+        """Store that steps are about to be made: until the end they count as never made.
+
+        Raises:
+            OSError: the state cannot be written.
+        """
+        inputs = inputs_digest(self.files, self._settings)
+        before = self._state.attempt
+        count = before.count + 1 if before is not None and before.inputs == inputs else 1
+        self._state = dataclasses.replace(
+            self._state,
+            signature=self._signature,
+            files=self.files,
+            made=self._state.without(steps),
+            attempt=Attempt(inputs, count, time.time(), self._run_id),
+        )
+        write_state(self._paths, self._song_id, self._state)
+
+    def kept(self, step: str) -> bool:
+        """Take over the stored result of a step that was to be made, where none of its inputs turned out to change.
+
+        Returns:
+            Whether it was taken over.
+        """
+        spec, made = STEP_NAMED[step], self._before.get(step)
+        if made is None or made.inputs != step_inputs(spec, self._state, self.files, self._settings):
+            return False
+        if not is_stored(self._paths, spec, self._song_id, made.size_bytes):
+            return False
+        self._state = dataclasses.replace(self._state, made={**self._state.made, step: made})
+        return True
+
+    def made(self, step: str, data_version: str) -> None:
+        """Note that a step's result is stored.
+
+        Raises:
+            OSError: it is not.
+        """
+        spec = STEP_NAMED[step]
+        size = Truth(self._paths.features).path(spec.record.TABLE, self._song_id).stat().st_size
+        inputs = step_inputs(spec, self._state, self.files, self._settings)
+        made = Made(inputs, data_version, time.time(), self._run_id, size)
+        self._state = dataclasses.replace(self._state, made={**self._state.made, step: made})
+
+    def failed(self, step: str, error: str) -> None:
+        """Note that a step could not be made."""
+        self._errors[step] = error
+
+    def end(self, *, interrupted: bool = False) -> None:
+        """Store what was made; where a step failed, also why; where the run was interrupted, that the attempt counts.
+
+        Raises:
+            OSError: the state cannot be written.
+        """
+        attempt = self._state.attempt
+        if self._errors and attempt is not None:
+            error = "; ".join(f"{step}: {message}" for step, message in self._errors.items())
+            attempt = dataclasses.replace(attempt, error=error)
+        elif not interrupted:
+            attempt = None
+        self._state = dataclasses.replace(self._state, attempt=attempt)
+        write_state(self._paths, self._song_id, self._state)
+
+    def data_version(self, step: str) -> str | None:
+        """Return the version of a stored result; None where there is none."""
+        made = self._state.made.get(step)
+        return made.data_version if made is not None else None

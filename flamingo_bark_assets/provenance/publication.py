@@ -1,0 +1,100 @@
+"""What the manifest and the warehouse were published from, and so whether they are due.
+
+The comparison and its memory belong here; publishing stands in `training.files` and `storage.warehouse`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
+from flamingo_bark_assets.provenance.requests import Asked, pause_s, read_asked, write_asked
+from flamingo_bark_assets.provenance.state import STATE_FOLDER, read_state
+from flamingo_bark_assets.settings import RunSettings
+from flamingo_bark_assets.storage.atomic import write_text
+
+MANIFEST = "training_manifest"
+WAREHOUSE = "feature_warehouse"
+_STEPS_OF: dict[str, frozenset[str] | None] = {MANIFEST: frozenset({"bark_dataset"}), WAREHOUSE: None}
+_FILE = "publication.json"
+_ASKED_FILE = "publication_requests.json"
+_ASKED_KEY = "publication"
+
+Versions = Mapping[str, Mapping[str, str]]
+"""Data version of each stored result, by song and step."""
+
+
+def stored_versions(paths: DataPaths) -> dict[str, dict[str, str]]:
+    """Read the data version of each stored result of the songs in the library.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+    """
+    return {
+        song_id: {step: made.data_version for step, made in read_state(paths, song_id).made.items()}
+        for song_id in list_song_ids(paths)
+    }
+
+
+def publication_inputs(versions: Versions) -> dict[str, str]:
+    """Digest what each publication would be made from, by the publication's name."""
+    return {name: _digest(versions, steps) for name, steps in _STEPS_OF.items()}
+
+
+def _digest(versions: Versions, steps: frozenset[str] | None) -> str:
+    of_steps = {
+        song_id: {step: version for step, version in made.items() if steps is None or step in steps}
+        for song_id, made in versions.items()
+    }
+    made = {song_id: version for song_id, version in of_steps.items() if version}
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def due_publications(paths: DataPaths, versions: Versions) -> dict[str, str]:
+    """Find the publications that were made from something else than what is there now.
+
+    Returns:
+        The digest of what there is now, by the publication's name.
+    """
+    published = _read(paths)
+    return {name: now for name, now in publication_inputs(versions).items() if published.get(name) != now}
+
+
+def note_published(paths: DataPaths, name: str, inputs: str) -> None:
+    """Store what a publication was made from; `inputs` was taken before it began.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from filelock import FileLock
+
+    folder = paths.root / STATE_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f".{_FILE}.lock"):
+        write_text(folder / _FILE, json.dumps({**_read(paths), name: inputs}, sort_keys=True) + "\n")
+
+
+def retry_publication(paths: DataPaths, due: Mapping[str, str], policy: RunSettings, now_s: float) -> str | None:
+    """Tell why a due publication is not asked for now; None where it is, which is then remembered."""
+    asked = read_asked(paths, _ASKED_FILE)
+    inputs = hashlib.sha256(json.dumps(due, sort_keys=True).encode()).hexdigest()[:16]
+    before = asked.get(_ASKED_KEY)
+    if before is not None and before.inputs == inputs:
+        if before.count >= policy.max_attempts:
+            return f"given up after {before.count} publications of the same songs failed; run the job publish by hand"
+        wait_s = before.at_s + pause_s(before.count, policy) - now_s
+        if wait_s > 0:
+            return f"the last publication did not end well; again in {wait_s:.0f} s"
+    count = before.count + 1 if before is not None and before.inputs == inputs else 1
+    write_asked(paths, {_ASKED_KEY: Asked(inputs, count, now_s)}, _ASKED_FILE)
+    return None
+
+
+def _read(paths: DataPaths) -> dict[str, str]:
+    try:
+        values = json.loads((paths.root / STATE_FOLDER / _FILE).read_text(encoding="utf-8"))
+        return {str(name): str(digest) for name, digest in values.items()}
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return {}

@@ -1,0 +1,152 @@
+"""The state file of a song: what each of its results was made from, and how the last attempt went.
+
+Reading and writing that file and the lock of a song belong here; what follows from it is decided in `due`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flamingo_bark_assets.library.fingerprint import FileDigests
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.storage.atomic import write_text
+
+STATE_FOLDER = "state"
+_SONGS_FOLDER = "songs"
+LOCKS_FOLDER = "locks"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One stored result.
+
+    Attributes:
+        inputs: version of each input by name: ``code``, parts of the files, settings, steps.
+        data_version: digest of the result.
+        at_s: when it was made, s since the epoch.
+        run_id: the Dagster run that made it.
+        size_bytes: of its wide table's file, by which a lost or cut file is noticed.
+    """
+
+    inputs: Mapping[str, str]
+    data_version: str
+    at_s: float
+    run_id: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The last attempts to make what is due, of the same inputs.
+
+    Attributes:
+        inputs: digest of the outside inputs that were tried.
+        count: how many attempts were begun.
+        at_s: when the last one began, s since the epoch.
+        run_id: the run of the last one.
+        error: how it ended; None while it goes on, or where its process died.
+    """
+
+    inputs: str
+    count: int
+    at_s: float
+    run_id: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SongState:
+    """All that is known of how a song's results came to be.
+
+    Attributes:
+        signature: of names, sizes and times of its files when `files` was taken; empty where there is none.
+        files: digests of the contents of its files; None where they were never read.
+        made: the stored results by step.
+        attempt: the last attempt that did not end well; None where all is well.
+    """
+
+    signature: str = ""
+    files: FileDigests | None = None
+    made: Mapping[str, Made] = field(default_factory=dict)
+    attempt: Attempt | None = None
+
+    def without(self, steps: Collection[str]) -> dict[str, Made]:
+        """Return what was made by other steps than these."""
+        return {name: made for name, made in self.made.items() if name not in steps}
+
+
+def state_path(paths: DataPaths, song_id: str) -> Path:
+    """Return where the state of a song stands."""
+    return paths.root / STATE_FOLDER / _SONGS_FOLDER / f"{song_id}.json"
+
+
+def read_state(paths: DataPaths, song_id: str) -> SongState:
+    """Read the state of a song; one that is missing or damaged is empty, so that all of the song is due."""
+    try:
+        return parse_state(state_path(paths, song_id).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return SongState()
+
+
+def parse_state(text: str) -> SongState:
+    """Parse a state file.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        values: dict[str, Any] = json.loads(text)
+        files, attempt = values["files"], values["attempt"]
+        return SongState(
+            signature=str(values["signature"]),
+            files=FileDigests(**files) if files else None,
+            made={name: Made(**made) for name, made in values["made"].items()},
+            attempt=Attempt(**attempt) if attempt else None,
+        )
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not the state of a song: {error}") from error
+
+
+def write_state(paths: DataPaths, song_id: str, state: SongState) -> None:
+    """Store the state of a song, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_text(state_path(paths, song_id), json.dumps(dataclasses.asdict(state), indent=1) + "\n")
+
+
+@contextmanager
+def song_lock(paths: DataPaths, song_id: str, *, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock of a song: one process at a time makes its results.
+
+    The operating system frees it when the process ends, however it ends.
+
+    Args:
+        paths: the data folder.
+        song_id: the song.
+        wait: wait for another holder; otherwise give up at once.
+
+    Yields:
+        Whether the lock is held.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = paths.root / STATE_FOLDER / LOCKS_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{song_id}.lock", timeout=-1 if wait else 0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()

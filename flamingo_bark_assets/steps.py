@@ -1,0 +1,84 @@
+"""The steps of the pipeline as a table: what each makes, and all that its result depends on.
+
+Only declarations belong here, so that the code location reads them without numerical packages; the work of each step
+stands in `pipeline`, and what is due is decided by `provenance`, both from this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from flamingo_bark_assets.analysis.features.bass import BassFeatures
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
+from flamingo_bark_assets.audio.recording import RawSong, StemSet
+from flamingo_bark_assets.audio.song_metadata import SongMetadata
+from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.prompts.levels import TrainingPrompts
+from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.settings import ANALYSIS_VERSION
+from flamingo_bark_assets.training.suitability import Verdict
+
+FilePart = Literal["sound", "info", "edits"]
+"""What of a song's files counts: its sound files, its song.toml but for hand edits, the hand edits."""
+
+SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability"]
+"""The settings that steps depend on, by what they are for."""
+SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
+
+TEXT_VERSION = "1"
+"""Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the pipeline, which is one asset of Dagster.
+
+    Attributes:
+        name: name of the step and of its asset.
+        record: class of its result.
+        needs: steps whose results it reads.
+        files: what it reads of the song's files that no step of `needs` carries in its result.
+        settings: groups of settings that it reads.
+        version: of the code that makes the result.
+    """
+
+    name: str
+    record: type[Record]
+    needs: tuple[str, ...] = ()
+    files: tuple[FilePart, ...] = ()
+    settings: tuple[SettingsGroup, ...] = ()
+    version: str = ANALYSIS_VERSION
+
+
+_STEM_NEEDS = ("raw_song", "stems", "song_features")
+_EVIDENCE = (
+    "raw_song", "song_metadata", "stems", "song_features", "drum_features", "bass_features", "vocal_features",
+    "harmonic_features",
+)  # fmt: skip
+
+STEPS: tuple[Step, ...] = (
+    Step("raw_song", RawSong, files=("sound",), settings=("decoding",)),
+    Step("song_metadata", SongMetadata, files=("sound", "info", "edits"), version=TEXT_VERSION),
+    Step("stems", StemSet, ("raw_song",), files=("sound",), settings=("decoding",)),
+    Step("song_features", SongFeatures, ("raw_song", "stems")),
+    Step("drum_features", DrumFeatures, _STEM_NEEDS),
+    Step("bass_features", BassFeatures, (*_STEM_NEEDS, "drum_features")),
+    Step("vocal_features", VocalFeatures, _STEM_NEEDS),
+    Step("harmonic_features", HarmonicFeatures, _STEM_NEEDS),
+    Step("flamingo_captions", Captions, _EVIDENCE, settings=("captioning",), version=TEXT_VERSION),
+    Step(
+        "training_prompts", TrainingPrompts, (*_EVIDENCE, "flamingo_captions"), settings=("prompts",),
+        version=TEXT_VERSION,
+    ),
+    Step(
+        "bark_dataset", Verdict, (*_EVIDENCE, "flamingo_captions", "training_prompts"), settings=("suitability",),
+    ),
+)  # fmt: skip
+"""In an order in which each step stands after those that it needs."""
+
+STEP_OF_RECORD: dict[type[Record], Step] = {step.record: step for step in STEPS}
+STEP_NAMED: dict[str, Step] = {step.name: step for step in STEPS}

@@ -1,0 +1,310 @@
+"""Fresh means fresh: by Dagster's own resolver and by the sensor, after each kind of run and each kind of change."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from flamingo_bark_assets import pipeline
+from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
+from flamingo_bark_assets.defs.resources import Platform
+from flamingo_bark_assets.defs.songs import song
+from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song
+from flamingo_bark_assets.pipeline import SongWork, UndeclaredInput, run_all, run_step
+from flamingo_bark_assets.provenance.state import read_state, state_path
+from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.settings import Settings
+from flamingo_bark_assets.steps import STEP_NAMED, STEP_OF_RECORD, STEPS
+from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.training.files import dataset_files
+from tests.conftest import NO_WAITING
+from tests.platform_state import asked, do, due, follow_sensors, made, make, not_fresh, songs_of, tick
+from tests.songs import write_song
+
+pytestmark = pytest.mark.dagster
+
+EDIT = '[edits.mix]\ndescription = "A waltz."\n'
+TEXT = ["song_metadata", "flamingo_captions", "training_prompts", "bark_dataset"]
+
+
+def materialise(instance: dg.DagsterInstance, song_id: str, *assets: str) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [song], selection=list(assets), partition_key=song_id, instance=instance, resources={"platform": Platform()}
+    )
+
+
+@pytest.mark.parametrize("songs", ["a", "ab"])
+def test_all_is_fresh_after_a_run_of_one_song_and_of_a_range(
+    data: DataPaths, instance: dg.DagsterInstance, songs: str
+) -> None:
+    for index, song_id in enumerate(songs):
+        write_song(data.songs, song_id, seed=index)
+    assert make(instance, *songs)
+    assert not_fresh(instance, songs) == {}
+    assert due(data) == {}
+
+
+@pytest.mark.parametrize("asset", ["song_features", "flamingo_captions", "bark_dataset"])
+def test_all_is_fresh_after_one_asset_was_made_again(data: DataPaths, instance: dg.DagsterInstance, asset: str) -> None:
+    write_song(data.songs, "a")
+    make(instance, "a")
+    assert materialise(instance, "a", asset).success
+    assert not_fresh(instance, "a") == {}
+    assert due(data) == {}
+
+
+def test_a_hand_edit_makes_only_words_again_and_then_all_is_fresh(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    for index, song_id in enumerate("ab"):
+        write_song(data.songs, song_id, seed=index)
+    make(instance, "a", "b")
+    (data.songs / "a" / "song.toml").write_text(EDIT)
+    assert due(data) == {"a": TEXT}
+    results = follow_sensors(instance)
+    assert made(results) >= {(asset, "a") for asset in TEXT}
+    assert not {song_id for _, song_id in made(results)} - {"a", None}
+    assert not_fresh(instance, "ab") == {}
+    assert due(data) == {}
+    assert json.loads(dataset_files(data, "a").dataset.read_text())["main_track"]["audio_description"] == "A waltz."
+
+
+def test_a_licence_edit_reaches_the_dataset_and_measures_nothing_again(
+    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_song(data.songs, "a")
+    (folder / "song.toml").write_text('licence = "CC0-1.0"')
+    make(instance, "a")
+    (folder / "song.toml").write_text('licence = "CC-BY-4.0"')
+    for step in STEPS[:8]:
+        if step.name != "song_metadata":
+            monkeypatch.setitem(pipeline.WORK, step.name, _never)
+    follow_sensors(instance)
+    assert json.loads(dataset_files(data, "a").dataset.read_text())["dataset_metadata"]["licence"] == "CC-BY-4.0"
+    assert not_fresh(instance, "a") == {}
+
+
+def _never(work: SongWork) -> Record:
+    raise AssertionError("this step must not run")
+
+
+def test_dagster_calls_the_dataset_stale_when_only_the_licence_was_read_again(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    folder = write_song(data.songs, "a")
+    make(instance, "a")
+    (folder / "song.toml").write_text('licence = "CC-BY-4.0"')
+    materialise(instance, "a", "song_metadata")
+    assert "bark_dataset of a" in not_fresh(instance, "a")
+    assert "song_features of a" not in not_fresh(instance, "a")
+
+
+@pytest.mark.parametrize(
+    ("change", "due_steps"),
+    [
+        ("[thresholds]\nmin_duration_s = 600", ["bark_dataset"]),
+        ("[prompts]\nstem_weight = 0.5", ["training_prompts", "bark_dataset"]),
+        ("[listening]\nmax_new_tokens = 7", ["flamingo_captions", "training_prompts", "bark_dataset"]),
+        ("[thresholds]\nmax_truncated_s = 0.7", [step.name for step in STEPS if step.name != "song_metadata"]),
+        ("[runs]\nmax_attempts = 7", []),
+    ],
+)
+def test_a_changed_setting_makes_due_what_depends_on_it(
+    data: DataPaths, instance: dg.DagsterInstance, change: str, due_steps: list[str]
+) -> None:
+    write_song(data.songs, "a")
+    make(instance, "a")
+    data.settings.write_text(f"{change}\n" + (NO_WAITING if "[runs]" not in change else ""))
+    assert due(data) == ({"a": due_steps} if due_steps else {})
+    result = tick(instance)
+    stale = {name.removesuffix(" of a") for name in not_fresh(instance, "a")}
+    # Dagster looks one step far: what follows is stale once that step has another version.
+    assert stale <= set(due_steps)
+    assert bool(stale) == bool(due_steps)
+    do(instance, asked(result))
+    follow_sensors(instance)
+    assert not_fresh(instance, "a") == {}
+    assert due(data) == {}
+
+
+def test_a_changed_limit_is_judged_by_every_check(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    write_song(data.songs, "a")
+    make(instance, "a")
+    data.settings.write_text("[thresholds]\nmin_duration_s = 600\n" + NO_WAITING)
+    (result,) = do(instance, asked(tick(instance)))
+    outcome = {found.check_name: found.passed for found in result.get_asset_check_evaluations()}
+    assert outcome["fit_for_training"] is False
+    assert outcome["recording_is_sound"] is False
+    assert outcome["measurements_are_sure"] is True
+
+
+def test_results_of_a_step_whose_inputs_turn_out_the_same_are_kept(
+    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_song(data.songs, "a")
+    make(instance, "a")
+    data.settings.write_text("[thresholds]\nmax_duration_s = 1000\n" + NO_WAITING)
+    for step in ("song_features", "drum_features", "flamingo_captions", "training_prompts"):
+        monkeypatch.setitem(pipeline.WORK, step, _never)
+    results = do(instance, asked(tick(instance)))
+    assert all(result.success for result in results)
+    follow_sensors(instance)
+    assert due(data) == {}
+    assert not_fresh(instance, "a") == {}
+
+
+def test_a_new_version_of_the_analysis_makes_due_what_it_made(
+    data: DataPaths, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    write_song(data.songs, "a")
+    make(instance, "a")
+    code = (
+        "import flamingo_bark_assets.settings as s; s.ANALYSIS_VERSION = '99'\n"
+        "import json, sys\n"
+        "from pathlib import Path\n"
+        "import dagster as dg\n"
+        "from flamingo_bark_assets.library.layout import DataPaths\n"
+        "from tests.platform_state import due, not_fresh\n"
+        "instance = dg.DagsterInstance.get()\n"
+        "print(json.dumps([due(DataPaths(Path(sys.argv[1]))), not_fresh(instance, 'a')]))\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code, str(data.root)], check=True, capture_output=True, text=True,
+        env={**os.environ, "DAGSTER_HOME": str(tmp_path / "home")},
+    ).stdout  # fmt: skip
+    found, stale = json.loads(shown)
+    measured = {step.name for step in STEPS if step.version == STEP_NAMED["raw_song"].version}
+    assert found == {"a": [step.name for step in STEPS if step.name != "song_metadata"]}
+    assert {name.removesuffix(" of a") for name, why in stale.items() if "code version" in why} == measured
+
+
+def test_every_step_reads_exactly_what_it_declares(data: DataPaths) -> None:
+    write_song(data.songs, "a")
+    work = SongWork(find_song(data, "a"), data, Settings(), MeasuredCaptioner())
+    run_all(work)
+    for step in STEPS:
+        reads: set[str] = set()
+        fresh = _Recording(find_song(data, "a"), data, Settings(), MeasuredCaptioner())
+        fresh.reads = reads
+        run_step(step, fresh)
+        declared = {*step.needs, *(f"settings/{group}" for group in step.settings if group != "captioning")}
+        assert reads == declared, step.name
+
+
+class _Recording(SongWork):
+    """Notes what a step reads."""
+
+    reads: set[str]
+
+    def result(self, cls: type[Any]) -> Any:
+        self.reads.add(STEP_OF_RECORD[cls].name)
+        return super().result(cls)
+
+    def _declared(self, group: Any) -> None:
+        self.reads.add(f"settings/{group}")
+        super()._declared(group)
+
+
+def test_a_step_that_reads_what_it_does_not_declare_is_an_error(data: DataPaths) -> None:
+    write_song(data.songs, "a", stems=False)
+    work = SongWork(find_song(data, "a"), data, Settings(), MeasuredCaptioner())
+    run_all(work)
+    lying = dataclasses.replace(STEP_NAMED["training_prompts"], needs=("flamingo_captions",))
+    with pytest.raises(UndeclaredInput, match="training_prompts reads raw_song"):
+        run_step(lying, work)
+    with pytest.raises(UndeclaredInput, match="suitability"):
+        run_step(dataclasses.replace(STEP_NAMED["bark_dataset"], settings=()), work)
+
+
+def test_a_copied_or_touched_library_is_hashed_once_and_not_at_every_look(
+    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_song(data.songs, "a")
+    make(instance, "a")
+    shutil.copytree(data.songs / "a", data.root / "copy")
+    shutil.rmtree(data.songs / "a")
+    (data.root / "copy").rename(data.songs / "a")
+    (data.songs / "a" / "song.wav").chmod(0o600)
+    hashed: list[Path] = []
+
+    def counting(path: Path) -> str:
+        hashed.append(path)
+        return sha256_of(path)
+
+    def counted(files: SongFiles, **_: object) -> str:
+        return sound_digest(files, hashed=counting)
+
+    monkeypatch.setattr("flamingo_bark_assets.provenance.due.sound_digest", counted)
+    assert due(data) == {}
+    assert len(hashed) == 5
+    assert due(data) == {}
+    assert len(hashed) == 5
+
+
+def test_a_record_of_an_older_version_is_unknown_where_it_lacks_a_column_and_is_due(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_song(data.songs, "a")
+    make(instance, "a")
+    _make_old(data, "a", "song_features", version="1.7", lost="tempo_bpm", lost_table="sections")
+    assert due(data)["a"][0] == "song_features"
+    work = Platform().open_song("a")
+    work.versions = {name: made.inputs["code"] for name, made in read_state(data, "a").made.items()}
+    tempo = work.result(SongFeatures).tempo_bpm
+    assert (tempo.value, tempo.reason) == (None, "measured by version 1.7, before this was measured")
+    assert work.result(SongFeatures).sections == ()
+    assert materialise(instance, "a", "training_prompts").success
+    follow_sensors(instance)
+    assert due(data) == {}
+    assert Truth(data.features).read(SongFeatures, "a").tempo_bpm.value is not None
+
+
+def _make_old(data: DataPaths, song_id: str, step: str, *, version: str, lost: str, lost_table: str) -> None:
+    """Leave a stored result as an older version of the code would have: a column and a table fewer, one more."""
+    truth = Truth(data.features)
+    table = STEP_NAMED[step].record.TABLE
+    wide = truth.path(table, song_id)
+    pl.read_parquet(wide).drop(lost).with_columns(dropped_since=pl.lit(1.0)).write_parquet(wide)
+    measured = truth.measurements_path(table, song_id)
+    pl.read_parquet(measured).filter(pl.col("name") != lost).write_parquet(measured)
+    truth.path(lost_table, song_id).unlink()
+    state_file = state_path(data, song_id)
+    values = json.loads(state_file.read_text())
+    values["made"][step]["inputs"]["code"] = version
+    values["made"][step]["size_bytes"] = wide.stat().st_size
+    state_file.write_text(json.dumps(values))
+
+
+def test_a_result_that_was_lost_or_cut_is_due(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    for index, song_id in enumerate("abc"):
+        write_song(data.songs, song_id, seed=index, stems=False)
+    make(instance, "a", "b", "c")
+    (data.features / "suitability" / "a.parquet").unlink()
+    (data.features / "raw_song" / "b.parquet").write_bytes(b"damaged")
+    found = due(data)
+    assert found["a"] == ["bark_dataset"]
+    assert found["b"][0] == "raw_song"
+    assert "c" not in found
+
+
+def test_a_state_that_is_damaged_makes_all_of_its_song_due_and_of_no_other(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    for index, song_id in enumerate("ab"):
+        write_song(data.songs, song_id, seed=index, stems=False)
+    make(instance, "a", "b")
+    state_path(data, "a").write_text('{"files": [' * 50)
+    assert due(data) == {"a": [step.name for step in STEPS]}
+    assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]

@@ -84,7 +84,7 @@ def write_dataset_files(
 
     Raises:
         StorageError: a file cannot be read, or lies outside the data folder.
-        OSError: a file cannot be written.
+        WriteError: a file cannot be written.
     """
     written = dataset_files(paths, evidence.song_id)
     dataset = build_dataset(evidence, captions, prompts, verdict, settings)

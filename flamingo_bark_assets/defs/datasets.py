@@ -3,10 +3,19 @@
 Publication belongs here; what is published was made song by song.
 """
 
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.specs import OWNER, SONG_ASSETS
+from flamingo_bark_assets.errors import FlamingoBarkError
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.library.orphans import Cleanup
 
 WHEN_SONGS_CHANGE = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
 
@@ -40,14 +49,15 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
     """
     from flamingo_bark_assets.training.files import publish_manifest
 
-    published = publish_manifest(platform.paths)
-    for problem in published.left_out:
-        context.log.warning(problem)
+    with _told_in_one_line():
+        published = publish_manifest(platform.paths)
+    _warn(context, published.cleanup, published.left_out)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": published.songs,
             "unfit_songs": published.unfit,
             "left_out": dg.MetadataValue.json(list(published.left_out)),
+            "cleaned_up": dg.MetadataValue.json(dataclasses.asdict(published.cleanup)),
             "path": dg.MetadataValue.path(published.path),
         },
         check_results=[
@@ -71,33 +81,54 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
         dg.AssetCheckSpec(
             "holds_every_song",
             asset="feature_warehouse",
-            description="Every Parquet file of every song in the library could be read into the warehouse.",
+            description="Every song of the library has its rows in the warehouse, and every file could be read.",
         )
     ],
 )
 def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """The DuckDB file with every table of every song in the library, replaced as a whole."""
     from flamingo_bark_assets.library.layout import list_song_ids
+    from flamingo_bark_assets.library.orphans import remove_orphans
     from flamingo_bark_assets.storage.truth import Truth
     from flamingo_bark_assets.storage.warehouse import publish
 
     paths = platform.paths
-    published = publish(Truth(paths.features), list_song_ids(paths), paths.warehouse)
-    for problem in published.left_out:
-        context.log.warning(problem)
+    with _told_in_one_line():
+        cleanup = remove_orphans(paths)
+        published = publish(Truth(paths.features), list_song_ids(paths), paths.warehouse)
+    problems = (*published.left_out, *published.without_row)
+    _warn(context, cleanup, problems)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(published.rows.values()),
             "songs": published.songs,
             "rows": dg.MetadataValue.json(published.rows),
+            "cleaned_up": dg.MetadataValue.json(dataclasses.asdict(cleanup)),
             "path": dg.MetadataValue.path(published.path),
         },
         check_results=[
             dg.AssetCheckResult(
                 check_name="holds_every_song",
-                passed=not published.left_out,
-                description="; ".join(published.left_out[:20]) or "all files could be read",
-                metadata={"left_out": dg.MetadataValue.json(list(published.left_out))},
+                passed=not problems,
+                description="; ".join(problems[:20]) or "every song has its rows",
+                metadata={
+                    "left_out": dg.MetadataValue.json(list(published.left_out)),
+                    "without_row": dg.MetadataValue.json(list(published.without_row)),
+                },
             )
         ],
     )
+
+
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    """Let Dagster show the message of our own errors, such as a full disk, instead of a traceback of its own."""
+    try:
+        yield
+    except FlamingoBarkError as error:
+        raise dg.Failure(str(error)) from error
+
+
+def _warn(context: dg.AssetExecutionContext, cleanup: "Cleanup", problems: Sequence[str]) -> None:
+    for problem in (*([cleanup.problem] if cleanup.problem else []), *problems):
+        context.log.warning(problem)

@@ -24,6 +24,25 @@ class StorageError(FlamingoBarkError):
     """A stored table is missing or does not have the expected shape."""
 
 
+class WriteError(StorageError, OSError):
+    """A file cannot be written: the disk is full or fails, or this user may not write there.
+
+    It is an `OSError` too, so that whoever can do without the file need not know of this class.
+
+    Args:
+        message: one line with the file, the reason and the next step.
+        code: the system's `errno`; None where it is not known.
+        reason: the system's words for it.
+    """
+
+    def __init__(self, message: str, code: int | None = None, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.errno, self.strerror = code, reason
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class AudioFault(FlamingoBarkError):
     """A sound file that cannot be used: a property of the file, not a crash of the platform.
 

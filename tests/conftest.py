@@ -1,7 +1,8 @@
-"""Fixtures that several tests share: a data folder of its own and a real Dagster instance of its own."""
+"""Fixtures that several tests share: a data folder, a Dagster instance and a small disk of a test's own."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +31,17 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     with open_instance(tmp_path / "home") as opened:
         yield opened
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    try:
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "small_disk", str(disk)]
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"this system lets us mount nothing: {error}")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)

@@ -1,6 +1,7 @@
-"""The command line, halted just before it puts a chosen file into place, so that a test can kill it there.
+"""The command line, halted just before it puts a chosen file into place, so that a test can act or kill it there.
 
-Environment: HALT_BEFORE, the end of the file's path; the file ``halted`` in the data folder says that it is there.
+Environment: HALT_BEFORE, the end of the file's path; the file ``halted`` in the data folder says that it is there,
+and it goes on when that file is removed.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ class _HaltingPath(type(Path())):  # type: ignore[misc]
     def replace(self, target: os.PathLike[str] | str) -> Path:
         halt_before = os.environ.get("HALT_BEFORE")
         if halt_before and str(target).endswith(halt_before):
-            Path(sys.argv[2], "halted").touch()
-            time.sleep(600)
+            del os.environ["HALT_BEFORE"]  # once
+            flag = Path(sys.argv[2], "halted")
+            flag.touch()
+            while flag.exists():
+                time.sleep(0.05)
         return Path(super().replace(target))
 
 

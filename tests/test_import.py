@@ -47,12 +47,6 @@ def hidden_folders(paths: DataPaths) -> list[str]:
     return [p.name for p in paths.songs.iterdir() if p.name.startswith(".") and p.is_dir()]
 
 
-def dead_pid() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
 # What is stored
 
 
@@ -327,7 +321,7 @@ def test_an_error_half_way_leaves_nothing(paths: DataPaths, inbox: Path, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("flamingo_bark_assets.library.importing.write_song_info", full)
-    with pytest.raises(LibraryError, match=r"'a\.wav': cannot be added: No space left"):
+    with pytest.raises(LibraryError, match=r"'a\.wav': cannot be added to .*songs: No space left on device; free"):
         add_song(paths, sound(inbox, "a.wav"), info=SongInfo(title="x"))
     assert tree(paths.songs) == []
     assert hidden_folders(paths) == []
@@ -363,13 +357,28 @@ def test_a_killed_import_is_no_song_and_is_cleaned_up_by_the_next(paths: DataPat
     assert hidden_folders(paths) == []
 
 
-def test_the_staging_folder_of_a_living_process_is_kept(paths: DataPaths, inbox: Path) -> None:
-    token = "0" * 32
-    alive, dead = f".tmp-{os.getppid()}-{token}.tmp", f".tmp-{dead_pid()}-{token}.tmp"
-    for name in [alive, dead]:
-        (paths.songs / name).mkdir(parents=True)
-    add_song(paths, sound(inbox, "a.wav"))
-    assert hidden_folders(paths) == [alive]
+def test_the_staging_folder_of_another_import_that_is_still_copying_is_kept(paths: DataPaths, inbox: Path) -> None:
+    mix = sound(inbox, "a.wav")
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from flamingo_bark_assets.library import importing\n"
+        "from flamingo_bark_assets.library.layout import DataPaths\n"
+        "really = importing._store\n"
+        "def slowly(*args, **kwargs): print('copying', flush=True); sys.stdin.readline(); really(*args, **kwargs)\n"
+        "importing._store = slowly\n"
+        "importing.add_song(DataPaths(Path(sys.argv[1])), Path(sys.argv[2]))\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, str(paths.root), str(mix)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert other.stdout is not None
+    assert other.stdout.readline() == "copying\n"
+    add_song(paths, sound(inbox, "b.wav"))
+    other.communicate("go on\n")
+    assert other.returncode == 0
+    assert list_song_ids(paths) == ["a", "b"]
+    assert hidden_folders(paths) == []
 
 
 def test_of_many_imports_of_one_mix_at_once_one_wins(paths: DataPaths, inbox: Path) -> None:
@@ -489,3 +498,32 @@ def test_a_killed_removal_is_finished_by_the_next_import(paths: DataPaths, inbox
     assert len(hidden_folders(paths)) == 1
     assert add_song(paths, sound(inbox, "a.wav", b"x")).song_id == "a"
     assert hidden_folders(paths) == []
+
+
+# Disks that take no more
+
+
+@pytest.fixture
+def small_library(small_disk: Path) -> DataPaths:
+    return DataPaths(small_disk / "data")
+
+
+def test_a_full_disk_is_told_as_such_and_nothing_is_added(small_library: DataPaths, inbox: Path) -> None:
+    mix = sound(inbox, "big.wav", bytes(4_000_000))
+    with pytest.raises(LibraryError) as caught:
+        add_song(small_library, mix)
+    place = small_library.songs
+    message = f"'big.wav': cannot be added to {place}: No space left on device; free some space and try again"
+    assert str(caught.value) == message
+    assert list_song_ids(small_library) == []
+    assert hidden_folders(small_library) == []
+
+
+def test_a_read_only_library_is_told_as_such_and_nothing_is_lost(small_library: DataPaths, inbox: Path) -> None:
+    add_song(small_library, sound(inbox, "a.wav"))
+    subprocess.run(["mount", "-o", "remount,ro", str(small_library.root.parent)], check=True)
+    with pytest.raises(LibraryError, match=r"'b\.wav': cannot be added to .*: Read-only file system; let this user"):
+        add_song(small_library, sound(inbox, "b.wav"))
+    with pytest.raises(LibraryError, match=r"'a': cannot be removed from .*: Read-only file system; let this user"):
+        remove_song(small_library, "a")
+    assert list_song_ids(small_library) == ["a"]

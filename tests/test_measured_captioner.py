@@ -353,7 +353,7 @@ def any_evidence(draw: st.DrawFn) -> Evidence:
             value = draw(kinds.get(spec.type, NUMBERS))
             confidence = draw(st.none() | st.floats(0, 1))
             values[name][spec.name] = unknown() if value is None else measured(value, confidence)
-    values["raw_song"]["genre_tags"] = draw(st.none() | st.text(max_size=80))
+    values["metadata"] = {"genre_tags": draw(st.none() | st.text(max_size=80))}
     return make_evidence(**values)
 
 

@@ -92,16 +92,16 @@ def test_default_weights_are_those_of_the_training_recommendations() -> None:
     ("changes", "expected"),
     [
         (
-            {"raw_song": {"genre_tags": "Electronic dance music"},
+            {"metadata": {"genre_tags": "Electronic dance music"},
              "song": {"key": "D major", "tempo_bpm": 128.0}, "kinds": ("drums", "bass", "vocals")},
             "Electronic dance music in D major at 128 BPM with drums, bass and vocals",
         ),
-        ({"raw_song": {"genre_tags": "techno"}, "kinds": ()}, "Techno music in E minor at 121 BPM"),
-        ({"raw_song": {"genre_tags": "Rock; Pop; Folk"}, "kinds": ()},
+        ({"metadata": {"genre_tags": "techno"}, "kinds": ()}, "Techno music in E minor at 121 BPM"),
+        ({"metadata": {"genre_tags": "Rock; Pop; Folk"}, "kinds": ()},
          "Rock and Pop music in E minor at 121 BPM"),
-        ({"raw_song": {"genre_tags": None}, "kinds": ("bass",)}, "Music in E minor at 121 BPM with bass"),
-        ({"raw_song": {"genre_tags": None}, "song": {"key": None}, "kinds": ()}, "Music at 121 BPM"),
-        ({"raw_song": {"genre_tags": None}, "song": {"key": None, "tempo_bpm": None}, "kinds": ()}, "Music"),
+        ({"metadata": {"genre_tags": None}, "kinds": ("bass",)}, "Music in E minor at 121 BPM with bass"),
+        ({"metadata": {"genre_tags": None}, "song": {"key": None}, "kinds": ()}, "Music at 121 BPM"),
+        ({"metadata": {"genre_tags": None}, "song": {"key": None, "tempo_bpm": None}, "kinds": ()}, "Music"),
     ],
 )  # fmt: skip
 def test_style_tells_genre_key_tempo_and_instruments_as_far_as_known(changes: dict[str, Any], expected: str) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from flamingo_bark_assets.errors import StorageError
+from flamingo_bark_assets.errors import StorageError, WriteError
 from flamingo_bark_assets.storage.tables import all_tables
 from flamingo_bark_assets.storage.truth import Truth
 from flamingo_bark_assets.storage.warehouse import publish, query
@@ -18,6 +25,73 @@ def store(truth: Truth, song_id: str, **song: object) -> None:
     evidence = make_evidence(song_id, song=song)
     for record in (evidence.raw_song, evidence.stems, evidence.song, evidence.drums, evidence.bass):
         truth.write(record)
+
+
+CLIENT = """
+import duckdb, json, sys
+connection = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "read")
+print(duckdb.__version__, flush=True)
+for line in sys.stdin:
+    try:
+        print(json.dumps(connection.execute(line).fetchall()), flush=True)
+    except duckdb.Error as error:
+        print(json.dumps(str(error)), flush=True)
+connection.close()
+"""
+
+
+class Client:
+    """A DuckDB client in a process of its own, as a notebook or DBeaver is."""
+
+    def __init__(self, path: Path, mode: str, python: Path) -> None:
+        self.process = subprocess.Popen(
+            [str(python), "-c", CLIENT, str(path), mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.version = self._line()
+
+    def ask(self, sql: str) -> object:
+        """The rows, or the error's text."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(sql + "\n")
+        self.process.stdin.flush()
+        return json.loads(self._line())
+
+    def close(self) -> None:
+        self.process.communicate()
+        assert self.process.returncode == 0
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+
+@contextmanager
+def client(path: Path, mode: str = "read", python: Path = Path(sys.executable)) -> Iterator[Client]:
+    opened = Client(path, mode, python)
+    try:
+        yield opened
+    finally:
+        opened.kill()
+
+
+@pytest.fixture(scope="module")
+def older_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with nothing but the oldest DuckDB that the README promises."""
+    folder = tmp_path_factory.mktemp("older")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--retries", "1", "--timeout", "15"]
+    installed = subprocess.run(
+        [*pip, "install", "--quiet", "duckdb==1.1.3"], check=False, capture_output=True, text=True
+    )
+    if installed.returncode and "connection broken by" in installed.stderr:
+        pytest.skip(f"PyPI cannot be reached: {installed.stderr.splitlines()[0]}")
+    assert installed.returncode == 0, installed.stderr
+    return python
 
 
 def test_published_values_are_those_of_the_truth(tmp_path: Path) -> None:
@@ -129,3 +203,233 @@ def test_a_data_folder_with_glob_characters_in_its_name_works(tmp_path: Path) ->
     store(Truth(root / "features"), "one")
     published = publish(Truth(root / "features"), ["one"], root / "warehouse.duckdb")
     assert (published.left_out, published.rows["raw_song"]) == ((), 1)
+
+
+# Songs that are not in it
+
+
+def test_songs_without_a_row_are_named_with_the_reason(tmp_path: Path) -> None:
+    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    store(truth, "cut-short")
+    published = publish(truth, ["cut-short", "new"], path)
+    cut, new = published.without_row
+    assert cut.startswith("cut-short: no row in vocal_features")
+    assert "suitability" in cut
+    assert "raw_song" not in cut
+    assert new == "new: not run yet"
+    assert published.left_out == ()
+
+
+def test_a_song_of_which_no_file_can_be_read_is_not_called_one_that_never_ran(tmp_path: Path) -> None:
+    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    damaged = truth.path("raw_song", "bad")
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"not parquet")
+    (missing,) = publish(truth, ["bad"], path).without_row
+    assert missing.startswith("bad: no row in raw_song, ")
+    assert missing.endswith("; run the song again")
+
+
+# Clients of other versions
+
+
+def test_a_client_of_the_oldest_version_reads_values_comments_and_keys(tmp_path: Path, older_python: Path) -> None:
+    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    store(truth, "one", tempo_bpm=90.5)
+    publish(truth, ["one"], path)
+    questions = [
+        "SELECT song_id, tempo_bpm, fingerprint FROM song_features JOIN raw_song USING (song_id)",
+        "SELECT count(*), sum(time_s) FROM beats",
+        "SELECT table_name, comment FROM duckdb_tables() ORDER BY ALL",
+        "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL",
+        "SELECT table_name, constraint_column_names FROM duckdb_constraints()"
+        " WHERE constraint_type = 'PRIMARY KEY' ORDER BY ALL",
+    ]
+    with client(path, python=older_python) as older, client(path) as ours:
+        assert older.version == "1.1.3"
+        assert ours.version == duckdb.__version__
+        for question in questions:
+            found = older.ask(question)
+            assert found == ours.ask(question)
+            assert isinstance(found, list)
+            assert found
+
+
+# Clients that write
+
+
+@pytest.fixture(params=["present", "older"])
+def any_python(request: pytest.FixtureRequest) -> Path:
+    return Path(sys.executable) if request.param == "present" else request.getfixturevalue("older_python")
+
+
+def published_songs(truth: Truth, path: Path, *song_ids: str) -> None:
+    for song_id in song_ids:
+        store(truth, song_id)
+    publish(truth, song_ids, path)
+
+
+def open_to_writing(path: Path) -> None:
+    """Make the warehouse one that a client can write into, as earlier versions published it."""
+    path.with_name(f"{path.name}.wal").unlink()
+
+
+SONGS = "SELECT song_id FROM raw_song ORDER BY 1"
+WRITE = "UPDATE raw_song SET song_id = 'of the client'"
+
+
+def test_a_journal_of_a_killed_client_is_not_applied_to_the_next_publication(tmp_path: Path, any_python: Path) -> None:
+    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(truth, path, "one")
+    open_to_writing(path)
+    with client(path, "write", any_python) as writer:
+        assert writer.ask(WRITE) == [[1]]
+        writer.kill()
+    assert path.with_name("warehouse.duckdb.wal").stat().st_size > 0
+    assert query(path, SONGS).rows == (("one",),)
+    published_songs(truth, path, "one", "two")
+    with client(path, "read", any_python) as reader:
+        assert reader.ask(SONGS) == [["one"], ["two"]]
+    assert query(path, SONGS).rows == (("one",), ("two",))
+
+
+def test_a_journal_that_belongs_to_another_file_is_not_read_by_our_queries(tmp_path: Path) -> None:
+    truth, path, old = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb", tmp_path / "old.duckdb"
+    published_songs(truth, old, "one")
+    open_to_writing(old)
+    with client(old, "write") as writer:
+        assert writer.ask(WRITE) == [[1]]
+    published_songs(truth, path, "two")
+    old.with_name("old.duckdb.wal").replace(path.with_name("warehouse.duckdb.wal"))
+    assert query(path, SONGS).rows == (("two",),)
+    assert list(tmp_path.glob(".tmp-*")) == []
+
+
+def test_a_client_that_goes_on_writing_after_a_publication_does_not_reach_it(tmp_path: Path, any_python: Path) -> None:
+    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(truth, path, "one")
+    open_to_writing(path)
+    with client(path, "write", any_python) as writer:
+        assert writer.ask(WRITE) == [[1]]
+        published_songs(truth, path, "one", "two")
+        writer.ask("CHECKPOINT")
+        writer.ask("CREATE TABLE more AS SELECT * FROM range(1000)")
+        with client(path, "read", any_python) as reader:
+            assert reader.ask(SONGS) == [["one"], ["two"]]
+        writer.close()
+    with client(path, "read", any_python) as reader:
+        assert reader.ask(SONGS) == [["one"], ["two"]]
+
+
+def test_a_client_can_open_the_warehouse_as_it_likes_and_write_nothing(tmp_path: Path, any_python: Path) -> None:
+    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(truth, path, "one")
+    before = path.read_bytes()
+    with client(path, "write", any_python) as writer:
+        assert writer.ask(SONGS) == [["one"]]
+        assert "Failed to commit" in str(writer.ask(WRITE))
+        assert writer.ask("CREATE TEMP TABLE mine AS SELECT * FROM raw_song") == [[1]]
+        writer.close()
+    assert path.read_bytes() == before
+    assert query(path, SONGS).rows == (("one",),)
+
+
+def test_a_query_while_another_program_writes_says_who_holds_the_warehouse(tmp_path: Path) -> None:
+    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(truth, path, "one")
+    with client(path, "write") as writer:
+        writer.ask(SONGS)
+        with pytest.raises(StorageError, match=rf"open for writing; close it there.*PID {writer.process.pid}"):
+            query(path, SONGS)
+
+
+KILLED_PUBLISHER = """
+import os, sys; from pathlib import Path
+from flamingo_bark_assets.storage import warehouse
+from flamingo_bark_assets.storage.truth import Truth
+really = Path.replace
+def halting(self, target):
+    if sys.argv[3] == f"before {Path(target).name}":
+        os.kill(os.getpid(), 9)
+    really(self, target)
+    if sys.argv[3] == f"after {Path(target).name}":
+        os.kill(os.getpid(), 9)
+Path.replace = halting
+warehouse.publish(Truth(Path(sys.argv[1])), ["one", "two"], Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "songs"),
+    [
+        ("before warehouse.duckdb.wal", [["of the client"]]),
+        ("after warehouse.duckdb.wal", [["one"]]),
+        ("after warehouse.duckdb", [["one"], ["two"]]),
+    ],
+)
+def test_a_publication_that_is_killed_beside_a_journal_mixes_nothing(
+    tmp_path: Path, moment: str, songs: list[list[str]]
+) -> None:
+    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(truth, path, "one")
+    store(truth, "two")
+    open_to_writing(path)
+    with client(path, "write") as writer:
+        assert writer.ask(WRITE) == [[1]]
+    script = [sys.executable, "-c", KILLED_PUBLISHER, str(truth.folder), str(path), moment]
+    assert subprocess.run(script, check=False).returncode == -9
+    with client(path) as reader:
+        assert reader.ask(SONGS) == songs
+    published_songs(truth, path, "one", "two")
+    with client(path) as reader:
+        assert reader.ask(SONGS) == [["one"], ["two"]]
+    assert list(tmp_path.glob(".tmp-*")) == []
+
+
+def test_on_a_disk_without_symbolic_links_the_journal_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    path.with_name("warehouse.duckdb.wal").write_bytes(b"of a killed client")
+    published_songs(truth, path, "one")
+    assert not os.path.lexists(path.with_name("warehouse.duckdb.wal"))
+
+
+# Disks that take no more
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_the_old_warehouse(small_disk: Path, tmp_path: Path) -> None:
+    truth, path = Truth(tmp_path / "features"), small_disk / "warehouse.duckdb"
+    store(truth, "one")
+    path.write_text("old")
+    with pytest.raises(WriteError, match=r"warehouse\.duckdb: cannot be written: No space left on device; free some"):
+        publish(truth, ["one"], path)
+    assert path.read_text() == "old"
+    assert list(small_disk.glob(".tmp-*")) == []
+
+
+def test_rows_that_no_longer_fit_on_the_disk_are_not_taken_for_unreadable_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    store(truth, "one")
+
+    def full(*_: object) -> None:
+        raise duckdb.TransactionException(
+            'TransactionContext Error: Failed to commit: Could not write file "x.wal": No space left on device'
+        )
+
+    monkeypatch.setattr("flamingo_bark_assets.storage.warehouse._insert", full)
+    with pytest.raises(WriteError, match="No space left on device"):
+        publish(truth, ["one"], path)
+    assert not path.exists()
+
+
+def test_a_read_only_folder_is_told_as_such(small_disk: Path, tmp_path: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(WriteError, match=r"warehouse\.duckdb: cannot be written: Read-only file system; let this user"):
+        publish(Truth(tmp_path / "features"), [], small_disk / "warehouse.duckdb")

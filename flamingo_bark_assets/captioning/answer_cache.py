@@ -109,7 +109,7 @@ class AnswerCache:
         """Keep an answer, whole or not at all; one that is kept already is replaced.
 
         Raises:
-            OSError: the file cannot be written.
+            WriteError: the file cannot be written.
         """
         content = {"version": VERSION, "key": dataclasses.asdict(key), "reply": dataclasses.asdict(reply)}
         write_text(self._path(key), json.dumps(content, indent=1))
@@ -132,7 +132,7 @@ class AnswerCache:
 
         Raises:
             OutOfMemory: not even one clip fits into memory; what was answered before is kept.
-            OSError: an answer cannot be written.
+            WriteError: an answer cannot be written.
         """
         keys = [
             AnswerKey.of(clip, model.identity, prompt, decoding) for clip, prompt in zip(clips, prompts, strict=True)

@@ -3,10 +3,19 @@
 Publication belongs here; what is published was made song by song.
 """
 
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.specs import OWNER, SONG_ASSETS
+from flamingo_bark_assets.errors import FlamingoBarkError
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.library.orphans import Cleanup
 
 
 @dg.asset(
@@ -43,16 +52,17 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
     )
     from flamingo_bark_assets.training.files import publish_manifest
 
-    inputs = publication_inputs(stored_versions(platform.paths))[MANIFEST]
-    published = publish_manifest(platform.paths)
-    note_published(platform.paths, MANIFEST, inputs)
-    for problem in published.left_out:
-        context.log.warning(problem)
+    with _told_in_one_line():
+        inputs = publication_inputs(stored_versions(platform.paths))[MANIFEST]
+        published = publish_manifest(platform.paths)
+        note_published(platform.paths, MANIFEST, inputs)
+    _warn(context, published.cleanup, published.left_out)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": published.songs,
             "unfit_songs": published.unfit,
             "left_out": dg.MetadataValue.json(list(published.left_out)),
+            "cleaned_up": dg.MetadataValue.json(dataclasses.asdict(published.cleanup)),
             "path": dg.MetadataValue.path(published.path),
         },
         check_results=[
@@ -75,13 +85,14 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
         dg.AssetCheckSpec(
             "holds_every_song",
             asset="feature_warehouse",
-            description="Every Parquet file of every song in the library could be read into the warehouse.",
+            description="Every song of the library has its rows in the warehouse, and every file could be read.",
         )
     ],
 )
 def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """The DuckDB file with every table of every song in the library, replaced as a whole."""
     from flamingo_bark_assets.library.layout import list_song_ids
+    from flamingo_bark_assets.library.orphans import remove_orphans
     from flamingo_bark_assets.provenance.publication import (
         WAREHOUSE,
         note_published,
@@ -92,24 +103,44 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
     from flamingo_bark_assets.storage.warehouse import publish
 
     paths = platform.paths
-    inputs = publication_inputs(stored_versions(paths))[WAREHOUSE]
-    published = publish(Truth(paths.features), list_song_ids(paths), paths.warehouse)
-    note_published(paths, WAREHOUSE, inputs)
-    for problem in published.left_out:
-        context.log.warning(problem)
+    with _told_in_one_line():
+        cleanup = remove_orphans(paths)
+        inputs = publication_inputs(stored_versions(paths))[WAREHOUSE]
+        published = publish(Truth(paths.features), list_song_ids(paths), paths.warehouse)
+        note_published(paths, WAREHOUSE, inputs)
+    problems = (*published.left_out, *published.without_row)
+    _warn(context, cleanup, problems)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(published.rows.values()),
             "songs": published.songs,
             "rows": dg.MetadataValue.json(published.rows),
+            "cleaned_up": dg.MetadataValue.json(dataclasses.asdict(cleanup)),
             "path": dg.MetadataValue.path(published.path),
         },
         check_results=[
             dg.AssetCheckResult(
                 check_name="holds_every_song",
-                passed=not published.left_out,
-                description="; ".join(published.left_out[:20]) or "all files could be read",
-                metadata={"left_out": dg.MetadataValue.json(list(published.left_out))},
+                passed=not problems,
+                description="; ".join(problems[:20]) or "every song has its rows",
+                metadata={
+                    "left_out": dg.MetadataValue.json(list(published.left_out)),
+                    "without_row": dg.MetadataValue.json(list(published.without_row)),
+                },
             )
         ],
     )
+
+
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    """Let Dagster show the message of our own errors, such as a full disk, instead of a traceback of its own."""
+    try:
+        yield
+    except FlamingoBarkError as error:
+        raise dg.Failure(str(error)) from error
+
+
+def _warn(context: dg.AssetExecutionContext, cleanup: "Cleanup", problems: Sequence[str]) -> None:
+    for problem in (*([cleanup.problem] if cleanup.problem else []), *problems):
+        context.log.warning(problem)

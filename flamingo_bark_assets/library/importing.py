@@ -29,6 +29,7 @@ from flamingo_bark_assets.library.layout import (
     is_mix_name,
     list_song_ids,
 )
+from flamingo_bark_assets.library.orphans import derived_files
 from flamingo_bark_assets.library.safe_files import file_problem, open_regular, shown
 from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, write_song_info
 from flamingo_bark_assets.storage.atomic import (
@@ -37,6 +38,7 @@ from flamingo_bark_assets.storage.atomic import (
     sync_file,
     sync_folder,
     temporary_path,
+    write_advice,
 )
 
 FALLBACK_SONG_ID = "song"
@@ -90,7 +92,7 @@ def add_song(
         _refuse_taken(paths, song_id)
     known = set(list_song_ids(paths))
     _refuse_duplicate(paths, mix.path, known)
-    with _os_errors_named(file.name, "cannot be added"), _staging(paths.songs) as staging:
+    with _os_errors_named(file.name, f"cannot be added to {paths.songs}"), _staging(paths.songs) as staging:
         for source in sources:
             _store(source.path, staging / source.stored_as, link=link)
         if info != SongInfo():
@@ -108,9 +110,10 @@ def add_song(
 
 
 def remove_song(paths: DataPaths, song_id: str) -> None:
-    """Remove a song and the files derived from it: its feature tables and its dataset folder.
+    """Remove a song and the files derived from it: its tables, its dataset files and its state.
 
-    The song is gone for others at once. A removal that was cut short can be repeated.
+    The song is gone for others at once. A removal that was cut short can be repeated, and is finished by the next
+    publication, as is that of files which a run makes of the song meanwhile; see `remove_orphans`.
 
     Raises:
         LibraryError: the identifier is not valid, there is no such song, or a file cannot be deleted.
@@ -119,10 +122,10 @@ def remove_song(paths: DataPaths, song_id: str) -> None:
     folder = paths.songs / song_id
     trash = temporary_path(paths.songs)
     if existed := folder.is_dir() or folder.is_symlink():
-        with _os_errors_named(song_id, "cannot be removed"), _lock(paths):
+        with _os_errors_named(song_id, f"cannot be removed from {paths.songs}"), _lock(paths):
             folder.rename(trash)
             sync_folder(paths.songs)
-    derived = list(_derived_files(paths, song_id))
+    derived = list(derived_files(paths, song_id))
     if not existed and not derived:
         raise LibraryError(f"there is no song {song_id!r} in {paths.songs}")
     if left := [str(path) for path in (trash, *derived) if not delete_tree(path)]:
@@ -235,16 +238,5 @@ def _os_errors_named(name: str, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LibraryError(f"{shown(name)}: {what}: {error.strerror or error}") from error
-
-
-def _derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:
-    for parent, _, files in os.walk(paths.features):
-        if f"{song_id}.parquet" in files:
-            yield Path(parent, f"{song_id}.parquet")
-    names = (
-        f"bark_training_dataset_{song_id}.json",
-        f"training_instructions_{song_id}.md",
-        f"manifest_entry_{song_id}.json",
-    )
-    yield from (paths.datasets / name for name in names if os.path.lexists(paths.datasets / name))
+        reason = error.strerror or str(error)
+        raise LibraryError(f"{shown(name)}: {what}: {reason}; {write_advice(error.errno)}") from error

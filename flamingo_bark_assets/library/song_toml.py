@@ -143,7 +143,7 @@ def write_song_info(path: Path, info: SongInfo) -> None:
     """Write a song.toml that holds the fields which are set; comments of an earlier file are lost.
 
     Raises:
-        OSError: the file cannot be written.
+        WriteError: the file cannot be written.
     """
     values = info.model_dump(exclude_defaults=True)
     tables: dict[str, dict[str, str]] = values.pop("edits", {})

@@ -1,35 +1,52 @@
 """Writing files so that a reader, or a kill, never meets half of one: a hidden temporary file, then a rename.
 
-Temporary names and their cleaning up belong here; what stands in the files does not.
+Temporary names, who owns them and their cleaning up belong here; what stands in the files does not.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import platform
 import re
+import secrets
 import shutil
-import uuid
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from flamingo_bark_assets.errors import WriteError
+
 # Endings after the name are allowed: a writer may put a journal beside its file (DuckDB adds ".wal").
-_TEMPORARY_NAME = re.compile(r"\.tmp-(\d{1,10})-[0-9a-f]{32}(\..*)?", re.DOTALL)
-_MAX_PID = 2**31 - 1
+_TEMPORARY_NAME = re.compile(r"\.tmp-([0-9a-f]{12})-(\d{1,10})-(\d{1,20})-[0-9a-f]{12}(\..*)?", re.DOTALL)
+# Names of earlier versions, which hold a process number and nothing that says whose.
+_OLD_TEMPORARY_NAME = re.compile(r"\.tmp-\d{1,10}-[0-9a-f]{32}(\..*)?", re.DOTALL)
+_UNKNOWN_PLACE = "0" * 12
+# Whether a process of another host or container lives cannot be seen. What it has not touched for a day is
+# abandoned: a song is copied and a warehouse built in minutes, and a machine may sleep over night in between.
+FOREIGN_LEFTOVER_AGE_S = 24 * 3600.0
 # What file systems answer that cannot flush a folder.
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF}
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NOT_ALLOWED = {errno.EROFS, errno.EACCES, errno.EPERM}
+# What only a write can end in, whatever file the error names.
+_WRITES_ONLY = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+_RUST_ERRNO = re.compile(r"\(os error (\d+)\)")
 
 
 def temporary_path(folder: Path) -> Path:
     """Name a hidden path in `folder` that nothing else uses and `remove_leftovers` knows; nothing is created.
 
-    The name does not depend on the final one, so that a final name may be as long as the file system allows,
-    and has an ending of its own, so that patterns such as ``*.parquet`` never match it.
+    The name says which process of which host and container owns it. It does not depend on the final one, so that
+    a final name may be as long as the file system allows, and has an ending of its own, so that patterns such as
+    ``*.parquet`` never match it.
     """
-    return folder / f".tmp-{os.getpid()}-{uuid.uuid4().hex}.tmp"
+    pid = os.getpid()
+    return folder / f".tmp-{_place()}-{pid}-{_started(pid) or 0}-{secrets.token_hex(6)}.tmp"
 
 
 @contextmanager
@@ -43,26 +60,27 @@ def replacing(path: Path) -> Iterator[Path]:
         A path in the same folder at which the caller creates the file.
 
     Raises:
-        OSError: the file cannot be written, or the caller has not created it; `path` is then as it was.
+        WriteError: the file cannot be written, or the caller has not created it; `path` is then as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path.parent)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         sync_file(temporary)
         temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except BaseException as error:
+        _discard(temporary)
+        if failure := write_failure(error, path, temporary):
+            raise failure from error
         raise
-    sync_folder(path.parent)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Put a file with these contents at `path`, whole or not at all.
 
     Raises:
-        OSError: the file cannot be written.
+        WriteError: the file cannot be written.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(data)
@@ -72,14 +90,69 @@ def write_text(path: Path, text: str) -> None:
     """Put a UTF-8 text file at `path`, whole or not at all; LF stays LF on every system.
 
     Raises:
-        OSError: the file cannot be written.
+        WriteError: the file cannot be written.
         UnicodeEncodeError: the text holds a lone surrogate.
     """
     write_bytes(path, text.encode("utf-8"))
 
 
+def write_failure(error: BaseException, path: Path, temporary: Path) -> WriteError | None:
+    """Translate what went wrong while `path` was written into one clear line.
+
+    Libraries tell a full disk in exceptions of their own, which only hold the system's words for it.
+
+    Args:
+        error: what was raised.
+        path: the final file.
+        temporary: where it was being written.
+
+    Returns:
+        None where the error is no failed write of this file: a programming error, or another file's fault.
+    """
+    if isinstance(error, WriteError) or not isinstance(error, Exception):
+        return None
+    code = _errno_of(error)
+    if isinstance(error, OSError):
+        of_this_file = error.filename in {None, *map(str, (temporary, path, *path.parents))}
+    else:
+        of_this_file = code is not None and (temporary.name in str(error) or code in _WRITES_ONLY)
+    if not of_this_file:
+        return None
+    reason = str(error).splitlines()[0] if code is None else os.strerror(code)
+    return WriteError(f"{path}: cannot be written: {reason}; {write_advice(code)}", code, reason)
+
+
+def write_advice(code: int | None) -> str:
+    """Say in one clause what a person can do about a failed write with this `errno`."""
+    if code in _NO_SPACE:
+        return "free some space and try again"
+    if code in _NOT_ALLOWED:
+        return "let this user write there and try again"
+    return "try again"
+
+
+@contextmanager
+def writes_named(path: Path) -> Iterator[None]:
+    """Turn the `OSError` of any step of writing `path` into one that names the file and says what to do.
+
+    Raises:
+        WriteError: a step failed.
+    """
+    try:
+        yield
+    except WriteError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"{path}: cannot be written: {reason}; {write_advice(error.errno)}"
+        raise WriteError(message, error.errno, reason) from error
+
+
 def remove_leftovers(folder: Path, *, recursive: bool = True) -> int:
-    """Delete temporary files and folders whose process has ended.
+    """Delete temporary files and folders that nobody is writing any more.
+
+    Those of a process of this host and container go as soon as it has ended, even where another process has its
+    number by now. Whether the owner of any other one lives cannot be seen: it goes after a day without a change.
 
     Args:
         folder: where to look; it need not exist.
@@ -91,11 +164,11 @@ def remove_leftovers(folder: Path, *, recursive: bool = True) -> int:
     removed = 0
     for parent, folders, files in os.walk(folder):
         for name in [*folders, *files]:
-            if (pid := _pid_in(name)) is not None and not psutil.pid_exists(pid):
+            if _is_temporary(name) and _is_abandoned(Path(parent, name)):
                 removed += delete_tree(Path(parent, name))
         if not recursive:
             break
-        folders[:] = [name for name in folders if _pid_in(name) is None]
+        folders[:] = [name for name in folders if not _is_temporary(name)]
     return removed
 
 
@@ -143,7 +216,70 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _pid_in(name: str) -> int | None:
-    match = _TEMPORARY_NAME.fullmatch(name)
-    # Another program may use the same kind of name: a number no process can have makes it none of ours.
-    return int(match[1]) if match and 0 < int(match[1]) <= _MAX_PID else None
+def _discard(temporary: Path) -> None:
+    """Delete what a writer that gave up has left: its file, and what a library put beside it."""
+    for path in temporary.parent.glob(f"{temporary.name}*"):
+        delete_tree(path)
+
+
+def _errno_of(error: Exception) -> int | None:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    if found := _RUST_ERRNO.search(str(error)):
+        return int(found[1])
+    return next((code for code in sorted(_WRITES_ONLY | _NOT_ALLOWED) if os.strerror(code) in str(error)), None)
+
+
+def _is_temporary(name: str) -> bool:
+    return bool(_TEMPORARY_NAME.fullmatch(name) or _OLD_TEMPORARY_NAME.fullmatch(name))
+
+
+def _is_abandoned(path: Path) -> bool:
+    owner = _TEMPORARY_NAME.fullmatch(path.name)
+    if owner and owner[1] == _place() != _UNKNOWN_PLACE:
+        return _has_ended(int(owner[2]), int(owner[3]))
+    return time.time() - _last_change(path) > FOREIGN_LEFTOVER_AGE_S
+
+
+def _last_change(path: Path) -> float:
+    """Latest time at which a file, or anything in a folder, was changed, s since the epoch."""
+    walked = [] if path.is_symlink() else os.walk(path)
+    inside = (Path(parent, name) for parent, folders, files in walked for name in [*folders, *files])
+    latest = 0.0
+    for each in (path, *inside):
+        with suppress(OSError):  # it was deleted meanwhile
+            latest = max(latest, each.lstat().st_mtime)
+    return latest
+
+
+def _place() -> str:
+    """Digest of that in which a process number means something: host, its present boot, PID namespace."""
+    parts = [platform.node()]
+    if psutil.LINUX:
+        try:
+            if Path("/proc/self").readlink().name != str(os.getpid()):  # the /proc of another namespace
+                return _UNKNOWN_PLACE
+            parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
+        except OSError:
+            return _UNKNOWN_PLACE
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[: len(_UNKNOWN_PLACE)]
+
+
+def _has_ended(pid: int, started: int) -> bool:
+    """Tell whether a process of this place has ended: its number is free, or another process's by now."""
+    return not psutil.pid_exists(pid) or _started(pid) not in {None, started}
+
+
+def _started(pid: int) -> int | None:
+    """When a process was started, as a number that only this process of its number has; None where it is hidden.
+
+    On Linux in ticks since the boot, which, unlike the time of day, no setting of the clock changes.
+    """
+    try:
+        if psutil.LINUX:
+            # The second field is the program's name, which may hold anything; see proc(5).
+            state, *fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            return -1 if state in "ZX" else int(fields[18])  # a zombie writes nothing any more
+        return int(psutil.Process(pid).create_time())
+    except (OSError, psutil.Error):
+        return None

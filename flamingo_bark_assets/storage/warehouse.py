@@ -5,18 +5,35 @@ Publishing and read-only queries belong here; writing the truth does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flamingo_bark_assets.errors import StorageError
-from flamingo_bark_assets.storage.atomic import remove_leftovers, replacing
+from flamingo_bark_assets.storage.atomic import (
+    delete_tree,
+    remove_leftovers,
+    replacing,
+    temporary_path,
+    write_failure,
+    writes_named,
+)
 from flamingo_bark_assets.storage.tables import MEASUREMENTS, RECORDS, Table, all_tables
 from flamingo_bark_assets.storage.truth import Truth
 
 if TYPE_CHECKING:
     import duckdb
+
+# The oldest that DuckDB 2.0 writes; every client from 1.1 on reads it.
+STORAGE_VERSION = "v1.0.0"
+# DuckDB keeps what a client has written, until its next checkpoint, in files of these names beside the database.
+_JOURNAL = ".wal"
+_CHECKPOINT_JOURNALS = (".wal.checkpoint", ".wal.recovery")
+# The journal's name is made a link to a file in a folder that does not exist: for DuckDB there is no journal to
+# read and none can be begun.
+_NO_JOURNAL = Path(".this-file-is-read-only", "see-README")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +45,14 @@ class Publication:
         rows: rows of each table.
         songs: number of songs.
         left_out: files that could not be read, each with its reason.
+        without_row: songs that a table of one row a song has none of, each with the reason.
     """
 
     path: Path
     rows: dict[str, int]
     songs: int
     left_out: tuple[str, ...]
+    without_row: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,48 +68,144 @@ def publish(truth: Truth, song_ids: Sequence[str], path: Path) -> Publication:
 
     Readers that hold the old file keep their snapshot; later readers see the new one. Publishers take turns, so
     the file in place is never older than the truth that the last of them saw. An unreadable Parquet file is left
-    out and named, and spoils no other.
-    """
-    import duckdb
-    from filelock import FileLock
+    out and named, and spoils no other. What another program wrote into the old file goes with it.
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    Raises:
+        WriteError: the warehouse cannot be written; the old one stays.
+        StorageError: DuckDB failed for another reason that is no single file's fault; the old one stays.
+    """
+    with _turn(path):
         remove_leftovers(path.parent, recursive=False)
         remove_leftovers(truth.folder)
-        rows: dict[str, int] = {}
-        left_out: list[str] = []
         with replacing(path) as temporary:
-            with duckdb.connect(str(temporary)) as connection:
-                for table in all_tables():
-                    connection.execute(table.ddl)
-                    _comment(connection, table)
-                    left_out += _fill(connection, table, _files(truth, table, song_ids))
-                    rows[table.name] = _count(connection, table)
-                connection.execute("CHECKPOINT")
-            temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
-    return Publication(path, rows, len(song_ids), tuple(left_out))
+            publication = _build(truth, song_ids, path, temporary)
+            # Before the new file is there: its format does not tell it from the one that the journal belongs to, and
+            # a client would apply the journal to it. A kill in between leaves the old file as last checkpointed.
+            with writes_named(path):
+                _bar_journal(path)
+    return publication
 
 
 def query(path: Path, sql: str) -> Result:
     """Run one read-only query; it can neither change the warehouse nor touch any other file.
 
+    What another program may have written beside the warehouse is not read.
+
     Raises:
-        StorageError: there is no warehouse yet, or the query is wrong.
+        StorageError: there is no warehouse yet, another program holds it, or the query is wrong.
     """
     import duckdb
 
     if not path.exists():
         raise StorageError(f"{path}: no warehouse yet; materialise feature_warehouse first (make demo does)")
     try:
-        with duckdb.connect(
-            str(path), read_only=True, config={"enable_external_access": False, "lock_configuration": True}
-        ) as connection:
+        with (
+            _without_journal(path) as published,
+            duckdb.connect(
+                str(published), read_only=True, config={"enable_external_access": False, "lock_configuration": True}
+            ) as connection,
+        ):
             cursor = connection.execute(sql)
             columns = tuple(description[0] for description in cursor.description or ())
             return Result(columns, tuple(cursor.fetchall()))
+    except duckdb.IOException as error:
+        if "Conflicting lock" not in str(error):
+            raise StorageError(f"query failed: {error}") from error
+        raise StorageError(
+            f"{path}: another program has it open for writing; close it there, or publish feature_warehouse again "
+            f"({_first_line(error)})"
+        ) from error
     except duckdb.Error as error:
         raise StorageError(f"query failed: {error}") from error
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Wait until no other process publishes to `path`."""
+    from filelock import FileLock
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    with writes_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _build(truth: Truth, song_ids: Sequence[str], path: Path, temporary: Path) -> Publication:
+    import duckdb
+
+    rows: dict[str, int] = {}
+    left_out: list[str] = []
+    try:
+        with duckdb.connect(str(temporary), config={"storage_compatibility_version": STORAGE_VERSION}) as connection:
+            connection.begin()  # a commit costs an fsync, and there are hundreds of comments
+            for table in all_tables():
+                connection.execute(table.ddl)
+                _comment(connection, table)
+            connection.commit()
+            for table in all_tables():
+                left_out += _fill(connection, table, _files(truth, table, song_ids))
+                rows[table.name] = _count(connection, table)
+            without_row = _songs_without_row(connection, truth, song_ids)
+            connection.execute("CHECKPOINT")
+    except duckdb.Error as error:
+        failure = write_failure(error, path, temporary)
+        raise failure or StorageError(f"{path}: cannot be published: {_first_line(error)}") from error
+    temporary.with_name(f"{temporary.name}{_JOURNAL}").unlink(missing_ok=True)
+    return Publication(path, rows, len(song_ids), tuple(left_out), without_row)
+
+
+def _bar_journal(path: Path) -> None:
+    """Remove the journal that another program has left beside the warehouse, and let none be begun.
+
+    A client that has the warehouse open for writing, now or later, can then do no harm to the file that comes next.
+    """
+    journal = path.with_name(f"{path.name}{_JOURNAL}")
+    link = temporary_path(path.parent)
+    try:
+        link.symlink_to(_NO_JOURNAL)
+        link.replace(journal)
+    except OSError:  # a file system without symbolic links
+        delete_tree(link)
+        journal.unlink(missing_ok=True)
+    for ending in _CHECKPOINT_JOURNALS:
+        path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
+
+
+@contextmanager
+def _without_journal(path: Path) -> Iterator[Path]:
+    """Give the warehouse a name beside which no journal stands, where another program has left one."""
+    if not any(path.with_name(f"{path.name}{ending}").exists() for ending in (_JOURNAL, *_CHECKPOINT_JOURNALS)):
+        yield path
+        return
+    other_name = temporary_path(path.parent)
+    with suppress(OSError):  # a read-only folder, or a file system without hard links
+        other_name.hardlink_to(path)
+    try:
+        yield other_name if other_name.exists() else path
+    finally:
+        delete_tree(other_name)
+
+
+def _songs_without_row(connection: duckdb.DuckDBPyConnection, truth: Truth, song_ids: Sequence[str]) -> tuple[str, ...]:
+    """Name the songs that are not in every table of one row a song, in order, each with what that comes from."""
+    absent: dict[str, list[str]] = {}
+    for record in RECORDS:
+        found = connection.execute(
+            f"SELECT unnest(?::VARCHAR[]) EXCEPT SELECT song_id FROM {record.TABLE}", [list(song_ids)]
+        )
+        for (song_id,) in found.fetchall():
+            absent.setdefault(song_id, []).append(record.TABLE)
+    return tuple(f"{song_id}: {_why_absent(truth, song_id, tables)}" for song_id, tables in sorted(absent.items()))
+
+
+def _why_absent(truth: Truth, song_id: str, tables: Sequence[str]) -> str:
+    if len(tables) == len(RECORDS) and not any(truth.path(table, song_id).exists() for table in tables):
+        return "not run yet"
+    return f"no row in {', '.join(tables)}; run the song again"
 
 
 def _files(truth: Truth, table: Table, song_ids: Iterable[str]) -> list[Path]:
@@ -102,7 +217,11 @@ def _files(truth: Truth, table: Table, song_ids: Iterable[str]) -> list[Path]:
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, table: Table, files: list[Path]) -> list[str]:
-    """Insert the rows of all files; return what had to be left out."""
+    """Insert the rows of all files; return what had to be left out.
+
+    Raises:
+        duckdb.Error: the rows cannot be stored, whatever the file.
+    """
     import duckdb
 
     if not files:
@@ -116,9 +235,19 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: Table, files: list[Path]
             try:
                 _insert(connection, table, [file])
             except duckdb.Error as error:
-                first_line = str(error).splitlines()[0]
-                problems.append(f"{file.stem}: {table.name}: {file.name} left out: {first_line}")
+                if not _is_the_files_fault(error):
+                    raise
+                problems.append(f"{file.stem}: {table.name}: {file.name} left out: {_first_line(error)}")
         return problems
+
+
+def _is_the_files_fault(error: duckdb.Error) -> bool:
+    """Tell an unreadable file or a doubled key from a full disk or exhausted memory."""
+    import duckdb
+
+    if isinstance(error, duckdb.FatalException | duckdb.OutOfMemoryException | duckdb.InterruptException):
+        return False
+    return "Could not write" not in str(error)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: Table, files: list[Path]) -> None:
@@ -140,6 +269,10 @@ def _comment(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     connection.execute(f"COMMENT ON TABLE {table.name} IS {_literal(table.doc)}")
     for spec in table.columns:
         connection.execute(f"COMMENT ON COLUMN {table.name}.{spec.name} IS {_literal(spec.comment)}")
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0]
 
 
 def _literal(text: str) -> str:

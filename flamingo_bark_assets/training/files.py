@@ -11,9 +11,10 @@ from pathlib import Path
 from flamingo_bark_assets.captioning.interface import Captions, Evidence
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, list_song_ids
+from flamingo_bark_assets.library.orphans import Cleanup, remove_orphans
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
-from flamingo_bark_assets.storage.atomic import remove_leftovers, write_bytes, write_text
+from flamingo_bark_assets.storage.atomic import write_bytes, write_text
 from flamingo_bark_assets.training.dataset import build_dataset, dataset_file_name, render_dataset
 from flamingo_bark_assets.training.instructions import instructions_file_name, write_instructions
 from flamingo_bark_assets.training.manifest import (
@@ -48,6 +49,7 @@ class PublishedManifest:
         unfit: number of songs whose verdict keeps them out.
         left_out: songs without a readable entry, with the reason.
         problems: files of the manifest that are missing or changed.
+        cleanup: what was removed first.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class PublishedManifest:
     unfit: int
     left_out: tuple[str, ...]
     problems: tuple[str, ...]
+    cleanup: Cleanup
 
 
 def dataset_files(paths: DataPaths, song_id: str) -> DatasetFiles:
@@ -84,7 +87,7 @@ def write_dataset_files(
 
     Raises:
         StorageError: a file cannot be read, or lies outside the data folder.
-        OSError: a file cannot be written.
+        WriteError: a file cannot be written.
     """
     written = dataset_files(paths, evidence.song_id)
     dataset = build_dataset(evidence, captions, prompts, verdict, settings)
@@ -98,9 +101,13 @@ def write_dataset_files(
 def publish_manifest(paths: DataPaths) -> PublishedManifest:
     """Write the manifest over all suitable songs of the library and check the files it names.
 
-    An entry that is missing or cannot be read leaves its song out and is named; it stops no other.
+    What kills have left half done and what was made of songs that are gone is removed first. An entry that is
+    missing or cannot be read leaves its song out and is named; it stops no other.
+
+    Raises:
+        WriteError: the manifest cannot be written; the old one stays.
     """
-    remove_leftovers(paths.datasets)
+    cleanup = remove_orphans(paths)
     entries: list[ManifestEntry] = []
     left_out: list[str] = []
     for song_id in list_song_ids(paths):
@@ -112,4 +119,4 @@ def publish_manifest(paths: DataPaths) -> PublishedManifest:
     write_manifest(entries, path)
     fit = sum(entry.suitable for entry in entries)
     problems = tuple(problem.message for problem in verify_manifest(path, paths.root))
-    return PublishedManifest(path, fit, len(entries) - fit, tuple(left_out), problems)
+    return PublishedManifest(path, fit, len(entries) - fit, tuple(left_out), problems, cleanup)

@@ -168,7 +168,7 @@ def write_manifest(entries: Iterable[ManifestEntry], path: Path) -> None:
 
     Raises:
         StorageError: two entries are of the same song.
-        OSError: the file cannot be written.
+        WriteError: the file cannot be written.
 
     """
     fit = sorted((entry for entry in entries if entry.suitable), key=lambda entry: entry.song_id)

@@ -28,7 +28,7 @@ from flamingo_bark_assets.captioning.audio_flamingo_2.release import (
     read_base_config,
     read_tensors,
 )
-from flamingo_bark_assets.storage.atomic import replacing
+from flamingo_bark_assets.storage.atomic import remove_leftovers, replacing
 
 if TYPE_CHECKING:
     import torch
@@ -162,6 +162,7 @@ def _save_copy(network: AudioFlamingo2Network, copy: Path) -> None:
     needed = sum(tensor.nbytes for tensor in tensors.values()) + _DISK_MARGIN_BYTES
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(copy.parent, recursive=False)  # a copy that a kill cut short takes gigabytes
         free = shutil.disk_usage(copy.parent).free
         if free < needed:
             _log.warning(

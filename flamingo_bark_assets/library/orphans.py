@@ -1,0 +1,116 @@
+"""Files that nobody needs any more: what kills have left half done, and what was made of songs that are gone.
+
+Finding and removing them belongs here; removing a song on request stands in `importing`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.library.ids import is_song_id
+from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
+from flamingo_bark_assets.storage.atomic import delete_tree, remove_leftovers
+
+DATASET_FILE_NAMES = (
+    "bark_training_dataset_{song_id}.json",
+    "training_instructions_{song_id}.md",
+    "manifest_entry_{song_id}.json",
+)
+_DATASET_FILE = re.compile("|".join(re.escape(name).replace(r"\{song_id\}", "(.+)") for name in DATASET_FILE_NAMES))
+_STATE_FOLDER = "state"
+_STATES_OF_SONGS = f"{_STATE_FOLDER}/songs"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """What was removed, and what was not.
+
+    Attributes:
+        leftovers: number of temporary files and folders that were removed.
+        songs: songs that are gone of which files were removed, sorted.
+        problem: what was kept though it should go, and why; None where there is nothing of the kind.
+    """
+
+    leftovers: int
+    songs: tuple[str, ...]
+    problem: str | None
+
+
+def remove_orphans(paths: DataPaths) -> Cleanup:
+    """Remove temporary files of processes that have ended, and what was made of songs that the library has no more.
+
+    A run that still works on a song that was removed may make files of it again: they go with the next call. Where
+    the folder of all songs is missing, cannot be read or holds no song at all, its disk may not be mounted: what was
+    made of the songs is kept then.
+    """
+    leftovers = sum(remove_leftovers(folder, recursive=False) for folder in (paths.songs, paths.datasets))
+    leftovers += sum(map(remove_leftovers, (paths.features, paths.answers, paths.root / _STATE_FOLDER)))
+    made = _songs_with_files(paths)
+    try:
+        present = list_song_ids(paths)
+    except LibraryError as error:
+        return Cleanup(leftovers, (), f"{error}; nothing that was made of songs is removed")
+    gone = sorted(song_id for song_id in made - set(present) if _is_gone(paths.songs / song_id))
+    if gone and not present:
+        kept = (
+            f"{paths.songs} holds no song; its disk may not be mounted, so what was made of {len(gone)} songs is kept"
+        )
+        return Cleanup(leftovers, (), kept)
+    stuck = [path for song_id in gone for path in _remove_derived(paths, song_id, present)]
+    problem = f"cannot delete {', '.join(map(str, stuck[:5]))}" if stuck else None
+    return Cleanup(leftovers, tuple(gone), problem)
+
+
+def derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:
+    """Give what was made of a song: its state, which marks the rest as made, its tables and its dataset."""
+    yield from _existing(paths.root / _STATES_OF_SONGS / f"{song_id}.json")
+    for folder, _, _ in os.walk(paths.features):
+        yield from _existing(Path(folder, f"{song_id}.parquet"))
+    for name in DATASET_FILE_NAMES:
+        yield from _existing(paths.datasets / name.format(song_id=song_id))
+
+
+def _remove_derived(paths: DataPaths, song_id: str, present: list[str]) -> list[Path]:
+    """Remove what was made of a song that is gone; return what could not be removed."""
+    stuck: list[Path] = []
+    for path in derived_files(paths, song_id):
+        # Again before each: the song may be added again, or the disk of all songs go, at any moment.
+        if not _is_gone(paths.songs / song_id) or all(_is_gone(paths.songs / other) for other in present):
+            return stuck
+        if not delete_tree(path):
+            stuck.append(path)
+    return stuck
+
+
+def _songs_with_files(paths: DataPaths) -> set[str]:
+    """Find every identifier in the names of tables, states and dataset files."""
+    tables = {name for _, _, names in os.walk(paths.features) for name in names}
+    found = {name.removesuffix(".parquet") for name in tables if name.endswith(".parquet")}
+    found |= {path.stem for path in (paths.root / _STATES_OF_SONGS).glob("*.json")}
+    try:
+        matches = [_DATASET_FILE.fullmatch(path.name) for path in paths.datasets.iterdir()]
+    except OSError:
+        matches = []
+    found |= {group for match in matches if match for group in match.groups() if group}
+    return {song_id for song_id in found if is_song_id(song_id)}
+
+
+def _is_gone(folder: Path) -> bool:
+    """Tell whether there is certainly no such entry; a disk that fails or refuses hides none."""
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _existing(path: Path) -> Iterator[Path]:
+    if os.path.lexists(path):
+        yield path

@@ -56,6 +56,14 @@ def write_song(
     return folder
 
 
+def write_unreadable_song(songs: Path, song_id: str, *, text: str = "no sound") -> Path:
+    """Write a song folder whose file is no sound, so that every step is quick; give back the folder."""
+    folder = songs / song_id
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "song.wav").write_text(text)
+    return folder
+
+
 def truncate(file: Path, share: float = 0.5) -> None:
     """Cut a file off after a share of its bytes."""
     data = file.read_bytes()

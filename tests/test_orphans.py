@@ -207,7 +207,8 @@ def test_a_killed_remove_is_finished_by_the_next_publication(paths: DataPaths, s
 
 
 def test_temporary_files_of_killed_writers_go_wherever_the_platform_writes(paths: DataPaths) -> None:
-    folders = [paths.songs, paths.features / "raw_song", paths.datasets, paths.answers / "ab", paths.root / "state" / "songs"]
+    states = paths.root / "state" / "songs"
+    folders = [paths.songs, paths.features / "raw_song", paths.datasets, paths.answers / "ab", states]
     script = (
         "import sys; from pathlib import Path; from flamingo_bark_assets.storage.atomic import temporary_path\n"
         "for folder in map(Path, sys.argv[1:]):\n"

@@ -24,8 +24,19 @@ from flamingo_bark_assets.pipeline import SongWork
 from flamingo_bark_assets.provenance.state import read_state, state_path
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.storage.warehouse import query
-from tests.platform_state import apply_partitions, asked, do, due, follow_sensors, made, make, songs_of, tick
-from tests.songs import write_song
+from tests.platform_state import (
+    apply_partitions,
+    asked,
+    do,
+    due,
+    follow_sensors,
+    made,
+    make,
+    make_and_publish,
+    songs_of,
+    tick,
+)
+from tests.songs import write_unreadable_song
 
 pytestmark = pytest.mark.dagster
 
@@ -58,7 +69,7 @@ def all_songs_job() -> dg.JobDefinition:
 
 def test_new_songs_become_partitions_and_share_runs(data: DataPaths, instance: dg.DagsterInstance) -> None:
     for song_id in ("b", "a", "c"):
-        write_song(data.songs, song_id, stems=False)
+        write_unreadable_song(data.songs, song_id)
     result = tick(instance)
     apply_partitions(instance, result)
     assert instance.get_dynamic_partitions(SONGS) == ["a", "b", "c"]
@@ -70,12 +81,12 @@ def test_a_song_that_is_queued_or_under_way_is_not_asked_for_again(
     data: DataPaths, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
     for song_id in ("a", "b"):
-        write_song(data.songs, song_id, stems=False)
+        write_unreadable_song(data.songs, song_id)
     result = tick(instance)
     apply_partitions(instance, result)
     (request,) = asked(result)
     run = queued(instance, request, status)
-    write_song(data.songs, "c", stems=False)
+    write_unreadable_song(data.songs, "c")
     (data.songs / "a" / "song.toml").write_text('title = "changed meanwhile"')
     assert [songs_of(request) for request in asked(tick(instance))] == [("c",)]
     instance.report_run_failed(run)
@@ -86,7 +97,7 @@ def test_a_song_that_is_queued_or_under_way_is_not_asked_for_again(
 def test_a_run_that_was_asked_for_and_died_is_asked_for_again(
     data: DataPaths, instance: dg.DagsterInstance, how: str
 ) -> None:
-    write_song(data.songs, "a", stems=False)
+    write_unreadable_song(data.songs, "a")
     result = tick(instance)
     apply_partitions(instance, result)
     (request,) = asked(result)
@@ -111,7 +122,7 @@ def test_a_song_of_a_backfill_that_has_not_launched_yet_is_not_asked_for(
     from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
     for song_id in ("a", "b"):
-        write_song(data.songs, song_id, stems=False)
+        write_unreadable_song(data.songs, song_id)
     instance.add_dynamic_partitions(SONGS, ["a", "b"])
     graph = defs.resolve_asset_graph()
     now = time.time()
@@ -133,7 +144,7 @@ def test_attempts_are_bounded_and_a_song_that_crashes_is_given_up_with_its_reaso
     def broken(work: SongWork) -> Record:
         raise RuntimeError("no such luck")
 
-    write_song(data.songs, "a", stems=False)
+    write_unreadable_song(data.songs, "a")
     with monkeypatch.context() as patch:
         patch.setitem(pipeline.WORK, "song_features", broken)
         for _ in range(3):
@@ -153,11 +164,12 @@ def test_a_song_on_which_a_run_died_goes_alone_and_holds_up_no_other(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
     for song_id in ("a", "b", "c"):
-        write_song(data.songs, song_id, stems=False)
+        write_unreadable_song(data.songs, song_id)
     instance.add_dynamic_partitions(SONGS, ["a", "b", "c"])
     asked(tick(instance))
     state = state_path(data, "b")
     inputs = json.loads((data.root / "state" / "requests.json").read_text())["b"]["inputs"]
+    state.parent.mkdir()
     state.write_text(
         json.dumps({"signature": "", "files": None, "made": {}, "attempt": {
             "inputs": inputs, "count": 1, "at_s": 0.0, "run_id": "r", "error": None}})
@@ -167,7 +179,7 @@ def test_a_song_on_which_a_run_died_goes_alone_and_holds_up_no_other(
 
 def test_pauses_between_attempts_are_kept(data: DataPaths, instance: dg.DagsterInstance) -> None:
     data.settings.write_text("[runs]\nsettle_s = 0\nfirst_pause_s = 1000\n")
-    write_song(data.songs, "a", stems=False)
+    write_unreadable_song(data.songs, "a")
     assert len(asked(tick(instance))) == 1
     instance.add_dynamic_partitions(SONGS, ["a"])
     assert "a: tried 1 times; again in" in skipped(tick(instance))
@@ -175,7 +187,7 @@ def test_pauses_between_attempts_are_kept(data: DataPaths, instance: dg.DagsterI
 
 def test_a_song_that_is_still_being_copied_waits(data: DataPaths, instance: dg.DagsterInstance) -> None:
     data.settings.write_text("[runs]\nsettle_s = 1000\n")
-    folder = write_song(data.songs, "a", stems=False)
+    folder = write_unreadable_song(data.songs, "a")
     result = tick(instance)
     assert asked(result) == []
     apply_partitions(instance, result)
@@ -188,8 +200,8 @@ def test_a_song_that_is_still_being_copied_waits(data: DataPaths, instance: dg.D
 def test_a_song_that_was_made_is_not_run_again_until_its_content_changes(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    folder = write_song(data.songs, "a")
-    write_song(data.songs, "b", seed=1)
+    folder = write_unreadable_song(data.songs, "a")
+    write_unreadable_song(data.songs, "b", text=str(1))
     make(instance, "a", "b")
     assert asked(tick(instance)) == []
     os.utime(folder / "song.wav")  # another time, the same content
@@ -202,7 +214,7 @@ def test_a_song_that_is_gone_loses_its_partition_and_what_is_published_loses_it(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
     for index, song_id in enumerate(("a", "b")):
-        write_song(data.songs, song_id, stems=False, seed=index)
+        write_unreadable_song(data.songs, song_id, text=str(index))
     follow_sensors(instance)
     shutil.rmtree(data.songs / "a")
     follow_sensors(instance)
@@ -215,7 +227,7 @@ def test_a_song_that_goes_while_it_is_under_way_keeps_its_partition_until_the_en
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
     for song_id in ("a", "b"):
-        write_song(data.songs, song_id, stems=False)
+        write_unreadable_song(data.songs, song_id)
     result = tick(instance)
     apply_partitions(instance, result)
     run = queued(instance, asked(result)[0], dg.DagsterRunStatus.STARTED)
@@ -228,7 +240,7 @@ def test_a_song_that_goes_while_it_is_under_way_keeps_its_partition_until_the_en
 
 
 def test_a_library_whose_disk_is_not_mounted_loses_nothing(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    write_song(data.songs, "a", stems=False)
+    write_unreadable_song(data.songs, "a")
     follow_sensors(instance)
     shutil.move(data.songs, data.root / "elsewhere")
     data.songs.mkdir()
@@ -237,7 +249,7 @@ def test_a_library_whose_disk_is_not_mounted_loses_nothing(data: DataPaths, inst
 
 
 def test_the_last_song_that_is_removed_goes_too(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    write_song(data.songs, "a", stems=False)
+    write_unreadable_song(data.songs, "a")
     follow_sensors(instance)
     remove_song(data, "a")
     apply_partitions(instance, tick(instance))
@@ -245,7 +257,7 @@ def test_the_last_song_that_is_removed_goes_too(data: DataPaths, instance: dg.Da
 
 
 def test_a_song_that_was_removed_and_added_again_is_run_again(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    folder = write_song(data.songs, "a", stems=False)
+    folder = write_unreadable_song(data.songs, "a")
     aside = data.root / "aside"
     shutil.copytree(folder, aside)
     for _ in range(2):  # twice the same, which no memory of the first may swallow
@@ -262,11 +274,11 @@ def test_a_hand_edit_runs_only_the_words_of_its_songs_and_their_checks(
 ) -> None:
     songs = ("a", "b", "c", "d")
     for index, song_id in enumerate(songs):
-        write_song(data.songs, song_id, stems=False, seed=index)
+        write_unreadable_song(data.songs, song_id, text=str(index))
     make(instance, *songs)
     for song_id in ("a", "b", "d"):
         (data.songs / song_id / "song.toml").write_text(EDIT)
-    write_song(data.songs, "c", stems=False, seed=9)
+    write_unreadable_song(data.songs, "c", text=str(9))
     requests = asked(tick(instance))
     assert [songs_of(request) for request in requests] == [("a", "b"), ("c",), ("d",)]
     results = do(instance, requests)
@@ -281,9 +293,9 @@ def test_a_hand_edit_runs_only_the_words_of_its_songs_and_their_checks(
 def test_a_song_toml_that_comes_and_goes_twice_is_noticed_each_time(
     data: DataPaths, instance: dg.DagsterInstance, content: str
 ) -> None:
-    folder = write_song(data.songs, "a", stems=False)
+    folder = write_unreadable_song(data.songs, "a")
     make(instance, "a")
-    for toml in (content, None, content, None):
+    for toml in (content, None, content):
         if toml is None:
             (folder / "song.toml").unlink()
         else:
@@ -295,7 +307,7 @@ def test_a_song_toml_that_comes_and_goes_twice_is_noticed_each_time(
 
 
 def test_wrong_settings_are_told_and_nothing_is_asked_for(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    write_song(data.songs, "a", stems=False)
+    write_unreadable_song(data.songs, "a")
     data.settings.write_text("[thresholds]\nmin_duration_s = 'long'\n")
     assert "settings.toml: thresholds.min_duration_s" in skipped(tick(instance))
 
@@ -303,23 +315,23 @@ def test_wrong_settings_are_told_and_nothing_is_asked_for(data: DataPaths, insta
 def test_a_publication_that_died_is_asked_for_again_and_not_for_ever(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    write_song(data.songs, "a", stems=False)
+    write_unreadable_song(data.songs, "a")
     result = tick(instance)
     apply_partitions(instance, result)
     do(instance, asked(result))
     keys = [asked(tick(instance, publication))[0].run_key for _ in range(3)]
     assert len(set(keys)) == 3
     assert "given up" in skipped(tick(instance, publication))
-    make(instance, "a")
+    make_and_publish(instance, "a")
     assert skipped(tick(instance, publication)) == "all that was made is published"
 
 
 def test_nothing_is_published_while_songs_are_under_way(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    write_song(data.songs, "a", stems=False)
+    write_unreadable_song(data.songs, "a")
     result = tick(instance)
     apply_partitions(instance, result)
     do(instance, asked(result))
-    write_song(data.songs, "b", stems=False, seed=1)
+    write_unreadable_song(data.songs, "b", text=str(1))
     later = tick(instance)
     apply_partitions(instance, later)
     run = queued(instance, asked(later)[0], dg.DagsterRunStatus.QUEUED)

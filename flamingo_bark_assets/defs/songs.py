@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -123,6 +124,18 @@ class _Run:
             self.context.log.info(f"{song_id}: another run works on it; waiting for that")
             with song_lock(self.platform.paths, song_id):
                 yield from self._guarded(song_id, failed)
+        self._clean_up()
+
+    def _clean_up(self) -> None:
+        """Remove what was made of songs that were removed meanwhile."""
+        from flamingo_bark_assets.library.orphans import remove_orphans
+
+        if any(not self._folder(song_id).exists() for song_id in self.song_ids):
+            cleanup = remove_orphans(self.platform.paths)
+            self.context.log.info(f"songs that are gone, and what was made of them: {', '.join(cleanup.songs)}")
+
+    def _folder(self, song_id: str) -> Path:
+        return self.platform.paths.songs / song_id
 
     def _guarded(self, song_id: str, failed: dict[str, _Failures]) -> Iterator[Event]:
         """Make one song, whatever may happen; note failures."""
@@ -136,7 +149,7 @@ class _Run:
     def _make(self, song_id: str) -> Generator[Event, None, _Failures]:
         from flamingo_bark_assets.provenance.ledger import Ledger
 
-        if not (self.platform.paths.songs / song_id).exists():
+        if not self._folder(song_id).exists():
             yield from self._report_gone(song_id)
             return {}
         work = self.platform.open_song(song_id)

@@ -201,7 +201,7 @@ def demo(context: click.Context, source: Path) -> None:
 
     paths: DataPaths = context.obj
     if DEMO_SONG not in list_song_ids(paths):
-        info = read_song_info(source / "song.toml")
+        info = read_song_info(source / "song.toml").info
         add_song(paths, source / "song.mp3", stems_dir=source / "stems", song_id=DEMO_SONG, info=info)
         _console.print(f"registered the demo song as [bold]{DEMO_SONG}[/bold] in {escape(str(paths.songs))}")
     context.invoke(run, song_ids=(DEMO_SONG,))

@@ -42,7 +42,7 @@ def test_a_song_is_added_with_stems_and_what_the_options_say(paths: DataPaths, i
     )  # fmt: skip
     assert shown.exit_code == 0, shown.output
     assert "added mine, stems: bass, drums, harmonic, vocals" in shown.output
-    info = read_song_info(paths.songs / "mine" / "song.toml")
+    info = read_song_info(paths.songs / "mine" / "song.toml").info
     assert (info.licence, info.genres, info.title) == ("CC0-1.0", ("dub", "house"), "Müde")
 
 

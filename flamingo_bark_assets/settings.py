@@ -138,6 +138,17 @@ def _control_characters(value: Any, key: str = "") -> Iterator[str]:
             yield from _control_characters(inner, f"{key}.{toml_key(name)}".lstrip("."))
 
 
-def data_folder() -> Path:
-    """The data folder: `FLAMINGO_BARK_DATA`, or else ``data`` in the current folder."""
-    return Path(os.environ.get("FLAMINGO_BARK_DATA") or "data").resolve()
+def data_folder(chosen: Path | None = None) -> Path:
+    """The data folder: `chosen`, or else `FLAMINGO_BARK_DATA`, or else ``data`` in the current folder.
+
+    Raises:
+        ConfigurationError: something else than a folder stands there.
+    """
+    folder = chosen or Path(os.environ.get("FLAMINGO_BARK_DATA") or "data")
+    try:
+        folder = folder.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: Python 3.11's word for a loop of links.
+        raise ConfigurationError(f"data folder {folder}: cannot be reached: {error}") from error
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise ConfigurationError(f"data folder {folder}: is not a folder; choose another with --data")
+    return folder

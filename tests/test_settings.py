@@ -68,7 +68,7 @@ def test_a_hostile_or_wrong_file_is_one_line(tmp_path: Path, content: str | byte
 def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.mkdir()
-    assert "is a folder" in problem(path)
+    assert "not a regular file" in problem(path)
     path.rmdir()
     os.mkfifo(path)
     assert "not a regular file" in problem(path)

@@ -45,15 +45,25 @@ def link_problem(path: Path, folder: Path) -> str | None:
     return None if inside else "is a symbolic link that leaves its folder"
 
 
-def file_problem(path: Path, folder: Path) -> str | None:
+def file_problem(path: Path, folder: Path | None = None) -> str | None:
     """Say why a file may not be opened: its link leaves `folder`, it is no regular file, it may not be read.
+
+    Args:
+        path: the file.
+        folder: the folder that it must lie below when all symbolic links are followed; None: anywhere.
 
     Returns:
         A clause for a message, or None where the file may be opened.
     """
-    if problem := link_problem(path, folder):
+    if folder is not None and (problem := link_problem(path, folder)):
         return problem
-    if not path.is_file():
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "is a symbolic link that leads nowhere" if path.is_symlink() else "does not exist"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
+        return f"cannot be opened: {getattr(error, 'strerror', None) or error}"
+    if not stat.S_ISREG(mode):
         return "is not a regular file"
     return None if os.access(path, os.R_OK) else "may not be read by this user"
 
@@ -99,7 +109,7 @@ def read_text(path: Path, *, max_bytes: int, within: Path | None = None) -> str:
     Raises:
         FileFault: the file cannot be read, is no regular file, too large or not UTF-8.
     """
-    if problem := (file_problem(path, within) if within else _problem(path)):
+    if problem := file_problem(path, within):
         raise FileFault(problem)
     try:
         with open_regular(path) as file:
@@ -115,18 +125,3 @@ def read_text(path: Path, *, max_bytes: int, within: Path | None = None) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise FileFault(f"is not UTF-8 (at line {line}); save it as UTF-8") from error
-
-
-def _problem(path: Path) -> str | None:
-    """Say why a file may not be opened, wherever it lies."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return "is a symbolic link that leads nowhere" if path.is_symlink() else "there is no such file"
-    except (OSError, ValueError) as error:
-        return f"cannot be opened: {getattr(error, 'strerror', None) or error}"
-    if stat.S_ISDIR(mode):
-        return "is a folder"
-    if not stat.S_ISREG(mode):
-        return "is not a regular file"
-    return None if os.access(path, os.R_OK) else "may not be read by this user"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flamingo_bark_assets.errors import StorageError
+from flamingo_bark_assets.library.safe_files import file_problem
 from flamingo_bark_assets.storage.atomic import remove_leftovers, replacing
 from flamingo_bark_assets.storage.tables import MEASUREMENTS, RECORDS, Table, all_tables
 from flamingo_bark_assets.storage.truth import Truth
@@ -72,25 +73,35 @@ def publish(truth: Truth, song_ids: Sequence[str], path: Path) -> Publication:
     return Publication(path, rows, len(song_ids), tuple(left_out))
 
 
-def query(path: Path, sql: str) -> Result:
+def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
     """Run one read-only query; it can neither change the warehouse nor touch any other file.
 
+    Args:
+        path: the warehouse.
+        sql: the query; of several statements the last one answers.
+        max_rows: most rows to fetch; None: all.
+
     Raises:
-        StorageError: there is no warehouse yet, or the query is wrong.
+        StorageError: there is no warehouse yet, or the query is empty or wrong.
     """
     import duckdb
 
+    if path.exists() and (problem := file_problem(path)):
+        raise StorageError(f"{path}: {problem}")
     if not path.exists():
         raise StorageError(f"{path}: no warehouse yet; materialise feature_warehouse first (make demo does)")
     try:
         with duckdb.connect(
             str(path), read_only=True, config={"enable_external_access": False, "lock_configuration": True}
         ) as connection:
+            if not duckdb.extract_statements(sql):
+                raise StorageError("the query is empty; for instance: SELECT song_id, tempo_bpm FROM song_features")
             cursor = connection.execute(sql)
             columns = tuple(description[0] for description in cursor.description or ())
-            return Result(columns, tuple(cursor.fetchall()))
-    except duckdb.Error as error:
-        raise StorageError(f"query failed: {error}") from error
+            return Result(columns, tuple(cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows)))
+    except (duckdb.Error, RuntimeError) as error:  # RuntimeError: a text that is not Unicode.
+        said = str(error).partition("\n\nLINE")[0]  # Then comes the query, with a mark below it.
+        raise StorageError(f"query failed: {' '.join(said.split())}") from error
 
 
 def _files(truth: Truth, table: Table, song_ids: Iterable[str]) -> list[Path]:

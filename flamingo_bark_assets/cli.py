@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -58,17 +59,29 @@ class _Group(click.Group):
             sys.exit(_EXIT_INTERRUPTED if isinstance(abort.__context__, KeyboardInterrupt) else 1)
         sys.exit(status if isinstance(status, int) else 0)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _faults_told():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _faults_told():
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # It may have been closed by who started this.
+                sys.stdout.flush()
             return result
-        except FlamingoBarkError as error:
-            raise click.ClickException(str(error)) from error
-        except BrokenPipeError:
-            leave_closed_pipe()
-        except OSError as error:
-            raise click.ClickException(describe_os_error(error)) from error
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """Turn faults of the outside world into what click ends with: a message and an exit status."""
+    try:
+        yield
+    except FlamingoBarkError as error:
+        raise click.ClickException(str(error)) from error
+    except BrokenPipeError:
+        leave_closed_pipe()
+    except OSError as error:
+        raise click.ClickException(describe_os_error(error)) from error
 
 
 class _PathType(click.Path):
@@ -80,7 +93,19 @@ class _PathType(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _OutputFileType(_PathType):
+    """A file to write, which must not take the place of a folder, pipe or device."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = super().convert(value, param, ctx)
+        if path.exists() and not path.is_file():
+            self.fail(f"{path} is there already and is not a regular file", param, ctx)
+        return path
+
+
 _PATH = _PathType(path_type=Path)
+_OUTPUT_FILE = _OutputFileType(path_type=Path)
+_FOLDER = _PathType(path_type=Path, exists=True, file_okay=False)
 
 
 def _fail(message: str, status: int) -> NoReturn:
@@ -213,6 +238,7 @@ def run(paths: DataPaths, song_ids: tuple[str, ...]) -> None:
     chosen = sorted(set(song_ids) or set(known))
     if not chosen:
         raise LibraryError(f"the library {paths.songs} is empty; `flamingo-bark add FILE` imports a song")
+    load_settings(paths.settings)  # Where they are wrong no song can be run.
     reports = _run_with_progress(chosen)
     _print_summary(paths, chosen, reports)
     if not all(report.success for report in reports):
@@ -221,9 +247,7 @@ def run(paths: DataPaths, song_ids: tuple[str, ...]) -> None:
 
 @main.command()
 @click.argument("files", metavar="PATH...", type=_PATH, nargs=-1, required=True)
-@click.option(
-    "--predictions", type=_PathType(path_type=Path, dir_okay=False), help="JSON file for all that was measured."
-)
+@click.option("--predictions", type=_OUTPUT_FILE, help="JSON file for all that was measured.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes that measure.")
 def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> None:
     """Measure the songs at PATH without the library: sound files, or folders with mix.wav and its stems."""
@@ -249,7 +273,7 @@ def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> Non
 
 @main.command()
 @click.option(
-    "--source", type=_PATH, default=Path("data/demo"), show_default=True, help="Folder of the demo song.",
+    "--source", type=_FOLDER, default=Path("data/demo"), show_default=True, help="Folder of the demo song.",
 )  # fmt: skip
 @click.pass_context
 def demo(context: click.Context, source: Path) -> None:

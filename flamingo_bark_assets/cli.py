@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -103,9 +104,9 @@ class _OutputFileType(_PathType):
         return path
 
 
-_PATH = _PathType(path_type=Path)
-_OUTPUT_FILE = _OutputFileType(path_type=Path)
-_FOLDER = _PathType(path_type=Path, exists=True, file_okay=False)
+_PATH = _PathType(path_type=Path, readable=False)
+_OUTPUT_FILE = _OutputFileType(path_type=Path, readable=False)
+_FOLDER = _PathType(path_type=Path, readable=False, exists=True, file_okay=False)
 
 
 def _fail(message: str, status: int) -> NoReturn:
@@ -299,11 +300,22 @@ def sql(paths: DataPaths, query: str, max_rows: int) -> None:
     """Run one read-only QUERY against the warehouse."""
     from flamingo_bark_assets.storage.warehouse import query as run_query
 
-    result = run_query(paths.warehouse, query, max_rows=max_rows + 1)
+    with _killed_by_interrupts():
+        result = run_query(paths.warehouse, query, max_rows=max_rows + 1)
     shown = result.rows[:max_rows]
     _console.table(result.columns, (["null" if value is None else value for value in row] for row in shown))
     if len(result.rows) > max_rows:
         _console.say("there are more than {} rows; --max-rows shows more", max_rows)
+
+
+@contextmanager
+def _killed_by_interrupts() -> Iterator[None]:
+    """Let a Ctrl-C end the process at once: DuckDB may look for one only when its query is done."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @main.group(invoke_without_command=True)

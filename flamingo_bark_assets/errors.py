@@ -13,7 +13,7 @@ from pathlib import Path
 _ADVICE = {
     errno.ENOSPC: "free some space and run it again",
     errno.EDQUOT: "free some space and run it again",
-    errno.EROFS: "choose a place that can be written, such as --data FOLDER",
+    errno.EROFS: "choose a place that can be written",
 }
 
 

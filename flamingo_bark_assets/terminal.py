@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.markup import escape
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +20,7 @@ from rich.text import Text
 _JOINERS = {"\u200c", "\u200d"}
 # Controls, format characters such as bidi overrides, lone surrogates, line and paragraph separators.
 _SHOWN_AS_CODE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_PLACE = "\ue000"  # A character for private use, which no text of ours holds.
 EXIT_CLOSED_PIPE = 141  # 128 + SIGPIPE, as a shell tells of any program whose reader went away.
 
 
@@ -36,17 +36,19 @@ def visible(text: str, *, keep: str = "") -> str:
     return "".join(c if c in keep or not _is_obeyed(c) else _as_code(c) for c in text)
 
 
-def markup(data: object) -> str:
-    """Write data so that it may stand in rich's markup: visible, and with no tag of its own."""
-    return escape(visible(str(data)))
-
-
 class Terminal(Console):
     """rich's console, on which no text can send a control sequence, whoever prints it and how."""
 
     def say(self, template: str, *data: object) -> None:
         """Print a line: markup of ours with data in the places of its ``{}``."""
-        self.print(template.format(*map(markup, data)))
+        ours = Text.from_markup(template.replace("{}", _PLACE))
+        line, end = Text(), 0
+        places = (offset for offset, character in enumerate(ours.plain) if character == _PLACE)
+        for place, datum in zip(places, data, strict=True):
+            line.append_text(ours[end:place])
+            line.append(visible(str(datum)), ours.get_style_at_offset(self, place))
+            end = place + 1
+        self.print(line.append_text(ours[end:]))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table; every heading and cell is data."""

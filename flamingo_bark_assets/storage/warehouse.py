@@ -99,8 +99,6 @@ def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
             cursor = connection.execute(sql)
             columns = tuple(description[0] for description in cursor.description or ())
             return Result(columns, tuple(cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows)))
-    except duckdb.InterruptException as error:
-        raise KeyboardInterrupt from error
     except (duckdb.Error, RuntimeError) as error:  # RuntimeError: a text that is not Unicode.
         said = str(error).partition("\n\nLINE")[0]  # Then comes the query, with a mark below it.
         raise StorageError(f"query failed: {' '.join(said.split())}") from error

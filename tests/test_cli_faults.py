@@ -102,7 +102,7 @@ def one_line(outcome: tuple[int, str]) -> str:
         ("sql SELEC", 'query failed: Parser Error: syntax error at or near "SELEC"'),
         ("run ../one", "no such song: ../one"),
         ("remove ../one", "'../one' is not a song id"),
-        ("verify", "training_manifest.jsonl: does not exist"),
+        ("verify", "training_manifest.jsonl: cannot be read: it does not exist"),
         ("models fetch nothing", "nothing: not a known model"),
     ],
 )

@@ -268,7 +268,7 @@ def _sha256(path: Path) -> str:
 
 def _read(path: Path) -> str:
     if problem := file_problem(path):
-        raise StorageError(f"{path}: {problem}; write the manifest again")
+        raise StorageError(f"{path}: cannot be read: it {problem}; write the manifest again")
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -7,25 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence, Identity
 from flamingo_bark_assets.captioning.listener import ListeningCaptioner
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.fingerprint import sha256_of
 from flamingo_bark_assets.library.ids import make_song_id
-from flamingo_bark_assets.library.importing import add_song, remove_song
-from flamingo_bark_assets.library.layout import (
-    DataPaths,
-    SongFiles,
-    find_song,
-    has_audio_suffix,
-    list_song_ids,
-)
+from flamingo_bark_assets.library.importing import add_song, refuse_duplicate
+from flamingo_bark_assets.library.layout import DataPaths, has_audio_suffix, list_song_ids
 from flamingo_bark_assets.library.song_toml import SongInfo
 from flamingo_bark_assets.pipeline import SongWork, run_all
 from flamingo_bark_assets.settings import Settings
+from flamingo_bark_assets.storage.atomic import (
+    delete_tree,
+    remove_leftovers,
+    sync_folder,
+    temporary_path,
+    write_bytes,
+)
+from flamingo_bark_assets.storage.exchange import exchange_folders
 from flamingo_bark_assets.training.dataset_models import BarkDataset
 from flamingo_bark_assets.training.files import dataset_files, publish_manifest
 from flamingo_bark_assets.training.suitability import Verdict
@@ -104,10 +110,21 @@ class AudioFlamingoService:
         Raises:
             LibraryError: a file is missing. One that cannot be decoded is no error: its records say so.
         """
+        await self.initialize_model()
         with tempfile.TemporaryDirectory() as folder:
-            service = AnalysisService(self.settings, self)
-            work = await service.analyze(audio_path=audio_path, stems_dir=stems_dir, output_dir=Path(folder))
+            song = _Song(audio_path, stems_dir, _song_id(audio_path), SongInfo())
+            work = await asyncio.to_thread(_run, song, DataPaths(Path(folder)), self.settings, self.captioner)
             return ContentAnalysis(work.evidence(), work.result(Captions))
+
+
+@dataclass(frozen=True, slots=True)
+class _Song:
+    """What is to be analysed."""
+
+    audio_path: Path
+    stems_dir: Path | None
+    song_id: str
+    info: SongInfo
 
 
 class AnalysisService:
@@ -134,8 +151,14 @@ class AnalysisService:
         """Analyse a song with its stems and export its Bark training data.
 
         The dataset JSON, the instructions, the manifest entry and the manifest over all songs of the folder are
-        written to `output_dir`; the sound files that the manifest names are hard-linked or copied below it, so
-        that the folder can be moved as a whole. A second call for the same identifier replaces the first.
+        found in `output_dir`. All that belongs to a song stands in its folder ``songs/<id>`` below it: the sound files,
+        hard-linked or copied, so that the folder can be moved as a whole, the tables of measurements in
+        ``features``, and the three files, to which the names in `output_dir` are symbolic links (copies where
+        there can be none).
+
+        A second call for the same identifier replaces the first, as a whole: the new result is made beside the old
+        one, and the two change places in one step when it is complete. An error or a kill before that leaves the old
+        one as it was; the manifest over all songs follows.
 
         Args:
             audio_path: the full mix.
@@ -145,20 +168,23 @@ class AnalysisService:
             info: title, artist, licence and so on; default: from the file's own tags.
 
         Raises:
-            LibraryError: the identifier is not a slug or a file is missing. A file that cannot be decoded is no
-                error: its verdict says so.
+            LibraryError: the identifier is not a slug, a file is missing, or another song of the folder has the same
+                mix. A file that cannot be decoded is no error: its verdict says so.
         """
-        work = await self.analyze(
-            audio_path=audio_path,
-            stems_dir=stems_dir,
-            output_dir=output_dir,
-            audio_file_id=audio_file_id,
-            info=info,
-        )
-        files = dataset_files(work.paths, work.song_id)
-        manifest = publish_manifest(work.paths)
+        await self.flamingo.initialize_model()
+        song = _Song(audio_path, stems_dir, audio_file_id or _song_id(audio_path), info or SongInfo())
+        return await asyncio.to_thread(self._export, song, DataPaths(output_dir, datasets_folder="."))
+
+    def _export(self, song: _Song, paths: DataPaths) -> ExportResult:
+        refuse_duplicate(paths, song.audio_path, set(list_song_ids(paths)) - {song.song_id})
+        with _beside(paths) as staging:
+            work = _run(song, staging, self.settings, self.flamingo.captioner)
+            with FileLock(paths.root / ".export.lock"):
+                _put_in_place(song.song_id, staging, paths)
+                manifest = publish_manifest(paths)
+        files = dataset_files(paths, song.song_id)
         return ExportResult(
-            song_id=work.song_id,
+            song_id=song.song_id,
             dataset=BarkDataset.model_validate_json(files.dataset.read_bytes()),
             dataset_path=files.dataset,
             instructions_path=files.instructions,
@@ -168,43 +194,76 @@ class AnalysisService:
             captioner=self.flamingo.captioner.identity,
         )
 
-    async def analyze(
-        self,
-        *,
-        audio_path: Path,
-        stems_dir: Path | None,
-        output_dir: Path,
-        audio_file_id: str | None = None,
-        info: SongInfo | None = None,
-    ) -> SongWork:
-        """Run every step for one song in a worker thread and give its results."""
-        await self.flamingo.initialize_model()
-        return await asyncio.to_thread(
-            self._analyze, audio_path, stems_dir, output_dir, audio_file_id, info or SongInfo()
-        )
 
-    def _analyze(
-        self, audio_path: Path, stems_dir: Path | None, output_dir: Path, song_id: str | None, info: SongInfo
-    ) -> SongWork:
-        paths = DataPaths(output_dir, datasets_folder=".")
-        files = _registered(paths, audio_path, stems_dir, song_id, info)
-        work = SongWork(files, paths, self.settings, self.flamingo.captioner)
-        run_all(work)
-        return work
+def _song_id(audio_path: Path) -> str:
+    return make_song_id(audio_path.stem, fallback=f"song-{sha256_of(audio_path)[:8]}")
 
 
-def _registered(
-    paths: DataPaths, audio_path: Path, stems_dir: Path | None, song_id: str | None, info: SongInfo
-) -> SongFiles:
-    """The song below the output folder; an earlier one of the same identifier is replaced."""
-    chosen = song_id or make_song_id(audio_path.stem, fallback=f"song-{sha256_of(audio_path)[:8]}")
-    if chosen in list_song_ids(paths):
-        remove_song(paths, chosen)
-    if stems_dir is not None and not stems_dir.is_dir():
-        raise LibraryError(f"{stems_dir}: no such folder of stems")
-    has_stems = stems_dir is not None and any(has_audio_suffix(path.name) for path in stems_dir.iterdir())
-    add_song(paths, audio_path, stems_dir=stems_dir if has_stems else None, song_id=chosen, info=info, link=True)
-    return find_song(paths, chosen)
+def _run(song: _Song, paths: DataPaths, settings: Settings, captioner: Captioner) -> SongWork:
+    """Store the song in an empty data folder and run every step for it."""
+    stems_dir = song.stems_dir if song.stems_dir and _holds_stems(song.stems_dir) else None
+    files = add_song(paths, song.audio_path, stems_dir=stems_dir, song_id=song.song_id, info=song.info, link=True)
+    work = SongWork(files, paths, settings, captioner)
+    run_all(work)
+    return work
+
+
+def _holds_stems(folder: Path) -> bool:
+    if not folder.is_dir():
+        raise LibraryError(f"{folder}: no such folder of stems")
+    try:
+        return any(has_audio_suffix(path.name) for path in folder.iterdir())
+    except OSError as error:
+        raise LibraryError(f"{folder}: the folder of stems cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def _beside(paths: DataPaths) -> Iterator[DataPaths]:
+    """Give a data folder of the same kind that is hidden in this one and deleted at the end."""
+    remove_leftovers(paths.root, recursive=False)
+    staging = temporary_path(paths.root)
+    try:
+        yield DataPaths(staging, paths.datasets_folder)
+    finally:
+        delete_tree(staging)
+
+
+def _put_in_place(song_id: str, staging: DataPaths, paths: DataPaths) -> None:
+    """Let a song that is complete in `staging` take the place of the earlier one, if there is one, in one step."""
+    new, current = staging.songs / song_id, paths.songs / song_id
+    for made in [path for path in staging.root.iterdir() if path != staging.songs and not path.name.startswith(".")]:
+        made.rename(new / made.name)
+    sync_folder(new)
+    paths.songs.mkdir(parents=True, exist_ok=True)
+    files = dataset_files(paths, song_id)
+    links = [file for file in (files.dataset, files.instructions, files.entry) if _link(file, current / file.name)]
+    if current.is_dir():
+        exchange_folders(new, current)
+    else:
+        new.rename(current)
+    sync_folder(paths.songs)
+    for file in (files.dataset, files.instructions, files.entry):
+        if file not in links:
+            write_bytes(file, (current / file.name).read_bytes())
+
+
+def _link(link: Path, target: Path) -> bool:
+    """Make `link` a relative link to `target`, which need not exist; False where the file system has no links.
+
+    A file of that name, which an earlier version has written, is first put at `target`, so that its contents stay.
+    """
+    relative = target.relative_to(link.parent)
+    if link.is_symlink() and link.readlink() == relative:
+        return True
+    if link.is_file() and target.parent.is_dir() and not target.exists():
+        write_bytes(target, link.read_bytes())
+    temporary = temporary_path(link.parent)
+    try:
+        temporary.symlink_to(relative)
+    except OSError:
+        return False
+    temporary.replace(link)
+    return True
 
 
 analysis_service = AnalysisService()

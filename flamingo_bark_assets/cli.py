@@ -7,60 +7,133 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from flamingo_bark_assets.errors import FlamingoBarkError
+from flamingo_bark_assets.errors import FileFault, FlamingoBarkError, LibraryError, describe_os_error
 from flamingo_bark_assets.library.layout import DataPaths, find_song, find_unlisted, list_song_ids
 from flamingo_bark_assets.settings import data_folder, load_settings
+from flamingo_bark_assets.terminal import console as _console
+from flamingo_bark_assets.terminal import errors as _errors
+from flamingo_bark_assets.terminal import leave_closed_pipe, open_terminal
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.defs.local import RunReport
 
 DEMO_SONG = "demo"
-_console = Console(soft_wrap=True)
+_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell tells of any program that was interrupted.
+_MAX_LYRICS_BYTES = 1024 * 1024
 
 
 class _Group(click.Group):
-    """Turns our own errors into one clear line and exit status 1."""
+    """Ends every command alike: a fault of the outside world is one clear line and an exit status, no traceback."""
 
-    def invoke(self, ctx: click.Context) -> object:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        open_terminal()
         try:
-            return super().invoke(ctx)
-        except FlamingoBarkError as error:
-            raise click.ClickException(str(error)) from error
+            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.UsageError as error:
+            if error.ctx is not None:
+                for line in error.ctx.get_usage().splitlines():
+                    _errors.say("{}", line)
+                _errors.say("Try '{} --help' for help.\n", error.ctx.command_path)
+            _fail(error.format_message(), error.exit_code)
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
+        except click.Abort as abort:
+            # Both a Ctrl-C and a "no" to a question end here.
+            sys.exit(_EXIT_INTERRUPTED if isinstance(abort.__context__, KeyboardInterrupt) else 1)
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _faults_told():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _faults_told():
+            result = super().invoke(ctx)
+            if sys.stdout is not None:  # It may have been closed by who started this.
+                sys.stdout.flush()
+            return result
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """Turn faults of the outside world into what click ends with: a message and an exit status."""
+    try:
+        yield
+    except FlamingoBarkError as error:
+        raise click.ClickException(str(error)) from error
+    except BrokenPipeError:
+        leave_closed_pipe()
+    except OSError as error:
+        raise click.ClickException(describe_os_error(error)) from error
+
+
+class _PathType(click.Path):
+    """A path that a system call can take."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if str(value) == "" or "\0" in str(value):
+            self.fail("a path may not be empty or hold a NUL", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _OutputFileType(_PathType):
+    """A file to write, which must not take the place of a folder, pipe or device."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = super().convert(value, param, ctx)
+        if path.exists() and not path.is_file():
+            self.fail(f"{path} is there already and is not a regular file", param, ctx)
+        return path
+
+
+_PATH = _PathType(path_type=Path, readable=False)
+_OUTPUT_FILE = _OutputFileType(path_type=Path, readable=False)
+_FOLDER = _PathType(path_type=Path, readable=False, exists=True, file_okay=False)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    _errors.say("Error: {}", " ".join(message.splitlines()))
+    sys.exit(status)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), default=None,
-    help="Data folder; default: FLAMINGO_BARK_DATA or ./data.",
-)  # fmt: skip
+@click.option("--data", type=_PATH, default=None, help="Data folder; default: FLAMINGO_BARK_DATA or ./data.")
 @click.pass_context
 def main(context: click.Context, data: Path | None) -> None:
     """Turn songs and their stems into datasets that a Bark model can be trained on."""
-    folder = (data or data_folder()).resolve()
+    folder = data_folder(data)
     os.environ["FLAMINGO_BARK_DATA"] = str(folder)
     context.obj = DataPaths(folder)
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--stems", "stems_dir", type=click.Path(path_type=Path), help="Folder with the stem files.")
+@click.argument("file", type=_PATH)
+@click.option("--stems", "stems_dir", type=_PATH, help="Folder with the stem files.")
 @click.option("--id", "song_id", help="Identifier; default: made from the title or file name.")
 @click.option("--title", help="Title; default: the file's own tag.")
 @click.option("--artist", help="Artist; default: the file's own tag.")
 @click.option("--licence", help="Licence of the recording, for instance CC0-1.0.")
 @click.option("--attribution", help="Credit line that the licence asks for.")
 @click.option("--genre", "genres", multiple=True, help="Genre tag; may be given several times.")
-@click.option("--lyrics", type=click.File(encoding="utf-8"), help="Text file with the words that are sung.")
+@click.option("--lyrics", "lyrics_file", type=_PATH, help="Text file with the words that are sung.")
 @click.option("--link", is_flag=True, help="Hard link instead of copy, where the disk allows it.")
 @click.pass_obj
 def add(
@@ -73,33 +146,43 @@ def add(
     licence: str | None,
     attribution: str | None,
     genres: tuple[str, ...],
-    lyrics: TextIO | None,
+    lyrics_file: Path | None,
     link: bool,
 ) -> None:
     """Import FILE, with its stems, into the library."""
     from pydantic import ValidationError
 
     from flamingo_bark_assets.audio.decode import decode
-    from flamingo_bark_assets.errors import LibraryError
     from flamingo_bark_assets.library.importing import add_song
-    from flamingo_bark_assets.library.song_toml import SongInfo
+    from flamingo_bark_assets.library.song_toml import SongInfo, describe_problem
 
     try:
         info = SongInfo(
             title=title, artist=artist, licence=licence, attribution=attribution, genres=genres,
-            lyrics=lyrics.read() if lyrics else None,
+            lyrics=_read_lyrics(lyrics_file) if lyrics_file else None,
         )  # fmt: skip
     except ValidationError as error:
-        first = error.errors()[0]
-        raise LibraryError(f"--{first['loc'][0]}: {first['msg']}") from error
+        raise LibraryError(f"--{describe_problem(error).replace('genres', 'genre', 1)}") from error
     decode(file, max_duration_s=load_settings(paths.settings).thresholds.max_duration_s)
     files = add_song(paths, file, stems_dir=stems_dir, song_id=song_id, info=info, link=link)
     kinds = ", ".join(stem.kind or f"{stem.name} (unused)" for stem in files.stems) or "none"
-    _console.print(f"added [bold]{files.song_id}[/bold], stems: {escape(kinds)}")
-    for stem in files.stems:
-        if stem.fault:
-            _console.print(f"[yellow]warning:[/yellow] {escape(stem.fault)}")
-    _console.print(f"next: flamingo-bark run {files.song_id}   (or leave it to the sensor of `make ui`)")
+    _console.say("added [bold]{}[/bold], stems: {}", files.song_id, kinds)
+    _warn([stem.fault for stem in files.stems if stem.fault])
+    _console.say("next: flamingo-bark run {}   (or leave it to the sensor of `make ui`)", files.song_id)
+
+
+def _read_lyrics(file: Path) -> str:
+    from flamingo_bark_assets.library.safe_files import read_text
+
+    try:
+        return read_text(file, max_bytes=_MAX_LYRICS_BYTES)
+    except FileFault as fault:
+        raise LibraryError(f"--lyrics {file}: {fault}") from fault
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        _console.say("[yellow]warning:[/yellow] {}", warning)
 
 
 @main.command("list")
@@ -112,7 +195,8 @@ def list_(paths: DataPaths) -> None:
     from flamingo_bark_assets.training.suitability import Verdict
 
     truth = Truth(paths.features)
-    table = Table("song", "title", "artist", "stems", "for training")
+    rows: list[tuple[str, ...]] = []
+    warnings: list[str] = []
     for song_id in list_song_ids(paths):
         files = find_song(paths, song_id)
         try:
@@ -121,11 +205,15 @@ def list_(paths: DataPaths) -> None:
             state = "fit" if verdict.suitable else f"unfit: {verdict.reasons}"
         except StorageError:
             title, artist, state = files.info.title, files.info.artist, files.fault or "not run yet"
+        if files.info_fault:
+            state += f"; {files.info_fault}"
         stems = ", ".join(stem.kind or "?" for stem in files.stems) or "none"
-        table.add_row(song_id, escape(title or ""), escape(artist or ""), stems, escape(state))
-    _console.print(table)
+        rows.append((song_id, title or "", artist or "", stems, state))
+        warnings += files.info_warnings
+    _console.table(("song", "title", "artist", "stems", "for training"), rows)
+    _warn(warnings)
     for problem in find_unlisted(paths):
-        _console.print(f"[yellow]not a song:[/yellow] {escape(problem)}")
+        _console.say("[yellow]not a song:[/yellow] {}", problem)
 
 
 @main.command()
@@ -136,7 +224,7 @@ def remove(paths: DataPaths, song_id: str) -> None:
     from flamingo_bark_assets.library.importing import remove_song
 
     remove_song(paths, song_id)
-    _console.print(f"removed {escape(song_id)}; the sensor of `make ui` removes its partition")
+    _console.say("removed {}; the sensor of `make ui` removes its partition", song_id)
 
 
 @main.command()
@@ -144,8 +232,6 @@ def remove(paths: DataPaths, song_id: str) -> None:
 @click.pass_obj
 def run(paths: DataPaths, song_ids: tuple[str, ...]) -> None:
     """Run songs (default: all) through every asset, in a real Dagster run with a progress display."""
-    from flamingo_bark_assets.errors import LibraryError
-
     known = list_song_ids(paths)
     unknown = sorted(set(song_ids) - set(known))
     if unknown:
@@ -153,6 +239,7 @@ def run(paths: DataPaths, song_ids: tuple[str, ...]) -> None:
     chosen = sorted(set(song_ids) or set(known))
     if not chosen:
         raise LibraryError(f"the library {paths.songs} is empty; `flamingo-bark add FILE` imports a song")
+    load_settings(paths.settings)  # Where they are wrong no song can be run.
     reports = _run_with_progress(chosen)
     _print_summary(paths, chosen, reports)
     if not all(report.success for report in reports):
@@ -160,10 +247,8 @@ def run(paths: DataPaths, song_ids: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("files", metavar="PATH...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option(
-    "--predictions", type=click.Path(path_type=Path, dir_okay=False), help="JSON file for all that was measured."
-)
+@click.argument("files", metavar="PATH...", type=_PATH, nargs=-1, required=True)
+@click.option("--predictions", type=_OUTPUT_FILE, help="JSON file for all that was measured.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes that measure.")
 def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> None:
     """Measure the songs at PATH without the library: sound files, or folders with mix.wav and its stems."""
@@ -171,27 +256,25 @@ def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> Non
     from flamingo_bark_assets.analysis.sources import find_sources
 
     sources = [source for path in files for source in find_sources(path)]
-    table = Table("song", "tempo", "metre", "key", "LUFS", "sections")
-    songs, faults = {}, 0
+    rows, songs, faults = [], {}, 0
     for song in measure_all(sources, jobs=jobs):
         if song.fault is not None:
             faults += 1
-            _console.print(f"[red]error:[/red] {escape(song.song_id)}: {escape(song.fault)}")
+            _console.say("[red]error:[/red] {}: {}", song.song_id, song.fault)
             continue
         songs[song.song_id] = song.prediction
-        table.add_row(*(escape(cell) for cell in song.summary))
-    _console.print(table)
+        rows.append(song.summary)
+    _console.table(("song", "tempo", "metre", "key", "LUFS", "sections"), rows)
     if predictions is not None:
         write_predictions(predictions, songs)
-        _console.print(f"wrote {len(songs)} songs to {escape(str(predictions))}")
+        _console.say("wrote {} songs to {}", len(songs), predictions)
     if faults:
         sys.exit(1)
 
 
 @main.command()
 @click.option(
-    "--source", type=click.Path(path_type=Path, exists=True), default=Path("data/demo"), show_default=True,
-    help="Folder of the demo song.",
+    "--source", type=_FOLDER, default=Path("data/demo"), show_default=True, help="Folder of the demo song.",
 )  # fmt: skip
 @click.pass_context
 def demo(context: click.Context, source: Path) -> None:
@@ -201,28 +284,38 @@ def demo(context: click.Context, source: Path) -> None:
 
     paths: DataPaths = context.obj
     if DEMO_SONG not in list_song_ids(paths):
-        info = read_song_info(source / "song.toml")
-        add_song(paths, source / "song.mp3", stems_dir=source / "stems", song_id=DEMO_SONG, info=info)
-        _console.print(f"registered the demo song as [bold]{DEMO_SONG}[/bold] in {escape(str(paths.songs))}")
+        said = read_song_info(source / "song.toml")
+        _warn(said.warnings)
+        add_song(paths, source / "song.mp3", stems_dir=source / "stems", song_id=DEMO_SONG, info=said.info)
+        _console.say("registered the demo song as [bold]{}[/bold] in {}", DEMO_SONG, paths.songs)
     context.invoke(run, song_ids=(DEMO_SONG,))
     _console.print("\n[bold]next step:[/bold] make ui   (then open http://127.0.0.1:3000)")
 
 
 @main.command()
 @click.argument("query")
-@click.option("--max-rows", default=1000, show_default=True, help="Rows to print at most.")
+@click.option("--max-rows", default=1000, show_default=True, type=click.IntRange(1), help="Rows to print at most.")
 @click.pass_obj
 def sql(paths: DataPaths, query: str, max_rows: int) -> None:
     """Run one read-only QUERY against the warehouse."""
     from flamingo_bark_assets.storage.warehouse import query as run_query
 
-    result = run_query(paths.warehouse, query)
-    table = Table(*(escape(name) for name in result.columns))
-    for row in result.rows[:max_rows]:
-        table.add_row(*("null" if value is None else escape(str(value)) for value in row))
-    _console.print(table)
+    with _killed_by_interrupts():
+        result = run_query(paths.warehouse, query, max_rows=max_rows + 1)
+    shown = result.rows[:max_rows]
+    _console.table(result.columns, (["null" if value is None else value for value in row] for row in shown))
     if len(result.rows) > max_rows:
-        _console.print(f"{len(result.rows) - max_rows} more rows; --max-rows shows more")
+        _console.say("there are more than {} rows; --max-rows shows more", max_rows)
+
+
+@contextmanager
+def _killed_by_interrupts() -> Iterator[None]:
+    """Let a Ctrl-C end the process at once: DuckDB may look for one only when its query is done."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @main.group(invoke_without_command=True)
@@ -249,12 +342,11 @@ def list_models(paths: DataPaths) -> None:
             f"{model.memory_bytes('bfloat16') / 1e9:.1f} GB bf16 / {model.memory_bytes('float32') / 1e9:.1f} GB fp32"
         )
         state = f"cached at {snapshot.revision[:8]}" if snapshot else "not cached"
-        _console.print(f"[bold]{model.model_id}[/bold]{' (default)' if is_default else ''}: {state}", highlight=False)
-        _console.print(
-            f"    {model.parameters / 1e9:.2f} B parameters, download {model.size_text}, memory {memory}\n"
-            f"    licence: {escape(model.licence)}",
-            highlight=False,
-        )
+        default = " (default)" if is_default else ""
+        _console.say("[bold]{}[/bold]{}: {}", model.model_id, default, state)
+        parameters = f"{model.parameters / 1e9:.2f} B parameters"
+        _console.say("    {}, download {}, memory {}", parameters, model.size_text, memory)
+        _console.say("    licence: {}", model.licence)
 
 
 @models.command()
@@ -274,7 +366,7 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
     model = known.get(model_id.lower())
     if model is None:
         raise ModelError(f"{model_id}: not a known model; `flamingo-bark models list` shows those that are")
-    _console.print(f"{model.name}: {model.size_text}\nlicence: {escape(model.licence)}")
+    _console.say("{}: {}\nlicence: {}", model.name, model.size_text, model.licence)
     if not accept_licence:
         click.confirm("Do you agree to this licence?", abort=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
@@ -288,7 +380,7 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
         snapshot = fetching.fetch(
             model, cache_dir=cache_folder, acknowledge_licence=True, progress=show, revision=revision
         )
-    _console.print(f"{model.model_id} at {snapshot.revision} is ready")
+    _console.say("{} at {} is ready", model.model_id, snapshot.revision)
 
 
 @main.command()
@@ -300,11 +392,11 @@ def verify(paths: DataPaths) -> None:
 
     problems = verify_manifest(manifest_path(paths), paths.root)
     for problem in problems:
-        _console.print(f"[red]{escape(str(problem))}[/red]")
+        _console.say("[red]{}[/red]", problem.message)
     if problems:
         sys.exit(1)
     count = len(read_manifest(manifest_path(paths)))
-    _console.print(f"{count} {'song' if count == 1 else 'songs'}, every file as stated")
+    _console.say("{} {}, every file as stated", count, "song" if count == 1 else "songs")
 
 
 def _run_with_progress(song_ids: Sequence[str]) -> list[RunReport]:
@@ -335,21 +427,21 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
 
     checks = [check for report in reports for check in report.checks]
     passed = sum(check.passed for check in checks)
-    _console.print(f"\n[bold]checks:[/bold] {passed} passed, {len(checks) - passed} failed")
+    _console.say("\n[bold]checks:[/bold] {} passed, {} failed", passed, len(checks) - passed)
     for check in checks:
         if not check.passed:
             subject = f"{check.song_id}: " if check.song_id else ""
-            _console.print(f"  [red]failed[/red] {check.asset}/{check.check}: {subject}{escape(check.description)}")
+            _console.say("  [red]failed[/red] {}/{}: {}{}", check.asset, check.check, subject, check.description)
     for report in reports:
         for error in report.errors:
-            _console.print(f"[red]error:[/red] {escape(error)}")
-    _console.print("[bold]files:[/bold]")
+            _console.say("[red]error:[/red] {}", error)
+    _console.say("[bold]files:[/bold]")
     truth = Truth(paths.features)
     captioners: set[str] = set()
     skipped: set[str] = set()
     for song_id in song_ids[:5]:
         for file in dataclasses.astuple(dataset_files(paths, song_id)):
-            _console.print(f"  {escape(str(file.relative_to(paths.root.parent)))}")
+            _console.say("  {}", file.relative_to(paths.root.parent))
     for song_id in song_ids:
         try:
             captions = truth.read(Captions, song_id)
@@ -361,11 +453,11 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
         skipped |= {choice.reason for choice in captions.choices if choice.reason}
     for file in (manifest_path(paths), paths.warehouse):
         if file.exists():
-            _console.print(f"  {escape(str(file.relative_to(paths.root.parent)))}")
+            _console.say("  {}", file.relative_to(paths.root.parent))
     _print_tables(paths)
-    _console.print(f"[bold]captioner:[/bold] {', '.join(sorted(captioners)) or 'none'}")
+    _console.say("[bold]captioner:[/bold] {}", ", ".join(sorted(captioners)) or "none")
     for reason in sorted(skipped):
-        _console.print(f"  skipped {escape(reason)}")
+        _console.say("  skipped {}", reason)
 
 
 def _print_tables(paths: DataPaths) -> None:
@@ -375,4 +467,4 @@ def _print_tables(paths: DataPaths) -> None:
         return
     tables = query(paths.warehouse, "SELECT table_name, estimated_size FROM duckdb_tables() ORDER BY table_name")
     shown = ", ".join(f"{name} ({rows})" for name, rows in tables.rows)
-    _console.print(f"[bold]tables (rows):[/bold] {shown}")
+    _console.say("[bold]tables (rows):[/bold] {}", shown)

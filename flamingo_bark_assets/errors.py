@@ -5,7 +5,16 @@ A fault of the outside world belongs here; a programming error stays an ordinary
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+
+# What to do about the faults of a disk, which hit any file.
+_ADVICE = {
+    errno.ENOSPC: "free some space and run it again",
+    errno.EDQUOT: "free some space and run it again",
+    errno.EROFS: "choose a place that can be written",
+}
 
 
 class FlamingoBarkError(Exception):
@@ -43,6 +52,10 @@ class WriteError(StorageError, OSError):
         return str(self.args[0])
 
 
+class FileFault(FlamingoBarkError):
+    """A file of the user's cannot be used; the message is a clause, before which the caller puts the file's name."""
+
+
 class AudioFault(FlamingoBarkError):
     """A sound file that cannot be used: a property of the file, not a crash of the platform.
 
@@ -57,3 +70,12 @@ class AudioFault(FlamingoBarkError):
         self.problem = problem
         self.advice = advice
         super().__init__(f"{path.name}: {problem}" + (f"; {advice}" if advice else ""))
+
+
+def describe_os_error(error: OSError) -> str:
+    """Say in one line what the system refused: the file, the system's own words and, for a full disk, what to do."""
+    what = error.strerror or str(error) or type(error).__name__
+    if error.filename is not None:
+        what = f"{os.fsdecode(error.filename)}: {what}"
+    advice = _ADVICE.get(error.errno or 0)
+    return f"{what}; {advice}" if advice else what

@@ -8,19 +8,39 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tomllib
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
-from flamingo_bark_assets.errors import ConfigurationError
+from flamingo_bark_assets.errors import ConfigurationError, FileFault
+from flamingo_bark_assets.library.safe_files import is_missing
+from flamingo_bark_assets.library.toml_files import describe_error, read_toml, toml_key
 
 ANALYSIS_VERSION = "2.0"
+_MAX_PROBLEMS = 5
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _smallest_before_largest(self) -> Self:
+        """Refuse a ``min_x`` above its ``max_x``: no song could ever pass both."""
+        for low in type(self).model_fields:
+            high = f"max_{low.removeprefix('min_')}"
+            if not low.startswith("min_") or high not in type(self).model_fields:
+                continue
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{self._told(low)} is more than {self._told(high)}")
+        return self
+
+    def _told(self, key: str) -> str:
+        return f"{key} = {getattr(self, key):g}{'' if key in self.model_fields_set else ' (the default)'}"
 
 
 class Thresholds(_Frozen):
@@ -102,24 +122,53 @@ def load_settings(path: Path) -> Settings:
     """Read a settings file, or give the defaults where there is none.
 
     Raises:
-        ConfigurationError: the file is not TOML or a value is not allowed; the message names file and key.
+        ConfigurationError: the file cannot be read, is not TOML, holds an unknown key or a value that is not
+            allowed; the message names the file and each key.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if is_missing(path):
         return Settings()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
     try:
-        return Settings.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path}: not valid TOML: {error}") from error
+        values = read_toml(path)
+    except FileFault as fault:
+        raise ConfigurationError(f"{path}: {fault}") from fault
+    if problems := list(_control_characters(values)):
+        raise ConfigurationError(f"{path}: {_listed(problems)}")
+    try:
+        return Settings.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{path}: {where}: {first['msg']}") from error
+        found = error.errors(include_url=False, include_input=False)
+        problems = [describe_error(each, Settings) for each in found[:_MAX_PROBLEMS]]
+        raise ConfigurationError(f"{path}: {_listed(problems, len(found))}") from error
 
 
-def data_folder() -> Path:
-    """The data folder: `FLAMINGO_BARK_DATA`, or else ``data`` in the current folder."""
-    return Path(os.environ.get("FLAMINGO_BARK_DATA") or "data").resolve()
+def _listed(problems: list[str], count: int = 0) -> str:
+    more = max(count, len(problems)) - _MAX_PROBLEMS
+    return "; ".join(problems[:_MAX_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _control_characters(value: Any, key: str = "") -> Iterator[str]:
+    """Say which texts hold what no path, name or prompt may hold; a NUL in a path fails far from here."""
+    if isinstance(value, str) and (match := _CONTROL.search(value)):
+        yield f"{key}: holds the control character U+{ord(match[0]):04X}"
+    elif isinstance(value, list):
+        for number, entry in enumerate(value, start=1):
+            yield from _control_characters(entry, f"{key}, entry {number}")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _control_characters(inner, f"{key}.{toml_key(name)}".lstrip("."))
+
+
+def data_folder(chosen: Path | None = None) -> Path:
+    """The data folder: `chosen`, or else `FLAMINGO_BARK_DATA`, or else ``data`` in the current folder.
+
+    Raises:
+        ConfigurationError: something else than a folder stands there.
+    """
+    folder = chosen or Path(os.environ.get("FLAMINGO_BARK_DATA") or "data")
+    try:
+        folder = folder.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: Python 3.11's word for a loop of links.
+        raise ConfigurationError(f"data folder {folder}: cannot be reached: {error}") from error
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise ConfigurationError(f"data folder {folder}: is not a folder; choose another with --data")
+    return folder

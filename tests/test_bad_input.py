@@ -68,14 +68,6 @@ def symlink_out(folder: Path) -> None:
     (folder / "song.wav").symlink_to(outside)
 
 
-def broken_toml(folder: Path) -> None:
-    (folder / "song.toml").write_text('title = "unfinished')
-
-
-def unknown_key(folder: Path) -> None:
-    (folder / "song.toml").write_text('titel = "misspelt"')
-
-
 def two_mixes(folder: Path) -> None:
     (folder / "song.flac").write_bytes(b"")
 
@@ -100,8 +92,6 @@ def three_hours(folder: Path) -> None:
         (no_mix, "song.", "no file"),
         (nan_samples, "song.wav", "NaN"),
         (symlink_out, "song.wav", "link"),
-        (broken_toml, "song.toml", ""),
-        (unknown_key, "song.toml", "titel"),
         (two_mixes, "song.flac", "more than one mix"),
         (three_hours, "song.wav", ""),
     ],
@@ -120,6 +110,20 @@ def test_a_song_that_cannot_be_used_is_unfit_with_the_reason(
     for _, measurement in work.evidence().song.measurements():
         assert measurement.value is None
         assert measurement.reason == verdict.reasons
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['title = "unfinished', 'titel = "misspelt"', "[edits.mix]\nmood = 5", "\udcff"],
+    ids=["no TOML", "unknown key", "wrong value", "not UTF-8"],
+)
+def test_a_song_toml_that_is_wrong_costs_no_measurement_and_no_place_in_the_manifest(tmp_path: Path, said: str) -> None:
+    folder = write_song(tmp_path / "data" / "songs", "song")
+    (folder / "song.toml").write_bytes(os.fsencode(said))
+    work = work_on(tmp_path / "data")
+    assert work.result(Verdict).suitable
+    assert work.evidence().song.tempo_bpm.value is not None
+    assert work.evidence().song.beats
 
 
 def short(folder: Path) -> None:

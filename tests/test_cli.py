@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.song_toml import read_song_info
+from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.storage.warehouse import publish
 from tests.hub import closed_port, serving
 from tests.songs import write_song
 
@@ -42,7 +44,7 @@ def test_a_song_is_added_with_stems_and_what_the_options_say(paths: DataPaths, i
     )  # fmt: skip
     assert shown.exit_code == 0, shown.output
     assert "added mine, stems: bass, drums, harmonic, vocals" in shown.output
-    info = read_song_info(paths.songs / "mine" / "song.toml")
+    info = read_song_info(paths.songs / "mine" / "song.toml").info
     assert (info.licence, info.genres, info.title) == ("CC0-1.0", ("dub", "house"), "Müde")
 
 
@@ -88,6 +90,28 @@ def test_songs_are_listed_before_and_after_their_run_and_removed(paths: DataPath
     assert "mine" in flamingo_bark("sql", "SELECT song_id FROM song_features").output
     assert flamingo_bark("remove", "mine").exit_code == 0
     assert not list(paths.root.rglob("*mine*"))
+
+
+def test_what_is_wrong_in_song_toml_is_listed_and_costs_nothing_else(paths: DataPaths) -> None:
+    write_song(paths.songs, "typo", duration_s=1.0)
+    write_song(paths.songs, "broken", duration_s=1.0)
+    (paths.songs / "typo" / "song.toml").write_text('titel = "x"\nartist = "A"\n[edits.mix]\ncaptoin = "y"')
+    (paths.songs / "broken" / "song.toml").write_text("title = ")
+    table, _, warnings = flamingo_bark("list").output.partition("└")
+    broken, typo = [line for line in table.splitlines() if " broken " in line or " typo " in line]
+    assert "not run yet; song 'broken': song.toml: is not valid TOML" in broken
+    assert "not run yet" in typo
+    assert " A " in typo
+    assert "warning: song 'typo': song.toml: unknown key 'titel'; did you mean 'title'?" in warnings
+    assert "warning: song 'typo': song.toml: unknown key 'edits.mix.captoin'; did you mean 'caption'?" in warnings
+
+
+def test_more_rows_than_asked_for_are_not_printed(paths: DataPaths) -> None:
+    publish(Truth(paths.features), [], paths.warehouse)
+    shown = flamingo_bark("sql", "SELECT * FROM range(1000000000000)", "--max-rows", "2").output
+    assert "│ 1     │" in shown
+    assert "│ 2     │" not in shown
+    assert "there are more than 2 rows" in shown
 
 
 def test_verify_names_a_changed_file(paths: DataPaths, inbox: Path) -> None:

@@ -207,23 +207,35 @@ def test_two_mixes_are_a_fault_that_names_both(paths: DataPaths) -> None:
         assert word in fault_of(song)
 
 
-def test_a_broken_song_toml_is_a_fault_and_the_files_are_found_all_the_same(paths: DataPaths) -> None:
+def test_a_broken_song_toml_costs_the_song_only_its_words(paths: DataPaths) -> None:
     folder = make_song(paths, stems="drums.wav")
     (folder / "song.toml").write_text("title = ")
     song = find_song(paths, "one")
     assert song.mix == folder / "song.wav"
+    assert song.fault is None
     assert song.info == SongInfo()
     assert len(song.stems) == 1
     for word in ["'one'", "song.toml", "line 1"]:
-        assert word in fault_of(song)
+        assert word in (song.info_fault or "")
 
 
-def test_several_faults_are_all_told(paths: DataPaths) -> None:
+def test_a_typo_in_song_toml_is_a_warning_and_the_other_keys_hold(paths: DataPaths) -> None:
+    folder = make_song(paths)
+    (folder / "song.toml").write_text('titel = "x"\nartist = "A"')
+    song = find_song(paths, "one")
+    assert (song.fault, song.info_fault) == (None, None)
+    assert song.info == SongInfo(artist="A")
+    (warning,) = song.info_warnings
+    assert warning.startswith("song 'one': song.toml: unknown key 'titel'; did you mean 'title'?")
+
+
+def test_a_fault_of_the_mix_and_one_of_song_toml_are_both_told(paths: DataPaths) -> None:
     folder = make_song(paths)
     (folder / "song.wav").unlink()
-    (folder / "song.toml").write_text("x = 1")
-    assert "song.<ext>" in fault_of(find_song(paths, "one"))
-    assert "unknown key 'x'" in fault_of(find_song(paths, "one"))
+    (folder / "song.toml").write_text("x")
+    song = find_song(paths, "one")
+    assert "song.<ext>" in fault_of(song)
+    assert "song.toml" in (song.info_fault or "")
 
 
 def test_a_mix_that_is_a_folder_or_a_pipe_is_a_fault(paths: DataPaths) -> None:
@@ -631,7 +643,7 @@ def test_repairing_a_broken_song_changes_both_digests(paths: DataPaths, tmp_path
     seen = [both(paths)]
     (folder / "song.mp3").unlink()
     seen.append(both(paths))
-    (folder / "song.toml").unlink()
+    (folder / "song.toml").write_text('title = "x"')
     seen.append(both(paths))
     (folder / "stems" / "bass.wav").unlink()
     seen.append(both(paths))

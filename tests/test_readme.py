@@ -61,7 +61,7 @@ def test_the_command_line_query_of_the_readme_runs(warehouse: Path) -> None:
 def test_the_song_toml_of_the_readme_is_valid(tmp_path: Path) -> None:
     (text,) = [block for block in blocks("toml") if "title =" in block]
     (tmp_path / "song.toml").write_text(text, encoding="utf-8")
-    assert read_song_info(tmp_path / "song.toml").genres == ("indie rock",)
+    assert read_song_info(tmp_path / "song.toml").info.genres == ("indie rock",)
 
 
 def test_the_settings_of_the_readme_are_read(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_the_chain_of_the_readme_is_read(tmp_path: Path) -> None:
 def test_the_hand_edits_of_the_readme_are_read(tmp_path: Path) -> None:
     (text,) = [block for block in blocks("toml") if "edits.mix" in block]
     (tmp_path / "song.toml").write_text(text, encoding="utf-8")
-    edits = read_song_info(tmp_path / "song.toml").edits
+    edits = read_song_info(tmp_path / "song.toml").info.edits
     assert edits.mix.genre == "deep house"
     assert set(edits.prompts) == {"stem:drums"}
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -70,13 +74,28 @@ def problem(path: Path) -> str:
     return message
 
 
+def read(path: Path) -> SongInfo:
+    """What a file says that holds nothing wrong."""
+    found = read_song_info(path)
+    assert found.warnings == ()
+    return found.info
+
+
+def warning(path: Path) -> str:
+    """The one warning about a file, which can be used all the same."""
+    (message,) = read_song_info(path).warnings
+    assert message.startswith("song 'my-song': song.toml: ")
+    assert "\n" not in message
+    return message
+
+
 def test_every_field_is_read(tmp_path: Path) -> None:
     path = song_toml(
         tmp_path,
         'title = "Ænima"\nartist = "A"\nlicence = "CC-BY-4.0"\nattribution = "by A"\n'
         'lyrics = """\nla\nla"""\ngenres = ["rock", "blues"]\n',
     )
-    assert read_song_info(path) == SongInfo(
+    assert read(path) == SongInfo(
         title="Ænima",
         artist="A",
         licence="CC-BY-4.0",
@@ -87,17 +106,17 @@ def test_every_field_is_read(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_says_nothing(tmp_path: Path) -> None:
-    assert read_song_info(tmp_path / "my-song" / "song.toml") == SongInfo()
+    assert read(tmp_path / "my-song" / "song.toml") == SongInfo()
 
 
 def test_an_empty_file_and_empty_texts_say_nothing(tmp_path: Path) -> None:
-    assert read_song_info(song_toml(tmp_path, "")) == SongInfo()
-    assert read_song_info(song_toml(tmp_path, 'title = " "\nlyrics = ""')) == SongInfo()
+    assert read(song_toml(tmp_path, "")) == SongInfo()
+    assert read(song_toml(tmp_path, 'title = " "\nlyrics = ""')) == SongInfo()
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path: Path) -> None:
     path = song_toml(tmp_path, b'\xef\xbb\xbftitle = "x"\r\nartist = "y"\r\n')
-    assert read_song_info(path) == SongInfo(title="x", artist="y")
+    assert read(path) == SongInfo(title="x", artist="y")
 
 
 def test_bad_toml_names_line_and_column(tmp_path: Path) -> None:
@@ -108,10 +127,33 @@ def test_toml_that_breaks_off_names_the_place_where_it_ends(tmp_path: Path) -> N
     assert "line 2, column 10" in problem(song_toml(tmp_path, 'title = "x"\nartist = '))
 
 
-def test_an_unknown_key_is_named_with_the_allowed_ones(tmp_path: Path) -> None:
-    message = problem(song_toml(tmp_path, 'titel = "x"'))
-    assert "unknown key 'titel'" in message
+def test_an_unknown_key_like_no_other_is_named_with_the_allowed_ones(tmp_path: Path) -> None:
+    message = warning(song_toml(tmp_path, 'wave = "x"'))
+    assert "unknown key 'wave'" in message
     assert "title, artist, licence, attribution, lyrics, genres, edits" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "unknown", "meant"),
+    [
+        ('titel = "x"', "titel", "title"),
+        ('Title = "x"', "Title", "title"),
+        ('license = "x"', "license", "licence"),
+        ('genre = "x"', "genre", "genres"),
+        ('[edit.mix]\ncaption = "x"', "edit", "edits"),
+        ('[edits.drum]\ncaption = "x"', "edits.drum", "drums"),
+        ('[edits.mix]\ncaptoin = "x"', "edits.mix.captoin", "caption"),
+        ('[edits.prompt]\nfull_track = "x"', "edits.prompt", "prompts"),
+        ('caption = "x"', "caption", "edits.mix.caption"),
+        ('[edits.mix]\ntitle = "x"', "edits.mix.title", "title' before the first [table]"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_one_that_was_meant(
+    tmp_path: Path, content: str, unknown: str, meant: str
+) -> None:
+    message = warning(song_toml(tmp_path, content))
+    assert f"unknown key '{unknown}'; did you mean '{meant}" in message
+    assert message.endswith("? It is left out")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +188,7 @@ def test_an_unknown_key_is_named_with_the_allowed_ones(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_value_is_named_by_key_and_problem(tmp_path: Path, content: str, words: list[str]) -> None:
-    message = problem(song_toml(tmp_path, content))
+    message = warning(song_toml(tmp_path, content))
     for word in words:
         assert word in message
 
@@ -156,13 +198,13 @@ def test_a_bad_value_is_named_by_key_and_problem(tmp_path: Path, content: str, w
     ("written", "code"), [("a\\nb", "U+000A"), ("a\\u001b[31mb", "U+001B"), ("a\\u2028b", "U+2028")]
 )
 def test_control_characters_are_refused_in_a_single_line(tmp_path: Path, key: str, written: str, code: str) -> None:
-    message = problem(song_toml(tmp_path, f'{key} = "{written}"'))
+    message = warning(song_toml(tmp_path, f'{key} = "{written}"'))
     assert key in message
     assert code in message
 
 
 def test_control_characters_are_refused_in_a_genre(tmp_path: Path) -> None:
-    assert "U+0007" in problem(song_toml(tmp_path, 'genres = ["a\\u0007b"]'))
+    assert "U+0007" in warning(song_toml(tmp_path, 'genres = ["a\\u0007b"]'))
 
 
 @pytest.mark.parametrize("key", ["caption", "description", "genre", "mood", "instruments"])
@@ -170,17 +212,133 @@ def test_control_characters_are_refused_in_a_genre(tmp_path: Path) -> None:
     ("written", "code"), [("a\\nb", "U+000A"), ("a\\u001b[31mb", "U+001B"), ("a\\u2028b", "U+2028")]
 )
 def test_control_characters_are_refused_in_an_edit(tmp_path: Path, key: str, written: str, code: str) -> None:
-    message = problem(song_toml(tmp_path, f'[edits.drums]\n{key} = "{written}"'))
+    message = warning(song_toml(tmp_path, f'[edits.drums]\n{key} = "{written}"'))
     assert f"edits.drums.{key}" in message
     assert code in message
 
 
 def test_control_characters_are_refused_in_an_edited_prompt(tmp_path: Path) -> None:
-    assert "U+000A" in problem(song_toml(tmp_path, '[edits.prompts]\nfull_track = "a\\nb"'))
+    assert "U+000A" in warning(song_toml(tmp_path, '[edits.prompts]\nfull_track = "a\\nb"'))
 
 
 def test_a_hostile_name_of_a_prompt_stays_on_one_line(tmp_path: Path) -> None:
-    problem(song_toml(tmp_path, '[edits.prompts]\n"a\\n\\u001b[31m" = 5'))
+    found = read_song_info(song_toml(tmp_path, '[edits.prompts]\n"a\\n\\u001b[31m" = 5'))
+    assert found.info == SongInfo()
+    for message in found.warnings:
+        assert message.isprintable()
+
+
+RIGHT: dict[str, Any] = {
+    "title": "T",
+    "artist": "A",
+    "licence": "CC0-1.0",
+    "attribution": "by A",
+    "lyrics": "la\nla",
+    "genres": ("rock", "blues"),
+    "edits": {
+        "mix": {"caption": "c", "description": "d", "genre": "g", "mood": "m", "instruments": "i"},
+        "bass": {"caption": "b"},
+        "prompts": {"full_track": "p", "stem:bass": "q"},
+    },
+}
+PLACES: list[tuple[str, ...]] = [("title",), ("artist",), ("licence",), ("attribution",), ("lyrics",), ("genres",)]
+PLACES += [("edits", "mix", key) for key in ("caption", "description", "genre", "mood", "instruments")]
+PLACES += [("edits", "bass", "caption"), ("edits", "prompts", "full_track"), ("edits", "prompts", "stem:bass")]
+TOO_LONG = json.dumps("x" * 50_001)
+WRONG_VALUES = ["5", "nan", "true", "2024-01-01", "[[1]]", "{ x = 1 }", r'"a\u0000b"', TOO_LONG]
+
+
+def as_toml(values: Any) -> str:
+    """Any parsed TOML as an inline value; a `Raw` is put in as it is."""
+    if isinstance(values, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {as_toml(value)}" for key, value in values.items()) + "}"
+    if isinstance(values, tuple):
+        return "[" + ", ".join(map(as_toml, values)) + "]"
+    return values.text if isinstance(values, Raw) else json.dumps(values)
+
+
+@dataclasses.dataclass(frozen=True)
+class Raw:
+    text: str
+
+
+def with_value(place: tuple[str, ...], value: Any, *, instead: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The right file with `value` at a place, and the same with nothing there."""
+    wrong, without = copy.deepcopy(RIGHT), copy.deepcopy(RIGHT)
+    for tree in (wrong, without):
+        table: dict[str, Any] = tree
+        for key in place[:-1]:
+            table = table[key]
+        if instead:
+            del table[place[-1]]
+        if tree is wrong:
+            table[place[-1]] = value
+    return wrong, without
+
+
+def content_of(values: dict[str, Any]) -> str:
+    return "".join(f"{json.dumps(key)} = {as_toml(value)}\n" for key, value in values.items())
+
+
+@pytest.mark.parametrize("value", WRONG_VALUES, ids=lambda value: value[:12])
+@pytest.mark.parametrize("place", PLACES, ids=".".join)
+def test_a_wrong_value_costs_only_its_own_key(tmp_path: Path, place: tuple[str, ...], value: str) -> None:
+    wrong, without = with_value(place, Raw(value))
+    found = read_song_info(song_toml(tmp_path, content_of(wrong)))
+    assert found.info == SongInfo.model_validate(without)
+    assert place[-1] in found.warnings[0]
+
+
+@pytest.mark.parametrize("table", [(), ("edits",), ("edits", "mix")], ids=".".join)
+@pytest.mark.parametrize("key", ["titel", "captoin", "x", "a b", "ü", "", "x" * 10_000])
+def test_an_unknown_key_costs_nothing_else(tmp_path: Path, table: tuple[str, ...], key: str) -> None:
+    wrong, without = with_value((*table, key), "x", instead=False)
+    found = read_song_info(song_toml(tmp_path, content_of(wrong)))
+    assert found.info == SongInfo.model_validate(without)
+    assert len(found.warnings[0]) < 300
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    errors=st.dictionaries(st.sampled_from(PLACES), st.sampled_from(WRONG_VALUES), max_size=6),
+    unknown=st.sets(st.text("abcxyz", min_size=1, max_size=5), max_size=4),
+)
+def test_any_number_of_errors_costs_only_what_is_wrong(
+    tmp_path_factory: pytest.TempPathFactory, errors: dict[tuple[str, ...], str], unknown: set[str]
+) -> None:
+    wrong, right = copy.deepcopy(RIGHT), copy.deepcopy(RIGHT)
+    for place, value in errors.items():
+        for tree in (wrong, right):
+            table: dict[str, Any] = tree
+            for key in place[:-1]:
+                table = table[key]
+            del table[place[-1]]
+            if tree is wrong:
+                table[place[-1]] = Raw(value)
+    found = read_song_info(
+        song_toml(tmp_path_factory.mktemp("song"), content_of({**wrong, **dict.fromkeys(unknown, 1)}))
+    )
+    assert found.info == SongInfo.model_validate(right)
+    assert len(found.warnings) == len(errors) + len(unknown)
+
+
+def test_a_wrong_genre_costs_only_itself(tmp_path: Path) -> None:
+    found = read_song_info(song_toml(tmp_path, 'genres = ["dub", 5, "a\\u0007b", "house", ""]'))
+    assert found.info.genres == ("dub", "house")
+    assert [message.split("genres, ")[1][:7] for message in found.warnings] == ["entry 2", "entry 3", "entry 5"]
+
+
+def test_of_too_many_entries_the_first_are_used(tmp_path: Path) -> None:
+    path = song_toml(tmp_path, f"genres = {[f'g{n}' for n in range(25)]}")
+    assert read_song_info(path).info.genres == tuple(f"g{n}" for n in range(20))
+    assert "the first 20 are used" in warning(path)
+
+
+def test_endless_errors_are_counted_and_not_all_told(tmp_path: Path) -> None:
+    found = read_song_info(song_toml(tmp_path, "".join(f"x{n} = 1\n" for n in range(1000)) + 'title = "T"'))
+    assert found.info == SongInfo(title="T")
+    assert len(found.warnings) == 21
+    assert found.warnings[-1] == "song 'my-song': song.toml: 980 more keys are left out"
 
 
 def test_hand_edits_are_read(tmp_path: Path) -> None:
@@ -190,7 +348,7 @@ def test_hand_edits_are_read(tmp_path: Path) -> None:
         'mood = "calm"\ninstruments = "snare drum"\n[edits.prompts]\nfull_track = "A slow waltz"\n'
         '"multi_instrument:drums+bass" = "Drums and bass"\n',
     )
-    assert read_song_info(path).edits == Edits(
+    assert read(path).edits == Edits(
         mix=PartEdits(caption="A waltz.", genre="folk"),
         drums=PartEdits(description="Brushes.", mood="calm", instruments="snare drum"),
         prompts={"full_track": "A slow waltz", "multi_instrument:drums+bass": "Drums and bass"},
@@ -199,7 +357,7 @@ def test_hand_edits_are_read(tmp_path: Path) -> None:
 
 def test_empty_edits_are_no_edits(tmp_path: Path) -> None:
     path = song_toml(tmp_path, '[edits.mix]\ncaption = ""\nmood = " "\n[edits.prompts]\nfull_track = " "\n')
-    assert read_song_info(path) == SongInfo()
+    assert read(path) == SongInfo()
 
 
 def test_edits_are_written_as_tables_that_a_person_can_edit(tmp_path: Path) -> None:
@@ -211,8 +369,8 @@ def test_edits_are_written_as_tables_that_a_person_can_edit(tmp_path: Path) -> N
 
 
 def test_lyrics_may_have_lines_but_no_terminal_controls(tmp_path: Path) -> None:
-    assert read_song_info(song_toml(tmp_path, 'lyrics = "a\\n\\tb"')).lyrics == "a\n\tb"
-    assert "U+0000" in problem(song_toml(tmp_path, 'lyrics = "a\\u0000b"'))
+    assert read(song_toml(tmp_path, 'lyrics = "a\\n\\tb"')).lyrics == "a\n\tb"
+    assert "U+0000" in warning(song_toml(tmp_path, 'lyrics = "a\\u0000b"'))
 
 
 def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
@@ -261,7 +419,7 @@ def test_hostile_toml_is_refused(tmp_path: Path, content: str) -> None:
 def test_dots_in_texts_are_no_dotted_keys(tmp_path: Path) -> None:
     dots = "a.b." * 5000
     path = song_toml(tmp_path, f'# {dots}\nlyrics = """\n{dots}\n\\"{dots}"""\nartist = \'{dots[:400]}\'\n')
-    assert read_song_info(path) == SongInfo(lyrics=f'{dots}\n"{dots}', artist=dots[:400])
+    assert read(path) == SongInfo(lyrics=f'{dots}\n"{dots}', artist=dots[:400])
 
 
 def test_a_link_that_leaves_the_folder_is_refused_unread(tmp_path: Path) -> None:
@@ -279,7 +437,7 @@ def test_a_link_to_a_file_of_the_same_folder_is_read(tmp_path: Path) -> None:
     path = song_toml(tmp_path, 'title = "x"')
     path.rename(path.with_name("info.toml"))
     path.symlink_to("info.toml")
-    assert read_song_info(path).title == "x"
+    assert read(path).title == "x"
 
 
 def test_links_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
@@ -315,7 +473,7 @@ def test_a_hostile_folder_name_stays_on_one_line(tmp_path: Path) -> None:
 def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, info: SongInfo) -> None:
     path = tmp_path_factory.mktemp("song") / "song.toml"
     write_song_info(path, info)
-    assert read_song_info(path) == info
+    assert read(path) == info
 
 
 @settings(max_examples=150, deadline=None)
@@ -327,7 +485,7 @@ def test_any_text_is_either_refused_or_read_again(tmp_path_factory: pytest.TempP
         return
     path = tmp_path_factory.mktemp("song") / "song.toml"
     write_song_info(path, info)
-    assert read_song_info(path) == info
+    assert read(path) == info
 
 
 @pytest.mark.parametrize(
@@ -335,7 +493,7 @@ def test_any_text_is_either_refused_or_read_again(tmp_path_factory: pytest.TempP
 )
 def test_lyrics_that_look_like_toml_are_read_again(tmp_path: Path, lyrics: str) -> None:
     write_song_info(tmp_path / "song.toml", SongInfo(lyrics=lyrics))
-    assert read_song_info(tmp_path / "song.toml").lyrics == lyrics
+    assert read(tmp_path / "song.toml").lyrics == lyrics
 
 
 def test_only_fields_that_are_set_are_written(tmp_path: Path) -> None:

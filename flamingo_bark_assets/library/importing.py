@@ -91,7 +91,7 @@ def add_song(
         check_song_id(song_id)
         _refuse_taken(paths, song_id)
     known = set(list_song_ids(paths))
-    _refuse_duplicate(paths, mix.path, known)
+    refuse_duplicate(paths, mix.path, known)
     with _os_errors_named(file.name, f"cannot be added to {paths.songs}"), _staging(paths.songs) as staging:
         for source in sources:
             _store(source.path, staging / source.stored_as, link=link)
@@ -101,7 +101,7 @@ def add_song(
             sync_folder(folder)
         with _lock(paths):
             # Songs that others have added in the meantime.
-            _refuse_duplicate(paths, mix.path, set(list_song_ids(paths)) - known)
+            refuse_duplicate(paths, mix.path, set(list_song_ids(paths)) - known)
             stored_id = song_id or _free_song_id(paths, info.title or file.stem)
             _refuse_taken(paths, stored_id)
             staging.rename(paths.songs / stored_id)
@@ -178,8 +178,14 @@ def _free_song_id(paths: DataPaths, text: str) -> str:
     return next(song_id for song_id in chain([base], numbered) if not os.path.lexists(paths.songs / song_id))
 
 
-def _refuse_duplicate(paths: DataPaths, mix: Path, song_ids: Iterable[str]) -> None:
-    size = mix.stat().st_size
+def refuse_duplicate(paths: DataPaths, mix: Path, song_ids: Iterable[str]) -> None:
+    """Refuse a mix that one of these songs has already.
+
+    Raises:
+        LibraryError: names that song, or `mix` cannot be read.
+    """
+    with open_regular(mix) as file:
+        size = os.fstat(file.fileno()).st_size
     for song_id in sorted(song_ids):
         if any(_same_contents(mix, held) for held in _mixes_of_size(paths, song_id, size)):
             raise LibraryError(f"{shown(mix.name)}: the song {song_id!r} has the same mix already")

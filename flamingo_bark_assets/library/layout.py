@@ -122,9 +122,11 @@ class SongFiles:
         song_id: identifier and partition key.
         mix: the full mix; None where there is none that may be opened.
         stems: what stands in the stems folder, sorted by name.
-        info: what song.toml says; defaults where there is no such file.
+        info: what song.toml says; defaults where there is no such file or it cannot be used.
         fault: why the song cannot be used at all, naming the file; None where nothing is wrong so far.
         folder: the song's folder; None where there is none that may be opened.
+        info_fault: why song.toml cannot be used at all; None where it can, or there is none.
+        info_warnings: what in song.toml is left out of `info`, one sentence each, naming song, file and key.
     """
 
     song_id: str
@@ -172,25 +174,28 @@ def find_unlisted(paths: DataPaths) -> list[str]:
 def find_song(paths: DataPaths, song_id: str) -> SongFiles:
     """Find the files of a song without opening a sound file.
 
-    Whatever is wrong with them is written into the `fault` of the song or of the stem.
+    Whatever is wrong with them is written into the `fault` of the song or of the stem, and into `info_fault` and
+    `info_warnings` for song.toml, which costs the song none of its measurements.
 
     Raises:
         LibraryError: `song_id` is not an identifier.
     """
-    from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, read_song_info  # needs pydantic, 0.1 s
+    # pydantic takes 0.1 s to import.
+    from flamingo_bark_assets.library.song_toml import SONG_TOML, ReadInfo, SongInfo, read_song_info
 
     check_song_id(song_id)
     folder = paths.songs / song_id
     if problem := _folder_problem(folder, paths.songs):
         return SongFiles(song_id, None, (), SongInfo(), f"song '{song_id}': its folder {problem}")
     mix, mix_problem = _find_mix(paths, folder)
-    faults = [f"song '{song_id}': {mix_problem}"] if mix_problem else []
+    fault = f"song '{song_id}': {mix_problem}" if mix_problem else None
+    info_fault = None
     try:
-        info = read_song_info(folder / SONG_TOML)
+        said = read_song_info(folder / SONG_TOML)
     except LibraryError as error:
-        info = SongInfo()
-        faults.append(str(error))
-    return SongFiles(song_id, mix, _find_stems(paths, folder), info, "; ".join(faults) or None, folder)
+        said, info_fault = ReadInfo(SongInfo()), str(error)
+    stems = _find_stems(paths, folder)
+    return SongFiles(song_id, mix, stems, said.info, fault, folder, info_fault, said.warnings)
 
 
 def _song_entries(paths: DataPaths) -> list[os.DirEntry[str]]:

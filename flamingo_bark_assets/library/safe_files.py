@@ -10,7 +10,7 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
-from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.errors import FileFault, LibraryError
 
 
 def shown(name: str) -> str:
@@ -45,15 +45,25 @@ def link_problem(path: Path, folder: Path) -> str | None:
     return None if inside else "is a symbolic link that leaves its folder"
 
 
-def file_problem(path: Path, folder: Path) -> str | None:
+def file_problem(path: Path, folder: Path | None = None) -> str | None:
     """Say why a file may not be opened: its link leaves `folder`, it is no regular file, it may not be read.
+
+    Args:
+        path: the file.
+        folder: the folder that it must lie below when all symbolic links are followed; None: anywhere.
 
     Returns:
         A clause for a message, or None where the file may be opened.
     """
-    if problem := link_problem(path, folder):
+    if folder is not None and (problem := link_problem(path, folder)):
         return problem
-    if not path.is_file():
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "is a symbolic link that leads nowhere" if path.is_symlink() else "does not exist"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
+        return f"cannot be opened: {getattr(error, 'strerror', None) or error}"
+    if not stat.S_ISREG(mode):
         return "is not a regular file"
     return None if os.access(path, os.R_OK) else "may not be read by this user"
 
@@ -75,3 +85,43 @@ def open_regular(path: Path) -> BufferedReader:
         os.close(descriptor)
         raise LibraryError(f"{shown(path.name)}: is not a regular file")
     return os.fdopen(descriptor, "rb")
+
+
+def is_missing(path: Path) -> bool:
+    """Tell whether nothing stands at a path; False where that cannot be told, so that opening it says why."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):  # ValueError: a NUL in the name.
+        return False
+    return False
+
+
+def read_text(path: Path, *, max_bytes: int, within: Path | None = None) -> str:
+    """Read a text file that others wrote: UTF-8, with or without a byte order mark.
+
+    Args:
+        path: the file; a pipe, socket or device is refused instead of waited for.
+        max_bytes: largest file that is read.
+        within: the folder that it must lie below when all symbolic links are followed; None: anywhere.
+
+    Raises:
+        FileFault: the file cannot be read, is no regular file, too large or not UTF-8.
+    """
+    if problem := file_problem(path, within):
+        raise FileFault(problem)
+    try:
+        with open_regular(path) as file:
+            data = file.read(max_bytes + 1)
+    except LibraryError as error:  # It has changed since.
+        raise FileFault(str(error)) from error
+    except OSError as error:
+        raise FileFault(f"cannot be read: {error.strerror}") from error
+    if len(data) > max_bytes:
+        raise FileFault(f"is larger than {max_bytes} bytes")
+    try:
+        return data.decode("utf-8-sig")  # Windows editors put a byte order mark first.
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise FileFault(f"is not UTF-8 (at line {line}); save it as UTF-8") from error

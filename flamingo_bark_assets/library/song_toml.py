@@ -5,32 +5,25 @@ The model of that file, its reading and its writing belong here; tags inside a s
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import tomllib
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
-from flamingo_bark_assets.errors import LibraryError
-from flamingo_bark_assets.library.safe_files import file_problem, open_regular, shown
+from flamingo_bark_assets.errors import FileFault, LibraryError
+from flamingo_bark_assets.library.safe_files import is_missing, shown
+from flamingo_bark_assets.library.toml_files import describe_error, quoted, read_toml, toml_key
 from flamingo_bark_assets.storage.atomic import write_text
 
 SONG_TOML = "song.toml"
-MAX_SONG_TOML_BYTES = 1024 * 1024
+_MAX_WARNINGS = 20
 # C0 and C1 controls, DEL, and the line and paragraph separators.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_IN_LYRICS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-# Strings and comments; one that is not closed ends with its line or the text, which keeps the search linear.
-_STRING_OR_COMMENT = re.compile(
-    r"""\"{3}(?:[^"\\]|\\.|"(?!""))*+(?:"{3,5})?|'{3}(?:[^']|'(?!''))*+(?:'{3,5})?"""
-    r"""|"(?:[^"\\\n]|\\[^\n])*+"?|'[^'\n]*+'?|\#[^\n]*+""",
-    re.DOTALL,
-)
-_LONG_DOTTED_KEY = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){16}")
 
 
 def _refuse(forbidden: re.Pattern[str], value: str) -> None:
@@ -43,7 +36,7 @@ def _single_line(value: str) -> str:
     return value
 
 
-Genre = Annotated[str, Field(min_length=1, max_length=100)]
+Genre = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_single_line)]
 PromptName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_single_line)]
 PromptText = Annotated[str, Field(max_length=2000), AfterValidator(_single_line)]
 
@@ -115,28 +108,42 @@ class SongInfo(_Table):
             _refuse(_CONTROL_IN_LYRICS, value)
         return value
 
-    @field_validator("genres")
-    @classmethod
-    def _one_line_genres(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_single_line(genre) for genre in value)
+
+@dataclass(frozen=True, slots=True)
+class ReadInfo:
+    """What was read from a song.toml.
+
+    Attributes:
+        info: every key that is known and right.
+        warnings: one sentence for each that is not, naming song, file and key.
+    """
+
+    info: SongInfo
+    warnings: tuple[str, ...] = ()
 
 
-def read_song_info(path: Path) -> SongInfo:
+def read_song_info(path: Path) -> ReadInfo:
     """Read a song.toml, or give the defaults where there is none.
+
+    A key that is unknown or whose value is not allowed costs only itself: it is left out with a warning.
 
     Args:
         path: the file; its folder is the song's.
 
     Raises:
-        LibraryError: the file cannot be read, is not TOML, or holds an unknown key or a value that is not
-            allowed; the message names song, file and place.
+        LibraryError: the file cannot be read or is not TOML; the message names song, file and place.
     """
-    if not os.path.lexists(path):
-        return SongInfo()
+    if is_missing(path):
+        return ReadInfo(SongInfo())
+    where = f"song {shown(path.parent.name)}: {path.name}"
     try:
-        return _parse(_text_of(path))
-    except LibraryError as error:
-        raise LibraryError(f"song {shown(path.parent.name)}: {path.name}: {error}") from error
+        info, errors = _usable(read_toml(path, within=path.parent))
+    except FileFault as fault:
+        raise LibraryError(f"{where}: {fault}") from fault
+    warnings = [f"{where}: {_warning(error)}" for error in errors[:_MAX_WARNINGS]]
+    if more := len(errors) - len(warnings):
+        warnings.append(f"{where}: {more} more keys are left out")
+    return ReadInfo(info, tuple(warnings))
 
 
 def write_song_info(path: Path, info: SongInfo) -> None:
@@ -150,84 +157,55 @@ def write_song_info(path: Path, info: SongInfo) -> None:
     lines = [f"{key} = {_toml_value(value)}\n" for key, value in values.items()]
     for table, texts in tables.items():
         lines.append(f"\n[edits.{table}]\n")
-        lines += [f"{_toml_key(key)} = {_quoted(text)}\n" for key, text in texts.items()]
+        lines += [f"{toml_key(key)} = {quoted(text)}\n" for key, text in texts.items()]
     write_text(path, "".join(lines))
 
 
 def describe_problem(error: ValidationError) -> str:
     """Say in one line which field of a `SongInfo` is wrong and why."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    keys = [str(key) for key in first["loc"] if not isinstance(key, int)]
-    is_key = keys[-1:] == ["[key]"]  # pydantic's mark for a key of a dict that is wrong itself
-    name = ".".join(_toml_key(key) for key in (keys[:-1] if is_key else keys)) or SONG_TOML
-    if first["type"] == "extra_forbidden":
-        return f"unknown key {shown(name)}; allowed are {', '.join(_fields_of(keys[:-1]))}"
-    if first["type"] == "tuple_type":
-        return f'{name}: should be a list of texts, for instance {name} = ["rock", "blues"]'
-    if first["type"] in {"model_type", "dict_type"}:
-        return f"{name}: should be a table, which begins with a line [{name}]"
-    entry = "".join(f", entry {index + 1}" for index in first["loc"] if isinstance(index, int))
-    subject = f"{name}{entry}, the key" if is_key else f"{name}{entry}"
-    return f"{subject}: {first['msg'].removeprefix('Value error, ')}"
+    return describe_error(error.errors(include_url=False, include_input=False)[0], SongInfo)
 
 
-def _fields_of(keys: list[str]) -> list[str]:
-    """Names of the fields of a table, which is given by its own names from the top."""
-    model: type[BaseModel] = SongInfo
-    for key in keys:
-        annotation = model.model_fields[key].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        model = annotation
-    return list(model.model_fields)
+def _usable(values: dict[str, Any]) -> tuple[SongInfo, list[ErrorDetails]]:
+    """Take what can be taken; what cannot is removed from `values` and told."""
+    found: list[ErrorDetails] = []
+    while True:  # Ends, as each round removes something.
+        try:
+            return SongInfo.model_validate(values), found
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_input=False)
+            found += errors
+            for wrong in reversed(errors):  # The last entry of a list first, so that the others keep their numbers.
+                _remove(values, wrong)
 
 
-def _text_of(path: Path) -> str:
-    if problem := file_problem(path, path.parent):
-        raise LibraryError(problem)
-    with open_regular(path) as file:
-        data = file.read(MAX_SONG_TOML_BYTES + 1)
-    if len(data) > MAX_SONG_TOML_BYTES:
-        raise LibraryError(f"is larger than {MAX_SONG_TOML_BYTES} bytes")
-    try:
-        return data.decode("utf-8-sig")  # Windows editors put a byte order mark first; TOML has none.
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise LibraryError(f"is not UTF-8 (at line {line}); save it as UTF-8") from error
+def _remove(values: dict[str, Any], wrong: ErrorDetails) -> None:
+    """Remove what an error is about; of a list or table that is too long, what is too much."""
+    *tables, key = (part for part in wrong["loc"] if part != "[key]")
+    table: Any = values
+    for name in tables:
+        table = table[name]
+    # A key may be wrong twice, by its name and its value, and an entry be cut off with its list's end.
+    with suppress(KeyError, IndexError):
+        if wrong["type"] == "too_long":
+            entries, kept = table[key], wrong["ctx"]["max_length"]
+            table[key] = entries[:kept] if isinstance(entries, list) else dict(list(entries.items())[:kept])
+        else:
+            del table[key]
 
 
-def _parse(text: str) -> SongInfo:
-    # tomllib takes time with the square of a dotted key's parts: hours for a hostile file of 1 MiB.
-    if _LONG_DOTTED_KEY.search(_STRING_OR_COMMENT.sub("_", text)):
-        raise LibraryError("has a key of more than 16 dotted parts; its keys have at most three")
-    try:
-        values: dict[str, Any] = tomllib.loads(text)
-    except RecursionError:
-        raise LibraryError("is not valid TOML: nested too deeply") from None
-    except ValueError as error:  # Also what Python says of a number with thousands of digits.
-        lines = text.split("\n")
-        end = f"at line {len(lines)}, column {len(lines[-1]) + 1}, the end of the file"
-        raise LibraryError(f"is not valid TOML: {str(error).replace('at end of document', end)}") from error
-    try:
-        return SongInfo.model_validate(values)
-    except ValidationError as error:
-        raise LibraryError(describe_problem(error)) from error
-
-
-def _toml_key(key: str) -> str:
-    return key if _BARE_KEY.fullmatch(key) else _quoted(key)
+def _warning(error: ErrorDetails) -> str:
+    said = describe_error(error, SongInfo)
+    if error["type"] == "too_long":
+        return f"{said}; the first {error['ctx']['max_length']} are used"
+    return f"{said}; it is left out" if not said.endswith("?") else f"{said} It is left out"
 
 
 def _toml_value(value: str | tuple[str, ...]) -> str:
     if isinstance(value, str):
-        return _quoted_lines(value) if "\n" in value else _quoted(value)
-    return f"[{', '.join(_quoted(item) for item in value)}]"
-
-
-def _quoted(text: str) -> str:
-    # A JSON string is a TOML basic string, but for surrogate pairs, which ensure_ascii=False avoids, and a
-    # bare DEL, which no field may hold.
-    return json.dumps(text, ensure_ascii=False)
+        return _quoted_lines(value) if "\n" in value else quoted(value)
+    return f"[{', '.join(quoted(item) for item in value)}]"
 
 
 def _quoted_lines(text: str) -> str:
-    return '"""\n' + "\n".join(_quoted(line)[1:-1] for line in text.split("\n")) + '"""'
+    return '"""\n' + "\n".join(quoted(line)[1:-1] for line in text.split("\n")) + '"""'

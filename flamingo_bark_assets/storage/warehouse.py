@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flamingo_bark_assets.errors import StorageError
+from flamingo_bark_assets.library.safe_files import file_problem
 from flamingo_bark_assets.storage.atomic import (
     delete_tree,
     remove_leftovers,
@@ -86,16 +87,23 @@ def publish(truth: Truth, song_ids: Sequence[str], path: Path) -> Publication:
     return publication
 
 
-def query(path: Path, sql: str) -> Result:
+def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
     """Run one read-only query; it can neither change the warehouse nor touch any other file.
 
     What another program may have written beside the warehouse is not read.
 
+    Args:
+        path: the warehouse.
+        sql: the query; of several statements the last one answers.
+        max_rows: most rows to fetch; None: all.
+
     Raises:
-        StorageError: there is no warehouse yet, another program holds it, or the query is wrong.
+        StorageError: there is no warehouse yet, another program holds it, or the query is empty or wrong.
     """
     import duckdb
 
+    if path.exists() and (problem := file_problem(path)):
+        raise StorageError(f"{path}: {problem}")
     if not path.exists():
         raise StorageError(f"{path}: no warehouse yet; materialise feature_warehouse first (make demo does)")
     try:
@@ -105,9 +113,11 @@ def query(path: Path, sql: str) -> Result:
                 str(published), read_only=True, config={"enable_external_access": False, "lock_configuration": True}
             ) as connection,
         ):
+            if not duckdb.extract_statements(sql):
+                raise StorageError("the query is empty; for instance: SELECT song_id, tempo_bpm FROM song_features")
             cursor = connection.execute(sql)
             columns = tuple(description[0] for description in cursor.description or ())
-            return Result(columns, tuple(cursor.fetchall()))
+            return Result(columns, tuple(cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows)))
     except duckdb.IOException as error:
         if "Conflicting lock" not in str(error):
             raise StorageError(f"query failed: {error}") from error
@@ -115,8 +125,9 @@ def query(path: Path, sql: str) -> Result:
             f"{path}: another program has it open for writing; close it there, or publish feature_warehouse again "
             f"({_first_line(error)})"
         ) from error
-    except duckdb.Error as error:
-        raise StorageError(f"query failed: {error}") from error
+    except (duckdb.Error, RuntimeError) as error:  # RuntimeError: a text that is not Unicode.
+        said = str(error).partition("\n\nLINE")[0]  # Then comes the query, with a mark below it.
+        raise StorageError(f"query failed: {' '.join(said.split())}") from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from flamingo_bark_assets.captioning.interface import Captions, Evidence
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.library.layout import DataPaths, Part, SongFiles, StemKind
+from flamingo_bark_assets.library.safe_files import file_problem
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.storage.atomic import write_bytes
 from flamingo_bark_assets.training.dataset import dataset_file_name, suitable_prompt
@@ -266,6 +267,8 @@ def _sha256(path: Path) -> str:
 
 
 def _read(path: Path) -> str:
+    if problem := file_problem(path):
+        raise StorageError(f"{path}: cannot be read: it {problem}; write the manifest again")
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

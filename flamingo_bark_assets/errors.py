@@ -24,6 +24,14 @@ class StorageError(FlamingoBarkError):
     """A stored table is missing or does not have the expected shape."""
 
 
+class HomeError(FlamingoBarkError):
+    """DAGSTER_HOME cannot be used: read-only, full, damaged, or busy."""
+
+
+class ServingError(FlamingoBarkError):
+    """The platform cannot be served: its address is taken, or one of its processes ended."""
+
+
 class AudioFault(FlamingoBarkError):
     """A sound file that cannot be used: a property of the file, not a crash of the platform.
 

@@ -103,3 +103,8 @@ def load_settings(path: Path) -> Settings:
 def data_folder() -> Path:
     """The data folder: `FLAMINGO_BARK_DATA`, or else ``data`` in the current folder."""
     return Path(os.environ.get("FLAMINGO_BARK_DATA") or "data").resolve()
+
+
+def dagster_home() -> Path:
+    """Dagster's own folder: `DAGSTER_HOME`, or else ``dagster_home`` in the current folder."""
+    return Path(os.environ.get("DAGSTER_HOME") or "dagster_home").absolute()

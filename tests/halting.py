@@ -1,4 +1,4 @@
-"""The command line, halted just before it puts a chosen file into place, so that a test can kill it there.
+"""The command line, or a run, halted just before it puts a chosen file into place, so that a test can kill it there.
 
 Environment: HALT_BEFORE, the end of the file's path; the file ``halted`` in the data folder says that it is there.
 """
@@ -6,7 +6,6 @@ Environment: HALT_BEFORE, the end of the file's path; the file ``halted`` in the
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -18,7 +17,7 @@ class _HaltingPath(type(Path())):  # type: ignore[misc]
     def replace(self, target: os.PathLike[str] | str) -> Path:
         halt_before = os.environ.get("HALT_BEFORE")
         if halt_before and str(target).endswith(halt_before):
-            Path(sys.argv[2], "halted").touch()
+            Path(os.environ["FLAMINGO_BARK_DATA"], "halted").touch()
             time.sleep(600)
         return Path(super().replace(target))
 

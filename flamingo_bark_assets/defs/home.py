@@ -34,6 +34,7 @@ DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db
 # Tables that Dagster fills by itself: rows in any other are somebody's history.
 _NO_HISTORY = {"alembic_version", "secondary_indexes", "instance_info", "daemon_heartbeats", "kvs", "sqlite_sequence"}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_LITTLE_BYTES = 1 << 20
 _LOCK_TIMEOUT_S = 120
 # A database that is not whole may be in the making by a command of Dagster's own, which knows no lock of ours.
 _SETTLED_S = 3.0
@@ -112,20 +113,20 @@ def plain_faults(home: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.DatabaseError, sqlalchemy.exc.DBAPIError) as error:
-        raise HomeError(f"DAGSTER_HOME {home}: {_plain(error)}") from error
+        raise HomeError(f"DAGSTER_HOME {home}: {_plain(error, home)}") from error
     except OSError as error:
         if error.errno not in _NO_SPACE and not str(error.filename).startswith(str(home)):
             raise  # not of this folder
-        raise HomeError(f"DAGSTER_HOME {home}: {_plain(error)}") from error
+        raise HomeError(f"DAGSTER_HOME {home}: {_plain(error, home)}") from error
     except (dg.DagsterInvalidConfigError, yaml.YAMLError) as error:
         first = " ".join(str(error).split())[:300]
         raise HomeError(f"DAGSTER_HOME {home}: dagster.yaml cannot be used: {first}") from error
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: Exception, home: Path) -> str:
     text = str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error).splitlines()[0]
     number = getattr(error, "errno", None)
-    if number in _NO_SPACE or "is full" in text:
+    if number in _NO_SPACE or "is full" in text or ("disk I/O" in text and _is_full(home)):
         return "no space left on its disk; free some, and start again"
     if number in {errno.EACCES, errno.EPERM, errno.EROFS} or "readonly" in text or "unable to open" in text:
         return f"cannot be written ({text}); make it writable, or set DAGSTER_HOME to another folder"
@@ -134,9 +135,16 @@ def _plain(error: Exception) -> str:
             f"a database in it is damaged ({text}); move the folders history and schedules away to start anew: "
             "only the record of past runs is in them, all results are in the data folder"
         )
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "is no folder; set DAGSTER_HOME to one"
     if "locked" in text:
         return f"another process keeps it busy ({text}); start again when that has ended"
     return text
+
+
+def _is_full(home: Path) -> bool:
+    """Whether the disk is full: SQLite calls it an I/O error where a journal cannot grow."""
+    return shutil.disk_usage(home).free < _LITTLE_BYTES
 
 
 def _write_settings(home: Path) -> None:
@@ -206,8 +214,9 @@ def _complete(database: Path, found: _Schema, target: _Schema) -> None:
     with closing(sqlite3.connect(database)) as old, closing(sqlite3.connect(f"{database}.before-{stamp}")) as copy:
         old.backup(copy)
         with old:
-            for name in target.statements.keys() - found.statements.keys():
-                old.execute(target.statements[name])
+            for name, statement in target.statements.items():
+                if name not in found.statements:
+                    old.execute(statement)
             old.execute("DELETE FROM alembic_version")
             old.executemany("INSERT INTO alembic_version VALUES (?)", [(name,) for name in target.revisions])
 
@@ -231,23 +240,32 @@ def _read_schema(database: Path) -> _Schema:
         sqlite3.DatabaseError: it is damaged.
     """
     with closing(sqlite3.connect(database, timeout=30)) as connection:
-        rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
-        made = rows.fetchall()
-        tables = {name for kind, name, _ in made if kind == "table"}
+        try:
+            return _schema_of(connection)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise sqlite3.DatabaseError(f"{database.name}: {error}") from error
 
-        def column(table: str, name: str) -> frozenset[str]:
-            query = f'SELECT "{name}" FROM "{table}"'
-            return frozenset(row[0] for row in connection.execute(query)) if table in tables else frozenset()
 
-        return _Schema(
-            revisions=column("alembic_version", "version_num"),
-            marks=column("secondary_indexes", "name"),
-            statements={name: sql for _, name, sql in made},
-            has_history=any(
-                connection.execute(f'SELECT EXISTS (SELECT 1 FROM "{table}")').fetchone()[0]
-                for table in tables - _NO_HISTORY
-            ),
-        )
+def _schema_of(connection: sqlite3.Connection) -> _Schema:
+    made = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
+    statements = {(kind, name): sql for kind, name, sql in made}
+    tables = {name for kind, name in statements if kind == "table"}
+
+    def column(table: str, name: str) -> frozenset[str]:
+        query = f'SELECT "{name}" FROM "{table}"'
+        return frozenset(row[0] for row in connection.execute(query)) if table in tables else frozenset()
+
+    return _Schema(
+        revisions=column("alembic_version", "version_num"),
+        marks=column("secondary_indexes", "name"),
+        statements={name: sql for (_, name), sql in statements.items()},
+        has_history=any(
+            connection.execute(f'SELECT EXISTS (SELECT 1 FROM "{table}")').fetchone()[0]
+            for table in tables - _NO_HISTORY
+        ),
+    )
 
 
 def _with_journals(database: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 from dagster import DagsterEventType
+from sqlalchemy.exc import DBAPIError
 
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
 from flamingo_bark_assets.defs.lost_runs import holding
@@ -128,9 +129,14 @@ def _watch(instance: dg.DagsterInstance, run_id: str, progress: Progress, done: 
     finished = False
     while not finished:
         finished = done.wait(0.3)
-        if not instance.has_run(run_id):
+        try:
+            if not instance.has_run(run_id):
+                continue
+            found = instance.get_records_for_run(
+                run_id, cursor=cursor, of_type={DagsterEventType.ASSET_MATERIALIZATION}
+            )
+        except DBAPIError:  # the run meets the same fault, and tells it
             continue
-        found = instance.get_records_for_run(run_id, cursor=cursor, of_type={DagsterEventType.ASSET_MATERIALIZATION})
         cursor = found.cursor
         for record in found.records:
             event = record.event_log_entry.dagster_event

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import dagster as dg
 import yaml
@@ -32,6 +33,7 @@ DEFINITIONS = "flamingo_bark_assets.definitions"
 _TIME_TO_START_S = 180.0
 _TIME_TO_STOP_S = 20.0
 _LOOK_S = 0.5
+_CODE_SERVER = "code server"
 
 _Running = dict[str, subprocess.Popen[bytes]]
 
@@ -94,9 +96,9 @@ def serve(home: Path, address: Address, *, module: str = DEFINITIONS, tell: Call
         try:
             for service in _services(folder, address, module):
                 running[service.name] = _start(service, inherited)
-                _watch(running, until=service.is_up)
+                _wait_until_up(service, running)
             tell(f"Dagster UI on {address.url} (Ctrl-C stops it)")
-            _watch(running, until=lambda: False)
+            _watch(running)
         except KeyboardInterrupt:
             tell("stopping; once more stops at once")
         finally:
@@ -109,7 +111,7 @@ def _services(folder: Path, address: Address, module: str) -> Iterator[Service]:
     workspace.write_text(yaml.safe_dump({"load_from": [origin]}))
     code = ["dagster", "code-server", "start", "--socket", str(code_socket), "--module-name", module]
     yield Service(
-        "code server", [*code, "--location-name", LOCATION, "--log-level", "warning"], lambda: _answers(code_socket)
+        _CODE_SERVER, [*code, "--location-name", LOCATION, "--log-level", "warning"], lambda: _answers(code_socket)
     )
     yield Service("daemon", ["dagster._daemon", "run", "--workspace", str(workspace)])
     names = [option for name in address.allowed for option in ("--allow-host", name)]
@@ -127,34 +129,49 @@ def _start(service: Service, inherited: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _watch(running: _Running, *, until: Callable[[], bool]) -> None:
-    """Wait until something holds.
+def _wait_until_up(service: Service, running: _Running) -> None:
+    """Wait until a service is up.
 
     Raises:
-        ServingError: a service ended meanwhile, or the newest did not start in time.
+        ServingError: it is not in time, or a service ended meanwhile.
     """
     deadline = time.monotonic() + _TIME_TO_START_S
-    newest = list(running)[-1]
-    while not until():
-        for name, process in running.items():
-            if process.poll() is not None:
-                raise ServingError(f"the {name} ended by itself ({_ending(process.returncode)}); see above")
-        if time.monotonic() > deadline and not until():
-            raise ServingError(f"the {newest} did not start within {_TIME_TO_START_S:.0f} s")
+    while not service.is_up():
+        _check_alive(running)
+        if time.monotonic() > deadline:
+            raise ServingError(f"the {service.name} did not start within {_TIME_TO_START_S:.0f} s; see above")
         time.sleep(_LOOK_S)
+
+
+def _watch(running: _Running) -> NoReturn:
+    """Watch until a service ends.
+
+    Raises:
+        ServingError: a service ended; names it.
+    """
+    while True:
+        _check_alive(running)
+        time.sleep(_LOOK_S)
+
+
+def _check_alive(running: _Running) -> None:
+    for name, process in running.items():
+        if process.poll() is not None:
+            raise ServingError(f"the {name} ended by itself ({_ending(process.returncode)}); see above")
 
 
 def _stop(running: _Running, instance: dg.DagsterInstance) -> None:
     """Stop what was started, the newest first: no run is launched, those under way are cancelled, then their server."""
     try:
-        for process in reversed(running.values()):
-            if process is next(iter(running.values())):
+        for name, process in reversed(running.items()):
+            if name == _CODE_SERVER and process.poll() is None:
                 _cancel_runs(instance)
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGINT)
-            process.wait(_TIME_TO_STOP_S)
-    except (KeyboardInterrupt, subprocess.TimeoutExpired):
-        pass
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_TIME_TO_STOP_S)
+    except KeyboardInterrupt:
+        pass  # asked for once more
     finally:
         for process in running.values():
             with suppress(ProcessLookupError):
@@ -222,8 +239,11 @@ def _lock(descriptor: int, *, timeout_s: float) -> bool:
 
 @contextmanager
 def _interrupted_by_termination() -> Iterator[None]:
-    """Take SIGTERM, and the end of the terminal, for Ctrl-C."""
-    previous = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    """Take SIGTERM, and the end of the terminal unless under `nohup`, for Ctrl-C."""
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in previous.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:

@@ -28,7 +28,7 @@ lint: install
 	$(BIN)/mypy
 
 ui: install
-	$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT) --module-name flamingo_bark_assets.definitions
+	$(BIN)/flamingo-bark ui --port $(PORT)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -18,7 +18,7 @@ import click
 
 from flamingo_bark_assets.errors import FileFault, FlamingoBarkError, LibraryError, describe_os_error
 from flamingo_bark_assets.library.layout import DataPaths, find_song, find_unlisted, list_song_ids
-from flamingo_bark_assets.settings import data_folder, load_settings
+from flamingo_bark_assets.settings import dagster_home, data_folder, load_settings
 from flamingo_bark_assets.terminal import console as _console
 from flamingo_bark_assets.terminal import errors as _errors
 from flamingo_bark_assets.terminal import leave_closed_pipe, open_terminal
@@ -293,6 +293,17 @@ def demo(context: click.Context, source: Path) -> None:
 
 
 @main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Name or address to listen on.")
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help="Port of the UI.")
+@click.option("--allow-host", "allowed", multiple=True, help="Further name under which the UI answers; repeatable.")
+def ui(host: str, port: int, allowed: tuple[str, ...]) -> None:
+    """Run the platform: the Dagster UI with its daemon, sensors and queue, until Ctrl-C."""
+    from flamingo_bark_assets.defs.serving import Address, serve
+
+    serve(dagster_home(), Address(host, port, allowed), tell=lambda line: _console.say("{}", line))
+
+
+@main.command()
 @click.argument("query")
 @click.option("--max-rows", default=1000, show_default=True, type=click.IntRange(1), help="Rows to print at most.")
 @click.pass_obj
@@ -403,13 +414,15 @@ def _run_with_progress(song_ids: Sequence[str]) -> list[RunReport]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     with _console.status("starting Dagster"):
-        from flamingo_bark_assets.defs.local import open_instance, planned_steps, run_songs
+        from flamingo_bark_assets.defs.home import open_instance, plain_faults
+        from flamingo_bark_assets.defs.local import planned_steps, run_songs
 
-        instance = open_instance(Path(os.environ.get("DAGSTER_HOME") or "dagster_home"))
+        home = dagster_home()
+        instance = open_instance(home)
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=_console) as progress:
+    with plain_faults(home), Progress(*columns, console=_console) as progress:
         task = progress.add_task("running", total=planned_steps(len(song_ids)))
 
         def made(asset: str, song_id: str | None) -> None:

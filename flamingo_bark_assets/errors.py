@@ -56,6 +56,14 @@ class FileFault(FlamingoBarkError):
     """A file of the user's cannot be used; the message is a clause, before which the caller puts the file's name."""
 
 
+class HomeError(FlamingoBarkError):
+    """DAGSTER_HOME cannot be used: read-only, full, damaged, or busy."""
+
+
+class ServingError(FlamingoBarkError):
+    """The platform cannot be served: its address is taken, or one of its processes ended."""
+
+
 class AudioFault(FlamingoBarkError):
     """A sound file that cannot be used: a property of the file, not a crash of the platform.
 

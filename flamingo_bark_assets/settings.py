@@ -172,3 +172,8 @@ def data_folder(chosen: Path | None = None) -> Path:
     if os.path.lexists(folder) and not folder.is_dir():
         raise ConfigurationError(f"data folder {folder}: is not a folder; choose another with --data")
     return folder
+
+
+def dagster_home() -> Path:
+    """Dagster's own folder: `DAGSTER_HOME`, or else ``dagster_home`` in the current folder."""
+    return Path(os.environ.get("DAGSTER_HOME") or "dagster_home").absolute()

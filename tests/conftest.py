@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from flamingo_bark_assets.defs.local import open_instance
+from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.library.layout import DataPaths
 
 NO_WAITING = "[runs]\nsettle_s = 0\nfirst_pause_s = 0\n"

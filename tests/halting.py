@@ -1,4 +1,4 @@
-"""The command line, halted just before it puts a chosen file into place, so that a test can act or kill it there.
+"""The command line, or a run, halted just before it puts a chosen file into place: there a test can act or kill it.
 
 Environment: HALT_BEFORE, the end of the file's path; the file ``halted`` in the data folder says that it is there,
 and it goes on when that file is removed.
@@ -7,7 +7,6 @@ and it goes on when that file is removed.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -20,7 +19,7 @@ class _HaltingPath(type(Path())):  # type: ignore[misc]
         halt_before = os.environ.get("HALT_BEFORE")
         if halt_before and str(target).endswith(halt_before):
             del os.environ["HALT_BEFORE"]  # once
-            flag = Path(sys.argv[2], "halted")
+            flag = Path(os.environ["FLAMINGO_BARK_DATA"], "halted")
             flag.touch()
             while flag.exists():
                 time.sleep(0.05)

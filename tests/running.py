@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,14 +14,17 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psutil
 
+from flamingo_bark_assets.defs.lost_runs import LOCATION
 from flamingo_bark_assets.defs.partitions import SONGS
+from flamingo_bark_assets.defs.serving import DEFINITIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 _LAUNCH = """
@@ -42,6 +44,7 @@ mutation($params: ExecutionParams!) {
   }
 }"""
 _RUN_STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+_ENDS = ("SUCCESS", "FAILURE", "CANCELED")
 _STATUS = """
 query { assetNodes { assetKey { path } isPartitioned
   partitionStats { numMaterialized numFailed numPartitions numMaterializing } } }"""
@@ -55,15 +58,13 @@ class Platform:
         url: address of the webserver.
         home: DAGSTER_HOME.
         data: data folder.
-        process: `dagster dev`.
-        module: the code location.
+        process: `flamingo-bark ui`.
     """
 
     url: str
     home: Path
     data: Path
     process: subprocess.Popen[bytes]
-    module: str
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """One GraphQL request."""
@@ -92,24 +93,46 @@ class Platform:
             timeout_s,
         )
 
-    def run(self, song_id: str, *, timeout_s: float) -> str:
-        """Launch a run of one song as the UI does and wait for its end; give back its status."""
+    def launch(self, song_id: str) -> str:
+        """Launch a run of one song as the UI does; give back its id."""
         params = {
             "selector": {
                 "jobName": "all_songs",
                 "repositoryName": "__repository__",
-                "repositoryLocationName": self.module,
+                "repositoryLocationName": LOCATION,
             },
             "executionMetadata": {"tags": [{"key": "dagster/partition", "value": song_id}]},
         }
         launched = self.ask(_RUN, params=params)["launchPipelineExecution"]
         if launched["__typename"] != "LaunchRunSuccess":
             raise RuntimeError(launched)
-        return _poll(
-            lambda: self.ask(_RUN_STATUS, id=launched["run"]["runId"])["runOrError"]["status"],
-            ("SUCCESS", "FAILURE", "CANCELED"),
-            timeout_s,
-        )
+        return str(launched["run"]["runId"])
+
+    def wait(self, run_id: str, *statuses: str, timeout_s: float) -> str:
+        """Wait until a run has one of these statuses, or has ended; give back its status."""
+        return _poll(lambda: self.ask(_RUN_STATUS, id=run_id)["runOrError"]["status"], (*statuses, *_ENDS), timeout_s)
+
+    def run(self, song_id: str, *, timeout_s: float) -> str:
+        """Launch a run of one song as the UI does and wait for its end; give back its status."""
+        return self.wait(self.launch(song_id), timeout_s=timeout_s)
+
+    def kill(self) -> None:
+        """Kill every process of the platform, runs included, as a machine that stops does."""
+        tree = [self._root(), *self._root().children(recursive=True)]
+        for process in tree:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+        psutil.wait_procs(tree)
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that execute runs."""
+        return [
+            process for process in self._root().children(recursive=True) if "spawn_main" in " ".join(process.cmdline())
+        ]
+
+    def _root(self) -> psutil.Process:
+        return psutil.Process(self.process.pid)
 
     def add_songs(self, songs: list[str]) -> None:
         """Add partitions, sorted, as the sensor does."""
@@ -140,40 +163,37 @@ def running_platform(
     home: Path,
     data: Path,
     *,
-    module: str = "flamingo_bark_assets.definitions",
+    module: str = DEFINITIONS,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Platform]:
     """Start webserver and daemon as `make ui` does, and stop them at the end."""
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "dagster_home" / "dagster.yaml", home)
     port = _free_port()
-    command = [
-        str(Path(sys.executable).parent / "dagster"),
-        "dev",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    process = subprocess.Popen(
-        [*command, "--module-name", module],
-        cwd=ROOT,
-        env={**os.environ, "DAGSTER_HOME": str(home), "FLAMINGO_BARK_DATA": str(data), **(environment or {})},
-        stdout=(home / "log.txt").open("wb"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    platform = Platform(f"http://127.0.0.1:{port}", home, data, process, module)
+    start = "from flamingo_bark_assets.defs.serving import Address, serve; from pathlib import Path; import sys; "
+    serve = f"serve(Path(sys.argv[1]), Address('127.0.0.1', {port}), module=sys.argv[2])"
+    command = [str(Path(sys.executable).parent / "flamingo-bark"), "ui", "--port", str(port)]
+    if module != DEFINITIONS:
+        command = [sys.executable, "-c", start + serve, str(home), module]
+    with (home / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "DAGSTER_HOME": str(home), "FLAMINGO_BARK_DATA": str(data), **(environment or {})},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    platform = Platform(f"http://127.0.0.1:{port}", home, data, process)
     try:
         _wait_until_up(platform)
         yield platform
     finally:
-        process.send_signal(signal.SIGINT)
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
         try:
-            process.wait(timeout=30)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            platform.kill()
 
 
 def _wait_until_up(platform: Platform, timeout_s: float = 120.0) -> None:

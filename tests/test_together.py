@@ -17,7 +17,6 @@ from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.local import run_songs
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.pipeline import SongWork
-from flamingo_bark_assets.provenance.state import song_lock
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.steps import STEPS
 from tests.platform_state import asked, do, due, make, not_fresh, tick
@@ -66,18 +65,32 @@ def test_a_sensors_run_of_songs_that_were_made_meanwhile_makes_nothing(
     assert not_fresh(instance, "a") == {}
 
 
+HOLD_LOCK = """
+import sys
+from pathlib import Path
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.provenance.state import song_lock
+with song_lock(DataPaths(Path(sys.argv[1])), "a"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
 def test_a_song_whose_lock_is_held_waits_for_the_others(data: DataPaths, instance: dg.DagsterInstance) -> None:
     for index, song_id in enumerate("abc"):
         write_unreadable_song(data.songs, song_id, text=str(index))
     order: list[str | None] = []
-    lock = song_lock(data, "a")
-    assert lock.__enter__()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK, str(data.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdin and holder.stdout
+    assert holder.stdout.readline() == b"held\n"
 
     def made(asset: str, song_id: str | None) -> None:
         if asset == "bark_dataset":
             order.append(song_id)
             if len(order) == 2:
-                lock.__exit__(None, None, None)
+                holder.communicate(b"done")
 
     reports = run_songs(instance, ["a", "b", "c"], made)
     assert [report.errors for report in reports] == [(), ()]

@@ -5,25 +5,23 @@ Running and watching belong here; the daemon and the webserver do the same from 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import dagster as dg
-import psutil
 from dagster import DagsterEventType
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from sqlalchemy.exc import DBAPIError
 
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
+from flamingo_bark_assets.defs.lost_runs import holding
 from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
 from flamingo_bark_assets.defs.plan import REQUESTED_TAG
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 
-PROCESS_TAG = "flamingo_bark/process"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 Progress = Callable[[str, str | None], None]
@@ -57,17 +55,6 @@ class RunReport:
     materialised: tuple[tuple[str, str | None], ...]
     checks: tuple[CheckOutcome, ...]
     errors: tuple[str, ...]
-
-
-def open_instance(home: Path) -> dg.DagsterInstance:
-    """The Dagster instance in a home folder; runs whose process is gone are marked as failed first."""
-    home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
-    os.environ["DAGSTER_HOME"] = str(home.resolve())
-    instance = dg.DagsterInstance.get()
-    _report_lost_runs(instance)
-    return instance
 
 
 def run_songs(instance: dg.DagsterInstance, song_ids: Sequence[str], progress: Progress) -> list[RunReport]:
@@ -114,13 +101,10 @@ def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], progre
     watcher = threading.Thread(target=_watch, args=(instance, run_id, progress, done), daemon=True)
     watcher.start()
     try:
-        result = defs.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            run_config=_QUIET,
-            tags={**tags, PROCESS_TAG: _this_process()},
-            raise_on_error=False,
-        )
+        with holding(instance, run_id):
+            result = defs.resolve_job_def(job).execute_in_process(
+                instance=instance, run_id=run_id, run_config=_QUIET, tags=dict(tags), raise_on_error=False
+            )
     finally:
         done.set()
         watcher.join()
@@ -158,33 +142,16 @@ def _watch(instance: dg.DagsterInstance, run_id: str, progress: Progress, done: 
     finished = False
     while not finished:
         finished = done.wait(0.3)
-        if not instance.has_run(run_id):
+        try:
+            if not instance.has_run(run_id):
+                continue
+            found = instance.get_records_for_run(
+                run_id, cursor=cursor, of_type={DagsterEventType.ASSET_MATERIALIZATION}
+            )
+        except DBAPIError:  # the run meets the same fault, and tells it
             continue
-        found = instance.get_records_for_run(run_id, cursor=cursor, of_type={DagsterEventType.ASSET_MATERIALIZATION})
         cursor = found.cursor
         for record in found.records:
             event = record.event_log_entry.dagster_event
             if event is not None and event.asset_key is not None:
                 progress(event.asset_key.to_user_string(), event.partition)
-
-
-def _this_process() -> str:
-    process = psutil.Process()
-    return f"{process.pid}:{process.create_time():.2f}"
-
-
-def _report_lost_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs of this command line as failed whose process was killed: they would seem under way for ever."""
-    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
-    for run in instance.get_runs(filters=under_way):
-        process = run.tags.get(PROCESS_TAG)
-        if process is not None and not _is_alive(process):
-            instance.report_run_failed(run, "the process of this run is gone; run the song again")
-
-
-def _is_alive(process: str) -> bool:
-    pid, _, created = process.partition(":")
-    try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" == created
-    except (psutil.Error, ValueError):
-        return False

@@ -1,18 +1,19 @@
 """The platform resource: where the data is, the settings and the captioner, shared by all songs of a run.
 
-Typed configuration for Dagster belongs here; thresholds and weights stand in `settings`.
+Typed configuration for Dagster belongs here; thresholds and weights stand in `settings`. Whoever may launch a run may
+set it, so nothing here says where files are written.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field, ValidationError
 
 from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
+from flamingo_bark_assets.defs.lost_runs import hold_until_exit
 from flamingo_bark_assets.errors import ConfigurationError
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.settings import Settings, data_folder, load_settings
@@ -56,7 +57,6 @@ class Listening(dg.Config):
     offline: bool | None = Field(default=None, description="Never ask the network.")
     allow_download: bool | None = Field(default=None, description="Download what is not in the cache.")
     licence_acknowledged: bool | None = Field(default=None, description="The models' licences are agreed to.")
-    cache_folder: str | None = Field(default=None, description="Where models are kept.")
 
     def applied_to(self, settings: ListeningSettings) -> ListeningSettings:
         """The settings with what is set here in their place, validated again.
@@ -76,13 +76,17 @@ class Listening(dg.Config):
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where songs and results are kept and who describes them."""
 
-    data_dir: str = Field(default="", description="The data folder; empty means FLAMINGO_BARK_DATA or ./data.")
     listening: Listening = Field(default_factory=Listening, description="Who listens, and how.")
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Show, before the first step of a run, that its process lives."""
+        if context.run is not None and context.instance is not None and context.instance.is_persistent:
+            hold_until_exit(context.instance, context.run.run_id)
 
     @property
     def paths(self) -> DataPaths:
-        """The data folder and the places in it."""
-        return DataPaths(Path(self.data_dir).resolve() if self.data_dir else data_folder())
+        """The data folder that this process was started with, and the places in it; no run may name another."""
+        return DataPaths(data_folder())
 
     @cached_property
     def settings(self) -> Settings:

@@ -15,6 +15,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.jobs import all_songs, publish
+from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
 from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
 from flamingo_bark_assets.defs.plan import ONLY_DUE_TAG
 from flamingo_bark_assets.defs.resources import Platform
@@ -52,6 +53,7 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
         library = list_song_ids(platform.paths)
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))
+    fail_lost_runs(context.instance)  # their songs are asked for again
     observe_settings(context.instance, versions)
     known = list(context.instance.get_dynamic_partitions(SONGS))
     busy = _under_way(context, known)

@@ -79,6 +79,15 @@ class Platform:
 
     def backfill(self, assets: list[str], songs: list[str], *, timeout_s: float) -> str:
         """Launch a backfill as the UI does and wait for its end; give back its status."""
+        backfill_id = self.launch_backfill(assets, songs)
+        return _poll(
+            lambda: self.ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"].get("status", ""),
+            ("COMPLETED", "FAILED", "CANCELED"),
+            timeout_s,
+        )
+
+    def launch_backfill(self, assets: list[str], songs: list[str]) -> str:
+        """Launch a backfill as the UI does; give back its id."""
         params = {
             "assetSelection": [{"path": [asset]} for asset in assets],
             "partitionNames": songs,
@@ -87,11 +96,7 @@ class Platform:
         launched = self.ask(_LAUNCH, params=params)["launchPartitionBackfill"]
         if launched["__typename"] != "LaunchBackfillSuccess":
             raise RuntimeError(launched)
-        return _poll(
-            lambda: self.ask(_BACKFILL, id=launched["backfillId"])["partitionBackfillOrError"].get("status", ""),
-            ("COMPLETED", "FAILED", "CANCELED"),
-            timeout_s,
-        )
+        return str(launched["backfillId"])
 
     def launch(self, song_id: str) -> str:
         """Launch a run of one song as the UI does; give back its id."""

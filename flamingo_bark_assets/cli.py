@@ -191,10 +191,12 @@ def list_(paths: DataPaths) -> None:
     """Show the songs of the library and what became of them."""
     from flamingo_bark_assets.audio.song_metadata import SongMetadata
     from flamingo_bark_assets.errors import StorageError
+    from flamingo_bark_assets.provenance.requests import given_up_because, read_asked
+    from flamingo_bark_assets.provenance.state import read_state
     from flamingo_bark_assets.storage.truth import Truth
     from flamingo_bark_assets.training.suitability import Verdict
 
-    truth = Truth(paths.features)
+    truth, runs, asked = Truth(paths.features), load_settings(paths.settings).runs, read_asked(paths)
     rows: list[tuple[str, ...]] = []
     warnings: list[str] = []
     for song_id in list_song_ids(paths):
@@ -205,8 +207,8 @@ def list_(paths: DataPaths) -> None:
             state = "fit" if verdict.suitable else f"unfit: {verdict.reasons}"
         except StorageError:
             title, artist, state = files.info.title, files.info.artist, files.fault or "not run yet"
-        if files.info_fault:
-            state += f"; {files.info_fault}"
+        given_up = given_up_because(read_state(paths, song_id).attempt, asked.get(song_id), runs)
+        state = "; ".join(part for part in (state, files.info_fault, given_up) if part)
         stems = ", ".join(stem.kind or "?" for stem in files.stems) or "none"
         rows.append((song_id, title or "", artist or "", stems, state))
         warnings += files.info_warnings
@@ -235,7 +237,9 @@ def run(paths: DataPaths, song_ids: tuple[str, ...]) -> None:
     known = list_song_ids(paths)
     unknown = sorted(set(song_ids) - set(known))
     if unknown:
-        raise LibraryError(f"no such song: {', '.join(unknown)}; `flamingo-bark list` shows what there is")
+        refused = [problem for problem in find_unlisted(paths) if problem.startswith(tuple(f"{u!r} " for u in unknown))]
+        why = f" ({'; '.join(refused)})" if refused else ""
+        raise LibraryError(f"no such song: {', '.join(unknown)}{why}; `flamingo-bark list` shows what there is")
     chosen = sorted(set(song_ids) or set(known))
     if not chosen:
         raise LibraryError(f"the library {paths.songs} is empty; `flamingo-bark add FILE` imports a song")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.provenance.due import DueSong
-from flamingo_bark_assets.provenance.state import STATE_FOLDER
+from flamingo_bark_assets.provenance.state import STATE_FOLDER, Attempt
 from flamingo_bark_assets.settings import RunSettings
 from flamingo_bark_assets.storage.atomic import write_text
 
@@ -82,7 +82,7 @@ def decide(
             remembered[song_id] = before
         if song_id in busy:
             continue
-        if reason := given_up_because(song, before, policy):
+        if reason := given_up_because(song.attempt, before, policy):
             given_up[song_id] = reason
         elif reason := _wait(song, before, policy, now_s):
             later[song_id] = reason
@@ -92,9 +92,8 @@ def decide(
     return Decision(frozenset(together), frozenset(alone), later, given_up, remembered)
 
 
-def given_up_because(song: DueSong, asked: Asked | None, policy: RunSettings) -> str | None:
+def given_up_because(attempt: Attempt | None, asked: Asked | None, policy: RunSettings) -> str | None:
     """Say why no run is asked for any more; None where one still is."""
-    attempt = song.attempt
     if attempt is not None and attempt.count >= policy.max_attempts:
         how = attempt.error or "its run was killed or cancelled while it worked on the song"
         return f"given up after {attempt.count} attempts: {how} (run {attempt.run_id}); run it again by hand"

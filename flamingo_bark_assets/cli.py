@@ -231,20 +231,24 @@ def remove(paths: DataPaths, song_id: str) -> None:
 
 @main.command()
 @click.argument("song_ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All songs again, also those that are up to date.")
 @click.pass_obj
-def run(paths: DataPaths, song_ids: tuple[str, ...]) -> None:
-    """Run songs (default: all) through every asset, in a real Dagster run with a progress display."""
+def run(paths: DataPaths, song_ids: tuple[str, ...], everything: bool) -> None:
+    """Run the songs SONG_IDS, or what is due of any song, in a real Dagster run with a progress display."""
     known = list_song_ids(paths)
     unknown = sorted(set(song_ids) - set(known))
     if unknown:
         refused = [problem for problem in find_unlisted(paths) if problem.startswith(tuple(f"{u!r} " for u in unknown))]
         why = f" ({'; '.join(refused)})" if refused else ""
         raise LibraryError(f"no such song: {', '.join(unknown)}{why}; `flamingo-bark list` shows what there is")
-    chosen = sorted(set(song_ids) or set(known))
-    if not chosen:
+    if not known:
         raise LibraryError(f"the library {paths.songs} is empty; `flamingo-bark add FILE` imports a song")
+    only_due = not (song_ids or everything)
+    chosen = _due_songs(paths) if only_due else sorted(set(song_ids) or set(known))
+    if not chosen:
+        _console.say("all {} songs are up to date; --all runs them again", len(known))
     load_settings(paths.settings)  # Where they are wrong no song can be run.
-    reports = _run_with_progress(chosen)
+    reports = _run_with_progress(chosen, only_due=only_due)
     _print_summary(paths, chosen, reports)
     if not all(report.success for report in reports):
         sys.exit(1)
@@ -414,7 +418,14 @@ def verify(paths: DataPaths) -> None:
     _console.say("{} {}, every file as stated", count, "song" if count == 1 else "songs")
 
 
-def _run_with_progress(song_ids: Sequence[str]) -> list[RunReport]:
+def _due_songs(paths: DataPaths) -> list[str]:
+    from flamingo_bark_assets.provenance.due import DueSongs
+    from flamingo_bark_assets.provenance.inputs import settings_versions
+
+    return list(DueSongs(paths).find(settings_versions(load_settings(paths.settings))))
+
+
+def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunReport]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     with _console.status("starting Dagster"):
@@ -433,7 +444,7 @@ def _run_with_progress(song_ids: Sequence[str]) -> list[RunReport]:
             progress.console.print(f"  made {asset}" + (f" of {song_id}" if song_id else ""))
             progress.advance(task)
 
-        return run_songs(instance, song_ids, made)
+        return run_songs(instance, song_ids, made, only_due=only_due)
 
 
 def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[RunReport]) -> None:

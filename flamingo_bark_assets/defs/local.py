@@ -13,13 +13,17 @@ from dataclasses import dataclass
 
 import dagster as dg
 from dagster import DagsterEventType
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
 from sqlalchemy.exc import DBAPIError
 
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
 from flamingo_bark_assets.defs.lost_runs import holding
 from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
-from flamingo_bark_assets.defs.plan import REQUESTED_TAG
+from flamingo_bark_assets.defs.plan import ONLY_DUE_TAG, REQUESTED_TAG
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -57,12 +61,21 @@ class RunReport:
     errors: tuple[str, ...]
 
 
-def run_songs(instance: dg.DagsterInstance, song_ids: Sequence[str], progress: Progress) -> list[RunReport]:
-    """Run songs through every asset: one run for one song, or a run over many and one for publication."""
-    requested = f"{time.time():.6f}"
+def run_songs(
+    instance: dg.DagsterInstance, song_ids: Sequence[str], progress: Progress, *, only_due: bool = False
+) -> list[RunReport]:
+    """Run songs through every asset: one run for one song, or a run over many and one for publication.
+
+    Args:
+        instance: where the runs are recorded.
+        song_ids: the songs; with none of them only publication runs.
+        progress: told of each asset (and song) that was made.
+        only_due: make only what is due of them, and not all.
+    """
+    tags = {REQUESTED_TAG: f"{time.time():.6f}", ONLY_DUE_TAG: str(only_due).lower()}
     instance.add_dynamic_partitions(SONGS, sorted(set(song_ids) - set(instance.get_dynamic_partitions(SONGS))))
-    if len(song_ids) == 1:
-        return [_run(instance, one_song.name, {"dagster/partition": song_ids[0]}, progress)]
+    if len(song_ids) == 1 and not only_due:
+        return [_run(instance, one_song.name, {**tags, PARTITION_NAME_TAG: song_ids[0]}, progress)]
     from flamingo_bark_assets.defs.sensors import contiguous
 
     order = instance.get_dynamic_partitions(SONGS)
@@ -70,11 +83,7 @@ def run_songs(instance: dg.DagsterInstance, song_ids: Sequence[str], progress: P
         _run(
             instance,
             all_songs.name,
-            {
-                ASSET_PARTITION_RANGE_START_TAG: group[0],
-                ASSET_PARTITION_RANGE_END_TAG: group[-1],
-                REQUESTED_TAG: requested,
-            },
+            {**tags, ASSET_PARTITION_RANGE_START_TAG: group[0], ASSET_PARTITION_RANGE_END_TAG: group[-1]},
             progress,
         )
         for group in contiguous(order, set(song_ids), at_most=len(order))

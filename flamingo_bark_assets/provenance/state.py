@@ -6,6 +6,7 @@ Reading and writing that file and the lock of a song belong here; what follows f
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -126,7 +127,8 @@ def write_state(paths: DataPaths, song_id: str, state: SongState) -> None:
 def song_lock(paths: DataPaths, song_id: str, *, wait: bool = True) -> Iterator[bool]:
     """Hold the lock of a song: one process at a time makes its results.
 
-    The operating system frees it when the process ends, however it ends.
+    The operating system frees it when the process ends, however it ends. Songs share 256 lock files, as one for each
+    could never be deleted safely; a process holds the lock of one song at a time.
 
     Args:
         paths: the data folder.
@@ -140,7 +142,8 @@ def song_lock(paths: DataPaths, song_id: str, *, wait: bool = True) -> Iterator[
 
     folder = paths.root / STATE_FOLDER / LOCKS_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{song_id}.lock", timeout=-1 if wait else 0)
+    shared = hashlib.sha256(song_id.encode()).hexdigest()[:2]
+    lock = FileLock(folder / f"{shared}.lock", timeout=-1 if wait else 0)
     try:
         lock.acquire()
     except Timeout:

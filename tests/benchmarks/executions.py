@@ -53,8 +53,8 @@ def _measure(folder: Path, songs: int) -> None:
         first, copied = [f"first-{n:02d}" for n in range(10)], [f"song-{n:04d}" for n in range(songs)]
         every = [*first, *copied, "added"]
         _until(lambda: len(_songs(counts)) > 12, "the copied songs are under way")
-        process = _command(data, home, environment, "run", *every[-30:])
-        _launch(platform, every[10:30])
+        process = _command(data, home, environment, "run")
+        _launch(platform, copied[-20:])
         _until(lambda: _done(counts, "bark_dataset") >= len(every), "every song was made")
         _until(lambda: not _under_way(home), "every run has ended")
         print(f"command line: exit status {process.wait(timeout=600)}")

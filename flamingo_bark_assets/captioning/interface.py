@@ -55,7 +55,7 @@ class Evidence:
     @property
     def audible_kinds(self) -> tuple[StemKind, ...]:
         """The kinds of stem with usable, audible sound, in the order drums, bass, vocals, harmonic."""
-        sounding = {s.kind for s in self.stems.stems if s.audible and s.fault is None}
+        sounding = {s.kind for s in self.stems.stems if s.audible and s.usable}
         return tuple(kind for kind in STEM_KINDS if kind in sounding)
 
 

@@ -10,7 +10,7 @@ import pytest
 from flamingo_bark_assets.audio.decode import Decoded
 from flamingo_bark_assets.audio.recording import StemSet
 from flamingo_bark_assets.audio.resample import resample
-from flamingo_bark_assets.audio.signal import FloatArray, Signal
+from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal
 from flamingo_bark_assets.library.layout import StemFile, StemKind
 from tests.signals import RATE_HZ, as_signal, clicks, join, music, noise, silence, sine
@@ -43,6 +43,10 @@ def all_stems() -> list[StemInput]:
 
 def compare(*stems: StemInput, mix: Signal | None = None) -> StemSet:
     return compare_stems("a", mix if mix is not None else mono(MIX), stems)
+
+
+def sound_of(kind: StemKind, *stems: StemInput) -> Sound | None:
+    return stem_signal(kind, stems, compare(*stems))
 
 
 def late(wave: FloatArray, seconds: float) -> FloatArray:
@@ -209,24 +213,27 @@ def test_a_few_samples_do_not_crash(samples: int) -> None:
 def test_files_of_one_kind_are_summed() -> None:
     guitar = stem("guitar", "harmonic", mono(HARMONIC))
     piano = stem("piano", "harmonic", as_signal(VOCALS[: 5 * RATE_HZ], BASS[: 5 * RATE_HZ]))
-    total = stem_signal("harmonic", [guitar, stem("bass", "bass", mono(BASS)), piano])
+    total = sound_of("harmonic", guitar, stem("bass", "bass", mono(BASS)), piano)
     assert total is not None
-    assert total.samples.shape == (2, HARMONIC.size)
-    np.testing.assert_allclose(total.samples[1, :100], HARMONIC[:100] + BASS[:100], atol=1e-6)
-    np.testing.assert_allclose(total.samples[0, -100:], HARMONIC[-100:], atol=1e-6)
+    assert (total.channels, total.n_samples) == (2, HARMONIC.size)
+    samples = np.concatenate(list(total.blocks()), axis=1)
+    assert samples.shape == (2, HARMONIC.size)
+    np.testing.assert_allclose(samples[1, :100], HARMONIC[:100] + BASS[:100], atol=1e-6)
+    np.testing.assert_allclose(samples[0, -100:], HARMONIC[-100:], atol=1e-6)
 
 
 def test_files_of_one_kind_are_summed_at_the_rate_of_the_first() -> None:
     low = Signal(resample(sine(440, 2.0)[np.newaxis], RATE_HZ, 16000), 16000)
-    total = stem_signal("harmonic", [stem("a", "harmonic", low), stem("b", "harmonic", mono(sine(440, 2.0)))])
+    total = sound_of("harmonic", stem("a", "harmonic", low), stem("b", "harmonic", mono(sine(440, 2.0))))
     assert total is not None
     assert total.sample_rate_hz == 16000
-    np.testing.assert_allclose(total.samples[0, 500:-500], 2 * low.samples[0, 500:-500], atol=1e-3)
+    samples = np.concatenate(list(total.blocks()), axis=1)
+    np.testing.assert_allclose(samples[0, 500:-500], 2 * low.samples[0, 500:-500], atol=1e-3)
 
 
 def test_a_kind_without_a_usable_file_has_no_signal() -> None:
-    assert stem_signal("vocals", [stem("vocals", "vocals", None, fault="broken")]) is None
-    assert stem_signal("vocals", [stem("vocals", "vocals", mono(VOCALS), fault="broken")]) is None
+    assert sound_of("vocals", stem("vocals", "vocals", None, fault="broken")) is None
+    assert sound_of("vocals", stem("vocals", "vocals", mono(VOCALS), fault="broken")) is None
 
 
 def test_energy_shares_follow_the_levels_and_sum_to_one() -> None:

@@ -22,7 +22,7 @@ from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.audio.signal import Signal
+    from flamingo_bark_assets.audio.signal import Sound
 
 Question = Literal["caption", "description", "genre", "mood", "instruments"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)
@@ -153,7 +153,7 @@ class Captioner(Protocol):
         """Who answers."""
         ...
 
-    def describe(self, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions:
+    def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer for one song.
 
         Args:
@@ -162,6 +162,6 @@ class Captioner(Protocol):
         """
         ...
 
-    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Signal]]]) -> list[Captions]:
+    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Sound]]]) -> list[Captions]:
         """Answer for several songs, in their order."""
         ...

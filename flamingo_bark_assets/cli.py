@@ -168,12 +168,16 @@ def run(paths: DataPaths, song_ids: tuple[str, ...]) -> None:
 def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> None:
     """Measure the songs at PATH without the library: sound files, or folders with mix.wav and its stems."""
     from flamingo_bark_assets.analysis.predictions import measure_all, write_predictions
-    from flamingo_bark_assets.analysis.sources import find_sources
+    from flamingo_bark_assets.analysis.sources import find_all
 
-    sources = [source for path in files for source in find_sources(path)]
+    found = find_all(files)
+    for sentence in found.left_out:
+        _console.print(f"[yellow]warning:[/yellow] {escape(sentence)}")
     table = Table("song", "tempo", "metre", "key", "LUFS", "sections")
     songs, faults = {}, 0
-    for song in measure_all(sources, jobs=jobs):
+    for song in measure_all(found.sources, jobs=jobs):
+        for sentence in song.rejected:
+            _console.print(f"[yellow]warning:[/yellow] {escape(song.song_id)}: {escape(sentence)}")
         if song.fault is not None:
             faults += 1
             _console.print(f"[red]error:[/red] {escape(song.song_id)}: {escape(song.fault)}")

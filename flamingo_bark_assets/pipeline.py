@@ -107,9 +107,7 @@ class SongWork:
         if self.files.mix is None:
             return AudioFault(Path(self.song_id), self.files.fault or "there is no song file")
         try:
-            return decode(
-                self.files.mix, max_duration_s=self.settings.thresholds.max_duration_s, memory=self._memory
-            )
+            return decode(self.files.mix, max_duration_s=self.settings.thresholds.max_duration_s, memory=self._memory)
         except AudioFault as fault:
             return fault
 
@@ -125,9 +123,7 @@ class SongWork:
         if stem.path is None or stem.fault is not None:
             return StemInput(stem, None, stem.fault or "cannot be opened", None)
         try:
-            decoded = decode(
-                stem.path, max_duration_s=self.settings.thresholds.max_duration_s, memory=self._memory
-            )
+            decoded = decode(stem.path, max_duration_s=self.settings.thresholds.max_duration_s, memory=self._memory)
             return StemInput(stem, decoded, None, sha256_of(stem.path))
         except (AudioFault, OSError) as fault:
             return StemInput(stem, None, str(fault), None)

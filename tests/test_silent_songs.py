@@ -1,4 +1,4 @@
-"""Songs that hold next to nothing: every table of theirs is published, with the reason, and no stem of theirs is fit."""
+"""Songs that hold next to nothing: all their tables are published, with the reason, and no stem of theirs is fit."""
 
 from __future__ import annotations
 

@@ -29,10 +29,11 @@ _MOST_SEGMENTS = 24
 _SOUNDING_DB = -40.0
 _TRIMMED_SHARE = 0.25
 _FEWEST_TRIMMED = 4
+_FEWEST_INNER = 3
 _NORMAL_MEDIAN = 0.6745  # of the absolute value of a normal variable with deviation 1
 _SAME_LAG_S = 0.005
-_AS_HIGH = 0.65
-_DISTANCE_COST = 0.05
+_AS_HIGH = 0.5
+_DISTANCE_COST = 0.15
 
 Spectrum = npt.NDArray[np.complex64]
 
@@ -63,10 +64,10 @@ class MixReference:
     """A mix in which any number of stems are looked for; its spectra are computed once.
 
     The stem is cut into segments of 1 to 8 s, of which up to 24 that sound are looked for one by one. The
-    cross-spectrum of each is partly whitened (generalized cross-correlation, C. Knapp and G. Carter, 1976; exponent 0.7
-    in place of PHAT's 1), which sharpens the peak of tonal sound. The correlations, each scaled to a deviation of 1, are
-    added up with the highest and the lowest quarter at each lag left out: a drum sample that two songs share matches
-    strongly, but at another lag each time it is struck. The polarity of the stem does not matter.
+    cross-spectrum of each is partly whitened (generalized cross-correlation, C. Knapp and G. Carter, 1976; exponent
+    0.7 in place of PHAT's 1), which sharpens the peak of tonal sound. The correlations, each scaled to a deviation of
+    1, are added up with the highest and the lowest quarter at each lag left out: a drum sample that two songs share
+    matches strongly, but at another lag each time it is struck. The polarity of the stem does not matter.
 
     Args:
         waveform: the mix in mono, without DC, shape (n_samples,).
@@ -105,18 +106,19 @@ class MixReference:
         return 0.0 if found is None else found.strength
 
     def _match(self, stem: dict[int, Spectrum], added: dict[int, Spectrum]) -> Match | None:
-        correlations = []
+        found: dict[int, FloatArray] = {}
         for index, spectrum in stem.items():
             mix = self._mix_spectrum(index)
             near = self._correlation(mix + added[index] if index in added else mix, spectrum)
             if near is not None:
-                correlations.append(near)
-        if not correlations:
+                found[index] = near
+        if not found:
             return None
-        each = np.stack(correlations)
+        each = np.stack(list(found.values()))
+        inner = np.array([self._is_inner(index) for index in found])
         peaks = np.abs(each).argmax(axis=1)
         agreeing = np.abs(np.diff(peaks)) <= _SAME_LAG_S * self._rate_hz
-        trimmed = np.abs(_trimmed_sum(each))
+        trimmed = np.abs(_trimmed_sum(each[inner] if inner.sum() >= _FEWEST_INNER else each))
         at = self._likeliest(trimmed, np.abs(each.sum(axis=0)))
         return Match(
             lag_s=(at + _vertex(trimmed, at) - self._max_lag) / self._rate_hz,
@@ -125,11 +127,16 @@ class MixReference:
             neighbours=int(agreeing.size),
         )
 
+    def _is_inner(self, index: int) -> bool:
+        """Whether there is mix at all lags of a segment; where there is none, chance would look smaller than it is."""
+        start = index * self._segment - self._max_lag
+        return start >= 0 and start + self._segment + 2 * self._max_lag <= self._waveform.size
+
     def _likeliest(self, trimmed: FloatArray, whole: FloatArray) -> int:
         """Where the stem lies, as the index of a lag.
 
-        Where it repeats itself, the ends of the song, which are trimmed off, tell which repetition it is, and where they
-        do not, the smallest lag is the likeliest.
+        Where it repeats itself, the ends of the song, which are trimmed off, tell which repetition it is, and where
+        they do not, the smallest lag is the likeliest.
         """
         distance = np.abs(np.arange(trimmed.size) - self._max_lag) / self._max_lag
         likelihood = whole * (1.0 - _DISTANCE_COST * distance)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flamingo_bark_assets.audio.alignment import RATE_HZ, Match, MixReference, waveform_of, without_mean
+from flamingo_bark_assets.audio.alignment import MAX_LAG_S, RATE_HZ, Match, MixReference, waveform_of, without_mean
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
@@ -19,10 +19,12 @@ FOUND_STRENGTH = 7.5
 QUIETER_DB = 12.0
 EXPECTED_STRENGTH = 10.0
 
-_MIN_AGREEMENT = 0.35
-_MIN_NEIGHBOURS = 4
+_MIN_AGREEMENT = 0.45
+_MIN_NEIGHBOURS = 5
 _WIDE_RATE_HZ = 2000
 _WIDE_LAG_S = 30.0
+_WIDE_SHARE = 0.25
+_WIDE_STRENGTH = 10.0
 _SURE_STRENGTH = 15.0
 _CHANCE_STRENGTH = 4.0
 
@@ -92,10 +94,11 @@ class StemJudge:
         """The match of a stem that is not found at one lag in the middle of the mix; None where it is nowhere."""
         if match.agreement >= _MIN_AGREEMENT and match.neighbours >= _MIN_NEIGHBOURS:
             return match  # its lag wanders, as of a tape
-        for found in (self._in_rest(waveform), self._in_difference(stem), self._far_away(waveform)):
+        for found in (self._in_rest(waveform), self._in_difference(stem)):
             if found is not None and found.strength >= FOUND_STRENGTH:
                 return found
-        return None
+        far = self._far_away(waveform)
+        return far if far is not None and far.strength >= _WIDE_STRENGTH else None
 
     def _in_rest(self, waveform: FloatArray) -> Match | None:
         return None if self._rest is self._waveform else MixReference(self._rest).match(waveform)
@@ -106,8 +109,11 @@ class StemJudge:
         return MixReference(waveform_of(self._mix, difference=True)).match(waveform_of(stem, difference=True))
 
     def _far_away(self, waveform: FloatArray) -> Match | None:
+        max_lag_s = min(_WIDE_LAG_S, _WIDE_SHARE * self._waveform.size / RATE_HZ)
+        if max_lag_s <= MAX_LAG_S:
+            return None
         if self._wide is None:
-            self._wide = MixReference(_slower(self._waveform), rate_hz=_WIDE_RATE_HZ, max_lag_s=_WIDE_LAG_S)
+            self._wide = MixReference(_slower(self._waveform), rate_hz=_WIDE_RATE_HZ, max_lag_s=max_lag_s)
         return self._wide.match(_slower(waveform))
 
     def _take_off(self, waveform: FloatArray, match: Match) -> None:
@@ -132,7 +138,7 @@ def _confidence(strength: float) -> float:
 def _reason(strength: float, expected: float) -> str:
     return (
         f"does not belong to this song: nothing of it is found in the mix (match {strength:.1f}; a stem that is in it "
-        f"has {FOUND_STRENGTH:g} or more, and this one, {QUIETER_DB:g} dB quieter than it is, would have {expected:.0f})"
+        f"has {FOUND_STRENGTH:g} or more, and this one would have {expected:.0f} even {QUIETER_DB:g} dB quieter)"
     )
 
 

@@ -284,9 +284,7 @@ def _libraries(path: Path) -> tuple[_Library, ...]:
     return (ffmpeg_pieces,) if path.suffix.lower() in _NOT_FOR_LIBSNDFILE else (libsndfile_pieces, ffmpeg_pieces)
 
 
-def _begin(
-    path: Path, library: _Library, refuse: Callable[[Header], None]
-) -> tuple[Header, Iterator[FloatArray]]:
+def _begin(path: Path, library: _Library, refuse: Callable[[Header], None]) -> tuple[Header, Iterator[FloatArray]]:
     """Header, which is not refused, and the blocks, the first of which has been decoded."""
     pieces = _pieces(path, library)
     header = next(pieces)

@@ -175,8 +175,7 @@ def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> list[Stem]:
         rows.append(_described(stem, sound, read, mix))
         found.append((sound, match) if match is not None else None)
     return [
-        row if place is None else _with_match(row, judge.judge(*place))
-        for row, place in zip(rows, found, strict=True)
+        row if place is None else _with_match(row, judge.judge(*place)) for row, place in zip(rows, found, strict=True)
     ]
 
 
@@ -258,9 +257,7 @@ def _residual(mix: Sound, stems: Sequence[Sound], some_rejected: bool) -> Measur
     channels = mix.channels if same_channels else 1
     whole = SumSound(stems, sample_rate_hz=mix.sample_rate_hz, channels=channels)
     mix_energy = sum_energy = product = 0.0
-    for mix_block, sum_block in zip(
-        equal_blocks(mix, mix.sample_rate_hz, channels), whole.blocks(), strict=False
-    ):
+    for mix_block, sum_block in zip(equal_blocks(mix, mix.sample_rate_hz, channels), whole.blocks(), strict=False):
         length = min(mix_block.shape[1], sum_block.shape[1])
         a, b = mix_block[:, :length].astype(np.float64), sum_block[:, :length].astype(np.float64)
         mix_energy += float(np.vdot(a, a))

@@ -67,7 +67,8 @@ def typical_clip(
 def _blocks(sound: Sound, block: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Band levels of each block, dB, shape (n_blocks, 24), and which blocks sound; a last one not full is left out."""
     edges = _band_edges(sound.sample_rate_hz)
-    levels, sounding = [], []
+    levels: list[Floats] = []
+    sounding: list[bool] = []
     for samples in mono_pieces(sound, block):
         if samples.size == block or not levels:
             sounding.append(float(np.sqrt(np.mean(np.square(samples)))) > _SILENT_RMS)

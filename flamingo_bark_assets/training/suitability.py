@@ -336,8 +336,8 @@ def _stem_rules(
 ) -> Iterator[RuleResult]:
     """Judge the files of one kind; nothing where there is none.
 
-    The worst file counts for faults, for not belonging to the mix, and for clipping, length and lag. Sound is judged on the best file: the files of
-    one kind sound together, and a silent piano beside a guitar takes nothing from it.
+    The worst file counts for faults, for not belonging to the mix, and for clipping, length and lag. Sound is judged
+    on the best file: the files of one kind sound together, and a silent piano beside a guitar takes nothing from it.
     """
     files = [stem for stem in stems.stems if stem.kind == kind]
     if not files:

@@ -9,7 +9,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -180,7 +180,7 @@ def _read_lyrics(file: Path) -> str:
         raise LibraryError(f"--lyrics {file}: {fault}") from fault
 
 
-def _warn(warnings: Sequence[str]) -> None:
+def _warn(warnings: Iterable[str]) -> None:
     for warning in warnings:
         _console.say("[yellow]warning:[/yellow] {}", warning)
 
@@ -261,11 +261,13 @@ def run(paths: DataPaths, song_ids: tuple[str, ...], everything: bool) -> None:
 def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> None:
     """Measure the songs at PATH without the library: sound files, or folders with mix.wav and its stems."""
     from flamingo_bark_assets.analysis.predictions import measure_all, write_predictions
-    from flamingo_bark_assets.analysis.sources import find_sources
+    from flamingo_bark_assets.analysis.sources import find_all
 
-    sources = [source for path in files for source in find_sources(path)]
+    found = find_all(files)
+    _warn(found.left_out)
     rows, songs, faults = [], {}, 0
-    for song in measure_all(sources, jobs=jobs):
+    for song in measure_all(found.sources, jobs=jobs):
+        _warn(f"{song.song_id}: {sentence}" for sentence in song.rejected)
         if song.fault is not None:
             faults += 1
             _console.say("[red]error:[/red] {}: {}", song.song_id, song.fault)

@@ -26,10 +26,11 @@ from flamingo_bark_assets.analysis.harmonic import analyse_harmonic
 from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.views import quality_of
 from flamingo_bark_assets.analysis.vocals.measure import analyse_vocals
+from flamingo_bark_assets.audio.decode import SampleMemory
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
-from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal
+from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
 from flamingo_bark_assets.captioning.edits import apply_caption_edits, apply_prompt_edits
 from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence
 from flamingo_bark_assets.errors import AudioFault
@@ -47,7 +48,7 @@ from flamingo_bark_assets.training.suitability import Verdict, judge
 if TYPE_CHECKING:
     from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews
     from flamingo_bark_assets.audio.decode import Decoded
-    from flamingo_bark_assets.audio.signal import Signal
+    from flamingo_bark_assets.audio.signal import Sound
 
 R = TypeVar("R", bound=Record)
 
@@ -78,6 +79,7 @@ class SongWork:
         self._results: dict[type[Record], Record] = {}
         self._hashes: dict[Path, str] = {}
         self._views: dict[Part, AudioView | None] = {}
+        self._memory = SampleMemory()
 
     @property
     def song_id(self) -> str:
@@ -131,7 +133,7 @@ class SongWork:
         if self.files.mix is None:
             return AudioFault(Path(self.song_id), self.files.fault or "there is no song file")
         try:
-            return decode(self.files.mix, max_duration_s=self._longest_s())
+            return decode(self.files.mix, max_duration_s=self._longest_s(), memory=self._memory)
         except AudioFault as fault:
             return fault
 
@@ -147,7 +149,7 @@ class SongWork:
         if stem.path is None or stem.fault is not None:
             return StemInput(stem, None, stem.fault or "cannot be opened", None)
         try:
-            decoded = decode(stem.path, max_duration_s=self._longest_s())
+            decoded = decode(stem.path, max_duration_s=self._longest_s(), memory=self._memory)
             return StemInput(stem, decoded, None, self.sha256(stem.path))
         except (AudioFault, OSError) as fault:
             return StemInput(stem, None, str(fault), None)
@@ -161,7 +163,7 @@ class SongWork:
         judges = self._step is not None and "decoding" in self._step.settings
         return (self.thresholds("decoding") if judges else self.settings.thresholds).max_duration_s
 
-    def audio(self, part: Part) -> Signal:
+    def audio(self, part: Part) -> Sound:
         """The decoded sound of the mix or of one kind of stem.
 
         Raises:
@@ -172,7 +174,7 @@ class SongWork:
             if isinstance(mix, AudioFault):
                 raise mix
             return mix.signal
-        signal = stem_signal(part, self.stem_inputs)
+        signal = stem_signal(part, self.stem_inputs, self.result(StemSet))
         if signal is None:
             raise AudioFault(Path(self.song_id), f"there is no usable {part} stem")
         return signal
@@ -343,8 +345,7 @@ def _measure_stem(work: SongWork, kind: StemKind, cls: type[F], analyse: Callabl
     stems = work.result(StemSet)
     view = work.view(kind)
     if view is None:
-        faults = [stem.fault for stem in stems.stems if stem.kind == kind and stem.fault]
-        reason = "; ".join(faults) or f"{work.song_id}: there is no {kind} stem"
+        reason = why_unmeasured(kind, stems) or f"{work.song_id}: there is no {kind} stem"
         return cls.of_unusable(work.song_id, reason)
     with one_blas_thread():
         features = analyse(work.song_id, view, energy_share=energy_share(stems, kind), song=work.result(SongFeatures))

@@ -20,7 +20,7 @@ from flamingo_bark_assets.errors import ConfigurationError, FileFault
 from flamingo_bark_assets.library.safe_files import is_missing
 from flamingo_bark_assets.library.toml_files import describe_error, read_toml, toml_key
 
-ANALYSIS_VERSION = "2.0"
+ANALYSIS_VERSION = "2.1"
 _MAX_PROBLEMS = 5
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal as scipy_signal
 
-from flamingo_bark_assets.audio.decode import decode
+from flamingo_bark_assets.audio.decode import decode_signal
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from tests.signals import RATE_HZ, noise
 
@@ -128,7 +128,7 @@ def coded(samples: FloatArray, folder: Path, *, kbps: int) -> Signal:
         frame.pts = 0
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             output.mux(packet)
-    return decode(path, max_duration_s=60).signal
+    return decode_signal(path, max_duration_s=60)
 
 
 def _add(out: Floats, start_s: float, sound: Floats, pan: float) -> None:

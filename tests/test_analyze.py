@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from flamingo_bark_assets.analysis.sources import find_sources
+from flamingo_bark_assets.analysis.song_reading import read_song
+from flamingo_bark_assets.analysis.sources import find_all, find_sources
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.errors import AudioFault
 from tests.signals import music, write_audio
@@ -66,7 +67,7 @@ def test_a_folder_of_songs_gives_them_all(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_audio(tmp_path / "corpus" / name / "mix.wav", music(4.0, rate_hz=RATE_HZ), rate_hz=RATE_HZ)
     (tmp_path / "corpus" / "notes").mkdir()
-    assert [source.song_id for source in find_sources(tmp_path / "corpus")] == ["a", "b"]
+    assert [source.song_id for source in find_sources(tmp_path / "corpus").sources] == ["a", "b"]
 
 
 def test_a_broken_file_is_named_and_the_others_are_measured(tmp_path: Path) -> None:
@@ -86,6 +87,111 @@ def test_a_path_without_songs_is_refused(tmp_path: Path) -> None:
 def test_of_a_stem_in_two_formats_the_lossless_one_is_taken(tmp_path: Path) -> None:
     for name in ("mix.wav", "mix.mp3", "drums.mp3", "drums.wav"):
         (tmp_path / name).write_bytes(b"x")
-    (source,) = find_sources(tmp_path)
+    (source,) = find_sources(tmp_path).sources
     assert source.mix.name == "mix.wav"
     assert [file.name for file in source.stems["drums"]] == ["drums.wav"]
+
+
+def test_songs_of_one_name_in_two_folders_are_both_measured(tmp_path: Path) -> None:
+    paths = [
+        write_audio(tmp_path / folder / "track.wav", music(4.0, rate_hz=RATE_HZ, seed=seed), rate_hz=RATE_HZ)
+        for seed, folder in enumerate(("a", "b"))
+    ]
+    shown = analyze(*paths, "--predictions", tmp_path / "out.json")
+    assert shown.exit_code == 0, shown.output
+    assert list(read_songs(tmp_path / "out.json")) == ["a/track", "b/track"]
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (("x/a/track.wav", "y/a/track.wav"), ["x/a/track", "y/a/track"]),
+        (("a/track.wav", "a/track.mp3", "b/other.wav"), ["a/track.wav", "a/track.mp3", "other"]),
+        (("x/song/mix.wav", "y/song/mix.wav"), ["x/song", "y/song"]),
+        (("a/track.wav", "a/../a/track.wav"), ["track"]),
+    ],
+)
+def test_names_are_told_apart_by_folder_and_ending(tmp_path: Path, files: tuple[str, ...], names: list[str]) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(b"x")
+    found = find_all([tmp_path / file for file in files])
+    assert [source.song_id for source in found.sources] == names
+    assert any("given twice" in sentence for sentence in found.left_out) == (len(names) < len(files))
+
+
+def test_a_folder_and_its_separated_stems_keep_their_names_beside_another_of_that_name(tmp_path: Path) -> None:
+    for folder in ("x/song", "y/song"):
+        for name in ("mix", "drums", "sep_drums"):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            (tmp_path / folder / f"{name}.wav").write_bytes(b"x")
+    found = find_all([tmp_path / "x", tmp_path / "y"])
+    assert [source.song_id for source in found.sources] == ["x/song", "x/song#sep", "y/song", "y/song#sep"]
+
+
+def test_a_stem_whose_name_is_written_as_one_word_is_used(tmp_path: Path) -> None:
+    for name in ("mix", "ElectricGuitar", "LeadVox", "808Bass", "DrumKit"):
+        (tmp_path / f"{name}.wav").write_bytes(b"x")
+    found = find_sources(tmp_path)
+    assert found.left_out == ()
+    assert {kind: [file.stem for file in files] for kind, files in found.sources[0].stems.items()} == {
+        "harmonic": ["ElectricGuitar"], "vocals": ["LeadVox"], "bass": ["808Bass"], "drums": ["DrumKit"],
+    }  # fmt: skip
+
+
+def test_every_file_that_is_not_used_is_named_with_the_reason(tmp_path: Path) -> None:
+    reasons = {
+        "song/drums.mp3": "drums.wav is the same in another format",
+        "song/track 7.wav": "no kind of stem",
+        "song/drums and bass.wav": "more than one kind of stem: bass, drums",
+        "song/vocals.wav": "the stems folder has it as well",
+        "song/piano.ac3": "not the ending of a sound file",
+        "song/old/piano.wav": "a folder stems",
+        "loose.wav": "no song's folder",
+        "takes/take.wav": "no mix.wav or song.wav",
+    }
+    for file in (*reasons, "song/mix.wav", "song/drums.wav", "song/Stems/vocals.wav", "song/truth.json"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(b"x")
+    left_out = find_sources(tmp_path).left_out
+    said = {file: [s for s in left_out if s.startswith(f"{tmp_path / file} is not used: ")] for file in reasons}
+    assert {file: len(sentences) for file, sentences in said.items()} == dict.fromkeys(reasons, 1)
+    assert len(left_out) == len(reasons)
+    assert all(reason in said[file][0] for file, reason in reasons.items())
+
+
+def test_what_is_not_used_is_said_at_the_terminal(tmp_path: Path) -> None:
+    write_audio(write_parts(tmp_path / "one") / "take.wav", music(4.0, rate_hz=RATE_HZ), rate_hz=RATE_HZ)
+    shown = analyze(tmp_path / "one")
+    assert shown.exit_code == 0
+    assert "warning:" in shown.output
+    assert "take.wav is not used: its name says no kind of stem" in shown.output.replace("\n", " ")
+
+
+def test_a_stem_of_another_song_helps_with_nothing_and_is_said(tmp_path: Path) -> None:
+    folder = write_parts(tmp_path / "one")
+    foreign = tiny_stems(8.0, seed=9, bpm=97.0)["drums"]
+    write_audio(folder / "drums.wav", foreign, rate_hz=RATE_HZ)
+    shown = analyze(folder, "--predictions", tmp_path / "out.json")
+    song = read_songs(tmp_path / "out.json")["one"]
+    assert "drums" not in song
+    assert {"bass", "vocals"} <= set(song)
+    assert "drums.wav: does not belong to this song" in shown.output.replace("\n", " ")
+    without = write_parts(tmp_path / "without" / "one")
+    (without / "drums.wav").unlink()
+    analyze(without, "--predictions", tmp_path / "without.json")
+    assert song == read_songs(tmp_path / "without.json")["one"]
+
+
+def test_of_two_files_of_a_kind_the_one_that_belongs_is_used(tmp_path: Path) -> None:
+    folder = write_parts(tmp_path / "one")
+    write_audio(folder / "piano.wav", music(8.0, rate_hz=RATE_HZ, seed=77), rate_hz=RATE_HZ)
+    (source,) = find_sources(folder).sources
+    assert [file.stem for file in source.stems["harmonic"]] == ["other", "piano"]
+    read = read_song(source)
+    assert [sentence.partition(":")[0] for sentence in read.rejected] == ["piano.wav"]
+    (folder / "piano.wav").unlink()
+    alone = read_song(find_sources(folder).sources[0])
+    assert read.views.harmonic is not None
+    assert alone.views.harmonic is not None
+    np.testing.assert_allclose(read.views.harmonic.mono(), alone.views.harmonic.mono(), atol=1e-6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,9 +15,9 @@ import pytest
 from flamingo_bark_assets.audio import codecs
 from flamingo_bark_assets.audio import decode as decoding
 from flamingo_bark_assets.audio.codecs import Header, LibraryRefusal
-from flamingo_bark_assets.audio.decode import Decoded, decode, open_blocks
+from flamingo_bark_assets.audio.decode import decode, open_blocks
 from flamingo_bark_assets.audio.resample import resample
-from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.errors import AudioFault
 from tests.signals import music, sine, write_audio, write_m4a, write_wav, write_with_av
 
@@ -24,8 +25,19 @@ RATE_HZ = 44100
 SECONDS = 4.0
 
 
-def decoded(path: Path, *, max_duration_s: float = 600.0) -> Decoded:
-    return decode(path, max_duration_s=max_duration_s)
+@dataclass(frozen=True)
+class Whole:
+    """A file that was decoded into memory."""
+
+    signal: Signal
+    file_format: str
+    declared_duration_s: float | None
+
+
+def decoded(path: Path, *, max_duration_s: float = 600.0) -> Whole:
+    found = decode(path, max_duration_s=max_duration_s)
+    assert isinstance(found.signal, Signal)
+    return Whole(found.signal, found.file_format, found.declared_duration_s)
 
 
 def fault_of(path: Path, *, max_duration_s: float = 600.0) -> str:

@@ -24,7 +24,7 @@ from flamingo_bark_assets.analysis.frontend.view import (
     TooLongError,
     read_view,
 )
-from flamingo_bark_assets.audio.decode import decode, open_blocks
+from flamingo_bark_assets.audio.decode import decode_signal, open_blocks
 from flamingo_bark_assets.audio.levels import levels_of
 from flamingo_bark_assets.audio.rows import GrowingRows
 from flamingo_bark_assets.audio.signal import FloatArray, FrameClock, Signal, frame_edges, stereo_correlation
@@ -262,7 +262,7 @@ def test_samples_may_lie_in_memory_in_any_way() -> None:
 def test_a_file_gives_what_its_samples_give(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", *stereo().samples)
     file = read_view(open_blocks(path, max_duration_s=10.0))
-    memory = AudioView(decode(path, max_duration_s=10.0).signal)
+    memory = AudioView(decode_signal(path, max_duration_s=10.0))
     path.unlink()  # nothing of it is needed any more
     np.testing.assert_array_equal(file.onset_power, memory.onset_power)
     np.testing.assert_array_equal(file.mono(11025), memory.mono(11025))

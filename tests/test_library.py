@@ -348,7 +348,13 @@ def test_the_words_of_a_name_say_its_kind(kind: str, names: str) -> None:
     assert {name: kinds_in(name) for name in names.split("|")} == dict.fromkeys(names.split("|"), (kind,))
 
 
-@pytest.mark.parametrize("name", ["track 1", "drumming", "bassoonist", "ドラム", "", "42", "no drums", "without bass"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "track 1", "drumming", "bassoonist", "歌曲", "Tom Sawyer", "Oh Happy Day", "", "42", "no drums",
+        "without bass",
+    ],
+)  # fmt: skip
 def test_a_name_that_says_no_kind_has_none(name: str) -> None:
     assert kinds_in(name) == ()
 
@@ -357,12 +363,41 @@ def test_a_name_that_says_no_kind_has_none(name: str) -> None:
     ("name", "kinds"),
     [
         ("drums and bass", ("bass", "drums")),
-        ("Piano Song (Vocals)", ("harmonic", "vocals")),
+        ("Vocals - Drums", ("drums", "vocals")),
         ("DrumsAndVocals", ("drums", "vocals")),
     ],
 )
 def test_a_name_that_says_several_kinds_gives_all_of_them(name: str, kinds: tuple[str, ...]) -> None:
     assert kinds_in(name) == kinds
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("song_(Instrumental)_Kim_Vocal_2", "harmonic"),
+        ("song_(other)_vocals_mel_band_roformer", "harmonic"),
+        ("All About That Bass_(Drums)", "drums"),
+        ("Piano Song (Vocals)", "vocals"),
+        ("Drum Song - Vocals", "vocals"),
+        ("Beat It - Bass", "bass"),
+        ("Keys to Love_drums", "drums"),
+    ],
+)
+def test_the_title_before_a_stems_name_says_no_kind(name: str, kind: str) -> None:
+    assert kinds_in(name) == (kind,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("drums", "OH L|Overhead_R|Tom|Clap|HH|SD|Schlagzeug|bateria|batterie|ドラム|鼓|bassdrum"),
+        ("bass", "808Bass|bajo|Bassguitar"),
+        ("vocals", "song_voc|Stimme|ボーカル|вокал|BV|Harmony|Speech|narration|VOCALS_main|backingvocals"),
+        ("harmonic", "ElectricGuitar|electricguitar|guitar1|inst|EGTR|伴奏|Horns|Bells|Moog"),
+    ],
+)
+def test_names_that_studios_separators_and_other_languages_write(kind: str, names: str) -> None:
+    assert {name: kinds_in(name) for name in names.split("|")} == dict.fromkeys(names.split("|"), (kind,))
 
 
 @given(st.text(st.characters()))

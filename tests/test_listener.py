@@ -188,7 +188,7 @@ def test_the_window_leaves_out_an_intro_that_is_unlike_the_song() -> None:
 
 def test_sections_are_parted_where_the_sound_changes() -> None:
     low, full = sine(80.0, 20.0, rate_hz=RATE_HZ, level_dbfs=-20.0), music(30.0, rate_hz=RATE_HZ)
-    levels_db, sounding = _blocks(join(low, full, low), RATE_HZ, RATE_HZ)
+    levels_db, sounding = _blocks(as_signal(join(low, full, low), rate_hz=RATE_HZ), RATE_HZ)
     assert measured_sections(levels_db, sounding) == [(0, 20), (20, 50), (50, 70)]
 
 

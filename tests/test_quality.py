@@ -10,7 +10,7 @@ from scipy import signal as scipy_signal
 
 from flamingo_bark_assets.audio.bandwidth import measure_bandwidth
 from flamingo_bark_assets.audio.clipping import measure_clipping
-from flamingo_bark_assets.audio.decode import decode
+from flamingo_bark_assets.audio.decode import decode_signal
 from flamingo_bark_assets.audio.long_term_spectrum import long_term_spectrum
 from flamingo_bark_assets.audio.quality import QualityReader, TechnicalQuality, frame_levels, measure_quality
 from flamingo_bark_assets.audio.resample import resample
@@ -164,7 +164,7 @@ def test_silence_does_not_change_the_bandwidth() -> None:
 
 def test_a_lossy_file_shows_its_low_pass(tmp_path: Path) -> None:
     path = write_audio(tmp_path / "a.mp3", noise(5.0, level_dbfs=-15), noise(5.0, level_dbfs=-15, seed=1))
-    signal = decode(path, max_duration_s=60).signal
+    signal = decode_signal(path, max_duration_s=60)
     found = measure_bandwidth(long_term_spectrum(signal)).bandwidth_hz.value
     assert found is not None
     # LAME's default low-pass for its 128 kbit/s is 17 kHz, for V2 to V0 18.5 to 20 kHz.

@@ -5,6 +5,7 @@ The judgement is specified here; the measurements that it reads are made by hand
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -56,10 +57,10 @@ def test_every_rule_of_song_and_stem_is_reported() -> None:
     verdict = verdict_of(make_evidence())
     assert names(verdict, "song") == {
         "readable", "min_duration", "max_duration", "not_truncated", "sample_rate", "bandwidth", "clipping",
-        "silence", "noise_floor", "dynamic_range", "analysis_confidence", "stems_in_time", "residual",
+        "silence", "noise_floor", "measurable", "dynamic_range", "analysis_confidence", "stems_in_time", "residual",
     }  # fmt: skip
     assert names(verdict, "drums") == {
-        "readable", "audible", "silence", "clipping", "length_difference", "lag",
+        "readable", "belongs", "audible", "silence", "clipping", "length_difference", "lag",
     }  # fmt: skip
 
 
@@ -306,6 +307,46 @@ def test_the_residual_says_nothing_where_stems_cannot_add_up_to_the_mix(evidence
     verdict = verdict_of(evidence)
     assert "residual" not in names(verdict, "song")
     assert verdict.suitable
+
+
+def rejected_stem(kind: Any, **changes: Any) -> Any:
+    return make_stem(kind, rejected=f"{kind}.wav does not belong to the mix", mix_match=4.0, **changes)
+
+
+def test_a_rejected_stem_is_unfit_says_why_and_leaves_the_song_fit() -> None:
+    others = [make_stem(kind) for kind in STEM_KINDS if kind != "drums"]
+    verdict = verdict_of(with_stems(rejected_stem("drums", clipped_fraction=0.5), *others, residual_db=-2.0))
+    assert verdict.suitable
+    assert "drums" not in verdict.suitable_kinds
+    assert [(r.rule, r.reason) for r in verdict.failed("drums")] == [
+        ("belongs", "drums.wav does not belong to the mix")
+    ]
+    assert "residual" not in names(verdict, "song")
+
+
+def test_a_kind_with_one_rejected_file_is_unfit_whatever_its_other_files_are() -> None:
+    good = make_stem("harmonic", file_name="guitar.wav")
+    verdict = verdict_of(with_stems(good, rejected_stem("harmonic", file_name="piano.wav")))
+    assert verdict.suitable_kinds == ()
+    assert rule(verdict, "harmonic", "audible").passed
+
+
+def test_stems_that_are_mostly_rejected_make_the_mix_suspect() -> None:
+    verdict = verdict_of(with_stems(*(rejected_stem(kind) for kind in STEM_KINDS)))
+    assert rule(verdict, "song", "stems_in_time").value == 0.0
+    assert not verdict.suitable
+
+
+def test_the_stems_of_a_song_that_is_too_short_are_unfit() -> None:
+    verdict = verdict_of(make_evidence(raw_song={"duration_s": 1.5, "declared_duration_s": None}))
+    assert verdict.suitable_kinds == ()
+    assert "1.5 s" in str(rule(verdict, "drums", "mix_usable").reason)
+
+
+def test_a_verdict_with_one_rule_twice_cannot_be_made() -> None:
+    verdict = verdict_of(make_evidence())
+    with pytest.raises(ValueError, match="twice"):
+        dataclasses.replace(verdict, rules=verdict.rules + verdict.rules[:1])
 
 
 def test_braces_in_a_file_name_are_no_place_in_a_sentence() -> None:

@@ -17,7 +17,8 @@ from flamingo_bark_assets.analysis.features.drums import DrumFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalPitch
 from flamingo_bark_assets.analysis.pitch.tracking import HOP_S
-from flamingo_bark_assets.analysis.sources import Source, read_views
+from flamingo_bark_assets.analysis.song_reading import read_song
+from flamingo_bark_assets.analysis.sources import Source
 from flamingo_bark_assets.analysis.whole import Analysis, analyse_whole
 from flamingo_bark_assets.audio.quality import TechnicalQuality
 from flamingo_bark_assets.errors import FlamingoBarkError
@@ -37,12 +38,14 @@ class MeasuredSong:
         prediction: its entry of a prediction file.
         summary: name, tempo, metre, key, loudness and number of sections, as a person reads them.
         fault: what is wrong with its files; None where it was measured.
+        rejected: one sentence for each stem file that does not belong to the song.
     """
 
     song_id: str
     prediction: dict[str, Any]
     summary: tuple[str, ...]
     fault: str | None = None
+    rejected: tuple[str, ...] = ()
 
 
 def measure_all(sources: Sequence[Source], *, jobs: int) -> Iterator[MeasuredSong]:
@@ -62,8 +65,8 @@ def measure_all(sources: Sequence[Source], *, jobs: int) -> Iterator[MeasuredSon
 def measure_source(source: Source) -> MeasuredSong:
     """Measure one song."""
     try:
-        views, quality = read_views(source)
-        analysis = analyse_whole(source.song_id, views)
+        read = read_song(source)
+        analysis = analyse_whole(source.song_id, read.views)
     except FlamingoBarkError as error:
         return MeasuredSong(source.song_id, {}, (), str(error))
     except Exception as error:  # whatever one song does, the others are measured
@@ -77,7 +80,7 @@ def measure_source(source: Source) -> MeasuredSong:
         _shown(song.loudness_integrated_lufs, ".1f"),
         str(len(song.sections)),
     )
-    return MeasuredSong(source.song_id, prediction_of(analysis, quality), summary)
+    return MeasuredSong(source.song_id, prediction_of(analysis, read.quality), summary, rejected=read.rejected)
 
 
 def _shown(measurement: Measurement[Any], spec: str) -> str:

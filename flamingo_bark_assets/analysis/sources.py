@@ -1,20 +1,19 @@
-"""Sound files to views: which files on disk are a song and its stems, read once, block by block.
+"""Loose sound files as songs: which files on disk are a song and its stems, and which are left out and why.
 
-Finding and reading loose files belongs here, for the command line and for benchmarks; the library's songs are found by
-`library.layout`.
+Finding files for the command line and for benchmarks belongs here; reading them stands in `song_reading`, and the
+library's songs are found by `library.layout`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews
-from flamingo_bark_assets.analysis.views import open_mix, open_stem, quality_of
-from flamingo_bark_assets.audio.quality import TechnicalQuality
 from flamingo_bark_assets.errors import AudioFault
-from flamingo_bark_assets.library.layout import STEMS_FOLDER, StemKind, has_audio_suffix
+from flamingo_bark_assets.library.layout import STEM_KINDS, STEMS_FOLDER, StemKind, has_audio_suffix
 from flamingo_bark_assets.library.stem_kinds import kinds_in
 
 SEPARATED = "#sep"
@@ -39,7 +38,38 @@ class Source:
     stems: Mapping[StemKind, tuple[Path, ...]] = field(default_factory=dict)
 
 
-def find_sources(path: Path) -> list[Source]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found at some paths.
+
+    Attributes:
+        sources: the songs, each under a name of its own.
+        left_out: one sentence for each sound file that is not used, naming it and saying why.
+    """
+
+    sources: tuple[Source, ...]
+    left_out: tuple[str, ...]
+
+
+def find_all(paths: Sequence[Path]) -> Found:
+    """Find the songs at several paths; songs of one name are told apart by the folders that they lie in.
+
+    Raises:
+        AudioFault: there is no song at one of the paths.
+    """
+    sources: list[Source] = []
+    left_out: list[str] = []
+    for path in paths:
+        found = find_sources(path)
+        sources += found.sources
+        left_out += found.left_out
+    once = list({_identity(source): source for source in sources}.values())
+    if len(once) < len(sources):
+        left_out.append(f"{len(sources) - len(once)} of the songs were given twice; each is measured once")
+    return Found(tuple(_told_apart(once)), tuple(left_out))
+
+
+def find_sources(path: Path) -> Found:
     """Find the songs at a path.
 
     A sound file is a song without stems. A folder with a file ``mix.<ext>`` or ``song.<ext>`` is a song; the sound
@@ -49,60 +79,120 @@ def find_sources(path: Path) -> list[Source]:
     Raises:
         AudioFault: there is no song at the path.
     """
-    found = list(_sources(path))
-    if not found and path.is_dir():
-        found = [source for inner in sorted(path.iterdir()) if inner.is_dir() for source in _sources(inner)]
-    if not found:
-        raise AudioFault(path, "there is no song here", "give a sound file or a folder with mix.wav and its stems")
-    return found
-
-
-def _sources(path: Path) -> Iterator[Source]:
+    found = _Finding()
     if path.is_file():
         name = path.resolve().parent.name if path.stem.lower() in _MIX_NAMES else path.stem
-        yield Source(name, path)
-    if not path.is_dir():
-        return
-    files = _best_formats(path)
-    mix = next((files[name] for name in _MIX_NAMES if name in files), None)
-    if mix is None:
-        return
-    song_id = path.resolve().name if path.name in {"", ".", ".."} else path.name
-    others = {name: file for name, file in files.items() if file != mix}
-    given = {name: file for name, file in others.items() if not name.startswith(_SEPARATED_PREFIX)}
-    yield Source(song_id, mix, _by_kind({**given, **_best_formats(path / STEMS_FOLDER)}))
-    separated = {name.removeprefix(_SEPARATED_PREFIX): file for name, file in others.items() if name not in given}
-    if separated:
-        yield Source(song_id + SEPARATED, mix, _by_kind(separated))
+        found.sources.append(Source(name, path))
+    elif path.is_dir() and not found.take_song(path):
+        for inner in sorted(path.iterdir()):
+            if inner.is_dir() and not found.take_song(inner):
+                found.leave(_sounds(inner), "there is no mix.wav or song.wav beside it")
+        found.leave(_sounds(path), "it lies in no song's folder; give the file itself to measure it as a song")
+    if not found.sources:
+        raise AudioFault(path, "there is no song here", "give a sound file or a folder with mix.wav and its stems")
+    return Found(tuple(found.sources), tuple(found.left_out))
 
 
-def _best_formats(folder: Path) -> dict[str, Path]:
-    """Each sound file of a folder by its name without ending, lower case; of several formats a lossless one."""
-    if not folder.is_dir():
-        return {}
-    files = [file for file in sorted(folder.iterdir()) if has_audio_suffix(file.name) and file.is_file()]
-    files.sort(key=lambda file: file.suffix.lower() in _LOSSLESS)
-    return {file.stem.lower(): file for file in files}
+class _Finding:
+    """Gathers songs, and what is left out, folder by folder."""
+
+    def __init__(self) -> None:
+        self.sources: list[Source] = []
+        self.left_out: list[str] = []
+
+    def leave(self, files: Iterable[Path], reason: str) -> None:
+        """Leave files out, all for one reason."""
+        self.left_out += [f"{file} is not used: {reason}" for file in files]
+
+    def take_song(self, folder: Path) -> bool:
+        """Take the song in a folder and say what there is of it; False where the folder holds none."""
+        files = self._best_formats(folder)
+        mix = next((files[name] for name in _MIX_NAMES if name in files), None)
+        if mix is None:
+            return False
+        song_id = folder.resolve().name if folder.name in {"", ".", ".."} else folder.name
+        given = {name: file for name, file in files.items() if file != mix}
+        separated = {name: file for name, file in given.items() if name.startswith(_SEPARATED_PREFIX)}
+        beside = {name: file for name, file in given.items() if name not in separated}
+        inner = self._inner_stems(folder)
+        self.leave((beside[name] for name in sorted(beside.keys() & inner.keys())), "the stems folder has it as well")
+        self.sources.append(Source(song_id, mix, self._by_kind({**beside, **inner})))
+        if separated:
+            self.sources.append(Source(song_id + SEPARATED, mix, self._by_kind(separated)))
+        return True
+
+    def _inner_stems(self, folder: Path) -> dict[str, Path]:
+        """The stems in the song's folder of stems; sounds in its other folders are left out."""
+        stems: dict[str, Path] = {}
+        for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+            if inner.name.lower() == STEMS_FOLDER:
+                stems |= self._best_formats(inner)
+            else:
+                self.leave(_sounds(inner), f"stems lie beside the mix or in a folder {STEMS_FOLDER}")
+        return stems
+
+    def _best_formats(self, folder: Path) -> dict[str, Path]:
+        """Each sound file of a folder by its name without ending, lower case; of several formats a lossless one."""
+        files = sorted(_sounds(folder), key=lambda file: (file.suffix.lower() not in _LOSSLESS, file.name))
+        best: dict[str, Path] = {}
+        for file in files:
+            used = best.setdefault(file.stem.lower(), file)
+            if used != file:
+                self.leave([file], f"{used.name} is the same in another format")
+        others = [file for file in sorted(folder.iterdir()) if _sounds_like_a_stem(file)]
+        self.leave(others, "it has not the ending of a sound file that is known")
+        return best
+
+    def _by_kind(self, files: Mapping[str, Path]) -> dict[StemKind, tuple[Path, ...]]:
+        kinds: dict[StemKind, tuple[Path, ...]] = {}
+        for _, file in sorted(files.items()):
+            said = kinds_in(file.stem.removeprefix(_SEPARATED_PREFIX))
+            if len(said) == 1:
+                kinds[said[0]] = (*kinds.get(said[0], ()), file)
+            elif said:
+                self.leave([file], f"its name says more than one kind of stem: {', '.join(said)}")
+            else:
+                self.leave([file], f"its name says no kind of stem; put one of {', '.join(STEM_KINDS)} into it")
+        return kinds
 
 
-def _by_kind(files: Mapping[str, Path]) -> dict[StemKind, tuple[Path, ...]]:
-    kinds: dict[StemKind, tuple[Path, ...]] = {}
-    for name, file in sorted(files.items()):
-        said = kinds_in(name)
-        if len(said) == 1:
-            kinds[said[0]] = (*kinds.get(said[0], ()), file)
-    return kinds
+def _sounds(folder: Path) -> Iterator[Path]:
+    return (file for file in sorted(folder.iterdir()) if has_audio_suffix(file.name) and file.is_file())
 
 
-def read_views(source: Source) -> tuple[SongViews, TechnicalQuality]:
-    """Read every file of a song once.
+def _sounds_like_a_stem(file: Path) -> bool:
+    """Whether a file bears a stem's name but not the ending of a sound file, as ``drums.ac3``."""
+    hidden = file.name.startswith(".")
+    return not hidden and file.is_file() and not has_audio_suffix(file.name) and bool(kinds_in(file.stem))
 
-    Returns:
-        The views, and the technical quality of the mix.
 
-    Raises:
-        AudioFault: a file cannot be decoded.
-    """
-    mix = open_mix(source.mix)
-    stems: dict[str, AudioView] = {kind: open_stem(files) for kind, files in source.stems.items()}
-    return SongViews(mix, **stems), quality_of(mix)
+def _identity(source: Source) -> tuple[Path, frozenset[Path]]:
+    return source.mix.resolve(), frozenset(file.resolve() for files in source.stems.values() for file in files)
+
+
+def _told_apart(sources: Sequence[Source]) -> Iterator[Source]:
+    """Put as many folders before a name as songs of that name need; those beside each other keep their endings."""
+    same: defaultdict[str, list[Source]] = defaultdict(list)
+    for source in sources:
+        same[source.song_id].append(source)
+    for source in sources:
+        rivals = [other for other in same[source.song_id] if other is not source]
+        yield source if not rivals else dataclasses.replace(source, song_id=_long_name(source, rivals))
+
+
+def _long_name(source: Source, rivals: Sequence[Source]) -> str:
+    own = _place(source)
+    if any(_place(rival) == own for rival in rivals):
+        own = own.with_name(source.mix.name)
+    suffix = SEPARATED if source.song_id.endswith(SEPARATED) else ""
+    for count in range(2, len(own.parts)):
+        tail = own.parts[-count:]
+        if all(_place(rival).parts[-count:] != tail for rival in rivals):
+            return "/".join(tail) + suffix
+    return own.as_posix() + suffix
+
+
+def _place(source: Source) -> Path:
+    """The folder of a song, or the file of one that is only a file, without its ending."""
+    mix = source.mix.absolute()
+    return mix.parent if mix.stem.lower() in _MIX_NAMES else mix.with_suffix("")

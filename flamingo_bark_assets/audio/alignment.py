@@ -1,6 +1,6 @@
-"""The time lag of a stem against the mix.
+"""Where the sound of a stem is found in the mix, and how far it stands out there of what chance gives.
 
-Finding the lag belongs here; judging it does not.
+Finding sound in other sound belongs here; what follows for the stem stands in `belonging`.
 """
 
 from __future__ import annotations
@@ -10,94 +10,257 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from flamingo_bark_assets.audio.resample import resample
-from flamingo_bark_assets.audio.signal import FloatArray, Signal
+from flamingo_bark_assets.audio.levels import levels_of
+from flamingo_bark_assets.audio.rows import GrowingRows
+from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
 MAX_LAG_S = 2.0
 RATE_HZ = 8000
+LONGEST_COMPARED_S = 1800.0
 
 _WHITENING = 0.7
 _PEAK_WIDTH_S = 0.02
 _REST_WEIGHT = 10.0
+# Segments, of the length of a power of two, as long as this many fit into the song.
+_FEWEST_SEGMENTS = 8
+_SHORTEST_SEGMENT_S = 1.0
+_LONGEST_SEGMENT_S = 8.2
+_MOST_SEGMENTS = 24
+_SOUNDING_DB = -40.0
+_TRIMMED_SHARE = 0.25
+_FEWEST_TRIMMED = 4
+_FEWEST_INNER = 3
+_NORMAL_MEDIAN = 0.6745  # of the absolute value of a normal variable with deviation 1
+_SAME_LAG_S = 0.005
+_AS_HIGH = 0.5
+_DISTANCE_COST = 0.15
+
+Spectrum = npt.NDArray[np.complex64]
 
 
 @dataclass(frozen=True, slots=True)
-class Lag:
-    """A lag and how sure it is.
+class Match:
+    """Where a stem is found in the mix.
 
     Attributes:
         lag_s: positive when the stem is late.
-        confidence: 0 to 1.
+        strength: height of the correlation there, in standard deviations of what it has at other lags.
+        agreement: share of neighbouring segments of the stem that are found at one lag, to 5 ms.
+        neighbours: how many such pairs of segments there are.
     """
 
     lag_s: float
-    confidence: float
+    strength: float
+    agreement: float
+    neighbours: int
+
+    @property
+    def lag_confidence(self) -> float:
+        """How far to trust the lag, 0 to 1: 0 up to twice what noise alone gives, a strength of 5."""
+        return min(1.0, max(0.0, 1.0 - _REST_WEIGHT / self.strength)) if self.strength > 0.0 else 0.0
 
 
 class MixReference:
-    """The mix prepared for comparison with any number of stems: its spectrum is computed once."""
+    """A mix in which any number of stems are looked for; its spectra are computed once.
 
-    def __init__(self, mix: Signal) -> None:
-        from scipy.fft import next_fast_len, rfft
+    The stem is cut into segments of 1 to 8 s, of which up to 24 that sound are looked for one by one. The
+    cross-spectrum of each is partly whitened (generalized cross-correlation, C. Knapp and G. Carter, 1976; exponent
+    0.7 in place of PHAT's 1), which sharpens the peak of tonal sound. The correlations, each scaled to a deviation of
+    1, are added up with the highest and the lowest quarter at each lag left out: a drum sample that two songs share
+    matches strongly, but at another lag each time it is struck. The polarity of the stem does not matter.
 
-        samples = _at_working_rate(mix)
-        self._max_lag = round(MAX_LAG_S * RATE_HZ)
-        self._longest = samples.size + self._max_lag
+    Args:
+        waveform: the mix in mono, without DC, shape (n_samples,).
+        rate_hz: its sample rate.
+        max_lag_s: the largest lag that is looked for, either way.
+    """
+
+    def __init__(self, waveform: FloatArray, *, rate_hz: int = RATE_HZ, max_lag_s: float = MAX_LAG_S) -> None:
+        from scipy.fft import next_fast_len
+
+        self._waveform = waveform
+        self._rate_hz = rate_hz
+        self._max_lag = round(max_lag_s * rate_hz)
+        wanted = min(max(waveform.size / _FEWEST_SEGMENTS, _SHORTEST_SEGMENT_S * rate_hz), _LONGEST_SEGMENT_S * rate_hz)
+        self._segment = 1 << int(np.log2(wanted))
         # Long enough that lags up to the largest do not wrap around.
-        self._size: int = next_fast_len(self._longest + self._max_lag, real=True)
-        self._spectrum = rfft(samples, self._size)
+        self._size: int = next_fast_len(self._segment + 2 * self._max_lag, real=True)
+        self._spectra: dict[int, Spectrum] = {}
 
-    def lag_of(self, stem: Signal) -> Lag | None:
-        """Find the lag of a stem at the peak of its cross-correlation with the mix, up to 2 s either way.
-
-        Both are compared in mono at 8 kHz; the peak is refined by a parabola to well below 1 ms. The
-        cross-spectrum is partly whitened (generalized cross-correlation, C. Knapp and G. Carter, 1976;
-        exponent 0.7 in place of PHAT's 1), which sharpens the peak of tonal sound. The polarity of the stem
-        does not matter.
-
-        The confidence is 1 - 10 r, with r the RMS of the correlation away from the peak over the peak: noise
-        alone gives r = 0.2, and a peak must stand twice as far out before it counts at all. A strictly
-        periodic stem (one bar, looped) still gives a high confidence, though its lag is only known up to the
-        period.
+    def match(self, stem: FloatArray) -> Match | None:
+        """Find a stem at the peak of its correlation with the mix, refined by a parabola to well below 1 ms.
 
         Args:
-            stem: any rate, channels and length.
+            stem: in mono at the same rate, without DC, shape (n_samples,).
 
         Returns:
-            The lag; None where stem or mix hold no sound below 4 kHz.
+            The place; None where stem or mix hold no sound.
         """
-        from scipy.fft import irfft, rfft
+        return self._match({index: self._stem_spectrum(stem, index) for index in self._sounding(stem)}, {})
 
-        samples = _at_working_rate(stem)[: self._longest]
-        cross = np.conj(self._spectrum) * rfft(samples, self._size)
+    def expected_strength(self, stem: FloatArray, gain: float) -> float:
+        """The strength with which a stem is found after it was added to the mix with a gain; 0 where it is silent."""
+        spectra = {index: self._stem_spectrum(stem, index) for index in self._sounding(stem)}
+        added = {index: gain * self._stem_spectrum(stem, index, self._max_lag) for index in spectra}
+        found = self._match(spectra, added)
+        return 0.0 if found is None else found.strength
+
+    def _match(self, stem: dict[int, Spectrum], added: dict[int, Spectrum]) -> Match | None:
+        found: dict[int, FloatArray] = {}
+        for index, spectrum in stem.items():
+            mix = self._mix_spectrum(index)
+            near = self._correlation(mix + added[index] if index in added else mix, spectrum)
+            if near is not None:
+                found[index] = near
+        if not found:
+            return None
+        each = np.stack(list(found.values()))
+        inner = np.array([self._is_inner(index) for index in found])
+        peaks = np.abs(each).argmax(axis=1)
+        agreeing = np.abs(np.diff(peaks)) <= _SAME_LAG_S * self._rate_hz
+        trimmed = np.abs(_trimmed_sum(each[inner] if inner.sum() >= _FEWEST_INNER else each))
+        at = self._likeliest(trimmed, np.abs(each.sum(axis=0)))
+        return Match(
+            lag_s=(at + _vertex(trimmed, at) - self._max_lag) / self._rate_hz,
+            strength=_strength(trimmed, round(_PEAK_WIDTH_S * self._rate_hz)),
+            agreement=float(agreeing.mean()) if agreeing.size else 0.0,
+            neighbours=int(agreeing.size),
+        )
+
+    def _is_inner(self, index: int) -> bool:
+        """Whether there is mix at all lags of a segment; where there is none, chance would look smaller than it is."""
+        start = index * self._segment - self._max_lag
+        return start >= 0 and start + self._segment + 2 * self._max_lag <= self._waveform.size
+
+    def _likeliest(self, trimmed: FloatArray, whole: FloatArray) -> int:
+        """Where the stem lies, as the index of a lag.
+
+        Where it repeats itself, the ends of the song, which are trimmed off, tell which repetition it is, and where
+        they do not, the smallest lag is the likeliest.
+        """
+        distance = np.abs(np.arange(trimmed.size) - self._max_lag) / self._max_lag
+        likelihood = whole * (1.0 - _DISTANCE_COST * distance)
+        return int(np.where(trimmed >= _AS_HIGH * trimmed.max(), likelihood, 0.0).argmax())
+
+    def _sounding(self, stem: FloatArray) -> list[int]:
+        """The segments to look for: those within 40 dB of the loudest, evenly chosen where there are many."""
+        starts = range(0, min(stem.size, self._waveform.size + self._max_lag), self._segment)
+        power = np.array([float(np.mean(np.square(stem[start : start + self._segment]))) for start in starts])
+        if not power.size or not power.max() > 0.0:
+            return []
+        chosen = np.flatnonzero(power >= power.max() * 10.0 ** (_SOUNDING_DB / 10.0))
+        if chosen.size > _MOST_SEGMENTS:  # the first and the last among them, which tell one period from the next
+            chosen = chosen[np.linspace(0, chosen.size - 1, _MOST_SEGMENTS).round().astype(np.intp)]
+        return [int(index) for index in chosen]
+
+    def _stem_spectrum(self, stem: FloatArray, index: int, offset: int = 0) -> Spectrum:
+        from scipy.fft import rfft
+
+        padded = np.zeros(self._size, np.float32)
+        samples = stem[index * self._segment : (index + 1) * self._segment]
+        padded[offset : offset + samples.size] = samples
+        return np.asarray(rfft(padded), np.complex64)
+
+    def _mix_spectrum(self, index: int) -> Spectrum:
+        """The spectrum of the mix around a segment, from the largest lag before it to the largest lag after it."""
+        from scipy.fft import rfft
+
+        if index not in self._spectra:
+            first = index * self._segment - self._max_lag
+            start, end = max(0, first), min(self._waveform.size, first + self._segment + 2 * self._max_lag)
+            padded = np.zeros(self._size, np.float32)
+            padded[start - first : end - first] = self._waveform[start:end]
+            self._spectra[index] = np.asarray(rfft(padded), np.complex64)
+        return self._spectra[index]
+
+    def _correlation(self, mix: Spectrum, stem: Spectrum) -> FloatArray | None:
+        """Correlation of one segment from the most negative to the most positive lag, with a deviation of 1."""
+        from scipy.fft import irfft
+
+        cross = np.conj(mix) * stem
         magnitude = np.abs(cross)
         largest = float(magnitude.max())
-        if largest <= 0.0:
+        if not largest > 0.0:
             return None
-        cross /= np.maximum(magnitude, largest * 1e-9) ** np.float32(_WHITENING)
+        cross /= np.maximum(magnitude, largest * 1e-6) ** np.float32(_WHITENING)
         circular = irfft(cross, self._size)
-        near = np.concatenate((circular[-self._max_lag :], circular[: self._max_lag + 1]))
-        return _peak(np.abs(near, dtype=np.float64), self._max_lag)
+        near = np.concatenate((circular[self._size - 2 * self._max_lag :], circular[:1]))
+        deviation = float(np.median(np.abs(near))) / _NORMAL_MEDIAN
+        return None if not deviation > 0.0 else np.asarray(near / np.float32(deviation), np.float32)
 
 
-def _at_working_rate(signal: Signal) -> FloatArray:
-    mono = resample(signal.mono()[np.newaxis], signal.sample_rate_hz, RATE_HZ)[0]
-    if not mono.size:
-        return np.zeros(1, dtype=np.float32)
-    return np.asarray(mono - mono.mean(dtype=np.float64), dtype=np.float32)
+class WaveformReader:
+    """Gathers the first half hour of a sound that comes block by block, as `MixReference` takes it.
+
+    Args:
+        sample_rate_hz: samples a second of each channel.
+        channels: number of channels.
+        difference: of two channels take half the difference in place of the mean.
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int, *, difference: bool = False) -> None:
+        import soxr
+
+        self._difference = difference and channels == 2
+        self._left = round(LONGEST_COMPARED_S * sample_rate_hz)
+        self._rows = GrowingRows(np.float32)
+        self._stream = soxr.ResampleStream(sample_rate_hz, RATE_HZ, 1, dtype="float32", quality="HQ")
+
+    def add(self, block: FloatArray) -> None:
+        """Take the next samples, shape (n_channels, n)."""
+        block = block[:, : self._left]
+        self._left -= block.shape[1]
+        if block.shape[1]:
+            mono = (block[0] - block[1]) * np.float32(0.5) if self._difference else block.mean(axis=0)
+            self._rows.append(self._stream.resample_chunk(np.ascontiguousarray(mono, np.float32)))
+
+    def finish(self) -> FloatArray:
+        """Give the mono samples at `RATE_HZ` without their mean."""
+        self._rows.append(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
+        return without_mean(self._rows.take())
 
 
-def _peak(correlation: npt.NDArray[np.float64], zero: int) -> Lag | None:
+def waveform_of(sound: Sound, *, difference: bool | None = None) -> FloatArray:
+    """Read a sound through for its waveform alone.
+
+    Args:
+        sound: any rate, channels and length.
+        difference: as of `WaveformReader`; None to take it where one of two channels is in inverted polarity.
+    """
+    if difference is None:
+        difference = levels_of(sound).opposed
+    reader = WaveformReader(sound.sample_rate_hz, sound.channels, difference=difference)
+    for block in sound.blocks():
+        reader.add(block)
+    return reader.finish()
+
+
+def without_mean(samples: FloatArray) -> FloatArray:
+    """The samples about their mean."""
+    return np.asarray(samples - samples.mean(dtype=np.float64), np.float32) if samples.size else samples
+
+
+def _trimmed_sum(each: FloatArray) -> FloatArray:
+    """Sum over segments without the highest and lowest quarter at each lag; of all where they are few."""
+    count = each.shape[0]
+    if count < _FEWEST_TRIMMED:
+        return np.asarray(each.sum(axis=0), np.float32)
+    cut = round(count * _TRIMMED_SHARE)
+    return np.asarray(np.sort(each, axis=0)[cut : count - cut].sum(axis=0), np.float32)
+
+
+def _strength(correlation: FloatArray, width: int) -> float:
+    """Height of the highest point over the deviation of all that is not within `width` of it."""
     at = int(correlation.argmax())
-    height = float(correlation[at])
-    if not height > 0.0:
-        return None
-    width = round(_PEAK_WIDTH_S * RATE_HZ)
-    rest = np.concatenate((correlation[: max(0, at - width)], correlation[at + width + 1 :]))
-    ratio = float(np.sqrt(np.mean(np.square(rest)))) / height
-    offset = 0.0
-    if 0 < at < correlation.size - 1:
-        before, after = float(correlation[at - 1]), float(correlation[at + 1])
-        curvature = before - 2.0 * height + after
-        offset = 0.5 * (before - after) / curvature if curvature < 0.0 else 0.0
-    return Lag((at + offset - zero) / RATE_HZ, min(1.0, max(0.0, 1.0 - _REST_WEIGHT * ratio)))
+    rest = np.concatenate((correlation[: max(0, at - width)], correlation[at + width + 1 :])).astype(np.float64)
+    deviation = float(np.sqrt(np.mean(np.square(rest)))) if rest.size else 0.0
+    return float(correlation[at]) / deviation if deviation > 0.0 else 0.0
+
+
+def _vertex(correlation: FloatArray, at: int) -> float:
+    """Where the parabola through a point and its neighbours has its vertex, samples from that point."""
+    if not 0 < at < correlation.size - 1:
+        return 0.0
+    before, here, after = (float(value) for value in correlation[at - 1 : at + 2])
+    curvature = before - 2.0 * here + after
+    return max(-1.0, min(1.0, 0.5 * (before - after) / curvature)) if curvature < 0.0 else 0.0

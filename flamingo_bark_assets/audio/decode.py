@@ -17,17 +17,19 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from flamingo_bark_assets.audio.codecs import Header, LibraryRefusal, ffmpeg_pieces, libsndfile_pieces
-from flamingo_bark_assets.audio.signal import FloatArray, Signal
+from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 from flamingo_bark_assets.errors import AudioFault
 
 MIN_SAMPLE_RATE_HZ = 1_000
 MAX_SAMPLE_RATE_HZ = 768_000
 MAX_CHANNELS = 32
-MAX_SAMPLES = 1 << 30  # of all channels: 4 GiB; a small file can decode to far more
+MAX_SAMPLES = 1 << 32  # of all channels; a small file can decode to far more, and none is to take all day
+HELD_BYTES = 448 << 20
+HELD_BYTES_A_SOUND = 128 << 20
 MAX_ABSOLUTE_SAMPLE = 1000.0  # 60 dB above full scale: integers stored as float, not sound
 
 _FIRST_CAPACITY_S = 60.0
-_MAX_FIRST_CAPACITY = 1 << 28
+_SAMPLE_BYTES = 4
 _REEXPORT = "export it again from its source"
 
 # libsndfile reads MP3 as well, but its mpg123 writes warnings straight to file descriptor 2.
@@ -36,52 +38,139 @@ _NOT_FOR_LIBSNDFILE = frozenset((".mp3", ".mp2", ".m4a", ".mp4", ".aac", ".wma",
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One sound file in memory.
+    """One sound file that was decoded from end to end without a fault.
 
     Attributes:
-        signal: all samples, at the file's own rate and channels.
+        signal: all samples, at the file's own rate and channels: in memory, or in the file where they are too many.
         file_format: container and codec, as the decoder names them.
         declared_duration_s: length that the header declares; None where it declares none.
     """
 
-    signal: Signal
+    signal: Sound
     file_format: str
     declared_duration_s: float | None
 
 
-def decode(path: Path, *, max_duration_s: float) -> Decoded:
-    """Decode a sound file into memory.
+class SampleMemory:
+    """The memory in which the decoded sounds of one song are held; those that find no room stay in their files.
+
+    Args:
+        limit_bytes: for all of them.
+        limit_bytes_a_sound: for each.
+    """
+
+    def __init__(self, limit_bytes: int = HELD_BYTES, limit_bytes_a_sound: int = HELD_BYTES_A_SOUND) -> None:
+        self._left = limit_bytes
+        self._a_sound = limit_bytes_a_sound
+
+    @property
+    def room(self) -> int:
+        """Bytes that the next sound may take."""
+        return min(self._left, self._a_sound)
+
+    def take(self, n_bytes: int) -> None:
+        """Count what a sound takes, at most `room`."""
+        self._left -= n_bytes
+
+
+class FileSound(Sound):
+    """A sound that was decoded once without a fault and is decoded again each time it is read.
+
+    Args:
+        source: the file.
+        n_samples: samples of each channel that were found in it.
+    """
+
+    def __init__(self, source: SoundBlocks, n_samples: int) -> None:
+        self._source = source
+        self._n_samples = n_samples
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Samples a second of each channel."""
+        return self._source.sample_rate_hz
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self._source.channels
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of each channel."""
+        return self._n_samples
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """Decode from the start.
+
+        Raises:
+            AudioFault: the file was changed meanwhile.
+        """
+        return self._source.blocks()
+
+
+def decode(path: Path, *, max_duration_s: float, memory: SampleMemory | None = None) -> Decoded:
+    """Decode a sound file from end to end, so that all its faults come to light, in bounded memory.
 
     Args:
         path: the file, whatever its name and ending.
         max_duration_s: longest sound that is decoded.
+        memory: where its samples are held if they find room; one of its own by default.
 
     Returns:
         The samples (float32, shape (n_channels, n_samples), all finite) with format and declared length.
 
     Raises:
-        AudioFault: as `open_blocks` and `SoundBlocks.blocks` do, or the samples take over 4 GiB.
+        AudioFault: as `open_blocks` and `SoundBlocks.blocks` do.
     """
-    sound = open_blocks(path, max_duration_s=max_duration_s)
+    memory = memory or SampleMemory()
+    source = open_blocks(path, max_duration_s=max_duration_s)
+    samples, n_samples = _gathered(source, memory.room // (_SAMPLE_BYTES * source.channels))
+    if samples is None:
+        return Decoded(FileSound(source, n_samples), source.file_format, source.declared_duration_s)
+    memory.take(samples.nbytes)
+    return Decoded(Signal(samples, source.sample_rate_hz), source.file_format, source.declared_duration_s)
+
+
+def decode_signal(path: Path, *, max_duration_s: float, limit_bytes: int = HELD_BYTES) -> Signal:
+    """Decode a sound file into memory.
+
+    Args:
+        path: the file, whatever its name and ending.
+        max_duration_s: longest sound that is decoded.
+        limit_bytes: most that its samples may take.
+
+    Raises:
+        AudioFault: as `decode` does, or the samples take more.
+    """
+    sound = decode(path, max_duration_s=max_duration_s, memory=SampleMemory(limit_bytes, limit_bytes)).signal
+    if not isinstance(sound, Signal):
+        taken_mb = sound.n_samples * sound.channels * _SAMPLE_BYTES >> 20
+        raise AudioFault(path, f"its samples take {taken_mb} MB, and at most {limit_bytes >> 20} MB are held", "cut it")
+    return sound
+
+
+def _gathered(source: SoundBlocks, room: int) -> tuple[FloatArray | None, int]:
+    """All samples and the number of each channel; None for the samples where these are more than `room`."""
     # A header that lies must not allocate much; the array grows where it does not.
-    expected = math.ceil((sound.expected_s or 0.0) * sound.sample_rate_hz)
-    samples = np.empty((sound.channels, min(expected, _MAX_FIRST_CAPACITY // sound.channels)), np.float32)
+    expected = math.ceil((source.expected_s or 0.0) * source.sample_rate_hz)
+    samples: FloatArray | None = np.empty((source.channels, min(expected, room)), np.float32)
     frames = 0
-    for block in sound.blocks():
+    for block in source.blocks():
         end = frames + block.shape[1]
-        if end * sound.channels > MAX_SAMPLES:
-            problem = f"its {sound.channels} channels at {sound.sample_rate_hz} Hz take over 4 GiB in memory"
-            raise AudioFault(path, problem, _REEXPORT)
-        if end > samples.shape[1]:
-            capacity = max(end, int(1.5 * samples.shape[1]), int(_FIRST_CAPACITY_S * sound.sample_rate_hz))
-            larger = np.empty((sound.channels, capacity), np.float32)
-            larger[:, :frames] = samples[:, :frames]
-            samples = larger
-        samples[:, frames:end] = block
+        if samples is not None and end > room:
+            samples = None
+        if samples is not None:
+            if end > samples.shape[1]:
+                capacity = max(end, int(1.5 * samples.shape[1]), int(_FIRST_CAPACITY_S * source.sample_rate_hz))
+                larger = np.empty((source.channels, min(capacity, room)), np.float32)
+                larger[:, :frames] = samples[:, :frames]
+                samples = larger
+            samples[:, frames:end] = block
         frames = end
-    if samples.shape[1] != frames:
+    if samples is not None and samples.shape[1] != frames:
         samples = samples[:, :frames].copy()
-    return Decoded(Signal(samples, sound.sample_rate_hz), sound.file_format, sound.declared_duration_s)
+    return samples, frames
 
 
 def open_blocks(path: Path, *, max_duration_s: float) -> SoundBlocks:
@@ -124,22 +213,23 @@ class SoundBlocks:
         self._library = library
         # The header counts only once a first block could be decoded, so the first reading is begun here.
         self._begun: Iterator[FloatArray] | None
-        header, self._begun = _begin(path, library)
+        header, self._begun = _begin(path, library, self._refuse_absurd)
         self.sample_rate_hz = header.sample_rate_hz
         self.channels = header.channels
         self.file_format = header.file_format
         self.declared_duration_s = header.declared_s
         self.expected_s = header.expected_s
         self._bounded = header.bounded
-        self._refuse_absurd()
 
-    def _refuse_absurd(self) -> None:
-        if not MIN_SAMPLE_RATE_HZ <= self.sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
-            raise AudioFault(self.path, f"the header declares a sample rate of {self.sample_rate_hz} Hz", _REEXPORT)
-        if not 1 <= self.channels <= MAX_CHANNELS:
-            raise AudioFault(self.path, f"the header declares {self.channels} channels", _REEXPORT)
-        if self.expected_s is not None and self.expected_s > self._max_s:
-            raise _too_long(self.path, f"{self.expected_s:.1f} s long", self._max_s)
+    def _refuse_absurd(self, header: Header) -> None:
+        """Refuse what must not be decoded, as a block of it may be large."""
+        if not MIN_SAMPLE_RATE_HZ <= header.sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
+            raise AudioFault(self.path, f"the header declares a sample rate of {header.sample_rate_hz} Hz", _REEXPORT)
+        if not 1 <= header.channels <= MAX_CHANNELS:
+            problem = f"the header declares {header.channels} channels; the most that are decoded is {MAX_CHANNELS}"
+            raise AudioFault(self.path, problem, _REEXPORT)
+        if header.expected_s is not None and header.expected_s > self._max_s:
+            raise _too_long(self.path, f"{header.expected_s:.1f} s long", self._max_s)
 
     def blocks(self) -> Iterator[FloatArray]:
         """Decode from the start.
@@ -156,10 +246,10 @@ class SoundBlocks:
             AudioFault: the file is longer than the longest duration, not decodable, or holds no samples, samples
                 that are not finite or far above full scale.
         """
-        check = _Check(self.path, self.sample_rate_hz, self._max_s, bounded=self._bounded)
+        check = _Check(self.path, self.sample_rate_hz, self.channels, self._max_s, bounded=self._bounded)
         try:
             begun, self._begun = self._begun, None
-            for block in begun if begun is not None else _begin(self.path, self._library)[1]:
+            for block in begun if begun is not None else _begin(self.path, self._library, self._refuse_absurd)[1]:
                 yield check.passed(block)
         except LibraryRefusal as refusal:
             yield from self._rest_by_another(refusal, check)
@@ -172,7 +262,7 @@ class SoundBlocks:
             if library is self._library:
                 continue
             try:
-                header, blocks = _begin(self.path, library)
+                header, blocks = _begin(self.path, library, self._refuse_absurd)
                 if (header.sample_rate_hz, header.channels) != (self.sample_rate_hz, self.channels):
                     continue
                 check.bounded = header.bounded
@@ -194,12 +284,13 @@ def _libraries(path: Path) -> tuple[_Library, ...]:
     return (ffmpeg_pieces,) if path.suffix.lower() in _NOT_FOR_LIBSNDFILE else (libsndfile_pieces, ffmpeg_pieces)
 
 
-def _begin(path: Path, library: _Library) -> tuple[Header, Iterator[FloatArray]]:
-    """Header, and the blocks, the first of which has been decoded."""
+def _begin(path: Path, library: _Library, refuse: Callable[[Header], None]) -> tuple[Header, Iterator[FloatArray]]:
+    """Header, which is not refused, and the blocks, the first of which has been decoded."""
     pieces = _pieces(path, library)
     header = next(pieces)
-    first = next(pieces, None)
     assert isinstance(header, Header)
+    refuse(header)
+    first = next(pieces, None)
     rest = cast(Iterator[FloatArray], pieces)
     return header, itertools.chain((first,), rest) if isinstance(first, np.ndarray) else iter(())
 
@@ -234,11 +325,12 @@ class _Check:
     Samples that are `bounded` need not be looked at.
     """
 
-    def __init__(self, path: Path, rate_hz: int, max_s: float, *, bounded: bool) -> None:
+    def __init__(self, path: Path, rate_hz: int, channels: int, max_s: float, *, bounded: bool) -> None:
         self.frames = 0
         self.bounded = bounded
         self._path = path
         self._rate_hz = rate_hz
+        self._channels = channels
         self._max_s = max_s
         self._not_finite = 0
         self._first_not_finite = 0
@@ -249,6 +341,12 @@ class _Check:
         end = self.frames + block.shape[1]
         if end > self._max_s * self._rate_hz:
             raise _too_long(self._path, f"longer than {self.frames / self._rate_hz:.1f} s", self._max_s)
+        if end * self._channels > MAX_SAMPLES:
+            problem = (
+                f"{self._channels} channels at {self._rate_hz} Hz make more than {MAX_SAMPLES / 1e9:.1f} billion "
+                "samples, the most that are decoded"
+            )
+            raise AudioFault(self._path, problem, "split it, or export it with fewer channels or a lower rate")
         peak = 0.0 if self.bounded else max(float(block.max(initial=0.0)), -float(block.min(initial=0.0)))
         if math.isfinite(peak):
             self._peak = max(self._peak, peak)

@@ -1,17 +1,19 @@
 """Levels of a recording, frame by frame and channel by channel, gathered in one pass over blocks of samples.
 
-Sums, squares and products belong here; what they say of silence, polarity or the stereo image does not.
+Sums, squares and products belong here, and the down-mix that needs them; what they say of silence or the stereo
+image does not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from flamingo_bark_assets.audio.rows import GrowingRows
-from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, FloatArray, FrameClock, Signal, frame_edges
+from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, FloatArray, FrameClock, Sound, frame_edges
 from flamingo_bark_assets.kernels import compiled
 
 FRAME_S = 0.05
@@ -125,16 +127,38 @@ class LevelReader:
         )
 
 
-def levels_of(signal: Signal) -> Levels:
-    """Sum up the frames of a signal in memory.
+def levels_of(sound: Sound) -> Levels:
+    """Read a sound through to sum up its frames.
 
     Args:
-        signal: any rate and number of channels.
+        sound: any rate and number of channels.
     """
-    reader = LevelReader(signal.sample_rate_hz, signal.channels)
-    for block in signal.blocks():
+    reader = LevelReader(sound.sample_rate_hz, sound.channels)
+    for block in sound.blocks():
         reader.add(block)
     return reader.finish()
+
+
+def mono_pieces(sound: Sound, length: int) -> Iterator[FloatArray]:
+    """Give the down-mix of a sound of any length, piece by piece; see `Signal.mono`.
+
+    Args:
+        sound: any rate and number of channels; it is read once more where only its end shows the polarity.
+        length: samples of each piece; the last one may be shorter.
+    """
+    opposed = sound.channels == 2 and levels_of(sound).opposed
+    waiting: list[FloatArray] = []
+    count = 0
+    for block in sound.blocks():
+        waiting.append((block[0] - block[1]) * np.float32(0.5) if opposed else block.mean(axis=0, dtype=np.float32))
+        count += block.shape[1]
+        if count >= length:
+            joined = np.concatenate(waiting)
+            whole = count - count % length
+            yield from joined[:whole].reshape(-1, length)
+            waiting, count = [joined[whole:]], count - whole
+    if count:
+        yield np.concatenate(waiting)
 
 
 @compiled("void(float32[::1], float32[::1], int64[::1], float64[:, ::1])", fastmath=True)

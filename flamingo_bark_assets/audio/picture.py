@@ -1,6 +1,6 @@
 """The waveform of a song as a small picture.
 
-Drawing a signal belongs here; pages that show it do not.
+Drawing a sound belongs here; pages that show it do not.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ import io
 
 import numpy as np
 
-from flamingo_bark_assets.audio.signal import Signal
+from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
 _COLOURS = (255, 255, 255, 47, 93, 140)  # background (transparent), waveform
 
 
-def waveform_png(signal: Signal, *, width: int = 640, height: int = 120) -> bytes:
+def waveform_png(sound: Sound, *, width: int = 640, height: int = 120) -> bytes:
     """Draw the waveform: the range from lowest to highest sample of each column.
 
     Full scale takes the full height, so a quiet song looks quiet.
 
     Args:
-        signal: any rate and length; all channels are drawn over one another.
+        sound: any rate and length; all channels are drawn over one another.
         width: columns.
         height: rows.
 
     Returns:
-        A PNG of two colours, the background transparent; the same bytes for the same signal.
+        A PNG of two colours, the background transparent; the same bytes for the same sound.
     """
     from PIL import Image
 
-    low, high = _envelope(signal, width)
+    low, high = _envelope(sound, width)
     middle = (height - 1) / 2
     top = np.round(middle - np.clip(high, -1.0, 1.0) * middle)
     bottom = np.round(middle - np.clip(low, -1.0, 1.0) * middle)
@@ -42,12 +42,23 @@ def waveform_png(signal: Signal, *, width: int = 640, height: int = 120) -> byte
     return out.getvalue()
 
 
-def _envelope(signal: Signal, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _envelope(sound: Sound, width: int) -> tuple[FloatArray, FloatArray]:
     """Lowest and highest sample of each column, shape (width,); zeros where there are no samples."""
-    count = signal.samples.shape[1]
-    if not count:
-        return np.zeros(width), np.zeros(width)
-    starts = np.minimum(np.arange(width) * count // width, count - 1)
-    low = np.minimum.reduceat(signal.samples, starts, axis=1).min(axis=0)
-    high = np.maximum.reduceat(signal.samples, starts, axis=1).max(axis=0)
-    return low, high
+    low, high = np.full(width, np.inf, np.float32), np.full(width, -np.inf, np.float32)
+    starts = np.arange(width) * sound.n_samples // width
+    at = 0
+    for block in sound.blocks():
+        end = at + block.shape[1]
+        # The columns that a sample of the block lies in, and where each begins; a short sound has columns in between
+        # that begin at the same sample.
+        columns = np.flatnonzero((starts < end) & (np.append(starts[1:], max(end, sound.n_samples)) > at))
+        if columns.size:
+            first = np.maximum(starts[columns] - at, 0)
+            low[columns] = np.minimum(low[columns], np.minimum.reduceat(block.min(axis=0), first))
+            high[columns] = np.maximum(high[columns], np.maximum.reduceat(block.max(axis=0), first))
+        at = end
+    empty = np.isinf(low)
+    # A column between two samples shows the one before it.
+    before = np.maximum.accumulate(np.where(empty, 0, np.arange(width)))
+    low, high = low[before], high[before]
+    return np.where(np.isinf(low), 0.0, low), np.where(np.isinf(high), 0.0, high)

@@ -16,7 +16,7 @@ from flamingo_bark_assets.audio.clipping import ClippedSamples, ClippingReader
 from flamingo_bark_assets.audio.levels import FRAME_S, LevelReader, Levels, levels_of
 from flamingo_bark_assets.audio.long_term_spectrum import LongTermSpectrum, SpectrumReader
 from flamingo_bark_assets.audio.noise import measure_noise_floor
-from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, FloatArray, Signal
+from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, FloatArray, Sound
 from flamingo_bark_assets.record import Measurement
 
 SILENCE_DBFS = -60.0
@@ -96,7 +96,7 @@ class QualityReader:
         return judge_quality(self._levels.finish(), self._clipping.finish(), self._spectrum.finish())
 
 
-def measure_quality(signal: Signal) -> TechnicalQuality:
+def measure_quality(signal: Sound) -> TechnicalQuality:
     """Measure the technical quality of a decoded file.
 
     Args:
@@ -189,8 +189,8 @@ def _covariance(levels: Levels) -> float:
     return float(levels.frame_products.sum() - levels.n_samples * levels.dc[0] * levels.dc[1])
 
 
-def frame_levels(signal: Signal) -> FrameLevels:
-    """Level of every 50 ms frame of a signal in memory.
+def frame_levels(signal: Sound) -> FrameLevels:
+    """Level of every 50 ms frame of a sound.
 
     Args:
         signal: any rate and number of channels.

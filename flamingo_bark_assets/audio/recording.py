@@ -76,6 +76,19 @@ class Stem(Row):
         unit="s",
     )
     lag_confidence: float | None = optional_column("How far that peak stands out, 0 to 1.")
+    mix_match: float | None = optional_column(
+        "How far that peak stands out of what chance gives: in standard deviations of the correlation at other lags. "
+        "Sound that is not in the mix stays below 8."
+    )
+    rejected: str | None = optional_column("Why this stem is not used to measure the song; null where it is.")
+    match_confidence: float | None = optional_column(
+        "How sure it is that the stem belongs to the mix or, where it is rejected, that it does not; 0 to 1."
+    )
+
+    @property
+    def usable(self) -> bool:
+        """Whether the stem helps to measure the song: it can be read and is not rejected."""
+        return self.fault is None and self.rejected is None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,11 @@
-"""The sampled signal that every measurement takes.
+"""The sampled sound that every measurement takes: in memory, in a file, or as the sum of others.
 
 The value and its cheap views belong here; reading files and measuring do not.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,8 +20,38 @@ BLOCK = 1 << 15  # samples a channel read at a time: 256 KiB in stereo, which st
 _CHUNK = 1 << 18  # samples that are worked on in float64 at a time
 
 
+class Sound(ABC):
+    """Sampled sound that was decoded without a fault, and can be read in blocks as often as wanted."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def sample_rate_hz(self) -> int:
+        """Samples a second of each channel."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """Number of channels."""
+
+    @property
+    @abstractmethod
+    def n_samples(self) -> int:
+        """Samples of each channel."""
+
+    @abstractmethod
+    def blocks(self) -> Iterator[FloatArray]:
+        """Give the samples in blocks of shape (n_channels, n), n at least 1, each channel contiguous and writable."""
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.sample_rate_hz
+
+
 @dataclass(frozen=True, eq=False, slots=True)
-class Signal:
+class Signal(Sound):
     """Sampled sound in memory.
 
     Attributes:
@@ -33,14 +64,14 @@ class Signal:
     sample_rate_hz: int
 
     @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return float(self.samples.shape[1] / self.sample_rate_hz)
-
-    @property
     def channels(self) -> int:
         """Number of channels."""
         return int(self.samples.shape[0])
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of each channel."""
+        return int(self.samples.shape[1])
 
     def blocks(self) -> Iterator[FloatArray]:
         """Give the samples in blocks of shape (n_channels, n), n at most `BLOCK`, as a sound file does.

@@ -1,23 +1,26 @@
-"""The stems of a song against its mix: which there are, whether they belong to it and are aligned with it.
+"""The stems of a song against its mix: which there are, which of them belong to it, how they are aligned with it.
 
 The `stems` result and its entry function belong here; what an instrument plays does not.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from flamingo_bark_assets.audio.alignment import MixReference
-from flamingo_bark_assets.audio.clipping import measure_clipping
+from flamingo_bark_assets.audio.alignment import Match, WaveformReader, waveform_of
+from flamingo_bark_assets.audio.belonging import Belonging, StemJudge
+from flamingo_bark_assets.audio.clipping import ClippedSamples, ClippingReader
 from flamingo_bark_assets.audio.decode import Decoded
-from flamingo_bark_assets.audio.quality import frame_levels
+from flamingo_bark_assets.audio.levels import LevelReader
+from flamingo_bark_assets.audio.quality import FrameLevels, frame_levels_of
 from flamingo_bark_assets.audio.recording import Stem, StemSet
-from flamingo_bark_assets.audio.resample import resample
-from flamingo_bark_assets.audio.signal import FloatArray, Signal
+from flamingo_bark_assets.audio.signal import FloatArray, Sound
+from flamingo_bark_assets.audio.sums import SumSound, equal_blocks
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemFile, StemKind
 from flamingo_bark_assets.record import Measurement
 
@@ -26,7 +29,6 @@ MIN_RESIDUAL_DB = -120.0
 
 _COUNT = "file-count"
 _RESIDUAL = "least-squares-gain"
-_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,18 @@ class StemInput:
     content_sha256: str | None = None
 
     @property
-    def usable(self) -> Signal | None:
+    def usable(self) -> Sound | None:
         """The samples, where nothing is wrong with the file."""
         faulty = self.fault is not None or self.file.fault is not None
         return None if faulty or self.decoded is None else self.decoded.signal
 
+    @property
+    def file_name(self) -> str:
+        """Name of the file, or of the stem where the file must not be opened."""
+        return self.file.path.name if self.file.path is not None else self.file.name
 
-def compare_stems(song_id: str, mix: Signal, stems: Sequence[StemInput]) -> StemSet:
+
+def compare_stems(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
     """Compare the stems of a song with its mix.
 
     Args:
@@ -61,51 +68,59 @@ def compare_stems(song_id: str, mix: Signal, stems: Sequence[StemInput]) -> Stem
         stems: every file of the stems folder, usable or not.
 
     Returns:
-        One row a stem file, and how well all usable stems together explain the mix.
+        One row a stem file, in their order, and how well all stems that belong to the mix together explain it.
     """
-    reference = MixReference(mix)
-    rows = tuple(_describe_stem(stem, mix, reference) for stem in stems)
+    rows = _told_apart(_describe_stems(mix, stems))
     given = {stem.file.kind for stem in stems}
-    audible = {row.kind for row in rows if row.audible and row.kind is not None}
+    audible = {row.kind for row in rows if row.audible and row.usable and row.kind is not None}
     missing = ", ".join(kind for kind in STEM_KINDS if kind not in given) or "none"
+    belonging = [stem.usable for stem, row in zip(stems, rows, strict=True) if row.usable and stem.usable is not None]
     return StemSet(
         song_id=song_id,
         unusable=_why_unusable(stems),
         stem_files=Measurement.of(len(stems), method=_COUNT),
         audible_kinds=Measurement.of(len(audible), method="sounding-1s-above-60dbfs"),
         missing_kinds=Measurement.of(missing, method=_COUNT),
-        residual_db=_residual(mix, [stem.usable for stem in stems if stem.usable is not None]),
+        residual_db=_residual(mix, belonging, any(row.rejected for row in rows)),
         stems=rows,
     )
 
 
-def stem_signal(kind: StemKind, stems: Sequence[StemInput]) -> Signal | None:
-    """Sum the usable files of one kind, for instance guitar and piano to harmonic.
+def stem_signal(kind: StemKind, stems: Sequence[StemInput], compared: StemSet) -> Sound | None:
+    """Sum the files of one kind that help to measure the song, for instance guitar and piano to harmonic.
 
     Args:
         kind: drums, bass, vocals or harmonic.
         stems: the song's stems.
+        compared: the same against the mix; those that it rejects are left out.
 
     Returns:
         The sum at the first file's sample rate, as long as the longest; mono files go to all channels. A
         single file is given back as it is; None where no file of that kind is usable. The sum may pass full
         scale.
     """
-    signals = [stem.usable for stem in stems if stem.file.kind == kind and stem.usable is not None]
-    return sum_signals(signals) if signals else None
+    rejected = {(row.kind, row.content_sha256) for row in compared.stems if row.rejected is not None}
+    sounds = [
+        stem.usable
+        for stem in stems
+        if stem.file.kind == kind and stem.usable is not None and (kind, stem.content_sha256) not in rejected
+    ]
+    return sum_sounds(sounds) if sounds else None
 
 
-def sum_signals(signals: Sequence[Signal]) -> Signal:
-    """Add at least one signal; the sum has the first one's sample rate, most channels of any and the longest length."""
-    if len(signals) == 1:
-        return signals[0]
-    rate_hz = signals[0].sample_rate_hz
-    channels = max(signal.channels for signal in signals)
-    return Signal(_sum(signals, rate_hz, channels), rate_hz)
+def sum_sounds(sounds: Sequence[Sound]) -> Sound:
+    """Add at least one sound; the sum has the first one's sample rate, most channels of any and the longest length."""
+    return sounds[0] if len(sounds) == 1 else SumSound(sounds)
+
+
+def why_unmeasured(kind: StemKind, compared: StemSet) -> str | None:
+    """Say what is wrong with the files of one kind; None where nothing is, or where there are none."""
+    problems = [row.fault or row.rejected for row in compared.stems if row.kind == kind and not row.usable]
+    return "; ".join(problem for problem in problems if problem) or None
 
 
 def energy_share(stems: StemSet, kind: StemKind) -> Measurement[float]:
-    """Energy of the stems of one kind over the summed energy of all stems, from their levels and lengths.
+    """Energy of the stems of one kind over the summed energy of all that belong to the mix, from levels and lengths.
 
     Args:
         stems: the compared stems.
@@ -118,7 +133,7 @@ def energy_share(stems: StemSet, kind: StemKind) -> Measurement[float]:
     energies = [
         (row.kind, 10 ** (row.rms_dbfs / 10) * row.duration_s)
         for row in stems.stems
-        if row.rms_dbfs is not None and row.duration_s is not None
+        if row.rms_dbfs is not None and row.duration_s is not None and row.usable
     ]
     total = sum(energy for _, energy in energies)
     if total <= 0.0:
@@ -134,41 +149,101 @@ def _why_unusable(stems: Sequence[StemInput]) -> str | None:
     return None
 
 
-def _describe_stem(stem: StemInput, mix: Signal, reference: MixReference) -> Stem:
-    file, signal = stem.file, stem.usable
-    file_name = file.path.name if file.path is not None else file.name
-    if signal is None:
-        fault = stem.fault or file.fault or f"{file_name}: could not be decoded"
-        return Stem(
-            name=file.name,
-            file_name=file_name,
-            kind=file.kind,
-            fault=fault,
-            content_sha256=stem.content_sha256,
-            audible=False,
-        )
-    levels = frame_levels(signal)
-    audible = levels.sounding_s >= MIN_AUDIBLE_S
-    lag = reference.lag_of(signal) if levels.sounding_s > 0 else None
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one pass over a stem gives."""
+
+    levels: FrameLevels
+    clipping: ClippedSamples
+    waveform: FloatArray
+
+
+def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> list[Stem]:
+    if all(stem.usable is None for stem in stems):
+        return [_faulty(stem) for stem in stems]
+    judge = StemJudge(mix, waveform_of(mix))
+    rows: list[Stem] = []
+    found: list[tuple[Sound, Match] | None] = []
+    for stem in stems:
+        sound = stem.usable
+        if sound is None:
+            rows.append(_faulty(stem))
+            found.append(None)
+            continue
+        read = _read(sound)
+        match = judge.look_for(read.waveform) if read.levels.sounding_s > 0 else None
+        rows.append(_described(stem, sound, read, mix))
+        found.append((sound, match) if match is not None else None)
+    return [
+        row if place is None else _with_match(row, judge.judge(*place)) for row, place in zip(rows, found, strict=True)
+    ]
+
+
+def _read(sound: Sound) -> _Read:
+    levels = LevelReader(sound.sample_rate_hz, sound.channels)
+    clipping = ClippingReader(sound.sample_rate_hz, sound.channels)
+    waveform = WaveformReader(sound.sample_rate_hz, sound.channels)
+    for block in sound.blocks():
+        for reader in (levels, clipping, waveform):
+            reader.add(block)
+    gathered = levels.finish()
+    mono = waveform_of(sound, difference=True) if gathered.opposed else waveform.finish()
+    return _Read(frame_levels_of(gathered), clipping.finish(), mono)
+
+
+def _faulty(stem: StemInput) -> Stem:
     return Stem(
-        name=file.name,
-        file_name=file_name,
-        kind=file.kind,
+        name=stem.file.name,
+        file_name=stem.file_name,
+        kind=stem.file.kind,
+        fault=stem.fault or stem.file.fault or f"{stem.file_name}: could not be decoded",
         content_sha256=stem.content_sha256,
-        duration_s=signal.duration_s,
-        sample_rate_hz=signal.sample_rate_hz,
-        channels=signal.channels,
-        rms_dbfs=levels.total_dbfs if levels.sounding_s > 0 else None,
-        silent_fraction=levels.silent_fraction,
-        clipped_fraction=measure_clipping(signal).value,
-        audible=audible,
-        length_difference_s=signal.duration_s - mix.duration_s,
-        lag_s=lag.lag_s if lag is not None else None,
-        lag_confidence=lag.confidence if lag is not None else None,
+        audible=False,
     )
 
 
-def _residual(mix: Signal, stems: Sequence[Signal]) -> Measurement[float]:
+def _described(stem: StemInput, sound: Sound, read: _Read, mix: Sound) -> Stem:
+    return Stem(
+        name=stem.file.name,
+        file_name=stem.file_name,
+        kind=stem.file.kind,
+        content_sha256=stem.content_sha256,
+        duration_s=sound.duration_s,
+        sample_rate_hz=sound.sample_rate_hz,
+        channels=sound.channels,
+        rms_dbfs=read.levels.total_dbfs if read.levels.sounding_s > 0 else None,
+        silent_fraction=read.levels.silent_fraction,
+        clipped_fraction=read.clipping.fraction.value,
+        audible=read.levels.sounding_s >= MIN_AUDIBLE_S,
+        length_difference_s=sound.duration_s - mix.duration_s,
+    )
+
+
+def _with_match(row: Stem, belonging: Belonging) -> Stem:
+    match = belonging.match
+    if match is None:
+        return row
+    return dataclasses.replace(
+        row,
+        lag_s=match.lag_s,
+        lag_confidence=match.lag_confidence,
+        mix_match=match.strength,
+        rejected=f"{row.file_name}: {belonging.rejected}" if belonging.rejected is not None else None,
+        match_confidence=belonging.confidence,
+    )
+
+
+def _told_apart(rows: Sequence[Stem]) -> tuple[Stem, ...]:
+    """Give files whose names look alike, as they are not Unicode, names of their own: they are keys."""
+    told: list[Stem] = []
+    seen: dict[tuple[str, str], int] = {}
+    for row in rows:
+        count = seen[row.name, row.file_name] = seen.get((row.name, row.file_name), 0) + 1
+        told.append(row if count == 1 else dataclasses.replace(row, file_name=f"{row.file_name} ({count})"))
+    return tuple(told)
+
+
+def _residual(mix: Sound, stems: Sequence[Sound], some_rejected: bool) -> Measurement[float]:
     """Energy of mix minus g times the sum of stems over that of the mix, g minimising it.
 
     Over the length that mix and longest stem have in common; shorter stems count as silent after their end.
@@ -176,12 +251,15 @@ def _residual(mix: Signal, stems: Sequence[Signal]) -> Measurement[float]:
     float32 rounding lies.
     """
     if not stems:
-        return Measurement.unknown("there is no usable stem", method=_RESIDUAL)
+        reason = "no stem belongs to the mix" if some_rejected else "there is no usable stem"
+        return Measurement.unknown(reason, method=_RESIDUAL)
     same_channels = all(stem.channels == mix.channels for stem in stems)
-    whole = _sum(stems, mix.sample_rate_hz, mix.channels if same_channels else 1)
-    reference = mix.samples if same_channels else _with_channels(mix.samples, 1)
+    channels = mix.channels if same_channels else 1
+    whole = SumSound(stems, sample_rate_hz=mix.sample_rate_hz, channels=channels)
     mix_energy = sum_energy = product = 0.0
-    for a, b in _chunks(reference, whole):
+    for mix_block, sum_block in zip(equal_blocks(mix, mix.sample_rate_hz, channels), whole.blocks(), strict=False):
+        length = min(mix_block.shape[1], sum_block.shape[1])
+        a, b = mix_block[:, :length].astype(np.float64), sum_block[:, :length].astype(np.float64)
         mix_energy += float(np.vdot(a, a))
         sum_energy += float(np.vdot(b, b))
         product += float(np.vdot(a, b))
@@ -190,29 +268,3 @@ def _residual(mix: Signal, stems: Sequence[Signal]) -> Measurement[float]:
         return Measurement.unknown(f"the {silent} is digital silence", method=_RESIDUAL)
     unexplained = 1.0 - product * product / (mix_energy * sum_energy)
     return Measurement.of(max(MIN_RESIDUAL_DB, 10.0 * math.log10(max(unexplained, 1e-12))), method=_RESIDUAL)
-
-
-def _chunks(one: FloatArray, other: FloatArray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give both in float64, chunk by chunk over their common length."""
-    for start in range(0, min(one.shape[1], other.shape[1]), _CHUNK):
-        end = min(start + _CHUNK, one.shape[1], other.shape[1])
-        yield one[:, start:end].astype(np.float64), other[:, start:end].astype(np.float64)
-
-
-def _sum(signals: Sequence[Signal], rate_hz: int, channels: int) -> FloatArray:
-    """Add signals, resampled to one rate and padded to the longest, shape (channels, n_samples)."""
-    total: FloatArray = np.zeros((channels, 0), dtype=np.float32)
-    for signal in signals:
-        part = resample(_with_channels(signal.samples, channels), signal.sample_rate_hz, rate_hz)
-        if part.shape[1] > total.shape[1]:
-            total = np.pad(total, ((0, 0), (0, part.shape[1] - total.shape[1])))
-        total[:, : part.shape[1]] += part
-    return total
-
-
-def _with_channels(samples: FloatArray, channels: int) -> FloatArray:
-    """Give `samples` in that many channels: their mean in each, unless they have them already."""
-    if samples.shape[0] == channels:
-        return samples
-    mono = samples.mean(axis=0, dtype=np.float32, keepdims=True)
-    return np.broadcast_to(mono, (channels, samples.shape[1]))

@@ -24,6 +24,7 @@ from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.captioning.batching import OutOfMemory, is_out_of_memory
 from flamingo_bark_assets.captioning.fetching import FetchEvent, cached, fetch, is_offline, revision_of
+from flamingo_bark_assets.captioning.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.captioning.listening import Clip, ModelIdentity
 from flamingo_bark_assets.captioning.models import DEFAULT_CLAP_ID, Dtype, Family, KnownModel, ModelError
 from flamingo_bark_assets.captioning.vocabulary import CLAP_SOURCE, Label, Vocabulary
@@ -153,6 +154,7 @@ def _refuse_download(known: KnownModel, offline: bool, allow_download: bool) -> 
 
 
 def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) -> ClapListener:
+    refuse_foreign_code(folder, model_id)
     if _model_type(folder) != "clap":
         raise ModelError(f"{model_id}: no CLAP: {folder} has no config.json of transformers' ClapModel")
     import torch
@@ -167,13 +169,15 @@ def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) 
         folder,
         dtype=getattr(torch, dtype),
         local_files_only=True,
+        trust_remote_code=False,
         use_safetensors=any(folder.glob("*.safetensors")),
+        weights_only=True,
         output_loading_info=True,
     )
     missing = sorted(key for key in loading["missing_keys"] if not key.endswith(_COMPUTED))
     if missing:  # transformers would go on with random numbers in their place
         raise ModelError(f"{model_id}: {len(missing)} weights are missing, for instance {missing[0]}; get it anew")
-    processor = ClapProcessor.from_pretrained(folder, local_files_only=True)
+    processor = ClapProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     model.eval().to("cuda" if has_cuda and device != "cpu" else "cpu")
     identity = ModelIdentity(model_id, "clap", revision_of(folder), licence, dtype)
     return ClapListener(model, processor, identity)

@@ -23,7 +23,7 @@ from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.audio.signal import Signal
+    from flamingo_bark_assets.audio.signal import Sound
 
 Question = Literal["caption", "description", "genre", "mood", "instruments"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)
@@ -62,7 +62,7 @@ class Evidence:
     @property
     def audible_kinds(self) -> tuple[StemKind, ...]:
         """The kinds of stem with usable, audible sound, in the order drums, bass, vocals, harmonic."""
-        sounding = {s.kind for s in self.stems.stems if s.audible and s.fault is None}
+        sounding = {s.kind for s in self.stems.stems if s.audible and s.usable}
         return tuple(kind for kind in STEM_KINDS if kind in sounding)
 
 
@@ -159,7 +159,7 @@ class Captioner(Protocol):
         """Who answers."""
         ...
 
-    def describe(self, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions:
+    def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer for one song.
 
         Args:
@@ -168,6 +168,6 @@ class Captioner(Protocol):
         """
         ...
 
-    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Signal]]]) -> list[Captions]:
+    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Sound]]]) -> list[Captions]:
         """Answer for several songs, in their order."""
         ...

@@ -32,7 +32,7 @@ from flamingo_bark_assets.library.layout import Part
 from flamingo_bark_assets.settings import PromptSettings
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.audio.signal import Signal
+    from flamingo_bark_assets.audio.signal import Sound
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class ListeningCaptioner:
         """One line on why no model listens and what to do; None where one does."""
         return self._load().advice
 
-    def describe(self, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions:
+    def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer all questions for the mix and for each audible stem.
 
         Args:
@@ -100,7 +100,7 @@ class ListeningCaptioner:
             captions = self._try(evidence, audio)
         return self._second_opinion.on(captions, evidence, audio)
 
-    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Signal]]]) -> list[Captions]:
+    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Sound]]]) -> list[Captions]:
         """Answer for several songs, in their order."""
         return [self.describe(evidence, audio) for evidence, audio in songs]
 
@@ -111,7 +111,7 @@ class ListeningCaptioner:
                 _log.warning("%s", self._loaded.advice)
         return self._loaded
 
-    def _try(self, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions | None:
+    def _try(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions | None:
         """Let the present choice answer; None where its memory ran out and the next choice stands ready."""
         loaded = self._load()
         if loaded.model is None:
@@ -127,12 +127,12 @@ class ListeningCaptioner:
         self._loaded = load_first(self._settings, skipped=skipped)
         return None
 
-    def _measured(self, evidence: Evidence, audio: Callable[[Part], Signal], loaded: Loaded) -> Captions:
+    def _measured(self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded) -> Captions:
         captions = self._fallback.describe(evidence, audio)
         return dataclasses.replace(captions, choices=_choices(loaded.skipped, "measured"))
 
     def _heard(
-        self, evidence: Evidence, audio: Callable[[Part], Signal], loaded: Loaded, model: ListeningModel
+        self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded, model: ListeningModel
     ) -> Captions:
         asked = self._questions(evidence, audio, model)
         batch_size = loaded.choice.batch_size if loaded.choice else 1
@@ -159,7 +159,7 @@ class ListeningCaptioner:
             choices=_choices(loaded.skipped, model.identity.model_id),
         )
 
-    def _questions(self, evidence: Evidence, audio: Callable[[Part], Signal], model: ListeningModel) -> list[_Asked]:
+    def _questions(self, evidence: Evidence, audio: Callable[[Part], Sound], model: ListeningModel) -> list[_Asked]:
         """Each question about each part that sounds; a silent stem or stretch is not sent."""
         parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
         family: Family = model.identity.family  # type: ignore[assignment]

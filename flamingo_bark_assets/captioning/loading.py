@@ -20,6 +20,7 @@ from flamingo_bark_assets.captioning.fetching import (
     fetch,
     is_offline,
 )
+from flamingo_bark_assets.captioning.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.captioning.listening import ListeningModel
 from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, ModelChoice
 from flamingo_bark_assets.captioning.models import (
@@ -185,6 +186,9 @@ def _load_snapshot(
     licence: str = UNKNOWN_LICENCE,
 ) -> ListeningModel:
     """Load what lies in a folder by the architecture that its files show."""
+    for folder in (snapshot.path, snapshot.base_lm):
+        if folder is not None:
+            refuse_foreign_code(folder, choice.model)
     # clap_ckpt alone is an old revision of Audio Flamingo 2, which its own loader refuses by name.
     if any((snapshot.path / folder).is_dir() for folder in ("safe_ckpt", "clap_ckpt")):
         return _load_audio_flamingo_2(choice, device, snapshot, settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flamingo_bark_assets.audio.signal import Signal
+from flamingo_bark_assets.audio.signal import Sound
 from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence, Identity, Question
 from flamingo_bark_assets.captioning.phrases import Phrase, Speaker
 from flamingo_bark_assets.captioning.sentences import Texts, drum_instruments, mix_texts, stem_texts
@@ -43,7 +43,7 @@ class MeasuredCaptioner:
         """Tell who answers: no model, and always a fallback."""
         return IDENTITY
 
-    def describe(self, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions:
+    def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer all questions for the mix and for each audible stem.
 
         Args:
@@ -68,7 +68,7 @@ class MeasuredCaptioner:
             answers=(*_mix_answers(speaker, evidence), *stems),
         )
 
-    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Signal]]]) -> list[Captions]:
+    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Sound]]]) -> list[Captions]:
         """Answer for several songs, in their order."""
         return [self.describe(evidence, audio) for evidence, audio in songs]
 

@@ -29,7 +29,7 @@ from flamingo_bark_assets.captioning.windows import typical_clip
 from flamingo_bark_assets.library.layout import Part
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.audio.signal import Signal
+    from flamingo_bark_assets.audio.signal import Sound
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class SecondOpinion:
         self._clap: ClapListener | ClapUnavailable | None = None
         self._vocabularies: dict[VocabularyName, Vocabulary] = {}
 
-    def on(self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Signal]) -> Captions:
+    def on(self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Add CLAP's labels, the fit of each text and the agreement of each list of labels.
 
         Args:
@@ -87,7 +87,7 @@ class SecondOpinion:
         return self._clap
 
     def _compared(
-        self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Signal], clap: ClapListener
+        self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Sound], clap: ClapListener
     ) -> Captions:
         parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
         labels: list[Label] = []

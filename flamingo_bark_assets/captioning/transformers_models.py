@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flamingo_bark_assets.captioning.fetching import revision_of
+from flamingo_bark_assets.captioning.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.captioning.listening import Clip, Decoding, ModelIdentity, Reply
 from flamingo_bark_assets.captioning.models import Dtype, Family, ModelError, Quantisation
 from flamingo_bark_assets.captioning.shared_hearing import share_encoding
@@ -49,7 +50,8 @@ def load_transformers_model(
         The model, ready to listen.
 
     Raises:
-        ModelError: the folder is no model of these families, or a package for the quantisation is missing.
+        ModelError: the folder is no model of these families, asks for code of its own, or a package for the
+            quantisation is missing.
         OSError: a file is missing or cannot be read.
         ValueError: a file does not hold what it should.
         torch.OutOfMemoryError: (or RuntimeError that says so) it does not fit.
@@ -61,11 +63,17 @@ def load_transformers_model(
     family = family_of(folder)
     if family is None:
         raise ModelError(f"{model_id}: its config.json names no architecture of Audio Flamingo 3 or Music Flamingo")
+    refuse_foreign_code(folder, model_id)
     disable_progress_bar()  # a run has a display of its own
     options = _quantisation_options(model_id, quantisation, dtype, device)
-    processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+    processor = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     model = AutoModelForSeq2SeqLM.from_pretrained(
-        folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True, **options
+        folder,
+        dtype=getattr(torch, dtype),
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        **options,
     )
     model.eval()
     if quantisation == "none":

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flamingo_bark_assets.analysis.features.structure import Section
+from flamingo_bark_assets.audio.levels import mono_pieces
 from flamingo_bark_assets.audio.resample import resample
-from flamingo_bark_assets.audio.signal import FloatArray, Signal
+from flamingo_bark_assets.audio.signal import FloatArray, Sound
 from flamingo_bark_assets.captioning.listening import Clip
 
 BLOCK_S = 1.0
@@ -29,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def typical_clip(
-    signal: Signal, *, length_s: float, sample_rate_hz: int, sections: Sequence[Section] = ()
+    sound: Sound, *, length_s: float, sample_rate_hz: int, sections: Sequence[Section] = ()
 ) -> Clip | None:
     """Cut the most typical stretch out of the most typical section.
 
@@ -40,7 +41,7 @@ def typical_clip(
     of which nothing sounds that long gives the stretch that sounds most.
 
     Args:
-        signal: the mix or a stem.
+        sound: the mix or a stem.
         length_s: longest clip; a shorter song is taken whole.
         sample_rate_hz: rate that the model wants.
         sections: the song's sections, where they were measured.
@@ -48,32 +49,33 @@ def typical_clip(
     Returns:
         The clip, one channel, or None where nothing sounds above -60 dBFS.
     """
-    mono = signal.mono()
-    rate = signal.sample_rate_hz
+    rate = sound.sample_rate_hz
     block = max(1, round(BLOCK_S * rate))
-    levels_db, sounding = _blocks(mono, rate, block)
+    levels_db, sounding = _blocks(sound, block)
     if not sounding.any():
         return None
     size = min(len(sounding), max(1, int(length_s / BLOCK_S)))
     parts = _in_blocks(sections, len(sounding)) or measured_sections(levels_db, sounding)
     start = _best_start(levels_db, sounding, size, parts)
-    last = min(mono.size, start * block + min(round(length_s * rate), size * block + block))
-    cut = mono[start * block : last][: round(length_s * rate)]
+    count = -(-min(round(length_s * rate), size * block + block) // block)
+    pieces = itertools.islice(mono_pieces(sound, block), start, start + count)
+    cut = np.concatenate(list(pieces))[: min(round(length_s * rate), size * block + block)]
     samples = resample(cut[np.newaxis], rate, sample_rate_hz)[0]
     return Clip(np.ascontiguousarray(samples), sample_rate_hz, start * block / rate)
 
 
-def _blocks(mono: FloatArray, rate: int, block: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Band levels of each block, dB, shape (n_blocks, 24), and which blocks sound."""
-    count = max(1, mono.size // block)
-    edges = _band_edges(rate)
-    levels = np.empty((count, _BANDS))
-    sounding = np.empty(count, dtype=np.bool_)
-    for index in range(count):
-        samples = mono[index * block : (index + 1) * block]
-        sounding[index] = samples.size > 0 and float(np.sqrt(np.mean(np.square(samples)))) > _SILENT_RMS
-        levels[index] = _band_levels(samples, edges)
-    return levels, sounding
+def _blocks(sound: Sound, block: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Band levels of each block, dB, shape (n_blocks, 24), and which blocks sound; a last one not full is left out."""
+    edges = _band_edges(sound.sample_rate_hz)
+    levels: list[Floats] = []
+    sounding: list[bool] = []
+    for samples in mono_pieces(sound, block):
+        if samples.size == block or not levels:
+            sounding.append(float(np.sqrt(np.mean(np.square(samples)))) > _SILENT_RMS)
+            levels.append(_band_levels(samples, edges))
+    if not levels:
+        return _band_levels(np.zeros(0, np.float32), edges)[np.newaxis], np.zeros(1, np.bool_)
+    return np.stack(levels), np.array(sounding)
 
 
 def _band_edges(rate: int) -> npt.NDArray[np.intp]:

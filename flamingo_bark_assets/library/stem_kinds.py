@@ -5,6 +5,7 @@ Words belong here; files do not.
 
 from __future__ import annotations
 
+import functools
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -17,18 +18,36 @@ if TYPE_CHECKING:
 _WORDS: dict[StemKind, str] = {
     "drums": "drum drums drumkit drumset drumloop percussion percussions percussive perc percs kit beat "
     "beats kick kicks snare snares hihat hihats hats cymbal cymbals toms shaker shakers tambourine conga "
-    "congas bongos cajon cowbell djembe tabla",
-    "bass": "bass basses bassline basslines bassguitar sub subs subbass contrabass",
+    "congas bongos cajon cowbell djembe tabla overhead overheads handclap handclaps "
+    "schlagzeug perkussion bateria percusion batterie batteria ドラム 鼓 барабаны ударные",
+    "bass": "bass basses bassline basslines bassguitar sub subs subbass contrabass bajo basse basso ベース 贝斯 бас",
     "vocals": "vocal vocals vox voxes voice voices leadvocal leadvocals leadvox backingvocal backingvocals "
-    "backvocals bgv bgvs singing singer choir choirs acapella acappella cappella rap adlib adlibs",
-    "harmonic": "harmonic harmonics other others guitar guitars gtr gtrs piano pianos epiano keys keyboard "
+    "backvocals bgv bgvs singing singer choir choirs acapella acappella cappella rap adlib adlibs "
+    "narration stimme gesang stimmen chor voz voces voix chant voce voci ボーカル 人声 вокал голос",
+    "harmonic": "harmonic harmonics other others guitar guitars gtr gtrs egtr agtr piano pianos epiano keys keyboard "
     "keyboards strings string synth synths synthesizer synthesizers synthesiser organ organs pad pads brass "
     "woodwind woodwinds chord chords melody melodies melodic accompaniment instrumental instrumentals violin "
     "violins viola violas cello cellos flute flutes sax saxophone saxophones trumpet trumpets trombone "
-    "trombones clarinet oboe bassoon harp accordion ukulele banjo mandolin rhodes wurlitzer marimba "
-    "vibraphone arp arps arpeggio orchestra",
+    "trombones clarinet oboe bassoon harp harpsichord accordion ukulele banjo mandolin rhodes wurlitzer marimba "
+    "vibraphone arp arps arpeggio orchestra horns moog gitarre gitarren klavier guitarra guitarras guitare guitares "
+    "chitarra pianoforte teclado teclados clavier claviers streicher ギター ピアノ 伴奏 吉他 钢琴 гитара",
 }
-_KIND_OF_WORD: dict[str, StemKind] = {word: kind for kind, words in _WORDS.items() for word in words.split()}
+# Short or common words: they say a kind only where the whole name is made of words that are known.
+_WEAK_WORDS: dict[StemKind, str] = {
+    "drums": "oh ohs hh sd bd tom clap claps ride crash tops",
+    "bass": "",
+    "vocals": "voc vocs bv bvs harmony harmonies speech dialogue dialog",
+    "harmonic": "inst instr bells horn",
+}
+# Words that go with a stem's name and say no kind.
+_NEUTRAL_WORDS = (
+    "stem stems track audio main lead back backing rhythm electric acoustic clean dist distorted dry wet fx left right "
+    "l r mono stereo room top bottom in out close mic di amp take dub double high low hi lo male female solo bus group "
+    "mix the and of a"
+)
+_NEUTRAL = frozenset(_NEUTRAL_WORDS.split())
+_KIND_OF_WORD: dict[str, StemKind] = {latin(word): kind for kind, words in _WORDS.items() for word in words.split()}
+_KIND_OF_WEAK: dict[str, StemKind] = {word: kind for kind, words in _WEAK_WORDS.items() for word in words.split()}
 # Two words that mean something else together than each for itself.
 _KIND_OF_PAIR: dict[tuple[str, str], StemKind] = {
     ("bass", "guitar"): "bass",
@@ -52,12 +71,19 @@ _KIND_OF_PAIR: dict[tuple[str, str], StemKind] = {
     ("minus", "vocals"): "harmonic",
 }
 _NEGATIONS = frozenset({"no", "non", "not", "without", "minus", "sans"})
+_SHORTEST_JOINED = 3
+_LONGEST_JOINED = 40
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]+")
+_BRACKETED = re.compile(r"[(\[{]([^()\[\]{}]+)[)\]}]")
+_LAST_PART = re.compile(r"^(.+)(?:\s-\s*|_)([^_]+?)\s*$", re.DOTALL)
 
 
 def kinds_in(name: str) -> tuple[StemKind, ...]:
     """Find the kinds that a stem's file name says.
+
+    Where a title goes before the stem's name, only the latter counts: what stands in brackets ("All About That
+    Bass_(Drums)"), or behind the last dash or underscore ("Beat It - Bass"), if it is made of stems' words alone.
 
     Args:
         name: the file name without its ending, in its own letters' case ("01 - LeadVocals").
@@ -66,16 +92,58 @@ def kinds_in(name: str) -> tuple[StemKind, ...]:
         Each kind once, sorted; empty where no word of the name says one. A word that is negated ("no drums")
         says none.
     """
-    return tuple(sorted(_kinds_of(_WORD.findall(latin(name))) | _kinds_of(_words_by_hump(name))))
+    return tuple(sorted(_kinds_of_name(_decisive_part(name))))
 
 
-def _words_by_hump(name: str) -> list[str]:
-    return _WORD.findall(latin(_HUMP.sub(" ", name)))
+def _decisive_part(name: str) -> str:
+    bracketed = [text for text in _BRACKETED.findall(name) if _is_stem_name(text)]
+    if bracketed:
+        return str(bracketed[-1])
+    parts = _LAST_PART.match(name)
+    if parts is not None and _is_stem_name(parts[2]) and not _known(_words(parts[1])):
+        return parts[2]
+    return name
+
+
+def _is_stem_name(text: str) -> bool:
+    """Whether a text says a kind and holds no word that is not of stems' names."""
+    return _known(_words(text)) and bool(_kinds_of_name(text))
+
+
+def _kinds_of_name(name: str) -> set[StemKind]:
+    return _kinds_of(_WORD.findall(latin(name))) | _kinds_of(_words(name))
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in lower case, also where only capitals part them or they are written as one."""
+    words = _WORD.findall(latin(_HUMP.sub(" ", name)))
+    return [part for word in words for part in _taken_apart(word) or (word,)]
+
+
+@functools.lru_cache(maxsize=1024)
+def _taken_apart(word: str) -> tuple[str, ...]:
+    """The known words that a word is joined of, as "electricguitar"; empty where it is known itself or is not."""
+    if _is_known(word) or not 2 * _SHORTEST_JOINED <= len(word) <= _LONGEST_JOINED:
+        return ()
+    for end in range(len(word) - _SHORTEST_JOINED, _SHORTEST_JOINED - 1, -1):
+        first, rest = word[:end], word[end:]
+        if _is_known(first) and (parts := (rest,) if _is_known(rest) else _taken_apart(rest)):
+            return (first, *parts)
+    return ()
+
+
+def _is_known(word: str) -> bool:
+    return word in _KIND_OF_WORD or word in _NEUTRAL or word in _KIND_OF_WEAK or word in _NEGATIONS
+
+
+def _known(words: list[str]) -> bool:
+    return bool(words) and all(_is_known(word) for word in words)
 
 
 def _kinds_of(words: list[str]) -> set[StemKind]:
     kinds: set[StemKind] = set()
     used = False
+    weak_count = _known(words)
     for word, following in pairwise([*words, ""]):
         if used:
             used = False
@@ -84,6 +152,6 @@ def _kinds_of(words: list[str]) -> set[StemKind]:
             used = True
         elif word in _NEGATIONS and following in _KIND_OF_WORD:
             used = True
-        elif kind := _KIND_OF_WORD.get(word):
+        elif (kind := _KIND_OF_WORD.get(word)) or (weak_count and (kind := _KIND_OF_WEAK.get(word))):
             kinds.add(kind)
     return kinds

@@ -181,7 +181,7 @@ def _stem_warnings(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     silent = [
         kind
         for kind in present
-        if kind not in evidence.audible_kinds and any(s.kind == kind and s.fault is None for s in files)
+        if kind not in evidence.audible_kinds and any(s.kind == kind and s.usable for s in files)
     ]
     unfit = [kind for kind in present if kind not in silent and kind not in verdict.suitable_kinds]
     if missing:

@@ -20,7 +20,7 @@ from flamingo_bark_assets.training.rendering import told_apart
 
 SONG = "song"
 # Rules whose value is 1 for yes and 0 for no.
-YES_OR_NO = frozenset({"readable", "audible"})
+YES_OR_NO = frozenset({"readable", "measurable", "mix_usable", "belongs", "audible"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,12 @@ class Verdict(Record):
     suitable_stems: str = column("Kinds of stem that are fit for training, joined by ', '; empty if none.")
     rules: tuple[RuleResult, ...] = events("One row a subject and rule.")
 
+    def __post_init__(self) -> None:
+        keys = [(rule.subject, rule.rule) for rule in self.rules]
+        if len(set(keys)) != len(keys):
+            twice = sorted({key for key in keys if keys.count(key) > 1})
+            raise ValueError(f"{self.song_id}: a subject has a rule twice, so the rows have one key: {twice}")
+
     @property
     def suitable_kinds(self) -> tuple[StemKind, ...]:
         """The kinds of stem that are fit for training, in the order of `STEM_KINDS`."""
@@ -66,7 +72,8 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
     """Judge one song and each kind of its stems.
 
     A stem that is unfit leaves the song fit: it is only not used. The song itself fails over its stems where
-    most of them do not match it in time, or where all of them together do not give the mix.
+    most of them do not match it, or where all of them together do not give the mix. Of a mix that is silent
+    or too short no stem is fit either.
 
     An unknown value fails its rule with the measurement's own reason. Rules are left out where unknown is no
     fault: `not_truncated` without a declared length, `noise_floor` where music hides the noise, `stems_in_time`
@@ -85,14 +92,15 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
     if unreadable is not None:
         return Verdict(
             song_id=song_id, unusable=unreadable, suitable=False, reasons=unreadable, suitable_stems="",
-            rules=(_readable(SONG, unreadable),),
+            rules=(_yes("readable", SONG, unreadable),),
         )  # fmt: skip
     song_rules = (
         *recording_rules(evidence.raw_song, thresholds),
         *measurement_rules(evidence.song, thresholds),
         *_mix_against_stems(evidence.stems, thresholds),
     )
-    stem_rules = {kind: tuple(_stem_rules(evidence.stems, kind, thresholds)) for kind in STEM_KINDS}
+    no_mix = _why_stems_have_no_mix(evidence.song, song_rules)
+    stem_rules = {kind: tuple(_stem_rules(evidence.stems, kind, thresholds, no_mix=no_mix)) for kind in STEM_KINDS}
     failed = [rule.reason or rule.rule for rule in song_rules if not rule.passed]
     fit = [kind for kind, rules in stem_rules.items() if rules and all(rule.passed for rule in rules)]
     return Verdict(
@@ -137,9 +145,10 @@ class _Limit:
         )  # fmt: skip
 
 
-def _readable(subject: str, problem: str | None) -> RuleResult:
+def _yes(rule: str, subject: str, problem: str | None) -> RuleResult:
+    """Give one of `YES_OR_NO`, which holds where there is no problem."""
     return RuleResult(
-        subject=subject, rule="readable", value=0.0 if problem else 1.0, threshold=1.0, unit="",
+        subject=subject, rule=rule, value=0.0 if problem else 1.0, threshold=1.0, unit="",
         comparison=">=", passed=problem is None, reason=problem,
     )  # fmt: skip
 
@@ -147,23 +156,27 @@ def _readable(subject: str, problem: str | None) -> RuleResult:
 def recording_rules(raw: RawSong, thresholds: Thresholds) -> tuple[RuleResult, ...]:
     """Judge the song file; one that cannot be read has the single failed rule ``readable``."""
     if raw.unusable is not None:
-        return (_readable(SONG, raw.unusable),)
+        return (_yes("readable", SONG, raw.unusable),)
     limits = (
         limit.apply(SONG, measurement.value, measurement.reason) for limit, measurement in _mix_limits(raw, thresholds)
     )
-    return (_readable(SONG, None), *limits, *_truncation(raw, thresholds))
+    return (_yes("readable", SONG, None), *limits, *_truncation(raw, thresholds))
 
 
 def measurement_rules(song: SongFeatures, thresholds: Thresholds) -> tuple[RuleResult, ...]:
-    """Judge the dynamics of the mix and how sure its tempo and key are."""
+    """Judge the dynamics of the mix and how sure its tempo and key are.
+
+    A mix in which nothing can be measured has the single failed rule ``measurable``.
+    """
     if song.unusable is not None:
-        return (_readable(SONG, song.unusable),)
+        return (_yes("measurable", SONG, song.unusable),)
     dynamic_range = _Limit(
         "dynamic_range", ">=", thresholds.min_dynamic_range_db, "dB",
         "the dynamic range is {value} dB; at least {limit} dB is needed",
     )  # fmt: skip
     measured = song.dynamic_range_db
     return (
+        _yes("measurable", SONG, None),
         dynamic_range.apply(SONG, measured.value, measured.reason),
         _analysis_confidence(song, thresholds),
     )
@@ -172,7 +185,7 @@ def measurement_rules(song: SongFeatures, thresholds: Thresholds) -> tuple[RuleR
 def stem_set_rules(stems: StemSet, thresholds: Thresholds) -> tuple[RuleResult, ...]:
     """Judge the stems: that there are any, each kind of them, and all of them against the mix."""
     if stems.unusable is not None:
-        return (_readable(SONG, stems.unusable),)
+        return (_yes("readable", SONG, stems.unusable),)
     there_are = _Limit(
         "stem_files", ">=", 1.0, "", "there are {value} stem files; without stems only the full track is used"
     )
@@ -195,6 +208,13 @@ def claim_rules(captions: Captions, thresholds: Thresholds) -> tuple[RuleResult,
         "at most {limit} % may", 100.0,
     )  # fmt: skip
     return (limit.apply(SONG, conflicts / len(verdicts), None),)
+
+
+def _why_stems_have_no_mix(song: SongFeatures, song_rules: Sequence[RuleResult]) -> str | None:
+    """Say why the mix is too silent or too short for any stem of it; None where it is not."""
+    if song.unusable is not None:
+        return song.unusable
+    return next((rule.reason for rule in song_rules if rule.rule == "min_duration" and not rule.passed), None)
 
 
 def _mix_against_stems(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
@@ -262,8 +282,8 @@ def _analysis_confidence(song: SongFeatures, thresholds: Thresholds) -> RuleResu
 
 
 def _stems_in_time(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
-    """Judge the share of audible stem files that match the mix in time; silent ones tell nothing about it."""
-    answers = [_in_time(stem, thresholds) for stem in _usable(stems.stems) if stem.audible]
+    """Judge the share of audible stem files that match the mix; silent ones tell nothing about it."""
+    answers = [_in_time(stem, thresholds) for stem in _readable(stems.stems) if stem.audible]
     judged = [answer for answer in answers if answer is not None]
     if judged:
         limit = _Limit(
@@ -276,10 +296,10 @@ def _stems_in_time(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResul
 def _residual(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
     """Judge what is left of the mix without its stems, where the stems can be expected to add up to the mix.
 
-    That is so with a file for each of the four kinds, none faulty and none shown to be out of time; otherwise
+    That is so with a file for each of the four kinds, none faulty, rejected or shown to be out of time; otherwise
     a large residual is what a missing or shifted stem leaves, and says nothing about the mix.
     """
-    complete = stems.missing_kinds.value == "none" and all(stem.fault is None for stem in stems.stems)
+    complete = stems.missing_kinds.value == "none" and all(stem.usable for stem in stems.stems)
     in_time = all(_in_time(stem, thresholds) is not False for stem in stems.stems if stem.audible)
     if stems.residual_db.value is not None and complete and in_time:
         limit = _Limit(
@@ -290,12 +310,14 @@ def _residual(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
         yield limit.apply(SONG, stems.residual_db.value, None)
 
 
-def _usable(stems: Sequence[Stem]) -> list[Stem]:
+def _readable(stems: Sequence[Stem]) -> list[Stem]:
     return [stem for stem in stems if stem.fault is None and stem.kind is not None]
 
 
 def _in_time(stem: Stem, thresholds: Thresholds) -> bool | None:
-    """Whether a stem has the mix's length and position; None where neither is known."""
+    """Whether a stem belongs to the mix and has its length and position; None where nothing of it is known."""
+    if stem.rejected is not None:
+        return False
     lag = _sure_lag_s(stem, thresholds)
     if stem.length_difference_s is None and lag is None:
         return None
@@ -309,18 +331,26 @@ def _sure_lag_s(stem: Stem, thresholds: Thresholds) -> float | None:
     return stem.lag_s if (stem.lag_confidence or 0.0) >= thresholds.min_lag_confidence else None
 
 
-def _stem_rules(stems: StemSet, kind: StemKind, thresholds: Thresholds) -> Iterator[RuleResult]:
+def _stem_rules(
+    stems: StemSet, kind: StemKind, thresholds: Thresholds, *, no_mix: str | None = None
+) -> Iterator[RuleResult]:
     """Judge the files of one kind; nothing where there is none.
 
-    The worst file counts for faults, clipping, length and lag. Sound is judged on the best file: the files of
-    one kind sound together, and a silent piano beside a guitar takes nothing from it.
+    The worst file counts for faults, for not belonging to the mix, and for clipping, length and lag. Sound is judged
+    on the best file: the files of one kind sound together, and a silent piano beside a guitar takes nothing from it.
     """
     files = [stem for stem in stems.stems if stem.kind == kind]
     if not files:
         return
     faults = "; ".join(stem.fault for stem in files if stem.fault is not None)
-    yield _readable(kind, faults or None)
-    usable = _usable(files)
+    yield _yes("readable", kind, faults or None)
+    if no_mix is not None:
+        yield _yes("mix_usable", kind, f"the mix allows no training: {no_mix}")
+    readable = _readable(files)
+    if not readable:
+        return
+    yield _yes("belongs", kind, "; ".join(stem.rejected for stem in readable if stem.rejected is not None) or None)
+    usable = [stem for stem in readable if stem.usable]
     if not usable:
         return
     audible = _Limit("audible", ">=", 1.0, "", f"no {kind} file holds a second of sound above -60 dBFS")

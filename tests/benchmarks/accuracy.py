@@ -122,14 +122,16 @@ def _measure_all(corpus: Path, names: Sequence[str], jobs: int) -> dict[str, Mea
 def measure(folder: Path) -> Measured:
     """Measure one song folder in every view that it allows."""
     from flamingo_bark_assets.analysis.predictions import prediction_of
-    from flamingo_bark_assets.analysis.sources import find_sources, read_views
+    from flamingo_bark_assets.analysis.song_reading import read_song
+    from flamingo_bark_assets.analysis.sources import find_sources
     from flamingo_bark_assets.analysis.whole import analyse_whole
 
     truth = json.loads((folder / "truth.json").read_text())
     predictions: dict[str, dict[str, Any]] = {}
     judged: list[Judged] = []
-    for source in find_sources(folder):
-        views, quality = read_views(source)
+    for source in find_sources(folder).sources:
+        read = read_song(source)
+        views, quality = read.views, read.quality
         if not source.song_id.endswith("#sep"):
             alone = analyse_whole(source.song_id, type(views)(views.mix))
             predictions["mix"] = prediction_of(alone, quality)

@@ -25,11 +25,11 @@ LENGTH_S = 200.0
 _CHILD = """
 import sys
 from pathlib import Path
-from flamingo_bark_assets.analysis.sources import find_sources, read_views
+from flamingo_bark_assets.analysis.song_reading import read_song
+from flamingo_bark_assets.analysis.sources import find_sources
 from flamingo_bark_assets.analysis.whole import analyse_whole
-source = find_sources(Path(sys.argv[1]))[0]
-views, quality = read_views(source)
-analyse_whole(source.song_id, views)
+source = find_sources(Path(sys.argv[1])).sources[0]
+analyse_whole(source.song_id, read_song(source).views)
 """
 
 
@@ -49,20 +49,20 @@ def main() -> None:
 
 
 def _warm(song: Path, *, against_librosa: bool) -> None:
-    from flamingo_bark_assets.analysis.sources import Source, find_sources, read_views
+    from flamingo_bark_assets.analysis.song_reading import read_song
+    from flamingo_bark_assets.analysis.sources import Source, find_sources
     from flamingo_bark_assets.analysis.whole import analyse_whole
 
-    source = find_sources(song)[0]
+    source = find_sources(song).sources[0]
     alone = Source(source.song_id, source.mix)
     files: dict[str, Path] = {kind: paths[0] for kind, paths in source.stems.items()}
 
     def ours(which: Source) -> float:
         start = time.process_time()
-        views, _ = read_views(which)
-        analyse_whole(which.song_id, views)
+        analyse_whole(which.song_id, read_song(which).views)
         return time.process_time() - start
 
-    scale = LENGTH_S / read_views(alone)[0].mix.duration_s
+    scale = LENGTH_S / read_song(alone).views.mix.duration_s
     mix_s, all_s = (min(ours(which) for _ in range(6)) for which in (alone, source))
     print(f"CPU scaled to {LENGTH_S:g} s, warm, best of 6: mix {mix_s * scale:.2f} s, with stems {all_s * scale:.2f} s")
     if against_librosa:
@@ -127,11 +127,11 @@ def _long(mix: Path, path: Path, hours: float) -> None:
 def _repeated_demo(folder: Path) -> Path:
     import soundfile
 
-    from flamingo_bark_assets.audio.decode import decode
+    from flamingo_bark_assets.audio.decode import decode_signal
 
     folder.mkdir()
     for file in (DEMO / "song.mp3", *sorted((DEMO / "stems").iterdir())):
-        signal = decode(file, max_duration_s=3600.0).signal
+        signal = decode_signal(file, max_duration_s=3600.0)
         wanted = round(LENGTH_S * signal.sample_rate_hz)
         repeated = np.tile(signal.samples, -(-wanted // signal.samples.shape[1]))[:, :wanted]
         name = "mix" if file.stem == "song" else file.stem

@@ -138,6 +138,12 @@ class AudioView:
             results[make] = reading.read_shape(self._source, make, self.levels)
         return cast(T, results[make])
 
+    def take_native(self, make: NativeReader[T]) -> T:
+        """The same, for a result that is needed once: it is not kept."""
+        result = self.read_native(make)
+        del self._read.results[make]
+        return result
+
     @property
     def levels(self) -> Levels:
         """Sums, squares and products of the channels in frames of 50 ms."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.audio.decode import decode
+from flamingo_bark_assets.audio.decode import open_blocks
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray
 
@@ -42,9 +42,14 @@ def read_samples(path: Path) -> NDArray[np.float64]:
     Raises:
         AudioFault: the file cannot be decoded.
     """
-    signal = decode(path, max_duration_s=_LONGEST_FILE_S).signal
-    first = signal.samples[0, : int(MAX_CLIP_S * signal.sample_rate_hz)]
-    return normalise(to_model_rate(first, signal.sample_rate_hz))
+    sound = open_blocks(path, max_duration_s=_LONGEST_FILE_S)
+    wanted = int(MAX_CLIP_S * sound.sample_rate_hz)
+    pieces, n_samples = [], 0
+    for block in sound.blocks():  # to the end, where the last faults of the file come to light
+        if n_samples < wanted:
+            pieces.append(block[0])
+        n_samples += block.shape[1]
+    return normalise(to_model_rate(np.concatenate(pieces)[:wanted], sound.sample_rate_hz))
 
 
 def to_model_rate(samples: FloatArray, sample_rate_hz: int) -> FloatArray:

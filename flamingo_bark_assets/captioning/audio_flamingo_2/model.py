@@ -17,6 +17,7 @@ from flamingo_bark_assets.captioning.audio_flamingo_2.configuration import Check
 from flamingo_bark_assets.captioning.audio_flamingo_2.generation import generate
 from flamingo_bark_assets.captioning.audio_flamingo_2.hearing import Hearing
 from flamingo_bark_assets.captioning.audio_flamingo_2.release import fingerprint, open_release
+from flamingo_bark_assets.captioning.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.captioning.listening import Clip, Decoding, ModelIdentity, Reply
 
 if TYPE_CHECKING:
@@ -179,11 +180,12 @@ def _read_tokenizer(base_lm_path: Path | None, path: Path) -> Any:
 
     if base_lm_path is None:
         raise CheckpointError(f"{path}: no tokenizer; give the folder of its Qwen2.5 base model as base_lm_path")
+    refuse_foreign_code(base_lm_path, str(path))
     # Without these, transformers makes up an empty tokenizer.
     if not any((base_lm_path / name).is_file() for name in ("tokenizer.json", "vocab.json")):
         raise CheckpointError(f"{base_lm_path}: no tokenizer; tokenizer.json of the Qwen2.5 base model is missing")
     try:
-        return AutoTokenizer.from_pretrained(str(base_lm_path), local_files_only=True)
+        return AutoTokenizer.from_pretrained(str(base_lm_path), local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{base_lm_path}: the tokenizer cannot be read: {error}") from error
 

@@ -87,11 +87,11 @@ def _judge_drum(name: str, evidence: Evidence, min_confidence: float) -> Judgeme
 
 def _state(kind: StemKind, evidence: Evidence, min_confidence: float) -> _State:
     stems = [stem for stem in evidence.stems.stems if stem.kind == kind]
-    if any(stem.audible and stem.fault is None for stem in stems):
+    if any(stem.audible and stem.usable for stem in stems):
         features = evidence.of_stem(kind)
         shares = ((features.active_fraction, FAINT_ACTIVE_FRACTION), (features.energy_share, FAINT_ENERGY_SHARE))
         return "faint" if any(_is_below(m, limit, min_confidence) for m, limit in shares) else "sounds"
-    return "silent" if stems and all(stem.fault is None for stem in stems) else "unknown"
+    return "silent" if stems and all(stem.usable for stem in stems) else "unknown"
 
 
 def _is_below(measurement: Measurement[float], limit: float, min_confidence: float) -> bool:
@@ -104,6 +104,6 @@ def _has_stem_of(name: str, evidence: Evidence) -> bool:
     """Whether an audible stem bears the instrument's own name: 'piano', 'guitar'."""
     wanted = name.rsplit(maxsplit=1)[-1]
     return wanted not in GENERIC and any(
-        stem.audible and stem.fault is None and stem.kind == INSTRUMENT_KIND[name] and stem.name.lower() == wanted
+        stem.audible and stem.usable and stem.kind == INSTRUMENT_KIND[name] and stem.name.lower() == wanted
         for stem in evidence.stems.stems
     )

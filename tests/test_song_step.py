@@ -53,6 +53,7 @@ def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance:
     checks = {(check.asset, check.check): check.passed for check in report.checks}
     assert checks == {
         ("raw_song", "recording_is_sound"): True,
+        ("song_metadata", "song_toml_is_understood"): True,
         ("stems", "stems_belong_to_mix"): True,
         ("song_features", "measurements_are_sure"): True,
         ("flamingo_captions", "claims_agree"): True,

@@ -99,6 +99,13 @@ def _recording(work: SongWork) -> tuple[RuleResult, ...]:
     return recording_rules(work.result(RawSong), work.settings.thresholds)
 
 
+def _metadata(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.audio.song_metadata import SongMetadata
+    from flamingo_bark_assets.training.suitability import metadata_rules
+
+    return metadata_rules(work.result(SongMetadata))
+
+
 def _stems(work: SongWork) -> tuple[RuleResult, ...]:
     from flamingo_bark_assets.audio.recording import StemSet
     from flamingo_bark_assets.training.suitability import stem_set_rules
@@ -131,6 +138,11 @@ CHECKS: tuple[SongCheck, ...] = (
         "raw_song", "recording_is_sound",
         "The file can be read and is whole, long enough, wide-band, unclipped, sounding and quiet in its pauses.",
         dg.AssetCheckSeverity.ERROR, _recording,
+    ),
+    SongCheck(
+        "song_metadata", "song_toml_is_understood",
+        "song.toml can be read, and each of its keys is known and holds what it may; others are left out and named.",
+        dg.AssetCheckSeverity.WARN, _metadata,
     ),
     SongCheck(
         "stems", "stems_belong_to_mix",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from flamingo_bark_assets.audio.recording import RawSong
+from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Record, events_of
@@ -34,6 +35,8 @@ def describe_result(work: SongWork, result: Record) -> Metadata:
     if isinstance(result, RawSong):
         metadata |= _picture(work)
     metadata |= _scalars(result)
+    if isinstance(result, SongMetadata):
+        metadata |= _said(result)
     if isinstance(result, Captions):
         metadata |= _captions(result)
     if isinstance(result, TrainingPrompts):
@@ -67,6 +70,11 @@ def _picture(work: SongWork) -> dict[str, Any]:
         return {}
     png = base64.b64encode(waveform_png(work.mix.signal)).decode()
     return {"waveform": dg.MetadataValue.md(f"![waveform of {work.song_id}](data:image/png;base64,{png})")}
+
+
+def _said(said: SongMetadata) -> dict[str, Any]:
+    shown = {name: getattr(said, name) for name in ("title", "artist", "genre_tags", "licence", "attribution")}
+    return {name: text for name, text in {**shown, "warnings": said.warnings}.items() if text}
 
 
 def _captions(captions: Captions) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
+from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions, Evidence
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column
@@ -20,7 +21,7 @@ from flamingo_bark_assets.training.rendering import told_apart
 
 SONG = "song"
 # Rules whose value is 1 for yes and 0 for no.
-YES_OR_NO = frozenset({"readable", "measurable", "mix_usable", "belongs", "audible"})
+YES_OR_NO = frozenset({"readable", "measurable", "mix_usable", "belongs", "audible", "metadata_readable", "understood"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,7 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
         )  # fmt: skip
     song_rules = (
         *recording_rules(evidence.raw_song, thresholds),
+        *_unreadable_metadata(evidence.metadata),
         *measurement_rules(evidence.song, thresholds),
         *_mix_against_stems(evidence.stems, thresholds),
     )
@@ -161,6 +163,17 @@ def recording_rules(raw: RawSong, thresholds: Thresholds) -> tuple[RuleResult, .
         limit.apply(SONG, measurement.value, measurement.reason) for limit, measurement in _mix_limits(raw, thresholds)
     )
     return (_yes("readable", SONG, None), *limits, *_truncation(raw, thresholds))
+
+
+def metadata_rules(metadata: SongMetadata) -> tuple[RuleResult, ...]:
+    """Judge song.toml: that it can be read, and that each of its keys is understood."""
+    return (_yes("metadata_readable", SONG, metadata.unusable), _yes("understood", SONG, metadata.warnings))
+
+
+def _unreadable_metadata(metadata: SongMetadata) -> Iterator[RuleResult]:
+    """Judge the one thing about song.toml that costs a song its place: nothing that its owner says can be read."""
+    if metadata.unusable is not None:
+        yield _yes("metadata_readable", SONG, metadata.unusable)
 
 
 def measurement_rules(song: SongFeatures, thresholds: Thresholds) -> tuple[RuleResult, ...]:

@@ -79,7 +79,10 @@ class Platform:
 
     def backfill(self, assets: list[str], songs: list[str], *, timeout_s: float) -> str:
         """Launch a backfill as the UI does and wait for its end; give back its status."""
-        backfill_id = self.launch_backfill(assets, songs)
+        return self.wait_for_backfill(self.launch_backfill(assets, songs), timeout_s=timeout_s)
+
+    def wait_for_backfill(self, backfill_id: str, *, timeout_s: float) -> str:
+        """Wait until a backfill has ended; give back its status."""
         return _poll(
             lambda: self.ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"].get("status", ""),
             ("COMPLETED", "FAILED", "CANCELED"),

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
 from flamingo_bark_assets.defs.lost_runs import holding
-from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
+from flamingo_bark_assets.defs.partitions import SONGS
 from flamingo_bark_assets.defs.plan import ONLY_DUE_TAG, REQUESTED_TAG
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 
@@ -94,12 +94,6 @@ def run_songs(
 def planned_steps(song_count: int) -> int:
     """Materialisations that `run_songs` makes when nothing fails."""
     return len(SONG_ASSETS) * song_count + 2
-
-
-def forget_songs(instance: dg.DagsterInstance, song_ids: Sequence[str]) -> None:
-    """Remove the partitions of songs."""
-    for song_id in song_ids:
-        instance.delete_dynamic_partition(songs_partitions.name or SONGS, song_id)
 
 
 def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], progress: Progress) -> RunReport:

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from flamingo_bark_assets.provenance.state import (
     state_path,
     write_state,
 )
-from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
+from flamingo_bark_assets.steps import STEPS, Step
 from flamingo_bark_assets.storage.truth import Truth
 
 NEVER_MADE = "never made"
@@ -237,15 +237,6 @@ def step_inputs(step: Step, state: SongState, files: FileDigests, settings: Sett
     """Return the version of each input of a step, by name; a step that was never made counts as "none"."""
     results = {need: state.made[need].data_version if need in state.made else "none" for need in step.needs}
     return {**outside_inputs(step, files, settings), **results}
-
-
-def with_downstream(steps: Collection[str]) -> tuple[str, ...]:
-    """Return these steps and all that need them, in their order."""
-    found = set(steps)
-    for step in STEPS:
-        if found & set(step.needs):
-            found.add(step.name)
-    return tuple(name for name in STEP_NAMED if name in found)
 
 
 def is_stored(paths: DataPaths, step: Step, song_id: str, size_bytes: int) -> bool:

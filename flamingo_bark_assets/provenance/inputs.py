@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from flamingo_bark_assets.library.fingerprint import FileDigests
 from flamingo_bark_assets.settings import Settings, digest_of_settings
-from flamingo_bark_assets.steps import SETTINGS_GROUPS, FilePart, SettingsGroup, Step
+from flamingo_bark_assets.steps import FilePart, SettingsGroup, Step
 
 CODE = "code"
 
@@ -58,8 +58,3 @@ def outside_inputs(step: Step, files: FileDigests, settings: SettingsVersions) -
         **{part: files.of(part) for part in parts},
         **{f"settings/{group}": settings.of(group) for group in step.settings},
     }
-
-
-def settings_keys() -> dict[SettingsGroup, tuple[str, str]]:
-    """Return the key path under which each group of settings is shown as a source."""
-    return {group: ("settings", group) for group in SETTINGS_GROUPS}

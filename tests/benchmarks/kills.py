@@ -63,6 +63,7 @@ def _kill_commands(folder: Path, kills: int, chance: random.Random) -> None:
         write_song(data.songs, f"song-{index}", duration_s=5.5, seed=index, stems=index % 2 == 0)
     killed: Counter[str] = Counter()
     faults: list[str] = []
+    looked_at = 0
     while killed.total() < kills:
         songs = list_song_ids(data)
         what = chance.choice(("run", "run", "run", "add", "remove"))
@@ -80,7 +81,8 @@ def _kill_commands(folder: Path, kills: int, chance: random.Random) -> None:
             process.kill()
             killed[what] += 1
         process.wait()
-        if killed.total() % 10 == 0:
+        if killed.total() - looked_at >= 10:
+            looked_at = killed.total()
             faults += _repaired_by_a_run(data, home)
     faults += _repaired_by_a_run(data, home)
     print(f"commands killed: {dict(killed)}; not repaired by the next run: {len(faults)} {faults[:5]}", flush=True)
@@ -95,7 +97,7 @@ def _repaired_by_a_run(data: DataPaths, home: Path) -> list[str]:
 
 def _command(data: DataPaths, home: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "flamingo_bark_assets.cli", "--data", str(data.root), *arguments],
+        [Path(sys.executable).with_name("flamingo-bark"), "--data", str(data.root), *arguments],
         env={**os.environ, "DAGSTER_HOME": str(home)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.launcher.base import WorkerStatus
+from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
+from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.remote_origin import (
     GrpcServerCodeLocationOrigin,
     RemoteJobOrigin,
@@ -167,6 +168,24 @@ def test_a_started_run_of_another_code_location_is_left_alone(instance: dg.Dagst
     record(instance, dg.DagsterRunStatus.STARTED, location="somebody_elses")
     record(instance, dg.DagsterRunStatus.STARTED)
     ours = record(instance, dg.DagsterRunStatus.STARTED, location=LOCATION)
+    assert [run.run_id for run in fail_lost_runs(instance)] == [ours.run_id]
+
+
+def test_the_launcher_speaks_for_a_run_until_its_process_can_but_not_for_other_code_locations(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, other = (record(instance, dg.DagsterRunStatus.STARTING, location=name) for name in (LOCATION, "other"))
+    held = []
+    monkeypatch.setattr(
+        DefaultRunLauncher, "launch_run", lambda *_: held.append([run.run_id for run in fail_lost_runs(instance)])
+    )
+    monkeypatch.setattr(lost_runs, "_silence_s", lambda *_: 3600.0)
+    instance.run_launcher.launch_run(LaunchRunContext(ours, workspace=None))
+    assert held == [[other.run_id]]  # as ours was held
+    assert fail_lost_runs(instance) == []  # as its process may be about to take over
+    started = record(instance, dg.DagsterRunStatus.STARTED, location="other")
+    instance.run_launcher.launch_run(LaunchRunContext(started, workspace=None))
+    monkeypatch.setattr(lost_runs, "SILENCE_S", -1.0)
     assert [run.run_id for run in fail_lost_runs(instance)] == [ours.run_id]
 
 

@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -133,8 +133,12 @@ class WatchedRunLauncher(DefaultRunLauncher):
         return True
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Start the process of a run, and hold its lock until that process can take it over."""
-        with holding(self._instance, context.dagster_run.run_id, hand_over=True):
+        """Start the process of a run, and hold its lock until that process can take it over.
+
+        Runs of other code locations take no lock, so nothing must be read from its being free.
+        """
+        run = context.dagster_run
+        with holding(self._instance, run.run_id, hand_over=True) if _is_ours(run) else nullcontext():
             super().launch_run(context)
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
@@ -150,14 +154,17 @@ def _why_lost(instance: dg.DagsterInstance, record: RunRecord) -> str | None:
     if lock is not None:
         return _LOST if lock.is_lost and (lock.here or _silence_s(instance, record) > SILENCE_S) else None
     # Without a lock file the run has not come to the point of taking it, or its home is elsewhere.
-    origin = run.remote_job_origin
-    is_ours = origin is not None and origin.location_name == LOCATION
     has_started = run.status in {dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING}
-    if has_started and not (is_ours and _keeps_runs_here(instance)):
+    if has_started and not (_is_ours(run) and _keeps_runs_here(instance)):
         return None
     if _silence_s(instance, record) <= SILENCE_S:
         return None
     return _LOST if has_started else _NEVER_STARTED
+
+
+def _is_ours(run: dg.DagsterRun) -> bool:
+    """Whether a run was launched in our code location, where every run takes its lock."""
+    return run.remote_job_origin is not None and run.remote_job_origin.location_name == LOCATION
 
 
 def _silence_s(instance: dg.DagsterInstance, record: RunRecord) -> float:

@@ -49,7 +49,7 @@ class DueSong:
     Attributes:
         song_id: the song.
         steps: the steps that are due, in their order, each with the reason.
-        inputs: digest of all outside inputs: attempts are counted anew when it changes.
+        inputs: digest of files, settings and code: attempts are counted anew when it changes.
         changed_ns: when its files last changed, ns since the epoch.
         attempt: the last attempts to make what is due of the same inputs; None where there was none.
     """
@@ -72,6 +72,7 @@ class DueSongs:
         self._paths = paths
         self._states: dict[str, tuple[tuple[int, int, int], SongState]] = {}
         self._fresh: dict[str, tuple[str, SongState, SettingsVersions]] = {}
+        self._present: dict[str, tuple[str, FileDigests]] = {}
 
     def find(self, settings: SettingsVersions) -> dict[str, DueSong]:
         """Find the songs of the library some of whose results are due.
@@ -88,8 +89,9 @@ class DueSongs:
             LibraryError: the folder of all songs cannot be read.
         """
         stamps = library_stamps(self._paths)
-        self._fresh = {song_id: known for song_id, known in self._fresh.items() if song_id in stamps}
-        self._states = {song_id: known for song_id, known in self._states.items() if song_id in stamps}
+        for known in (self._fresh, self._states, self._present):
+            for song_id in known.keys() - stamps.keys():
+                del known[song_id]
         found = {song_id: self._look(song_id, stamp, settings) for song_id, stamp in stamps.items()}
         return {song_id: due for song_id, due in found.items() if due is not None}
 
@@ -102,18 +104,28 @@ class DueSongs:
 
     def _look(self, song_id: str, stamp: FilesStamp, settings: SettingsVersions) -> DueSong | None:
         state = self._state(song_id)
-        key = (stamp.signature, state, settings)
         fresh = self._fresh.get(song_id)
-        if fresh is not None and fresh[0] == key[0] and fresh[1] is state and fresh[2] == settings:
+        if fresh is not None and fresh[0] == stamp.signature and fresh[1] is state and fresh[2] == settings:
             return None
-        files, state = present_files(self._paths, song_id, stamp, state)
+        files = self._files(song_id, stamp, state)
+        state = self._state(song_id)
         due = due_steps(self._paths, song_id, state, files, settings)
         if not due:
-            self._fresh[song_id] = (stamp.signature, self._state(song_id), settings)
+            self._fresh[song_id] = (stamp.signature, state, settings)
             return None
-        inputs = inputs_digest(files, settings)
+        inputs = inputs_digest(stamp.signature, settings)
         attempt = state.attempt if state.attempt and state.attempt.inputs == inputs else None
         return DueSong(song_id, due, inputs, stamp.changed_ns, attempt)
+
+    def _files(self, song_id: str, stamp: FilesStamp, state: SongState) -> FileDigests:
+        """Digest a song's files, at most once as long as they do not change; not at all where it was never made."""
+        if state.files is None:
+            return _NEVER_READ
+        known = self._present.get(song_id)
+        if known is None or known[0] != stamp.signature:
+            known = (stamp.signature, present_files(self._paths, song_id, stamp, state)[0])
+            self._present[song_id] = known
+        return known[1]
 
     def _state(self, song_id: str) -> SongState:
         path = state_path(self._paths, song_id)
@@ -132,6 +144,7 @@ class DueSongs:
 
 
 _NO_STATE = SongState()
+_NEVER_READ = FileDigests("", "", "")
 
 
 def _parsed(path: Path) -> SongState:
@@ -247,7 +260,7 @@ def is_stored(paths: DataPaths, step: Step, song_id: str, size_bytes: int) -> bo
         return False
 
 
-def inputs_digest(files: FileDigests, settings: SettingsVersions) -> str:
-    """Digest all outside inputs of a song: files, settings and code."""
-    versions = [outside_inputs(step, files, settings) for step in STEPS]
-    return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]
+def inputs_digest(signature: str, settings: SettingsVersions) -> str:
+    """Digest what attempts on a song are counted by: names, sizes and times of its files, settings and code."""
+    versions = [outside_inputs(step, _NEVER_READ, settings) for step in STEPS]
+    return hashlib.sha256(json.dumps([signature, versions], sort_keys=True).encode()).hexdigest()[:16]

@@ -74,7 +74,7 @@ class Ledger:
         Raises:
             OSError: the state cannot be written.
         """
-        inputs = inputs_digest(self.files, self._settings)
+        inputs = inputs_digest(self._signature, self._settings)
         before = self._state.attempt
         count = before.count + 1 if before is not None and before.inputs == inputs else 1
         self._state = dataclasses.replace(

@@ -17,6 +17,8 @@ from flamingo_bark_assets.settings import RunSettings
 from flamingo_bark_assets.storage.atomic import write_text
 
 REQUESTS_FILE = "requests.json"
+# So many songs at most are queued or under way by the sensor: it comes again, and a tick stays short.
+MOST_SONGS = 1000
 # A run that dies before it comes to a song says nothing about that song: such requests are bounded more widely.
 REQUESTS_AN_ATTEMPT = 4
 _PAUSE_GROWTH = 4
@@ -44,7 +46,7 @@ class Decision:
 
     Attributes:
         together: songs to ask for now, which may share a run.
-        alone: songs to ask for now, each in a run of its own, as an earlier attempt on them did not end well.
+        alone: songs to ask for now, each in a run of its own, as the process of an earlier attempt on them died.
         later: songs to ask for after a pause, or once their files have settled, each with the reason.
         given_up: songs that are not asked for any more, each with the reason.
         asked: what to remember.
@@ -87,7 +89,11 @@ def decide(
         elif reason := _wait(song, before, policy, now_s):
             later[song_id] = reason
         else:
-            (alone if song.attempt is not None else together).add(song_id)
+            if len(together) + len(alone) + len(busy) >= MOST_SONGS:
+                continue
+            # A step that fails spoils no other song of its run; a process that dies does.
+            died = song.attempt is not None and song.attempt.error is None
+            (alone if died else together).add(song_id)
             remembered[song_id] = Asked(song.inputs, (before.count if before else 0) + 1, now_s)
     return Decision(frozenset(together), frozenset(alone), later, given_up, remembered)
 

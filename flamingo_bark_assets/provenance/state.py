@@ -47,7 +47,7 @@ class Attempt:
     """The last attempts to make what is due, of the same inputs.
 
     Attributes:
-        inputs: digest of the outside inputs that were tried.
+        inputs: digest of the files, settings and code that were tried.
         count: how many attempts were begun.
         at_s: when the last one began, s since the epoch.
         run_id: the run of the last one.

@@ -42,6 +42,7 @@ _STRENGTH_METHOD = "windowed-projection"
 _LEGATO_PAUSE_S = 1.0
 # Of a sound of hours every fifth frame is kept as a row: the rows would outweigh everything else in memory.
 _LONG_STEP = 5
+_LONG_S = 1800.0
 # Least MIDI note of each register.
 _REGISTERS = ((53, "high"), (41, "middle"), (33, "low"), (0, "sub"))
 
@@ -86,7 +87,7 @@ def analyse_bass(
         third_share=relations.third_share,
         fifth_share=relations.fifth_share,
         bass_notes=_note_rows(notes),
-        bass_f0=_pitch_rows(track, evidence, step=_LONG_STEP if view.is_long else 1),
+        bass_f0=_pitch_rows(track, evidence, step=_LONG_STEP if view.duration_s > _LONG_S else 1),
         bass_activity=activity_rows(view, BassActivity),
     )
 

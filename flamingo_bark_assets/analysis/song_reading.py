@@ -19,6 +19,7 @@ from flamingo_bark_assets.audio.quality import TechnicalQuality
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 from flamingo_bark_assets.audio.stems import sum_sounds
 from flamingo_bark_assets.library.layout import StemKind
+from flamingo_bark_assets.threads import one_blas_thread
 
 LONGEST_S = 6 * 3600.0
 """Longest song that is measured without the library: mix and kinds of stem together."""
@@ -61,9 +62,10 @@ def read_song(source: Source) -> SongReading:
     if not source.stems:
         return SongReading(SongViews(mix), quality_of(mix), ())
     sound = FileSound(blocks, mix.levels.n_samples)
-    judge = StemJudge(sound, _waveform(mix, sound))
-    read = {kind: _read_kind(files, judge, longest_s) for kind, files in source.stems.items()}
-    views, rejected = _judged(read, judge)
+    with one_blas_thread():
+        judge = StemJudge(sound, _waveform(mix, sound))
+        read = {kind: _read_kind(files, judge, longest_s) for kind, files in source.stems.items()}
+        views, rejected = _judged(read, judge)
     return SongReading(SongViews(mix, **views), quality_of(mix), tuple(rejected))
 
 

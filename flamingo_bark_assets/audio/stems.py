@@ -23,6 +23,7 @@ from flamingo_bark_assets.audio.signal import FloatArray, Sound
 from flamingo_bark_assets.audio.sums import SumSound, equal_blocks
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemFile, StemKind
 from flamingo_bark_assets.record import Measurement
+from flamingo_bark_assets.threads import one_blas_thread
 
 MIN_AUDIBLE_S = 1.0
 MIN_RESIDUAL_DB = -120.0
@@ -70,6 +71,11 @@ def compare_stems(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemS
     Returns:
         One row a stem file, in their order, and how well all stems that belong to the mix together explain it.
     """
+    with one_blas_thread():
+        return _compare(song_id, mix, stems)
+
+
+def _compare(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
     rows = _told_apart(_describe_stems(mix, stems))
     given = {stem.file.kind for stem in stems}
     audible = {row.kind for row in rows if row.audible and row.usable and row.kind is not None}

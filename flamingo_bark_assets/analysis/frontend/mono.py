@@ -23,7 +23,8 @@ from flamingo_bark_assets.audio.rows import GrowingRows
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.errors import FlamingoBarkError
 
-LONGEST_WHOLE_S = 1800.0
+# A mix and four stems of this length take half a gigabyte with all their spectra, and longer ones no more.
+LONGEST_WHOLE_S = 600.0
 # Each rate is half the one before, rounded down.
 RATES_HZ = (RATE_HZ, TONAL_RATE_HZ, 5512, 2756)
 

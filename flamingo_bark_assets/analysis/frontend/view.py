@@ -81,7 +81,7 @@ class AudioView:
 
     Frame i of `onset_power` is centred on i / `ONSET_RATE_HZ` seconds, frame i of `note_spectrum` on
     i / `NOTE_RATE_HZ`; samples before the start and after the end count as 0. Any finite sound is accepted, an
-    empty one included. One of more than 30 minutes is long: its down-mix is only given in pieces.
+    empty one included. One of more than 10 minutes is long: its down-mix is only given in pieces.
 
     Args:
         source: the sound: a `Signal`, or `SoundBlocks` of a file.

@@ -32,7 +32,7 @@ def check(result: dg.ExecuteInProcessResult, name: str) -> dg.AssetCheckEvaluati
 
 
 def mount_small_disk_at(folder: Path, size: str) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "small_disk", str(folder)]
         subprocess.run(command, check=True, capture_output=True)

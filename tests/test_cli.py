@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from flamingo_bark_assets import terminal
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.song_toml import read_song_info
@@ -30,6 +31,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FLAMINGO_BARK_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(terminal.console, "_width", 200)  # it is as wide as the terminal was when it was made
     return DataPaths(tmp_path / "data")
 
 

@@ -14,7 +14,7 @@ from flamingo_bark_assets.analysis.song_reading import read_song
 from flamingo_bark_assets.analysis.sources import find_all, find_sources
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.errors import AudioFault
-from tests.signals import music, write_audio
+from tests.signals import music, noise, write_audio
 from tests.songs import RATE_HZ, tiny_stems
 
 
@@ -185,7 +185,7 @@ def test_a_stem_of_another_song_helps_with_nothing_and_is_said(tmp_path: Path) -
 
 def test_of_two_files_of_a_kind_the_one_that_belongs_is_used(tmp_path: Path) -> None:
     folder = write_parts(tmp_path / "one")
-    write_audio(folder / "piano.wav", music(8.0, rate_hz=RATE_HZ, seed=77), rate_hz=RATE_HZ)
+    write_audio(folder / "piano.wav", noise(8.0, rate_hz=RATE_HZ, seed=77), rate_hz=RATE_HZ)
     (source,) = find_sources(folder).sources
     assert [file.stem for file in source.stems["harmonic"]] == ["other", "piano"]
     read = read_song(source)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flamingo_bark_assets.audio.decode import Decoded
-from flamingo_bark_assets.audio.recording import StemSet
+from flamingo_bark_assets.audio.belonging import FOUND_STRENGTH
+from flamingo_bark_assets.audio.decode import Decoded, decode_signal
+from flamingo_bark_assets.audio.recording import Stem, StemSet
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
-from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal
+from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
 from flamingo_bark_assets.library.layout import STEM_KINDS, StemFile, StemKind
 from tests.signals import RATE_HZ, as_signal, clicks, join, music, noise, silence, sine
+from tests.songs import tiny_stems
 
 SECONDS = 12.0
 DRUMS = clicks(118, SECONDS, first_s=0.1) + noise(SECONDS, level_dbfs=-60, seed=7)
@@ -244,3 +247,121 @@ def test_energy_shares_follow_the_levels_and_sum_to_one() -> None:
     assert energy_share(stems, "drums").value == pytest.approx(1 / 11, abs=1e-3)
     assert energy_share(stems, "vocals").value == 0.0
     assert energy_share(compare(), "bass").value is None
+
+
+# Whether a stem belongs to the mix
+
+
+def stereo(wave: FloatArray, *, pan: float = 0.0) -> Signal:
+    return as_signal(np.asarray((1 - pan) * wave), np.asarray((1 + pan) * wave))
+
+
+def row_of(changed: Signal, kind: StemKind = "vocals", *, mix: Signal | None = None) -> Stem:
+    """The row of one changed stem beside the other three."""
+    stems = [stem(kind, kind, changed) if s.file.kind == kind else s for s in all_stems()]
+    (found,) = [row for row in compare(*stems, mix=mix).stems if row.kind == kind]
+    return found
+
+
+CHANGED = {
+    "in inverted polarity": mono(-VOCALS),
+    "late by 25 ms": mono(late(VOCALS, 0.025)),
+    "late by 2 s": mono(late(VOCALS, 1.99)),
+    "20 dB louder": mono(10 * VOCALS),
+    "30 dB quieter": mono(np.float32(1 / 32) * VOCALS),
+    "of another rate": Signal(resample(VOCALS[np.newaxis], RATE_HZ, 32_000), 32_000),
+    "in stereo, panned": stereo(VOCALS, pan=0.8),
+    "driven hard": mono(np.asarray(np.tanh(20 * VOCALS), np.float32)),
+    "with the bleed of all others": mono(VOCALS + 0.3 * MIX),
+    "shorter": mono(VOCALS[: 8 * RATE_HZ]),
+    "with four seconds of something else": mono(join(noise(4.0, seed=8, level_dbfs=-30), VOCALS[4 * RATE_HZ :])),
+    "with noise as loud": mono(VOCALS + noise(SECONDS, seed=9, level_dbfs=-27)),
+}
+
+
+@pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED.keys())
+def test_a_changed_stem_of_the_song_is_kept(changed: Signal) -> None:
+    row = row_of(changed)
+    assert row.rejected is None
+    assert row.usable
+    assert (row.mix_match or 0.0) >= FOUND_STRENGTH
+    assert (row.match_confidence or 0.0) > 0.3
+
+
+def test_a_stem_under_the_wrong_name_belongs() -> None:
+    assert row_of(mono(DRUMS), "bass").rejected is None
+
+
+def test_a_stem_that_is_all_in_the_difference_of_the_channels_belongs() -> None:
+    mix = as_signal(MIX + BASS, MIX - BASS)
+    assert row_of(as_signal(BASS, -0.9 * BASS + 0.05 * noise(SECONDS, seed=4)), "bass", mix=mix).rejected is None
+
+
+def test_the_stems_of_a_mix_that_was_limited_hard_belong() -> None:
+    mix = mono(np.asarray(np.tanh(12 * MIX), np.float32))
+    assert [row.rejected for row in compare(*all_stems(), mix=mix).stems] == [None] * 4
+
+
+def test_a_stem_whose_clock_runs_otherwise_belongs() -> None:
+    at = np.arange(VOCALS.size) * 1.0003
+    assert row_of(mono(np.interp(at, np.arange(VOCALS.size), VOCALS).astype(np.float32))).rejected is None
+
+
+FOREIGN = {
+    "noise": noise(SECONDS, seed=99),
+    "clicks of another tempo": clicks(97, SECONDS, level_dbfs=-6) + noise(SECONDS, level_dbfs=-60, seed=3),
+    "other notes": resample(music(SECONDS * 1.07, seed=98)[np.newaxis], RATE_HZ, round(RATE_HZ / 1.07))[0],
+}
+
+
+@pytest.mark.parametrize("foreign", FOREIGN.values(), ids=FOREIGN.keys())
+@pytest.mark.parametrize("gain", [0.5, 1.0, 4.0])
+def test_a_stem_of_another_song_is_rejected_with_the_number_behind_it(foreign: FloatArray, gain: float) -> None:
+    row = row_of(mono(gain * foreign))
+    assert row.rejected is not None
+    assert row.rejected.startswith("vocals.wav: does not belong to this song")
+    assert row.mix_match is not None
+    assert row.mix_match < FOUND_STRENGTH
+    assert f"match {row.mix_match:.1f}" in row.rejected
+    assert (row.match_confidence or 0.0) > 0.3
+    assert not row.usable
+
+
+def test_a_stem_that_would_not_be_found_if_it_were_in_the_mix_is_kept_and_unsure() -> None:
+    row = row_of(mono(0.001 * noise(SECONDS, seed=99)))
+    assert row.rejected is None
+    assert (row.match_confidence or 0.0) < 0.3
+
+
+def test_a_rejected_stem_is_in_no_sum_no_share_and_no_count() -> None:
+    stems = all_stems()
+    stems[0] = dataclasses.replace(stem("drums", "drums", mono(noise(SECONDS, seed=99))), content_sha256="cd" * 32)
+    found = compare(*stems)
+    assert [row.rejected is None for row in found.stems] == [False, True, True, True]
+    without = compare(*stems[1:])
+    assert found.residual_db.value == without.residual_db.value
+    assert found.audible_kinds.value == 3
+    assert energy_share(found, "drums").value == 0.0
+    assert energy_share(found, "bass") == energy_share(without, "bass")
+    assert stem_signal("drums", stems, found) is None
+    assert stem_signal("bass", stems, found) is stems[1].usable
+
+
+def test_of_several_files_of_a_kind_those_that_belong_are_summed() -> None:
+    good = stem("guitar", "harmonic", mono(HARMONIC))
+    bad = dataclasses.replace(stem("piano", "harmonic", mono(noise(SECONDS, seed=99))), content_sha256="cd" * 32)
+    found = compare(good, bad)
+    assert stem_signal("harmonic", (good, bad), found) is good.usable
+    assert "piano.wav: does not belong" in (why_unmeasured("harmonic", found) or "")
+
+
+def test_a_lossy_song_has_its_own_lossy_stems_and_no_others() -> None:
+    demo = Path(__file__).parents[1] / "data" / "demo"
+    sounds = {path.stem: decode_signal(path, max_duration_s=600) for path in (demo / "stems").iterdir()}
+    mix = decode_signal(demo / "song.mp3", max_duration_s=600)
+    rows = compare(*(stem(name, None, sound) for name, sound in sounds.items()), mix=mix).stems
+    assert all(row.rejected is None and (row.mix_match or 0.0) > 2 * FOUND_STRENGTH for row in rows)
+    others = tiny_stems(mix.duration_s, bpm=93.0)
+    rows = compare(*(stem(name, None, as_signal(x, rate_hz=22_050)) for name, x in others.items()), mix=mix).stems
+    assert all((row.mix_match or 0.0) < FOUND_STRENGTH for row in rows)
+    assert {row.name for row in rows if row.rejected is not None} >= {"drums", "other"}

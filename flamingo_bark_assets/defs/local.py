@@ -77,6 +77,7 @@ def run_songs(
     if len(song_ids) == 1 and not only_due:
         return [_run(instance, one_song.name, {**tags, PARTITION_NAME_TAG: song_ids[0]}, progress)]
     from flamingo_bark_assets.defs.sensors import contiguous
+    from flamingo_bark_assets.defs.songs import SONGS_A_RUN
 
     order = instance.get_dynamic_partitions(SONGS)
     reports = [
@@ -86,7 +87,7 @@ def run_songs(
             {**tags, ASSET_PARTITION_RANGE_START_TAG: group[0], ASSET_PARTITION_RANGE_END_TAG: group[-1]},
             progress,
         )
-        for group in contiguous(order, set(song_ids), at_most=len(order))
+        for group in contiguous(order, set(song_ids), at_most=SONGS_A_RUN)
     ]
     return [*reports, _run(instance, publish.name, {}, progress)]
 

@@ -268,7 +268,7 @@ CHANGED = {
     "late by 25 ms": mono(late(VOCALS, 0.025)),
     "late by 2 s": mono(late(VOCALS, 1.99)),
     "20 dB louder": mono(10 * VOCALS),
-    "30 dB quieter": mono(VOCALS / 32),
+    "30 dB quieter": mono(np.asarray(VOCALS / 32, np.float32)),
     "of another rate": Signal(resample(VOCALS[np.newaxis], RATE_HZ, 32_000), 32_000),
     "in stereo, panned": stereo(VOCALS, pan=0.8),
     "driven hard": mono(np.asarray(np.tanh(20 * VOCALS), np.float32)),

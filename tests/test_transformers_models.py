@@ -251,7 +251,7 @@ def test_quantisation_without_its_package_is_a_clear_error(
         load(folders["audio-flamingo-3"], quantisation="8bit")
 
 
-def test_code_that_comes_with_a_model_is_not_run(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_model_that_comes_with_code_is_refused_and_the_code_not_run(folders: dict[str, Path], tmp_path: Path) -> None:
     import json
     import shutil
 
@@ -260,5 +260,6 @@ def test_code_that_comes_with_a_model_is_not_run(folders: dict[str, Path], tmp_p
     config["auto_map"] = {"AutoModelForSeq2SeqLM": "evil.Evil", "AutoConfig": "evil.Evil"}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    load(folder)
+    with pytest.raises(ModelError, match="asks for code"):
+        load(folder)
     assert not (tmp_path / "ran").exists()

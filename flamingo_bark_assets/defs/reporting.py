@@ -5,7 +5,7 @@ Tags, pointers and the forms of events belong here; what is made stands in `song
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -28,21 +28,50 @@ Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.MaterializeResult
 Outcomes = Sequence[tuple[SongCheck, dg.AssetCheckResult]]
 
 
+class EventPointer:
+    """A place in the event log behind the inputs of the steps of one song, looked up as seldom as that allows.
+
+    Args:
+        instance: its event log holds what is reported.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._place: int | None = None
+        self._later: set[str] = set()
+
+    def behind(self, steps: Collection[str]) -> int:
+        """Return an event's id that is not smaller than that of the last report of each of these steps."""
+        if self._place is None or self._later & set(steps):
+            self.move(self._instance.event_log_storage.get_maximum_record_id() or 1)
+        assert self._place is not None
+        return self._place
+
+    def reported(self, step: str) -> None:
+        """Note that a step has been reported, at a place that is not known."""
+        self._later.add(step)
+
+    def move(self, place: int) -> None:
+        """Note that all that was reported so far stands at or before a place."""
+        self._place = place
+        self._later.clear()
+
+
 def provenance_tags(
-    instance: dg.DagsterInstance, step: Step, versions: Mapping[str, str], settings: SettingsVersions
+    pointer: EventPointer, step: Step, versions: Mapping[str, str], settings: SettingsVersions
 ) -> dict[str, str]:
     """Return the tags from which Dagster tells whether an asset is stale.
 
     An input is named by its data version and by a pointer into the event log. Dagster compares the last event of the
-    input up to the pointer with the last one after it, so the newest event there is serves for all inputs.
+    input up to the pointer with the last one after it, so one place behind all inputs serves for each.
 
     Args:
-        instance: its event log holds what is reported already, the inputs of this step among it.
+        pointer: where in the event log the inputs stand.
         step: the step that is reported.
         versions: data version of the step's own result and of those that it needs.
         settings: the versions of the settings in force.
     """
-    pointer = str(instance.event_log_storage.get_maximum_record_id() or 1)
+    place = str(pointer.behind(step.needs))
     inputs = {dg.AssetKey(need): versions[need] for need in step.needs}
     inputs |= {settings_key(group): settings.of(group) for group in step.settings}
     return {
@@ -50,7 +79,7 @@ def provenance_tags(
         DATA_VERSION_TAG: versions[step.name],
         DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
         **{get_input_data_version_tag(key): version for key, version in inputs.items()},
-        **{get_input_event_pointer_tag(key): pointer for key in inputs},
+        **{get_input_event_pointer_tag(key): place for key in inputs},
     }
 
 
@@ -72,6 +101,7 @@ def as_output(step: Step, metadata: Metadata, tags: Mapping[str, str], checks: O
 
 def as_events(
     instance: dg.DagsterInstance,
+    pointer: EventPointer,
     step: Step,
     song_id: str,
     metadata: Metadata,
@@ -80,14 +110,22 @@ def as_events(
 ) -> Iterator[Event]:
     """Report by events of one song."""
     yield dg.AssetMaterialization(step.name, partition=song_id, metadata=metadata, tags=tags)
+    pointer.reported(step.name)
+    target = _latest(instance, step.name, song_id) if checks else None
+    if target is not None:
+        pointer.move(target.storage_id)
     for check, outcome in checks:
-        yield check_evaluation(instance, check, song_id, outcome)
+        yield _evaluation(check, song_id, outcome, target)
 
 
 def check_evaluation(
     instance: dg.DagsterInstance, check: SongCheck, song_id: str, outcome: dg.AssetCheckResult
 ) -> dg.AssetCheckEvaluation:
     """Return the evaluation of a check for one song, which points at the song's last materialisation."""
+    return _evaluation(check, song_id, outcome, _latest(instance, check.asset, song_id))
+
+
+def _evaluation(check: SongCheck, song_id: str, outcome: dg.AssetCheckResult, target: Any) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(check.asset),
         check_name=check.name,
@@ -96,7 +134,7 @@ def check_evaluation(
         metadata=outcome.metadata,
         description=outcome.description,
         severity=outcome.severity,
-        target_materialization_data=_latest(instance, check.asset, song_id),
+        target_materialization_data=target,
     )
 
 

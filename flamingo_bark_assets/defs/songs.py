@@ -15,7 +15,14 @@ import dagster as dg
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
 from flamingo_bark_assets.defs.plan import Plan, plan_of
-from flamingo_bark_assets.defs.reporting import Event, as_events, as_output, check_evaluation, provenance_tags
+from flamingo_bark_assets.defs.reporting import (
+    Event,
+    EventPointer,
+    as_events,
+    as_output,
+    check_evaluation,
+    provenance_tags,
+)
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
@@ -71,6 +78,7 @@ class _Song:
     work: "SongWork"
     ledger: "Ledger"
     stored: frozenset[str]
+    pointer: EventPointer
     failed: _Failures = field(default_factory=dict)
 
 
@@ -162,7 +170,7 @@ class _Run:
             return {}
         stored = self.plan.stored_already(ledger, names)
         self._warn_of_due_inputs(song_id, ledger, steps)
-        state = _Song(work, ledger, stored)
+        state = _Song(work, ledger, stored, EventPointer(self.context.instance))
         ledger.begin([step.name for step in steps if step.name not in stored])
         try:
             for step in steps:
@@ -197,11 +205,12 @@ class _Run:
             state.failed[step.name] = self._told(song_id, step.name, error)
             state.ledger.failed(step.name, state.failed[step.name])
             return
-        tags = provenance_tags(self.context.instance, step, versions, self.settings)
+        tags = provenance_tags(state.pointer, step, versions, self.settings)
         if self.by_output:
             yield as_output(step, metadata, tags, checks)
+            state.pointer.reported(step.name)
         else:
-            yield from as_events(self.context.instance, step, song_id, metadata, tags, checks)
+            yield from as_events(self.context.instance, state.pointer, step, song_id, metadata, tags, checks)
 
     def _result(self, state: _Song, step: Step) -> "Record":
         """Make the result of a step, or take the stored one where it is up to date."""

@@ -135,9 +135,12 @@ class Platform:
 
     def workers(self) -> list[psutil.Process]:
         """The processes that execute runs."""
-        return [
-            process for process in self._root().children(recursive=True) if "spawn_main" in " ".join(process.cmdline())
-        ]
+        found = []
+        for process in self._root().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                if "spawn_main" in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
 
     def _root(self) -> psutil.Process:
         return psutil.Process(self.process.pid)

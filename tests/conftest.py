@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,12 @@ from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.library.layout import DataPaths
 
 NO_WAITING = "[runs]\nsettle_s = 0\nfirst_pause_s = 0\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Let processes that tests start be interrupted, also where the suite runs in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -109,7 +109,8 @@ def _services(folder: Path, address: Address, module: str) -> Iterator[Service]:
     code_socket, workspace = folder / "code.sock", folder / "workspace.yaml"
     origin = {"grpc_server": {"host": "localhost", "socket": str(code_socket), "location_name": LOCATION}}
     workspace.write_text(yaml.safe_dump({"load_from": [origin]}))
-    code = ["dagster", "code-server", "start", "--socket", str(code_socket), "--module-name", module]
+    # Not `code-server start`: that one lives on, and serves nothing, when the server behind it has died.
+    code = ["dagster", "api", "grpc", "--socket", str(code_socket), "--module-name", module]
     yield Service(
         _CODE_SERVER, [*code, "--location-name", LOCATION, "--log-level", "warning"], lambda: _answers(code_socket)
     )

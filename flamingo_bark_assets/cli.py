@@ -191,12 +191,16 @@ def list_(paths: DataPaths) -> None:
     """Show the songs of the library and what became of them."""
     from flamingo_bark_assets.audio.song_metadata import SongMetadata
     from flamingo_bark_assets.errors import StorageError
+    from flamingo_bark_assets.library.fingerprint import stat_signature
+    from flamingo_bark_assets.provenance.due import inputs_digest
+    from flamingo_bark_assets.provenance.inputs import settings_versions
     from flamingo_bark_assets.provenance.requests import given_up_because, read_asked
     from flamingo_bark_assets.provenance.state import read_state
     from flamingo_bark_assets.storage.truth import Truth
     from flamingo_bark_assets.training.suitability import Verdict
 
-    truth, runs, asked = Truth(paths.features), load_settings(paths.settings).runs, read_asked(paths)
+    truth, settings, asked = Truth(paths.features), load_settings(paths.settings), read_asked(paths)
+    versions = settings_versions(settings)
     rows: list[tuple[str, ...]] = []
     warnings: list[str] = []
     for song_id in list_song_ids(paths):
@@ -207,7 +211,13 @@ def list_(paths: DataPaths) -> None:
             state = "fit" if verdict.suitable else f"unfit: {verdict.reasons}"
         except StorageError:
             title, artist, state = files.info.title, files.info.artist, files.fault or "not run yet"
-        given_up = given_up_because(read_state(paths, song_id).attempt, asked.get(song_id), runs)
+        inputs, attempt = inputs_digest(stat_signature(files), versions), read_state(paths, song_id).attempt
+        request = asked.get(song_id)
+        given_up = given_up_because(
+            attempt if attempt and attempt.inputs == inputs else None,
+            request if request and request.inputs == inputs else None,
+            settings.runs,
+        )
         state = "; ".join(part for part in (state, files.info_fault, given_up) if part)
         stems = ", ".join(stem.kind or "?" for stem in files.stems) or "none"
         rows.append((song_id, title or "", artist or "", stems, state))

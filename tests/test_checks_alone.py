@@ -17,6 +17,7 @@ from tests.songs import write_song, write_unreadable_song
 pytestmark = pytest.mark.dagster
 
 CHECK = dg.AssetCheckKey(dg.AssetKey("raw_song"), "recording_is_sound")
+VERDICT = dg.AssetCheckKey(dg.AssetKey("bark_dataset"), "fit_for_training")
 
 
 def run_check(instance: dg.DagsterInstance, check: dg.AssetCheckKey, song_id: str | None) -> dict[str | None, bool]:
@@ -27,9 +28,13 @@ def run_check(instance: dg.DagsterInstance, check: dg.AssetCheckKey, song_id: st
     return {found.partition: found.passed for found in result.get_asset_check_evaluations()}
 
 
-@pytest.mark.parametrize("song_id", ["a", None])
+@pytest.mark.parametrize(("song_id", "check"), [("a", VERDICT), (None, CHECK)])
 def test_a_check_alone_judges_stored_results_by_the_limits_of_now(
-    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, song_id: str | None
+    data: DataPaths,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    song_id: str | None,
+    check: dg.AssetCheckKey,
 ) -> None:
     for index, name in enumerate("ab"):
         write_song(data.songs, name, seed=index, stems=False)
@@ -42,9 +47,9 @@ def test_a_check_alone_judges_stored_results_by_the_limits_of_now(
         monkeypatch.setitem(pipeline.WORK, step, never)
     data.settings.write_text("[thresholds]\nmin_duration_s = 600\n" + NO_WAITING)
     songs = [song_id] if song_id else ["a", "b"]
-    assert run_check(instance, CHECK, song_id) == dict.fromkeys(songs, False)
+    assert run_check(instance, check, song_id) == dict.fromkeys(songs, False)
     data.settings.write_text(NO_WAITING)
-    assert run_check(instance, CHECK, song_id) == dict.fromkeys(songs, True)
+    assert run_check(instance, check, song_id) == dict.fromkeys(songs, True)
     assert not_fresh(instance, "ab") == {}
 
 

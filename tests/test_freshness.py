@@ -308,3 +308,25 @@ def test_a_state_that_is_damaged_makes_all_of_its_song_due_and_of_no_other(
     state_path(data, "a").write_text('{"files": [' * 50)
     assert due(data) == {"a": [step.name for step in STEPS]}
     assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]
+
+
+@pytest.mark.parametrize("how", ["sound", "settings", "edits"])
+def test_what_was_made_from_inputs_that_are_not_up_to_date_is_due_still(
+    data: DataPaths, instance: dg.DagsterInstance, how: str
+) -> None:
+    folder = write_unreadable_song(data.songs, "a", text="first")
+    make(instance, "a")
+    changed, asset = {
+        "sound": (folder / "song.wav", "song_features"),
+        "settings": (data.settings, "song_features"),
+        "edits": (folder / "song.toml", "training_prompts"),
+    }[how]
+    before = changed.read_text() if changed.exists() else ""
+    changed.write_text(
+        {"sound": "other", "settings": "[thresholds]\nmax_duration_s = 400\n", "edits": EDIT}[how] + before
+    )
+    assert materialise(instance, "a", asset).success
+    changed.write_text(before)
+    assert asset in due(data)["a"]
+    follow_sensors(instance)
+    assert due(data) == {}

@@ -128,9 +128,9 @@ def _claims(work: SongWork) -> tuple[RuleResult, ...]:
 
 
 def _verdict(work: SongWork) -> tuple[RuleResult, ...]:
-    from flamingo_bark_assets.training.suitability import SONG, Verdict
+    from flamingo_bark_assets.training.suitability import SONG, judge
 
-    return tuple(rule for rule in work.result(Verdict).rules if rule.subject == SONG)
+    return tuple(rule for rule in judge(work.evidence(), work.settings.thresholds).rules if rule.subject == SONG)
 
 
 CHECKS: tuple[SongCheck, ...] = (

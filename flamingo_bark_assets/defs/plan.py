@@ -53,15 +53,18 @@ class Plan:
 def plan_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Plan:
     """Read from a run's tags and history how it treats its steps."""
     resumes = run.tags.get(RESUME_RETRY_TAG) == "true"
+    # Executed again by hand, a run carries the tags of the one before, which say nothing about it.
+    again = PARENT_RUN_ID_TAG in run.tags and not resumes
     return Plan(
-        only_due=run.tags.get(ONLY_DUE_TAG) == "true",
-        requested_s=_requested_s(instance, run),
+        only_due=run.tags.get(ONLY_DUE_TAG) == "true" and not again,
+        requested_s=_requested_s(instance, run, again=again),
         parents=frozenset(_parents(instance, run)) if resumes else frozenset(),
     )
 
 
-def _requested_s(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:
-    if given := run.tags.get(REQUESTED_TAG):
+def _requested_s(instance: dg.DagsterInstance, run: dg.DagsterRun, *, again: bool) -> float:
+    given = run.tags.get(REQUESTED_TAG)
+    if given and not again:
         return float(given)
     backfill_id = run.tags.get(BACKFILL_ID_TAG)
     backfill = instance.get_backfill(backfill_id) if backfill_id else None

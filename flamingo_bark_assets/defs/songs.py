@@ -79,6 +79,7 @@ class _Song:
     ledger: "Ledger"
     stored: frozenset[str]
     pointer: EventPointer
+    outdated: set[str]
     failed: _Failures = field(default_factory=dict)
 
 
@@ -155,13 +156,17 @@ class _Run:
             failed[song_id] = failures
 
     def _make(self, song_id: str) -> Generator[Event, None, _Failures]:
+        from flamingo_bark_assets.library.fingerprint import folder_signature
         from flamingo_bark_assets.provenance.ledger import Ledger
 
         if not self._folder(song_id).exists():
             yield from self._report_gone(song_id)
             return {}
+        signature = folder_signature(self._folder(song_id))  # before any file is read: a later change is noticed
         work = self.platform.open_song(song_id)
-        ledger = Ledger(self.platform.paths, work.files, self.settings, self.context.run.run_id, hashed=work.sha256)
+        ledger = Ledger(
+            self.platform.paths, work.files, signature, self.settings, self.context.run.run_id, hashed=work.sha256
+        )
         work.versions = ledger.code_versions
         names = [step.name for step in self.steps]
         left_alone = self.plan.left_alone(ledger, names)
@@ -170,7 +175,8 @@ class _Run:
             return {}
         stored = self.plan.stored_already(ledger, names)
         self._warn_of_due_inputs(song_id, ledger, steps)
-        state = _Song(work, ledger, stored, EventPointer(self.context.instance))
+        outdated = set(ledger.due()) - {step.name for step in steps}
+        state = _Song(work, ledger, stored, EventPointer(self.context.instance), outdated)
         ledger.begin([step.name for step in steps if step.name not in stored])
         try:
             for step in steps:
@@ -219,7 +225,10 @@ class _Run:
         if step.name in state.stored or (self.plan.only_due and state.ledger.kept(step.name)):
             return state.work.result(step.record)
         result = run_step(step, state.work)
-        state.ledger.made(step.name, state.work.data_version(result))
+        if state.outdated & set(step.needs):
+            state.outdated.add(step.name)  # made from what is not up to date, so it is due still
+        else:
+            state.ledger.made(step.name, state.work.data_version(result))
         return result
 
     def _version(self, state: _Song, name: str) -> str:

@@ -140,6 +140,11 @@ def stat_signature(files: SongFiles) -> str:
     return _stamp(str(files.folder)).signature if files.folder else _digest([]) + _digest([])
 
 
+def folder_signature(folder: Path) -> str:
+    """Digest names, sizes and times of last change of the files in a song's folder, as `stat_signature` does."""
+    return _stamp(str(folder)).signature
+
+
 def library_stamps(paths: DataPaths) -> dict[str, FilesStamp]:
     """Look at the names, sizes and times of every song's files; no file is opened.
 

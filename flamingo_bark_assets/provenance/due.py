@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.library.fingerprint import (
     FileDigests,
     FilesStamp,
@@ -25,8 +25,10 @@ from flamingo_bark_assets.library.fingerprint import (
     sound_digest,
 )
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song
+from flamingo_bark_assets.library.safe_files import read_text
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions, outside_inputs
 from flamingo_bark_assets.provenance.state import (
+    MAX_STATE_BYTES,
     Attempt,
     SongState,
     parse_state,
@@ -35,8 +37,10 @@ from flamingo_bark_assets.provenance.state import (
     state_path,
     write_state,
 )
+from flamingo_bark_assets.record import columns_of
 from flamingo_bark_assets.steps import STEPS, Step
 from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.training.files import dataset_files
 
 NEVER_MADE = "never made"
 LOST = "its stored result is lost"
@@ -105,7 +109,8 @@ class DueSongs:
     def _look(self, song_id: str, stamp: FilesStamp, settings: SettingsVersions) -> DueSong | None:
         state = self._state(song_id)
         fresh = self._fresh.get(song_id)
-        if fresh is not None and fresh[0] == stamp.signature and fresh[1] is state and fresh[2] == settings:
+        is_known = fresh is not None and fresh[0] == stamp.signature and fresh[1] is state and fresh[2] == settings
+        if is_known and all(is_stored(self._paths, s, song_id, state.made[s.name].size_bytes) for s in STEPS):
             return None
         files = self._files(song_id, stamp, state)
         state = self._state(song_id)
@@ -149,8 +154,8 @@ _NEVER_READ = FileDigests("", "", "")
 
 def _parsed(path: Path) -> SongState:
     try:
-        return parse_state(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return parse_state(read_text(path, max_bytes=MAX_STATE_BYTES))
+    except (OSError, ValueError, FileFault):
         return _NO_STATE
 
 
@@ -253,11 +258,19 @@ def step_inputs(step: Step, state: SongState, files: FileDigests, settings: Sett
 
 
 def is_stored(paths: DataPaths, step: Step, song_id: str, size_bytes: int) -> bool:
-    """Tell whether a step's wide table is there with the size that it was written with."""
+    """Tell whether a step's wide table is there, with the size that it was written with, and what stands beside it."""
+    truth = Truth(paths.features)
+    beside = [truth.measurements_path(step.record.TABLE, song_id)] if _HAS_MEASUREMENTS[step.name] else []
+    if step.name == "bark_dataset":
+        beside += dataclasses.astuple(dataset_files(paths, song_id))
     try:
-        return Truth(paths.features).path(step.record.TABLE, song_id).stat().st_size == size_bytes
+        whole = truth.path(step.record.TABLE, song_id).stat().st_size == size_bytes
+        return whole and all(os.path.exists(path) for path in beside)  # noqa: PTH110
     except OSError:
         return False
+
+
+_HAS_MEASUREMENTS = {step.name: any(spec.measured for spec in columns_of(step.record)) for step in STEPS}
 
 
 def inputs_digest(signature: str, settings: SettingsVersions) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from flamingo_bark_assets.library.fingerprint import FilesStamp, sha256_of, stat_signature
+from flamingo_bark_assets.library.fingerprint import FilesStamp, sha256_of
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles
 from flamingo_bark_assets.provenance.due import due_steps, inputs_digest, is_stored, present_files, step_inputs
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions
@@ -28,6 +28,7 @@ class Ledger:
     Args:
         paths: the data folder.
         files: the song's files, found after the lock was taken.
+        signature: of their names, sizes and times, taken before they were found.
         settings: the versions of the settings in force.
         run_id: the run that works on the song.
         hashed: gives the SHA-256 of a file.
@@ -37,6 +38,7 @@ class Ledger:
         self,
         paths: DataPaths,
         files: SongFiles,
+        signature: str,
         settings: SettingsVersions,
         run_id: str,
         *,
@@ -46,8 +48,7 @@ class Ledger:
         self._song_id = files.song_id
         self._settings = settings
         self._run_id = run_id
-        # Taken before any file is read: a change meanwhile gives another signature, and is noticed later.
-        self._signature = stat_signature(files)
+        self._signature = signature
         stored = read_state(paths, files.song_id)
         stamp = FilesStamp(self._signature, 0)
         self.files, self._state = present_files(paths, files.song_id, stamp, stored, hashed=hashed)

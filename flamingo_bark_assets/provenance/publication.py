@@ -14,6 +14,7 @@ from flamingo_bark_assets.provenance.requests import Asked, pause_s, read_asked,
 from flamingo_bark_assets.provenance.state import STATE_FOLDER, read_state
 from flamingo_bark_assets.settings import RunSettings
 from flamingo_bark_assets.storage.atomic import write_text
+from flamingo_bark_assets.training.files import manifest_path
 
 MANIFEST = "training_manifest"
 WAREHOUSE = "feature_warehouse"
@@ -59,7 +60,9 @@ def due_publications(paths: DataPaths, versions: Versions) -> dict[str, str]:
         The digest of what there is now, by the publication's name.
     """
     published = _read(paths)
-    return {name: now for name, now in publication_inputs(versions).items() if published.get(name) != now}
+    files = {MANIFEST: manifest_path(paths), WAREHOUSE: paths.warehouse}
+    inputs = publication_inputs(versions)
+    return {name: now for name, now in inputs.items() if published.get(name) != now or not files[name].exists()}
 
 
 def note_published(paths: DataPaths, name: str, inputs: str) -> None:
@@ -74,6 +77,8 @@ def note_published(paths: DataPaths, name: str, inputs: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{_FILE}.lock"):
         write_text(folder / _FILE, json.dumps({**_read(paths), name: inputs}, sort_keys=True) + "\n")
+    if (folder / _ASKED_FILE).exists():
+        write_asked(paths, {}, _ASKED_FILE)  # what went well counts for no failure
 
 
 def retry_publication(paths: DataPaths, due: Mapping[str, str], policy: RunSettings, now_s: float) -> str | None:

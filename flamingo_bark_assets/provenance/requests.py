@@ -9,10 +9,13 @@ import dataclasses
 import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from typing import Any
 
+from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.library.safe_files import read_text
 from flamingo_bark_assets.provenance.due import DueSong
-from flamingo_bark_assets.provenance.state import STATE_FOLDER, Attempt
+from flamingo_bark_assets.provenance.state import MAX_STATE_BYTES, STATE_FOLDER, Attempt
 from flamingo_bark_assets.settings import RunSettings
 from flamingo_bark_assets.storage.atomic import write_text
 
@@ -128,10 +131,14 @@ def pause_s(tried: int, policy: RunSettings) -> float:
 def read_asked(paths: DataPaths, file: str = REQUESTS_FILE) -> dict[str, Asked]:
     """Read what was asked for; nothing where the file is missing or damaged."""
     try:
-        values = json.loads((paths.root / STATE_FOLDER / file).read_text(encoding="utf-8"))
-        return {str(key): Asked(**asked) for key, asked in values.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        values = json.loads(read_text(paths.root / STATE_FOLDER / file, max_bytes=MAX_STATE_BYTES))
+        return {str(key): _asked(**asked) for key, asked in values.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, FileFault):
         return {}
+
+
+def _asked(*, inputs: object, count: Any, at_s: Any) -> Asked:
+    return Asked(str(inputs), int(count), float(at_s))
 
 
 def write_asked(paths: DataPaths, asked: Mapping[str, Asked], file: str = REQUESTS_FILE) -> None:

@@ -14,13 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.library.fingerprint import FileDigests
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.library.safe_files import read_text
 from flamingo_bark_assets.storage.atomic import write_text
 
 STATE_FOLDER = "state"
 _SONGS_FOLDER = "songs"
 LOCKS_FOLDER = "locks"
+MAX_STATE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,8 @@ def state_path(paths: DataPaths, song_id: str) -> Path:
 def read_state(paths: DataPaths, song_id: str) -> SongState:
     """Read the state of a song; one that is missing or damaged is empty, so that all of the song is due."""
     try:
-        return parse_state(state_path(paths, song_id).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return parse_state(read_text(state_path(paths, song_id), max_bytes=MAX_STATE_BYTES))
+    except (OSError, ValueError, FileFault):
         return SongState()
 
 
@@ -107,11 +110,20 @@ def parse_state(text: str) -> SongState:
         return SongState(
             signature=str(values["signature"]),
             files=FileDigests(**files) if files else None,
-            made={name: Made(**made) for name, made in values["made"].items()},
-            attempt=Attempt(**attempt) if attempt else None,
+            made={str(name): _made(**made) for name, made in values["made"].items()},
+            attempt=_attempt(**attempt) if attempt else None,
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not the state of a song: {error}") from error
+
+
+def _made(*, inputs: Any, data_version: Any, at_s: Any, run_id: Any, size_bytes: Any) -> Made:
+    versions = {str(name): str(version) for name, version in inputs.items()}
+    return Made(versions, str(data_version), float(at_s), str(run_id), int(size_bytes))
+
+
+def _attempt(*, inputs: Any, count: Any, at_s: Any, run_id: Any, error: Any) -> Attempt:
+    return Attempt(str(inputs), int(count), float(at_s), str(run_id), None if error is None else str(error))
 
 
 def write_state(paths: DataPaths, song_id: str, state: SongState) -> None:

@@ -13,11 +13,11 @@ from flamingo_bark_assets.audio.alignment import MAX_LAG_S, RATE_HZ, Match, MixR
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
-# Stems of other songs reach 6.0, true ones 19 and, 10 dB too quiet or wholly reverberated, 8.7
-# (`python -m tests.benchmarks.foreign_stems`).
+# Chosen, not held out, on generated songs (`python -m tests.benchmarks.foreign_stems`). Looser limits than these two
+# (10 dB, 9) reject more foreign stems, and with them good ones that are only heard reverberated in a 15 s excerpt.
 FOUND_STRENGTH = 7.5
-QUIETER_DB = 10.0
-EXPECTED_STRENGTH = 9.0
+QUIETER_DB = 12.0
+EXPECTED_STRENGTH = 10.0
 
 _MIN_AGREEMENT = 0.45
 _MIN_NEIGHBOURS = 5

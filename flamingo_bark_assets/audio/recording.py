@@ -77,8 +77,7 @@ class Stem(Row):
     )
     lag_confidence: float | None = optional_column("How far that peak stands out, 0 to 1.")
     mix_match: float | None = optional_column(
-        "How far that peak stands out of what chance gives: in standard deviations of the correlation at other lags. "
-        "Sound that is not in the mix stays below 8."
+        "How far that peak stands out of what chance gives: in standard deviations of the correlation at other lags."
     )
     rejected: str | None = optional_column("Why this stem is not used to measure the song; null where it is.")
     match_confidence: float | None = optional_column(

@@ -33,6 +33,18 @@ class StorageError(FlamingoBarkError):
     """A stored table is missing or does not have the expected shape."""
 
 
+class UnreadableResult(StorageError):
+    """The stored result of a step cannot be read: missing, damaged, or of another shape.
+
+    Attributes:
+        step: the step that made it and has to make it again.
+    """
+
+    def __init__(self, step: str, message: str) -> None:
+        super().__init__(message)
+        self.step = step
+
+
 class WriteError(StorageError, OSError):
     """A file cannot be written: the disk is full or fails, or this user may not write there.
 

@@ -33,7 +33,7 @@ from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_meta
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
 from flamingo_bark_assets.captioning.edits import apply_caption_edits, apply_prompt_edits
 from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence
-from flamingo_bark_assets.errors import AudioFault
+from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResult
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
 from flamingo_bark_assets.library.layout import STEM_KINDS, DataPaths, Part, SongFiles, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
@@ -90,7 +90,7 @@ class SongWork:
         """A result of this run or, where the step was not part of it, the stored one.
 
         Raises:
-            StorageError: there is none.
+            UnreadableResult: there is none that can be read.
             UndeclaredInput: the step at work does not declare that it needs it.
         """
         step = STEP_OF_RECORD[cls]
@@ -99,7 +99,10 @@ class SongWork:
         if cls not in self._results:
             version = self.versions.get(step.name, step.version)
             outdated = version if version != step.version else None
-            self._results[cls] = self.truth.read(cls, self.song_id, outdated=outdated)
+            try:
+                self._results[cls] = self.truth.read(cls, self.song_id, outdated=outdated)
+            except StorageError as error:
+                raise UnreadableResult(step.name, str(error)) from error
         found = self._results[cls]
         assert isinstance(found, cls)
         return found

@@ -72,14 +72,14 @@ def test_the_resource_wins_over_the_settings_file(data: DataPaths, tmp_path: Pat
     choose(data, tmp_path / "a")
     prompt = PromptText(part="drums", question="caption", prompt="Describe the kit.")
     platform = Platform(listening=Listening(chain=[Model(model=str(tmp_path / "b"))], seed=7, prompts=[prompt]))
-    assert platform.listening_settings.prompt("music-flamingo", "drums", "caption") == "Describe the kit."
-    assert platform.listening_settings.chain[0].model == str(tmp_path / "b")
-    assert platform.listening_settings.seed == 7
-    assert platform.listening_settings.max_new_tokens == 8
-    assert Platform().listening_settings.chain[0].model == str(tmp_path / "a")
+    assert platform.settings.listening.prompt("music-flamingo", "drums", "caption") == "Describe the kit."
+    assert platform.settings.listening.chain[0].model == str(tmp_path / "b")
+    assert platform.settings.listening.seed == 7
+    assert platform.settings.listening.max_new_tokens == 8
+    assert Platform().settings.listening.chain[0].model == str(tmp_path / "a")
 
 
 def test_a_wrong_value_of_the_resource_is_named(data: DataPaths) -> None:
     platform = Platform(listening=Listening(chain=[Model(model="x", dtype="float12")]))
     with pytest.raises(ConfigurationError, match=r"listening\.chain\.0\.dtype"):
-        _ = platform.listening_settings
+        _ = platform.settings.listening

@@ -29,6 +29,7 @@ from dagster._core.storage.dagster_run import RunRecord
 from dagster._core.storage.runs.sqlite import SqliteRunStorage
 
 LOCATION = "flamingo_bark"
+_PACKAGE = __name__.partition(".")[0]
 BEAT_S = 10.0
 # A worker is given this long to take the lock over from its launcher, and a machine whose locks are not seen to beat.
 SILENCE_S = 45.0
@@ -163,8 +164,14 @@ def _why_lost(instance: dg.DagsterInstance, record: RunRecord) -> str | None:
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
-    """Whether a run was launched in our code location, where every run takes its lock."""
-    return run.remote_job_origin is not None and run.remote_job_origin.location_name == LOCATION
+    """Whether a run is of our definitions, of which every run takes its lock.
+
+    Runs that Dagster's own commands execute in their process tell only where the code of their job stands.
+    """
+    if run.remote_job_origin is not None:
+        return run.remote_job_origin.location_name == LOCATION
+    code = run.job_code_origin.repository_origin.code_pointer.describe() if run.job_code_origin is not None else ""
+    return _PACKAGE in code
 
 
 def _silence_s(instance: dg.DagsterInstance, record: RunRecord) -> float:

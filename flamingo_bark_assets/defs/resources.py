@@ -90,20 +90,16 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @cached_property
     def settings(self) -> Settings:
-        """Thresholds, weights and budgets, read once a run."""
-        return load_settings(self.paths.settings)
+        """The settings file's, with what this resource sets in its place; read once a run."""
+        settings = load_settings(self.paths.settings)
+        return settings.model_copy(update={"listening": self.listening.applied_to(settings.listening)})
 
     @cached_property
     def captioner(self) -> Captioner:
         """Who describes the songs, made once a run; a model is loaded when the first song asks."""
         from flamingo_bark_assets.captioning.listener import ListeningCaptioner
 
-        return ListeningCaptioner(self.listening_settings, self.settings.prompts, self.paths.answers)
-
-    @property
-    def listening_settings(self) -> ListeningSettings:
-        """The settings file's, with what this resource sets in its place."""
-        return self.listening.applied_to(self.settings.listening)
+        return ListeningCaptioner(self.settings.listening, self.settings.prompts, self.paths.answers)
 
     def open_song(self, song_id: str) -> SongWork:
         """One song, ready for the steps."""

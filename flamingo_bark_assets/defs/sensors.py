@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.provenance.due import DueSong, DueSongs
     from flamingo_bark_assets.provenance.requests import Decision
 
-_SETTINGS_OF_CHECKS = "settings/suitability"
+_VERDICT = "bark_dataset"
 _MOST_SHOWN = 10
 
 
@@ -64,7 +64,10 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
     order = [song_id for song_id in known if song_id not in gone] + new
     requests = list(_requests(order, due, decision))
     if decision.asked != asked:
-        write_asked(platform.paths, decision.asked)
+        try:
+            write_asked(platform.paths, decision.asked)
+        except FlamingoBarkError as error:  # what is not remembered would be asked for at every tick
+            return dg.SkipReason(str(error))
     _tell(context, decision)
     if not (requests or new or gone):
         return dg.SkipReason(_told(len(library), busy, decision))
@@ -99,7 +102,11 @@ def publication(context: dg.SensorEvaluationContext, platform: Platform) -> dg.S
     busy = _under_way(context, context.instance.get_dynamic_partitions(SONGS))
     if busy.songs or busy.publishing:
         return dg.SkipReason(f"{len(busy.songs)} songs are under way" if busy.songs else "a publication is under way")
-    if reason := retry_publication(platform.paths, due, platform.settings.runs, time.time()):
+    try:
+        reason = retry_publication(platform.paths, due, platform.settings.runs, time.time())
+    except FlamingoBarkError as error:
+        reason = str(error)
+    if reason:
         return dg.SkipReason(reason)
     return dg.SensorResult(
         run_requests=[
@@ -162,19 +169,15 @@ def _requests(order: Sequence[str], due: Mapping[str, "DueSong"], decision: "Dec
     for group in contiguous(order, decision.together, at_most=SONGS_A_RUN):
         for steps, songs in groupby(group, key=lambda song_id: tuple(due[song_id].steps)):
             same = list(songs)
-            yield _request(same, steps, _judges_all(due[song_id] for song_id in same))
+            yield _request(same, steps)
     for song_id in sorted(decision.alone):
-        yield _request([song_id], tuple(due[song_id].steps), _judges_all([due[song_id]]))
+        yield _request([song_id], tuple(due[song_id].steps))
 
 
-def _judges_all(songs: "Iterator[DueSong] | list[DueSong]") -> bool:
-    """Whether the limits changed by which every check judges."""
-    return any(_SETTINGS_OF_CHECKS in reason for song in songs for reason in song.steps.values())
-
-
-def _request(songs: Sequence[str], steps: Sequence[str], judges_all: bool) -> dg.RunRequest:
+def _request(songs: Sequence[str], steps: Sequence[str]) -> dg.RunRequest:
     everything = len(steps) == len(STEPS)
-    wanted = [check.spec.key for check in CHECKS if judges_all or check.asset in steps]
+    # Every check judges by the limits of the verdict: with it, all are judged, whatever made it due.
+    wanted = [check.spec.key for check in CHECKS if check.asset in steps or _VERDICT in steps]
     digest = hashlib.sha256("\n".join(songs).encode()).hexdigest()[:16]
     tags = {ONLY_DUE_TAG: "true"}
     if len(songs) > 1:

@@ -26,6 +26,7 @@ from flamingo_bark_assets.defs.reporting import (
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
+from flamingo_bark_assets.errors import UnreadableResult
 from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def song(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]
     run = _Run(context, platform)
     failed: dict[str, _Failures] = {}
     if run.steps:
-        observe_settings(context.instance, run.settings)
+        if not run.sets_listening:
+            observe_settings(context.instance, run.settings)
         yield from run.make_songs(failed)
     if run.lone_checks:
         yield from run.judge_songs(failed)
@@ -108,10 +110,18 @@ class _Run:
 
     @cached_property
     def settings(self) -> "SettingsVersions":
-        """The versions of the settings in force when the run began."""
+        """The versions of the settings in force in this run when it began."""
         from flamingo_bark_assets.provenance.inputs import settings_versions
 
         return settings_versions(self.platform.settings)
+
+    @cached_property
+    def sets_listening(self) -> bool:
+        """Whether the run's own configuration says who listens, which holds for this run only."""
+        config: Any = self.context.run.run_config
+        for name in ("resources", "platform", "config", "listening"):
+            config = config.get(name) or {}
+        return bool(config)
 
     @cached_property
     def plan(self) -> Plan:
@@ -120,19 +130,14 @@ class _Run:
 
     def make_songs(self, failed: dict[str, _Failures]) -> Iterator[Event]:
         """Make the selected assets of each song; note failures."""
-        from flamingo_bark_assets.provenance.state import song_lock
-
         busy = []
         for song_id in self.song_ids:
-            with song_lock(self.platform.paths, song_id, wait=False) as held:
-                if held:
-                    yield from self._guarded(song_id, failed)
-                else:
-                    busy.append(song_id)
+            held = yield from self._guarded(song_id, failed, wait=False)
+            if not held:
+                busy.append(song_id)
         for song_id in busy:
             self.context.log.info(f"{song_id}: another run works on it; waiting for that")
-            with song_lock(self.platform.paths, song_id):
-                yield from self._guarded(song_id, failed)
+            yield from self._guarded(song_id, failed, wait=True)
         self._clean_up()
 
     def _clean_up(self) -> None:
@@ -146,14 +151,24 @@ class _Run:
     def _folder(self, song_id: str) -> Path:
         return self.platform.paths.songs / song_id
 
-    def _guarded(self, song_id: str, failed: dict[str, _Failures]) -> Iterator[Event]:
-        """Make one song, whatever may happen; note failures."""
+    def _guarded(self, song_id: str, failed: dict[str, _Failures], *, wait: bool) -> Generator[Event, None, bool]:
+        """Make one song under its lock, whatever may happen; note failures.
+
+        Returns:
+            False where another process holds the lock, and nothing was done.
+        """
+        from flamingo_bark_assets.provenance.state import song_lock
+
+        failures: _Failures = {}
         try:
-            failures = yield from self._make(song_id)
+            with song_lock(self.platform.paths, song_id, wait=wait) as held:
+                if held:
+                    failures = yield from self._make(song_id)
         except Exception as error:  # one song's folder or state must not stop the others
-            failures = {"song": self._told(song_id, "song", error)}
+            held, failures = True, {"song": self._told(song_id, "song", error)}
         if failures:
             failed[song_id] = failures
+        return held
 
     def _make(self, song_id: str) -> Generator[Event, None, _Failures]:
         from flamingo_bark_assets.library.fingerprint import folder_signature
@@ -170,10 +185,12 @@ class _Run:
         work.versions = ledger.code_versions
         names = [step.name for step in self.steps]
         left_alone = self.plan.left_alone(ledger, names)
+        stored = self.plan.stored_already(ledger, names)
+        if self.by_output:  # what no output is reported of, Dagster skips with all that stands behind it
+            left_alone, stored = frozenset(), stored | left_alone
         steps = [step for step in self.steps if step.name not in left_alone]
         if not steps:
             return {}
-        stored = self.plan.stored_already(ledger, names)
         self._warn_of_due_inputs(song_id, ledger, steps)
         outdated = set(ledger.due()) - {step.name for step in steps}
         state = _Song(work, ledger, stored, EventPointer(self.context.instance), outdated)
@@ -208,6 +225,8 @@ class _Run:
             checks = [(check, check.evaluate(state.work)) for check in self.checks if check.asset == step.name]
             versions = {name: self._version(state, name) for name in (step.name, *step.needs)}
         except Exception as error:  # a crash of one song's asset is reported at the end of the run
+            if isinstance(error, UnreadableResult):
+                state.ledger.lost(error.step)
             state.failed[step.name] = self._told(song_id, step.name, error)
             state.ledger.failed(step.name, state.failed[step.name])
             return

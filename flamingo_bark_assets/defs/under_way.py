@@ -24,6 +24,7 @@ from flamingo_bark_assets.steps import STEP_NAMED
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
+_NOT_ENDED = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
 PUBLISHED_ASSETS = frozenset({dg.AssetKey("training_manifest"), dg.AssetKey("feature_warehouse")})
 
 
@@ -71,8 +72,7 @@ def _publishes(run: dg.DagsterRun) -> bool:
 
 
 def _songs_of_backfills(instance: dg.DagsterInstance, graph: BaseAssetGraph) -> Iterator[str]:  # type: ignore[type-arg]
-    filters = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING])
-    for backfill in instance.get_backfills(filters=filters):
+    for backfill in instance.get_backfills(filters=BulkActionsFilter(statuses=_NOT_ENDED)):
         if not backfill.is_asset_backfill:
             yield from backfill.partition_names or ()
             continue

@@ -19,6 +19,7 @@ from flamingo_bark_assets.library.layout import (
     DataPaths,
     SongFiles,
     has_audio_suffix,
+    has_mix_stem,
     is_mix_name,
     list_song_ids,
 )
@@ -58,7 +59,7 @@ class FilesStamp:
 
     Attributes:
         signature: digest of names, sizes and times; see `stat_signature`.
-        changed_ns: when the last of them changed, ns since the epoch; 0 where there is none.
+        changed_ns: when the last of them, or what stands in their folders, changed, ns since the epoch.
     """
 
     signature: str
@@ -160,21 +161,38 @@ def library_stamps(paths: DataPaths) -> dict[str, FilesStamp]:
 
 def _stamp(folder: str) -> FilesStamp:
     # Plain strings and scandir instead of Path: a sensor asks for ten thousand songs at each tick.
-    sound: list[_Stat] = []
+    mixes: list[_Stat] = []
+    stems: list[_Stat] = []
     info: list[_Stat] = []
+    unlike_mixes: list[_Stat] = []
+    folders = [folder]
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name == STEMS_FOLDER:
-                    sound += _stem_stats(entry)
+                    stems += _stem_stats(entry)
+                    folders.append(entry.path)
                 elif is_mix_name(entry.name):
-                    sound.append(_stat(entry, ""))
+                    mixes.append(_stat(entry, ""))
                 elif entry.name == SONG_TOML:
                     info.append(_stat(entry, ""))
+                elif has_mix_stem(entry.name):
+                    unlike_mixes.append(_stat(entry, ""))
     except OSError as error:
-        sound.append(("", "", error.errno or 0, 0))
-    changed_ns = max((stat[3] for stat in [*sound, *info]), default=0)
+        mixes.append(("", "", error.errno or 0, 0))
+    # A song without a mix is told what stands in its place.
+    sound = [*(mixes or unlike_mixes), *stems]
+    changed_ns = max([*(stat[3] for stat in [*sound, *info]), *(_changed_ns(each) for each in folders)])
     return FilesStamp(_digest(sound) + _digest(info), changed_ns)
+
+
+def _changed_ns(folder: str) -> int:
+    """When the list of names in a folder changed: of a file that was removed nothing else tells."""
+    try:
+        status = os.stat(folder)  # noqa: PTH116 - ten thousand songs at each look
+    except OSError:
+        return 0
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _stem_stats(folder: os.DirEntry[str]) -> list[_Stat]:

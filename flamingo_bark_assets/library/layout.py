@@ -150,6 +150,11 @@ def is_mix_name(name: str) -> bool:
     return name.rpartition(".")[0].lower() == MIX_NAME and has_audio_suffix(name)
 
 
+def has_mix_stem(name: str) -> bool:
+    """Tell whether a file's name begins as that of a mix: ``song.``, in any case."""
+    return name.lower().startswith(f"{MIX_NAME}.")
+
+
 def list_song_ids(paths: DataPaths) -> list[str]:
     """List the songs of the library, sorted: the folders that are named by a valid identifier.
 
@@ -229,7 +234,7 @@ def _folder_problem(folder: Path, root: Path) -> str | None:
 def _find_mix(paths: DataPaths, folder: Path) -> tuple[Path | None, str | None]:
     """Find the one mix of a song's folder, or else what is wrong with it."""
     try:
-        names = sorted(p.name for p in folder.iterdir() if p.name.lower().startswith(f"{MIX_NAME}."))
+        names = sorted(p.name for p in folder.iterdir() if has_mix_stem(p.name))
     except OSError as error:
         return None, f"its folder cannot be read: {error.strerror}"
     mixes = [name for name in names if is_mix_name(name)]

@@ -113,6 +113,10 @@ class Ledger:
         made = Made(inputs, data_version, time.time(), self._run_id, size)
         self._state = dataclasses.replace(self._state, made={**self._state.made, step: made})
 
+    def lost(self, step: str) -> None:
+        """Note that the stored result of a step cannot be read, so that it is due."""
+        self._state = dataclasses.replace(self._state, made=self._state.without([step]))
+
     def failed(self, step: str, error: str) -> None:
         """Note that a step could not be made."""
         self._errors[step] = error

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.provenance.requests import Asked, pause_s, read_asked, write_asked
-from flamingo_bark_assets.provenance.state import STATE_FOLDER, read_state
+from flamingo_bark_assets.provenance.state import STATE_FOLDER, file_lock, read_state, write_json
 from flamingo_bark_assets.settings import RunSettings
-from flamingo_bark_assets.storage.atomic import write_text
 from flamingo_bark_assets.training.files import manifest_path
 
 MANIFEST = "training_manifest"
@@ -69,14 +68,11 @@ def note_published(paths: DataPaths, name: str, inputs: str) -> None:
     """Store what a publication was made from; `inputs` was taken before it began.
 
     Raises:
-        OSError: the file cannot be written.
+        WriteError: the file cannot be written.
     """
-    from filelock import FileLock
-
     folder = paths.root / STATE_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f".{_FILE}.lock"):
-        write_text(folder / _FILE, json.dumps({**_read(paths), name: inputs}, sort_keys=True) + "\n")
+    with file_lock(folder / f".{_FILE}.lock"):
+        write_json(folder / _FILE, {**_read(paths), name: inputs})
     if (folder / _ASKED_FILE).exists():
         write_asked(paths, {}, _ASKED_FILE)  # what went well counts for no failure
 

@@ -15,9 +15,8 @@ from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.safe_files import read_text
 from flamingo_bark_assets.provenance.due import DueSong
-from flamingo_bark_assets.provenance.state import MAX_STATE_BYTES, STATE_FOLDER, Attempt
+from flamingo_bark_assets.provenance.state import MAX_STATE_BYTES, STATE_FOLDER, Attempt, write_json
 from flamingo_bark_assets.settings import RunSettings
-from flamingo_bark_assets.storage.atomic import write_text
 
 REQUESTS_FILE = "requests.json"
 # So many songs at most are queued or under way by the sensor: it comes again, and a tick stays short.
@@ -145,7 +144,6 @@ def write_asked(paths: DataPaths, asked: Mapping[str, Asked], file: str = REQUES
     """Store what was asked for.
 
     Raises:
-        OSError: the file cannot be written.
+        WriteError: the file cannot be written.
     """
-    values = {key: dataclasses.asdict(one) for key, one in sorted(asked.items())}
-    write_text(paths.root / STATE_FOLDER / file, json.dumps(values, indent=0) + "\n")
+    write_json(paths.root / STATE_FOLDER / file, {key: dataclasses.asdict(one) for key, one in asked.items()})

@@ -18,7 +18,7 @@ from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.library.fingerprint import FileDigests
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.safe_files import read_text
-from flamingo_bark_assets.storage.atomic import write_text
+from flamingo_bark_assets.storage.atomic import delete_tree, write_text, writes_named
 
 STATE_FOLDER = "state"
 _SONGS_FOLDER = "songs"
@@ -130,9 +130,22 @@ def write_state(paths: DataPaths, song_id: str, state: SongState) -> None:
     """Store the state of a song, whole or not at all.
 
     Raises:
-        OSError: the file cannot be written.
+        WriteError: the file cannot be written.
     """
-    write_text(state_path(paths, song_id), json.dumps(dataclasses.asdict(state), indent=1) + "\n")
+    write_json(state_path(paths, song_id), dataclasses.asdict(state))
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Store one of the files of the state folder, whole or not at all.
+
+    The folder is the platform's own: whatever stands in the file's place, such as a folder, goes.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    if path.is_dir() and not path.is_symlink():
+        delete_tree(path)
+    write_text(path, json.dumps(values, indent=0, sort_keys=True) + "\n")
 
 
 @contextmanager
@@ -149,19 +162,40 @@ def song_lock(paths: DataPaths, song_id: str, *, wait: bool = True) -> Iterator[
 
     Yields:
         Whether the lock is held.
+
+    Raises:
+        WriteError: the lock file cannot be written.
+    """
+    shared = hashlib.sha256(song_id.encode()).hexdigest()[:2]
+    with file_lock(paths.root / STATE_FOLDER / LOCKS_FOLDER / f"{shared}.lock", wait=wait) as held:
+        yield held
+
+
+@contextmanager
+def file_lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock of a file, which is created.
+
+    Args:
+        path: the file.
+        wait: wait for another holder; otherwise give up at once.
+
+    Yields:
+        Whether the lock is held.
+
+    Raises:
+        WriteError: the file cannot be written.
     """
     from filelock import FileLock, Timeout
 
-    folder = paths.root / STATE_FOLDER / LOCKS_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    shared = hashlib.sha256(song_id.encode()).hexdigest()[:2]
-    lock = FileLock(folder / f"{shared}.lock", timeout=-1 if wait else 0)
+    lock = FileLock(path, timeout=-1 if wait else 0)
+    with writes_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+            held = True
+        except Timeout:
+            held = False
     try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
+        yield held
     finally:
         lock.release()

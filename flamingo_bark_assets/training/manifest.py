@@ -251,9 +251,13 @@ def _file(
 
 
 def _relative(path: Path, root: Path, song_id: str) -> str:
-    """Name a file by its real path below the data folder, which it must not leave over a symbolic link."""
+    """Name a file by its path below the data folder, which it must not leave over a symbolic link.
+
+    A link to a file elsewhere in the folder is named, and not the file, which is another song's and may go with it.
+    """
     try:
-        relative = path.resolve().relative_to(root.resolve()).as_posix()
+        path.resolve().relative_to(root.resolve())
+        relative = path.absolute().relative_to(root.absolute()).as_posix()
     except (OSError, RuntimeError, ValueError) as error:
         raise StorageError(f"song {song_id}: {path} does not lie in the data folder {root}") from error
     if "\\" in relative or encodable(relative) != relative:

@@ -11,6 +11,7 @@ import numpy as np
 
 from flamingo_bark_assets.analysis.frontend.view import BINS_PER_SEMITONE, NOTE_BINS, AudioView
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.threads import one_blas_thread
 
 NOTES = NOTE_BINS // BINS_PER_SEMITONE
 
@@ -116,7 +117,10 @@ def _box_mean(values: FloatArray, half: int) -> FloatArray:
 
 @cache
 def _dictionary() -> tuple[FloatArray, FloatArray]:
-    """Spectra of the 84 notes, each of unit norm, shape (84, 252), and their products with each other."""
+    """Spectra of the 84 notes, each of unit norm, shape (84, 252), and their products with each other.
+
+    Products differ in their last digit with the number of threads; kept ones must not depend on who asked first.
+    """
     atoms = np.zeros((NOTES, NOTE_BINS), np.float32)
     order = np.arange(1, _HARMONICS + 1)
     bins = np.arange(NOTE_BINS)
@@ -125,4 +129,5 @@ def _dictionary() -> tuple[FloatArray, FloatArray]:
         peaks = np.maximum(0.0, 1.0 - np.abs(bins[:, None] - centres) / _PEAK_BINS)
         atom[:] = peaks @ _HARMONIC_DECAY ** (order - 1.0)
     atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
-    return atoms, atoms @ atoms.T
+    with one_blas_thread():
+        return atoms, atoms @ atoms.T

@@ -18,6 +18,8 @@ import pytest
 from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
+from flamingo_bark_assets.definitions import defs
+from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.songs import song
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
@@ -148,6 +150,26 @@ def test_a_changed_limit_is_judged_by_every_check(data: DataPaths, instance: dg.
     assert outcome["fit_for_training"] is False
     assert outcome["recording_is_sound"] is False
     assert outcome["measurements_are_sure"] is True
+
+
+def test_a_changed_limit_is_judged_by_every_check_also_after_a_run_that_died(
+    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_unreadable_song(data.songs, "a")
+    make(instance, "a")
+    data.settings.write_text("[thresholds]\nmin_duration_s = 600\n" + NO_WAITING)
+    with monkeypatch.context() as patch:
+        patch.setitem(pipeline.WORK, "bark_dataset", _killed)
+        (died,) = do(instance, asked(tick(instance)))
+        assert not died.success
+    (request,) = asked(tick(instance))
+    assert request.asset_selection == [dg.AssetKey("bark_dataset")]
+    (result,) = do(instance, [request])
+    assert {found.check_name for found in result.get_asset_check_evaluations()} == {check.name for check in CHECKS}
+
+
+def _killed(work: SongWork) -> Record:
+    raise KeyboardInterrupt
 
 
 def test_results_of_a_step_whose_inputs_turn_out_the_same_are_kept(
@@ -330,3 +352,36 @@ def test_what_was_made_from_inputs_that_are_not_up_to_date_is_due_still(
     assert asset in due(data)["a"]
     follow_sensors(instance)
     assert due(data) == {}
+
+
+def test_captions_that_a_run_let_others_write_are_due_and_change_no_setting(
+    data: DataPaths, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    for index, song_id in enumerate("ab"):
+        write_unreadable_song(data.songs, song_id, text=str(index))
+    make(instance, "a", "b")
+    chosen = {"resources": {"platform": {"config": {"listening": {"chain": [{"model": str(tmp_path / "mine")}]}}}}}
+    job = defs.resolve_job_def("all_songs").get_subset(asset_selection={dg.AssetKey("flamingo_captions")})
+    assert job.execute_in_process(instance=instance, partition_key="a", run_config=chosen).success
+    texts = ["flamingo_captions", "training_prompts", "bark_dataset"]
+    assert due(data) == {"a": texts}
+    assert set(not_fresh(instance, "ab")) <= {f"{asset} of a" for asset in texts}
+    assert "flamingo_captions of a" in not_fresh(instance, "ab")
+    follow_sensors(instance)
+    assert due(data) == {}
+    assert not_fresh(instance, "ab") == {}
+
+
+def test_an_input_that_cannot_be_read_is_made_again_by_itself(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    for index, song_id in enumerate("ab"):
+        write_unreadable_song(data.songs, song_id, text=str(index))
+    make(instance, "a", "b")
+    path = data.features / "stems" / "a.parquet"
+    path.write_bytes(b"x" * path.stat().st_size)
+    assert due(data) == {}  # what is not looked into is not known
+    (data.songs / "a" / "song.toml").write_text(EDIT)
+    results = follow_sensors(instance)
+    assert not results[0].success
+    assert ("stems", "a") in made(results)
+    assert due(data) == {}
+    assert "A waltz." in dataset_files(data, "a").dataset.read_text()

@@ -635,6 +635,19 @@ def test_renaming_adding_and_removing_files_changes_both_digests(paths: DataPath
     assert len({signature for _, signature in seen}) == len(seen)
 
 
+def test_what_stands_in_place_of_a_mix_counts_only_where_there_is_none(paths: DataPaths) -> None:
+    folder = make_song(paths)
+    before = both(paths)
+    (folder / "song.pdf").touch()
+    assert both(paths) == before
+    (folder / "song.wav").unlink()
+    seen = both(paths)
+    (folder / "song.pdf").rename(folder / "song.doc")
+    after = both(paths)
+    assert after[0] != seen[0]  # it is named in the reason
+    assert after[1] != seen[1]
+
+
 def test_swapping_two_stems_changes_the_fingerprint(paths: DataPaths) -> None:
     folder = make_song(paths, stems="drums.wav,bass.wav") / "stems"
     before = fingerprint(find_song(paths, "one"))

@@ -27,9 +27,10 @@ from dagster._core.remote_origin import (
 from flamingo_bark_assets.defs import lost_runs
 from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.defs.lost_runs import LOCATION, WatchedRunLauncher, fail_lost_runs
+from flamingo_bark_assets.defs.partitions import SONGS
 from flamingo_bark_assets.library.layout import DataPaths
 from tests.running import running_platform
-from tests.songs import write_song
+from tests.songs import write_song, write_unreadable_song
 
 pytestmark = pytest.mark.dagster
 
@@ -53,6 +54,17 @@ def create_and_halt(self, *arguments, **options):
     print("created", flush=True)
     time.sleep(600)
 dg.DagsterInstance.create_run_for_job = create_and_halt
+main()
+"""
+
+HALT_BEFORE_THE_LOCK = """
+import time
+from flamingo_bark_assets.defs.resources import Platform
+def halt(self, context):
+    print("halted", flush=True)
+    time.sleep(600)
+Platform.setup_for_execution = halt
+from dagster._cli import main
 main()
 """
 
@@ -230,6 +242,26 @@ def test_a_command_line_run_that_died_before_it_started_is_ended_by_the_next(dat
         (run,) = instance.get_runs()
         assert run.status == dg.DagsterRunStatus.FAILURE
         assert "the process of this run is gone" in reasons(instance, run.run_id)
+
+
+def test_a_run_of_dagsters_own_command_that_was_killed_before_it_took_its_lock_is_ended(
+    data: DataPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_unreadable_song(data.songs, "one")
+    home = tmp_path / "home"
+    with open_instance(home) as instance:
+        instance.add_dynamic_partitions(SONGS, ["one"])
+    what = ["asset", "materialize", "-m", "flamingo_bark_assets.definitions", "--select", "raw_song", "--partition"]
+    process = started(["-c", HALT_BEFORE_THE_LOCK, *what, "one"], home, b"halted")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with open_instance(home) as instance:
+        (run,) = instance.get_runs()
+        assert run.status == dg.DagsterRunStatus.STARTED
+        assert fail_lost_runs(instance) == []  # it may be about to take its lock
+        monkeypatch.setattr(lost_runs, "SILENCE_S", -1.0)
+        assert [lost.run_id for lost in fail_lost_runs(instance)] == [run.run_id]
+        assert status_of(instance, run) == dg.DagsterRunStatus.FAILURE
 
 
 def test_a_command_line_run_that_was_killed_is_ended_by_the_next(data: DataPaths, tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.definitions import defs
+from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.jobs import all_songs
 from flamingo_bark_assets.defs.partitions import SONGS
 from flamingo_bark_assets.defs.sensors import publication
+from flamingo_bark_assets.library.fingerprint import library_stamps
 from flamingo_bark_assets.library.importing import remove_song
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.pipeline import SongWork
@@ -115,8 +117,9 @@ def test_a_run_that_was_asked_for_and_died_is_asked_for_again(
     assert due(data) == {}
 
 
+@pytest.mark.parametrize("status", ["REQUESTED", "CANCELING", "FAILING"])
 def test_a_song_of_a_backfill_that_has_not_launched_yet_is_not_asked_for(
-    data: DataPaths, instance: dg.DagsterInstance
+    data: DataPaths, instance: dg.DagsterInstance, status: str
 ) -> None:
     from dagster._core.execution.asset_backfill import AssetBackfillData
     from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
@@ -131,7 +134,7 @@ def test_a_song_of_a_backfill_that_has_not_launched_yet_is_not_asked_for(
     )
     instance.add_backfill(
         PartitionBackfill(
-            backfill_id="b1", status=BulkActionStatus.REQUESTED, from_failure=False, tags={}, backfill_timestamp=now,
+            backfill_id="b1", status=BulkActionStatus(status), from_failure=False, tags={}, backfill_timestamp=now,
             asset_selection=[dg.AssetKey("raw_song")],
         ).with_asset_backfill_data(target, instance, graph)
     )  # fmt: skip
@@ -195,6 +198,25 @@ def test_a_song_that_is_still_being_copied_waits(data: DataPaths, instance: dg.D
     data.settings.write_text("[runs]\nsettle_s = 0\n")
     assert folder.exists()
     assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]
+
+
+def test_a_stem_that_goes_and_a_folder_that_comes_count_as_changes_of_now(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    folder = write_unreadable_song(data.songs, "a")
+    (folder / "stems").mkdir()
+    (folder / "stems" / "drums.wav").write_text("no sound")
+    make(instance, "a")
+    before = time.time()
+    time.sleep(0.05)
+    (folder / "stems" / "drums.wav").unlink()
+    (data.songs / "b").mkdir()
+    data.settings.write_text("[runs]\nsettle_s = 1000\n")
+    instance.add_dynamic_partitions(SONGS, ["b"])
+    shown = skipped(tick(instance))
+    assert "a: its files have just changed" in shown
+    assert "b: its files have just changed" in shown
+    assert min(stamp.changed_ns for stamp in library_stamps(data).values()) > before * 1e9
 
 
 def test_a_song_that_was_made_is_not_run_again_until_its_content_changes(
@@ -269,7 +291,7 @@ def test_a_song_that_was_removed_and_added_again_is_run_again(data: DataPaths, i
         assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]
 
 
-def test_a_hand_edit_runs_only_the_words_of_its_songs_and_their_checks(
+def test_a_hand_edit_runs_only_the_words_of_its_songs_and_judges_them_anew(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
     songs = ("a", "b", "c", "d")
@@ -284,8 +306,7 @@ def test_a_hand_edit_runs_only_the_words_of_its_songs_and_their_checks(
     results = do(instance, requests)
     assert made([results[0], results[2]]) == {(asset, song_id) for asset in TEXT for song_id in ("a", "b", "d")}
     checked = {check.check_name for check in results[0].get_asset_check_evaluations()}
-    assert "fit_for_training" in checked
-    assert "recording_is_sound" not in checked
+    assert checked == {check.name for check in CHECKS}
     assert due(data) == {}
 
 

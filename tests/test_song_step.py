@@ -14,12 +14,14 @@ from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.songs import song
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.provenance.state import state_path
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.steps import STEPS
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.training.files import dataset_files, manifest_path
 from flamingo_bark_assets.training.manifest import read_manifest
-from tests.songs import truncate, write_song
+from tests.platform_state import due, follow_sensors, tick
+from tests.songs import truncate, write_song, write_unreadable_song
 
 pytestmark = pytest.mark.dagster
 
@@ -215,3 +217,29 @@ def test_a_song_without_stems_says_so_everywhere_and_keeps_its_own_measurements(
     dataset = json.loads(dataset_files(data, "bare").dataset.read_text())
     assert dataset["stems"] == []
     assert [prompt["type"] for prompt in dataset["training_prompts"]] == ["full_track"]
+
+
+def test_a_state_folder_that_cannot_be_written_is_told_in_one_line(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_unreadable_song(data.songs, "a")
+    (data.root / "state").write_text("not a folder")
+    report, publication = run_songs(instance, ["a", "a"], lambda asset, song_id: None)
+    (error,) = report.errors
+    assert error.startswith("1 of 1 songs failed: a: song: WriteError: ")
+    assert "state/locks" in error
+    assert "cannot be written: Not a directory; try again" in error
+    assert len(error.splitlines()) == 1
+    assert all("state" in told and "cannot be written" in told for told in publication.errors)
+    assert publication.errors
+    assert isinstance(tick(instance), dg.SkipReason)
+
+
+def test_a_folder_in_place_of_a_state_file_costs_nothing(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    write_unreadable_song(data.songs, "a")
+    (state_path(data, "a") / "folder").mkdir(parents=True)
+    (data.root / "state" / "requests.json").mkdir()
+    (data.root / "state" / "publication.json").mkdir()
+    follow_sensors(instance)
+    assert due(data) == {}
+    assert state_path(data, "a").is_file()

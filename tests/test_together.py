@@ -19,7 +19,7 @@ from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.pipeline import SongWork
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.steps import STEPS
-from tests.platform_state import asked, do, due, make, not_fresh, tick
+from tests.platform_state import asked, do, due, made, make, not_fresh, tick
 from tests.songs import write_unreadable_song
 
 pytestmark = pytest.mark.dagster
@@ -123,3 +123,29 @@ def test_re_executing_from_failure_makes_only_the_songs_that_failed(
     assert result.success
     assert worked == [*songs, "b"]
     assert due(data) == {}
+
+
+def test_re_executing_the_run_of_one_song_from_failure_publishes_it(
+    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_unreadable_song(data.songs, "a")
+
+    def broken(work: SongWork) -> Record:
+        raise RuntimeError("no such luck")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(pipeline.WORK, "bark_dataset", broken)
+        (first,) = run_songs(instance, ["a"], lambda asset, song_id: None)
+    assert not first.success
+    parent = instance.get_run_by_id(first.run_id)
+    assert parent is not None
+    for step in pipeline.WORK:
+        if step != "bark_dataset":
+            monkeypatch.setitem(pipeline.WORK, step, broken)
+    again = {PARENT_RUN_ID_TAG: parent.run_id, ROOT_RUN_ID_TAG: parent.run_id, RESUME_RETRY_TAG: "true"}
+    result = defs.resolve_job_def("one_song").execute_in_process(instance=instance, tags={**parent.tags, **again})
+    assert result.success
+    assert {"feature_warehouse", "training_manifest"} <= {asset for asset, _ in made([result])}
+    assert data.warehouse.exists()
+    assert due(data) == {}
+    assert not_fresh(instance, "a") == {}

@@ -91,7 +91,7 @@ class Truth:
             return cls(**fields)
         except FileNotFoundError as error:
             raise StorageError(f"{song_id}: no {cls.TABLE} yet; materialise the asset for this song first") from error
-        except (pl.exceptions.PolarsError, OSError, KeyError, TypeError, ValueError) as error:
+        except _reading_errors() as error:
             raise StorageError(
                 f"{song_id}: stored {cls.TABLE} cannot be read ({error}); materialise the asset again"
             ) from error
@@ -166,3 +166,10 @@ def _schema(columns: tuple[ColumnSpec, ...]) -> pl.Schema:
 
     types = {float: pl.Float64(), int: pl.Int64(), bool: pl.Boolean(), str: pl.String()}
     return pl.Schema({spec.name: types[spec.type] for spec in columns})
+
+
+def _reading_errors() -> tuple[type[BaseException], ...]:
+    """What reading a damaged file ends in; a panic of polars' reader is no ordinary exception, and stops nothing."""
+    import polars as pl
+
+    return pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, KeyError, TypeError, ValueError

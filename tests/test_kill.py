@@ -20,10 +20,7 @@ from tests.songs import write_song
 
 pytestmark = pytest.mark.dagster
 
-STOPS = (
-    "stems/one.parquet", "drum_features/one.parquet", "prompts/one.parquet", "bark_training_dataset_one.json",
-    "training_manifest.jsonl", "warehouse.duckdb",
-)  # fmt: skip
+STOPS = ("stems/one.parquet", "bark_training_dataset_one.json", "training_manifest.jsonl", "warehouse.duckdb")
 
 
 def start(data: DataPaths, home: Path, stop_before: str = "", *song_ids: str) -> subprocess.Popen[bytes]:

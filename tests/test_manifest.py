@@ -238,6 +238,17 @@ def test_a_link_out_of_the_data_folder_gets_no_entry(library: Library, tmp_path:
         library.entry(files=files)
 
 
+def test_a_link_to_another_songs_file_is_named_by_its_own_path(library: Library) -> None:
+    files = library.song_files("song")
+    other = library.song_files("other")
+    assert files.mix is not None
+    assert other.mix is not None
+    files.mix.unlink()
+    files.mix.symlink_to(other.mix)
+    named = [file.path for file in library.entry(files=files).files if file.part == "mix"]
+    assert named == ["songs/song/song.wav"]
+
+
 def test_a_missing_dataset_file_is_told_with_song_and_file(library: Library) -> None:
     files = library.song_files("song")
     assert files.mix is not None

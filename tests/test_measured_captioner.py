@@ -373,7 +373,7 @@ def is_rounding_of(figure: str, value: float) -> bool:
     return abs(float(figure) - value) <= 0.5 * 0.1**decimals + 1e-9
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(any_evidence())
 def test_every_number_in_a_text_is_a_measurement(evidence: Evidence) -> None:
     numbers = list(known_numbers(evidence))
@@ -384,7 +384,7 @@ def test_every_number_in_a_text_is_a_measurement(evidence: Evidence) -> None:
             assert any(is_rounding_of(figure, number) for number in numbers), (figure, each.text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(any_evidence())
 def test_texts_hold_no_placeholders_and_end_as_sentences(evidence: Evidence) -> None:
     for each in describe(evidence).answers:

@@ -23,6 +23,8 @@ from tests.songs import write_song
 
 FLAMINGO_BARK = str(Path(sys.executable).parent / "flamingo-bark")
 Command = list[str | bytes]
+# Each is another song, so that to analyse them takes long.
+MANY = [f"many/{index}.wav" for index in range(100)]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_song(shelf, "song", duration_s=5.5)
     write_song(shelf / "data" / "songs", "one", duration_s=5.5, seed=1)
     publish(Truth(shelf / "data" / "features"), [], shelf / "data" / "warehouse.duckdb")
+    for copy in MANY:
+        (shelf / copy).parent.mkdir(exist_ok=True)
+        (shelf / copy).hardlink_to(shelf / "song" / "song.wav")
     (shelf / "file").write_text("x")
     (shelf / "folder").mkdir()
     (shelf / "latin1").write_bytes(b"caf\xe9")
@@ -314,8 +319,8 @@ def test_a_closed_standard_output_is_no_error(shelf: Path) -> None:
     "command",
     [
         ["sql", "SELECT count(*) FROM range(1000000000000) a, range(1000) b WHERE a.range * b.range % 7 = 1"],
-        ["analyze", *["song"] * 300],
-        ["analyze", "--jobs", "2", *["song"] * 300],
+        ["analyze", *MANY],
+        ["analyze", "--jobs", "2", *MANY],
     ],
     ids=lambda command: " ".join(command)[:20],
 )

@@ -14,9 +14,18 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence, Identity
+from flamingo_bark_assets.captioning.interface import Captioner, Captions, Identity
 from flamingo_bark_assets.captioning.listener import ListeningCaptioner
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.files.atomic import (
+    delete_tree,
+    remove_leftovers,
+    sync_folder,
+    temporary_path,
+    write_bytes,
+)
+from flamingo_bark_assets.files.exchange import exchange_folders
 from flamingo_bark_assets.library.fingerprint import sha256_of
 from flamingo_bark_assets.library.ids import make_song_id
 from flamingo_bark_assets.library.importing import add_song, refuse_duplicate
@@ -24,14 +33,6 @@ from flamingo_bark_assets.library.layout import DataPaths, has_audio_suffix, lis
 from flamingo_bark_assets.library.song_toml import SongInfo
 from flamingo_bark_assets.pipeline import SongWork, run_all
 from flamingo_bark_assets.settings import Settings
-from flamingo_bark_assets.storage.atomic import (
-    delete_tree,
-    remove_leftovers,
-    sync_folder,
-    temporary_path,
-    write_bytes,
-)
-from flamingo_bark_assets.storage.exchange import exchange_folders
 from flamingo_bark_assets.training.dataset_models import BarkDataset
 from flamingo_bark_assets.training.files import dataset_files, publish_manifest
 from flamingo_bark_assets.training.suitability import Verdict

@@ -172,7 +172,7 @@ def add(
 
 
 def _read_lyrics(file: Path) -> str:
-    from flamingo_bark_assets.library.safe_files import read_text
+    from flamingo_bark_assets.files.opening import read_text
 
     try:
         return read_text(file, max_bytes=_MAX_LYRICS_BYTES)
@@ -196,17 +196,17 @@ def list_(paths: DataPaths) -> None:
     from flamingo_bark_assets.provenance.inputs import settings_versions
     from flamingo_bark_assets.provenance.requests import given_up_because, read_asked
     from flamingo_bark_assets.provenance.state import read_state
-    from flamingo_bark_assets.storage.truth import Truth
+    from flamingo_bark_assets.storage.feature_store import FeatureStore
     from flamingo_bark_assets.training.suitability import Verdict
 
-    truth, settings, asked = Truth(paths.features), load_settings(paths.settings), read_asked(paths)
+    store, settings, asked = FeatureStore(paths.features), load_settings(paths.settings), read_asked(paths)
     versions = settings_versions(settings)
     rows: list[tuple[str, ...]] = []
     warnings: list[str] = []
     for song_id in list_song_ids(paths):
         files = find_song(paths, song_id)
         try:
-            said, verdict = truth.read(SongMetadata, song_id), truth.read(Verdict, song_id)
+            said, verdict = store.read(SongMetadata, song_id), store.read(Verdict, song_id)
             title, artist = said.title, said.artist
             state = "fit" if verdict.suitable else f"unfit: {verdict.reasons}"
         except StorageError:
@@ -384,9 +384,10 @@ def models(context: click.Context) -> None:
 @click.pass_obj
 def list_models(paths: DataPaths) -> None:
     """Show the known models with size, memory, licence and what is in the cache."""
-    from flamingo_bark_assets.captioning.clap import KNOWN_CLAPS
-    from flamingo_bark_assets.captioning.fetching import cached
-    from flamingo_bark_assets.captioning.models import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID, KNOWN_MODELS
+    from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS
+    from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
+    from flamingo_bark_assets.inference.fetching import cached
+    from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID
 
     listening = load_settings(paths.settings).listening
     for model in (*KNOWN_MODELS, *KNOWN_CLAPS):
@@ -412,9 +413,9 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
     """Download MODEL_ID: shows its licence first, resumes, checks every file."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from flamingo_bark_assets.captioning import fetching
-    from flamingo_bark_assets.captioning.clap import KNOWN_CLAPS
-    from flamingo_bark_assets.captioning.models import KNOWN_MODELS, ModelError
+    from flamingo_bark_assets.inference import fetching
+    from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS, ModelError
+    from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
 
     known = {model.model_id.lower(): model for model in (*KNOWN_MODELS, *KNOWN_CLAPS)}
     model = known.get(model_id.lower())
@@ -485,7 +486,7 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunRe
 def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[RunReport]) -> None:
     from flamingo_bark_assets.captioning.interface import Captions
     from flamingo_bark_assets.errors import StorageError
-    from flamingo_bark_assets.storage.truth import Truth
+    from flamingo_bark_assets.storage.feature_store import FeatureStore
     from flamingo_bark_assets.training.files import dataset_files, manifest_path
 
     checks = [check for report in reports for check in report.checks]
@@ -499,7 +500,7 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
         for error in report.errors:
             _console.say("[red]error:[/red] {}", error)
     _console.say("[bold]files:[/bold]")
-    truth = Truth(paths.features)
+    store = FeatureStore(paths.features)
     captioners: set[str] = set()
     skipped: set[str] = set()
     for song_id in song_ids[:5]:
@@ -507,7 +508,7 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
             _console.say("  {}", file.relative_to(paths.root.parent))
     for song_id in song_ids:
         try:
-            captions = truth.read(Captions, song_id)
+            captions = store.read(Captions, song_id)
         except StorageError:
             continue
         if captions.captioner:

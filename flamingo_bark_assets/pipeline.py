@@ -31,16 +31,19 @@ from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
-from flamingo_bark_assets.captioning.edits import apply_caption_edits, apply_prompt_edits
-from flamingo_bark_assets.captioning.interface import Captioner, Captions, Evidence
+from flamingo_bark_assets.captioning.edits import apply_caption_edits
+from flamingo_bark_assets.captioning.interface import Captioner, Captions
 from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResult
+from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
-from flamingo_bark_assets.library.layout import STEM_KINDS, DataPaths, Part, SongFiles, StemKind
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles
+from flamingo_bark_assets.parts import STEM_KINDS, Part, StemKind
+from flamingo_bark_assets.prompts.edits import apply_prompt_edits
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
 from flamingo_bark_assets.record import Record, digest_of
 from flamingo_bark_assets.settings import PromptSettings, Settings, Thresholds
 from flamingo_bark_assets.steps import STEP_OF_RECORD, STEPS, SettingsGroup, Step
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.threads import one_blas_thread
 from flamingo_bark_assets.training.files import DatasetFiles, dataset_files, write_dataset_files
 from flamingo_bark_assets.training.suitability import Verdict, judge
@@ -72,7 +75,7 @@ class SongWork:
         self.paths = paths
         self.settings = settings
         self.captioner = captioner
-        self.truth = Truth(paths.features)
+        self.store = FeatureStore(paths.features)
         self.versions: Mapping[str, str] = {}
         """Code version that made each stored result, by step, where that is known."""
         self._step: Step | None = None
@@ -100,7 +103,7 @@ class SongWork:
             version = self.versions.get(step.name, step.version)
             outdated = version if version != step.version else None
             try:
-                self._results[cls] = self.truth.read(cls, self.song_id, outdated=outdated)
+                self._results[cls] = self.store.read(cls, self.song_id, outdated=outdated)
             except StorageError as error:
                 raise UnreadableResult(step.name, str(error)) from error
         found = self._results[cls]
@@ -109,7 +112,7 @@ class SongWork:
 
     def keep(self, record: R) -> R:
         """Store a result and keep it for the steps after."""
-        self.truth.write(record)
+        self.store.write(record)
         self._results[type(record)] = record
         return record
 

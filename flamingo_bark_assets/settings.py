@@ -15,10 +15,10 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
 from flamingo_bark_assets.errors import ConfigurationError, FileFault
-from flamingo_bark_assets.library.safe_files import is_missing
-from flamingo_bark_assets.library.toml_files import describe_error, read_toml, toml_key
+from flamingo_bark_assets.files.opening import is_missing
+from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
+from flamingo_bark_assets.inference_settings import InferenceSettings
 
 ANALYSIS_VERSION = "2.1"
 _MAX_PROBLEMS = 5
@@ -109,7 +109,7 @@ class Settings(_Frozen):
 
     thresholds: Thresholds = Field(default_factory=Thresholds)
     prompts: PromptSettings = Field(default_factory=PromptSettings)
-    listening: ListeningSettings = Field(default_factory=ListeningSettings)
+    listening: InferenceSettings = Field(default_factory=InferenceSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
 
 

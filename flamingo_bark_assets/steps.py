@@ -80,5 +80,7 @@ STEPS: tuple[Step, ...] = (
 )  # fmt: skip
 """In an order in which each step stands after those that it needs."""
 
+RECORDS: tuple[type[Record], ...] = tuple(step.record for step in STEPS)
+"""Classes of all stored results, from which the tables of the warehouse derive."""
 STEP_OF_RECORD: dict[type[Record], Step] = {step.record: step for step in STEPS}
 STEP_NAMED: dict[str, Step] = {step.name: step for step in STEPS}

@@ -16,8 +16,8 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalPhrase
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
-from flamingo_bark_assets.captioning.interface import Evidence
-from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement, Record, Row, columns_of
 
 METHOD = "by-hand"

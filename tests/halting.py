@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from flamingo_bark_assets.cli import main
-from flamingo_bark_assets.storage import atomic
+from flamingo_bark_assets.files import atomic
 
 
 class _HaltingPath(type(Path())):  # type: ignore[misc]

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from flamingo_bark_assets import api
-from flamingo_bark_assets.storage import atomic, exchange
+from flamingo_bark_assets.files import atomic, exchange
 
 SONG, OUTPUT, MOMENT = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 

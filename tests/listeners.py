@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from flamingo_bark_assets.captioning.listening import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
 
 IDENTITY = ModelIdentity("tiny", "audio-flamingo-2", "r1", "none", "float32")
 
 
 class ParrotModel:
-    """A `ListeningModel` that repeats its prompt and the first sample.
+    """A `CaptioningModel` that repeats its prompt and the first sample.
 
     Args:
         capacity: most clips that fit; None for any number.

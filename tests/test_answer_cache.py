@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flamingo_bark_assets.captioning.answer_cache import AnswerCache, AnswerKey, clip_digest
-from flamingo_bark_assets.captioning.batching import OutOfMemory
-from flamingo_bark_assets.captioning.listening import Clip, Decoding, Reply
+from flamingo_bark_assets.inference.batching import OutOfMemory
+from flamingo_bark_assets.inference.interface import Clip, Decoding, Reply
+from flamingo_bark_assets.inference.reply_cache import AnswerCache, AnswerKey, clip_digest
 from tests.listeners import IDENTITY, ParrotModel, clip, saying
 
 GREEDY = Decoding()
@@ -180,8 +180,8 @@ def test_another_process_finds_the_answer(cache: AnswerCache) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from tests.listeners import *\n"
-        "from flamingo_bark_assets.captioning.answer_cache import AnswerCache\n"
-        "from flamingo_bark_assets.captioning.listening import Decoding\n"
+        "from flamingo_bark_assets.inference.reply_cache import AnswerCache\n"
+        "from flamingo_bark_assets.inference.interface import Decoding\n"
         "AnswerCache(Path(sys.argv[1])).ask(ParrotModel(), [clip(1)], ['p'], Decoding(), batch_size=1)\n"
     )
     subprocess.run([sys.executable, "-c", program, str(cache.folder)], check=True, cwd=Path(__file__).parent.parent)

@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 
 from flamingo_bark_assets.errors import WriteError
-from flamingo_bark_assets.storage.atomic import (
+from flamingo_bark_assets.files.atomic import (
     FOREIGN_LEFTOVER_AGE_S,
     remove_leftovers,
     replacing,
@@ -31,7 +31,7 @@ from flamingo_bark_assets.storage.atomic import (
 
 WRITE_AND_HALT = """
 import sys; from pathlib import Path
-from flamingo_bark_assets.storage.atomic import temporary_path
+from flamingo_bark_assets.files.atomic import temporary_path
 temporary = temporary_path(Path(sys.argv[1]))
 temporary.write_text("half")
 print(temporary.name, flush=True)
@@ -43,7 +43,7 @@ sys.stdin.readline()
 def dead_name() -> str:
     """A temporary name of a process that has ended."""
     script = (
-        "from pathlib import Path; from flamingo_bark_assets.storage.atomic import temporary_path\n"
+        "from pathlib import Path; from flamingo_bark_assets.files.atomic import temporary_path\n"
         "print(temporary_path(Path('.')))"
     )
     return subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.strip()
@@ -189,7 +189,7 @@ def test_parallel_writers_never_show_half_a_file(tmp_path: Path) -> None:
 def test_leftovers_of_a_killed_writer_are_removed(tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path\n"
-        "from flamingo_bark_assets.storage.atomic import replacing\n"
+        "from flamingo_bark_assets.files.atomic import replacing\n"
         "with replacing(Path(sys.argv[1])) as t:\n"
         "    t.write_text('half'); os.kill(os.getpid(), 9)"
     )
@@ -342,7 +342,7 @@ def test_a_file_that_the_system_allows_no_larger_is_told_as_such(tmp_path: Path)
     script = (
         "import sys; from pathlib import Path\n"
         "from flamingo_bark_assets.errors import WriteError\n"
-        "from flamingo_bark_assets.storage.atomic import write_bytes\n"
+        "from flamingo_bark_assets.files.atomic import write_bytes\n"
         "try: write_bytes(Path(sys.argv[1]), bytes(2000))\n"
         "except WriteError as error: print(error)"
     )

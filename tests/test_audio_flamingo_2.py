@@ -23,20 +23,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.captioning.audio_flamingo_2 import checkpoint, frontend
-from flamingo_bark_assets.captioning.audio_flamingo_2.checkpoint import load_network, shapes_of
-from flamingo_bark_assets.captioning.audio_flamingo_2.configuration import CheckpointError, read_configuration
-from flamingo_bark_assets.captioning.audio_flamingo_2.generation import generate
-from flamingo_bark_assets.captioning.audio_flamingo_2.hearing import encode_clips, pad_windows
-from flamingo_bark_assets.captioning.audio_flamingo_2.keys import canonical, is_unused, plan_keys
-from flamingo_bark_assets.captioning.audio_flamingo_2.model import AudioFlamingo2, load_audio_flamingo_2
-from flamingo_bark_assets.captioning.listening import Clip, Decoding, ListeningModel, Reply
+from flamingo_bark_assets.inference.audio_flamingo_2 import checkpoint, frontend
+from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import load_network, shapes_of
+from flamingo_bark_assets.inference.audio_flamingo_2.configuration import CheckpointError, read_configuration
+from flamingo_bark_assets.inference.audio_flamingo_2.generation import generate
+from flamingo_bark_assets.inference.audio_flamingo_2.hearing import encode_clips, pad_windows
+from flamingo_bark_assets.inference.audio_flamingo_2.keys import canonical, is_unused, plan_keys
+from flamingo_bark_assets.inference.audio_flamingo_2.model import AudioFlamingo2, load_audio_flamingo_2
+from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, Reply
 from tests.benchmarks import af2_parity
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from flamingo_bark_assets.captioning.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
 
 SHARED = Path(os.environ.get("FLAMINGO_BARK_SHARED") or Path(__file__).parents[2] / "shared")
 GOLDEN = SHARED / "audio-flamingo-2" / "golden"
@@ -261,7 +261,7 @@ def test_the_parity_script_exits_with_1_where_one_vector_misses(
 @needs_golden
 @pytest.mark.parametrize("size", QWEN25)
 def test_the_key_plan_covers_a_release_of_real_size(size: str) -> None:
-    from flamingo_bark_assets.captioning.audio_flamingo_2.network import build_on_meta
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import build_on_meta
 
     listed = json.loads((GOLDEN / f"release_keys_{size}.json").read_text())
     released = {canonical(name): tuple(shape) for name, shape in listed.items()}
@@ -381,7 +381,7 @@ def test_the_cross_attention_norms_with_an_epsilon_of_1e_5_and_gates_with_tanh(n
     import torch
     from scipy.special import erf, softmax
 
-    from flamingo_bark_assets.captioning.audio_flamingo_2.network import GatedCrossAttention
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import GatedCrossAttention
 
     block = copy.deepcopy(network.get_submodule("cross_attention.1"))
     assert isinstance(block, GatedCrossAttention)
@@ -414,7 +414,7 @@ def test_the_audio_encoder_keeps_the_norms_of_transformers_clap(network: AudioFl
 
 
 def test_it_is_a_listening_model_that_says_who_it_is(model: AudioFlamingo2, release: Path) -> None:
-    listening: ListeningModel = model
+    listening: CaptioningModel = model
     assert (listening.sample_rate_hz, listening.max_clip_s) == (16_000, 120.0)
     identity = listening.identity
     assert (identity.family, identity.dtype, identity.model_id) == ("audio-flamingo-2", "float32", str(release))
@@ -572,7 +572,7 @@ def test_the_audio_is_forgotten_after_each_call_even_a_failed_one(network: Audio
 
 
 def test_importing_the_package_imports_no_torch() -> None:
-    code = "import sys; import flamingo_bark_assets.captioning.audio_flamingo_2.model; print('torch' in sys.modules)"
+    code = "import sys; import flamingo_bark_assets.inference.audio_flamingo_2.model; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from flamingo_bark_assets.captioning.batching import OutOfMemory, is_out_of_memory, listen_in_batches
-from flamingo_bark_assets.captioning.listening import Decoding, Reply
+from flamingo_bark_assets.inference.batching import OutOfMemory, is_out_of_memory, listen_in_batches
+from flamingo_bark_assets.inference.interface import Decoding, Reply
 from tests.listeners import ParrotModel, clip
 
 GREEDY = Decoding()

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flamingo_bark_assets.captioning.claims.checking import check_claims
-from flamingo_bark_assets.captioning.claims.finding import find_claims
-from flamingo_bark_assets.captioning.claims.lexicon import INSTRUMENT_NAMES
-from flamingo_bark_assets.captioning.claims.model import Claim
-from flamingo_bark_assets.captioning.claims.rewriting import rewrite
-from flamingo_bark_assets.captioning.claims.tonality import compare_keys
-from flamingo_bark_assets.captioning.interface import Evidence
-from flamingo_bark_assets.library.layout import Part
+from flamingo_bark_assets.claims.checking import check_claims
+from flamingo_bark_assets.claims.finding import find_claims
+from flamingo_bark_assets.claims.lexicon import INSTRUMENT_NAMES
+from flamingo_bark_assets.claims.model import Claim
+from flamingo_bark_assets.claims.rewriting import rewrite
+from flamingo_bark_assets.claims.tonality import compare_keys
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import Part
 from tests.benchmarks.claims import labels
 from tests.claim_sentences import SENTENCES, Sentence
 from tests.evidence import make_evidence, measured, unknown, unusable_song, without_stems

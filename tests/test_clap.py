@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flamingo_bark_assets.captioning.batching import OutOfMemory
-from flamingo_bark_assets.captioning.clap import KNOWN_CLAPS, ClapListener, ClapUnavailable, load_clap
-from flamingo_bark_assets.captioning.listening import Clip
-from flamingo_bark_assets.captioning.models import ModelError
-from flamingo_bark_assets.captioning.vocabulary import Vocabulary
+from flamingo_bark_assets.inference.batching import OutOfMemory
+from flamingo_bark_assets.inference.catalogue import ModelError
+from flamingo_bark_assets.inference.clap import KNOWN_CLAPS, ClapListener, ClapUnavailable, load_clap
+from flamingo_bark_assets.inference.interface import Clip
+from flamingo_bark_assets.inference.vocabulary import Vocabulary
 from tests.hub import keep_off_the_network
 from tests.tiny_models import COMMIT
 
@@ -234,7 +234,7 @@ def test_a_vocabulary_is_read_once_and_a_clip_heard_once(clap: ClapListener, mon
 def test_more_clips_than_are_kept_are_all_heard(clap: ClapListener, monkeypatch: pytest.MonkeyPatch) -> None:
     clips = [clip(1, pitch) for pitch in (110.0, 440.0, 1760.0)]
     expected = clap.similarity(clips, TEXT)
-    monkeypatch.setattr("flamingo_bark_assets.captioning.clap.HEARD_CLIPS", 1)
+    monkeypatch.setattr("flamingo_bark_assets.inference.clap.HEARD_CLIPS", 1)
     assert clap.similarity(clips, TEXT) == pytest.approx(expected, abs=1e-6)
     assert clap.similarity(clips, TEXT) == pytest.approx(expected, abs=1e-6)
 

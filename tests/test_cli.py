@@ -15,7 +15,8 @@ from flamingo_bark_assets import terminal
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.song_toml import read_song_info
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.steps import RECORDS
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
 from tests.hub import closed_port, serving
 from tests.songs import write_song
@@ -109,7 +110,7 @@ def test_what_is_wrong_in_song_toml_is_listed_and_costs_nothing_else(paths: Data
 
 
 def test_more_rows_than_asked_for_are_not_printed(paths: DataPaths) -> None:
-    publish(Truth(paths.features), [], paths.warehouse)
+    publish(FeatureStore(paths.features), [], paths.warehouse, RECORDS)
     shown = flamingo_bark("sql", "SELECT * FROM range(1000000000000)", "--max-rows", "2").output
     assert "│ 1     │" in shown
     assert "│ 2     │" not in shown

@@ -17,7 +17,8 @@ import pytest
 from click.testing import CliRunner
 
 from flamingo_bark_assets.cli import main
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.steps import RECORDS
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
 from tests.songs import write_song
 
@@ -33,7 +34,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shelf = tmp_path_factory.mktemp("shelf")
     write_song(shelf, "song", duration_s=5.5)
     write_song(shelf / "data" / "songs", "one", duration_s=5.5, seed=1)
-    publish(Truth(shelf / "data" / "features"), [], shelf / "data" / "warehouse.duckdb")
+    publish(FeatureStore(shelf / "data" / "features"), [], shelf / "data" / "warehouse.duckdb", RECORDS)
     for copy in MANY:
         (shelf / copy).parent.mkdir(exist_ok=True)
         (shelf / copy).hardlink_to(shelf / "song" / "song.wav")

@@ -18,7 +18,8 @@ import pytest
 from pydantic import ValidationError
 
 from flamingo_bark_assets.audio.recording import Stem
-from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence
+from flamingo_bark_assets.captioning.interface import Answer, Captions
+from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 from flamingo_bark_assets.settings import Settings, Thresholds, digest_of_settings
 from flamingo_bark_assets.training.dataset import (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flamingo_bark_assets.captioning.claims.model import Claim
-from flamingo_bark_assets.captioning.edits import apply_caption_edits, apply_prompt_edits, unused_prompt_edits
+from flamingo_bark_assets.captioning.edits import apply_caption_edits
 from flamingo_bark_assets.captioning.interface import Answer, Captions
+from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.library.song_toml import Edits, PartEdits
+from flamingo_bark_assets.prompts.edits import apply_prompt_edits, unused_prompt_edits
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 
 

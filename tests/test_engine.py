@@ -20,7 +20,7 @@ from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews
 from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.whole import Analysis, analyse_whole
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
-from flamingo_bark_assets.library.layout import STEM_KINDS
+from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.record import Record
 from tests import music
 

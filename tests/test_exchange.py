@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_bark_assets.storage import exchange
-from flamingo_bark_assets.storage.exchange import exchange_folders
+from flamingo_bark_assets.files import exchange
+from flamingo_bark_assets.files.exchange import exchange_folders
 
 
 def folders(tmp_path: Path) -> tuple[Path, Path]:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from flamingo_bark_assets.captioning import hub as hub_module
-from flamingo_bark_assets.captioning.fetching import (
+from flamingo_bark_assets.inference import hub as hub_module
+from flamingo_bark_assets.inference.catalogue import KnownModel, ModelError, known_model
+from flamingo_bark_assets.inference.fetching import (
     FetchEvent,
     LicenceNotAcknowledged,
     NotEnoughDisk,
@@ -21,8 +22,7 @@ from flamingo_bark_assets.captioning.fetching import (
     fetch,
     revision_of,
 )
-from flamingo_bark_assets.captioning.hub import HubUnreachable
-from flamingo_bark_assets.captioning.models import KnownModel, ModelError, known_model
+from flamingo_bark_assets.inference.hub import HubUnreachable
 from tests.hub import FakeHub, closed_port, keep_off_the_network, serving, sha256
 
 AF2 = "nvidia/audio-flamingo-2-0.5B"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from flamingo_bark_assets.captioning.foreign_code import refuse_foreign_code
-from flamingo_bark_assets.captioning.models import ModelError
+from flamingo_bark_assets.inference.catalogue import ModelError
+from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
 from tests.test_clap import save_tiny_clap
 from tests.tiny_models import save_tiny_model
 
@@ -20,9 +20,9 @@ MODULE = "evil.py"
 # What a child prints for each folder: why its model is not loaded.
 CHILD = """
 import sys
-from flamingo_bark_assets.captioning.clap import ClapUnavailable, load_clap
-from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, ModelChoice
-from flamingo_bark_assets.captioning.loading import load_first
+from flamingo_bark_assets.inference.clap import ClapUnavailable, load_clap
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
+from flamingo_bark_assets.inference.loading import load_first
 
 for folder in sys.argv[1:]:
     if folder.endswith("clap"):
@@ -30,7 +30,7 @@ for folder in sys.argv[1:]:
         print(found.reason if isinstance(found, ClapUnavailable) else "loaded")
     else:
         chain = (ModelChoice(model=folder, dtype="float32", device="cpu"),)
-        loaded = load_first(ListeningSettings(chain=chain))
+        loaded = load_first(InferenceSettings(chain=chain))
         print(loaded.skipped[0].reason if loaded.model is None else "loaded")
 """
 

@@ -14,11 +14,12 @@ from flamingo_bark_assets.audio.recording import StemSet
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.errors import AudioFault
-from flamingo_bark_assets.library.layout import STEM_KINDS, DataPaths, find_song
+from flamingo_bark_assets.library.layout import DataPaths, find_song
+from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.pipeline import SongWork, run_all
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.training.suitability import Verdict
 from tests.signals import write_audio
 from tests.songs import RATE_HZ, tiny_stems, write_song
@@ -79,7 +80,7 @@ def test_it_is_not_described_prompted_or_trained_on(work: SongWork) -> None:
 
 
 def test_the_stored_row_says_why_and_a_later_step_obeys_it(work: SongWork, songs: DataPaths) -> None:
-    stored = Truth(songs.features).read(StemSet, "song")
+    stored = FeatureStore(songs.features).read(StemSet, "song")
     (row,) = [stem for stem in stored.stems if stem.kind == "drums"]
     assert row.rejected is not None
     assert row.mix_match is not None

@@ -29,7 +29,7 @@ from flamingo_bark_assets.provenance.state import read_state, state_path
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.steps import STEP_NAMED, STEP_OF_RECORD, STEPS
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.training.files import dataset_files
 from tests.conftest import NO_WAITING
 from tests.platform_state import asked, do, due, follow_sensors, made, make, make_and_publish, not_fresh, songs_of, tick
@@ -290,18 +290,18 @@ def test_a_record_of_an_older_version_is_unknown_where_it_lacks_a_column_and_is_
     assert materialise(instance, "a", "training_prompts").success
     follow_sensors(instance)
     assert due(data) == {}
-    assert Truth(data.features).read(SongFeatures, "a").tempo_bpm.value is not None
+    assert FeatureStore(data.features).read(SongFeatures, "a").tempo_bpm.value is not None
 
 
 def _make_old(data: DataPaths, song_id: str, step: str, *, version: str, lost: str, lost_table: str) -> None:
     """Leave a stored result as an older version of the code would have: a column and a table fewer, one more."""
-    truth = Truth(data.features)
+    store = FeatureStore(data.features)
     table = STEP_NAMED[step].record.TABLE
-    wide = truth.path(table, song_id)
+    wide = store.path(table, song_id)
     pl.read_parquet(wide).drop(lost).with_columns(dropped_since=pl.lit(1.0)).write_parquet(wide)
-    measured = truth.measurements_path(table, song_id)
+    measured = store.measurements_path(table, song_id)
     pl.read_parquet(measured).filter(pl.col("name") != lost).write_parquet(measured)
-    truth.path(lost_table, song_id).unlink()
+    store.path(lost_table, song_id).unlink()
     state_file = state_path(data, song_id)
     values = json.loads(state_file.read_text())
     values["made"][step]["inputs"]["code"] = version

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from flamingo_bark_assets.captioning.interface import Captions, Evidence
+from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.instructions import instructions_file_name, write_instructions

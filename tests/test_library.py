@@ -20,14 +20,7 @@ from flamingo_bark_assets.library.fingerprint import (
     stat_signature,
 )
 from flamingo_bark_assets.library.ids import check_song_id, is_song_id, make_song_id
-from flamingo_bark_assets.library.layout import (
-    DataPaths,
-    SongFiles,
-    StemFile,
-    find_song,
-    find_unlisted,
-    list_song_ids,
-)
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles, StemFile, find_song, find_unlisted, list_song_ids
 from flamingo_bark_assets.library.song_toml import Edits, SongInfo
 from flamingo_bark_assets.library.stem_kinds import kinds_in
 

@@ -10,13 +10,14 @@ import pytest
 
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.captioning import listener
-from flamingo_bark_assets.captioning.interface import QUESTIONS, Captions, Evidence
+from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.captioning.listener import ListeningCaptioner
-from flamingo_bark_assets.captioning.listening import Clip, Decoding, ModelIdentity, Reply
-from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, ModelChoice
-from flamingo_bark_assets.captioning.loading import Loaded, Skipped
-from flamingo_bark_assets.captioning.windows import _blocks, measured_sections, typical_clip
-from flamingo_bark_assets.library.layout import Part
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.loading import Loaded, Skipped
+from flamingo_bark_assets.inference.segments import _blocks, measured_sections, typical_clip
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
+from flamingo_bark_assets.parts import QUESTIONS, Part
 from flamingo_bark_assets.settings import PromptSettings
 from tests.evidence import make_evidence, unusable_song, with_silent_stem
 from tests.hub import keep_off_the_network
@@ -47,9 +48,9 @@ def sound(_: Part) -> Signal:
 def captioner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *models: Speaking) -> ListeningCaptioner:
     """A captioner whose chain loads the given models one after the other."""
     chain = tuple(ModelChoice(model=model.identity.model_id, batch_size=8) for model in models)
-    settings = ListeningSettings(chain=chain or (ModelChoice(),))
+    settings = InferenceSettings(chain=chain or (ModelChoice(),))
 
-    def load(_: ListeningSettings, *, skipped: tuple[Skipped, ...] = ()) -> Loaded:
+    def load(_: InferenceSettings, *, skipped: tuple[Skipped, ...] = ()) -> Loaded:
         if len(skipped) >= len(models):
             return Loaded(None, None, skipped)
         return Loaded(models[len(skipped)], chain[len(skipped)], skipped)
@@ -143,7 +144,7 @@ def test_without_a_model_in_the_cache_the_measured_captioner_says_how_to_fetch_o
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = keep_off_the_network(monkeypatch)
-    settings = ListeningSettings(cache_folder=tmp_path / "hub")
+    settings = InferenceSettings(cache_folder=tmp_path / "hub")
     plain = ListeningCaptioner(settings, PromptSettings(), tmp_path / "answers")
     captions = plain.describe(make_evidence(), sound)
     assert captions.is_fallback
@@ -155,7 +156,7 @@ def test_without_a_model_in_the_cache_the_measured_captioner_says_how_to_fetch_o
 def test_a_tiny_model_of_transformers_own_class_answers_through_the_same_code(tmp_path: Path, family: str) -> None:
     folder = save_tiny_model(tmp_path / "model", family)  # type: ignore[arg-type]
     choice = ModelChoice(model=str(folder), dtype="float32", device="cpu", batch_size=5)
-    settings = ListeningSettings(chain=(choice,), max_new_tokens=6)
+    settings = InferenceSettings(chain=(choice,), max_new_tokens=6)
     captions = ListeningCaptioner(settings, PromptSettings(), tmp_path / "answers").describe(make_evidence(), sound)
     assert captions.model_id == str(folder)
     assert captions.captioner == family

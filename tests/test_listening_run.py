@@ -9,11 +9,12 @@ import dagster as dg
 import pytest
 
 from flamingo_bark_assets.captioning import listener
-from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
-from flamingo_bark_assets.captioning.loading import Loaded, load_first
 from flamingo_bark_assets.defs.local import run_songs
 from flamingo_bark_assets.defs.resources import Listening, Model, Platform, PromptText
 from flamingo_bark_assets.errors import ConfigurationError
+from flamingo_bark_assets.inference.catalogue import prompt_for
+from flamingo_bark_assets.inference.loading import Loaded, load_first
+from flamingo_bark_assets.inference_settings import InferenceSettings
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.training.files import dataset_files
@@ -35,7 +36,7 @@ def test_the_configured_model_answers_for_all_songs_of_a_run_and_is_loaded_once(
 ) -> None:
     loads: list[str] = []
 
-    def counted(settings: ListeningSettings) -> Loaded:
+    def counted(settings: InferenceSettings) -> Loaded:
         loads.append(settings.chain[0].model)
         return load_first(settings)
 
@@ -72,7 +73,7 @@ def test_the_resource_wins_over_the_settings_file(data: DataPaths, tmp_path: Pat
     choose(data, tmp_path / "a")
     prompt = PromptText(part="drums", question="caption", prompt="Describe the kit.")
     platform = Platform(listening=Listening(chain=[Model(model=str(tmp_path / "b"))], seed=7, prompts=[prompt]))
-    assert platform.settings.listening.prompt("music-flamingo", "drums", "caption") == "Describe the kit."
+    assert prompt_for(platform.settings.listening, "music-flamingo", "drums", "caption") == "Describe the kit."
     assert platform.settings.listening.chain[0].model == str(tmp_path / "b")
     assert platform.settings.listening.seed == 7
     assert platform.settings.listening.max_new_tokens == 8

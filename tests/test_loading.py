@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from flamingo_bark_assets.captioning import loading
-from flamingo_bark_assets.captioning.fetching import FetchEvent
-from flamingo_bark_assets.captioning.listening import Clip, Decoding
-from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, ModelChoice, PromptOverride
-from flamingo_bark_assets.captioning.loading import Loaded, Skipped, load_first
-from flamingo_bark_assets.captioning.models import DEFAULT_MODEL_ID, default_prompt
+from flamingo_bark_assets.inference import loading
+from flamingo_bark_assets.inference.catalogue import default_prompt, prompt_for
+from flamingo_bark_assets.inference.fetching import FetchEvent
+from flamingo_bark_assets.inference.interface import Clip, Decoding, decoding_of
+from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
+from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, InferenceSettings, ModelChoice, PromptOverride
 from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
 from tests.tiny_models import COMMIT, TinyFamily, save_in_hub_cache, save_tiny_model
 
@@ -40,8 +40,8 @@ def choice(model: str | Path, **options: Any) -> ModelChoice:
     return ModelChoice(model=str(model), dtype="float32", device="cpu", **options)
 
 
-def settings(cache: Path, *chain: ModelChoice, **options: Any) -> ListeningSettings:
-    return ListeningSettings(chain=chain, cache_folder=cache, **options)
+def settings(cache: Path, *chain: ModelChoice, **options: Any) -> InferenceSettings:
+    return InferenceSettings(chain=chain, cache_folder=cache, **options)
 
 
 def reason(loaded: Loaded, index: int = 0) -> str:
@@ -76,7 +76,7 @@ def test_a_folder_is_loaded_by_its_path(tmp_path: Path, tiny: Path, tried: list[
 
 
 def test_by_default_nothing_is_asked_of_the_network_and_the_command_is_told(tmp_path: Path, tried: list[Any]) -> None:
-    loaded = load_first(ListeningSettings(cache_folder=tmp_path))
+    loaded = load_first(InferenceSettings(cache_folder=tmp_path))
     assert loaded.model is None
     assert f"flamingo-bark models fetch {DEFAULT_MODEL_ID}" in reason(loaded)
     assert "18.8 GB" in reason(loaded)
@@ -188,7 +188,7 @@ def test_memory_that_runs_out_while_loading_is_a_reason(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr("flamingo_bark_assets.captioning.loading.load_transformers_model", fail)
+    monkeypatch.setattr("flamingo_bark_assets.inference.loading.load_transformers_model", fail)
     assert "out of memory while loading" in reason(load_first(settings(tmp_path, choice(tiny))))
 
 
@@ -288,7 +288,7 @@ def point_to(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_reading_the_settings_loads_no_heavy_package() -> None:
     program = (
-        "import sys, flamingo_bark_assets.captioning.loading\n"
+        "import sys, flamingo_bark_assets.inference.loading\n"
         "print(*{'torch', 'transformers', 'huggingface_hub', 'tokenizers'} & set(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
@@ -298,8 +298,8 @@ def test_reading_the_settings_loads_no_heavy_package() -> None:
 def test_without_a_model_no_run_waits_for_torch(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from flamingo_bark_assets.captioning.loading import ListeningSettings, load_first\n"
-        "assert load_first(ListeningSettings(cache_folder=Path(sys.argv[1]))).model is None\n"
+        "from flamingo_bark_assets.inference.loading import InferenceSettings, load_first\n"
+        "assert load_first(InferenceSettings(cache_folder=Path(sys.argv[1]))).model is None\n"
         "print(*{'torch', 'transformers'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
@@ -319,15 +319,15 @@ def test_an_empty_chain_is_no_model(tmp_path: Path) -> None:
 
 
 def test_decoding_is_greedy_by_default() -> None:
-    assert ListeningSettings().decoding == Decoding()
+    assert decoding_of(InferenceSettings()) == Decoding()
 
 
 def test_a_prompt_can_be_overridden_for_one_part_and_question() -> None:
-    configured = ListeningSettings(
+    configured = InferenceSettings(
         prompts=(PromptOverride(part="bass", question="caption", prompt="How is the bass?"),)
     )
-    assert configured.prompt("audio-flamingo-2", "bass", "caption") == "How is the bass?"
-    assert configured.prompt("audio-flamingo-2", "mix", "caption") == default_prompt(
+    assert prompt_for(configured, "audio-flamingo-2", "bass", "caption") == "How is the bass?"
+    assert prompt_for(configured, "audio-flamingo-2", "mix", "caption") == default_prompt(
         "audio-flamingo-2", "mix", "caption"
     )
 
@@ -347,4 +347,4 @@ def test_a_prompt_can_be_overridden_for_one_part_and_question() -> None:
 )
 def test_a_wrong_setting_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        ListeningSettings.model_validate(values)
+        InferenceSettings.model_validate(values)

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from flamingo_bark_assets.captioning.interface import Captions, Evidence
+from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.errors import StorageError
-from flamingo_bark_assets.library.layout import STEM_KINDS, DataPaths, SongFiles, StemFile, StemKind
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles, StemFile
 from flamingo_bark_assets.library.song_toml import SongInfo
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.manifest import (

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flamingo_bark_assets.audio.signal import Signal
-from flamingo_bark_assets.captioning import wording
-from flamingo_bark_assets.captioning.interface import QUESTIONS, Answer, Captioner, Captions, Evidence
+from flamingo_bark_assets.captioning.interface import Answer, Captioner, Captions
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
-from flamingo_bark_assets.library.layout import Part
+from flamingo_bark_assets.descriptions import wording
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import QUESTIONS, Part
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.settings import PromptSettings
 from tests.evidence import make_evidence, measured, unknown, unusable_song, with_silent_stem, without_stems

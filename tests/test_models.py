@@ -6,9 +6,7 @@ import re
 
 import pytest
 
-from flamingo_bark_assets.captioning.interface import QUESTIONS
-from flamingo_bark_assets.captioning.models import (
-    DEFAULT_MODEL_ID,
+from flamingo_bark_assets.inference.catalogue import (
     KNOWN_MODELS,
     QUESTION_ORDER,
     Family,
@@ -17,7 +15,8 @@ from flamingo_bark_assets.captioning.models import (
     default_prompt,
     known_model,
 )
-from flamingo_bark_assets.library.layout import PARTS, STEM_KINDS
+from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID
+from flamingo_bark_assets.parts import PARTS, QUESTIONS, STEM_KINDS
 
 FAMILIES: tuple[Family, ...] = ("audio-flamingo-2", "audio-flamingo-3", "music-flamingo")
 each_model = pytest.mark.parametrize("model", KNOWN_MODELS, ids=lambda m: m.model_id)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from flamingo_bark_assets.files.atomic import delete_tree
 from flamingo_bark_assets.library import orphans
 from flamingo_bark_assets.library.importing import add_song, remove_song
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.orphans import derived_files, remove_orphans
-from flamingo_bark_assets.storage.atomic import delete_tree
 from flamingo_bark_assets.training.files import dataset_files, publish_manifest
 
 NOTHING = orphans.Cleanup(0, (), None)
@@ -210,7 +210,7 @@ def test_temporary_files_of_killed_writers_go_wherever_the_platform_writes(paths
     states = paths.root / "state" / "songs"
     folders = [paths.songs, paths.features / "raw_song", paths.datasets, paths.answers / "ab", states]
     script = (
-        "import sys; from pathlib import Path; from flamingo_bark_assets.storage.atomic import temporary_path\n"
+        "import sys; from pathlib import Path; from flamingo_bark_assets.files.atomic import temporary_path\n"
         "for folder in map(Path, sys.argv[1:]):\n"
         "    folder.mkdir(parents=True); temporary_path(folder).write_text('half')"
     )

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flamingo_bark_assets.audio.signal import Signal
-from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence
+from flamingo_bark_assets.captioning.interface import Answer, Captions
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
-from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts, build_prompts
-from flamingo_bark_assets.prompts.text import clean_genres, clean_text, fit, non_space_length
 from flamingo_bark_assets.settings import PromptSettings
+from flamingo_bark_assets.text import clean_genres, clean_text, fit, non_space_length
 from tests.evidence import make_evidence, measured, unknown, unusable_song, with_silent_stem, without_stems
 
 

@@ -10,7 +10,8 @@ import pytest
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.song_toml import read_song_info
 from flamingo_bark_assets.settings import Thresholds, load_settings
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.steps import RECORDS
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish, query
 from tests.running import ROOT
 from tests.songs import write_song
@@ -37,7 +38,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     songs = ["bare", "broken", "whole"]
     for song_id in songs:
         work_on(paths.root, song_id)
-    publish(Truth(paths.features), songs, paths.warehouse)
+    publish(FeatureStore(paths.features), songs, paths.warehouse, RECORDS)
     return paths.warehouse
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from flamingo_bark_assets.audio.signal import Signal
 from flamingo_bark_assets.captioning.interface import Captions
-from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, VocabularyFiles
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.captioning.second_opinion import SecondOpinion
-from flamingo_bark_assets.library.layout import Part
+from flamingo_bark_assets.inference_settings import InferenceSettings, VocabularyFiles
+from flamingo_bark_assets.parts import Part
 from tests.evidence import make_evidence
 from tests.hub import keep_off_the_network
 from tests.signals import as_signal, music
@@ -44,7 +44,7 @@ def genres(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def compared(folder: Path, genres: Path) -> Captions:
-    settings = ListeningSettings(clap=str(folder), vocabularies=VocabularyFiles(genre=genres), labels_per_vocabulary=3)
+    settings = InferenceSettings(clap=str(folder), vocabularies=VocabularyFiles(genre=genres), labels_per_vocabulary=3)
     return SecondOpinion(settings).on(said(), EVIDENCE, sound)
 
 
@@ -81,13 +81,13 @@ def test_texts_get_the_similarity_of_sound_and_words(compared: Captions) -> None
 
 
 def test_the_same_song_gets_the_same_numbers(compared: Captions, folder: Path, genres: Path) -> None:
-    settings = ListeningSettings(clap=str(folder), vocabularies=VocabularyFiles(genre=genres), labels_per_vocabulary=3)
+    settings = InferenceSettings(clap=str(folder), vocabularies=VocabularyFiles(genre=genres), labels_per_vocabulary=3)
     assert SecondOpinion(settings).on(said(), EVIDENCE, sound) == compared
 
 
 def test_without_clap_the_captions_stay_and_the_reason_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = keep_off_the_network(monkeypatch)
-    plain = SecondOpinion(ListeningSettings(cache_folder=tmp_path)).on(said(), EVIDENCE, sound)
+    plain = SecondOpinion(InferenceSettings(cache_folder=tmp_path)).on(said(), EVIDENCE, sound)
     assert plain.answers == said().answers
     assert plain.second_opinion is None
     assert "laion/larger_clap_music" in (plain.second_opinion_reason or "")

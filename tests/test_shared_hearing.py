@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from flamingo_bark_assets.captioning.shared_hearing import share_encoding
+from flamingo_bark_assets.inference.shared_encoding import share_encoding
 
 
 class Tower(torch.nn.Module):

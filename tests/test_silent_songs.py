@@ -11,6 +11,7 @@ from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.pipeline import SongWork, run_all
 from flamingo_bark_assets.settings import Settings
+from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.warehouse import publish, query
 from flamingo_bark_assets.training.suitability import Verdict
 from tests.signals import silence, write_audio
@@ -66,7 +67,7 @@ def test_every_row_of_it_is_in_the_warehouse_and_no_stem_is_fit(data: DataPaths,
     assert callable(make)
     make(data.songs / "song")
     work = run(data, "song")
-    published = publish(work.truth, ["song"], data.warehouse)
+    published = publish(work.store, ["song"], data.warehouse, RECORDS)
     assert published.left_out == ()
     rows = query(data.warehouse, "SELECT suitable, suitable_stems, reasons FROM suitability").rows
     assert rows[0][:2] == (False, "")
@@ -80,6 +81,6 @@ def test_stem_files_whose_names_cannot_be_told_apart_are_all_in_the_warehouse(da
     song = write_song(data.songs, "song")
     for name in (b"\xff.wav", b"\xfe.wav"):
         Path(os.fsdecode(os.fsencode(song / "stems") + b"/" + name)).write_bytes(b"x")
-    published = publish(run(data, "song").truth, ["song"], data.warehouse)
+    published = publish(run(data, "song").store, ["song"], data.warehouse, RECORDS)
     assert published.left_out == ()
     assert published.rows["stems"] == 6

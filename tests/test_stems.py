@@ -14,7 +14,8 @@ from flamingo_bark_assets.audio.recording import Stem, StemSet
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
-from flamingo_bark_assets.library.layout import STEM_KINDS, StemFile, StemKind
+from flamingo_bark_assets.library.layout import StemFile
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 from tests.signals import RATE_HZ, as_signal, clicks, join, music, noise, silence, sine
 from tests.songs import tiny_stems
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from flamingo_bark_assets.captioning.interface import Evidence
-from flamingo_bark_assets.library.layout import STEM_KINDS
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.suitability import RuleResult, Verdict, judge
 from tests.evidence import (

@@ -20,7 +20,8 @@ from rich.text import Text
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.defs.local import CheckOutcome, RunReport
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.steps import RECORDS
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
 from flamingo_bark_assets.terminal import Terminal, open_terminal, visible
 from flamingo_bark_assets.training.manifest import MANIFEST_FILE_NAME, ManifestEntry, ManifestFile, write_manifest
@@ -114,10 +115,10 @@ def evil_data(tmp_path_factory: pytest.TempPathFactory) -> DataPaths:
     (paths.songs / "two" / "song.toml").write_bytes(b"\x1b[7m")
     (paths.songs / EVIL).mkdir()
     (folder / "stems" / f"{EVIL}.wav").touch()
-    truth = Truth(paths.features)
-    truth.write(RawSong.of_unusable("one", EVIL, fingerprint=""))
-    truth.write(Verdict(song_id="one", suitable=False, reasons=EVIL, suitable_stems=""))
-    publish(truth, ["one"], paths.warehouse)
+    store = FeatureStore(paths.features)
+    store.write(RawSong.of_unusable("one", EVIL, fingerprint=""))
+    store.write(Verdict(song_id="one", suitable=False, reasons=EVIL, suitable_stems=""))
+    publish(store, ["one"], paths.warehouse, RECORDS)
     name = EVIL
     file = ManifestFile(part="mix", path=name, sha256="0" * 64, bytes=0)
     entry = ManifestEntry(

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flamingo_bark_assets.captioning.listening import Clip, Decoding
-from flamingo_bark_assets.captioning.models import ModelError
-from flamingo_bark_assets.captioning.transformers_models import (
+from flamingo_bark_assets.inference.catalogue import ModelError
+from flamingo_bark_assets.inference.interface import Clip, Decoding
+from flamingo_bark_assets.inference.transformers_models import (
     TransformersModel,
     family_of,
     load_transformers_model,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flamingo_bark_assets.captioning.vocabulary import (
+from flamingo_bark_assets.errors import ConfigurationError
+from flamingo_bark_assets.inference.vocabulary import (
     MAX_FILE_BYTES,
     MAX_LABEL_CHARACTERS,
     MAX_LABELS,
@@ -20,7 +21,6 @@ from flamingo_bark_assets.captioning.vocabulary import (
     agreement,
     load_vocabulary,
 )
-from flamingo_bark_assets.errors import ConfigurationError
 
 SMALL = Vocabulary("genre", ("hard rock", "hip hop", "house", "jazz", "r&b", "rock"), "This audio is a {} song.")
 

@@ -15,16 +15,17 @@ import duckdb
 import pytest
 
 from flamingo_bark_assets.errors import StorageError, WriteError
+from flamingo_bark_assets.steps import RECORDS
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.tables import all_tables
-from flamingo_bark_assets.storage.truth import Truth
 from flamingo_bark_assets.storage.warehouse import publish, query
 from tests.evidence import make_evidence
 
 
-def store(truth: Truth, song_id: str, **song: object) -> None:
+def put(store: FeatureStore, song_id: str, **song: object) -> None:
     evidence = make_evidence(song_id, song=song)
     for record in (evidence.raw_song, evidence.stems, evidence.song, evidence.drums, evidence.bass):
-        truth.write(record)
+        store.write(record)
 
 
 CLIENT = """
@@ -95,10 +96,10 @@ def older_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_published_values_are_those_of_the_truth(tmp_path: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    store(truth, "one", tempo_bpm=90.5)
-    store(truth, "two", tempo_bpm=None)
-    published = publish(truth, ["one", "two"], path)
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "one", tempo_bpm=90.5)
+    put(store, "two", tempo_bpm=None)
+    published = publish(store, ["one", "two"], path, RECORDS)
     assert published.left_out == ()
     tempos = query(path, "SELECT song_id, tempo_bpm FROM song_features ORDER BY 1").rows
     assert tempos == (("one", 90.5), ("two", None))
@@ -110,9 +111,9 @@ def test_published_values_are_those_of_the_truth(tmp_path: Path) -> None:
 
 
 def test_an_unknown_value_is_null_with_a_reason(tmp_path: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    store(truth, "two", tempo_bpm=None)
-    publish(truth, ["two"], path)
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "two", tempo_bpm=None)
+    publish(store, ["two"], path, RECORDS)
     ((value, reason),) = query(path, "SELECT value, reason FROM measurements WHERE name = 'tempo_bpm'").rows
     assert value is None
     assert reason
@@ -120,13 +121,13 @@ def test_an_unknown_value_is_null_with_a_reason(tmp_path: Path) -> None:
 
 def test_every_table_has_a_primary_key_and_comments_with_units(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
-    publish(Truth(tmp_path / "features"), [], path)
+    publish(FeatureStore(tmp_path / "features"), [], path, RECORDS)
     found = query(
         path,
         "SELECT table_name, constraint_column_names FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'",
     )
     keys = dict(found.rows)
-    assert {name: tuple(columns) for name, columns in keys.items()} == {t.name: t.key for t in all_tables()}
+    assert {name: tuple(columns) for name, columns in keys.items()} == {t.name: t.key for t in all_tables(RECORDS)}
     assert query(path, "SELECT count(*) FROM duckdb_columns() WHERE comment IS NULL AND NOT internal").rows == ((0,),)
     ((comment,),) = query(
         path,
@@ -136,19 +137,19 @@ def test_every_table_has_a_primary_key_and_comments_with_units(tmp_path: Path) -
 
 
 def test_songs_that_left_the_library_are_not_published(tmp_path: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    store(truth, "stays")
-    store(truth, "gone")
-    publish(truth, ["stays"], path)
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "stays")
+    put(store, "gone")
+    publish(store, ["stays"], path, RECORDS)
     assert query(path, "SELECT DISTINCT song_id FROM measurements").rows == (("stays",),)
 
 
 def test_a_damaged_file_is_named_and_spoils_no_other(tmp_path: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    store(truth, "good")
-    store(truth, "bad")
-    truth.path("song_features", "bad").write_bytes(b"not parquet")
-    published = publish(truth, ["bad", "good"], path)
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "good")
+    put(store, "bad")
+    store.path("song_features", "bad").write_bytes(b"not parquet")
+    published = publish(store, ["bad", "good"], path, RECORDS)
     assert query(path, "SELECT song_id FROM song_features").rows == (("good",),)
     assert query(path, "SELECT song_id FROM raw_song ORDER BY 1").rows == (("bad",), ("good",))
     assert len(published.left_out) == 1
@@ -156,13 +157,13 @@ def test_a_damaged_file_is_named_and_spoils_no_other(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_holds_the_file_keeps_its_snapshot_and_stops_no_publication(tmp_path: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    store(truth, "one")
-    publish(truth, ["one"], path)
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "one")
+    publish(store, ["one"], path, RECORDS)
     with duckdb.connect(str(path), read_only=True) as reader:
         assert reader.execute("SELECT count(*) FROM raw_song").fetchall() == [(1,)]
-        store(truth, "two")
-        publish(truth, ["one", "two"], path)
+        put(store, "two")
+        publish(store, ["one", "two"], path, RECORDS)
         assert reader.execute("SELECT count(*) FROM raw_song").fetchall() == [(1,)]
     assert query(path, "SELECT count(*) FROM raw_song").rows == ((2,),)
 
@@ -177,14 +178,14 @@ def test_a_reader_that_holds_the_file_keeps_its_snapshot_and_stops_no_publicatio
 )
 def test_a_query_cannot_change_the_warehouse(tmp_path: Path, sql: str) -> None:
     path = tmp_path / "warehouse.duckdb"
-    publish(Truth(tmp_path / "features"), [], path)
+    publish(FeatureStore(tmp_path / "features"), [], path, RECORDS)
     with pytest.raises(StorageError, match="read-only"):
         query(path, sql)
 
 
 def test_a_query_can_neither_read_nor_write_other_files(tmp_path: Path) -> None:
     path, secret = tmp_path / "warehouse.duckdb", tmp_path / "secret.csv"
-    publish(Truth(tmp_path / "features"), [], path)
+    publish(FeatureStore(tmp_path / "features"), [], path, RECORDS)
     secret.write_text("a\n1\n")
     with pytest.raises(StorageError):
         query(path, f"SELECT * FROM read_csv('{secret}')")
@@ -200,8 +201,8 @@ def test_a_missing_warehouse_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_data_folder_with_glob_characters_in_its_name_works(tmp_path: Path) -> None:
     root = tmp_path / "my [music] *1"
-    store(Truth(root / "features"), "one")
-    published = publish(Truth(root / "features"), ["one"], root / "warehouse.duckdb")
+    put(FeatureStore(root / "features"), "one")
+    published = publish(FeatureStore(root / "features"), ["one"], root / "warehouse.duckdb", RECORDS)
     assert (published.left_out, published.rows["raw_song"]) == ((), 1)
 
 
@@ -209,9 +210,9 @@ def test_a_data_folder_with_glob_characters_in_its_name_works(tmp_path: Path) ->
 
 
 def test_songs_without_a_row_are_named_with_the_reason(tmp_path: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    store(truth, "cut-short")
-    published = publish(truth, ["cut-short", "new"], path)
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "cut-short")
+    published = publish(store, ["cut-short", "new"], path, RECORDS)
     cut, new = published.without_row
     assert cut.startswith("cut-short: no row in song_metadata, vocal_features")
     assert "suitability" in cut
@@ -221,11 +222,11 @@ def test_songs_without_a_row_are_named_with_the_reason(tmp_path: Path) -> None:
 
 
 def test_a_song_of_which_no_file_can_be_read_is_not_called_one_that_never_ran(tmp_path: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    damaged = truth.path("raw_song", "bad")
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    damaged = store.path("raw_song", "bad")
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"not parquet")
-    (missing,) = publish(truth, ["bad"], path).without_row
+    (missing,) = publish(store, ["bad"], path, RECORDS).without_row
     assert missing.startswith("bad: no row in raw_song, ")
     assert missing.endswith("; run the song again")
 
@@ -234,9 +235,9 @@ def test_a_song_of_which_no_file_can_be_read_is_not_called_one_that_never_ran(tm
 
 
 def test_a_client_of_the_oldest_version_reads_values_comments_and_keys(tmp_path: Path, older_python: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    store(truth, "one", tempo_bpm=90.5)
-    publish(truth, ["one"], path)
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "one", tempo_bpm=90.5)
+    publish(store, ["one"], path, RECORDS)
     questions = [
         "SELECT song_id, tempo_bpm, fingerprint FROM song_features JOIN raw_song USING (song_id)",
         "SELECT count(*), sum(time_s) FROM beats",
@@ -263,10 +264,10 @@ def any_python(request: pytest.FixtureRequest) -> Path:
     return Path(sys.executable) if request.param == "present" else request.getfixturevalue("older_python")
 
 
-def published_songs(truth: Truth, path: Path, *song_ids: str) -> None:
+def published_songs(store: FeatureStore, path: Path, *song_ids: str) -> None:
     for song_id in song_ids:
-        store(truth, song_id)
-    publish(truth, song_ids, path)
+        put(store, song_id)
+    publish(store, song_ids, path, RECORDS)
 
 
 def open_to_writing(path: Path) -> None:
@@ -279,39 +280,39 @@ WRITE = "UPDATE raw_song SET song_id = 'of the client'"
 
 
 def test_a_journal_of_a_killed_client_is_not_applied_to_the_next_publication(tmp_path: Path, any_python: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    published_songs(truth, path, "one")
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(store, path, "one")
     open_to_writing(path)
     with client(path, "write", any_python) as writer:
         assert writer.ask(WRITE) == [[1]]
         writer.kill()
     assert path.with_name("warehouse.duckdb.wal").stat().st_size > 0
     assert query(path, SONGS).rows == (("one",),)
-    published_songs(truth, path, "one", "two")
+    published_songs(store, path, "one", "two")
     with client(path, "read", any_python) as reader:
         assert reader.ask(SONGS) == [["one"], ["two"]]
     assert query(path, SONGS).rows == (("one",), ("two",))
 
 
 def test_a_journal_that_belongs_to_another_file_is_not_read_by_our_queries(tmp_path: Path) -> None:
-    truth, path, old = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb", tmp_path / "old.duckdb"
-    published_songs(truth, old, "one")
+    store, path, old = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb", tmp_path / "old.duckdb"
+    published_songs(store, old, "one")
     open_to_writing(old)
     with client(old, "write") as writer:
         assert writer.ask(WRITE) == [[1]]
-    published_songs(truth, path, "two")
+    published_songs(store, path, "two")
     old.with_name("old.duckdb.wal").replace(path.with_name("warehouse.duckdb.wal"))
     assert query(path, SONGS).rows == (("two",),)
     assert list(tmp_path.glob(".tmp-*")) == []
 
 
 def test_a_client_that_goes_on_writing_after_a_publication_does_not_reach_it(tmp_path: Path, any_python: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    published_songs(truth, path, "one")
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(store, path, "one")
     open_to_writing(path)
     with client(path, "write", any_python) as writer:
         assert writer.ask(WRITE) == [[1]]
-        published_songs(truth, path, "one", "two")
+        published_songs(store, path, "one", "two")
         writer.ask("CHECKPOINT")
         writer.ask("CREATE TABLE more AS SELECT * FROM range(1000)")
         with client(path, "read", any_python) as reader:
@@ -322,8 +323,8 @@ def test_a_client_that_goes_on_writing_after_a_publication_does_not_reach_it(tmp
 
 
 def test_a_client_can_open_the_warehouse_as_it_likes_and_write_nothing(tmp_path: Path, any_python: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    published_songs(truth, path, "one")
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(store, path, "one")
     before = path.read_bytes()
     with client(path, "write", any_python) as writer:
         assert writer.ask(SONGS) == [["one"]]
@@ -335,8 +336,8 @@ def test_a_client_can_open_the_warehouse_as_it_likes_and_write_nothing(tmp_path:
 
 
 def test_a_query_while_another_program_writes_says_who_holds_the_warehouse(tmp_path: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    published_songs(truth, path, "one")
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(store, path, "one")
     with client(path, "write") as writer:
         writer.ask(SONGS)
         with pytest.raises(StorageError, match=rf"open for writing; close it there.*PID {writer.process.pid}"):
@@ -345,8 +346,9 @@ def test_a_query_while_another_program_writes_says_who_holds_the_warehouse(tmp_p
 
 KILLED_PUBLISHER = """
 import os, sys; from pathlib import Path
+from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage import warehouse
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 really = Path.replace
 def halting(self, target):
     if sys.argv[3] == f"before {Path(target).name}":
@@ -355,7 +357,7 @@ def halting(self, target):
     if sys.argv[3] == f"after {Path(target).name}":
         os.kill(os.getpid(), 9)
 Path.replace = halting
-warehouse.publish(Truth(Path(sys.argv[1])), ["one", "two"], Path(sys.argv[2]))
+warehouse.publish(FeatureStore(Path(sys.argv[1])), ["one", "two"], Path(sys.argv[2]), RECORDS)
 """
 
 
@@ -370,17 +372,17 @@ warehouse.publish(Truth(Path(sys.argv[1])), ["one", "two"], Path(sys.argv[2]))
 def test_a_publication_that_is_killed_beside_a_journal_mixes_nothing(
     tmp_path: Path, moment: str, songs: list[list[str]]
 ) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    published_songs(truth, path, "one")
-    store(truth, "two")
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(store, path, "one")
+    put(store, "two")
     open_to_writing(path)
     with client(path, "write") as writer:
         assert writer.ask(WRITE) == [[1]]
-    script = [sys.executable, "-c", KILLED_PUBLISHER, str(truth.folder), str(path), moment]
+    script = [sys.executable, "-c", KILLED_PUBLISHER, str(store.folder), str(path), moment]
     assert subprocess.run(script, check=False).returncode == -9
     with client(path) as reader:
         assert reader.ask(SONGS) == songs
-    published_songs(truth, path, "one", "two")
+    published_songs(store, path, "one", "two")
     with client(path) as reader:
         assert reader.ask(SONGS) == [["one"], ["two"]]
     assert list(tmp_path.glob(".tmp-*")) == []
@@ -393,9 +395,9 @@ def test_on_a_disk_without_symbolic_links_the_journal_is_removed(
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "symlink", refuse)
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
     path.with_name("warehouse.duckdb.wal").write_bytes(b"of a killed client")
-    published_songs(truth, path, "one")
+    published_songs(store, path, "one")
     assert not os.path.lexists(path.with_name("warehouse.duckdb.wal"))
 
 
@@ -403,11 +405,11 @@ def test_on_a_disk_without_symbolic_links_the_journal_is_removed(
 
 
 def test_a_full_disk_is_told_as_such_and_leaves_the_old_warehouse(small_disk: Path, tmp_path: Path) -> None:
-    truth, path = Truth(tmp_path / "features"), small_disk / "warehouse.duckdb"
-    store(truth, "one")
+    store, path = FeatureStore(tmp_path / "features"), small_disk / "warehouse.duckdb"
+    put(store, "one")
     path.write_text("old")
     with pytest.raises(WriteError, match=r"warehouse\.duckdb: cannot be written: No space left on device; free some"):
-        publish(truth, ["one"], path)
+        publish(store, ["one"], path, RECORDS)
     assert path.read_text() == "old"
     assert list(small_disk.glob(".tmp-*")) == []
 
@@ -415,8 +417,8 @@ def test_a_full_disk_is_told_as_such_and_leaves_the_old_warehouse(small_disk: Pa
 def test_rows_that_no_longer_fit_on_the_disk_are_not_taken_for_unreadable_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    truth, path = Truth(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    store(truth, "one")
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "one")
 
     def full(*_: object) -> None:
         raise duckdb.TransactionException(
@@ -425,11 +427,11 @@ def test_rows_that_no_longer_fit_on_the_disk_are_not_taken_for_unreadable_files(
 
     monkeypatch.setattr("flamingo_bark_assets.storage.warehouse._insert", full)
     with pytest.raises(WriteError, match="No space left on device"):
-        publish(truth, ["one"], path)
+        publish(store, ["one"], path, RECORDS)
     assert not path.exists()
 
 
 def test_a_read_only_folder_is_told_as_such(small_disk: Path, tmp_path: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(WriteError, match=r"warehouse\.duckdb: cannot be written: Read-only file system; let this user"):
-        publish(Truth(tmp_path / "features"), [], small_disk / "warehouse.duckdb")
+        publish(FeatureStore(tmp_path / "features"), [], small_disk / "warehouse.duckdb", RECORDS)

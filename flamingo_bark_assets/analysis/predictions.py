@@ -22,8 +22,8 @@ from flamingo_bark_assets.analysis.sources import Source
 from flamingo_bark_assets.analysis.whole import Analysis, analyse_whole
 from flamingo_bark_assets.audio.quality import TechnicalQuality
 from flamingo_bark_assets.errors import FlamingoBarkError
+from flamingo_bark_assets.files.atomic import write_text
 from flamingo_bark_assets.record import Measurement
-from flamingo_bark_assets.storage.atomic import write_text
 
 SYSTEM = "flamingo_bark_assets"
 """Name of this system in a prediction file."""

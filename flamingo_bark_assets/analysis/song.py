@@ -16,7 +16,7 @@ from flamingo_bark_assets.analysis.stereo import measure_stereo
 from flamingo_bark_assets.analysis.structure.measure import measure_structure
 from flamingo_bark_assets.analysis.timbre.measure import measure_timbre
 from flamingo_bark_assets.analysis.tonality.measure import measure_tonality
-from flamingo_bark_assets.library.layout import STEM_KINDS
+from flamingo_bark_assets.parts import STEM_KINDS
 
 
 def analyse_song(song_id: str, views: SongViews) -> SongFeatures:

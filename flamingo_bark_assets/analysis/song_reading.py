@@ -18,7 +18,7 @@ from flamingo_bark_assets.audio.decode import FileSound, SampleMemory, decode, o
 from flamingo_bark_assets.audio.quality import TechnicalQuality
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 from flamingo_bark_assets.audio.stems import sum_sounds
-from flamingo_bark_assets.library.layout import StemKind
+from flamingo_bark_assets.parts import StemKind
 from flamingo_bark_assets.threads import one_blas_thread
 
 LONGEST_S = 3 * 3600.0

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flamingo_bark_assets.errors import AudioFault
-from flamingo_bark_assets.library.layout import STEM_KINDS, STEMS_FOLDER, StemKind, has_audio_suffix
+from flamingo_bark_assets.library.layout import STEMS_FOLDER, has_audio_suffix
 from flamingo_bark_assets.library.stem_kinds import kinds_in
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 
 SEPARATED = "#sep"
 

@@ -20,7 +20,7 @@ from flamingo_bark_assets.analysis.frontend.view import SongViews
 from flamingo_bark_assets.analysis.harmonic import analyse_harmonic
 from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.vocals.measure import analyse_vocals
-from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement
 from flamingo_bark_assets.threads import one_blas_thread
 

@@ -21,7 +21,8 @@ from flamingo_bark_assets.audio.quality import FrameLevels, frame_levels_of
 from flamingo_bark_assets.audio.recording import Stem, StemSet
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 from flamingo_bark_assets.audio.sums import SumSound, equal_blocks
-from flamingo_bark_assets.library.layout import STEM_KINDS, StemFile, StemKind
+from flamingo_bark_assets.library.layout import StemFile
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement
 from flamingo_bark_assets.threads import one_blas_thread
 

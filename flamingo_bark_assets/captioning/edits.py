@@ -1,17 +1,15 @@
-"""Hand edits: what the user wrote in song.toml takes the place of what was made.
+"""Hand edits of answers: what the user wrote in song.toml takes the place of what was made.
 
-Putting edits into answers and prompts belongs here; the file that they stand in is read by `library.song_toml`.
+Putting edits into answers belongs here, into prompts in `prompts.edits`; `library.song_toml` reads the file.
 """
 
 from __future__ import annotations
 
 import dataclasses
 
-from flamingo_bark_assets.captioning.interface import QUESTIONS, Answer, Captions
-from flamingo_bark_assets.library.layout import PARTS
+from flamingo_bark_assets.captioning.interface import Answer, Captions
 from flamingo_bark_assets.library.song_toml import Edits, PartEdits
-from flamingo_bark_assets.prompts.levels import TrainingPrompts
-from flamingo_bark_assets.prompts.text import clean_text
+from flamingo_bark_assets.parts import PARTS, QUESTIONS
 
 HUMAN = "human"
 
@@ -42,34 +40,6 @@ def apply_caption_edits(captions: Captions, edits: Edits) -> Captions:
     )
 
 
-def apply_prompt_edits(prompts: TrainingPrompts, edits: Edits) -> TrainingPrompts:
-    """Put the user's combined prompts in the place of the made ones.
-
-    Args:
-        prompts: the prompts of one song.
-        edits: what its song.toml says; names of prompts that the song does not have are passed over.
-
-    Returns:
-        Prompts in the same order; edited ones are cleaned by `clean_text` and have the captioner `human`.
-    """
-    texts = _clean_prompts(edits)
-    return dataclasses.replace(
-        prompts,
-        prompts=tuple(
-            dataclasses.replace(prompt, combined_prompt=texts[prompt.prompt], captioner=HUMAN, is_fallback=False)
-            if prompt.prompt in texts
-            else prompt
-            for prompt in prompts.prompts
-        ),
-    )
-
-
-def unused_prompt_edits(prompts: TrainingPrompts, edits: Edits) -> tuple[str, ...]:
-    """Name the edited prompts that change nothing: the song has no such prompt, or no readable text is left."""
-    used = {prompt.prompt for prompt in prompts.prompts} & _clean_prompts(edits).keys()
-    return tuple(sorted(edits.prompts.keys() - used))
-
-
 def _edited_answers(edits: Edits) -> list[Answer]:
     return [
         Answer(part=part, question=question, text=text, source=HUMAN, captioner=HUMAN, is_fallback=False)
@@ -86,7 +56,3 @@ def _text(edits: Edits, part: str, question: str) -> str | None:
 
 def _places() -> list[tuple[str, str]]:
     return [(part, question) for part in PARTS for question in QUESTIONS]
-
-
-def _clean_prompts(edits: Edits) -> dict[str, str]:
-    return {name: clean for name, text in edits.prompts.items() if (clean := clean_text(text))}

@@ -14,21 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flamingo_bark_assets.captioning.answer_cache import AnswerCache, decoding_json
 from flamingo_bark_assets.captioning.answers import ParsedAnswer, parse_labels, parse_text
-from flamingo_bark_assets.captioning.batching import OutOfMemory
-from flamingo_bark_assets.captioning.claims.checking import check_claims
-from flamingo_bark_assets.captioning.claims.model import Claim
-from flamingo_bark_assets.captioning.claims.rewriting import rewrite
-from flamingo_bark_assets.captioning.interface import Answer, CaptionerChoice, Captions, Evidence, Identity, Question
-from flamingo_bark_assets.captioning.listening import Clip, ListeningModel, ModelIdentity, Reply
-from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
-from flamingo_bark_assets.captioning.loading import Loaded, Skipped, load_first
+from flamingo_bark_assets.captioning.interface import Answer, CaptionerChoice, Captions, Identity
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
-from flamingo_bark_assets.captioning.models import QUESTION_ORDER, Family
 from flamingo_bark_assets.captioning.second_opinion import SecondOpinion
-from flamingo_bark_assets.captioning.windows import typical_clip
-from flamingo_bark_assets.library.layout import Part
+from flamingo_bark_assets.claims.checking import check_claims
+from flamingo_bark_assets.claims.model import Claim
+from flamingo_bark_assets.claims.rewriting import rewrite
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.inference.batching import OutOfMemory
+from flamingo_bark_assets.inference.catalogue import QUESTION_ORDER, Family, prompt_for
+from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, ModelIdentity, Reply, decoding_of
+from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
+from flamingo_bark_assets.inference.reply_cache import AnswerCache, decoding_json
+from flamingo_bark_assets.inference.segments import typical_clip
+from flamingo_bark_assets.inference_settings import InferenceSettings
+from flamingo_bark_assets.parts import Part, Question
 from flamingo_bark_assets.settings import PromptSettings
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class ListeningCaptioner:
         cache_folder: where answers are kept, so that nothing is asked twice.
     """
 
-    def __init__(self, settings: ListeningSettings, prompts: PromptSettings, cache_folder: Path) -> None:
+    def __init__(self, settings: InferenceSettings, prompts: PromptSettings, cache_folder: Path) -> None:
         self._settings = settings
         self._prompts = prompts
         self._cache = AnswerCache(cache_folder)
@@ -132,7 +133,7 @@ class ListeningCaptioner:
         return dataclasses.replace(captions, choices=_choices(loaded.skipped, "measured"))
 
     def _heard(
-        self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded, model: ListeningModel
+        self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded, model: CaptioningModel
     ) -> Captions:
         asked = self._questions(evidence, audio, model)
         batch_size = loaded.choice.batch_size if loaded.choice else 1
@@ -140,7 +141,7 @@ class ListeningCaptioner:
             model,
             [one.clip for one in asked],
             [one.prompt for one in asked],
-            self._settings.decoding,
+            decoding_of(self._settings),
             batch_size=batch_size,
         )
         answers: list[Answer] = []
@@ -159,7 +160,7 @@ class ListeningCaptioner:
             choices=_choices(loaded.skipped, model.identity.model_id),
         )
 
-    def _questions(self, evidence: Evidence, audio: Callable[[Part], Sound], model: ListeningModel) -> list[_Asked]:
+    def _questions(self, evidence: Evidence, audio: Callable[[Part], Sound], model: CaptioningModel) -> list[_Asked]:
         """Each question about each part that sounds; a silent stem or stretch is not sent."""
         parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
         family: Family = model.identity.family  # type: ignore[assignment]
@@ -173,7 +174,7 @@ class ListeningCaptioner:
             )
             if clip is not None:
                 asked += [
-                    _Asked(part, question, clip, self._settings.prompt(family, part, question))
+                    _Asked(part, question, clip, prompt_for(self._settings, family, part, question))
                     for question in QUESTION_ORDER
                 ]
         return asked
@@ -203,7 +204,7 @@ class ListeningCaptioner:
             revision=model.revision,
             licence=model.licence,
             prompt=asked.prompt,
-            decoding=decoding_json(self._settings.decoding),
+            decoding=decoding_json(decoding_of(self._settings)),
             raw_text=reply.text,
             confidence=_confidence(reply),
             reason=reason if said is None else None,

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flamingo_bark_assets.audio.signal import Sound
-from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence, Identity, Question
-from flamingo_bark_assets.captioning.phrases import Phrase, Speaker
-from flamingo_bark_assets.captioning.sentences import Texts, drum_instruments, mix_texts, stem_texts
-from flamingo_bark_assets.captioning.wording import KIND_NAMES
-from flamingo_bark_assets.library.layout import Part, StemKind
-from flamingo_bark_assets.prompts.text import clean_genres
+from flamingo_bark_assets.captioning.interface import Answer, Captions, Identity
+from flamingo_bark_assets.descriptions.phrases import Phrase, Speaker
+from flamingo_bark_assets.descriptions.sentences import Texts, drum_instruments, mix_texts, stem_texts
+from flamingo_bark_assets.descriptions.wording import KIND_NAMES
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import Part, Question, StemKind
 from flamingo_bark_assets.settings import PromptSettings
+from flamingo_bark_assets.text import clean_genres
 
 IDENTITY = Identity(name="measured", model_id=None, revision="1", licence=None, is_fallback=True)
 MAX_TAGS = 5

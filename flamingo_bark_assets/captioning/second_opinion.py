@@ -12,12 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flamingo_bark_assets.captioning.clap import ClapListener, ClapUnavailable, load_clap
-from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence, Question
-from flamingo_bark_assets.captioning.listening import Clip
-from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, VocabularyFiles
-from flamingo_bark_assets.captioning.models import ModelError
-from flamingo_bark_assets.captioning.vocabulary import (
+from flamingo_bark_assets.captioning.interface import Answer, Captions
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.inference.catalogue import ModelError
+from flamingo_bark_assets.inference.clap import ClapListener, ClapUnavailable, load_clap
+from flamingo_bark_assets.inference.interface import Clip
+from flamingo_bark_assets.inference.segments import typical_clip
+from flamingo_bark_assets.inference.vocabulary import (
     VOCABULARY_NAMES,
     Label,
     Vocabulary,
@@ -25,8 +26,8 @@ from flamingo_bark_assets.captioning.vocabulary import (
     agreement,
     load_vocabulary,
 )
-from flamingo_bark_assets.captioning.windows import typical_clip
-from flamingo_bark_assets.library.layout import Part
+from flamingo_bark_assets.inference_settings import InferenceSettings, VocabularyFiles
+from flamingo_bark_assets.parts import Part, Question
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.audio.signal import Sound
@@ -46,7 +47,7 @@ class SecondOpinion:
         settings: which CLAP, which vocabularies and what may be downloaded.
     """
 
-    def __init__(self, settings: ListeningSettings) -> None:
+    def __init__(self, settings: InferenceSettings) -> None:
         self._settings = settings
         self._clap: ClapListener | ClapUnavailable | None = None
         self._vocabularies: dict[VocabularyName, Vocabulary] = {}

@@ -99,14 +99,15 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         publication_inputs,
         stored_versions,
     )
-    from flamingo_bark_assets.storage.truth import Truth
+    from flamingo_bark_assets.steps import RECORDS
+    from flamingo_bark_assets.storage.feature_store import FeatureStore
     from flamingo_bark_assets.storage.warehouse import publish
 
     paths = platform.paths
     with _told_in_one_line():
         cleanup = remove_orphans(paths)
         inputs = publication_inputs(stored_versions(paths))[WAREHOUSE]
-        published = publish(Truth(paths.features), list_song_ids(paths), paths.warehouse)
+        published = publish(FeatureStore(paths.features), list_song_ids(paths), paths.warehouse, RECORDS)
         note_published(paths, WAREHOUSE, inputs)
     problems = (*published.left_out, *published.without_row)
     _warn(context, cleanup, problems)

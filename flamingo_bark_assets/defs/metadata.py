@@ -93,8 +93,8 @@ def _captions(captions: Captions) -> dict[str, Any]:
 
 
 def _prompts(work: SongWork, prompts: TrainingPrompts) -> dict[str, Any]:
-    from flamingo_bark_assets.captioning.edits import unused_prompt_edits
-    from flamingo_bark_assets.prompts.text import non_space_length
+    from flamingo_bark_assets.prompts.edits import unused_prompt_edits
+    from flamingo_bark_assets.text import non_space_length
 
     budget = work.settings.prompts.max_non_space_characters
     lines = [f"- **{p.prompt}** (weight {p.training_weight:g}): {p.combined_prompt}" for p in prompts.prompts]

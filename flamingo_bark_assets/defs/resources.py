@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from flamingo_bark_assets.captioning.listening_settings import ListeningSettings
 from flamingo_bark_assets.defs.lost_runs import hold_until_exit
 from flamingo_bark_assets.errors import ConfigurationError
+from flamingo_bark_assets.inference_settings import InferenceSettings
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.settings import Settings, data_folder, load_settings
 
@@ -58,7 +58,7 @@ class Listening(dg.Config):
     allow_download: bool | None = Field(default=None, description="Download what is not in the cache.")
     licence_acknowledged: bool | None = Field(default=None, description="The models' licences are agreed to.")
 
-    def applied_to(self, settings: ListeningSettings) -> ListeningSettings:
+    def applied_to(self, settings: InferenceSettings) -> InferenceSettings:
         """The settings with what is set here in their place, validated again.
 
         Raises:
@@ -66,7 +66,7 @@ class Listening(dg.Config):
         """
         given = self.model_dump(exclude_none=True)
         try:
-            return ListeningSettings.model_validate({**settings.model_dump(), **given})
+            return InferenceSettings.model_validate({**settings.model_dump(), **given})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.files.opening import link_problem, open_regular, shown
 from flamingo_bark_assets.library.layout import (
     STEMS_FOLDER,
     DataPaths,
@@ -23,7 +24,6 @@ from flamingo_bark_assets.library.layout import (
     is_mix_name,
     list_song_ids,
 )
-from flamingo_bark_assets.library.safe_files import link_problem, open_regular, shown
 from flamingo_bark_assets.library.song_toml import SONG_TOML, Edits, SongInfo
 
 _DIGITS = 32

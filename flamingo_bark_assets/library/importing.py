@@ -17,6 +17,15 @@ from pathlib import Path
 from filelock import FileLock
 
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.files.atomic import (
+    delete_tree,
+    remove_leftovers,
+    sync_file,
+    sync_folder,
+    temporary_path,
+    write_advice,
+)
+from flamingo_bark_assets.files.opening import file_problem, open_regular, shown
 from flamingo_bark_assets.library.ids import MAX_SONG_ID_LENGTH, check_song_id, make_song_id
 from flamingo_bark_assets.library.layout import (
     AUDIO_SUFFIXES,
@@ -30,16 +39,7 @@ from flamingo_bark_assets.library.layout import (
     list_song_ids,
 )
 from flamingo_bark_assets.library.orphans import derived_files
-from flamingo_bark_assets.library.safe_files import file_problem, open_regular, shown
 from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, write_song_info
-from flamingo_bark_assets.storage.atomic import (
-    delete_tree,
-    remove_leftovers,
-    sync_file,
-    sync_folder,
-    temporary_path,
-    write_advice,
-)
 
 FALLBACK_SONG_ID = "song"
 _CHUNK_BYTES = 256 * 1024

@@ -9,20 +9,16 @@ import os
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.files.opening import file_problem, is_unicode, link_problem, shown
 from flamingo_bark_assets.library.ids import SONG_ID_RULE, check_song_id, is_song_id
-from flamingo_bark_assets.library.safe_files import file_problem, is_unicode, link_problem, shown
 from flamingo_bark_assets.library.stem_kinds import kinds_in
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.library.song_toml import SongInfo
-
-StemKind = Literal["drums", "bass", "vocals", "harmonic"]
-Part = Literal["mix", "drums", "bass", "vocals", "harmonic"]
-STEM_KINDS: tuple[StemKind, ...] = get_args(StemKind)
-PARTS: tuple[Part, ...] = get_args(Part)
 
 MIX_NAME = "song"
 STEMS_FOLDER = "stems"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.files.atomic import delete_tree, remove_leftovers
 from flamingo_bark_assets.library.ids import is_song_id
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
-from flamingo_bark_assets.storage.atomic import delete_tree, remove_leftovers
 
 DATASET_FILE_NAMES = (
     "bark_training_dataset_{song_id}.json",

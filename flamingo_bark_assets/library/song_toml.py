@@ -15,9 +15,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from flamingo_bark_assets.errors import FileFault, LibraryError
-from flamingo_bark_assets.library.safe_files import is_missing, shown
-from flamingo_bark_assets.library.toml_files import describe_error, quoted, read_toml, toml_key
-from flamingo_bark_assets.storage.atomic import write_text
+from flamingo_bark_assets.files.atomic import write_text
+from flamingo_bark_assets.files.opening import is_missing, shown
+from flamingo_bark_assets.files.toml import describe_error, quoted, read_toml, toml_key
 
 SONG_TOML = "song.toml"
 _MAX_WARNINGS = 20

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from flamingo_bark_assets.library.ids import latin
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.library.layout import StemKind
+    from flamingo_bark_assets.parts import StemKind
 
 _WORDS: dict[StemKind, str] = {
     "drums": "drum drums drumkit drumset drumloop percussion percussions percussive perc percs kit beat "

@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from itertools import combinations, zip_longest
 from typing import ClassVar
 
-from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence
-from flamingo_bark_assets.captioning.phrases import Speaker
-from flamingo_bark_assets.library.layout import Part, StemKind
+from flamingo_bark_assets.captioning.interface import Answer, Captions
+from flamingo_bark_assets.descriptions.phrases import Speaker
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import Part, StemKind
 from flamingo_bark_assets.prompts.templates import (
     full_track_style,
     full_track_technical,
     stems_style,
     stems_technical,
 )
-from flamingo_bark_assets.prompts.text import clean_genres, clean_text, fit, split_sentences
 from flamingo_bark_assets.record import Record, Row, column, events
 from flamingo_bark_assets.settings import PromptSettings
+from flamingo_bark_assets.text import clean_genres, clean_text, fit, split_sentences
 
 COMBINATION_SIZES = (2, 3)
 NO_CAPTIONER = "none"

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flamingo_bark_assets.captioning.interface import Evidence
-from flamingo_bark_assets.captioning.phrases import Phrase, Speaker, known
-from flamingo_bark_assets.captioning.sentences import say_key, say_stereo, say_tempo
-from flamingo_bark_assets.captioning.wording import (
+from flamingo_bark_assets.descriptions.phrases import Phrase, Speaker, known
+from flamingo_bark_assets.descriptions.sentences import say_key, say_stereo, say_tempo
+from flamingo_bark_assets.descriptions.wording import (
     BANDWIDTH,
     BRIGHTNESS,
     DYNAMIC_RANGE,
@@ -19,8 +18,9 @@ from flamingo_bark_assets.captioning.wording import (
     listed,
     lufs,
 )
-from flamingo_bark_assets.library.layout import StemKind
-from flamingo_bark_assets.prompts.text import cut_attributes, first_fitting
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import StemKind
+from flamingo_bark_assets.text import cut_attributes, first_fitting
 
 
 def full_track_style(speaker: Speaker, evidence: Evidence, genres: Sequence[str], budget: int) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flamingo_bark_assets.errors import FileFault, LibraryError
+from flamingo_bark_assets.files.opening import read_text
 from flamingo_bark_assets.library.fingerprint import (
     FileDigests,
     FilesStamp,
@@ -25,7 +26,6 @@ from flamingo_bark_assets.library.fingerprint import (
     sound_digest,
 )
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song
-from flamingo_bark_assets.library.safe_files import read_text
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions, outside_inputs
 from flamingo_bark_assets.provenance.state import (
     MAX_STATE_BYTES,
@@ -39,7 +39,7 @@ from flamingo_bark_assets.provenance.state import (
 )
 from flamingo_bark_assets.record import columns_of
 from flamingo_bark_assets.steps import STEPS, Step
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.training.files import dataset_files
 
 NEVER_MADE = "never made"
@@ -259,12 +259,12 @@ def step_inputs(step: Step, state: SongState, files: FileDigests, settings: Sett
 
 def is_stored(paths: DataPaths, step: Step, song_id: str, size_bytes: int) -> bool:
     """Tell whether a step's wide table is there, with the size that it was written with, and what stands beside it."""
-    truth = Truth(paths.features)
-    beside = [truth.measurements_path(step.record.TABLE, song_id)] if _HAS_MEASUREMENTS[step.name] else []
+    store = FeatureStore(paths.features)
+    beside = [store.measurements_path(step.record.TABLE, song_id)] if _HAS_MEASUREMENTS[step.name] else []
     if step.name == "bark_dataset":
         beside += dataclasses.astuple(dataset_files(paths, song_id))
     try:
-        whole = truth.path(step.record.TABLE, song_id).stat().st_size == size_bytes
+        whole = store.path(step.record.TABLE, song_id).stat().st_size == size_bytes
         return whole and all(os.path.exists(path) for path in beside)  # noqa: PTH110
     except OSError:
         return False

@@ -35,7 +35,7 @@ def settings_versions(settings: Settings) -> SettingsVersions:
     The captioning group holds also which models of the chain are on this machine: once a model has been fetched, texts
     that a fallback wrote in its place are due.
     """
-    from flamingo_bark_assets.captioning.availability import available_models
+    from flamingo_bark_assets.inference.availability import available_models
 
     thresholds, prompts = settings.thresholds, settings.prompts
     return SettingsVersions(

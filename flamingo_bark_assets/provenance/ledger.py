@@ -16,7 +16,7 @@ from flamingo_bark_assets.provenance.due import due_steps, inputs_digest, is_sto
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions
 from flamingo_bark_assets.provenance.state import Attempt, Made, read_state, write_state
 from flamingo_bark_assets.steps import STEP_NAMED
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 
 
 class Ledger:
@@ -108,7 +108,7 @@ class Ledger:
             OSError: it is not.
         """
         spec = STEP_NAMED[step]
-        size = Truth(self._paths.features).path(spec.record.TABLE, self._song_id).stat().st_size
+        size = FeatureStore(self._paths.features).path(spec.record.TABLE, self._song_id).stat().st_size
         inputs = step_inputs(spec, self._state, self.files, self._settings)
         made = Made(inputs, data_version, time.time(), self._run_id, size)
         self._state = dataclasses.replace(self._state, made={**self._state.made, step: made})

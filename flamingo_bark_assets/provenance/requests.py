@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flamingo_bark_assets.errors import FileFault
+from flamingo_bark_assets.files.opening import read_text
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.library.safe_files import read_text
 from flamingo_bark_assets.provenance.due import DueSong
 from flamingo_bark_assets.provenance.state import MAX_STATE_BYTES, STATE_FOLDER, Attempt, write_json
 from flamingo_bark_assets.settings import RunSettings

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from flamingo_bark_assets.errors import FileFault
+from flamingo_bark_assets.files.atomic import delete_tree, write_text, writes_named
+from flamingo_bark_assets.files.opening import read_text
 from flamingo_bark_assets.library.fingerprint import FileDigests
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.library.safe_files import read_text
-from flamingo_bark_assets.storage.atomic import delete_tree, write_text, writes_named
 
 STATE_FOLDER = "state"
 _SONGS_FOLDER = "songs"

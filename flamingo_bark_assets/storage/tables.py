@@ -17,9 +17,6 @@ from flamingo_bark_assets.record import (
     events_of,
     optional_column,
 )
-from flamingo_bark_assets.steps import STEPS
-
-RECORDS: tuple[type[Record], ...] = tuple(step.record for step in STEPS)
 
 MEASUREMENTS = "measurements"
 _SQL_TYPES = {float: "DOUBLE", int: "BIGINT", bool: "BOOLEAN", str: "VARCHAR"}
@@ -83,9 +80,9 @@ def tables_of(record: type[Record]) -> tuple[Table, ...]:
 
 
 @functools.cache
-def all_tables() -> tuple[Table, ...]:
-    """Every table of the warehouse."""
-    return (*(table for record in RECORDS for table in tables_of(record)), long_table(MeasurementRow))
+def all_tables(records: tuple[type[Record], ...]) -> tuple[Table, ...]:
+    """Return every table of a warehouse of these records."""
+    return (*(table for record in records for table in tables_of(record)), long_table(MeasurementRow))
 
 
 def _first_line(cls: type) -> str:

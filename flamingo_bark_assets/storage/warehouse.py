@@ -1,6 +1,6 @@
-"""The DuckDB file: published from the Parquet truth by building it beside the old one and replacing that.
+"""The DuckDB file: published from the feature store by building it beside the old one and replacing that.
 
-Publishing and read-only queries belong here; writing the truth does not.
+Publishing and read-only queries belong here; storing results does not.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flamingo_bark_assets.errors import StorageError
-from flamingo_bark_assets.library.safe_files import file_problem
-from flamingo_bark_assets.storage.atomic import (
+from flamingo_bark_assets.files.atomic import (
     delete_tree,
     remove_leftovers,
     replacing,
@@ -21,11 +20,15 @@ from flamingo_bark_assets.storage.atomic import (
     write_failure,
     writes_named,
 )
-from flamingo_bark_assets.storage.tables import MEASUREMENTS, RECORDS, Table, all_tables
-from flamingo_bark_assets.storage.truth import Truth
+from flamingo_bark_assets.files.opening import file_problem
+from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.tables import MEASUREMENTS, Table, all_tables
 
 if TYPE_CHECKING:
     import duckdb
+
+Records = tuple[type[Record], ...]
 
 # The oldest that DuckDB 2.0 writes; every client from 1.1 on reads it.
 STORAGE_VERSION = "v1.0.0"
@@ -64,12 +67,18 @@ class Result:
     rows: tuple[tuple[Any, ...], ...]
 
 
-def publish(truth: Truth, song_ids: Sequence[str], path: Path) -> Publication:
-    """Build the warehouse from the truth of the given songs and put it in place in one step.
+def publish(store: FeatureStore, song_ids: Sequence[str], path: Path, records: Records) -> Publication:
+    """Build the warehouse from the stored results of the given songs and put it in place in one step.
 
     Readers that hold the old file keep their snapshot; later readers see the new one. Publishers take turns, so
-    the file in place is never older than the truth that the last of them saw. An unreadable Parquet file is left
+    the file in place is never older than the results that the last of them saw. An unreadable Parquet file is left
     out and named, and spoils no other. What another program wrote into the old file goes with it.
+
+    Args:
+        store: holds the results.
+        song_ids: the songs.
+        path: the DuckDB file.
+        records: the classes of results, each with its tables.
 
     Raises:
         WriteError: the warehouse cannot be written; the old one stays.
@@ -77,9 +86,9 @@ def publish(truth: Truth, song_ids: Sequence[str], path: Path) -> Publication:
     """
     with _turn(path):
         remove_leftovers(path.parent, recursive=False)
-        remove_leftovers(truth.folder)
+        remove_leftovers(store.folder)
         with replacing(path) as temporary:
-            publication = _build(truth, song_ids, path, temporary)
+            publication = _build(store, song_ids, path, records, temporary)
             # Before the new file is there: its format does not tell it from the one that the journal belongs to, and
             # a client would apply the journal to it. A kill in between leaves the old file as last checkpointed.
             with writes_named(path):
@@ -145,7 +154,7 @@ def _turn(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _build(truth: Truth, song_ids: Sequence[str], path: Path, temporary: Path) -> Publication:
+def _build(store: FeatureStore, song_ids: Sequence[str], path: Path, records: Records, temporary: Path) -> Publication:
     import duckdb
 
     rows: dict[str, int] = {}
@@ -153,14 +162,14 @@ def _build(truth: Truth, song_ids: Sequence[str], path: Path, temporary: Path) -
     try:
         with duckdb.connect(str(temporary), config={"storage_compatibility_version": STORAGE_VERSION}) as connection:
             connection.begin()  # a commit costs an fsync, and there are hundreds of comments
-            for table in all_tables():
+            for table in all_tables(records):
                 connection.execute(table.ddl)
                 _comment(connection, table)
             connection.commit()
-            for table in all_tables():
-                left_out += _fill(connection, table, _files(truth, table, song_ids))
+            for table in all_tables(records):
+                left_out += _fill(connection, table, _files(store, table, song_ids, records))
                 rows[table.name] = _count(connection, table)
-            without_row = _songs_without_row(connection, truth, song_ids)
+            without_row = _songs_without_row(connection, store, song_ids, records)
             connection.execute("CHECKPOINT")
     except duckdb.Error as error:
         failure = write_failure(error, path, temporary)
@@ -201,29 +210,33 @@ def _without_journal(path: Path) -> Iterator[Path]:
         delete_tree(other_name)
 
 
-def _songs_without_row(connection: duckdb.DuckDBPyConnection, truth: Truth, song_ids: Sequence[str]) -> tuple[str, ...]:
+def _songs_without_row(
+    connection: duckdb.DuckDBPyConnection, store: FeatureStore, song_ids: Sequence[str], records: Records
+) -> tuple[str, ...]:
     """Name the songs that are not in every table of one row a song, in order, each with what that comes from."""
     absent: dict[str, list[str]] = {}
-    for record in RECORDS:
+    for record in records:
         found = connection.execute(
             f"SELECT unnest(?::VARCHAR[]) EXCEPT SELECT song_id FROM {record.TABLE}", [list(song_ids)]
         )
         for (song_id,) in found.fetchall():
             absent.setdefault(song_id, []).append(record.TABLE)
-    return tuple(f"{song_id}: {_why_absent(truth, song_id, tables)}" for song_id, tables in sorted(absent.items()))
+    return tuple(
+        f"{song_id}: {_why_absent(store, song_id, tables, records)}" for song_id, tables in sorted(absent.items())
+    )
 
 
-def _why_absent(truth: Truth, song_id: str, tables: Sequence[str]) -> str:
-    if len(tables) == len(RECORDS) and not any(truth.path(table, song_id).exists() for table in tables):
+def _why_absent(store: FeatureStore, song_id: str, tables: Sequence[str], records: Records) -> str:
+    if len(tables) == len(records) and not any(store.path(table, song_id).exists() for table in tables):
         return "not run yet"
     return f"no row in {', '.join(tables)}; run the song again"
 
 
-def _files(truth: Truth, table: Table, song_ids: Iterable[str]) -> list[Path]:
+def _files(store: FeatureStore, table: Table, song_ids: Iterable[str], records: Records) -> list[Path]:
     if table.name == MEASUREMENTS:
-        candidates = [truth.measurements_path(r.TABLE, song_id) for song_id in song_ids for r in RECORDS]
+        candidates = [store.measurements_path(r.TABLE, song_id) for song_id in song_ids for r in records]
     else:
-        candidates = [truth.path(table.name, song_id) for song_id in song_ids]
+        candidates = [store.path(table.name, song_id) for song_id in song_ids]
     return [path for path in candidates if path.exists()]
 
 

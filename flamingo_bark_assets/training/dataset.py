@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from flamingo_bark_assets.audio.recording import Stem
-from flamingo_bark_assets.captioning.interface import Answer, Captions, Evidence
-from flamingo_bark_assets.library.layout import STEM_KINDS, Part, StemKind
+from flamingo_bark_assets.captioning.interface import Answer, Captions
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.files.atomic import write_bytes
+from flamingo_bark_assets.parts import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 from flamingo_bark_assets.record import Measurement, Record
 from flamingo_bark_assets.settings import ANALYSIS_VERSION, Settings, digest_of_settings
-from flamingo_bark_assets.storage.atomic import write_bytes
 from flamingo_bark_assets.training.dataset_models import (
     SCHEMA_VERSION,
     AnswerEntry,

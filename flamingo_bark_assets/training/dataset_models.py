@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from flamingo_bark_assets.library.layout import Part, StemKind
+from flamingo_bark_assets.parts import Part, StemKind
 from flamingo_bark_assets.training.rendering import plain
 
 SCHEMA_VERSION = "1.0"

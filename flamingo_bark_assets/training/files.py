@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flamingo_bark_assets.captioning.interface import Captions, Evidence
+from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.errors import StorageError
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.files.atomic import write_bytes, write_text
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, list_song_ids
 from flamingo_bark_assets.library.orphans import Cleanup, remove_orphans
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
-from flamingo_bark_assets.storage.atomic import write_bytes, write_text
 from flamingo_bark_assets.training.dataset import build_dataset, dataset_file_name, render_dataset
 from flamingo_bark_assets.training.instructions import instructions_file_name, write_instructions
 from flamingo_bark_assets.training.manifest import (

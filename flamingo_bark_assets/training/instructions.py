@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from flamingo_bark_assets.captioning.interface import Captions, Evidence
-from flamingo_bark_assets.library.layout import STEM_KINDS
+from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 from flamingo_bark_assets.training.dataset import dataset_file_name, suitable_prompt
 from flamingo_bark_assets.training.rendering import encodable, markdown, number, repeats, told_apart

@@ -14,12 +14,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from flamingo_bark_assets.captioning.interface import Captions, Evidence
+from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.errors import StorageError
-from flamingo_bark_assets.library.layout import DataPaths, Part, SongFiles, StemKind
-from flamingo_bark_assets.library.safe_files import file_problem
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.files.atomic import write_bytes
+from flamingo_bark_assets.files.opening import file_problem
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles
+from flamingo_bark_assets.parts import Part, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
-from flamingo_bark_assets.storage.atomic import write_bytes
 from flamingo_bark_assets.training.dataset import dataset_file_name, suitable_prompt
 from flamingo_bark_assets.training.instructions import instructions_file_name
 from flamingo_bark_assets.training.rendering import encodable, json_bytes, plain

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Literal
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
-from flamingo_bark_assets.captioning.interface import Captions, Evidence
-from flamingo_bark_assets.library.layout import STEM_KINDS, StemKind
+from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column
 from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.rendering import told_apart

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flamingo_bark_assets.captioning.audio_flamingo_2 import frontend
-from flamingo_bark_assets.captioning.audio_flamingo_2.checkpoint import load_network
-from flamingo_bark_assets.captioning.audio_flamingo_2.generation import generate
-from flamingo_bark_assets.captioning.audio_flamingo_2.hearing import pad_windows
-from flamingo_bark_assets.captioning.listening import Decoding
+from flamingo_bark_assets.inference.audio_flamingo_2 import frontend
+from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import load_network
+from flamingo_bark_assets.inference.audio_flamingo_2.generation import generate
+from flamingo_bark_assets.inference.audio_flamingo_2.hearing import pad_windows
+from flamingo_bark_assets.inference.interface import Decoding
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from flamingo_bark_assets.captioning.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
 
 EXACT = 0.0
 MEL_DB = 1e-3

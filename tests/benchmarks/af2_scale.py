@@ -19,22 +19,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
-from flamingo_bark_assets.captioning.audio_flamingo_2 import frontend
-from flamingo_bark_assets.captioning.audio_flamingo_2.checkpoint import DType, fill, shapes_of
-from flamingo_bark_assets.captioning.audio_flamingo_2.configuration import (
+from flamingo_bark_assets.inference.audio_flamingo_2 import frontend
+from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import DType, fill, shapes_of
+from flamingo_bark_assets.inference.audio_flamingo_2.configuration import (
     AudioEncoderSizes,
     AudioTransformerSizes,
     Configuration,
     CrossAttentionSizes,
 )
-from flamingo_bark_assets.captioning.audio_flamingo_2.generation import Generated, generate
-from flamingo_bark_assets.captioning.audio_flamingo_2.hearing import encode_clips, pad_windows
-from flamingo_bark_assets.captioning.listening import Clip, Decoding
+from flamingo_bark_assets.inference.audio_flamingo_2.generation import Generated, generate
+from flamingo_bark_assets.inference.audio_flamingo_2.hearing import encode_clips, pad_windows
+from flamingo_bark_assets.inference.interface import Clip, Decoding
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from flamingo_bark_assets.captioning.audio_flamingo_2.network import AudioFlamingo2Network
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioFlamingo2Network
 
 # Of Qwen2.5: hidden_size, intermediate_size, layers, heads, key-value heads.
 LANGUAGE_MODELS = {"0.5B": (896, 4864, 24, 14, 2), "1.5B": (1536, 8960, 28, 12, 2), "3B": (2048, 11008, 36, 16, 2)}
@@ -68,7 +68,7 @@ def configuration(size: str) -> Configuration:
 
 def build(size: str, dtype: DType, device: str) -> AudioFlamingo2Network:
     """Build a size with random weights."""
-    from flamingo_bark_assets.captioning.audio_flamingo_2.network import build_on_meta
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import build_on_meta
 
     network = build_on_meta(configuration(size))
     fill(network, _random_tensors(shapes_of(network)), dtype=dtype, device=device)

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from flamingo_bark_assets.captioning.claims.finding import find_claims
+from flamingo_bark_assets.claims.finding import find_claims
 from tests.claim_sentences import HELD_OUT, HELD_OUT_LATER, PLAIN, SENTENCES, TRAPS, Sentence
 
 _SETS: dict[str, tuple[Sentence, ...]] = {

@@ -15,12 +15,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flamingo_bark_assets.captioning.answer_cache import AnswerCache
-from flamingo_bark_assets.captioning.interface import QUESTIONS
-from flamingo_bark_assets.captioning.listening import Clip, Decoding, ListeningModel
-from flamingo_bark_assets.captioning.listening_settings import ListeningSettings, ModelChoice
-from flamingo_bark_assets.captioning.loading import load_first
-from flamingo_bark_assets.library.layout import PARTS
+from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding
+from flamingo_bark_assets.inference.loading import load_first
+from flamingo_bark_assets.inference.reply_cache import AnswerCache
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
+from flamingo_bark_assets.parts import PARTS, QUESTIONS
 from tests.signals import music
 from tests.tiny_models import save_tiny_model
 
@@ -42,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.model or save_tiny_model(Path(folder, "model"), "music-flamingo", scale=arguments.scale)
         choice = ModelChoice(model=str(path), dtype=arguments.dtype, device=arguments.device)
-        loaded = load_first(ListeningSettings(chain=(choice,)))
+        loaded = load_first(InferenceSettings(chain=(choice,)))
         if loaded.model is None:
             raise SystemExit(loaded.advice)
         plain = _plain_model(path, arguments)
@@ -50,7 +49,7 @@ def main() -> None:
 
 
 def _compare(
-    model: ListeningModel, plain_model: tuple[Any, Any], cache: AnswerCache, arguments: argparse.Namespace
+    model: CaptioningModel, plain_model: tuple[Any, Any], cache: AnswerCache, arguments: argparse.Namespace
 ) -> None:
     decoding = Decoding(max_new_tokens=arguments.tokens)
     prompts = [f"{question} of this music?" for _ in PARTS for question in QUESTIONS]

@@ -1,0 +1,109 @@
+"""Find the claims that a text makes about music: pure text, no measurements.
+
+Putting words, figures and scope together belongs here; whether a claim is true does not.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+
+from flamingo_bark_assets.claims.lexicon import words
+from flamingo_bark_assets.claims.manner import find_manners
+from flamingo_bark_assets.claims.mentions import find_mentions
+from flamingo_bark_assets.claims.model import FoundClaim
+from flamingo_bark_assets.claims.numbers import Figure, find_figures
+from flamingo_bark_assets.claims.scope import Scope, scope_of
+from flamingo_bark_assets.claims.spans import Span
+from flamingo_bark_assets.claims.tokens import Sentence, Token, split_sentences
+
+_ABSENT = words("absent missing nowhere nonexistent omitted none inaudible lacking")
+_NOT_HEARD = words(
+    "present audible heard used featured included there appear appears play plays feature come enter sing exist"
+)
+_BETWEEN_SUBJECT_AND_ABSENCE = words(
+    "is are was were remain remains completely entirely totally largely mostly all do does never be section line "
+    "track and or"
+)
+_REACH = 6
+
+
+def find_claims(text: str) -> tuple[FoundClaim, ...]:
+    """Find what a text claims about the music.
+
+    Claims in quotation marks, names, comparisons ('like a saxophone') and wishes ('would be') are left out, as
+    they claim nothing of this music; denied ones are marked. A sentence is read by itself: what is found in it
+    does not depend on the others. Time grows in proportion to the length of the text.
+
+    Args:
+        text: anything, in English where claims are to be found.
+
+    Returns:
+        Claims in order of their place.
+    """
+    found = [claim for sentence in split_sentences(text) for claim in _claims_of(text, sentence)]
+    return tuple(sorted(found, key=lambda claim: (claim.start, claim.end, claim.kind, claim.value)))
+
+
+def _claims_of(text: str, sentence: Sentence) -> Iterator[FoundClaim]:
+    if text[sentence.start : sentence.end].endswith("?"):
+        return  # a question claims nothing
+    scope = scope_of(sentence)
+    ends = [token.end for token in sentence.tokens]
+    covered: set[int] = set()
+    for figure in find_figures(text, sentence.start, sentence.end):
+        first = bisect_right(ends, figure.value_start)
+        covered.update(range(bisect_right(ends, figure.start), bisect_left(ends, figure.end) + 1))
+        if first < len(ends) and not scope.unreal[first]:
+            yield _from_figure(figure, scope, first)
+    spans = (*find_mentions(sentence.tokens), *find_manners(sentence.tokens))
+    real = [span for span in spans if span.first not in covered and not _is_unreal(span, scope)]
+    yield from _from_spans(real, sentence.tokens, scope)
+
+
+def _from_spans(spans: Sequence[Span], tokens: Sequence[Token], scope: Scope) -> Iterator[FoundClaim]:
+    claims = dict.fromkeys(claim for span in spans if (claim := _from_span(span, tokens, scope)) is not None)
+    voices = [claim.negated for claim in claims if claim.kind == "vocals"]
+    is_voiceless = bool(voices) and all(voices)
+    # Who does not sing is not described.
+    yield from (claim for claim in claims if not (is_voiceless and claim.kind == "singer"))
+
+
+def _is_unreal(span: Span, scope: Scope) -> bool:
+    return scope.unreal[span.first if span.value_first is None else span.value_first]
+
+
+def _from_figure(figure: Figure, scope: Scope, first: int) -> FoundClaim:
+    return FoundClaim(
+        figure.kind, figure.value, scope.negated[first], figure.start, figure.end, figure.value_start,
+        figure.value_end, scope.local[first], figure.numbers,
+    )  # fmt: skip
+
+
+def _from_span(span: Span, tokens: Sequence[Token], scope: Scope) -> FoundClaim | None:
+    value_first = span.first if span.value_first is None else span.value_first
+    value_last = span.last if span.value_last is None else span.value_last
+    negated = scope.negated[value_first] or (span.kind in {"instrument", "vocals"} and _is_absent(tokens, span.last))
+    # Music without lyrics may still be sung.
+    if negated and (span.kind == "singer" or tokens[span.last - 1].lower == "lyrics"):
+        return None
+    return FoundClaim(
+        span.kind, span.value, negated != span.denies, tokens[span.first].start, tokens[span.last - 1].end,
+        tokens[value_first].start, tokens[value_last - 1].end, scope.local[value_first],
+    )  # fmt: skip
+
+
+def _is_absent(tokens: Sequence[Token], last: int) -> bool:
+    """Whether a noun is said to be absent behind it: 'drums are missing', 'vocals never come in', 'drums: none'."""
+    for i in range(last, min(len(tokens), last + _REACH)):
+        word = tokens[i].lower
+        if word in _ABSENT:
+            return True
+        if i > last and tokens[i].opens_clause:
+            return False
+        denied = word in {"not", "never"} or word.endswith("n't")
+        if denied:
+            return any(token.lower in _NOT_HEARD for token in tokens[i + 1 : i + 3])
+        if word not in _BETWEEN_SUBJECT_AND_ABSENCE:
+            return False
+    return False

@@ -1,0 +1,291 @@
+"""How the music is played and recorded: pace, loudness, dynamics, brightness, fidelity, stereo, noise.
+
+Adjectives and the nouns that they must stand with belong here: a fast tempo is a claim, a fast car is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from flamingo_bark_assets.claims.lexicon import (
+    COPULAS,
+    DETERMINERS,
+    FINITE_VERBS,
+    GENRE_HEADS,
+    INSTRUMENT_NAMES,
+    INTENSIFIERS,
+    MIX_HEADS,
+    NOT_PACE,
+    PACE_COMPOUNDS,
+    PACE_WORDS,
+    PREPOSITIONS,
+    RHYTHM_HEADS,
+    SOUND_HEADS,
+    TEMPO_HEADS,
+    TEMPO_ONLY,
+    VOICE_NOUNS,
+    WHOLE_HEADS,
+    words,
+)
+from flamingo_bark_assets.claims.model import ClaimKind
+from flamingo_bark_assets.claims.spans import Span, phrase_at
+from flamingo_bark_assets.claims.tokens import Token
+
+_REACH = 5
+_PRONOUNS = words("it this that")
+_AMOUNTS = words("bit little lot touch")
+_STOPPING = (DETERMINERS - {"no"}) | PREPOSITIONS | FINITE_VERBS
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """A quality: its adjectives, the nouns they may stand before, and what they may be said of.
+
+    Attributes:
+        kind: the kind of claim.
+        adjectives: word or words: value.
+        heads: nouns behind the adjective.
+        subjects: nouns (and 'it') before 'is'.
+        over_instruments: whether the name of an instrument may stand between ('slow piano ballad').
+    """
+
+    kind: ClaimKind
+    adjectives: Mapping[str, str]
+    heads: frozenset[str]
+    subjects: frozenset[str]
+    over_instruments: bool = False
+
+
+_WHOLE = WHOLE_HEADS | MIX_HEADS | SOUND_HEADS
+_QUALITY = frozenset({"audio quality", "sound quality", "recording quality"})
+_LEVEL = words("volume level loudness")
+_MANNERS = (
+    _Manner("pace", PACE_WORDS, TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS,
+            TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS | _PRONOUNS, over_instruments=True),
+    _Manner("steadiness", {"steady": "steady", "constant": "steady", "consistent": "steady", "unwavering": "steady",
+                           "irregular": "free", "fluctuating": "free", "rubato": "free"},
+            words("beat tempo pulse rhythm groove"), words("beat tempo pulse rhythm groove"), over_instruments=True),
+    _Manner("loudness", {"loud": "loud", "quiet": "quiet"}, _WHOLE | _LEVEL, _WHOLE | _LEVEL | _PRONOUNS),
+    _Manner("dynamics", {"compressed": "compressed", "squashed": "compressed", "brickwalled": "compressed",
+                         "overcompressed": "compressed", "over compressed": "compressed"},
+            MIX_HEADS | words("sound song track recording dynamics"), _WHOLE | _PRONOUNS | {"dynamics"}),
+    _Manner("dynamics", {"wide": "dynamic", "large": "dynamic", "high": "dynamic", "great": "dynamic",
+                         "huge": "dynamic", "broad": "dynamic", "narrow": "compressed", "small": "compressed",
+                         "low": "compressed", "limited": "compressed", "little": "compressed",
+                         "reduced": "compressed"},
+            frozenset({"dynamic range"}), frozenset({"dynamic range"})),
+    _Manner("brightness", {"bright": "bright", "dark": "dark"}, MIX_HEADS | SOUND_HEADS | words("tone timbre"),
+            MIX_HEADS | SOUND_HEADS | words("tone timbre")),
+    _Manner("fidelity", {"lo fi": "lo-fi", "lofi": "lo-fi", "low fi": "lo-fi", "low fidelity": "lo-fi",
+                         "low quality": "lo-fi", "poor quality": "lo-fi", "bad quality": "lo-fi", "hi fi": "hi-fi",
+                         "hifi": "hi-fi", "high fidelity": "hi-fi", "high quality": "hi-fi",
+                         "studio quality": "hi-fi"},
+            MIX_HEADS | SOUND_HEADS | {"quality"}, MIX_HEADS | SOUND_HEADS | _PRONOUNS | {"quality"}),
+    _Manner("fidelity", {"poor": "lo-fi", "bad": "lo-fi", "low": "lo-fi", "inferior": "lo-fi", "high": "hi-fi",
+                         "good": "hi-fi", "excellent": "hi-fi"},
+            _QUALITY, _QUALITY),
+    _Manner("noise", {"noisy": "noisy", "hissy": "noisy", "clean": "clean", "noise free": "clean"},
+            MIX_HEADS | SOUND_HEADS | words("track"), MIX_HEADS | SOUND_HEADS | words("track song")),
+    _Manner("stereo", {"mono": "mono", "monaural": "mono", "monophonic": "mono"},
+            MIX_HEADS | SOUND_HEADS | words("signal file track"),
+            MIX_HEADS | SOUND_HEADS | _PRONOUNS | words("signal file track song")),
+)  # fmt: skip
+_LABELS: Mapping[str, ClaimKind] = {"tempo": "pace", "pace": "pace", "speed": "pace", "volume": "loudness"}
+_NOISES = frozenset({"hiss", "tape hiss", "background noise", "static noise", "background hiss", "hissing"})
+_NOT_STEREO = words("system systems player players speakers set lab total")
+_STEREO_OWNERS = words("car home portable my his her")
+_WIDE = words("wide broad spacious huge expansive immersive")
+_LONGEST_ADJECTIVE = 2
+
+
+def find_manners(tokens: Sequence[Token]) -> Iterator[Span]:
+    """Find every claim about how the music is played or recorded."""
+    taken: set[int] = set()
+    is_list = not any(token.lower in FINITE_VERBS for token in tokens)
+    for i in range(len(tokens)):
+        if i in taken:
+            continue
+        for span in (_pace_compound(tokens, i), *(_manner(tokens, i, manner, is_list) for manner in _MANNERS)):
+            if span is not None:
+                taken.update(range(span.value_first or i, (span.value_last or i)))
+                yield span
+                break
+    yield from _noises(tokens)
+    yield from _stereo(tokens)
+
+
+def _pace_compound(tokens: Sequence[Token], i: int) -> Span | None:
+    for length in (2, 1):
+        phrase = phrase_at(tokens, i, length)
+        if phrase in PACE_COMPOUNDS:
+            first = _with_intensifiers(tokens, i)
+            return Span("pace", PACE_COMPOUNDS[phrase], first, i + length, value_first=i, value_last=i + length)
+    return None
+
+
+def _manner(tokens: Sequence[Token], i: int, manner: _Manner, is_list: bool) -> Span | None:
+    for length in range(_LONGEST_ADJECTIVE, 0, -1):
+        value = manner.adjectives.get(phrase_at(tokens, i, length))
+        if value is None:
+            continue
+        last = _head_behind(tokens, i, i + length, manner)
+        if last is None and (
+            _is_predicate(tokens, i, manner)
+            or _is_labelled(tokens, i, manner)
+            or (is_list and _is_tag(tokens, i, i + length, manner))
+        ):
+            last = i + length
+        if last is not None:
+            first = _with_intensifiers(tokens, i)
+            return Span(manner.kind, value, first, last, value_first=i, value_last=i + length)
+    return None
+
+
+def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) -> int | None:
+    """Index behind the noun that an adjective before it belongs to, over further adjectives; None without one."""
+    if behind < len(tokens) and (tokens[behind].lower in NOT_PACE or _is_lone_hyphen(tokens, behind)):
+        return None
+    if i and tokens[i - 1].lower == "as":
+        return None
+    # 'Dark and very loud, the master ...': adjectives before the noun phrase that they belong to.
+    is_fronted = i <= _REACH and not any(t.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS for t in tokens[:i])
+    for j in range(behind, min(len(tokens), behind + _REACH)):
+        token = tokens[j]
+        if any(mark in token.gap for mark in ";:()—"):
+            return None
+        if phrase_at(tokens, j, 2) in manner.heads:
+            return j + 2
+        if token.lower in manner.heads:
+            return _end_of_compound(tokens, j, manner.heads)
+        if tokens[i].lower in TEMPO_ONLY and manner.kind == "pace":
+            return None
+        if token.lower in DETERMINERS and "," in token.gap and is_fronted:
+            continue
+        if token.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS:
+            return None
+        if token.lower in INSTRUMENT_NAMES or token.lower in VOICE_NOUNS:
+            following = tokens[j + 1].lower if j + 1 < len(tokens) else ""
+            if not (manner.over_instruments and following in manner.heads):
+                return None
+    return None
+
+
+def _is_lone_hyphen(tokens: Sequence[Token], behind: int) -> bool:
+    """Whether a hyphen ties the adjective to a word that is no further adjective: 'slow-burning', 'fast-food'."""
+    return "-" in tokens[behind].gap and tokens[behind].lower not in TEMPO_HEADS | {"moving", "sounding"}
+
+
+def _end_of_compound(tokens: Sequence[Token], j: int, heads: frozenset[str]) -> int:
+    last = j + 1
+    while last < len(tokens) and tokens[last].joined and tokens[last].lower in heads:
+        last += 1
+    return last
+
+
+def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
+    """Whether the adjective is said of a fitting subject: walk back to 'is' and look at the word before it."""
+    if i and tokens[i - 1].lower == "it":  # 'call it fast', 'makes it slow'
+        return bool(manner.subjects & _PRONOUNS)
+    copula = _copula_before(tokens, i)
+    if copula is None:
+        return _is_denied_without_verb(tokens, i, manner)
+    if tokens[i - 1].lower == "as" or (i + 1 < len(tokens) and tokens[i + 1].lower in NOT_PACE):
+        return False
+    if _has_article(tokens, copula, i):
+        return False
+    subject = copula - 1
+    while subject > 0 and tokens[subject].lower in INTENSIFIERS - {"that"}:
+        subject -= 1
+    is_being = tokens[copula].lower == "being" and bool(manner.subjects & _PRONOUNS)
+    return is_being or (subject >= 0 and _is_subject(tokens, subject, manner))
+
+
+def _is_subject(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
+    if tokens[i].lower in manner.subjects or tokens[i].lower == "nothing":
+        return True
+    return phrase_at(tokens, max(0, i - 1), 2) in manner.subjects
+
+
+def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
+    """Index of the 'is' that an adjective belongs to, over other adjectives and adverbs; None without one."""
+    for j in range(i - 1, max(-1, i - 2 * _REACH), -1):
+        word, following = tokens[j].lower, tokens[j + 1].lower
+        if word in COPULAS:
+            return j
+        is_adverbial = following in _AMOUNTS or following in {"mono", "stereo"}
+        stops = word in _STOPPING and not is_adverbial
+        if stops or word in INSTRUMENT_NAMES or tokens[j].gap.strip() in {";", ":"}:
+            return None
+    return None
+
+
+def _has_article(tokens: Sequence[Token], copula: int, i: int) -> bool:
+    """Whether a noun of its own is behind the adjective: 'it is a slow day' claims nothing of the music."""
+    return any(tokens[k].lower in {"a", "an"} and tokens[k + 1].lower not in _AMOUNTS for k in range(copula + 1, i))
+
+
+def _is_denied_without_verb(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
+    before = tokens[i - 1].lower if i else ""
+    pair = (tokens[i - 2].lower if i > 1 else "", before)
+    if not manner.subjects & _PRONOUNS:
+        return False
+    return before == "nothing" or pair in {("anything", "but"), ("from", "being"), ("far", "from"), ("nowhere", "near")}
+
+
+def _is_labelled(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
+    """Whether the adjective stands behind a label: 'Tempo: fast'."""
+    first = _with_intensifiers(tokens, i)
+    return first > 0 and ":" in tokens[first].gap and _LABELS.get(tokens[first - 1].lower) == manner.kind
+
+
+def _is_tag(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool:
+    """Whether the adjective is an item by itself in a list of keywords: 'female vocal, slow, piano'."""
+    first = _with_intensifiers(tokens, i)
+    closed = last == len(tokens) or tokens[last].opens_clause
+    return manner.kind == "pace" and len(tokens) > 1 and closed and (first == 0 or tokens[first].opens_clause)
+
+
+def _with_intensifiers(tokens: Sequence[Token], i: int) -> int:
+    while i and tokens[i].joined and tokens[i - 1].lower in _DEGREES:
+        i -= 1
+    return i
+
+
+_DEGREES = words(
+    "very quite rather fairly really extremely too so pretty somewhat relatively moderately slightly super incredibly "
+    "heavily highly overly surprisingly particularly"
+)
+
+
+def _noises(tokens: Sequence[Token]) -> Iterator[Span]:
+    i = 0
+    while i < len(tokens):
+        length = next((n for n in (2, 1) if phrase_at(tokens, i, n) in _NOISES), 0)
+        if length:
+            yield Span("noise", "noisy", i, i + length)
+        i += max(1, length)
+
+
+def _is_device(tokens: Sequence[Token], i: int) -> bool:
+    """Whether 'stereo' is what music is played on: 'a car stereo', 'a loud stereo'."""
+    before = tokens[i - 1].lower if i else ""
+    following = tokens[i + 1] if i + 1 < len(tokens) else None
+    if before in _STEREO_OWNERS or (following is not None and following.lower in _NOT_STEREO):
+        return True
+    return before in {"a", "the", "loud"} and (following is None or following.opens_clause)
+
+
+def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
+    for i, token in enumerate(tokens):
+        before = tokens[i - 1].lower if i else ""
+        following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
+        if token.lower == "panned":
+            yield Span("stereo", "stereo", i, i + 1)
+        elif token.lower == "stereo" and not _is_device(tokens, i):
+            near = {t.lower for t in tokens[max(0, i - 3) : i]}
+            last = i + 2 if following in {"image", "field", "mix", "width", "recording", "spread"} else i + 1
+            is_wide = bool(near & _WIDE) or following == "width"
+            yield Span("stereo", "wide" if is_wide else "stereo", i, last, value_first=i)
+        elif token.lower == "mono" and before == "in" and following not in _NOT_STEREO:
+            yield Span("stereo", "mono", i, i + 1, value_first=i, value_last=i + 1)

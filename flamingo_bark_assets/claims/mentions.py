@@ -1,0 +1,171 @@
+"""Who and what is heard: instruments, voices, singers and the kick pattern, as words of one sentence.
+
+Nouns that name a source of sound belong here; how the music is played or recorded stands in `manner`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from flamingo_bark_assets.claims.lexicon import (
+    COMPOUND_GENRES,
+    GENRE_HEADS,
+    GIVING_VOICE,
+    INSTRUMENT_NAMES,
+    INSTRUMENTAL_HEADS,
+    INTENSIFIERS,
+    LONGEST_PHRASE,
+    NOT_AFTER,
+    NOT_BEFORE,
+    NOT_VOICE_AFTER,
+    SINGER_WORDS,
+    VOICE_NOUNS,
+    VOICE_PHRASES,
+    VOICE_TYPES,
+    VOICE_VERBS,
+)
+from flamingo_bark_assets.claims.scope import is_likeness
+from flamingo_bark_assets.claims.spans import Span, phrase_at
+from flamingo_bark_assets.claims.tokens import Token
+
+_KICK_PATTERNS = frozenset({"four on the floor", "4 on the floor", "four to the floor", "4 to the floor"})
+_GENRES = frozenset({"drum and bass", "drum bass", "drum n bass", "drum'n'bass", "brass band", "string theory"})
+_SINGER_REACH = 5
+_SECTIONS = frozenset({"break", "section", "interlude", "intro", "outro", "bridge", "passage", "part", "solo"})
+
+
+def find_mentions(tokens: Sequence[Token]) -> Iterator[Span]:
+    """Find every mention; a word belongs to one instrument or voice at most, the longest name first."""
+    voices = [i for i in range(len(tokens)) if _is_voice(tokens, i)]
+    yield from _instruments_and_patterns(tokens)
+    yield from _voices(tokens, voices)
+    yield from _singers(tokens, voices)
+    yield from _instrumentals(tokens)
+
+
+def _instruments_and_patterns(tokens: Sequence[Token]) -> Iterator[Span]:
+    i = 0
+    while i < len(tokens):
+        if length := _genre_length(tokens, i):
+            i += length
+        elif _phrase(tokens, i, 4) in _KICK_PATTERNS:
+            yield Span("kick_pattern", "four on the floor", i, i + 4)
+            i += 4
+        elif tokens[i].lower == "drumless":
+            yield Span("instrument", "drums", i, i + 1)
+            i += 1
+        elif span := _instrument(tokens, i):
+            yield span
+            i = span.last
+        else:
+            i += 1
+
+
+def _genre_length(tokens: Sequence[Token], i: int) -> int:
+    for length in (3, 2):
+        if _phrase(tokens, i, length) in _GENRES or (length == 2 and _phrase(tokens, i, 2, gap=" & ") in _GENRES):
+            return length
+    return 0
+
+
+def _instrument(tokens: Sequence[Token], i: int) -> Span | None:
+    for length in range(LONGEST_PHRASE, 0, -1):
+        name = _phrase(tokens, i, length)
+        if name in INSTRUMENT_NAMES:
+            return _judged(tokens, i, i + length, INSTRUMENT_NAMES[name])
+    return None
+
+
+def _judged(tokens: Sequence[Token], first: int, last: int, name: str) -> Span | None:
+    """Give the mention unless the words around it make it something else: 'synth-pop', 'bass singer'."""
+    said = tokens[last - 1].lower
+    following = tokens[last] if last < len(tokens) else None
+    before = tokens[first - 1].lower if first else ""
+    if following is not None and following.joined:
+        if following.lower in NOT_BEFORE.get(said, ()) or is_likeness(tokens, last):
+            return None
+        if "-" in following.gap and following.lower in COMPOUND_GENRES:
+            return None
+    if before in NOT_AFTER.get(tokens[first].lower, ()):
+        return None
+    return Span("instrument", name, first, last)
+
+
+def _is_voice(tokens: Sequence[Token], i: int) -> bool:
+    word = tokens[i].lower
+    if word in VOICE_NOUNS:
+        return not _is_figure_of_speech(tokens, i)
+    if word in VOICE_VERBS:
+        before = tokens[i - 1].lower if i else ""
+        return before not in INSTRUMENT_NAMES
+    if word in VOICE_TYPES:
+        return not (_follows_instrument(tokens, i) or _phrase(tokens, i, 2) in INSTRUMENT_NAMES)
+    if word == "bass":
+        return i + 1 < len(tokens) and tokens[i + 1].lower in {"singer", "singers", "voice", "vocalist"}
+    return False
+
+
+def _follows_instrument(tokens: Sequence[Token], i: int) -> bool:
+    return i + 1 < len(tokens) and tokens[i + 1].joined and tokens[i + 1].lower in INSTRUMENT_NAMES
+
+
+def _is_figure_of_speech(tokens: Sequence[Token], i: int) -> bool:
+    word, before = tokens[i].lower, tokens[i - 1].lower if i else ""
+    following = tokens[i + 1] if i + 1 < len(tokens) else None
+    if is_likeness(tokens, i + 1) or (word == "singing" and _follows_instrument(tokens, i)):
+        return True
+    if word in {"voice", "voices"}:
+        if before in GIVING_VOICE:
+            return True
+        return following is not None and following.joined and following.lower in NOT_VOICE_AFTER
+    return False
+
+
+def _voices(tokens: Sequence[Token], voices: Sequence[int]) -> Iterator[Span]:
+    for i in voices:
+        first = i
+        while first and tokens[first].joined and tokens[first - 1].lower in {"lead", "backing", "background"}:
+            first -= 1
+        yield Span("vocals", "vocals", first, i + 1)
+    for i in range(len(tokens)):
+        for length in (1, 2):
+            if _phrase(tokens, i, length) in VOICE_PHRASES:
+                yield Span("vocals", "vocals", i, i + length)
+
+
+def _singers(tokens: Sequence[Token], voices: Sequence[int]) -> Iterator[Span]:
+    sounding = set(voices)
+    for i, token in enumerate(tokens):
+        if token.lower in VOICE_TYPES or token.lower == "bass":
+            if i in sounding:
+                yield Span("singer", token.lower, i, i + 1)
+        elif token.lower in SINGER_WORDS and _has_voice_near(tokens, i, sounding):
+            yield Span("singer", SINGER_WORDS[token.lower], i, i + 1)
+
+
+def _has_voice_near(tokens: Sequence[Token], i: int, voices: set[int]) -> bool:
+    reach = range(max(0, i - _SINGER_REACH), min(len(tokens), i + _SINGER_REACH + 1))
+    if tokens[i].lower in {"his", "her"}:
+        return i + 1 in voices or (i + 2 in voices and tokens[i + 2].joined)
+    if tokens[i].lower in {"he", "she"}:
+        return any(j in voices and tokens[j].lower in VOICE_VERBS for j in reach if i < j <= i + 3)
+    return any(j in voices for j in reach)
+
+
+def _instrumentals(tokens: Sequence[Token]) -> Iterator[Span]:
+    """Find 'instrumental' as a denial of vocals; an 'instrumental break' and 'instrumental in' are none."""
+    for i, token in enumerate(tokens):
+        if token.lower not in {"instrumental", "vocalless"}:
+            continue
+        following = tokens[i + 1] if i + 1 < len(tokens) else None
+        ends = following is None or following.opens_clause or following.lower in {"and", "with", "that", "featuring"}
+        heads = following is not None and (following.lower in INSTRUMENTAL_HEADS or following.lower in GENRE_HEADS)
+        if (ends or heads) and not (following is not None and following.lower in _SECTIONS):
+            first = i
+            while first and tokens[first].joined and tokens[first - 1].lower in INTENSIFIERS | {"purely", "entirely"}:
+                first -= 1
+            yield Span("vocals", "vocals", first, i + 1, value_first=i, denies=True)
+
+
+def _phrase(tokens: Sequence[Token], i: int, length: int, gap: str | None = None) -> str:
+    return phrase_at(tokens, i, length, gap)

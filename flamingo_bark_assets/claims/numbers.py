@@ -1,0 +1,181 @@
+"""Tempo in numbers, key and metre: claims that have a written form of their own.
+
+Patterns for figures and note names belong here; claims made by words stand in `mentions` and `manner`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flamingo_bark_assets.claims.model import ClaimKind
+
+_NUMBER = r"\d{1,4}(?:\.\d{1,3})?"
+# "and" makes a range only behind "between": "the tempo is 120 and 4 guitars play".
+_RANGE = (
+    rf"(?P<between>(?:somewhere )?between )?(?P<low>{_NUMBER})"
+    rf"(?:(?:\s?(?:-|–|—)\s?| to |(?(between) and |(?!)))(?P<high>{_NUMBER}))?"
+)
+_UNIT = r"(?:bpm\b|b\.p\.m\.?|beats[ -](?:per|a|/)[ -]?min(?:ute)?\b)"
+_BOUND = r"(?:(?P<bound>over|above|under|below|more than|less than|at least|at most|up to|faster than|slower than) )?"
+_ABOUT = (
+    r"(?:(?:of|is|at|around|about|roughly|approximately|approx\.?|nearly|almost|circa|ca\.|from|sits|somewhere|:|=)\s?)"
+)
+_TEMPO_BEHIND = re.compile(rf"(?<![\w.,/]){_BOUND}{_RANGE}[\s-]?{_UNIT}", re.IGNORECASE)
+_TEMPO_BEFORE = re.compile(
+    rf"\b(?:tempo|bpm|speed)\b[\s:=]{{0,3}}{_ABOUT}{{0,4}}{_BOUND}{_RANGE}(?![\w%/]|\.\d|,\d)(?:[\s-]?{_UNIT})?",
+    re.IGNORECASE,
+)
+_LOWER = frozenset({"over", "above", "more than", "at least", "faster than"})
+
+_TONIC = r"(?P<tonic>[A-Ga-g])(?:\s?(?P<sign>#|♯|♭|b(?![a-z])|[ -]?(?:sharp|flat)\b))?"
+_MODE = (
+    r"(?P<mode>major|minor|maj\b|min\b|dorian|phrygian|lydian|mixolydian|aeolian|locrian|ionian"
+    r"|(?:natural|harmonic|melodic)[ -]minor)"
+)
+_KEY = re.compile(rf"(?<![\w#♯♭'’.-]){_TONIC}[ -]?{_MODE}(?![\w-])(?P<behind>\s+[a-z]+)?", re.IGNORECASE)
+_KEY_OF = re.compile(
+    r"\bkey(?:\s+of|\s+is|:)\s+(?P<tonic>[A-G])(?:(?P<sign>#|♯|♭|b|[ -](?:sharp|flat)))?(?P<mode>m)?"
+    r"(?=\s*(?:[.,;:!?)]|$|and\b|with\b|at\b|is\b))"
+)
+_MODE_ONLY = re.compile(
+    r"(?<![\w#♯♭])(?P<mode>major|minor)[ -](?P<noun>key|tonality|mode|scale)\b"
+    r"(?!\s+(?:change|element|point|part|role))",
+    re.IGNORECASE,
+)
+_BEFORE_KEY_A = re.compile(r"(?:\b(?:in|of|is|to|from|into|around)|[:,(=]|^)\s*$", re.IGNORECASE)
+_BEHIND_KEY_A = frozenset({"key", "scale", "tonality", "at", "with", "and", "but", "tempo", "on", "is", "throughout"})
+_NOT_BEHIND_KEY = frozenset(
+    {
+        "chord", "chords", "third", "thirds", "sixth", "sixths", "seventh", "triad", "triads", "arpeggio", "arpeggios",
+        "influence", "label", "details", "issue", "hits", "interval", "league", "second", "edits", "progression",
+    }
+)  # fmt: skip
+_CHORDS = re.compile(r"\bchords?\b", re.IGNORECASE)
+_KEY_WORD = re.compile(r"\bkey\b", re.IGNORECASE)
+
+_METRES = frozenset(
+    f"{beats}/{unit}"
+    for unit, counts in {2: (2, 3), 4: range(2, 8), 8: (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15), 16: (7, 15)}.items()
+    for beats in counts
+)
+_METRE = re.compile(r"(?<![\w/.,])(?P<metre>\d{1,2}/\d{1,2})(?![\d/])(?P<behind>[ -][a-z]+)?", re.IGNORECASE)
+_NOT_BEHIND_METRE = frozenset({"of", "stars", "inch", "note", "notes", "cup", "full", "empty", "length", "way", "the"})
+_METRE_WORDS = re.compile(
+    r"\b(?:(?P<count>two|three|four|five|six|seven|nine|twelve)[ -](?P<unit>two|four|eight)(?=[ -](?:time|metre|meter|"
+    r"feel|signature|beat|rhythm)\b)|(?P<name>common|cut|waltz)[ -](?:time|metre|meter|rhythm|feel|beat)\b"
+    r"|(?P<kind>triple|duple|compound|odd)[ -](?:time|metre|meter)\b)",
+    re.IGNORECASE,
+)
+_COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "twelve": 12}
+_NAMED_METRES = {"common": "4/4", "cut": "2/2", "waltz": "3/4"}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A claim with a written form, not yet placed in its sentence; offsets are those of the text."""
+
+    kind: ClaimKind
+    value: str
+    start: int
+    end: int
+    value_start: int
+    value_end: int
+    numbers: tuple[float, float] | None = None
+
+
+def find_figures(text: str, start: int, end: int) -> list[Figure]:
+    """Find tempo numbers, keys and metres in one sentence, in their order, without overlap.
+
+    Args:
+        text: the whole text.
+        start: offset of the sentence.
+        end: offset behind it.
+    """
+    found = [*_tempos(text, start, end), *_keys(text, start, end), *_metres(text, start, end)]
+    kept: list[Figure] = []
+    for figure in sorted(found, key=lambda f: (f.start, -f.end)):
+        if not kept or figure.start >= kept[-1].end:
+            kept.append(figure)
+    return kept
+
+
+def _tempos(text: str, start: int, end: int) -> Iterator[Figure]:
+    for pattern in (_TEMPO_BEHIND, _TEMPO_BEFORE):
+        for match in pattern.finditer(text, start, end):
+            yield _tempo(match)
+
+
+def _tempo(match: re.Match[str]) -> Figure:
+    low = float(match["low"])
+    high = float(match["high"]) if match["high"] else low
+    bound = (match["bound"] or "").lower()
+    value_start = match.start("between") if match["between"] else match.start("low")
+    value_end = match.end("high") if match["high"] else match.end("low")
+    if bound and not match["high"]:
+        value_start = match.start("bound")
+        numbers = (low, math.inf) if bound in _LOWER else (-math.inf, low)
+        value = f"{'over' if bound in _LOWER else 'under'} {low:g}"
+    else:
+        numbers = (min(low, high), max(low, high))
+        value = f"{low:g} to {high:g}" if match["high"] else f"{low:g}"
+    return Figure("tempo", value, match.start(), match.end(), value_start, value_end, numbers)
+
+
+def _keys(text: str, start: int, end: int) -> Iterator[Figure]:
+    has_chords = bool(_CHORDS.search(text, start, end)) and not _KEY_WORD.search(text, start, end)
+    for match in _KEY.finditer(text, start, end):
+        if not has_chords and _is_key(text, start, end, match):
+            mode = match["mode"].lower().replace("-", " ")
+            mode = {"maj": "major", "min": "minor"}.get(mode, mode.split()[-1])
+            stop = match.end("mode")
+            yield Figure("key", f"{_note(match)} {mode}", match.start(), stop, match.start("tonic"), stop)
+    for match in _KEY_OF.finditer(text, start, end):
+        value = f"{_note(match)} minor" if match["mode"] else _note(match)
+        yield Figure("key", value, match.start(), match.end(), match.start("tonic"), match.end())
+    for match in _MODE_ONLY.finditer(text, start, end):
+        yield Figure("key", match["mode"].lower(), match.start(), match.end(), match.start("mode"), match.end("mode"))
+
+
+def _note(match: re.Match[str]) -> str:
+    sign = (match["sign"] or "").strip(" -").lower()
+    return match["tonic"].upper() + {"sharp": "#", "♯": "#", "flat": "b", "♭": "b"}.get(sign, sign)
+
+
+def _is_key(text: str, start: int, end: int, match: re.Match[str]) -> bool:
+    """Whether a note and mode name a key: 'a major influence', 'C major chord' and 'Studio B, minor' do not."""
+    behind = (match["behind"] or "").strip().lower()
+    if behind in _NOT_BEHIND_KEY:
+        return False
+    if match["tonic"] not in "Aa" or match["sign"]:
+        return match["tonic"].isupper() or bool(
+            _BEFORE_KEY_A.search(text[max(start, match.start() - 12) : match.start()])
+        )
+    before = text[max(start, match.start() - 12) : match.start()]
+    if not _BEFORE_KEY_A.search(before):
+        return False
+    opens = not before.strip()
+    if match["tonic"] == "a" or opens:
+        ends = not behind and not re.match(r"\s*[\w#]", text[match.end("mode") : end])
+        return ends or (behind in _BEHIND_KEY_A - {"key", "scale", "tonality"} and not opens)
+    return not behind or behind in _BEHIND_KEY_A
+
+
+def _metres(text: str, start: int, end: int) -> Iterator[Figure]:
+    for match in _METRE.finditer(text, start, end):
+        behind = (match["behind"] or "").strip(" -").lower()
+        if match["metre"] in _METRES and behind not in _NOT_BEHIND_METRE:
+            yield _metre(match, match["metre"], match.end("metre"))
+    for match in _METRE_WORDS.finditer(text, start, end):
+        if match["count"]:
+            yield _metre(match, f"{_COUNTS[match['count'].lower()]}/{_COUNTS[match['unit'].lower()]}", match.end())
+        elif match["name"]:
+            yield _metre(match, _NAMED_METRES[match["name"].lower()], match.end())
+        else:
+            yield _metre(match, match["kind"].lower(), match.end())
+
+
+def _metre(match: re.Match[str], value: str, end: int) -> Figure:
+    return Figure("metre", value, match.start(), end, match.start(), end)

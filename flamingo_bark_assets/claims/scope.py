@@ -1,0 +1,265 @@
+"""Which words of a sentence are denied, only compared with or imagined, quoted, or said of a part of the song.
+
+Scope belongs here: how far a 'no', 'like', 'would' or quotation mark reaches; what is claimed does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flamingo_bark_assets.claims.lexicon import (
+    DETERMINERS,
+    FINITE_VERBS,
+    INSTRUMENT_NAMES,
+    NOT_THE_THING,
+    PREPOSITIONS,
+    VOICE_NOUNS,
+    words,
+)
+from flamingo_bark_assets.claims.tokens import Sentence, Token
+
+_NEGATIONS = words(
+    "no not never without lacks lacking lack neither nor nothing hardly barely devoid minus none sans nobody"
+)
+_NEGATING_PAIRS = frozenset(
+    {
+        ("anything", "but"), ("far", "from"), ("free", "of"), ("free", "from"), ("instead", "of"), ("rather", "than"),
+        ("absence", "of"), ("nowhere", "near"), ("nobody", "sings"), ("absent", "of"), ("empty", "of"),
+    }
+)  # fmt: skip
+# 'no doubt', 'not only', 'nothing but': words after which a negation is none.
+_NO_NEGATION = {
+    "no": words("doubt less fewer shortage matter wonder question other"),
+    "not": words("only just merely simply to without unlike"),
+    "nothing": words("but short less"),
+    "never": words("without"),
+    "without": words("doubt"),
+    "none": words("other"),
+}
+_BREAKING = words(
+    "but however yet although though while whereas because so which who where instead only just still except "
+    "besides then"
+)
+_CARRYING = words("with featuring over under beneath behind alongside on")
+_DETERMINING_NEGATIONS = words("no without lacks lacking lack neither devoid minus sans")
+_LIST_WORDS = 3
+_LONGEST_LIST = 24
+
+_COMPARISONS = words(
+    "like unlike than imitating imitates imitate mimicking mimics mimic emulating emulates resembles resembling "
+    "evokes evoking reminiscent reminds inspired homage similar compared recalls recalling"
+)
+_ENUMERATED_BEFORE_LIKE = words("instruments percussion elements percussions instrumentation")
+_IMAGINED = words("would could should wish imagine if may might")
+_NOT_IMAGINED = words("call say describe not hear heard")
+_LOCAL = words(
+    "intro outro bridge verse verses chorus choruses interlude ending beginning break breakdown drop halfway middle "
+    "end starts start begins begin opens later until before speeds slows accelerates accelerating changes shifts "
+    "modulates half briefly occasionally sometimes towards initially eventually finally final opening closing "
+    "moments enters drops ends"
+)
+_MUSICAL = words(
+    "lead backing male female electric acoustic vocals vocal voice major minor bpm tempo fast slow loud quiet and of "
+    "the in hop key time"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What holds for each word of a sentence, in their order.
+
+    Attributes:
+        negated: the word is denied.
+        unreal: the word is compared with, imagined, quoted or part of a name: nothing is claimed by it.
+        local: the word is in a clause about a part of the song.
+    """
+
+    negated: tuple[bool, ...]
+    unreal: tuple[bool, ...]
+    local: tuple[bool, ...]
+
+
+def scope_of(sentence: Sentence) -> Scope:
+    """Find the scope of every word; time grows in proportion to the number of words."""
+    tokens = sentence.tokens
+    names = _in_names(tokens)
+    quoted = _quoted(tokens)
+    compared = _compared(tokens)
+    imagined = _imagined(tokens)
+    unreal = tuple(any(flags) for flags in zip(names, quoted, compared, imagined, strict=True))
+    return Scope(tuple(_negated(tokens)), unreal, tuple(_local(tokens)))
+
+
+def _negated(tokens: Sequence[Token]) -> list[bool]:
+    flags, negation = [], ""
+    for i, token in enumerate(tokens):
+        if negation and _ends_negation(tokens, i, negation):
+            negation = ""
+        cue = _negation_at(tokens, i)
+        # Two in a row ("not without drums") cancel each other; a new "no" in a list goes on.
+        if cue:
+            negation = "" if cue == "cancel" else cue
+        flags.append(bool(negation))
+        if not cue and not negation and token.lower in {"drumless", "vocalless"}:
+            flags[-1] = True
+    return flags
+
+
+def _negation_at(tokens: Sequence[Token], i: int) -> str:
+    word = tokens[i].lower
+    following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
+    if word == "no" and following.isdigit():
+        return ""
+    if word == "without" and following == "a" and i + 2 < len(tokens) and tokens[i + 2].lower == "doubt":
+        return ""
+    if i and word == "without" and tokens[i - 1].lower in {"not", "never"}:
+        return "cancel"
+    if word in _NEGATIONS or word.endswith("n't") or word == "cannot":
+        if following in _NO_NEGATION.get(word, ()) or (word == "nor" and i == 0):
+            return ""
+        if word.endswith("n't") and following in {"only", "just", "help"}:
+            return ""
+        return "nobody" if (word, following) == ("no", "one") else word
+    return "pair" if (word, following) in _NEGATING_PAIRS else ""
+
+
+def _ends_negation(tokens: Sequence[Token], i: int, negation: str) -> bool:
+    token, before = tokens[i], tokens[i - 1]
+    if token.lower in _BREAKING:
+        return not (token.lower == "but" and before.lower == "anything")
+    if negation in _DETERMINING_NEGATIONS and (token.lower in _CARRYING or token.lower in FINITE_VERBS):
+        return token.lower != "'s"
+    if token.opens_clause:
+        goes_on = token.lower == "let" or _list_goes_on(tokens, i)
+        return not ("," in token.gap and goes_on)
+    if token.lower == "and":
+        following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
+        return following in DETERMINERS | FINITE_VERBS | PREPOSITIONS | {"instead", "only"}
+    return False
+
+
+def _list_goes_on(tokens: Sequence[Token], start: int) -> bool:
+    """Whether 'no a, b or c' goes on at the comma before b: short items up to one that begins with 'or'."""
+    length = 0
+    for i in range(start, min(len(tokens), start + _LONGEST_LIST)):
+        token = tokens[i]
+        if token.opens_clause and i > start:
+            if "," not in token.gap:
+                return False
+            length = 0
+        if token.lower in {"or", "nor"}:
+            return True
+        if token.lower == "and":
+            following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
+            at_end = i + 2 >= len(tokens) or tokens[i + 2].opens_clause
+            return at_end and following not in DETERMINERS
+        length += 1
+        if length > _LIST_WORDS or token.lower in DETERMINERS | FINITE_VERBS | PREPOSITIONS | _BREAKING:
+            return False
+    return False
+
+
+def _compared(tokens: Sequence[Token]) -> list[bool]:
+    flags, active = [], False
+    for i, token in enumerate(tokens):
+        if active and (token.opens_clause or token.lower in _BREAKING | {"with", "over", "featuring"}):
+            active = False
+        if (token.lower in _COMPARISONS and not _enumerates(tokens, i)) or _is_other_recording(tokens, i):
+            active = True
+        flags.append(active)
+    return flags
+
+
+def _is_other_recording(tokens: Sequence[Token], i: int) -> bool:
+    """Whether 'original' is a noun: 'the original was slow' says nothing of this recording."""
+    following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
+    return tokens[i].lower == "original" and following in {"was", "is", "had", "has", "were"}
+
+
+def _enumerates(tokens: Sequence[Token], i: int) -> bool:
+    """Whether a word means 'such as' or belongs to what stands before: 'instruments like', 'guitar-like'."""
+    token, before = tokens[i], tokens[i - 1].lower if i else ""
+    if token.gap == "-":
+        return True
+    if token.lower == "than":
+        return before in {"rather", "less", "fewer", "other"}
+    return token.lower == "like" and before in _ENUMERATED_BEFORE_LIKE
+
+
+def _imagined(tokens: Sequence[Token]) -> list[bool]:
+    flags, active = [], ""
+    for i, token in enumerate(tokens):
+        if active == "if" and token.opens_clause:
+            active = ""
+        if token.lower in _IMAGINED and not (i + 1 < len(tokens) and _is_report(tokens, i)):
+            active = active or token.lower
+        flags.append(bool(active))
+    return flags
+
+
+def _is_report(tokens: Sequence[Token], i: int) -> bool:
+    """Whether 'could be heard', 'would call', 'would say' reports what is there."""
+    following = tokens[i + 1].lower
+    if following == "be":
+        return i + 2 < len(tokens) and tokens[i + 2].lower in words("heard described called considered classified")
+    return following in _NOT_IMAGINED
+
+
+def _quoted(tokens: Sequence[Token]) -> list[bool]:
+    flags, inside = [], False
+    for token in tokens:
+        for mark in token.gap:
+            if mark == '"':
+                inside = not inside
+            elif mark in "“”«»":
+                inside = mark in "“«"
+        flags.append(inside)
+    return flags
+
+
+def _in_names(tokens: Sequence[Token]) -> list[bool]:
+    """Whether words belong to a name: two or more capitalised words in a row that are not all music's own."""
+    flags = [False] * len(tokens)
+    i = 0
+    while i < len(tokens):
+        end = _run_of_capitals(tokens, i)
+        if end - i >= 2 and not all(_is_musical(token) for token in tokens[i:end]):
+            flags[i:end] = [True] * (end - i)
+        i = max(end, i + 1)
+    return flags
+
+
+def _run_of_capitals(tokens: Sequence[Token], start: int) -> int:
+    end = start
+    while end < len(tokens) and tokens[end].is_capitalised and (end == start or tokens[end].joined):
+        end += 1
+        linked = end + 1 < len(tokens) and tokens[end].lower in {"of", "the"}
+        if linked and tokens[end + 1].is_capitalised and tokens[end].joined and tokens[end + 1].joined:
+            end += 1
+    return end
+
+
+def _is_musical(token: Token) -> bool:
+    return token.lower in INSTRUMENT_NAMES or token.lower in _MUSICAL or token.lower in VOICE_NOUNS
+
+
+def _local(tokens: Sequence[Token]) -> list[bool]:
+    flags: list[bool] = []
+    clause: list[Token] = []
+    for token in tokens:
+        if token.opens_clause:
+            flags.extend([_has_local_word(clause)] * len(clause))
+            clause = []
+        clause.append(token)
+    flags.extend([_has_local_word(clause)] * len(clause))
+    return flags
+
+
+def _has_local_word(clause: Sequence[Token]) -> bool:
+    return any(token.lower in _LOCAL for token in clause)
+
+
+def is_likeness(tokens: Sequence[Token], end: int) -> bool:
+    """Whether the word behind a phrase makes it a likeness: 'guitar-like', 'vocal-like', '90s-inspired'."""
+    return end < len(tokens) and tokens[end].lower in NOT_THE_THING and "-" in tokens[end].gap

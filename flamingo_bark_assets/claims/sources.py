@@ -1,0 +1,109 @@
+"""Instruments and voices held against the stems: what sounds, what is silent, and what nobody measured.
+
+What a stem can prove belongs here; the names of instruments stand in `lexicon`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from flamingo_bark_assets.claims.lexicon import DRUMS, GENERIC, INSTRUMENT_KIND
+from flamingo_bark_assets.claims.limits import FAINT_ACTIVE_FRACTION, FAINT_ENERGY_SHARE
+from flamingo_bark_assets.claims.verdicts import Judgement, Measured, judged_unsure, unverifiable
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import Part, StemKind
+from flamingo_bark_assets.record import Measurement
+
+_State = Literal["sounds", "faint", "silent", "unknown"]
+_METHOD = "stem-rms-60dbfs"
+_STEM_KIND_METHOD = "stem-name"
+
+
+def judge_vocals(part: Part, evidence: Evidence, min_confidence: float) -> Judgement:
+    """Judge 'there are vocals' by the vocals stem; of another stem it is wrong by what that stem is."""
+    return _judge_kind("vocals", "vocals", part, evidence, min_confidence)
+
+
+def judge_instrument(name: str, part: Part, evidence: Evidence, min_confidence: float) -> Judgement:
+    """Judge that an instrument is played.
+
+    Kick, snare and hi-hat have measurements of their own. Of others a silent stem of their kind disproves them;
+    a sounding one proves only the kind, and a single instrument where the stem is named after it.
+
+    Args:
+        name: canonical name.
+        part: the part of the song that the claim is about.
+        evidence: the measurements.
+        min_confidence: a less sure measurement proves nothing.
+    """
+    kind = INSTRUMENT_KIND[name]
+    general = _judge_kind(kind, name, part, evidence, min_confidence)
+    if general.verdict != "agree" or name in GENERIC:
+        return general
+    if name in DRUMS:
+        return _judge_drum(name, evidence, min_confidence)
+    if _has_stem_of(name, evidence):
+        return Judgement("agree", None, Measured(f"a {name} stem sounds", method=_STEM_KIND_METHOD))
+    return unverifiable(f"a {kind} stem sounds; which instrument it is was not measured", general.measured)
+
+
+def judge_kick_pattern(part: Part, evidence: Evidence, min_confidence: float) -> Judgement:
+    """Judge 'four on the floor': wrong without a kick, and open with one, as its pattern is not measured."""
+    kick = judge_instrument("kick", part, evidence, min_confidence)
+    return unverifiable("the pattern of the kick is not measured", kick.measured) if kick.verdict == "agree" else kick
+
+
+def _judge_kind(kind: StemKind, name: str, part: Part, evidence: Evidence, min_confidence: float) -> Judgement:
+    if part not in {"mix", kind}:
+        return _judge_in_other_stem(name, part)
+    state = _state(kind, evidence, min_confidence)
+    if state == "unknown":
+        return unverifiable(f"no usable {kind} stem", Measured.nothing())
+    measured = Measured(
+        f"the {kind} stem is {state}" if state != "sounds" else f"the {kind} stem sounds", method=_METHOD
+    )
+    if state == "faint":
+        return unverifiable("so faint that it may be left over from the separation", measured)
+    return Judgement("agree" if state == "sounds" else "conflict", None, measured)
+
+
+def _judge_in_other_stem(name: str, part: Part) -> Judgement:
+    """Judge an instrument in a stem of another kind; a single percussion instrument may hide among the others."""
+    measured = Measured(f"this is the {part} stem", method=_STEM_KIND_METHOD)
+    is_single_percussion = name not in GENERIC and name not in DRUMS and INSTRUMENT_KIND.get(name) == "drums"
+    if part == "harmonic" and is_single_percussion:
+        return unverifiable("the stem of all other instruments may hold it", measured)
+    return Judgement("conflict", None, measured)
+
+
+def _judge_drum(name: str, evidence: Evidence, min_confidence: float) -> Judgement:
+    drums = evidence.drums
+    present = {"kick": drums.kick_present, "snare": drums.snare_present, "hi-hat": drums.hihat_present}[name]
+    measured = Measured.of(present, text="heard" if present.value else "not heard")
+    if unsure := judged_unsure(present, min_confidence, measured):
+        return unsure
+    return Judgement("agree" if present.value else "conflict", None, measured)
+
+
+def _state(kind: StemKind, evidence: Evidence, min_confidence: float) -> _State:
+    stems = [stem for stem in evidence.stems.stems if stem.kind == kind]
+    if any(stem.audible and stem.usable for stem in stems):
+        features = evidence.of_stem(kind)
+        shares = ((features.active_fraction, FAINT_ACTIVE_FRACTION), (features.energy_share, FAINT_ENERGY_SHARE))
+        return "faint" if any(_is_below(m, limit, min_confidence) for m, limit in shares) else "sounds"
+    return "silent" if stems and all(stem.usable for stem in stems) else "unknown"
+
+
+def _is_below(measurement: Measurement[float], limit: float, min_confidence: float) -> bool:
+    value = measurement.value
+    sure = measurement.confidence is None or measurement.confidence >= min_confidence
+    return value is not None and sure and value < limit
+
+
+def _has_stem_of(name: str, evidence: Evidence) -> bool:
+    """Whether an audible stem bears the instrument's own name: 'piano', 'guitar'."""
+    wanted = name.rsplit(maxsplit=1)[-1]
+    return wanted not in GENERIC and any(
+        stem.audible and stem.usable and stem.kind == INSTRUMENT_KIND[name] and stem.name.lower() == wanted
+        for stem in evidence.stems.stems
+    )

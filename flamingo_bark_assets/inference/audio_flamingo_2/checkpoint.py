@@ -1,0 +1,216 @@
+"""Loading Audio Flamingo 2: released tensors into the network, once more from a converted copy.
+
+Filling the network belongs here; finding tensors stands in `release`, their names in `keys`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from flamingo_bark_assets.files.atomic import remove_leftovers, replacing
+from flamingo_bark_assets.inference.audio_flamingo_2.configuration import CheckpointError, Shape, read_configuration
+from flamingo_bark_assets.inference.audio_flamingo_2.keys import (
+    RELEASED_EMBEDDING,
+    RELEASED_OUTPUT_EMBEDDING,
+    Assignment,
+    plan_keys,
+)
+from flamingo_bark_assets.inference.audio_flamingo_2.release import (
+    Release,
+    Stored,
+    fingerprint,
+    open_release,
+    read_base_config,
+    read_tensors,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioFlamingo2Network
+
+DType = Literal["bfloat16", "float32"]
+
+_log = logging.getLogger(__name__)
+
+# Changes when our names or types change: older converted copies are then left alone.
+_CONVERSION = "1"
+# Computed by `compute_buffers`.
+_COMPUTED = ("relative_position_index", "num_batches_tracked", "rotary_emb.inv_freq", "rotary_emb.original_inv_freq")
+# Decibels and angles need more than bfloat16's 8 bits, and cost nothing.
+_ALWAYS_FLOAT32 = ("audio_encoder.audio_encoder.batch_norm.", "audio_transformer.inverse_frequencies")
+_DISK_MARGIN_BYTES = 1 << 20
+
+
+def load_network(
+    path: Path,
+    *,
+    base_lm_path: Path | None = None,
+    dtype: DType = "bfloat16",
+    device: str = "cpu",
+    cache_folder: Path | None = None,
+) -> AudioFlamingo2Network:
+    """Load a checkpoint in the released layout.
+
+    The network is built without random numbers and filled tensor by tensor, so memory holds the weights once.
+
+    Args:
+        path: folder that holds `safe_ckpt`.
+        base_lm_path: folder with the base language model's config.json; None where `path` has base_lm_config.json.
+        dtype: of the weights in memory.
+        device: of torch.
+        cache_folder: where a converted bfloat16 copy is kept, which loads instead of the float32 files next time;
+            None for no such copy.
+
+    Raises:
+        CheckpointError: the checkpoint is of the old revision, incomplete, broken or of another base model.
+    """
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import build_on_meta
+
+    release = open_release(path)
+    base_config = read_base_config(path, base_lm_path)
+    configuration = read_configuration(release.shapes, base_config)
+    network = build_on_meta(configuration)
+    shapes = shapes_of(network)
+    copy = _converted_path(cache_folder, release, base_config) if cache_folder and dtype == "bfloat16" else None
+    if copy is not None and copy.is_file():
+        try:
+            fill(network, _converted_tensors(copy, shapes), dtype=dtype, device=device)
+        except CheckpointError as error:
+            _log.warning("the converted copy is broken and is made again: %s", error)
+        else:
+            return network
+    plan = plan_keys(shapes, release.shapes, tied=configuration.ties_embeddings)
+    if configuration.ties_embeddings:
+        _warn_if_embeddings_differ(release)
+    fill(network, _released_tensors(release, plan), dtype=dtype, device=device)
+    if copy is not None:
+        _save_copy(network, copy)
+    return network
+
+
+def fill(network: AudioFlamingo2Network, tensors: Iterable[tuple[str, Tensor]], *, dtype: DType, device: str) -> None:
+    """Give a network that was built on the meta device its weights, each copied before the next is asked for.
+
+    Args:
+        network: from `build_on_meta`.
+        tensors: our name and value of each of `saved_tensors`.
+        dtype: of the weights in memory.
+        device: of torch.
+
+    Raises:
+        CheckpointError: a tensor was not given.
+    """
+    import torch
+
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import compute_buffers, tie_embeddings
+
+    for name, tensor in tensors:
+        _put(network, name, tensor.to(device, _dtype_of(name, dtype), copy=True))
+    compute_buffers(network, torch.device(device))
+    if network.configuration.ties_embeddings:
+        tie_embeddings(network)
+    everything = [*network.named_parameters(), *network.named_buffers()]
+    unfilled = [name for name, tensor in everything if tensor.is_meta]
+    if unfilled:
+        raise CheckpointError(f"{len(unfilled)} tensors of the network were not filled: {', '.join(unfilled[:5])}")
+
+
+def saved_tensors(network: AudioFlamingo2Network) -> dict[str, Tensor]:
+    """Every parameter and buffer that must be filled, by name; a tied one once."""
+    named = [*network.named_parameters(), *network.named_buffers()]
+    return {name: tensor for name, tensor in named if not name.endswith(_COMPUTED)}
+
+
+def shapes_of(network: AudioFlamingo2Network) -> dict[str, Shape]:
+    """Shape of each of `saved_tensors`."""
+    return {name: tuple(tensor.shape) for name, tensor in saved_tensors(network).items()}
+
+
+def _released_tensors(release: Release, plan: Iterable[Assignment]) -> Iterator[tuple[str, Tensor]]:
+    """Our name and value of each tensor, in the order of the files; each released tensor is read once."""
+    targets: dict[Stored, list[Assignment]] = {}
+    for entry in plan:
+        targets.setdefault(release.tensors[entry.source], []).append(entry)
+    for stored, tensor in read_tensors(targets):
+        if not tensor.is_floating_point():
+            raise CheckpointError(f"{stored.path}: {stored.name} holds {tensor.dtype}, not floating-point numbers")
+        for entry in targets[stored]:
+            yield entry.target, tensor.chunk(entry.parts)[entry.part] if entry.parts > 1 else tensor
+
+
+def _converted_tensors(copy: Path, shapes: Mapping[str, Shape]) -> Iterator[tuple[str, Tensor]]:
+    for stored, tensor in read_tensors([Stored(copy, name, shape) for name, shape in shapes.items()]):
+        if tuple(tensor.shape) != stored.shape or tensor.dtype != _dtype_of(stored.name, "bfloat16"):
+            raise CheckpointError(f"{copy}: {stored.name} has another shape or type")
+        yield stored.name, tensor
+
+
+def _save_copy(network: AudioFlamingo2Network, copy: Path) -> None:
+    """Keep the converted weights; the model works without them, so a full disk is no fault of it."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in saved_tensors(network).items()}
+    needed = sum(tensor.nbytes for tensor in tensors.values()) + _DISK_MARGIN_BYTES
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(copy.parent, recursive=False)  # a copy that a kill cut short takes gigabytes
+        free = shutil.disk_usage(copy.parent).free
+        if free < needed:
+            _log.warning(
+                "no converted copy is kept: %s has %d MB free, %d needed", copy.parent, free >> 20, needed >> 20
+            )
+            return
+        with replacing(copy) as temporary:
+            save_file(tensors, temporary)
+    except (OSError, SafetensorError) as error:
+        _log.warning("no converted copy is kept: %s: %s", copy, error)
+
+
+def _converted_path(cache_folder: Path, release: Release, base_config: Mapping[str, Any]) -> Path:
+    """Name the copy after all that it depends on: contents, sizes and times of the files, and the base config."""
+    times = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in release.files]
+    source = json.dumps([_CONVERSION, fingerprint(release), times, base_config], sort_keys=True)
+    return cache_folder / f"audio-flamingo-2-{hashlib.sha256(source.encode()).hexdigest()[:32]}-bfloat16.safetensors"
+
+
+def _warn_if_embeddings_differ(release: Release) -> None:
+    both = [release.tensors.get(name) for name in (RELEASED_OUTPUT_EMBEDDING, RELEASED_EMBEDDING)]
+    if None in both:
+        return
+    digests = {_digest(tensor) for _, tensor in read_tensors(stored for stored in both if stored is not None)}
+    if len(digests) > 1:
+        _log.warning("%s: lm_head.weight and embed_tokens.weight differ; lm_head.weight is taken", release.folder)
+
+
+def _digest(tensor: Tensor) -> bytes:
+    """Digest of a tensor's values, in pieces so that the copy of none but a piece is held."""
+    import torch
+
+    digest = hashlib.blake2b()
+    for piece in torch.split(tensor.flatten(), 1 << 22):
+        digest.update(piece.float().numpy().tobytes())
+    return digest.digest()
+
+
+def _put(network: AudioFlamingo2Network, name: str, tensor: Tensor) -> None:
+    from torch import nn
+
+    owner_name, _, leaf = name.rpartition(".")
+    owner = network.get_submodule(owner_name)
+    is_parameter = leaf in owner._parameters
+    setattr(owner, leaf, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
+
+
+def _dtype_of(name: str, dtype: DType) -> torch.dtype:
+    import torch
+
+    return torch.bfloat16 if dtype == "bfloat16" and not name.startswith(_ALWAYS_FLOAT32) else torch.float32

@@ -1,0 +1,211 @@
+"""Audio Flamingo 2 as a listening model: clips and questions in, replies with their probability out.
+
+Prompts and text belong here; the network, its files and decoding do not.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flamingo_bark_assets.inference.audio_flamingo_2 import frontend
+from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import DType, load_network
+from flamingo_bark_assets.inference.audio_flamingo_2.configuration import CheckpointError
+from flamingo_bark_assets.inference.audio_flamingo_2.generation import generate
+from flamingo_bark_assets.inference.audio_flamingo_2.hearing import Hearing
+from flamingo_bark_assets.inference.audio_flamingo_2.release import fingerprint, open_release
+from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
+from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioFlamingo2Network
+
+FAMILY = "audio-flamingo-2"
+LICENCE = "NVIDIA OneWay Noncommercial License (research or evaluation); Qwen Research License"
+MAX_PROMPT_TOKENS = 512
+
+# Added to the base tokenizer in this order, which gives their ids.
+ADDED_TOKENS = ("<audio>", "<|endofchunk|>", "<|PAD_TOKEN|>", "<SEP>")
+
+
+@dataclass(frozen=True, slots=True)
+class AddedTokenIds:
+    """Ids of the tokens that the base tokenizer does not have.
+
+    Attributes:
+        audio: stands before the question.
+        end_of_chunk: ended texts in training.
+        pad: fills rows of a batch.
+        separator: stands after the question.
+    """
+
+    audio: int
+    end_of_chunk: int
+    pad: int
+    separator: int
+
+
+class AudioFlamingo2:
+    """A loaded Audio Flamingo 2; a `CaptioningModel`. Threads may share it: one is served at a time."""
+
+    def __init__(self, network: AudioFlamingo2Network, tokenizer: Any, identity: ModelIdentity) -> None:
+        """Join a network and its tokenizer.
+
+        Args:
+            network: the loaded network.
+            tokenizer: transformers' of the base language model; what is missing of the added tokens is added.
+            identity: which model it is.
+
+        Raises:
+            CheckpointError: the tokenizer is not the one that the network was trained with.
+        """
+        self.network = network
+        self._tokenizer = tokenizer
+        self._identity = identity
+        self._ids = _add_tokens(tokenizer, network)
+        self._hearing = Hearing(network)
+        self._lock = threading.Lock()
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which model it is."""
+        return self._identity
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """16 kHz; clips of another rate are resampled."""
+        return frontend.SAMPLE_RATE_HZ
+
+    @property
+    def max_clip_s(self) -> float:
+        """120 s; what lies behind is not heard."""
+        return frontend.MAX_CLIP_S
+
+    def listen(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
+        """Answer prompt i about clip i, all as one batch.
+
+        A clip that stands in the batch several times, or was heard a moment ago, is encoded once.
+
+        Args:
+            clips: sound, one channel; any sample rate.
+            prompts: as many questions; they are put in lower case, as the model was trained.
+            decoding: greedy, or sampling, which depends on the whole batch.
+
+        Raises:
+            ValueError: there are not as many prompts as clips, or samples that are not finite.
+            torch.OutOfMemoryError: the batch is too large.
+        """
+        import torch
+
+        if len(clips) != len(prompts):
+            raise ValueError(f"{len(clips)} clips, but {len(prompts)} prompts")
+        if not clips:
+            return []
+        # transformers' tokenizers may not be shared by threads either.
+        with self._lock, torch.inference_mode():
+            audio, window_mask, rows = self._hearing.hear(clips)
+            context = self.network.project_audio(audio, window_mask).of_rows(rows)
+            prompt_ids = [self._prompt_ids(prompt) for prompt in prompts]
+            generated = generate(self.network, context, prompt_ids, decoding, pad_id=self._ids.pad)
+            return [
+                Reply(
+                    text=self._text(one.tokens),
+                    token_count=len(one.tokens),
+                    mean_log_probability=one.mean_log_probability,
+                    truncated=one.truncated,
+                )
+                for one in generated
+            ]
+
+    def _prompt_ids(self, prompt: str) -> list[int]:
+        # A special token that is spelled out in a question stays text.
+        words = self._tokenizer.encode(prompt.lower().strip(), add_special_tokens=False, split_special_tokens=True)
+        # The separator must stay, so it is the question that is cut.
+        return [self._ids.audio, *words[: MAX_PROMPT_TOKENS - 2], self._ids.separator]
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        last = max((i for i, token in enumerate(tokens) if token == self._ids.separator), default=-1)
+        return str(
+            self._tokenizer.decode(
+                list(tokens[last + 1 :]), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        )
+
+
+def load_audio_flamingo_2(
+    path: Path,
+    *,
+    base_lm_path: Path | None = None,
+    dtype: DType = "bfloat16",
+    device: str = "cpu",
+    tokenizer: Any = None,
+    cache_folder: Path | None = None,
+    model_id: str | None = None,
+    revision: str | None = None,
+) -> AudioFlamingo2:
+    """Load a released checkpoint from disk; nothing is downloaded.
+
+    Args:
+        path: folder that holds `safe_ckpt`.
+        base_lm_path: folder with config.json and tokenizer of the Qwen2.5 base model it was made from; None where
+            `path` holds base_lm_config.json and a tokenizer is given.
+        dtype: of the weights in memory.
+        device: of torch.
+        tokenizer: transformers' tokenizer of the base model; None to read it from `base_lm_path`.
+        cache_folder: where a converted bfloat16 copy is kept for the next load; None for no copy.
+        model_id: what the model is called in records; the path if None.
+        revision: commit of the weights; a digest of their files if None.
+
+    Raises:
+        CheckpointError: the checkpoint or the tokenizer is missing, incomplete, broken or of another model.
+    """
+    if tokenizer is None:
+        tokenizer = _read_tokenizer(base_lm_path, path)
+    network = load_network(path, base_lm_path=base_lm_path, dtype=dtype, device=device, cache_folder=cache_folder)
+    identity = ModelIdentity(
+        model_id=model_id or str(path),
+        family=FAMILY,
+        revision=revision or fingerprint(open_release(path)),
+        licence=LICENCE,
+        dtype=dtype,
+    )
+    return AudioFlamingo2(network, tokenizer, identity)
+
+
+def _read_tokenizer(base_lm_path: Path | None, path: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    if base_lm_path is None:
+        raise CheckpointError(f"{path}: no tokenizer; give the folder of its Qwen2.5 base model as base_lm_path")
+    refuse_foreign_code(base_lm_path, str(path))
+    # Without these, transformers makes up an empty tokenizer.
+    if not any((base_lm_path / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+        raise CheckpointError(f"{base_lm_path}: no tokenizer; tokenizer.json of the Qwen2.5 base model is missing")
+    try:
+        return AutoTokenizer.from_pretrained(str(base_lm_path), local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{base_lm_path}: the tokenizer cannot be read: {error}") from error
+
+
+def _add_tokens(tokenizer: Any, network: AudioFlamingo2Network) -> AddedTokenIds:
+    """Add the four tokens and make sure that tokenizer and network agree on every id that matters."""
+    from tokenizers import AddedToken
+
+    tokenizer.add_tokens([AddedToken(t, special=True, normalized=False) for t in ADDED_TOKENS], special_tokens=True)
+    ids = tuple(tokenizer.convert_tokens_to_ids(token) for token in ADDED_TOKENS)
+    rows = network.configuration.vocabulary_size
+    if ids != tuple(range(rows - len(ADDED_TOKENS), rows)) or len(tokenizer) != rows:
+        raise CheckpointError(
+            f"the tokenizer gives {', '.join(ADDED_TOKENS)} the ids {ids} of {len(tokenizer)}, but the model's last "
+            f"of {rows} rows belong to them: it is the tokenizer of another base model"
+        )
+    ends = network.configuration.end_token_ids
+    if tokenizer.eos_token_id not in ends:
+        raise CheckpointError(
+            f"the tokenizer ends texts with token {tokenizer.eos_token_id}, but the base model's config with {ends}: "
+            "take both from the base model, not from its Instruct version"
+        )
+    return AddedTokenIds(*ids)

@@ -1,0 +1,44 @@
+"""Which of the configured captioning models are on this machine, told cheaply and without loading any.
+
+A state that can be compared belongs here; choosing and loading stand in `loading`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flamingo_bark_assets.inference_settings import InferenceSettings
+
+
+def available_models(settings: InferenceSettings) -> list[str]:
+    """Name the state of each model of the chain, then of CLAP: the cached revision, a folder's state, or none.
+
+    Weights are told apart by name, size and time, as hashing gigabytes at each look would cost minutes.
+    """
+    choices = [(choice.model, choice.revision) for choice in settings.chain]
+    return [_state(model, revision, settings) for model, revision in [*choices, (settings.clap, None)]]
+
+
+def _state(model: str, revision: str | None, settings: InferenceSettings) -> str:
+    from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS
+    from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
+    from flamingo_bark_assets.inference.fetching import cached
+
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return f"{model}: {_folder_state(folder)}"
+    known = next((one for one in (*KNOWN_MODELS, *KNOWN_CLAPS) if one.model_id.lower() == model.lower()), None)
+    snapshot = cached(known, settings.cache_folder, revision=revision) if known is not None else None
+    return f"{model}: {snapshot.revision if snapshot is not None else 'none'}"
+
+
+def _folder_state(folder: Path) -> str:
+    files = []
+    for path in sorted(folder.rglob("*")):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        if path.is_file():
+            files.append(f"{path.relative_to(folder)} {status.st_size} {status.st_mtime_ns}")
+    return "\n".join(files)

@@ -1,0 +1,216 @@
+"""The models that are known by name: their size, memory and licence, and what each family is asked.
+
+Facts and prompts belong here, each from NVIDIA's published material; fetching and loading stand in modules of
+their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flamingo_bark_assets.errors import FlamingoBarkError
+from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, Dtype, InferenceSettings, Quantisation
+from flamingo_bark_assets.parts import Part, Question, StemKind
+
+Family = Literal["audio-flamingo-2", "audio-flamingo-3", "music-flamingo"]
+AF2_LICENCE = (
+    "NVIDIA OneWay Noncommercial License (research or evaluation only), also under the Qwen Research License; "
+    "NVIDIA's code is MIT"
+)
+NEWER_LICENCE = "non-commercial; NVIDIA's terms stand on the model's page and bind whoever downloads it"
+
+BYTES_PER_PARAMETER: dict[str, float] = {"float32": 4.0, "bfloat16": 2.0, "8bit": 1.0, "4bit": 0.5}
+
+# A generation and its audio beside the weights: 0.5B and 1.5B took 0.4 and 0.6 GB for a 30 s clip (project notes).
+WORKING_MEMORY_BYTES = 1_000_000_000
+
+# AF2's tokenizer and configuration are those of its base language model.
+_BASE_LM_PATTERNS = (
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
+)  # fmt: skip
+_TRANSFORMERS_PATTERNS = ("*.json", "*.jinja", "*.txt", "*.safetensors")
+
+
+class ModelError(FlamingoBarkError):
+    """A model cannot be had or used; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model that can be fetched by name.
+
+    Attributes:
+        model_id: repository on the Hugging Face Hub.
+        family: which code runs it.
+        name: as people call it.
+        parameters: number of parameters, rounded as published.
+        download_bytes: size of the download.
+        download_is_computed: whether that size follows from the parameters instead of being read from the hub.
+        licence: of the weights, in words.
+        non_commercial: whether commercial use is excluded.
+        sample_rate_hz: rate of the sound that it hears.
+        longest_clip_s: longest sound that it hears at once; None where only its processor knows.
+        base_lm: repository of the base language model, of which only tokenizer and configuration are fetched.
+        allow_patterns: which files of the repository are fetched.
+        ignore_patterns: which of those are not.
+        base_lm_patterns: which files of `base_lm` are fetched.
+    """
+
+    model_id: str
+    family: Family
+    name: str
+    parameters: int
+    download_bytes: int
+    download_is_computed: bool
+    licence: str
+    non_commercial: bool
+    sample_rate_hz: int
+    longest_clip_s: float | None
+    base_lm: str | None = None
+    allow_patterns: tuple[str, ...] = _TRANSFORMERS_PATTERNS
+    ignore_patterns: tuple[str, ...] = ("*/*",)
+    base_lm_patterns: tuple[str, ...] = field(default=_BASE_LM_PATTERNS)
+
+    def memory_bytes(self, dtype: Dtype, quantisation: Quantisation = "none") -> int:
+        """Memory of the weights, computed from the number of parameters."""
+        kind = dtype if quantisation == "none" else quantisation
+        return round(self.parameters * BYTES_PER_PARAMETER[kind])
+
+    @property
+    def size_text(self) -> str:
+        """Size of the download in words; "computed" is said where it was not read from the hub."""
+        return f"{self.download_bytes / 1e9:.1f} GB" + (" (computed)" if self.download_is_computed else "")
+
+    @property
+    def fetch_hint(self) -> str:
+        """The one command that fetches it, with size and licence."""
+        return f"`{fetch_command(self.model_id)}` downloads {self.size_text}; licence: {self.licence}"
+
+
+def fetch_command(model_id: str) -> str:
+    """The command line that fetches a model."""
+    return f"flamingo-bark models fetch {model_id}"
+
+
+def _af2(size: str, model_id: str, parameters: int, download_bytes: int, *, computed: bool) -> KnownModel:
+    return KnownModel(
+        model_id=model_id,
+        family="audio-flamingo-2",
+        name=f"Audio Flamingo 2 {size}",
+        parameters=parameters,
+        download_bytes=download_bytes,
+        download_is_computed=computed,
+        licence=AF2_LICENCE,
+        non_commercial=True,
+        sample_rate_hz=16_000,
+        longest_clip_s=120.0,
+        base_lm=f"Qwen/Qwen2.5-{size}",
+        allow_patterns=("safe_ckpt/*",),
+        ignore_patterns=(),
+    )
+
+
+def _newer(model_id: str, name: str, family: Family, longest_clip_s: float | None) -> KnownModel:
+    return KnownModel(
+        model_id=model_id,
+        family=family,
+        name=name,
+        parameters=8_270_000_000,
+        download_bytes=16_500_000_000,
+        download_is_computed=True,
+        licence=NEWER_LICENCE,
+        non_commercial=True,
+        sample_rate_hz=16_000,
+        longest_clip_s=longest_clip_s,
+    )
+
+
+KNOWN_MODELS: tuple[KnownModel, ...] = (
+    _af2("0.5B", "nvidia/audio-flamingo-2-0.5B", 1_070_000_000, 7_200_000_000, computed=False),
+    _af2("1.5B", DEFAULT_MODEL_ID, 2_530_000_000, 18_800_000_000, computed=True),
+    _af2("3B", "nvidia/audio-flamingo-2", 4_800_000_000, 37_000_000_000, computed=True),
+    _newer("nvidia/audio-flamingo-3-hf", "Audio Flamingo 3", "audio-flamingo-3", 600.0),
+    _newer("nvidia/music-flamingo-2601-hf", "Music Flamingo", "music-flamingo", 1200.0),
+    _newer("nvidia/music-flamingo-hf", "Music Flamingo, older preview", "audio-flamingo-3", None),
+    _newer("nvidia/audio-flamingo-next-hf", "Audio Flamingo Next", "music-flamingo", 1800.0),
+    _newer("nvidia/audio-flamingo-next-captioner-hf", "Audio Flamingo Next Captioner", "music-flamingo", 1800.0),
+)
+
+_BY_ID = {model.model_id.lower(): model for model in KNOWN_MODELS}
+
+
+def known_model(model_id: str) -> KnownModel | None:
+    """The known model of that id, in any case of letters; None where there is none."""
+    return _BY_ID.get(model_id.lower())
+
+
+def default_model() -> KnownModel:
+    """The model that runs best on a CPU: Audio Flamingo 2, 1.5B."""
+    return _BY_ID[DEFAULT_MODEL_ID.lower()]
+
+
+# Genre first: asked before the caption, bad genres fell from 6 of 9 to 2 of 9 (project notes).
+QUESTION_ORDER: tuple[Question, ...] = ("genre", "mood", "instruments", "caption", "description")
+
+# Those of the mix are known to be in AF2's training distribution, but for the mood: the known one asks for genres
+# and instruments too, and an answer to it says not which is which. No prompt holds an example value: one that did
+# was copied into hundreds of captions.
+_AF2_PROMPTS: dict[Question, str] = {
+    "genre": "what is the genre of this music?",
+    "mood": "what is the mood of this music?",
+    "instruments": "what is the instrument of this music?",
+    "caption": "describe the music in a sentence.",
+    "description": "describe the music in a paragraph.",
+}
+# The description is Music Flamingo's published prompt; the short questions have no published wording.
+_NEWER_PROMPTS: dict[Question, str] = {
+    "genre": "What is the genre of this music?",
+    "mood": "What is the mood of this music?",
+    "instruments": "What instruments are played in this music?",
+    "caption": "Describe this music in one sentence.",
+    "description": (
+        "Describe this track in full detail - tell me the genre, tempo, and key, then dive into the instruments, "
+        "production style, and overall mood it creates."
+    ),
+}
+_STEM_SUBJECTS: dict[StemKind, str] = {
+    "drums": "drums",
+    "bass": "bass",
+    "vocals": "vocals",
+    "harmonic": "harmonic instruments",
+}
+_STEM_INSTRUMENTS: dict[StemKind, str] = {
+    "drums": "which drums and percussion instruments are played?",
+    "bass": "which kind of bass instrument is played?",
+    "vocals": "which kinds of voices are heard?",
+    "harmonic": "which melodic and harmonic instruments are played?",
+}
+
+
+def default_prompt(family: Family, part: Part, question: Question) -> str:
+    """What a model of a family is asked about the mix or one kind of stem.
+
+    Args:
+        family: the model's family.
+        part: mix or a kind of stem.
+        question: one of the fixed questions.
+
+    Returns:
+        The prompt without any audio token. Genre and mood of a stem are asked as those of the mix; caption,
+        description and instruments name what the stem holds.
+    """
+    is_af2 = family == "audio-flamingo-2"
+    if part == "mix" or question in {"genre", "mood"}:
+        return (_AF2_PROMPTS if is_af2 else _NEWER_PROMPTS)[question]
+    if question == "instruments":
+        prompt = _STEM_INSTRUMENTS[part]
+    else:
+        length = "in a sentence" if question == "caption" else "in a paragraph"
+        prompt = f"describe the {_STEM_SUBJECTS[part]} {length}."
+    return prompt if is_af2 else prompt[0].upper() + prompt[1:]
+
+
+def prompt_for(settings: InferenceSettings, family: Family, part: Part, question: Question) -> str:
+    """Return what a model of a family is asked: the user's own prompt, else its family's."""
+    return settings.override(part, question) or default_prompt(family, part, question)

@@ -1,0 +1,128 @@
+"""What a model that listens is asked and what it replies: the interface of all model families.
+
+Clips, decoding and replies belong here; models stand in modules of their own, meaning and trust do not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from flamingo_bark_assets.inference_settings import InferenceSettings
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.audio.signal import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How a reply is decoded.
+
+    Attributes:
+        max_new_tokens: most tokens of a reply.
+        do_sample: sample, or take the likeliest token.
+        temperature: of sampling; unused otherwise.
+        top_p: nucleus of sampling; unused otherwise.
+        seed: of sampling.
+    """
+
+    max_new_tokens: int = 160
+    do_sample: bool = False
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+def decoding_of(settings: InferenceSettings) -> Decoding:
+    """Return how replies are decoded by these settings."""
+    return Decoding(
+        max_new_tokens=settings.max_new_tokens,
+        do_sample=settings.do_sample,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        seed=settings.seed,
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Clip:
+    """A stretch of sound for a model.
+
+    Attributes:
+        samples: float32, shape (n_samples,), one channel.
+        sample_rate_hz: samples a second.
+        start_s: where it begins in the song.
+    """
+
+    samples: FloatArray
+    sample_rate_hz: int
+    start_s: float = 0.0
+
+    @property
+    def end_s(self) -> float:
+        """Where it ends in the song."""
+        return self.start_s + self.samples.size / self.sample_rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model said.
+
+    Attributes:
+        text: decoded text without special tokens, unchanged otherwise.
+        token_count: generated tokens, the end token included.
+        mean_log_probability: mean natural log-probability of those tokens; None where the model gives none.
+        truncated: whether it was cut off by `max_new_tokens`.
+    """
+
+    text: str
+    token_count: int
+    mean_log_probability: float | None
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which model it is, exactly.
+
+    Attributes:
+        model_id: hub id or path as configured.
+        family: audio-flamingo-2, audio-flamingo-3 or music-flamingo.
+        revision: commit of the weights, or a digest of their files where there is none.
+        licence: of the weights.
+        dtype: bfloat16 or float32.
+    """
+
+    model_id: str
+    family: str
+    revision: str
+    licence: str
+    dtype: str
+
+
+class CaptioningModel(Protocol):
+    """A loaded model."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which model it is."""
+        ...
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The rate it wants; other rates are resampled by the caller."""
+        ...
+
+    @property
+    def max_clip_s(self) -> float:
+        """The longest clip it hears; longer ones are cut by the caller."""
+        ...
+
+    def listen(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
+        """Answer prompt i about clip i, all as one batch.
+
+        Raises:
+            torch.OutOfMemoryError: (or RuntimeError that says so) the batch is too large; the caller halves it.
+        """
+        ...

@@ -1,0 +1,295 @@
+"""Which model listens: a typed chain of choices, of which the first that can be had is loaded.
+
+Why a choice was skipped is recorded here; nothing here raises because a model cannot be had.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flamingo_bark_assets.errors import FlamingoBarkError
+from flamingo_bark_assets.inference.batching import is_out_of_memory
+from flamingo_bark_assets.inference.catalogue import (
+    BYTES_PER_PARAMETER,
+    WORKING_MEMORY_BYTES,
+    KnownModel,
+    ModelError,
+    fetch_command,
+    known_model,
+)
+from flamingo_bark_assets.inference.fetching import (
+    FetchEvent,
+    Snapshot,
+    cached,
+    default_cache_folder,
+    fetch,
+    is_offline,
+)
+from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
+from flamingo_bark_assets.inference.interface import CaptioningModel
+from flamingo_bark_assets.inference.transformers_models import (
+    family_of,
+    load_transformers_model,
+    quantisation_problem,
+)
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
+
+_log = logging.getLogger(__name__)
+
+CONVERTED_FOLDER = "flamingo-bark-converted"
+UNKNOWN_LICENCE = "not known; see where the files come from"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A choice that does not listen.
+
+    Attributes:
+        choice: which one.
+        reason: why, in one line that says what to do.
+    """
+
+    choice: ModelChoice
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of walking the chain.
+
+    Attributes:
+        model: who listens; None where no choice can be had.
+        choice: the choice that it is.
+        skipped: every choice before it, in order.
+    """
+
+    model: CaptioningModel | None
+    choice: ModelChoice | None
+    skipped: tuple[Skipped, ...]
+
+    def failed(self, reason: str) -> tuple[Skipped, ...]:
+        """What has been skipped when this model fails later, for instance because memory runs out.
+
+        To go on: keep this, drop every reference to the model, and give it to `load_first`.
+        """
+        return self.skipped if self.choice is None else (*self.skipped, Skipped(self.choice, reason))
+
+    @property
+    def advice(self) -> str | None:
+        """One line on why no model listens and what to do; None where one does."""
+        if self.model is not None:
+            return None
+        if not self.skipped:
+            return "no model listens: the chain of models is empty"
+        first = self.skipped[0]
+        others = f" ({len(self.skipped) - 1} more were skipped)" if len(self.skipped) > 1 else ""
+        return f"no model listens: {first.reason}{others}"
+
+
+Progress = Callable[[FetchEvent], None]
+
+
+def load_first(
+    settings: InferenceSettings,
+    *,
+    skipped: tuple[Skipped, ...] = (),
+    progress: Progress | None = None,
+) -> Loaded:
+    """Load the first model of the chain that can be had.
+
+    Args:
+        settings: the chain and what may be done for it.
+        skipped: what has been skipped before, one a choice from the chain's beginning.
+        progress: told how far a download is; by default the log is.
+
+    Returns:
+        The model, or none, with a reason for each choice before it.
+    """
+    for choice in settings.chain[len(skipped) :]:
+        try:
+            return Loaded(_load(choice, settings, progress or _log_progress), choice, skipped)
+        except ModelError as error:
+            reason = _line(str(error))
+        except FlamingoBarkError as error:
+            reason = f"{choice.model}: {_line(str(error))}"
+        except Exception as error:
+            # Whatever a damaged checkpoint makes a library raise: the song is described all the same.
+            if is_out_of_memory(error):
+                reason = f"{choice.model}: out of memory while loading; choose a smaller model or bfloat16"
+            else:
+                _log.warning("%s cannot be loaded", choice.model, exc_info=error)
+                reason = f"{choice.model}: cannot be loaded: {type(error).__name__}: {_line(str(error))}"
+        _log.info("skipped: %s", reason)
+        skipped = (*skipped, Skipped(choice, reason))
+    return Loaded(None, None, skipped)
+
+
+def _load(choice: ModelChoice, settings: InferenceSettings, progress: Progress) -> CaptioningModel:
+    known = known_model(choice.model)
+    folder = _local_folder(choice.model)
+    if folder is not None:
+        device = _device(choice)
+        _check_memory(choice, device, _weights_bytes(folder, choice))
+        base_lm = choice.base_lm or (folder / "base_lm" if (folder / "base_lm").is_dir() else None)
+        return _load_snapshot(choice, device, Snapshot(folder, "", base_lm), settings)
+    if known is None:
+        raise ModelError(
+            f"{choice.model}: neither a folder nor a known model; `flamingo-bark models` lists those that are known"
+        )
+    # First what costs nothing to know: a run without a model must not wait for torch. Then, before gigabytes are
+    # downloaded, all else that can be known to fail.
+    snapshot = cached(known, settings.cache_folder, revision=choice.revision)
+    if snapshot is None:
+        _refuse_download(known, settings)
+    if known.family == "audio-flamingo-2":
+        _refuse_quantisation(choice)
+    elif problem := quantisation_problem(choice.quantisation):
+        raise ModelError(f"{choice.model}: {problem}")
+    device = _device(choice)
+    _check_memory(choice, device, known.memory_bytes(choice.dtype, choice.quantisation))
+    if snapshot is None:
+        snapshot = _fetch(known, choice, settings, progress)
+    return _load_snapshot(choice, device, snapshot, settings, known.licence)
+
+
+def _refuse_download(known: KnownModel, settings: InferenceSettings) -> None:
+    if settings.offline or is_offline():
+        raise ModelError(f"{known.model_id}: not in the cache, and offline; with a network, {known.fetch_hint}")
+    if not settings.allow_download:
+        raise ModelError(f"{known.model_id}: not in the cache, and downloads are not allowed; {known.fetch_hint}")
+    if not settings.licence_acknowledged:
+        raise ModelError(f"{known.model_id}: its licence is not acknowledged; {known.fetch_hint}")
+
+
+def _fetch(known: KnownModel, choice: ModelChoice, settings: InferenceSettings, progress: Progress) -> Snapshot:
+    try:
+        return fetch(
+            known,
+            cache_dir=settings.cache_folder,
+            acknowledge_licence=settings.licence_acknowledged,
+            progress=progress,
+            revision=choice.revision,
+        )
+    except ModelError as error:
+        raise ModelError(f"{_line(str(error))}; later: `{fetch_command(known.model_id)}`") from error
+
+
+def _load_snapshot(
+    choice: ModelChoice,
+    device: str,
+    snapshot: Snapshot,
+    settings: InferenceSettings,
+    licence: str = UNKNOWN_LICENCE,
+) -> CaptioningModel:
+    """Load what lies in a folder by the architecture that its files show."""
+    for folder in (snapshot.path, snapshot.base_lm):
+        if folder is not None:
+            refuse_foreign_code(folder, choice.model)
+    # clap_ckpt alone is an old revision of Audio Flamingo 2, which its own loader refuses by name.
+    if any((snapshot.path / folder).is_dir() for folder in ("safe_ckpt", "clap_ckpt")):
+        return _load_audio_flamingo_2(choice, device, snapshot, settings)
+    if family_of(snapshot.path) is None:
+        raise ModelError(
+            f"{choice.model}: unknown architecture: {snapshot.path} has neither safe_ckpt (Audio Flamingo 2) nor a "
+            "config.json of Audio Flamingo 3 or Music Flamingo"
+        )
+    return load_transformers_model(
+        snapshot.path,
+        model_id=choice.model,
+        licence=licence,
+        dtype=choice.dtype,
+        device=device,
+        quantisation=choice.quantisation,
+    )
+
+
+def _load_audio_flamingo_2(
+    choice: ModelChoice, device: str, snapshot: Snapshot, settings: InferenceSettings
+) -> CaptioningModel:
+    from flamingo_bark_assets.inference.audio_flamingo_2.model import load_audio_flamingo_2
+
+    _refuse_quantisation(choice)
+    return load_audio_flamingo_2(
+        snapshot.path,
+        base_lm_path=snapshot.base_lm,
+        dtype=choice.dtype,
+        device=device,
+        cache_folder=(settings.cache_folder or default_cache_folder()) / CONVERTED_FOLDER,
+        model_id=choice.model,
+        revision=snapshot.revision or None,
+    )
+
+
+def _refuse_quantisation(choice: ModelChoice) -> None:
+    if choice.quantisation != "none":
+        raise ModelError(f"{choice.model}: {choice.quantisation} is not offered for Audio Flamingo 2; use none")
+
+
+def _local_folder(model: str) -> Path | None:
+    """The folder that a choice names; None where it names a model of the hub."""
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    # Ids have one slash and begin with a letter or digit.
+    if model.startswith((".", "~", "/", os.sep)) or model.count("/") > 1:
+        raise ModelError(f"{model}: there is no such folder")
+    return None
+
+
+def _device(choice: ModelChoice) -> str:
+    import torch
+
+    has_cuda = torch.cuda.is_available()
+    if choice.device == "cuda" and not has_cuda:
+        raise ModelError(f"{choice.model}: device is cuda and there is none; set it to auto or cpu")
+    return "cuda" if has_cuda and choice.device != "cpu" else "cpu"
+
+
+def _weights_bytes(folder: Path, choice: ModelChoice) -> int:
+    """Memory of a folder's weights, from the headers of its safetensors; unreadable ones count nothing."""
+    from math import prod
+
+    from safetensors import SafetensorError, safe_open
+
+    numbers = 0
+    for path in folder.glob("*.safetensors"):
+        try:
+            with safe_open(path, framework="np") as tensors:
+                numbers += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118 it is no dict
+        except (OSError, SafetensorError):
+            continue
+    kind = choice.dtype if choice.quantisation == "none" else choice.quantisation
+    return round(numbers * BYTES_PER_PARAMETER[kind])
+
+
+def _check_memory(choice: ModelChoice, device: str, weights_bytes: int) -> None:
+    """Refuse what would not fit, before anything is downloaded or the system ends the process."""
+    free = _free_bytes(device)
+    if weights_bytes and free < weights_bytes + WORKING_MEMORY_BYTES:
+        raise ModelError(
+            f"{choice.model}: needs about {(weights_bytes + WORKING_MEMORY_BYTES) / 1e9:.1f} GB of memory as "
+            f"{choice.dtype} and {free / 1e9:.1f} GB are free on {device}; choose a smaller model"
+        )
+
+
+def _free_bytes(device: str) -> int:
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info()[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def _log_progress(event: FetchEvent) -> None:
+    if event.stage in {"licence", "done"}:
+        _log.info("%s: %s", event.stage, event.text)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:500]

@@ -1,0 +1,181 @@
+"""Answers of models on disk, so that nothing is asked twice: one small JSON file an answer.
+
+What makes two questions the same belongs here; asking in batches stands in `batching`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flamingo_bark_assets.files.atomic import write_text
+from flamingo_bark_assets.inference.batching import listen_in_batches
+from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Reply
+
+VERSION = 1
+_MAX_FILE_BYTES = 4_000_000  # an answer takes a few kilobytes; a larger file is none of ours
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerKey:
+    """All that an answer depends on.
+
+    Attributes:
+        clip_sha256: digest of the clip's samples and rate; where it begins in the song does not count.
+        family: of the model.
+        model_id: hub id or path as configured.
+        revision: of the weights.
+        dtype: of the weights in memory, with their quantisation.
+        prompt: as the model reads it.
+        decoding: canonical JSON; of greedy decoding no seed, temperature or nucleus, which change nothing.
+    """
+
+    clip_sha256: str
+    family: str
+    model_id: str
+    revision: str
+    dtype: str
+    prompt: str
+    decoding: str
+
+    @classmethod
+    def of(cls, clip: Clip, identity: ModelIdentity, prompt: str, decoding: Decoding) -> AnswerKey:
+        """The key of one question about one clip."""
+        return cls(
+            clip_sha256=clip_digest(clip),
+            family=identity.family,
+            model_id=identity.model_id,
+            revision=identity.revision,
+            dtype=identity.dtype,
+            prompt=prompt,
+            decoding=decoding_json(decoding),
+        )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all fields, 64 hexadecimal digits."""
+        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def clip_digest(clip: Clip) -> str:
+    """Digest a clip's rate and samples: SHA-256, 64 hexadecimal digits."""
+    digest = hashlib.sha256(f"{clip.sample_rate_hz} {clip.samples.size} ".encode())
+    digest.update(np.ascontiguousarray(clip.samples, dtype="<f4").data)
+    return digest.hexdigest()
+
+
+def decoding_json(decoding: Decoding) -> str:
+    """The decoding settings that matter, as canonical JSON."""
+    values = dataclasses.asdict(decoding)
+    if not decoding.do_sample:
+        values = {name: values[name] for name in ("do_sample", "max_new_tokens")}
+    return json.dumps(values, sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCache:
+    """Answers under a folder, which several processes may share.
+
+    Attributes:
+        folder: where they are kept; it need not exist yet.
+    """
+
+    folder: Path
+
+    def get(self, key: AnswerKey) -> Reply | None:
+        """The kept answer; None where there is none or its file cannot be read as one."""
+        path = self._path(key)
+        try:
+            if path.stat().st_size > _MAX_FILE_BYTES:
+                return None
+            content = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return None
+        if not isinstance(content, dict) or content.get("version") != VERSION:
+            return None
+        if content.get("key") != dataclasses.asdict(key):
+            return None
+        return _reply(content.get("reply"))
+
+    def put(self, key: AnswerKey, reply: Reply) -> None:
+        """Keep an answer, whole or not at all; one that is kept already is replaced.
+
+        Raises:
+            WriteError: the file cannot be written.
+        """
+        content = {"version": VERSION, "key": dataclasses.asdict(key), "reply": dataclasses.asdict(reply)}
+        write_text(self._path(key), json.dumps(content, indent=1))
+
+    def ask(
+        self,
+        model: CaptioningModel,
+        clips: Sequence[Clip],
+        prompts: Sequence[str],
+        decoding: Decoding,
+        *,
+        batch_size: int,
+    ) -> list[Reply]:
+        """Ask prompt i about clip i, but only what has not been answered before.
+
+        Each answer is kept as soon as its batch is done, so that what was interrupted goes on where it stopped.
+
+        Returns:
+            One reply a clip, in the order of the clips.
+
+        Raises:
+            OutOfMemory: not even one clip fits into memory; what was answered before is kept.
+            WriteError: an answer cannot be written.
+        """
+        keys = [
+            AnswerKey.of(clip, model.identity, prompt, decoding) for clip, prompt in zip(clips, prompts, strict=True)
+        ]
+        known: dict[AnswerKey, Reply] = {}
+        to_ask: dict[AnswerKey, int] = {}
+        for i, key in enumerate(keys):
+            if key in known or key in to_ask:
+                continue
+            kept = self.get(key)
+            if kept is None:
+                to_ask[key] = i
+            else:
+                known[key] = kept
+        asked = list(to_ask)
+
+        def keep(i: int, reply: Reply) -> None:
+            self.put(asked[i], reply)
+            known[asked[i]] = reply
+
+        listen_in_batches(
+            model,
+            [clips[i] for i in to_ask.values()],
+            [prompts[i] for i in to_ask.values()],
+            decoding,
+            batch_size,
+            on_reply=keep,
+        )
+        return [known[key] for key in keys]
+
+    def _path(self, key: AnswerKey) -> Path:
+        digest = key.digest
+        return self.folder / digest[:2] / f"{digest}.json"
+
+
+def _reply(values: Any) -> Reply | None:
+    """A reply from what stands in a file; None where it is none."""
+    if not isinstance(values, dict) or set(values) != {field.name for field in dataclasses.fields(Reply)}:
+        return None
+    text, count, truncated = values["text"], values["token_count"], values["truncated"]
+    if not isinstance(text, str) or type(count) is not int or count < 0 or not isinstance(truncated, bool):
+        return None
+    mean = values["mean_log_probability"]
+    if mean is not None and not (isinstance(mean, float) and math.isfinite(mean)):
+        return None
+    return Reply(text=text, token_count=count, mean_log_probability=mean, truncated=truncated)

@@ -1,0 +1,156 @@
+"""Which stretch of a song a model hears: one that is typical of it and sounds, not its first seconds.
+
+Choosing a window belongs here; what is asked about it does not.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from flamingo_bark_assets.analysis.features.structure import Section
+from flamingo_bark_assets.audio.levels import mono_pieces
+from flamingo_bark_assets.audio.resample import resample
+from flamingo_bark_assets.audio.signal import FloatArray, Sound
+from flamingo_bark_assets.inference.interface import Clip
+
+BLOCK_S = 1.0
+_SILENT_RMS = 1e-3  # -60 dBFS, as for silent frames elsewhere
+_MIN_SOUNDING_SHARE = 0.5
+_BANDS = 24
+_NOVELTY_BLOCKS = 8
+_MIN_NOVELTY_DB = 4.0
+_LOWEST_BAND_HZ = 50.0
+_FFT = 2048
+
+Floats = npt.NDArray[np.float64]
+
+
+def typical_clip(
+    sound: Sound, *, length_s: float, sample_rate_hz: int, sections: Sequence[Section] = ()
+) -> Clip | None:
+    """Cut the most typical stretch out of the most typical section.
+
+    The song is seen as blocks of one second, each with its level in 24 log-spaced bands, and is parted into its
+    measured sections or, where there are none, where these levels change. Of the sections that sound and are at least
+    half as long as the clip, the one is taken whose mean levels are nearest to the median of all sounding blocks; in
+    it, the stretch that is nearest and holds least silence. So a verse or chorus is heard rather than an intro. A song
+    of which nothing sounds that long gives the stretch that sounds most.
+
+    Args:
+        sound: the mix or a stem.
+        length_s: longest clip; a shorter song is taken whole.
+        sample_rate_hz: rate that the model wants.
+        sections: the song's sections, where they were measured.
+
+    Returns:
+        The clip, one channel, or None where nothing sounds above -60 dBFS.
+    """
+    rate = sound.sample_rate_hz
+    block = max(1, round(BLOCK_S * rate))
+    levels_db, sounding = _blocks(sound, block)
+    if not sounding.any():
+        return None
+    size = min(len(sounding), max(1, int(length_s / BLOCK_S)))
+    parts = _in_blocks(sections, len(sounding)) or measured_sections(levels_db, sounding)
+    start = _best_start(levels_db, sounding, size, parts)
+    count = -(-min(round(length_s * rate), size * block + block) // block)
+    pieces = itertools.islice(mono_pieces(sound, block), start, start + count)
+    cut = np.concatenate(list(pieces))[: min(round(length_s * rate), size * block + block)]
+    samples = resample(cut[np.newaxis], rate, sample_rate_hz)[0]
+    return Clip(np.ascontiguousarray(samples), sample_rate_hz, start * block / rate)
+
+
+def _blocks(sound: Sound, block: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Band levels of each block, dB, shape (n_blocks, 24), and which blocks sound; a last one not full is left out."""
+    edges = _band_edges(sound.sample_rate_hz)
+    levels: list[Floats] = []
+    sounding: list[bool] = []
+    for samples in mono_pieces(sound, block):
+        if samples.size == block or not levels:
+            sounding.append(float(np.sqrt(np.mean(np.square(samples)))) > _SILENT_RMS)
+            levels.append(_band_levels(samples, edges))
+    if not levels:
+        return _band_levels(np.zeros(0, np.float32), edges)[np.newaxis], np.zeros(1, np.bool_)
+    return np.stack(levels), np.array(sounding)
+
+
+def _band_edges(rate: int) -> npt.NDArray[np.intp]:
+    hz = np.geomspace(_LOWEST_BAND_HZ, rate / 2, _BANDS + 1)
+    bins = np.round(hz * _FFT / rate).astype(np.intp)
+    # Each band holds at least one bin, also the low ones.
+    return np.asarray(np.maximum.accumulate(np.maximum(bins, np.arange(_BANDS + 1))), dtype=np.intp)
+
+
+def _band_levels(samples: FloatArray, edges: npt.NDArray[np.intp]) -> Floats:
+    padded = np.pad(samples, (0, -samples.size % _FFT if samples.size else _FFT))
+    frames = padded.reshape(-1, _FFT) * np.hanning(_FFT).astype(np.float32)
+    power = np.square(np.abs(np.fft.rfft(frames, axis=1))).mean(axis=0)
+    last = power.size - 1
+    bands = [power[min(a, last) : max(min(b, last + 1), min(a, last) + 1)].sum() for a, b in itertools.pairwise(edges)]
+    return np.asarray(10.0 * np.log10(np.maximum(bands, 1e-10)), dtype=np.float64)
+
+
+def measured_sections(levels_db: Floats, sounding: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Part a song where its sound changes: the two-sided novelty of Foote (ICME 2000) over the band levels.
+
+    Args:
+        levels_db: shape (n_blocks, n_bands).
+        sounding: shape (n_blocks,).
+
+    Returns:
+        First block and block behind the last of each section, in order; together they are the whole song.
+    """
+    count = len(levels_db)
+    # Silence is one level, however deep it is: a fade is no change of section.
+    levels = np.maximum(levels_db, levels_db[sounding].max(initial=-60.0) - 60.0)
+    novelty = np.zeros(count)
+    for block in range(_NOVELTY_BLOCKS, count - _NOVELTY_BLOCKS + 1):
+        before, after = levels[block - _NOVELTY_BLOCKS : block], levels[block : block + _NOVELTY_BLOCKS]
+        novelty[block] = np.sqrt(np.mean(np.square(after.mean(axis=0) - before.mean(axis=0))))
+    borders = [
+        block
+        for block in range(count)
+        if novelty[block] >= _MIN_NOVELTY_DB
+        and novelty[block] == novelty[max(0, block - _NOVELTY_BLOCKS + 1) : block + _NOVELTY_BLOCKS].max()
+    ]
+    return list(itertools.pairwise([0, *borders, count]))
+
+
+def _in_blocks(sections: Sequence[Section], count: int) -> list[tuple[int, int]]:
+    """First block and block behind the last of each section that holds a whole block."""
+    spans = [(round(section.start_s / BLOCK_S), min(count, round(section.end_s / BLOCK_S))) for section in sections]
+    return [(first, end) for first, end in spans if first < end]
+
+
+def _typical_section(
+    levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, sections: list[tuple[int, int]]
+) -> tuple[int, int]:
+    """The section nearest to the median of all that sounds, among those that sound and are not much too short."""
+    shares = [float(sounding[first:end].mean()) for first, end in sections]
+    long = [section for section, share in zip(sections, shares, strict=True)
+            if share >= _MIN_SOUNDING_SHARE and section[1] - section[0] >= size / 2]  # fmt: skip
+    if not long:
+        return 0, len(sounding)
+    typical = np.median(levels_db[sounding], axis=0)
+    return min(long, key=lambda section: float(np.mean(np.square(levels_db[slice(*section)].mean(axis=0) - typical))))
+
+
+def _best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, sections: list[tuple[int, int]]) -> int:
+    """Where in the most typical section the stretch begins that is most like the whole."""
+    first, end = _typical_section(levels_db, sounding, size, sections)
+    last = len(sounding) - size
+    starts = np.arange(min(first, last), min(max(first, end - size), last) + 1)
+    typical = np.median(levels_db[sounding], axis=0)
+    shares = np.array([sounding[start : start + size].mean() for start in starts])
+    if shares.max() < _MIN_SOUNDING_SHARE:
+        return int(starts[shares.argmax()])
+    distances = np.array(
+        [np.sqrt(np.mean(np.square(levels_db[start : start + size].mean(axis=0) - typical))) for start in starts]
+    )
+    distances[shares < _MIN_SOUNDING_SHARE] = np.inf
+    near = distances <= distances.min() + 0.5  # dB: within it the fuller stretch is better
+    return int(starts[near][shares[near].argmax()])

@@ -1,0 +1,175 @@
+"""The feature store: one Parquet file a table and song, written atomically; results are stored and read back here.
+
+Writing and reading records belong here; publishing them for queries stands in `warehouse`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flamingo_bark_assets.errors import StorageError
+from flamingo_bark_assets.files.atomic import replacing
+from flamingo_bark_assets.record import ColumnSpec, Measurement, Record, Row, columns_of, events_of, rows_of
+from flamingo_bark_assets.storage.tables import MEASUREMENTS, MeasurementRow, long_table, wide_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FeatureStore:
+    """The folder of Parquet files.
+
+    Attributes:
+        folder: holds ``<table>/<song_id>.parquet`` and ``measurements/<table>/<song_id>.parquet``.
+    """
+
+    folder: Path
+
+    def path(self, table: str, song_id: str) -> Path:
+        """The file of one table and song."""
+        return self.folder / table / f"{song_id}.parquet"
+
+    def measurements_path(self, table: str, song_id: str) -> Path:
+        """The file with method, confidence and reason of each value of a wide table and song."""
+        return self.path(f"{MEASUREMENTS}/{table}", song_id)
+
+    def write(self, record: Record) -> int:
+        """Store a record; its wide row is written last and so marks the record as complete.
+
+        Returns:
+            Rows written over all its tables.
+        """
+        song_id = record.song_id
+        rows = 0
+        for name, row_class in events_of(type(record)).items():
+            values: tuple[Row, ...] = getattr(record, name)
+            table = long_table(row_class)
+            _write(self.path(table.name, song_id), table.columns, _columns(song_id, row_class, values))
+            rows += len(values)
+        measured = [_measurement_row(record, spec, m) for spec, m in record.measurements()]
+        if measured:
+            _write(
+                self.measurements_path(record.TABLE, song_id),
+                long_table(MeasurementRow).columns,
+                _columns(song_id, MeasurementRow, measured),
+            )
+        table = wide_table(type(record))
+        _write(self.path(table.name, song_id), table.columns, _wide_values(record))
+        return rows + len(measured) + 1
+
+    def read(self, cls: type[R], song_id: str, *, outdated: str | None = None) -> R:
+        """Read a record back, measurements and rows included.
+
+        What an older version did not measure yet is unknown and says so; what is measured no more is passed over.
+
+        Args:
+            cls: the record's class.
+            song_id: the song.
+            outdated: the older version that made it: tables that it may not have had are then empty; None where the
+                present version made it, or where that is not known.
+
+        Raises:
+            StorageError: it was never written, or its files cannot be read; names song and table.
+        """
+        import polars as pl
+
+        try:
+            (wide,) = pl.read_parquet(self.path(cls.TABLE, song_id)).to_dicts()
+            measured = self._measured(cls, song_id, outdated)
+            fields: dict[str, Any] = {
+                spec.name: _restored(spec, measured.get(spec.name), outdated) if spec.measured else wide.get(spec.name)
+                for spec in columns_of(cls)
+            }
+            for name, row_class in events_of(cls).items():
+                fields[name] = self._rows(row_class, song_id, outdated)
+            return cls(**fields)
+        except FileNotFoundError as error:
+            raise StorageError(f"{song_id}: no {cls.TABLE} yet; materialise the asset for this song first") from error
+        except _reading_errors() as error:
+            raise StorageError(
+                f"{song_id}: stored {cls.TABLE} cannot be read ({error}); materialise the asset again"
+            ) from error
+
+    def _measured(self, cls: type[Record], song_id: str, outdated: str | None) -> dict[str, dict[str, Any]]:
+        import polars as pl
+
+        path = self.measurements_path(cls.TABLE, song_id)
+        if not any(spec.measured for spec in columns_of(cls)) or (outdated and not path.exists()):
+            return {}
+        return {row["name"]: row for row in pl.read_parquet(path).to_dicts()}
+
+    def _rows(self, row_class: type[Row], song_id: str, outdated: str | None) -> tuple[Row, ...]:
+        import polars as pl
+
+        path = self.path(row_class.TABLE, song_id)
+        if outdated and not path.exists():
+            return ()
+        frame = pl.read_parquet(path)
+        stored = frame.to_dict(as_series=False)
+        columns = {spec.name: stored.get(spec.name, [None] * frame.height) for spec in columns_of(row_class)}
+        return rows_of(row_class, **columns)
+
+    def song_ids(self, table: str) -> list[str]:
+        """Songs that have a file in a table, sorted."""
+        return sorted(path.stem for path in (self.folder / table).glob("[!.]*.parquet"))
+
+
+def _measurement_row(record: Record, spec: ColumnSpec, measurement: Measurement[Any]) -> MeasurementRow:
+    value = measurement.value
+    return MeasurementRow(
+        record=record.TABLE,
+        name=spec.name,
+        value=None if value is None or isinstance(value, str) else float(value),
+        text=value if isinstance(value, str) else None,
+        unit=spec.unit,
+        confidence=measurement.confidence,
+        method=measurement.method,
+        reason=measurement.reason,
+    )
+
+
+def _restored(spec: ColumnSpec, row: dict[str, Any] | None, outdated: str | None) -> Measurement[Any]:
+    if row is None:
+        version = f"version {outdated}" if outdated else "an earlier version"
+        return Measurement.unknown(f"measured by {version}, before this was measured", method="none")
+    stored = row["text"] if spec.type is str else row["value"]
+    value = None if stored is None else spec.type(stored)
+    return Measurement(value, row["method"], row["confidence"], row["reason"])
+
+
+def _columns(song_id: str, row_class: type[Row], rows: Sequence[Row]) -> dict[str, list[Any]]:
+    values = {spec.name: [getattr(row, spec.name) for row in rows] for spec in columns_of(row_class)}
+    return {"song_id": [song_id] * len(rows), **values}
+
+
+def _wide_values(record: Record) -> dict[str, list[Any]]:
+    values = {spec.name: getattr(record, spec.name) for spec in columns_of(type(record))}
+    return {name: [value.value if isinstance(value, Measurement) else value] for name, value in values.items()}
+
+
+def _write(path: Path, columns: tuple[ColumnSpec, ...], values: dict[str, list[Any]]) -> None:
+    import polars as pl
+
+    frame = pl.DataFrame(values, schema=_schema(columns))
+    with replacing(path) as temporary:
+        frame.write_parquet(temporary, compression="zstd", statistics=False)
+
+
+def _schema(columns: tuple[ColumnSpec, ...]) -> pl.Schema:
+    import polars as pl
+
+    types = {float: pl.Float64(), int: pl.Int64(), bool: pl.Boolean(), str: pl.String()}
+    return pl.Schema({spec.name: types[spec.type] for spec in columns})
+
+
+def _reading_errors() -> tuple[type[BaseException], ...]:
+    """What reading a damaged file ends in; a panic of polars' reader is no ordinary exception, and stops nothing."""
+    import polars as pl
+
+    return pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, KeyError, TypeError, ValueError

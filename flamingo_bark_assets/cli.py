@@ -24,7 +24,7 @@ from flamingo_bark_assets.terminal import errors as _errors
 from flamingo_bark_assets.terminal import leave_closed_pipe, open_terminal
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.defs.local import RunReport
+    from flamingo_bark_assets.local_runs import RunReport
 
 DEMO_SONG = "demo"
 _EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell tells of any program that was interrupted.
@@ -466,7 +466,7 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunRe
 
     with _console.status("starting Dagster"):
         from flamingo_bark_assets.defs.home import open_instance, plain_faults
-        from flamingo_bark_assets.defs.local import planned_steps, run_songs
+        from flamingo_bark_assets.local_runs import planned_steps, run_songs
 
         home = dagster_home()
         instance = open_instance(home)

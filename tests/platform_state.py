@@ -14,13 +14,13 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.jobs import all_songs
-from flamingo_bark_assets.defs.local import run_songs
 from flamingo_bark_assets.defs.partitions import SONGS
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.sensors import publication, song_library
 from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.under_way import PUBLISHED_ASSETS
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.local_runs import run_songs
 from flamingo_bark_assets.provenance.due import DueSongs
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.settings import load_settings

@@ -9,13 +9,13 @@ import dagster as dg
 import pytest
 
 from flamingo_bark_assets.captioning import listener
-from flamingo_bark_assets.defs.local import run_songs
 from flamingo_bark_assets.defs.resources import Listening, Model, Platform, PromptText
 from flamingo_bark_assets.errors import ConfigurationError
 from flamingo_bark_assets.inference.catalogue import prompt_for
 from flamingo_bark_assets.inference.loading import Loaded, load_first
 from flamingo_bark_assets.inference_settings import InferenceSettings
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.local_runs import run_songs
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.training.files import dataset_files
 from tests.songs import write_song

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from flamingo_bark_assets.cli import main
-from flamingo_bark_assets.defs.local import run_songs
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.local_runs import run_songs
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.warehouse import query
 from tests.songs import write_song

@@ -11,9 +11,9 @@ from dagster import AssetCheckKey
 
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.definitions import defs
-from flamingo_bark_assets.defs.local import run_songs
 from flamingo_bark_assets.defs.purging import purge
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.local_runs import run_songs
 from tests.songs import write_song
 
 pytestmark = pytest.mark.dagster

@@ -9,11 +9,11 @@ import dagster as dg
 import pytest
 
 from flamingo_bark_assets import pipeline
-from flamingo_bark_assets.defs.local import RunReport, run_songs
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.songs import song
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.local_runs import RunReport, run_songs
 from flamingo_bark_assets.provenance.state import state_path
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.steps import STEPS

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from flamingo_bark_assets.audio.recording import RawSong
-from flamingo_bark_assets.defs.local import CheckOutcome, RunReport
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.local_runs import CheckOutcome, RunReport
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish

@@ -14,8 +14,8 @@ from dagster._core.storage.tags import PARENT_RUN_ID_TAG, RESUME_RETRY_TAG, ROOT
 
 from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.definitions import defs
-from flamingo_bark_assets.defs.local import run_songs
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.local_runs import run_songs
 from flamingo_bark_assets.pipeline import SongWork
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.steps import STEPS

@@ -130,10 +130,8 @@ def _due_songs(paths: DataPaths) -> "DueSongs":
 
 
 def _under_way(context: dg.SensorEvaluationContext, order: Sequence[str]) -> UnderWay:
-    from flamingo_bark_assets.definitions import defs
-
-    repository = context.repository_def or defs.get_repository_def()
-    return under_way(context.instance, repository.asset_graph, order)
+    assert context.repository_def is not None  # it is where the daemon evaluates a sensor
+    return under_way(context.instance, context.repository_def.asset_graph, order)
 
 
 def _gone(paths: DataPaths, known: Sequence[str], library: Sequence[str], busy: UnderWay) -> list[str]:

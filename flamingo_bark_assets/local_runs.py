@@ -20,10 +20,13 @@ from dagster._core.storage.tags import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
 from flamingo_bark_assets.defs.lost_runs import holding
 from flamingo_bark_assets.defs.partitions import SONGS
 from flamingo_bark_assets.defs.plan import ONLY_DUE_TAG, REQUESTED_TAG
+from flamingo_bark_assets.defs.sensors import contiguous
+from flamingo_bark_assets.defs.songs import SONGS_A_RUN
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -76,9 +79,6 @@ def run_songs(
     instance.add_dynamic_partitions(SONGS, sorted(set(song_ids) - set(instance.get_dynamic_partitions(SONGS))))
     if len(song_ids) == 1 and not only_due:
         return [_run(instance, one_song.name, {**tags, PARTITION_NAME_TAG: song_ids[0]}, progress)]
-    from flamingo_bark_assets.defs.sensors import contiguous
-    from flamingo_bark_assets.defs.songs import SONGS_A_RUN
-
     order = instance.get_dynamic_partitions(SONGS)
     reports = [
         _run(
@@ -98,8 +98,6 @@ def planned_steps(song_count: int) -> int:
 
 
 def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], progress: Progress) -> RunReport:
-    from flamingo_bark_assets.definitions import defs
-
     run_id = str(uuid.uuid4())
     done = threading.Event()
     watcher = threading.Thread(target=_watch, args=(instance, run_id, progress, done), daemon=True)

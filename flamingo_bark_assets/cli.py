@@ -196,21 +196,22 @@ def list_(paths: DataPaths) -> None:
     from flamingo_bark_assets.provenance.inputs import settings_versions
     from flamingo_bark_assets.provenance.requests import given_up_because, read_asked
     from flamingo_bark_assets.provenance.state import read_state
-    from flamingo_bark_assets.storage.feature_store import FeatureStore
+    from flamingo_bark_assets.provenance.stored_files import read_stored
     from flamingo_bark_assets.training.suitability import Verdict
 
-    store, settings, asked = FeatureStore(paths.features), load_settings(paths.settings), read_asked(paths)
+    settings, asked = load_settings(paths.settings), read_asked(paths)
     versions = settings_versions(settings)
     rows: list[tuple[str, ...]] = []
     warnings: list[str] = []
     for song_id in list_song_ids(paths):
         files = find_song(paths, song_id)
         try:
-            said, verdict = store.read(SongMetadata, song_id), store.read(Verdict, song_id)
+            said, verdict = read_stored(paths, song_id, SongMetadata), read_stored(paths, song_id, Verdict)
             title, artist = said.title, said.artist
             state = "fit" if verdict.suitable else f"unfit: {verdict.reasons}"
-        except StorageError:
-            title, artist, state = files.info.title, files.info.artist, files.fault or "not run yet"
+        except StorageError as error:
+            told = str(error) if "bark_dataset" in read_state(paths, song_id).made else "not run yet"
+            title, artist, state = files.info.title, files.info.artist, files.fault or told
         inputs, attempt = inputs_digest(stat_signature(files), versions), read_state(paths, song_id).attempt
         request = asked.get(song_id)
         given_up = given_up_because(
@@ -486,7 +487,7 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunRe
 def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[RunReport]) -> None:
     from flamingo_bark_assets.captioning.interface import Captions
     from flamingo_bark_assets.errors import StorageError
-    from flamingo_bark_assets.storage.feature_store import FeatureStore
+    from flamingo_bark_assets.provenance.stored_files import read_stored
     from flamingo_bark_assets.training.files import dataset_files, manifest_path
 
     checks = [check for report in reports for check in report.checks]
@@ -500,7 +501,6 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
         for error in report.errors:
             _console.say("[red]error:[/red] {}", error)
     _console.say("[bold]files:[/bold]")
-    store = FeatureStore(paths.features)
     captioners: set[str] = set()
     skipped: set[str] = set()
     for song_id in song_ids[:5]:
@@ -508,7 +508,7 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
             _console.say("  {}", file.relative_to(paths.root.parent))
     for song_id in song_ids:
         try:
-            captions = store.read(Captions, song_id)
+            captions = read_stored(paths, song_id, Captions)
         except StorageError:
             continue
         if captions.captioner:

@@ -78,6 +78,8 @@ class SongWork:
         self.store = FeatureStore(paths.features)
         self.versions: Mapping[str, str] = {}
         """Code version that made each stored result, by step, where that is known."""
+        self.damage: Callable[[str], str | None] = lambda step: None
+        """Says what is wrong with the stored result of a step before it is read; None where nothing is known to be."""
         self._step: Step | None = None
         self._results: dict[type[Record], Record] = {}
         self._hashes: dict[Path, str] = {}
@@ -102,6 +104,8 @@ class SongWork:
         if cls not in self._results:
             version = self.versions.get(step.name, step.version)
             outdated = version if version != step.version else None
+            if problem := self.damage(step.name):
+                raise UnreadableResult(step.name, problem)
             try:
                 self._results[cls] = self.store.read(cls, self.song_id, outdated=outdated)
             except StorageError as error:

@@ -19,7 +19,7 @@ from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
 from tests.hub import closed_port, serving
-from tests.songs import write_song
+from tests.songs import write_song, write_unreadable_song
 
 
 @pytest.fixture
@@ -186,3 +186,18 @@ def test_the_known_models_are_listed_with_size_licence_and_whether_they_are_cach
     shown = flamingo_bark("models").output
     for word in ("nvidia/audio-flamingo-2-1.5B", "(default)", "18.8 GB (computed)", "Noncommercial", "laion/"):
         assert word in shown
+
+
+@pytest.mark.dagster
+def test_a_stored_result_that_was_damaged_is_told_and_hides_no_other_song(paths: DataPaths) -> None:
+    for song_id in ("damaged", "other"):
+        write_unreadable_song(paths.songs, song_id, text=song_id)
+    flamingo_bark("run")
+    verdict = paths.features / "suitability" / "damaged.parquet"
+    contents = bytearray(verdict.read_bytes())
+    contents[len(contents) // 2] ^= 4
+    verdict.write_bytes(contents)
+    listed = flamingo_bark("list")
+    assert listed.exit_code == 0
+    assert "damaged: stored suitability was damaged; materialise the asset again" in listed.output
+    assert "unfit: other: song.wav" in " ".join(listed.output.split())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.definitions import defs
+from flamingo_bark_assets.defs import metadata
 from flamingo_bark_assets.defs.checks import CHECKS
+from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.songs import song
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
@@ -305,29 +309,57 @@ def _make_old(data: DataPaths, song_id: str, step: str, *, version: str, lost: s
     state_file = state_path(data, song_id)
     values = json.loads(state_file.read_text())
     values["made"][step]["inputs"]["code"] = version
-    values["made"][step]["size_bytes"] = wide.stat().st_size
     state_file.write_text(json.dumps(values))
 
 
 def test_a_result_that_was_lost_or_cut_is_due(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    for index, song_id in enumerate("abc"):
+    for index, song_id in enumerate("abcde"):
         write_unreadable_song(data.songs, song_id, text=str(index))
-    make(instance, "a", "b", "c")
+    make(instance, *"abcde")
     (data.features / "suitability" / "a.parquet").unlink()
     (data.features / "raw_song" / "b.parquet").write_bytes(b"damaged")
+    (data.features / "claims" / "c.parquet").unlink()
+    dataset_files(data, "d").entry.write_text("")
     found = due(data)
-    assert found["a"] == ["bark_dataset"]
-    assert found["b"][0] == "raw_song"
-    assert "c" not in found
+    assert {song_id: steps[0] for song_id, steps in found.items()} == {
+        "a": "bark_dataset", "b": "raw_song", "c": "flamingo_captions", "d": "bark_dataset",
+    }  # fmt: skip
+    follow_sensors(instance)
+    assert due(data) == {}
+    assert not_fresh(instance, "abcde") == {}
 
 
-def test_a_state_that_is_damaged_makes_all_of_its_song_due_and_of_no_other(
+def test_a_pipe_in_place_of_a_result_or_of_a_state_holds_nothing_up(
     data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_unreadable_song(data.songs, "a")
+    make(instance, "a")
+    publication = data.root / "state" / "publication.json"
+    for path in (data.features / "claims" / "a.parquet", data.features / "stems" / "a.parquet", publication):
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+    follow_sensors(instance)
+    assert due(data) == {}
+    assert publication.is_file()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: '{"files": [' * 50,
+        lambda text: re.sub(r'"size_bytes": \d+', '"size_bytes": Infinity', text),
+        lambda text: re.sub(r'"at_s": [\d.]+', f'"at_s": {"9" * 400}', text),
+        lambda text: re.sub(r'"at_s": [\d.]+', '"at_s": NaN', text),
+    ],
+    ids=["cut", "infinite", "huge", "no number"],
+)
+def test_a_state_that_is_damaged_makes_all_of_its_song_due_and_of_no_other(
+    data: DataPaths, instance: dg.DagsterInstance, damage: Callable[[str], str]
 ) -> None:
     for index, song_id in enumerate("ab"):
         write_unreadable_song(data.songs, song_id, text=str(index))
     make(instance, "a", "b")
-    state_path(data, "a").write_text('{"files": [' * 50)
+    state_path(data, "a").write_text(damage(state_path(data, "a").read_text()))
     assert due(data) == {"a": [step.name for step in STEPS]}
     assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]
 
@@ -377,7 +409,9 @@ def test_an_input_that_cannot_be_read_is_made_again_by_itself(data: DataPaths, i
         write_unreadable_song(data.songs, song_id, text=str(index))
     make(instance, "a", "b")
     path = data.features / "stems" / "a.parquet"
-    path.write_bytes(b"x" * path.stat().st_size)
+    contents = bytearray(path.read_bytes())
+    contents[len(contents) // 2] ^= 4
+    path.write_bytes(contents)
     assert due(data) == {}  # what is not looked into is not known
     (data.songs / "a" / "song.toml").write_text(EDIT)
     results = follow_sensors(instance)
@@ -385,3 +419,62 @@ def test_an_input_that_cannot_be_read_is_made_again_by_itself(data: DataPaths, i
     assert ("stems", "a") in made(results)
     assert due(data) == {}
     assert "A waltz." in dataset_files(data, "a").dataset.read_text()
+
+
+def test_what_a_cancelled_run_did_not_report_is_due_still(
+    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_unreadable_song(data.songs, "a", text="first")
+    make(instance, "a")
+    (folder / "song.wav").write_text("second")
+    really = metadata.describe_result
+
+    def interrupted(work: SongWork, result: Record) -> Any:
+        if isinstance(result, SongFeatures):
+            raise KeyboardInterrupt
+        return really(work, result)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(metadata, "describe_result", interrupted)
+        do(instance, asked(tick(instance)))
+    assert "song_features" in due(data)["a"]
+    follow_sensors(instance)
+    assert due(data) == {}
+    assert not_fresh(instance, "a") == {}
+
+
+def test_a_new_dagster_home_is_told_what_was_made_and_nothing_is_made_again(
+    data: DataPaths,
+    instance: dg.DagsterInstance,
+    new_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for index, song_id in enumerate("ab"):
+        write_unreadable_song(data.songs, song_id, text=str(index))
+    make_and_publish(instance, "a", "b")
+    follow_sensors(instance)
+    for step in STEPS:
+        monkeypatch.setitem(pipeline.WORK, step.name, _never)
+    shutil.copytree(new_home, tmp_path / "another")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "another"))
+    with open_instance(tmp_path / "another") as another:
+        results = follow_sensors(another)
+        assert all(result.success for result in results)
+        assert {name: status for name, status in not_fresh(another, "ab").items() if " of " in name} == {}
+    assert due(data) == {}
+
+
+def test_a_run_while_the_library_is_not_mounted_reports_nothing_as_gone(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    for index, song_id in enumerate("ab"):
+        write_unreadable_song(data.songs, song_id, text=str(index))
+    make(instance, "a", "b")
+    data.songs.rename(data.root / "elsewhere")
+    data.songs.mkdir()
+    assert not make(instance, "a", "b")
+    data.songs.rmdir()
+    (data.root / "elsewhere").rename(data.songs)
+    assert due(data) == {}
+    assert not_fresh(instance, "ab") == {}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -26,6 +29,7 @@ from flamingo_bark_assets.pipeline import SongWork
 from flamingo_bark_assets.provenance.state import read_state, state_path
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.storage.warehouse import query
+from flamingo_bark_assets.training.files import dataset_files
 from tests.platform_state import (
     apply_partitions,
     asked,
@@ -186,6 +190,43 @@ def test_pauses_between_attempts_are_kept(data: DataPaths, instance: dg.DagsterI
     assert len(asked(tick(instance))) == 1
     instance.add_dynamic_partitions(SONGS, ["a"])
     assert "a: tried 1 times; again in" in skipped(tick(instance))
+
+
+def test_a_clock_that_was_ahead_prolongs_no_pause(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    data.settings.write_text("[runs]\nsettle_s = 0\nfirst_pause_s = 1000\n")
+    write_unreadable_song(data.songs, "a")
+    asked(tick(instance))
+    instance.add_dynamic_partitions(SONGS, ["a"])
+    requests = data.root / "state" / "requests.json"
+    requests.write_text(re.sub(r'"at_s": [\d.]+', f'"at_s": {time.time() + 1e7}', requests.read_text()))
+    assert re.search("again in (999|1000) s", skipped(tick(instance)))
+
+
+@pytest.mark.parametrize("file", ["requests.json", "publication_requests.json", "publication.json"])
+def test_impossible_numbers_in_a_state_file_stop_nothing(
+    data: DataPaths, instance: dg.DagsterInstance, file: str
+) -> None:
+    write_unreadable_song(data.songs, "a")
+    make_and_publish(instance, "a")
+    impossible = {"inputs": "x", "count": float("inf"), "at_s": 10**400, "size_bytes": float("inf")}
+    keys = ["a", "publication", "training_manifest", "feature_warehouse"]
+    (data.root / "state" / file).write_text(json.dumps(dict.fromkeys(keys, impossible)))
+    (data.songs / "a" / "song.toml").write_text(EDIT)
+    follow_sensors(instance)
+    assert due(data) == {}
+    assert "A waltz." in dataset_files(data, "a").dataset.read_text()
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_published_file_that_was_lost_or_emptied_is_published_again(
+    data: DataPaths, instance: dg.DagsterInstance, spoil: Callable[[Path], object]
+) -> None:
+    write_unreadable_song(data.songs, "a")
+    make_and_publish(instance, "a")
+    assert asked(tick(instance, publication)) == []
+    spoil(data.warehouse)
+    (request,) = asked(tick(instance, publication))
+    assert request.asset_selection == [dg.AssetKey("feature_warehouse")]
 
 
 def test_a_song_that_is_still_being_copied_waits(data: DataPaths, instance: dg.DagsterInstance) -> None:

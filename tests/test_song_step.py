@@ -228,7 +228,7 @@ def test_a_state_folder_that_cannot_be_written_is_told_in_one_line(
     (error,) = report.errors
     assert error.startswith("1 of 1 songs failed: a: song: WriteError: ")
     assert "state/locks" in error
-    assert "cannot be written: Not a directory; try again" in error
+    assert "cannot be written: Not a directory; something else stands in its place: move it away and try again" in error
     assert len(error.splitlines()) == 1
     assert all("state" in told and "cannot be written" in told for told in publication.errors)
     assert publication.errors

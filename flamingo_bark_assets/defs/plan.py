@@ -5,6 +5,7 @@ Reading a run's tags and history belongs here; making and reporting stand in `so
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.provenance.ledger import Ledger
 
 ONLY_DUE_TAG = "flamingo_bark/only_due"
+REPORT_TAG = "flamingo_bark/report"
 REQUESTED_TAG = "flamingo_bark/requested_at"
 _MOST_PARENTS = 100
 
@@ -26,16 +28,20 @@ class Plan:
 
     Attributes:
         only_due: make only what is due; a run that was asked for by hand makes all.
+        reports: report what is stored also where nothing is due, as this Dagster home knows nothing of it.
         requested_s: when the run was asked for, s since the epoch: what another run has made since is not made again.
         parents: the runs whose failures this one makes good: what they made is left alone.
     """
 
     only_due: bool
+    reports: bool
     requested_s: float
     parents: frozenset[str]
 
     def left_alone(self, ledger: Ledger, steps: Sequence[str]) -> frozenset[str]:
         """Return the steps that are neither made nor reported again."""
+        if self.reports:
+            return frozenset()
         due = ledger.due()
         if self.only_due and not due.keys() & set(steps):
             return frozenset(steps)
@@ -47,7 +53,9 @@ class Plan:
         due, made = ledger.due(), ledger.made_before
         if self.only_due:
             return frozenset(step for step in steps if step not in due)
-        return frozenset(s for s in steps if s in made and s not in due and made[s].at_s >= self.requested_s)
+        # What a clock that was ahead noted tells nothing.
+        since = (self.requested_s, time.time())
+        return frozenset(s for s in steps if s in made and s not in due and since[0] <= made[s].at_s <= since[1])
 
 
 def plan_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Plan:
@@ -57,6 +65,7 @@ def plan_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Plan:
     again = PARENT_RUN_ID_TAG in run.tags and not resumes
     return Plan(
         only_due=run.tags.get(ONLY_DUE_TAG) == "true" and not again,
+        reports=run.tags.get(REPORT_TAG) == "true" and not again,
         requested_s=_requested_s(instance, run, again=again),
         parents=frozenset(_parents(instance, run)) if resumes else frozenset(),
     )

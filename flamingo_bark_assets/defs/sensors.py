@@ -17,13 +17,13 @@ from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.jobs import all_songs, publish
 from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
 from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
-from flamingo_bark_assets.defs.plan import ONLY_DUE_TAG
+from flamingo_bark_assets.defs.plan import ONLY_DUE_TAG, REPORT_TAG
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.songs import SONGS_A_RUN
 from flamingo_bark_assets.defs.under_way import UnderWay, under_way
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
+from flamingo_bark_assets.library.layout import DataPaths, list_song_ids, may_be_mounted
 from flamingo_bark_assets.steps import STEPS
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
     decision = decide(due, busy.songs, asked, platform.settings.runs, time.time())
     order = [song_id for song_id in known if song_id not in gone] + new
     requests = list(_requests(order, due, decision))
+    requests += _reports(context.instance, platform.paths, order, set(library) - due.keys() - busy.songs)
     if decision.asked != asked:
         try:
             write_asked(platform.paths, decision.asked)
@@ -140,7 +141,7 @@ def _gone(paths: DataPaths, known: Sequence[str], library: Sequence[str], busy: 
     Where there is no song at all, and no sign that songs were ever added or removed there, the disk of the library may
     not be mounted: nothing goes then.
     """
-    if not library and not (paths.songs / ".lock").exists():
+    if not library and not may_be_mounted(paths):
         return []
     return sorted(set(known) - set(library) - busy.songs)
 
@@ -172,12 +173,33 @@ def _requests(order: Sequence[str], due: Mapping[str, "DueSong"], decision: "Dec
         yield _request([song_id], tuple(due[song_id].steps))
 
 
-def _request(songs: Sequence[str], steps: Sequence[str]) -> dg.RunRequest:
+def _reports(
+    instance: dg.DagsterInstance, paths: DataPaths, order: Sequence[str], fresh: Set[str]
+) -> Iterator[dg.RunRequest]:
+    """Ask, once in a process, for reports of songs that were made and that this Dagster home knows nothing of."""
+    home = instance.root_directory
+    if home in _reported:
+        return
+    _reported.add(home)
+    versions = _due_songs(paths).made_versions(fresh)
+    made = {song_id for song_id, of_steps in versions.items() if len(of_steps) == len(STEPS)}
+    known = set(made)
+    for step in STEPS:
+        known &= instance.get_materialized_partitions(dg.AssetKey(step.name))
+    unknown = made - known
+    for group in contiguous(order, unknown, at_most=SONGS_A_RUN):
+        yield _request(group, [step.name for step in STEPS], {REPORT_TAG: "true"})
+
+
+_reported: set[str] = set()
+
+
+def _request(songs: Sequence[str], steps: Sequence[str], more: Mapping[str, str] | None = None) -> dg.RunRequest:
     everything = len(steps) == len(STEPS)
     # Every check judges by the limits of the verdict: with it, all are judged, whatever made it due.
     wanted = [check.spec.key for check in CHECKS if check.asset in steps or _VERDICT in steps]
     digest = hashlib.sha256("\n".join(songs).encode()).hexdigest()[:16]
-    tags = {ONLY_DUE_TAG: "true"}
+    tags = {ONLY_DUE_TAG: "true", **(more or {})}
     if len(songs) > 1:
         tags |= {ASSET_PARTITION_RANGE_START_TAG: songs[0], ASSET_PARTITION_RANGE_END_TAG: songs[-1]}
     return dg.RunRequest(

@@ -3,6 +3,7 @@
 The loop and its failures belong here; what each asset computes stands in `pipeline`, its events in `reporting`.
 """
 
+import functools
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -172,9 +173,12 @@ class _Run:
 
     def _make(self, song_id: str) -> Generator[Event, None, _Failures]:
         from flamingo_bark_assets.library.fingerprint import folder_signature
+        from flamingo_bark_assets.library.layout import may_be_mounted
         from flamingo_bark_assets.provenance.ledger import Ledger
 
         if not self._folder(song_id).exists():
+            if not may_be_mounted(self.platform.paths):
+                return {"song": f"{self.platform.paths.songs} holds no song at all; its disk may not be mounted"}
             yield from self._report_gone(song_id)
             return {}
         signature = folder_signature(self._folder(song_id))  # before any file is read: a later change is noticed
@@ -182,7 +186,7 @@ class _Run:
         ledger = Ledger(
             self.platform.paths, work.files, signature, self.settings, self.context.run.run_id, hashed=work.sha256
         )
-        work.versions = ledger.code_versions
+        work.versions, work.damage = ledger.code_versions, ledger.damage
         names = [step.name for step in self.steps]
         left_alone = self.plan.left_alone(ledger, names)
         stored = self.plan.stored_already(ledger, names)
@@ -220,7 +224,7 @@ class _Run:
             state.ledger.failed(step.name, state.failed[step.name])
             return
         try:
-            result = self._result(state, step)
+            result, is_new = self._result(state, step)
             metadata = describe_result(state.work, result)
             checks = [(check, check.evaluate(state.work)) for check in self.checks if check.asset == step.name]
             versions = {name: self._version(state, name) for name in (step.name, *step.needs)}
@@ -236,19 +240,19 @@ class _Run:
             state.pointer.reported(step.name)
         else:
             yield from as_events(self.context.instance, state.pointer, step, song_id, metadata, tags, checks)
+        # Only now: a run that is cancelled before its report must leave the step due, or nobody would report it.
+        if is_new and not state.outdated & set(step.needs):
+            state.ledger.made(step.name, versions[step.name])
+        elif is_new:
+            state.outdated.add(step.name)  # made from what is not up to date, so it is due still
 
-    def _result(self, state: _Song, step: Step) -> "Record":
-        """Make the result of a step, or take the stored one where it is up to date."""
+    def _result(self, state: _Song, step: Step) -> "tuple[Record, bool]":
+        """Make the result of a step, or take the stored one where it is up to date; tell whether it is new."""
         from flamingo_bark_assets.pipeline import run_step
 
         if step.name in state.stored or (self.plan.only_due and state.ledger.kept(step.name)):
-            return state.work.result(step.record)
-        result = run_step(step, state.work)
-        if state.outdated & set(step.needs):
-            state.outdated.add(step.name)  # made from what is not up to date, so it is due still
-        else:
-            state.ledger.made(step.name, state.work.data_version(result))
-        return result
+            return state.work.result(step.record), False
+        return run_step(step, state.work), True
 
     def _version(self, state: _Song, name: str) -> str:
         """Version of a result that the ledger knows, or else of the stored one."""
@@ -267,9 +271,11 @@ class _Run:
     def judge_songs(self, failed: dict[str, _Failures]) -> Iterator[dg.AssetCheckEvaluation]:
         """Judge the stored results of each song again by the checks that were chosen without their assets."""
         from flamingo_bark_assets.errors import StorageError
+        from flamingo_bark_assets.provenance.stored_files import known_damage
 
         for song_id in self.song_ids:
             work = self.platform.open_song(song_id)
+            work.damage = functools.partial(known_damage, self.platform.paths, song_id)
             for check in self.lone_checks:
                 try:
                     outcome = check.evaluate(work)

@@ -32,6 +32,7 @@ FOREIGN_LEFTOVER_AGE_S = 24 * 3600.0
 # What file systems answer that cannot flush a folder.
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST}
 _NOT_ALLOWED = {errno.EROFS, errno.EACCES, errno.EPERM}
 # What only a write can end in, whatever file the error names.
 _WRITES_ONLY = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
@@ -128,6 +129,8 @@ def write_advice(code: int | None) -> str:
         return "free some space and try again"
     if code in _NOT_ALLOWED:
         return "let this user write there and try again"
+    if code in _IN_THE_WAY:
+        return "something else stands in its place: move it away and try again"
     return "try again"
 
 

@@ -29,6 +29,7 @@ from flamingo_bark_assets.files.opening import file_problem, open_regular, shown
 from flamingo_bark_assets.library.ids import MAX_SONG_ID_LENGTH, check_song_id, make_song_id
 from flamingo_bark_assets.library.layout import (
     AUDIO_SUFFIXES,
+    LIBRARY_LOCK,
     MIX_NAME,
     STEMS_FOLDER,
     DataPaths,
@@ -236,7 +237,7 @@ def _staging(songs: Path) -> Iterator[Path]:
 
 
 def _lock(paths: DataPaths) -> FileLock:
-    return FileLock(paths.songs / ".lock", timeout=_LOCK_TIMEOUT_S)
+    return FileLock(paths.songs / LIBRARY_LOCK, timeout=_LOCK_TIMEOUT_S)
 
 
 @contextmanager

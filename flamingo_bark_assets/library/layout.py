@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.library.song_toml import SongInfo
 
 MIX_NAME = "song"
+LIBRARY_LOCK = ".lock"
 STEMS_FOLDER = "stems"
 # Endings of sound files that FFmpeg, through PyAV, has a demuxer for; others are not looked at.
 AUDIO_SUFFIXES = frozenset(
@@ -158,6 +159,14 @@ def list_song_ids(paths: DataPaths) -> list[str]:
         LibraryError: the folder of all songs cannot be read.
     """
     return sorted(entry.name for entry in _song_entries(paths) if _unlisted_reason(entry, paths.songs) is None)
+
+
+def may_be_mounted(paths: DataPaths) -> bool:
+    """Tell whether the folder of all songs is the library: there is a song, or a sign that songs came or went.
+
+    Where there is neither, its disk may not be mounted, and nothing must be concluded from what is not there.
+    """
+    return (paths.songs / LIBRARY_LOCK).exists() or bool(list_song_ids(paths))
 
 
 def find_unlisted(paths: DataPaths) -> list[str]:

@@ -37,10 +37,8 @@ from flamingo_bark_assets.provenance.state import (
     state_path,
     write_state,
 )
-from flamingo_bark_assets.record import columns_of
+from flamingo_bark_assets.provenance.stored_files import size_bytes
 from flamingo_bark_assets.steps import STEPS, Step
-from flamingo_bark_assets.storage.feature_store import FeatureStore
-from flamingo_bark_assets.training.files import dataset_files
 
 NEVER_MADE = "never made"
 LOST = "its stored result is lost"
@@ -110,7 +108,7 @@ class DueSongs:
         state = self._state(song_id)
         fresh = self._fresh.get(song_id)
         is_known = fresh is not None and fresh[0] == stamp.signature and fresh[1] is state and fresh[2] == settings
-        if is_known and all(is_stored(self._paths, s, song_id, state.made[s.name].size_bytes) for s in STEPS):
+        if is_known and all(size_bytes(self._paths, s, song_id) == state.made[s.name].size_bytes for s in STEPS):
             return None
         files = self._files(song_id, stamp, state)
         state = self._state(song_id)
@@ -239,12 +237,12 @@ def _why_due(
     made = state.made.get(step.name)
     if made is None:
         return NEVER_MADE
-    if not is_stored(paths, step, song_id, made.size_bytes):
-        return LOST
     present = step_inputs(step, state, files, settings)
     changed = sorted(name for name in present.keys() | made.inputs.keys() if present.get(name) != made.inputs.get(name))
     if CODE in changed:
         return f"made by version {made.inputs.get(CODE)}, now {step.version}"
+    if size_bytes(paths, step, song_id) != made.size_bytes:
+        return LOST
     if changed:
         return f"{', '.join(changed)} changed"
     upstream = [need for need in step.needs if need in due]
@@ -255,22 +253,6 @@ def step_inputs(step: Step, state: SongState, files: FileDigests, settings: Sett
     """Return the version of each input of a step, by name; a step that was never made counts as "none"."""
     results = {need: state.made[need].data_version if need in state.made else "none" for need in step.needs}
     return {**outside_inputs(step, files, settings), **results}
-
-
-def is_stored(paths: DataPaths, step: Step, song_id: str, size_bytes: int) -> bool:
-    """Tell whether a step's wide table is there, with the size that it was written with, and what stands beside it."""
-    store = FeatureStore(paths.features)
-    beside = [store.measurements_path(step.record.TABLE, song_id)] if _HAS_MEASUREMENTS[step.name] else []
-    if step.name == "bark_dataset":
-        beside += dataclasses.astuple(dataset_files(paths, song_id))
-    try:
-        whole = store.path(step.record.TABLE, song_id).stat().st_size == size_bytes
-        return whole and all(os.path.exists(path) for path in beside)  # noqa: PTH110
-    except OSError:
-        return False
-
-
-_HAS_MEASUREMENTS = {step.name: any(spec.measured for spec in columns_of(step.record)) for step in STEPS}
 
 
 def inputs_digest(signature: str, settings: SettingsVersions) -> str:

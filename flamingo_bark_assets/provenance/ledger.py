@@ -12,11 +12,11 @@ from pathlib import Path
 
 from flamingo_bark_assets.library.fingerprint import FilesStamp, sha256_of
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles
-from flamingo_bark_assets.provenance.due import due_steps, inputs_digest, is_stored, present_files, step_inputs
+from flamingo_bark_assets.provenance.due import due_steps, inputs_digest, present_files, step_inputs
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions
 from flamingo_bark_assets.provenance.state import Attempt, Made, read_state, write_state
+from flamingo_bark_assets.provenance.stored_files import damage, digest, size_bytes
 from flamingo_bark_assets.steps import STEP_NAMED
-from flamingo_bark_assets.storage.feature_store import FeatureStore
 
 
 class Ledger:
@@ -96,7 +96,7 @@ class Ledger:
         spec, made = STEP_NAMED[step], self._before.get(step)
         if made is None or made.inputs != step_inputs(spec, self._state, self.files, self._settings):
             return False
-        if not is_stored(self._paths, spec, self._song_id, made.size_bytes):
+        if size_bytes(self._paths, spec, self._song_id) != made.size_bytes:
             return False
         self._state = dataclasses.replace(self._state, made={**self._state.made, step: made})
         return True
@@ -105,13 +105,19 @@ class Ledger:
         """Note that a step's result is stored.
 
         Raises:
-            OSError: it is not.
+            LibraryError: it is not.
         """
         spec = STEP_NAMED[step]
-        size = FeatureStore(self._paths.features).path(spec.record.TABLE, self._song_id).stat().st_size
+        size = size_bytes(self._paths, spec, self._song_id) or 0
+        contents = digest(self._paths, spec, self._song_id)
         inputs = step_inputs(spec, self._state, self.files, self._settings)
-        made = Made(inputs, data_version, time.time(), self._run_id, size)
+        made = Made(inputs, data_version, time.time(), self._run_id, size, contents)
         self._state = dataclasses.replace(self._state, made={**self._state.made, step: made})
+
+    def damage(self, step: str) -> str | None:
+        """Say what is wrong with a stored result that is about to be read; None where nothing is known to be."""
+        made = self._state.made.get(step)
+        return damage(self._paths, STEP_NAMED[step], self._song_id, made) if made is not None else None
 
     def lost(self, step: str) -> None:
         """Note that the stored result of a step cannot be read, so that it is due."""

@@ -5,13 +5,18 @@ The comparison and its memory belong here; publishing stands in `training.files`
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+from flamingo_bark_assets.errors import FileFault
+from flamingo_bark_assets.files.opening import read_text
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
-from flamingo_bark_assets.provenance.requests import Asked, pause_s, read_asked, write_asked
-from flamingo_bark_assets.provenance.state import STATE_FOLDER, file_lock, read_state, write_json
+from flamingo_bark_assets.provenance.requests import Asked, left_s, read_asked, write_asked
+from flamingo_bark_assets.provenance.state import MAX_STATE_BYTES, STATE_FOLDER, file_lock, read_state, write_json
 from flamingo_bark_assets.settings import RunSettings
 from flamingo_bark_assets.training.files import manifest_path
 
@@ -21,6 +26,15 @@ _STEPS_OF: dict[str, frozenset[str] | None] = {MANIFEST: frozenset({"bark_datase
 _FILE = "publication.json"
 _ASKED_FILE = "publication_requests.json"
 _ASKED_KEY = "publication"
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What a publication was made from, and the size of its file."""
+
+    inputs: str
+    size_bytes: int
+
 
 Versions = Mapping[str, Mapping[str, str]]
 """Data version of each stored result, by song and step."""
@@ -59,9 +73,21 @@ def due_publications(paths: DataPaths, versions: Versions) -> dict[str, str]:
         The digest of what there is now, by the publication's name.
     """
     published = _read(paths)
-    files = {MANIFEST: manifest_path(paths), WAREHOUSE: paths.warehouse}
     inputs = publication_inputs(versions)
-    return {name: now for name, now in inputs.items() if published.get(name) != now or not files[name].exists()}
+    return {
+        name: now
+        for name, now in inputs.items()
+        if (before := published.get(name)) is None or before.inputs != now or _is_cut(_file(paths, name), before)
+    }
+
+
+def _file(paths: DataPaths, name: str) -> Path:
+    return {MANIFEST: manifest_path(paths), WAREHOUSE: paths.warehouse}[name]
+
+
+def _is_cut(file: Path, published: _Published) -> bool:
+    """Tell whether a file is lost or shorter than it was published; others may have added to it."""
+    return not file.is_file() or file.stat().st_size < published.size_bytes
 
 
 def note_published(paths: DataPaths, name: str, inputs: str) -> None:
@@ -72,7 +98,8 @@ def note_published(paths: DataPaths, name: str, inputs: str) -> None:
     """
     folder = paths.root / STATE_FOLDER
     with file_lock(folder / f".{_FILE}.lock"):
-        write_json(folder / _FILE, {**_read(paths), name: inputs})
+        published = {**_read(paths), name: _Published(inputs, _file(paths, name).stat().st_size)}
+        write_json(folder / _FILE, {key: dataclasses.asdict(value) for key, value in published.items()})
     if (folder / _ASKED_FILE).exists():
         write_asked(paths, {}, _ASKED_FILE)  # what went well counts for no failure
 
@@ -85,7 +112,7 @@ def retry_publication(paths: DataPaths, due: Mapping[str, str], policy: RunSetti
     if before is not None and before.inputs == inputs:
         if before.count >= policy.max_attempts:
             return f"given up after {before.count} publications of the same songs failed; run the job publish by hand"
-        wait_s = before.at_s + pause_s(before.count, policy) - now_s
+        wait_s = left_s(before.at_s, before.count, policy, now_s)
         if wait_s > 0:
             return f"the last publication did not end well; again in {wait_s:.0f} s"
     count = before.count + 1 if before is not None and before.inputs == inputs else 1
@@ -93,9 +120,9 @@ def retry_publication(paths: DataPaths, due: Mapping[str, str], policy: RunSetti
     return None
 
 
-def _read(paths: DataPaths) -> dict[str, str]:
+def _read(paths: DataPaths) -> dict[str, _Published]:
     try:
-        values = json.loads((paths.root / STATE_FOLDER / _FILE).read_text(encoding="utf-8"))
-        return {str(name): str(digest) for name, digest in values.items()}
-    except (OSError, ValueError, AttributeError, RecursionError):
+        values = json.loads(read_text(paths.root / STATE_FOLDER / _FILE, max_bytes=MAX_STATE_BYTES))
+        return {str(name): _Published(str(one["inputs"]), int(one["size_bytes"])) for name, one in values.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, FileFault):
         return {}

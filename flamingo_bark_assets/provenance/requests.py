@@ -15,7 +15,7 @@ from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.files.opening import read_text
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.provenance.due import DueSong
-from flamingo_bark_assets.provenance.state import MAX_STATE_BYTES, STATE_FOLDER, Attempt, write_json
+from flamingo_bark_assets.provenance.state import MAX_STATE_BYTES, STATE_FOLDER, Attempt, seconds, write_json
 from flamingo_bark_assets.settings import RunSettings
 
 REQUESTS_FILE = "requests.json"
@@ -118,8 +118,13 @@ def _wait(song: DueSong, asked: Asked | None, policy: RunSettings, now_s: float)
     if tried == 0:
         return None
     last_s = max(song.attempt.at_s if song.attempt else 0.0, asked.at_s if asked else 0.0)
-    wait_s = last_s + pause_s(tried, policy) - now_s
+    wait_s = left_s(last_s, tried, policy, now_s)
     return f"tried {tried} times; again in {wait_s:.0f} s" if wait_s > 0 else None
+
+
+def left_s(last_s: float, tried: int, policy: RunSettings, now_s: float) -> float:
+    """Return how much of the pause after the last attempt is left, s; a clock that was ahead does not prolong it."""
+    return min(last_s, now_s) + pause_s(tried, policy) - now_s
 
 
 def pause_s(tried: int, policy: RunSettings) -> float:
@@ -132,12 +137,12 @@ def read_asked(paths: DataPaths, file: str = REQUESTS_FILE) -> dict[str, Asked]:
     try:
         values = json.loads(read_text(paths.root / STATE_FOLDER / file, max_bytes=MAX_STATE_BYTES))
         return {str(key): _asked(**asked) for key, asked in values.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError, FileFault):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, FileFault):
         return {}
 
 
 def _asked(*, inputs: object, count: Any, at_s: Any) -> Asked:
-    return Asked(str(inputs), int(count), float(at_s))
+    return Asked(str(inputs), int(count), seconds(at_s))
 
 
 def write_asked(paths: DataPaths, asked: Mapping[str, Asked], file: str = REQUESTS_FILE) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,7 +36,8 @@ class Made:
         data_version: digest of the result.
         at_s: when it was made, s since the epoch.
         run_id: the Dagster run that made it.
-        size_bytes: of its wide table's file, by which a lost or cut file is noticed.
+        size_bytes: of all files that it is stored in, by which a lost or cut one is noticed.
+        digest: of their contents, by which a damaged one is noticed before it is read.
     """
 
     inputs: Mapping[str, str]
@@ -43,6 +45,7 @@ class Made:
     at_s: float
     run_id: str
     size_bytes: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +116,29 @@ def parse_state(text: str) -> SongState:
             made={str(name): _made(**made) for name, made in values["made"].items()},
             attempt=_attempt(**attempt) if attempt else None,
         )
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not the state of a song: {error}") from error
 
 
-def _made(*, inputs: Any, data_version: Any, at_s: Any, run_id: Any, size_bytes: Any) -> Made:
+def _made(*, inputs: Any, data_version: Any, at_s: Any, run_id: Any, size_bytes: Any, digest: Any) -> Made:
     versions = {str(name): str(version) for name, version in inputs.items()}
-    return Made(versions, str(data_version), float(at_s), str(run_id), int(size_bytes))
+    return Made(versions, str(data_version), seconds(at_s), str(run_id), int(size_bytes), str(digest))
 
 
 def _attempt(*, inputs: Any, count: Any, at_s: Any, run_id: Any, error: Any) -> Attempt:
-    return Attempt(str(inputs), int(count), float(at_s), str(run_id), None if error is None else str(error))
+    return Attempt(str(inputs), int(count), seconds(at_s), str(run_id), None if error is None else str(error))
+
+
+def seconds(value: Any) -> float:
+    """Read seconds since the epoch.
+
+    Raises:
+        ValueError: they are not a finite number.
+    """
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no time")
+    return number
 
 
 def write_state(paths: DataPaths, song_id: str, state: SongState) -> None:

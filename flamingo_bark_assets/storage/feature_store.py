@@ -6,12 +6,14 @@ Writing and reading records belong here; publishing them for queries stands in `
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flamingo_bark_assets.errors import StorageError
+from flamingo_bark_assets.errors import LibraryError, StorageError
 from flamingo_bark_assets.files.atomic import replacing
+from flamingo_bark_assets.files.opening import is_missing, open_regular
 from flamingo_bark_assets.record import ColumnSpec, Measurement, Record, Row, columns_of, events_of, rows_of
 from flamingo_bark_assets.storage.tables import MEASUREMENTS, MeasurementRow, long_table, wide_table
 
@@ -38,6 +40,12 @@ class FeatureStore:
     def measurements_path(self, table: str, song_id: str) -> Path:
         """The file with method, confidence and reason of each value of a wide table and song."""
         return self.path(f"{MEASUREMENTS}/{table}", song_id)
+
+    def files_of(self, cls: type[Record], song_id: str) -> tuple[Path, ...]:
+        """Return every file in which a record is stored."""
+        measured = [self.measurements_path(cls.TABLE, song_id)] if any(s.measured for s in columns_of(cls)) else []
+        events = [self.path(row.TABLE, song_id) for row in events_of(cls).values()]
+        return (self.path(cls.TABLE, song_id), *measured, *events)
 
     def write(self, record: Record) -> int:
         """Store a record; its wide row is written last and so marks the record as complete.
@@ -77,10 +85,8 @@ class FeatureStore:
         Raises:
             StorageError: it was never written, or its files cannot be read; names song and table.
         """
-        import polars as pl
-
         try:
-            (wide,) = pl.read_parquet(self.path(cls.TABLE, song_id)).to_dicts()
+            (wide,) = _read(self.path(cls.TABLE, song_id)).to_dicts()
             measured = self._measured(cls, song_id, outdated)
             fields: dict[str, Any] = {
                 spec.name: _restored(spec, measured.get(spec.name), outdated) if spec.measured else wide.get(spec.name)
@@ -97,20 +103,16 @@ class FeatureStore:
             ) from error
 
     def _measured(self, cls: type[Record], song_id: str, outdated: str | None) -> dict[str, dict[str, Any]]:
-        import polars as pl
-
         path = self.measurements_path(cls.TABLE, song_id)
-        if not any(spec.measured for spec in columns_of(cls)) or (outdated and not path.exists()):
+        if not any(spec.measured for spec in columns_of(cls)) or (outdated and is_missing(path)):
             return {}
-        return {row["name"]: row for row in pl.read_parquet(path).to_dicts()}
+        return {row["name"]: row for row in _read(path).to_dicts()}
 
     def _rows(self, row_class: type[Row], song_id: str, outdated: str | None) -> tuple[Row, ...]:
-        import polars as pl
-
         path = self.path(row_class.TABLE, song_id)
-        if outdated and not path.exists():
+        if outdated and is_missing(path):
             return ()
-        frame = pl.read_parquet(path)
+        frame = _read(path)
         stored = frame.to_dict(as_series=False)
         columns = {spec.name: stored.get(spec.name, [None] * frame.height) for spec in columns_of(row_class)}
         return rows_of(row_class, **columns)
@@ -168,8 +170,19 @@ def _schema(columns: tuple[ColumnSpec, ...]) -> pl.Schema:
     return pl.Schema({spec.name: types[spec.type] for spec in columns})
 
 
+def _read(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    if is_missing(path):
+        raise FileNotFoundError(path)
+    with open_regular(path) as file:
+        data = file.read()
+    return pl.read_parquet(io.BytesIO(data))
+
+
 def _reading_errors() -> tuple[type[BaseException], ...]:
     """What reading a damaged file ends in; a panic of polars' reader is no ordinary exception, and stops nothing."""
     import polars as pl
 
-    return pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, KeyError, TypeError, ValueError
+    ours = (LibraryError, OSError, KeyError, TypeError, ValueError)
+    return pl.exceptions.PolarsError, pl.exceptions.PanicException, *ours

@@ -237,7 +237,7 @@ def _files(store: FeatureStore, table: Table, song_ids: Iterable[str], records: 
         candidates = [store.measurements_path(r.TABLE, song_id) for song_id in song_ids for r in records]
     else:
         candidates = [store.path(table.name, song_id) for song_id in song_ids]
-    return [path for path in candidates if path.exists()]
+    return [path for path in candidates if path.is_file()]
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, table: Table, files: list[Path]) -> list[str]:

@@ -20,7 +20,7 @@ demo: install
 	$(BIN)/flamingo-bark demo
 
 test: install lint
-	$(BIN)/pytest -n 3
+	$(BIN)/pytest -n 3 --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .

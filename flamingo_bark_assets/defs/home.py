@@ -133,7 +133,7 @@ def _plain(error: Exception, home: Path) -> str:
     if "not a database" in text or "malformed" in text:
         return (
             f"a database in it is damaged ({text}); move the folders history and schedules away to start anew: "
-            "only the record of past runs is in them, all results are in the data folder"
+            "only the record of past runs is in them; results stay in the data folder, and `make ui` reports them anew"
         )
     if isinstance(error, FileExistsError | NotADirectoryError):
         return "is no folder; set DAGSTER_HOME to one"

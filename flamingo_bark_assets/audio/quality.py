@@ -13,13 +13,11 @@ import numpy.typing as npt
 
 from flamingo_bark_assets.audio.bandwidth import measure_bandwidth
 from flamingo_bark_assets.audio.clipping import ClippedSamples, ClippingReader
-from flamingo_bark_assets.audio.levels import FRAME_S, LevelReader, Levels, levels_of
+from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, LevelReader, Levels, levels_of
 from flamingo_bark_assets.audio.long_term_spectrum import LongTermSpectrum, SpectrumReader
 from flamingo_bark_assets.audio.noise import measure_noise_floor
 from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, FloatArray, Sound
 from flamingo_bark_assets.record import Measurement
-
-SILENCE_DBFS = -60.0
 
 _DIGITAL_SILENCE = 1e-15  # mean square below the last bit of 24-bit sound
 _MONO_DIFFERENCE_DB = -60.0  # difference against the channels; joint-stereo codecs leave about that much

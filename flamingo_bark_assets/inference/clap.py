@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.errors import FlamingoBarkError
@@ -37,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 LICENCE = "Apache-2.0"
 UNKNOWN_LICENCE = "not known; see where the files come from"
-SILENCE_RMS = 1e-3  # -60 dBFS, as everywhere in this project
+_SILENT_RMS = 10.0 ** (SILENCE_DBFS / 20.0)
 MAX_TEXT_TOKENS = 77  # LAION's CLAP was trained and is run with texts cut there (LAION-AI/CLAP, hook.py)
 HEARD_CLIPS = 512
 
@@ -326,7 +327,7 @@ class ClapListener:
         count = math.ceil(samples.size / self._window)
         starts = np.linspace(0, max(0, samples.size - self._window), count).round().astype(int)
         windows = [samples[start : start + self._window] for start in starts]
-        return [w for w in windows if float(np.sqrt(np.mean(np.square(w, dtype=np.float64)))) >= SILENCE_RMS]
+        return [w for w in windows if float(np.sqrt(np.mean(np.square(w, dtype=np.float64)))) >= _SILENT_RMS]
 
     def _text_embeddings(self, texts: Sequence[str]) -> Embeddings:
         return self._in_batches(texts, self._embed_texts)

@@ -132,24 +132,6 @@ def decode(path: Path, *, max_duration_s: float, memory: SampleMemory | None = N
     return Decoded(Signal(samples, source.sample_rate_hz), source.file_format, source.declared_duration_s)
 
 
-def decode_signal(path: Path, *, max_duration_s: float, limit_bytes: int = HELD_BYTES) -> Signal:
-    """Decode a sound file into memory.
-
-    Args:
-        path: the file, whatever its name and ending.
-        max_duration_s: longest sound that is decoded.
-        limit_bytes: most that its samples may take.
-
-    Raises:
-        AudioFault: as `decode` does, or the samples take more.
-    """
-    sound = decode(path, max_duration_s=max_duration_s, memory=SampleMemory(limit_bytes, limit_bytes)).signal
-    if not isinstance(sound, Signal):
-        taken_mb = sound.n_samples * sound.channels * _SAMPLE_BYTES >> 20
-        raise AudioFault(path, f"its samples take {taken_mb} MB, and at most {limit_bytes >> 20} MB are held", "cut it")
-    return sound
-
-
 def _gathered(source: SoundBlocks, room: int) -> tuple[FloatArray | None, int]:
     """All samples and the number of each channel; None for the samples where these are more than `room`."""
     # A header that lies must not allocate much; the array grows where it does not.

@@ -89,10 +89,6 @@ VIBRATO = _scale(
     "slight", 50, "pronounced", 100, "wide",
 )  # fmt: skip
 
-SCALES: tuple[Scale, ...] = (
-    TEMPO, LOUDNESS, DYNAMIC_RANGE, BRIGHTNESS, BANDWIDTH, BEAT, PRESENCE, RHYTHM, BASS_SUSTAIN, FUNDAMENTAL,
-    HARMONIC_SUSTAIN, VIBRATO,
-)  # fmt: skip
 
 _NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _KEY = re.compile(r"[A-G](#|b)? (major|minor)")

@@ -250,7 +250,7 @@ def test_the_voice_is_never_given_a_gender() -> None:
 
 def test_chords_are_told_in_words_and_what_is_no_chord_is_left_out() -> None:
     evidence = make_evidence(harmonic={"main_chords": "A:min N F#:maj7 Bb:maj/3 C:weird"})
-    assert "playing mainly A minor, F# major seventh and Bb major, with" in caption(evidence, "harmonic")
+    assert "playing mainly A minor, F# major seventh and A# major, with" in caption(evidence, "harmonic")
 
 
 def test_a_stem_of_which_nothing_was_measured_is_only_named() -> None:
@@ -283,6 +283,33 @@ def test_captions_have_about_thirty_words_and_descriptions_are_longer(part: Part
 )
 def test_notes_are_named_in_scientific_pitch_notation(frequency_hz: float, name: str | None) -> None:
     assert wording.note_name(frequency_hz) == name
+
+
+@pytest.mark.parametrize(
+    ("stored", "written"),
+    [
+        # The keys of the circle of fifths, as on any printed one (Kostka & Payne, Tonal Harmony, ch. 1).
+        ("A# major", "Bb major"),
+        ("D# major", "Eb major"),
+        ("G# major", "Ab major"),
+        ("C# major", "Db major"),
+        ("A# minor", "Bb minor"),
+        ("G# minor", "G# minor"),
+        ("F# minor", "F# minor"),
+        ("C major", "C major"),
+        ("H major", None),
+    ],
+)
+def test_a_key_is_written_with_the_fewest_accidentals(stored: str, written: str | None) -> None:
+    assert wording.key_name(stored) == written
+
+
+def test_notes_and_chords_are_spelled_in_the_key() -> None:
+    assert wording.note_name(466.16, "F major") == "Bb4"
+    assert wording.note_name(466.16, "B major") == "A#4"
+    assert wording.note_name(466.16) == "A#4"
+    assert wording.chord_names("F:maj A#:maj7 C:7", "F major") == ["F major", "Bb major seventh", "C seventh"]
+    assert wording.chord_names("A#:min") == ["A# minor"]
 
 
 @pytest.mark.parametrize(

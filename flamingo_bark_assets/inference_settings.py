@@ -41,8 +41,8 @@ class ModelChoice(_Frozen):
 class PromptOverride(_Frozen):
     """A prompt that takes the place of the model family's own."""
 
-    part: Part = Field(description="mix, drums, bass, vocals or harmonic.")
-    question: Question = Field(description="caption, description, genre, mood or instruments.")
+    part: Part = Field(description="The part of the song.")
+    question: Question = Field(description="The question about it.")
     prompt: str = Field(min_length=1, max_length=2000, description="What is asked.")
 
 

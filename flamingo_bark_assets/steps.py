@@ -1,4 +1,4 @@
-"""The steps of the pipeline as a table: what each makes, and all that its result depends on.
+"""The steps of the pipeline as one table: what each makes, all that its result depends on, and how it is shown.
 
 Only declarations belong here, so that the code location reads them without numerical packages; the work of each step
 stands in `pipeline`, and what is due is decided by `provenance`, both from this table.
@@ -25,6 +25,8 @@ from flamingo_bark_assets.training.suitability import Verdict
 FilePart = Literal["sound", "info", "edits"]
 """What of a song's files counts: its sound files, its song.toml but for hand edits, the hand edits."""
 
+StepGroup = Literal["ingest", "features", "words", "datasets"]
+
 SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability"]
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
@@ -40,17 +42,23 @@ class Step:
     Attributes:
         name: name of the step and of its asset.
         record: class of its result.
+        group: where it stands in the graph of assets.
+        description: what its asset shows, for a person.
         needs: steps whose results it reads.
         files: what it reads of the song's files that no step of `needs` carries in its result.
         settings: groups of settings that it reads.
+        kind: what its asset is marked with beside ``python``.
         version: of the code that makes the result.
     """
 
     name: str
     record: type[Record]
+    group: StepGroup
+    description: str
     needs: tuple[str, ...] = ()
     files: tuple[FilePart, ...] = ()
     settings: tuple[SettingsGroup, ...] = ()
+    kind: str = "parquet"
     version: str = ANALYSIS_VERSION
 
 
@@ -61,21 +69,66 @@ _EVIDENCE = (
 )  # fmt: skip
 
 STEPS: tuple[Step, ...] = (
-    Step("raw_song", RawSong, files=("sound",), settings=("decoding",)),
-    Step("song_metadata", SongMetadata, files=("sound", "info", "edits"), version=TEXT_VERSION),
-    Step("stems", StemSet, ("raw_song",), files=("sound",), settings=("decoding",)),
-    Step("song_features", SongFeatures, ("raw_song", "stems")),
-    Step("drum_features", DrumFeatures, _STEM_NEEDS),
-    Step("bass_features", BassFeatures, (*_STEM_NEEDS, "drum_features")),
-    Step("vocal_features", VocalFeatures, _STEM_NEEDS),
-    Step("harmonic_features", HarmonicFeatures, _STEM_NEEDS),
-    Step("flamingo_captions", Captions, _EVIDENCE, settings=("captioning",), version=TEXT_VERSION),
     Step(
-        "training_prompts", TrainingPrompts, (*_EVIDENCE, "flamingo_captions"), settings=("prompts",),
-        version=TEXT_VERSION,
+        "raw_song", RawSong, "ingest",
+        "The song file: its format, and what the medium did to it (clipping, bandwidth, silence, noise floor, "
+        "polarity). A file that cannot be used is a row with the reason.",
+        files=("sound",), settings=("decoding",), kind="file",
     ),
     Step(
-        "bark_dataset", Verdict, (*_EVIDENCE, "flamingo_captions", "training_prompts"), settings=("suitability",),
+        "song_metadata", SongMetadata, "ingest",
+        "What is said about the song, by song.toml and by the tags of its file: title, artist, genre, licence, credit "
+        "line, lyrics, and whether there are hand edits.",
+        files=("sound", "info", "edits"), kind="file", version=TEXT_VERSION,
+    ),
+    Step(
+        "stems", StemSet, "ingest",
+        "The stems against the mix: which there are, their length, lag and level, and what is left of the mix when "
+        "their sum is taken away.",
+        needs=("raw_song",), files=("sound",), settings=("decoding",), kind="file",
+    ),
+    Step(
+        "song_features", SongFeatures, "features",
+        "The mix measured, with the help of its stems: tempo, beats, bars, key, chords, sections, loudness, dynamics, "
+        "timbre, stereo image.",
+        needs=("raw_song", "stems"),
+    ),
+    Step(
+        "drum_features", DrumFeatures, "features",
+        "The drums stem measured: hits by drum, pattern of the bar, syncopation, swing.",
+        needs=_STEM_NEEDS,
+    ),
+    Step(
+        "bass_features", BassFeatures, "features",
+        "The bass stem measured: pitch, notes, sustain, its relation to the bass drum and to the chords.",
+        needs=(*_STEM_NEEDS, "drum_features"),
+    ),
+    Step(
+        "vocal_features", VocalFeatures, "features",
+        "The vocals stem measured: activity, pitch, vibrato, formants, voice quality. Never a guess at who sings.",
+        needs=_STEM_NEEDS,
+    ),
+    Step(
+        "harmonic_features", HarmonicFeatures, "features",
+        "The harmonic stems measured: chords, harmonic rhythm, sustain, polyphony.",
+        needs=_STEM_NEEDS,
+    ),
+    Step(
+        "flamingo_captions", Captions, "words",
+        "What the captioner says of the mix and of each audible stem, with its name and licence. Without a model the "
+        "measured captioner writes from the measurements only, and every answer says so.",
+        needs=_EVIDENCE, settings=("captioning",), kind="huggingface", version=TEXT_VERSION,
+    ),
+    Step(
+        "training_prompts", TrainingPrompts, "words",
+        "Prompts for the full track, each audible stem and several instruments together, with weights.",
+        needs=(*_EVIDENCE, "flamingo_captions"), settings=("prompts",), version=TEXT_VERSION,
+    ),
+    Step(
+        "bark_dataset", Verdict, "datasets",
+        "The verdict on the song and its stems, the dataset JSON, the training instructions and the manifest entry. "
+        "An unfit song gets all of them too, and never enters the training manifest.",
+        needs=(*_EVIDENCE, "flamingo_captions", "training_prompts"), settings=("suitability",), kind="json",
     ),
 )  # fmt: skip
 """In an order in which each step stands after those that it needs."""

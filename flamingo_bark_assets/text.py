@@ -1,4 +1,4 @@
-"""Text that may stand in a training list: cleaned of what Bark's list files and text reader must not see.
+"""Text of others made fit for a line: without what is not printed, and without what Bark's list files must not see.
 
 Cleaning, counting and cutting of any text belongs here; what is said does not.
 """
@@ -51,9 +51,27 @@ def clean_text(text: str) -> str:
         One line in Unicode form NFC, possibly empty, cut between words at `MAX_TEXT_CHARACTERS`.
     """
     composed = unicodedata.normalize("NFC", text[: 2 * MAX_TEXT_CHARACTERS])
-    kept = "".join(_printable(character) for character in composed)
-    line = " ".join(_RESERVED.sub(" ", kept).split())
+    line = " ".join(_RESERVED.sub(" ", printable(composed)).split())
     return line if len(line) <= MAX_TEXT_CHARACTERS else line[:MAX_TEXT_CHARACTERS].rpartition(" ")[0]
+
+
+def printable(text: str, *, control: str = " ") -> str:
+    """Replace what is not printed: white space becomes spaces, and what is no character of a text vanishes.
+
+    Args:
+        text: anything.
+        control: what control characters that are no white space become; format characters, lone surrogates, private
+            and unassigned code points vanish in any case.
+
+    Returns:
+        Text of one line; spaces are not joined.
+    """
+    return "".join(" " if c.isspace() else _printed(c, control) for c in text)
+
+
+def short_line(text: str, limit: int) -> str:
+    """Put a message of a library on one line of at most `limit` characters."""
+    return " ".join(text.split())[:limit]
 
 
 def clean_genres(text: str | None, *, limit: int = MAX_GENRES) -> list[str]:
@@ -128,10 +146,10 @@ def split_sentences(text: str | None) -> list[str]:
     return [sentence for sentence in _SENTENCE_BORDER.split(clean_text(text or "")) if sentence]
 
 
-def _printable(character: str) -> str:
+def _printed(character: str, control: str) -> str:
     category = unicodedata.category(character)
     if category == "Cc":
-        return " "
+        return control
     return "" if category.startswith("C") else character
 
 

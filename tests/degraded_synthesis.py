@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal as scipy_signal
 
-from flamingo_bark_assets.audio.decode import decode_signal
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
-from tests.signals import RATE_HZ, noise
+from tests.signals import RATE_HZ, decode_signal, noise
 
 Floats = npt.NDArray[np.float64]
 Degradation = Callable[[FloatArray, np.random.Generator], FloatArray]

@@ -6,13 +6,18 @@ Generators and file writers shared by several tests belong here; expectations do
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from flamingo_bark_assets.audio.signal import FloatArray, Signal
+from flamingo_bark_assets.audio.decode import SampleMemory, decode
+from flamingo_bark_assets.audio.quality import QualityReader, TechnicalQuality
+from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 
 RATE_HZ = 44100
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 def time_s(duration_s: float, *, rate_hz: int = RATE_HZ) -> npt.NDArray[np.float64]:
@@ -81,6 +86,33 @@ def join(*parts: FloatArray) -> FloatArray:
 def as_signal(*channels: FloatArray, rate_hz: int = RATE_HZ) -> Signal:
     """Make a signal of the given channels, each of shape (n_samples,)."""
     return Signal(np.stack([np.asarray(channel, dtype=np.float32) for channel in channels]), rate_hz)
+
+
+def decode_signal(path: Path, *, max_duration_s: float) -> Signal:
+    """Decode a sound file into memory, however much its samples take."""
+    decoded = decode(path, max_duration_s=max_duration_s, memory=SampleMemory(1 << 40, 1 << 40)).signal
+    assert isinstance(decoded, Signal)
+    return decoded
+
+
+class Reader(Protocol[T_co]):
+    """Takes a sound block by block."""
+
+    def add(self, block: FloatArray) -> None: ...
+
+    def finish(self) -> T_co: ...
+
+
+def read_through(reader: Reader[T_co], signal: Sound) -> T_co:
+    """Let a reader take a whole sound, and give what it makes of it."""
+    for block in signal.blocks():
+        reader.add(block)
+    return reader.finish()
+
+
+def measure_quality(sound: Sound) -> TechnicalQuality:
+    """Measure the technical quality of a sound, at least one sample."""
+    return read_through(QualityReader(sound.sample_rate_hz, sound.channels), sound)
 
 
 def write_wav(path: Path, *channels: FloatArray, rate_hz: int = RATE_HZ, subtype: str = "PCM_16") -> Path:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flamingo_bark_assets.audio.quality import TechnicalQuality, measure_quality
+from flamingo_bark_assets.audio.quality import TechnicalQuality
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from tests import degraded_synthesis as synthesis
-from tests.signals import RATE_HZ
+from tests.signals import RATE_HZ, measure_quality
 
 PIECES = {
     "bright": synthesis.piece(1),

@@ -24,12 +24,12 @@ from flamingo_bark_assets.analysis.frontend.view import (
     TooLongError,
     read_view,
 )
-from flamingo_bark_assets.audio.decode import decode_signal, open_blocks
+from flamingo_bark_assets.audio.decode import open_blocks
 from flamingo_bark_assets.audio.levels import levels_of
 from flamingo_bark_assets.audio.rows import GrowingRows
 from flamingo_bark_assets.audio.signal import FloatArray, FrameClock, Signal, frame_edges, stereo_correlation
 from flamingo_bark_assets.errors import AudioFault
-from tests.signals import as_signal, join, music, noise, silence, sine, write_wav
+from tests.signals import as_signal, decode_signal, join, music, noise, silence, sine, write_wav
 
 
 @dataclass(frozen=True)

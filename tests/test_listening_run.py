@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from flamingo_bark_assets.captioning import listener
-from flamingo_bark_assets.defs.resources import Listening, Model, Platform, PromptText
+from flamingo_bark_assets.defs.resources import Listening, Platform
 from flamingo_bark_assets.errors import ConfigurationError
 from flamingo_bark_assets.inference.catalogue import prompt_for
 from flamingo_bark_assets.inference.loading import Loaded, load_first
-from flamingo_bark_assets.inference_settings import InferenceSettings
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import run_songs
 from flamingo_bark_assets.storage.warehouse import query
@@ -71,8 +72,8 @@ def test_a_model_that_cannot_be_loaded_leaves_the_song_described_and_the_reason_
 
 def test_the_resource_wins_over_the_settings_file(data: DataPaths, tmp_path: Path) -> None:
     choose(data, tmp_path / "a")
-    prompt = PromptText(part="drums", question="caption", prompt="Describe the kit.")
-    platform = Platform(listening=Listening(chain=[Model(model=str(tmp_path / "b"))], seed=7, prompts=[prompt]))
+    prompt = {"part": "drums", "question": "caption", "prompt": "Describe the kit."}
+    platform = Platform(listening=Listening(chain=[{"model": str(tmp_path / "b")}], seed=7, prompts=[prompt]))
     assert prompt_for(platform.settings.listening, "music-flamingo", "drums", "caption") == "Describe the kit."
     assert platform.settings.listening.chain[0].model == str(tmp_path / "b")
     assert platform.settings.listening.seed == 7
@@ -81,6 +82,17 @@ def test_the_resource_wins_over_the_settings_file(data: DataPaths, tmp_path: Pat
 
 
 def test_a_wrong_value_of_the_resource_is_named(data: DataPaths) -> None:
-    platform = Platform(listening=Listening(chain=[Model(model="x", dtype="float12")]))
+    platform = Platform(listening=Listening(chain=[{"model": "x", "dtype": "float12"}]))
     with pytest.raises(ConfigurationError, match=r"listening\.chain\.0\.dtype"):
         _ = platform.settings.listening
+
+
+def test_a_run_may_set_all_of_inference_but_where_files_are() -> None:
+    platform: Any = Platform.to_config_schema().as_field().config_type
+    schema = platform.fields["listening"].config_type.fields
+    settings = InferenceSettings.model_fields
+    assert set(schema) == set(settings) - {"cache_folder", "vocabularies"}
+    assert all(str(settings[name].description) in str(field.description) for name, field in schema.items())
+    model = schema["chain"].config_type.inner_type.inner_type.fields
+    assert {name: field.default_value for name, field in model.items()} == ModelChoice().model_dump()
+    assert "cuda" in model["device"].description

@@ -11,7 +11,6 @@ from flamingo_bark_assets.inference.catalogue import (
     QUESTION_ORDER,
     Family,
     KnownModel,
-    default_model,
     default_prompt,
     known_model,
 )
@@ -57,11 +56,13 @@ def test_quantisation_takes_less_memory() -> None:
 
 def test_the_default_is_the_1_5b_audio_flamingo_2() -> None:
     assert DEFAULT_MODEL_ID == "nvidia/audio-flamingo-2-1.5B"
-    assert default_model().base_lm == "Qwen/Qwen2.5-1.5B"
+    default = known_model(DEFAULT_MODEL_ID)
+    assert default is not None
+    assert default.base_lm == "Qwen/Qwen2.5-1.5B"
 
 
 def test_a_model_is_found_whatever_the_case_of_its_letters() -> None:
-    assert known_model("NVIDIA/audio-flamingo-2-1.5b") is default_model()
+    assert known_model("NVIDIA/audio-flamingo-2-1.5b") is known_model(DEFAULT_MODEL_ID)
     assert known_model("nvidia/audio-flamingo-9") is None
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flamingo_bark_assets.audio.quality import TechnicalQuality, measure_quality
+from flamingo_bark_assets.audio.quality import TechnicalQuality
 from flamingo_bark_assets.audio.signal import FloatArray
 from tests.degraded_synthesis import cut, in_16_bits, sloping
-from tests.signals import RATE_HZ, as_signal, noise, silence, sine
+from tests.signals import RATE_HZ, as_signal, measure_quality, noise, silence, sine
 
 
 def quality(*channels: FloatArray) -> TechnicalQuality:

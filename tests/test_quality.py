@@ -9,14 +9,30 @@ import pytest
 from scipy import signal as scipy_signal
 
 from flamingo_bark_assets.audio.bandwidth import measure_bandwidth
-from flamingo_bark_assets.audio.clipping import measure_clipping
-from flamingo_bark_assets.audio.decode import decode_signal
-from flamingo_bark_assets.audio.long_term_spectrum import long_term_spectrum
-from flamingo_bark_assets.audio.quality import QualityReader, TechnicalQuality, frame_levels, measure_quality
+from flamingo_bark_assets.audio.clipping import ClippingReader
+from flamingo_bark_assets.audio.levels import levels_of
+from flamingo_bark_assets.audio.long_term_spectrum import LongTermSpectrum, SpectrumReader
+from flamingo_bark_assets.audio.quality import QualityReader, TechnicalQuality, frame_levels_of
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, stereo_correlation
 from tests.degraded_synthesis import cut, in_16_bits, sloping
-from tests.signals import RATE_HZ, as_signal, join, music, noise, silence, sine, write_audio
+from tests.signals import (
+    RATE_HZ,
+    as_signal,
+    decode_signal,
+    join,
+    measure_quality,
+    music,
+    noise,
+    read_through,
+    silence,
+    sine,
+    write_audio,
+)
+
+
+def long_term_spectrum(signal: Signal) -> LongTermSpectrum:
+    return read_through(SpectrumReader(signal.sample_rate_hz, signal.channels), signal)
 
 
 def quality(*channels: FloatArray) -> TechnicalQuality:
@@ -24,7 +40,8 @@ def quality(*channels: FloatArray) -> TechnicalQuality:
 
 
 def clipped(*channels: FloatArray) -> float:
-    found = measure_clipping(as_signal(*channels)).value
+    signal = as_signal(*channels)
+    found = read_through(ClippingReader(signal.sample_rate_hz, signal.channels), signal).fraction.value
     assert found is not None
     return found
 
@@ -304,7 +321,7 @@ def test_silence_is_described_without_numbers_that_it_does_not_have() -> None:
 def test_a_few_samples_at_any_rate_do_not_crash(channels: int, samples: int, rate_hz: int) -> None:
     wave = np.random.default_rng(0).uniform(-1, 1, (channels, samples)).astype(np.float32)
     measure_quality(Signal(wave, rate_hz))
-    assert frame_levels(Signal(wave, rate_hz)).rms_dbfs.size >= 1
+    assert frame_levels_of(levels_of(Signal(wave, rate_hz))).rms_dbfs.size >= 1
 
 
 @pytest.mark.filterwarnings("error")

@@ -228,11 +228,11 @@ def test_hostile_sounds_give_finite_values_or_reasons(sound: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         features = measure_rhythm(views_of(HOSTILE[sound]()))
-        stem = stems.measure_stem_rhythm(view_of(HOSTILE[sound]()), sounding_s=0.5)
+        onsets_s = onset_times_s(onset_strength(view_of(HOSTILE[sound]())))
     for name in ("tempo_bpm", "tempo_stability", "swing_ratio", "on_beat_ratio", "onset_density_hz", "onset_evenness"):
         measurement = getattr(features, name)
         assert measurement.reason or math.isfinite(measurement.value), name
-    assert stem.syncopation.value is None
+    assert stems.syncopation(onsets_s, (), compound=False).value is None
 
 
 def test_the_tracker_follows_a_pulse_that_speeds_up() -> None:
@@ -275,13 +275,13 @@ def test_syncopation_of_worked_patterns(steps: tuple[int, ...], expected: int) -
 
 def test_syncopation_of_a_stem_against_the_beats_of_the_song() -> None:
     beats_s = beat_times_s(100.0, 8)
-    straight = view_of(drums({"kick": "x...x...x...x..."}, beats_s))
-    off = view_of(drums({"kick": "..x...x...x...x."}, beats_s))
-    given_beats = beats_of(beats_s)
-    assert known(stems.measure_stem_rhythm(straight, sounding_s=19.0, beats=given_beats).syncopation) < 0.3
-    assert known(stems.measure_stem_rhythm(off, sounding_s=19.0, beats=given_beats).syncopation) == pytest.approx(
-        7, abs=1
+    straight, off = (
+        onset_times_s(onset_strength(view_of(drums({"kick": pattern}, beats_s))))
+        for pattern in ("x...x...x...x...", "..x...x...x...x.")
     )
+    given_beats = beats_of(beats_s)
+    assert known(stems.syncopation(straight, given_beats, compound=False)) < 0.3
+    assert known(stems.syncopation(off, given_beats, compound=False)) == pytest.approx(7, abs=1)
 
 
 def test_evenness_is_one_for_equal_intervals_and_less_for_random_ones() -> None:

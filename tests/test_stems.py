@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from flamingo_bark_assets.audio.belonging import FOUND_STRENGTH
-from flamingo_bark_assets.audio.decode import Decoded, decode_signal
+from flamingo_bark_assets.audio.decode import Decoded
 from flamingo_bark_assets.audio.recording import Stem, StemSet
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
 from flamingo_bark_assets.library.layout import StemFile
 from flamingo_bark_assets.parts import STEM_KINDS, StemKind
-from tests.signals import RATE_HZ, as_signal, clicks, join, music, noise, silence, sine
+from tests.signals import RATE_HZ, as_signal, clicks, decode_signal, join, music, noise, silence, sine
 from tests.songs import tiny_stems
 
 SECONDS = 12.0

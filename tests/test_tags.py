@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from flamingo_bark_assets.audio.decode import decode
-from flamingo_bark_assets.audio.quality import measure_quality
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
 from flamingo_bark_assets.audio.tags import Tags, read_tags
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.library.song_toml import SongInfo
-from tests.signals import music, silence, write_m4a, write_wav, write_with_av
+from tests.signals import measure_quality, music, silence, write_m4a, write_wav, write_with_av
 
 WAVE = music(1.0)
 CODECS = {"mp3": "libmp3lame", "flac": "flac", "m4a": "aac", "wav": "pcm_s16le"}

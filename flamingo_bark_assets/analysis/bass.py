@@ -18,10 +18,11 @@ from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassNote, 
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import BassActivity
-from flamingo_bark_assets.analysis.frontend.view import SOUNDING_DBFS, AudioView
+from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.pitch.tracking import METHOD as PITCH_METHOD
 from flamingo_bark_assets.analysis.pitch.tracking import Manner, PitchTrack, track_view
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
+from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.record import Measurement, rows_of
 
 _RATE_HZ = 2756
@@ -169,7 +170,7 @@ def _note_rows(notes: Notes) -> tuple[BassNote, ...]:
 
 
 def _pitch_rows(track: PitchTrack, evidence: NoteEvidence, *, step: int) -> tuple[BassPitch, ...]:
-    frames = np.flatnonzero((track.guess_hz > 0.0) & (track.voiced | (track.level_db >= SOUNDING_DBFS)))
+    frames = np.flatnonzero((track.guess_hz > 0.0) & (track.voiced | (track.level_db >= SILENCE_DBFS)))
     frames = frames[frames % step == 0]
     return rows_of(
         BassPitch,

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flamingo_bark_assets.errors import AudioFault
-from flamingo_bark_assets.library.layout import STEMS_FOLDER, has_audio_suffix
-from flamingo_bark_assets.library.stem_kinds import kinds_in
-from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.library.layout import STEMS_FOLDER, has_audio_suffix, stem_name
+from flamingo_bark_assets.library.stem_kinds import kinds_in, only_kind
+from flamingo_bark_assets.parts import StemKind
 
 SEPARATED = "#sep"
 
@@ -137,7 +137,7 @@ class _Finding:
         files = sorted(_sounds(folder), key=lambda file: (file.suffix.lower() not in _LOSSLESS, file.name))
         best: dict[str, Path] = {}
         for file in files:
-            used = best.setdefault(file.stem.lower(), file)
+            used = best.setdefault(stem_name(file.name), file)
             if used != file:
                 self.leave([file], f"{used.name} is the same in another format")
         others = [file for file in sorted(folder.iterdir()) if _sounds_like_a_stem(file)]
@@ -147,13 +147,11 @@ class _Finding:
     def _by_kind(self, files: Mapping[str, Path]) -> dict[StemKind, tuple[Path, ...]]:
         kinds: dict[StemKind, tuple[Path, ...]] = {}
         for _, file in sorted(files.items()):
-            said = kinds_in(file.stem.removeprefix(_SEPARATED_PREFIX))
-            if len(said) == 1:
-                kinds[said[0]] = (*kinds.get(said[0], ()), file)
-            elif said:
-                self.leave([file], f"its name says more than one kind of stem: {', '.join(said)}")
-            else:
-                self.leave([file], f"its name says no kind of stem; put one of {', '.join(STEM_KINDS)} into it")
+            kind, problem = only_kind(file.stem.removeprefix(_SEPARATED_PREFIX))
+            if kind is not None:
+                kinds[kind] = (*kinds.get(kind, ()), file)
+            elif problem:
+                self.leave([file], problem)
         return kinds
 
 

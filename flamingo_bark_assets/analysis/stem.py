@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import ActiveStretch, StemFeatures
-from flamingo_bark_assets.analysis.frontend.view import ACTIVITY_FRAME_S, SOUNDING_DBFS, AudioView
+from flamingo_bark_assets.analysis.frontend.view import ACTIVITY_FRAME_S, AudioView
 from flamingo_bark_assets.analysis.rhythm.onsets import onset_strength, onset_times_s
 from flamingo_bark_assets.analysis.rhythm.stems import evenness, onset_density, rhythm_complexity, syncopation
 from flamingo_bark_assets.analysis.timbre.measure import measure_stem_spectrum
+from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.loudness import integrated_loudness, loudest_short_term, loudness_range
 from flamingo_bark_assets.record import Measurement
 
@@ -99,7 +100,7 @@ def sounding_frames(view: AudioView) -> tuple[NDArray[np.bool_], NDArray[np.floa
     """
     power = view.activity_power
     edges_s = np.minimum(np.arange(power.size + 1) * ACTIVITY_FRAME_S, view.duration_s)
-    gate = 10.0 ** (SOUNDING_DBFS / 10.0)
+    gate = 10.0 ** (SILENCE_DBFS / 10.0)
     audible = power[power >= gate]
     if audible.size:
         gate = max(gate, float(np.percentile(audible, _LOUD_PERCENTILE)) * 10.0 ** (_GATE_DB / 10.0))

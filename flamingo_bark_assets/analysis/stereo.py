@@ -10,13 +10,13 @@ import math
 import numpy as np
 
 from flamingo_bark_assets.analysis.features.stereo import StereoFeatures
-from flamingo_bark_assets.audio.levels import Levels
+from flamingo_bark_assets.audio.levels import SILENCE_DBFS, Levels
 from flamingo_bark_assets.audio.quality import channel_energies, digital_silence, measure_polarity
 from flamingo_bark_assets.record import Measurement
 
 _WINDOW_FRAMES = 8  # of 50 ms
 _LOW_SHARE = 0.1
-_SOUNDING_POWER = 1e-6  # -60 dBFS
+_SOUNDING_POWER = 10.0 ** (SILENCE_DBFS / 10.0)
 _ROUNDING = 1e-5  # of float32 sums, relative
 _MAX_DB = 60.0
 

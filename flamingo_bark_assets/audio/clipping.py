@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from flamingo_bark_assets.audio.signal import FloatArray, Signal
+from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.kernels import compiled
 from flamingo_bark_assets.record import Measurement
 
@@ -108,30 +108,6 @@ class ClippingReader:
                 samples += clipped
                 runs += clipped_runs
         return ClippedSamples(samples, runs, int(self._counts[:, 5].sum()))
-
-
-def count_clipping(signal: Signal) -> ClippedSamples:
-    """Count the flat tops of a signal in memory.
-
-    Args:
-        signal: any rate and number of channels.
-    """
-    reader = ClippingReader(signal.sample_rate_hz, signal.channels)
-    for block in signal.blocks():
-        reader.add(block)
-    return reader.finish()
-
-
-def measure_clipping(signal: Signal) -> Measurement[float]:
-    """Share of samples inside flat runs at the clip level; see `ClippingReader`.
-
-    Args:
-        signal: any rate and number of channels.
-
-    Returns:
-        0 to 1 over all channels' samples; 0 for silence.
-    """
-    return count_clipping(signal).fraction
 
 
 def _refine_step(x: FloatArray, state: FloatArray, counts: npt.NDArray[np.int64]) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from flamingo_bark_assets.audio.container import codec_failures, container_name, open_container
 from flamingo_bark_assets.audio.headers import mp3_declares_length, wav_declared_s
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.text import short_line
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -206,4 +207,4 @@ def _packets(container: InputContainer) -> Iterator[Any]:
 def _brief(error: Exception) -> str:
     """Give the library's words, without the file name that some put into them."""
     text = str(getattr(error, "error_string", "") or getattr(error, "strerror", "") or error)
-    return " ".join(text.split())[:200].rstrip(". ") or type(error).__name__
+    return short_line(text, 200).rstrip(". ") or type(error).__name__

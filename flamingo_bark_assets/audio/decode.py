@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from flamingo_bark_assets.audio.codecs import Header, LibraryRefusal, ffmpeg_pieces, libsndfile_pieces
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 from flamingo_bark_assets.errors import AudioFault
+from flamingo_bark_assets.files.opening import open_if_regular
 
 MIN_SAMPLE_RATE_HZ = 1_000
 MAX_SAMPLE_RATE_HZ = 768_000
@@ -130,24 +130,6 @@ def decode(path: Path, *, max_duration_s: float, memory: SampleMemory | None = N
         return Decoded(FileSound(source, n_samples), source.file_format, source.declared_duration_s)
     memory.take(samples.nbytes)
     return Decoded(Signal(samples, source.sample_rate_hz), source.file_format, source.declared_duration_s)
-
-
-def decode_signal(path: Path, *, max_duration_s: float, limit_bytes: int = HELD_BYTES) -> Signal:
-    """Decode a sound file into memory.
-
-    Args:
-        path: the file, whatever its name and ending.
-        max_duration_s: longest sound that is decoded.
-        limit_bytes: most that its samples may take.
-
-    Raises:
-        AudioFault: as `decode` does, or the samples take more.
-    """
-    sound = decode(path, max_duration_s=max_duration_s, memory=SampleMemory(limit_bytes, limit_bytes)).signal
-    if not isinstance(sound, Signal):
-        taken_mb = sound.n_samples * sound.channels * _SAMPLE_BYTES >> 20
-        raise AudioFault(path, f"its samples take {taken_mb} MB, and at most {limit_bytes >> 20} MB are held", "cut it")
-    return sound
 
 
 def _gathered(source: SoundBlocks, room: int) -> tuple[FloatArray | None, int]:
@@ -301,19 +283,17 @@ def _pieces(path: Path, library: _Library) -> Iterator[Header | FloatArray]:
 
 
 def _open_regular(path: Path) -> BinaryIO:
-    """Open a regular file that is not empty; O_NONBLOCK keeps a named pipe from blocking."""
+    """Open a regular file that is not empty."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_if_regular(path)
     except FileNotFoundError:
         raise AudioFault(path, "the file is missing") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise AudioFault(path, f"the file cannot be opened ({reason})") from None
-    file = os.fdopen(descriptor, "rb", closefd=True) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     if file is None:
-        os.close(descriptor)
         raise AudioFault(path, "not a regular file", "put the sound file itself here")
-    if os.fstat(descriptor).st_size == 0:
+    if os.fstat(file.fileno()).st_size == 0:
         file.close()
         raise AudioFault(path, "the file is empty (0 bytes)", _REEXPORT)
     return file

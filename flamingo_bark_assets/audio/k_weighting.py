@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flamingo_bark_assets.audio.rows import GrowingRows
-from flamingo_bark_assets.audio.signal import FloatArray, FrameClock, Signal
+from flamingo_bark_assets.audio.signal import FloatArray, FrameClock
 from flamingo_bark_assets.kernels import compiled
 
 SEGMENT_S = 0.1
@@ -82,18 +82,6 @@ class EnergyReader:
         if not self._carries_loudness:
             return SegmentEnergies(None, plain)
         return SegmentEnergies(np.asarray(weights) @ means[self._channels :], plain)
-
-
-def segment_energies(signal: Signal) -> SegmentEnergies:
-    """Mean square of every full 100 ms of a signal in memory, K-weighted and plain.
-
-    Args:
-        signal: any rate and number of channels.
-    """
-    reader = EnergyReader(signal.sample_rate_hz, signal.channels)
-    for block in signal.blocks():
-        reader.add(block)
-    return reader.finish()
 
 
 def k_weighting(sample_rate_hz: int) -> Floats:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from flamingo_bark_assets.audio.signal import FloatArray, Signal
+from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.kernels import compiled
 
 FRAME = 2048
@@ -232,15 +232,3 @@ def _gather(
         for g in range(histogram.shape[0]):
             code = (forward_bits[g] >> _CODE_SHIFT) - _FIRST_CODE
             histogram[g, min(max(code, 0), _CODES - 1)] += weights[i]
-
-
-def long_term_spectrum(signal: Signal) -> LongTermSpectrum:
-    """Gather the statistics of a signal in memory.
-
-    Args:
-        signal: any rate and number of channels.
-    """
-    reader = SpectrumReader(signal.sample_rate_hz, signal.channels)
-    for block in signal.blocks():
-        reader.add(block)
-    return reader.finish()

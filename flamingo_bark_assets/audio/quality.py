@@ -13,13 +13,11 @@ import numpy.typing as npt
 
 from flamingo_bark_assets.audio.bandwidth import measure_bandwidth
 from flamingo_bark_assets.audio.clipping import ClippedSamples, ClippingReader
-from flamingo_bark_assets.audio.levels import FRAME_S, LevelReader, Levels, levels_of
+from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, LevelReader, Levels
 from flamingo_bark_assets.audio.long_term_spectrum import LongTermSpectrum, SpectrumReader
 from flamingo_bark_assets.audio.noise import measure_noise_floor
-from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, FloatArray, Sound
+from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, FloatArray
 from flamingo_bark_assets.record import Measurement
-
-SILENCE_DBFS = -60.0
 
 _DIGITAL_SILENCE = 1e-15  # mean square below the last bit of 24-bit sound
 _MONO_DIFFERENCE_DB = -60.0  # difference against the channels; joint-stereo codecs leave about that much
@@ -96,21 +94,6 @@ class QualityReader:
         return judge_quality(self._levels.finish(), self._clipping.finish(), self._spectrum.finish())
 
 
-def measure_quality(signal: Sound) -> TechnicalQuality:
-    """Measure the technical quality of a decoded file.
-
-    Args:
-        signal: any rate and number of channels, at least one sample.
-
-    Returns:
-        All measurements; what a silent or very short sound does not have is unknown with the reason.
-    """
-    reader = QualityReader(signal.sample_rate_hz, signal.channels)
-    for block in signal.blocks():
-        reader.add(block)
-    return reader.finish()
-
-
 def judge_quality(levels: Levels, clipping: ClippedSamples, spectrum: LongTermSpectrum) -> TechnicalQuality:
     """Draw the technical quality from what was gathered in passing.
 
@@ -120,7 +103,7 @@ def judge_quality(levels: Levels, clipping: ClippedSamples, spectrum: LongTermSp
         spectrum: statistics of the spectrum.
 
     Returns:
-        As `measure_quality`.
+        All measurements; what a silent or very short sound does not have is unknown with the reason.
     """
     frames = frame_levels_of(levels)
     bandwidth = measure_bandwidth(spectrum)
@@ -187,18 +170,6 @@ def digital_silence(levels: Levels) -> float:
 
 def _covariance(levels: Levels) -> float:
     return float(levels.frame_products.sum() - levels.n_samples * levels.dc[0] * levels.dc[1])
-
-
-def frame_levels(signal: Sound) -> FrameLevels:
-    """Level of every 50 ms frame of a sound.
-
-    Args:
-        signal: any rate and number of channels.
-
-    Returns:
-        One level a frame and the total.
-    """
-    return frame_levels_of(levels_of(signal))
 
 
 def frame_levels_of(levels: Levels) -> FrameLevels:

@@ -6,7 +6,6 @@ Reading and cleaning tags belongs here; what the user says in song.toml does not
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import BinaryIO
 
 from flamingo_bark_assets.audio.container import codec_failures, open_container
 from flamingo_bark_assets.audio.headers import synchsafe
+from flamingo_bark_assets.text import printable, short_line
 
 MAX_LENGTH = 500
 MAX_GENRES = 20
@@ -103,9 +103,4 @@ def _genres(text: str) -> tuple[str, ...]:
 
 def _clean(text: str) -> str | None:
     """Drop control and invisible characters, join white space, cut the length; None where nothing is left."""
-    visible = "".join(" " if char.isspace() else char for char in text if _is_visible(char))
-    return " ".join(visible.split())[:MAX_LENGTH].rstrip() or None
-
-
-def _is_visible(char: str) -> bool:
-    return char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return short_line(printable(text, control=""), MAX_LENGTH).rstrip() or None

@@ -5,7 +5,7 @@ The interface belongs here; models and the measured captioner stand beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -119,8 +119,4 @@ class Captioner(Protocol):
             evidence: the measurements of the song.
             audio: gives the decoded sound of a part when asked; a captioner that does not listen never asks.
         """
-        ...
-
-    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Sound]]]) -> list[Captions]:
-        """Answer for several songs, in their order."""
         ...

@@ -101,10 +101,6 @@ class ListeningCaptioner:
             captions = self._try(evidence, audio)
         return self._second_opinion.on(captions, evidence, audio)
 
-    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Sound]]]) -> list[Captions]:
-        """Answer for several songs, in their order."""
-        return [self.describe(evidence, audio) for evidence, audio in songs]
-
     def _load(self) -> Loaded:
         if self._loaded is None:
             self._loaded = load_first(self._settings)

@@ -5,7 +5,7 @@ Which question is answered how belongs here; the sentences stand in `sentences`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flamingo_bark_assets.audio.signal import Sound
@@ -68,10 +68,6 @@ class MeasuredCaptioner:
             is_fallback=IDENTITY.is_fallback,
             answers=(*_mix_answers(speaker, evidence), *stems),
         )
-
-    def describe_batch(self, songs: Sequence[tuple[Evidence, Callable[[Part], Sound]]]) -> list[Captions]:
-        """Answer for several songs, in their order."""
-        return [self.describe(evidence, audio) for evidence, audio in songs]
 
 
 def _mix_answers(speaker: Speaker, evidence: Evidence) -> list[Answer]:

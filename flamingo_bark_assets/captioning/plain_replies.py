@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
+
+from flamingo_bark_assets.text import printable
 
 Flag = Literal["echo", "json", "negation", "not_english", "repetition", "too_long", "truncated"]
 
@@ -21,6 +22,7 @@ _MAX_JSON_STRINGS = 1000
 _SPECIAL = re.compile(
     r"<\|[^<>|]{1,40}\|>|</?(?:s|sep|pad|eos|bos|unk|audio|sound|think|b|i|p|br)\s?/?>", re.IGNORECASE
 )
+_LINE_BORDER = re.compile(r"[\n\u2028\u2029]")
 _FENCE = re.compile(r"```[a-z]{0,10}", re.IGNORECASE)
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\([^()\n]{0,300}\)")
 _BULLETS = re.compile(
@@ -51,8 +53,8 @@ def plain_lines(reply: str, flags: set[Flag]) -> list[str]:
     if strings is not None:
         flags.add("json")
         plain = "\n".join(strings)
-    printable = "".join(_printable(character) for character in plain)
-    lines = (_BULLETS.sub("", " ".join(_LINK.sub(r"\1", line).split())) for line in printable.split("\n"))
+    printed = (printable(line) for line in _LINE_BORDER.split(plain))
+    lines = (_BULLETS.sub("", " ".join(_LINK.sub(r"\1", line).split())) for line in printed)
     bare = (" ".join(_EMPHASIS.sub("", line).split()) for line in lines)
     return [line for line in bare if line]
 
@@ -79,17 +81,6 @@ def _strings_in(value: Any) -> Iterator[str]:
             yield item
         elif isinstance(item, dict | list):
             waiting.extend(reversed(list(item.values()) if isinstance(item, dict) else item))
-
-
-def _printable(character: str) -> str:
-    if character == "\n":
-        return character
-    category = unicodedata.category(character)
-    if category in {"Zl", "Zp"}:
-        return "\n"
-    if category == "Cc":
-        return " "
-    return "" if category.startswith("C") else character
 
 
 def joined(lines: Sequence[str], limit: int) -> str:

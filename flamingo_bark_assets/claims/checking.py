@@ -56,9 +56,9 @@ def check_claims(
 
     A tempo agrees within 4 %, also at half, twice, a third and three times the measured one (with a note); a key
     agrees with its relative (with a note) and not with its parallel. A word such as 'fast' is held against the limits
-    of `wording.SCALES`, with a border in which nothing is decided. What was not measured, or with a confidence below
-    the limit, is unverifiable; so is what a text says of a part of the song only, unless it agrees. Who sings is
-    never measured.
+    of the scale in `wording`, with a border in which nothing is decided. What was not measured, or with a confidence
+    below the limit, is unverifiable; so is what a text says of a part of the song only, unless it agrees. Who sings
+    is never measured.
 
     Args:
         part: the part of the song that the answer is about.

@@ -14,7 +14,7 @@ from flamingo_bark_assets.claims.finding import find_claims
 from flamingo_bark_assets.claims.lexicon import FINITE_VERBS, PREPOSITIONS
 from flamingo_bark_assets.claims.model import Change, Claim, ClaimKind, FoundClaim, Rewriting
 from flamingo_bark_assets.claims.tokens import Token, split_sentences
-from flamingo_bark_assets.descriptions.wording import capitalised, figure
+from flamingo_bark_assets.descriptions.wording import capitalised, figure, key_name
 
 _Statement = tuple[ClaimKind, str, bool, bool]
 
@@ -117,7 +117,7 @@ def _measured_value(found: FoundClaim, claim: Claim) -> str | None:
         tempo = claim.measured_number
         return figure(tempo, 0 if tempo >= _SLOWEST_WHOLE_BPM else 1)
     if found.kind == "key":
-        return claim.measured.split()[-1] if found.value in {"major", "minor"} else claim.measured
+        return claim.measured.split()[-1] if found.value in {"major", "minor"} else key_name(claim.measured)
     return None
 
 

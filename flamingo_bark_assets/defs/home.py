@@ -29,6 +29,7 @@ from filelock import FileLock, Timeout
 
 from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
 from flamingo_bark_assets.errors import HomeError
+from flamingo_bark_assets.text import short_line
 
 DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 # Tables that Dagster fills by itself: rows in any other are somebody's history.
@@ -119,7 +120,7 @@ def plain_faults(home: Path) -> Iterator[None]:
             raise  # not of this folder
         raise HomeError(f"DAGSTER_HOME {home}: {_plain(error, home)}") from error
     except (dg.DagsterInvalidConfigError, yaml.YAMLError) as error:
-        first = " ".join(str(error).split())[:300]
+        first = short_line(str(error), 300)
         raise HomeError(f"DAGSTER_HOME {home}: dagster.yaml cannot be used: {first}") from error
 
 

@@ -7,10 +7,13 @@ set it, so nothing here says where files are written.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import dagster as dg
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic.fields import FieldInfo
 
 from flamingo_bark_assets.defs.lost_runs import hold_until_exit
 from flamingo_bark_assets.errors import ConfigurationError
@@ -23,40 +26,12 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.pipeline import SongWork
 
 
-class Model(dg.Config):
-    """One model of the chain; see `ModelChoice`."""
-
-    model: str = Field(description="Id of a known model, or a folder of its files.")
-    revision: str | None = Field(default=None, description="Branch, tag or commit.")
-    dtype: str = Field(default="bfloat16", description="bfloat16 or float32.")
-    device: str = Field(default="auto", description="auto, cpu or cuda.")
-    quantisation: str = Field(default="none", description="none, 8bit or 4bit; transformers' models only.")
-    base_lm: str | None = Field(default=None, description="Base language model, for a folder of Audio Flamingo 2.")
-    batch_size: int = Field(default=4, description="Most clips at once; halved where memory runs out.")
+# A run may not say where files are written, nor have files of the user's read as lists of terms.
+_NOT_FOR_RUNS = frozenset({"cache_folder", "vocabularies"})
 
 
-class PromptText(dg.Config):
-    """A prompt in place of the model family's own; see `PromptOverride`."""
-
-    part: str = Field(description="mix, drums, bass, vocals or harmonic.")
-    question: str = Field(description="caption, description, genre, mood or instruments.")
-    prompt: str = Field(description="What is asked.")
-
-
-class Listening(dg.Config):
-    """Who listens and how; what is left out stands in settings.toml under [listening]."""
-
-    chain: list[Model] | None = Field(default=None, description="Tried in this order; then the measured captioner.")
-    prompts: list[PromptText] | None = Field(default=None, description="Prompts in place of the family's own.")
-    clap: str | None = Field(default=None, description="CLAP for the second opinion: id or folder.")
-    max_new_tokens: int | None = Field(default=None, description="Most tokens of an answer.")
-    do_sample: bool | None = Field(default=None, description="Sample, or take the likeliest token.")
-    temperature: float | None = Field(default=None, description="Of sampling.")
-    top_p: float | None = Field(default=None, description="Nucleus of sampling.")
-    seed: int | None = Field(default=None, description="Of sampling.")
-    offline: bool | None = Field(default=None, description="Never ask the network.")
-    allow_download: bool | None = Field(default=None, description="Download what is not in the cache.")
-    licence_acknowledged: bool | None = Field(default=None, description="The models' licences are agreed to.")
+class _Listening(dg.Config):
+    """What a run sets about inference; what is left out stands in settings.toml under [listening]."""
 
     def applied_to(self, settings: InferenceSettings) -> InferenceSettings:
         """The settings with what is set here in their place, validated again.
@@ -71,6 +46,40 @@ class Listening(dg.Config):
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise ConfigurationError(f"resource platform: listening.{where}: {first['msg']}") from error
+
+
+def _config_of(model: type[BaseModel]) -> type[dg.Config]:
+    """Derive Dagster's config of a settings model: the same fields, descriptions and defaults, validated later."""
+    fields: dict[str, Any] = {
+        name: (_config_type(info.annotation), Field(info.get_default(), description=_described(info)))
+        for name, info in model.model_fields.items()
+    }
+    return create_model(model.__name__, __base__=dg.Config, __module__=__name__, **fields)
+
+
+def _described(info: FieldInfo) -> str:
+    allowed = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
+    return f"{info.description} One of {', '.join(allowed)}." if allowed else f"{info.description}"
+
+
+def _config_type(annotation: Any) -> Any:
+    """Translate the type of a setting to one that Dagster's config knows."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal or annotation is Path:
+        return str
+    if origin is tuple:
+        return list[_config_type(arguments[0])]  # type: ignore[misc]
+    if origin is UnionType:
+        return _config_type(arguments[0]) | None
+    return _config_of(annotation) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else annotation
+
+
+_SET_BY_RUNS: dict[str, Any] = {
+    name: (_config_type(info.annotation) | None, Field(None, description=_described(info)))
+    for name, info in InferenceSettings.model_fields.items()
+    if name not in _NOT_FOR_RUNS
+}
+Listening: Any = create_model("Listening", __base__=_Listening, __module__=__name__, **_SET_BY_RUNS)
 
 
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from flamingo_bark_assets.analysis.features.stem import StemFeatures
 from flamingo_bark_assets.descriptions.phrases import (
@@ -64,6 +65,12 @@ class Texts:
 def say_key(speaker: Speaker, evidence: Evidence) -> Phrase | None:
     """Say the key, for instance 'in E minor'."""
     return speaker.say(lambda key: _after("in ", key_name(key)), evidence.song.key)
+
+
+def _key_of(speaker: Speaker, evidence: Evidence) -> str | None:
+    """The key in which notes and chords are spelled; None where it is not sure enough."""
+    key = evidence.song.key
+    return key_name(str(key.value)) if speaker.trusts(key) else None
 
 
 def say_tempo(speaker: Speaker, evidence: Evidence) -> Phrase | None:
@@ -168,7 +175,7 @@ def _drum_texts(speaker: Speaker, evidence: Evidence) -> Texts:
 
 def _bass_texts(speaker: Speaker, evidence: Evidence) -> Texts:
     bass = evidence.bass
-    pitch = speaker.say(_pitch_range, bass.f0_low_hz, bass.f0_high_hz)
+    pitch = speaker.say(partial(_pitch_range, key=_key_of(speaker, evidence)), bass.f0_low_hz, bass.f0_high_hz)
     length = speaker.say(_note_length, bass.sustain_s)
     strength = sentence(
         speaker.say(lambda value: f"the fundamental is {FUNDAMENTAL.word(value)}", bass.fundamental_strength),
@@ -179,7 +186,7 @@ def _bass_texts(speaker: Speaker, evidence: Evidence) -> Texts:
 
 def _vocal_texts(speaker: Speaker, evidence: Evidence) -> Texts:
     vocals = evidence.vocals
-    pitch = speaker.say(_pitch_range, vocals.f0_low_hz, vocals.f0_high_hz)
+    pitch = speaker.say(partial(_pitch_range, key=_key_of(speaker, evidence)), vocals.f0_low_hz, vocals.f0_high_hz)
     vibrato = speaker.say(
         lambda present: "with vibrato" if present else "without clear vibrato", vocals.vibrato_present
     )
@@ -204,7 +211,10 @@ def _vocal_texts(speaker: Speaker, evidence: Evidence) -> Texts:
 
 def _harmonic_texts(speaker: Speaker, evidence: Evidence) -> Texts:
     harmonic = evidence.harmonic
-    chords = speaker.say(lambda labels: _after("playing mainly ", listed(chord_names(labels))), harmonic.main_chords)
+    key = _key_of(speaker, evidence)
+    chords = speaker.say(
+        lambda labels: _after("playing mainly ", listed(chord_names(labels, key))), harmonic.main_chords
+    )
     changes = speaker.say(
         lambda hz: _after("with about ", _per_second(hz, "chord change", "chord changes")),
         harmonic.harmonic_rhythm_hz,
@@ -280,8 +290,8 @@ def _per_second(hz: float, singular: str, plural: str) -> str | None:
     return f"{events} per second" if events else None
 
 
-def _pitch_range(low_hz: float, high_hz: float) -> str | None:
-    low, high = note_name(low_hz), note_name(high_hz)
+def _pitch_range(low_hz: float, high_hz: float, *, key: str | None) -> str | None:
+    low, high = note_name(low_hz, key), note_name(high_hz, key)
     if low is None or high is None or low_hz > high_hz:
         return None
     if low == high:

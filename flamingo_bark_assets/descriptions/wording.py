@@ -5,6 +5,7 @@ Thresholds, rounding, note and chord names belong here; whole sentences do not.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -89,13 +90,7 @@ VIBRATO = _scale(
     "slight", 50, "pronounced", 100, "wide",
 )  # fmt: skip
 
-SCALES: tuple[Scale, ...] = (
-    TEMPO, LOUDNESS, DYNAMIC_RANGE, BRIGHTNESS, BANDWIDTH, BEAT, PRESENCE, RHYTHM, BASS_SUSTAIN, FUNDAMENTAL,
-    HARMONIC_SUSTAIN, VIBRATO,
-)  # fmt: skip
-
-_NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-_KEY = re.compile(r"[A-G](#|b)? (major|minor)")
+_KEY = re.compile(r"(?P<tonic>[A-G](#|b)?) (?P<mode>major|minor)")
 _CHORD = re.compile(r"(?P<root>[A-G](#|b)?):(?P<quality>\w+)(/\S+)?")
 _CHORD_QUALITIES: Mapping[str, str] = {
     "maj": "major", "min": "minor", "dim": "diminished", "aug": "augmented", "7": "seventh",
@@ -135,24 +130,63 @@ def seconds(value: float) -> str | None:
     return None if text.startswith("-") or text == "0" else f"{text} s"
 
 
-def note_name(frequency_hz: float) -> str | None:
-    """Name the nearest note of equal temperament at A4 = 440 Hz, C4 being middle C; None outside C0 to B8."""
+def note_name(frequency_hz: float, key: str | None = None) -> str | None:
+    """Name the nearest note of equal temperament at A4 = 440 Hz, C4 being middle C; None outside C0 to B8.
+
+    Args:
+        frequency_hz: of the note.
+        key: the key in which it is spelled, for instance 'F major'; sharps without one.
+    """
     if frequency_hz < 1:
         return None
     midi = round(69 + 12 * math.log2(frequency_hz / 440.0))
-    return f"{_NOTES[midi % 12]}{midi // 12 - 1}" if 12 <= midi < 120 else None
+    return f"{_notes_in(key)[midi % 12]}{midi // 12 - 1}" if 12 <= midi < 120 else None
 
 
+@functools.cache
 def key_name(key: str) -> str | None:
-    """Give a key such as 'F# minor' as it is, and None for anything else."""
-    return key if _KEY.fullmatch(key) else None
+    """Spell a key with the fewest accidentals, for instance 'Bb major' for 'A# major'; None for what is no key.
+
+    Of two spellings with as many, as F# major and Gb major, the one with sharps is taken.
+    """
+    from librosa import key_to_degrees, key_to_notes, note_to_midi
+
+    match = _KEY.fullmatch(key)
+    if match is None:
+        return None
+    pitch_class = note_to_midi(match["tonic"]) % 12
+
+    def accidentals(tonic: str) -> int:
+        harte = f"{tonic}:{match['mode'][:3]}"
+        notes = key_to_notes(harte, unicode=False)
+        return sum(len(notes[degree]) - 1 for degree in key_to_degrees(harte))
+
+    sharp, flat = _notes_in(None)[pitch_class], _notes_in("F major")[pitch_class]
+    return f"{min(sharp, flat, key=accidentals)} {match['mode']}"
 
 
-def chord_names(labels: str) -> list[str]:
-    """Name chords in words from Harte labels (Harte et al. 2005) joined by spaces; others are left out."""
+@functools.cache
+def _notes_in(key: str | None) -> Sequence[str]:
+    """Names of the twelve pitch classes from C on, as they are spelled in a key that `key_name` gives."""
+    from librosa import key_to_notes
+
+    tonic, mode = (key or "C major").split()
+    return tuple(key_to_notes(f"{tonic}:{mode[:3]}", unicode=False))
+
+
+def chord_names(labels: str, key: str | None = None) -> list[str]:
+    """Name chords in words from Harte labels (Harte et al. 2005) joined by spaces; others are left out.
+
+    Args:
+        labels: such as 'C:maj A#:maj7'.
+        key: the key in which the roots are spelled; as the labels have them without one.
+    """
+    from librosa import note_to_midi
+
     found = (_CHORD.fullmatch(label) for label in labels.split())
     return [
-        f"{match['root']} {_CHORD_QUALITIES[match['quality']]}"
+        f"{_notes_in(key)[note_to_midi(match['root']) % 12] if key else match['root']} "
+        f"{_CHORD_QUALITIES[match['quality']]}"
         for match in found
         if match and match["quality"] in _CHORD_QUALITIES
     ]

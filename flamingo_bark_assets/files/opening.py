@@ -75,15 +75,28 @@ def open_regular(path: Path) -> BufferedReader:
         LibraryError: there is no such file, it is not a regular file, or it may not be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        file = open_if_regular(path)
     except FileNotFoundError:
         raise LibraryError(f"{shown(path.name)}: there is no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise LibraryError(f"{shown(path.name)}: cannot be opened: {reason}") from error
+    if file is None:
+        raise LibraryError(f"{shown(path.name)}: is not a regular file")
+    return file
+
+
+def open_if_regular(path: Path) -> BufferedReader | None:
+    """Open a regular file for reading without ever waiting for a pipe or device; None where it is none.
+
+    Raises:
+        OSError: there is no such file, or it may not be read.
+        ValueError: a NUL stands in the name.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise LibraryError(f"{shown(path.name)}: is not a regular file")
+        return None
     return os.fdopen(descriptor, "rb")
 
 

@@ -145,11 +145,6 @@ def known_model(model_id: str) -> KnownModel | None:
     return _BY_ID.get(model_id.lower())
 
 
-def default_model() -> KnownModel:
-    """The model that runs best on a CPU: Audio Flamingo 2, 1.5B."""
-    return _BY_ID[DEFAULT_MODEL_ID.lower()]
-
-
 # Genre first: asked before the caption, bad genres fell from 6 of 9 to 2 of 9 (project notes).
 QUESTION_ORDER: tuple[Question, ...] = ("genre", "mood", "instruments", "caption", "description")
 

@@ -7,7 +7,6 @@ conflict does not belong here.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import threading
@@ -20,14 +19,21 @@ from typing import Any, Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray
-from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.inference.batching import OutOfMemory, is_out_of_memory
 from flamingo_bark_assets.inference.catalogue import Family, KnownModel, ModelError
-from flamingo_bark_assets.inference.fetching import FetchEvent, cached, fetch, is_offline, revision_of
+from flamingo_bark_assets.inference.fetching import FetchEvent, cached, fetch, revision_of
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.inference.interface import Clip, ModelIdentity
+from flamingo_bark_assets.inference.loading_checks import (
+    UNKNOWN_LICENCE,
+    choose_device,
+    model_type_of,
+    refuse_download,
+    why_not_loaded,
+)
 from flamingo_bark_assets.inference.vocabulary import CLAP_SOURCE, Label, Vocabulary
 from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, Dtype
 from flamingo_bark_assets.parts import Part
@@ -36,8 +42,7 @@ from flamingo_bark_assets.text import clean_text
 _log = logging.getLogger(__name__)
 
 LICENCE = "Apache-2.0"
-UNKNOWN_LICENCE = "not known; see where the files come from"
-SILENCE_RMS = 1e-3  # -60 dBFS, as everywhere in this project
+_SILENT_RMS = 10.0 ** (SILENCE_DBFS / 20.0)
 MAX_TEXT_TOKENS = 77  # LAION's CLAP was trained and is run with texts cut there (LAION-AI/CLAP, hook.py)
 HEARD_CLIPS = 512
 
@@ -126,46 +131,34 @@ def load_clap(
             )
         snapshot = cached(known, cache_dir, revision=revision)
         if snapshot is None:
-            _refuse_download(known, offline, allow_download)
+            size = f"({known.size_text}, licence: {known.licence})"
+            refuse_download(
+                known,
+                offline=offline,
+                allow_download=allow_download,
+                when_online=f"switch that off to download it {size}",
+                when_allowed=f"allow_download fetches it {size}",
+            )
             tell = progress or (lambda event: _log.debug("%s: %s", event.stage, event.text))
             snapshot = fetch(
                 known, cache_dir=cache_dir, acknowledge_licence=True, progress=tell, revision=revision, offline=offline
             )
         return _load(snapshot.path, known.model_id, known.licence, device, dtype)
-    except FlamingoBarkError as error:
-        reason = str(error)
-    except Exception as error:
-        # Whatever a damaged checkpoint makes a library raise: the song is described all the same.
-        if is_out_of_memory(error):
-            reason = f"{name}: out of memory while loading; close other programs or set device to cpu"
-        else:
-            _log.warning("%r cannot be loaded", name, exc_info=error)
-            reason = f"{name}: cannot be loaded: {type(error).__name__}: {error}"
+    except Exception as error:  # the song is described all the same
+        reason = why_not_loaded(name, error, without_memory="close other programs or set device to cpu")
     return ClapUnavailable(name, clean_text(reason)[:500])
-
-
-def _refuse_download(known: KnownModel, offline: bool, allow_download: bool) -> None:
-    size = f"{known.size_text}, licence: {known.licence}"
-    if offline or is_offline():
-        raise ModelError(f"{known.model_id}: not in the cache, and offline; switch that off to download it ({size})")
-    if not allow_download:
-        raise ModelError(
-            f"{known.model_id}: not in the cache, and downloads are not allowed; allow_download fetches it ({size})"
-        )
 
 
 def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) -> ClapListener:
     refuse_foreign_code(folder, model_id)
-    if _model_type(folder) != "clap":
+    if model_type_of(folder) != "clap":
         raise ModelError(f"{model_id}: no CLAP: {folder} has no config.json of transformers' ClapModel")
     import torch
     from transformers import ClapModel, ClapProcessor
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # a run has a display of its own
-    has_cuda = torch.cuda.is_available()
-    if device == "cuda" and not has_cuda:
-        raise ModelError(f"{model_id}: device is cuda and there is none; set it to auto or cpu")
+    chosen = choose_device(model_id, device)
     model, loading = ClapModel.from_pretrained(
         folder,
         dtype=getattr(torch, dtype),
@@ -179,17 +172,9 @@ def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) 
     if missing:  # transformers would go on with random numbers in their place
         raise ModelError(f"{model_id}: {len(missing)} weights are missing, for instance {missing[0]}; get it anew")
     processor = ClapProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    model.eval().to("cuda" if has_cuda and device != "cpu" else "cpu")
+    model.eval().to(chosen)
     identity = ModelIdentity(model_id, "clap", revision_of(folder), licence, dtype)
     return ClapListener(model, processor, identity)
-
-
-def _model_type(folder: Path) -> object:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return config.get("model_type") if isinstance(config, dict) else None
 
 
 class ClapListener:
@@ -326,7 +311,7 @@ class ClapListener:
         count = math.ceil(samples.size / self._window)
         starts = np.linspace(0, max(0, samples.size - self._window), count).round().astype(int)
         windows = [samples[start : start + self._window] for start in starts]
-        return [w for w in windows if float(np.sqrt(np.mean(np.square(w, dtype=np.float64)))) >= SILENCE_RMS]
+        return [w for w in windows if float(np.sqrt(np.mean(np.square(w, dtype=np.float64)))) >= _SILENT_RMS]
 
     def _text_embeddings(self, texts: Sequence[str]) -> Embeddings:
         return self._in_batches(texts, self._embed_texts)

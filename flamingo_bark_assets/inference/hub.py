@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 
 from flamingo_bark_assets.files.atomic import write_text
 from flamingo_bark_assets.inference.catalogue import ModelError
+from flamingo_bark_assets.text import short_line
 
 T = TypeVar("T")
 
@@ -305,20 +306,16 @@ def _explained(repo_id: str, error: Exception) -> ModelError:
     if isinstance(error, RevisionNotFoundError):
         return ModelError(f"{repo_id}: there is no such revision; check it, or leave it out")
     if isinstance(error, HFValidationError):
-        return ModelError(f"{repo_id!r} is not the id of a repository: {_line(error)}")
+        return ModelError(f"{repo_id!r} is not the id of a repository: {short_line(str(error), 200)}")
     if isinstance(error, HfHubHTTPError):
         return ModelError(f"{repo_id}: the hub answers {error.response.status_code}; try again later")
     if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError | TimeoutError | gaierror):
-        return ModelError(f"{repo_id}: {_line(error)}")
-    return HubUnreachable(_unreachable(repo_id, f"{type(error).__name__}: {_line(error)}"))
+        return ModelError(f"{repo_id}: {short_line(str(error), 200)}")
+    return HubUnreachable(_unreachable(repo_id, f"{type(error).__name__}: {short_line(str(error), 200)}"))
 
 
 def _unreachable(repo_id: str, why: str) -> str:
     return f"{repo_id}: the Hugging Face Hub cannot be reached ({why}); check the network and try again"
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 class _Bar:

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.inference.batching import is_out_of_memory
 from flamingo_bark_assets.inference.catalogue import (
     BYTES_PER_PARAMETER,
     WORKING_MEMORY_BYTES,
@@ -27,21 +25,26 @@ from flamingo_bark_assets.inference.fetching import (
     cached,
     default_cache_folder,
     fetch,
-    is_offline,
 )
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.inference.interface import CaptioningModel
+from flamingo_bark_assets.inference.loading_checks import (
+    UNKNOWN_LICENCE,
+    choose_device,
+    refuse_download,
+    why_not_loaded,
+)
 from flamingo_bark_assets.inference.transformers_models import (
     family_of,
     load_transformers_model,
     quantisation_problem,
 )
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
+from flamingo_bark_assets.text import short_line
 
 _log = logging.getLogger(__name__)
 
 CONVERTED_FOLDER = "flamingo-bark-converted"
-UNKNOWN_LICENCE = "not known; see where the files come from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +115,8 @@ def load_first(
     for choice in settings.chain[len(skipped) :]:
         try:
             return Loaded(_load(choice, settings, progress or _log_progress), choice, skipped)
-        except ModelError as error:
-            reason = _line(str(error))
-        except FlamingoBarkError as error:
-            reason = f"{choice.model}: {_line(str(error))}"
-        except Exception as error:
-            # Whatever a damaged checkpoint makes a library raise: the song is described all the same.
-            if is_out_of_memory(error):
-                reason = f"{choice.model}: out of memory while loading; choose a smaller model or bfloat16"
-            else:
-                _log.warning("%s cannot be loaded", choice.model, exc_info=error)
-                reason = f"{choice.model}: cannot be loaded: {type(error).__name__}: {_line(str(error))}"
+        except Exception as error:  # the song is described all the same
+            reason = why_not_loaded(choice.model, error, without_memory="choose a smaller model or bfloat16")
         _log.info("skipped: %s", reason)
         skipped = (*skipped, Skipped(choice, reason))
     return Loaded(None, None, skipped)
@@ -132,7 +126,7 @@ def _load(choice: ModelChoice, settings: InferenceSettings, progress: Progress) 
     known = known_model(choice.model)
     folder = _local_folder(choice.model)
     if folder is not None:
-        device = _device(choice)
+        device = choose_device(choice.model, choice.device)
         _check_memory(choice, device, _weights_bytes(folder, choice))
         base_lm = choice.base_lm or (folder / "base_lm" if (folder / "base_lm").is_dir() else None)
         return _load_snapshot(choice, device, Snapshot(folder, "", base_lm), settings)
@@ -149,7 +143,7 @@ def _load(choice: ModelChoice, settings: InferenceSettings, progress: Progress) 
         _refuse_quantisation(choice)
     elif problem := quantisation_problem(choice.quantisation):
         raise ModelError(f"{choice.model}: {problem}")
-    device = _device(choice)
+    device = choose_device(choice.model, choice.device)
     _check_memory(choice, device, known.memory_bytes(choice.dtype, choice.quantisation))
     if snapshot is None:
         snapshot = _fetch(known, choice, settings, progress)
@@ -157,10 +151,13 @@ def _load(choice: ModelChoice, settings: InferenceSettings, progress: Progress) 
 
 
 def _refuse_download(known: KnownModel, settings: InferenceSettings) -> None:
-    if settings.offline or is_offline():
-        raise ModelError(f"{known.model_id}: not in the cache, and offline; with a network, {known.fetch_hint}")
-    if not settings.allow_download:
-        raise ModelError(f"{known.model_id}: not in the cache, and downloads are not allowed; {known.fetch_hint}")
+    refuse_download(
+        known,
+        offline=settings.offline,
+        allow_download=settings.allow_download,
+        when_online=f"with a network, {known.fetch_hint}",
+        when_allowed=known.fetch_hint,
+    )
     if not settings.licence_acknowledged:
         raise ModelError(f"{known.model_id}: its licence is not acknowledged; {known.fetch_hint}")
 
@@ -175,7 +172,7 @@ def _fetch(known: KnownModel, choice: ModelChoice, settings: InferenceSettings, 
             revision=choice.revision,
         )
     except ModelError as error:
-        raise ModelError(f"{_line(str(error))}; later: `{fetch_command(known.model_id)}`") from error
+        raise ModelError(f"{short_line(str(error), 500)}; later: `{fetch_command(known.model_id)}`") from error
 
 
 def _load_snapshot(
@@ -240,15 +237,6 @@ def _local_folder(model: str) -> Path | None:
     return None
 
 
-def _device(choice: ModelChoice) -> str:
-    import torch
-
-    has_cuda = torch.cuda.is_available()
-    if choice.device == "cuda" and not has_cuda:
-        raise ModelError(f"{choice.model}: device is cuda and there is none; set it to auto or cpu")
-    return "cuda" if has_cuda and choice.device != "cpu" else "cpu"
-
-
 def _weights_bytes(folder: Path, choice: ModelChoice) -> int:
     """Memory of a folder's weights, from the headers of its safetensors; unreadable ones count nothing."""
     from math import prod
@@ -289,7 +277,3 @@ def _free_bytes(device: str) -> int:
 def _log_progress(event: FetchEvent) -> None:
     if event.stage in {"licence", "done"}:
         _log.info("%s: %s", event.stage, event.text)
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())[:500]

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from flamingo_bark_assets.analysis.features.structure import Section
-from flamingo_bark_assets.audio.levels import mono_pieces
+from flamingo_bark_assets.audio.levels import SILENCE_DBFS, mono_pieces
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 from flamingo_bark_assets.inference.interface import Clip
 
 BLOCK_S = 1.0
-_SILENT_RMS = 1e-3  # -60 dBFS, as for silent frames elsewhere
+_SILENT_RMS = 10.0 ** (SILENCE_DBFS / 20.0)
 _MIN_SOUNDING_SHARE = 0.5
 _BANDS = 24
 _NOVELTY_BLOCKS = 8

@@ -6,7 +6,6 @@ Loading a folder, asking in its chat template and scoring the answer belong here
 from __future__ import annotations
 
 import importlib.util
-import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from flamingo_bark_assets.inference.catalogue import Family, ModelError
 from flamingo_bark_assets.inference.fetching import revision_of
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.loading_checks import model_type_of
 from flamingo_bark_assets.inference.shared_encoding import share_encoding
 from flamingo_bark_assets.inference_settings import Dtype, Quantisation
 
@@ -92,11 +92,7 @@ def load_transformers_model(
 
 def family_of(folder: Path) -> Family | None:
     """The family that a folder's config.json names; None where there is none that is known."""
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return FAMILIES.get(str(config.get("model_type"))) if isinstance(config, dict) else None
+    return FAMILIES.get(model_type_of(folder) or "")
 
 
 def quantisation_problem(quantisation: Quantisation) -> str | None:

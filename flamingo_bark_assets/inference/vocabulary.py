@@ -18,6 +18,7 @@ from typing import ClassVar, Literal, get_args
 from flamingo_bark_assets.errors import ConfigurationError, LibraryError
 from flamingo_bark_assets.files.opening import open_regular, shown
 from flamingo_bark_assets.record import Row, column, optional_column
+from flamingo_bark_assets.text import printable
 
 VocabularyName = Literal["genre", "mood", "instrument"]
 VOCABULARY_NAMES: tuple[VocabularyName, ...] = get_args(VocabularyName)
@@ -178,7 +179,7 @@ def _name_of(path: Path) -> VocabularyName:
 
 
 def _checked_template(template: str) -> str:
-    text = _printable(template)
+    text = " ".join(printable(template, control="").split())
     if text.count("{}") != 1 or len(text) > MAX_TEMPLATE_CHARACTERS:
         raise ConfigurationError(
             f"{template[:80]!r}: a template has {{}} once and at most {MAX_TEMPLATE_CHARACTERS} characters"
@@ -189,7 +190,7 @@ def _checked_template(template: str) -> str:
 def _labels(path: Path) -> tuple[str, ...]:
     kept: dict[str, str] = {}
     for number, line in enumerate(_read(path).splitlines(), start=1):
-        label = _printable(line)
+        label = " ".join(printable(line, control="").split())
         if not label or label.startswith("#"):
             continue
         key = _joined(_words(label))
@@ -217,12 +218,6 @@ def _read(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{shown(path.name)}: is not UTF-8 (byte {error.start}); save it as UTF-8") from error
-
-
-def _printable(text: str) -> str:
-    """One line: white space single, no control, format, private or unassigned character, nor a lone surrogate."""
-    kept = (" " if c.isspace() else c for c in text if c.isspace() or not unicodedata.category(c).startswith("C"))
-    return " ".join("".join(kept).split())
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -79,24 +79,6 @@ def sha256_of(path: Path) -> str:
             raise LibraryError(f"{shown(path.name)}: cannot be read: {error.strerror}") from error
 
 
-def file_digests(files: SongFiles, *, hashed: Callable[[Path], str] = sha256_of) -> FileDigests:
-    """Digest what results depend on: names and contents of mix and stems, what song.toml says, and its hand edits.
-
-    Of song.toml the values count, not comments and layout. A file that may not be opened counts by its fault.
-
-    Args:
-        files: the song's files as `find_song` gives them.
-        hashed: gives the SHA-256 of a file.
-
-    Returns:
-        Digests that do not depend on where the library stands.
-
-    Raises:
-        LibraryError: a file that was found cannot be read now.
-    """
-    return FileDigests(sound_digest(files, hashed=hashed), info_digest(files), edits_digest(files.info))
-
-
 def sound_digest(files: SongFiles, *, hashed: Callable[[Path], str] = sha256_of) -> str:
     """Digest names and contents of the sound files: 32 hexadecimal digits.
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.opening import file_problem, is_unicode, link_problem, shown
 from flamingo_bark_assets.library.ids import SONG_ID_RULE, check_song_id, is_song_id
-from flamingo_bark_assets.library.stem_kinds import kinds_in
-from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.library.stem_kinds import only_kind
+from flamingo_bark_assets.parts import StemKind
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.library.song_toml import SongInfo
@@ -270,7 +270,7 @@ def _find_stems(paths: DataPaths, folder: Path) -> tuple[StemFile, ...]:
         return (StemFile(STEMS_FOLDER, None, None, f"the folder {STEMS_FOLDER} {problem}"),)
     files_of: dict[str, list[str]] = {}
     for name in names:
-        files_of.setdefault(_stem_name(name), []).append(name)
+        files_of.setdefault(stem_name(name), []).append(name)
     return tuple(
         _find_stem(paths, stems_folder / file, name, files)
         for name, files in sorted(files_of.items())
@@ -279,19 +279,13 @@ def _find_stems(paths: DataPaths, folder: Path) -> tuple[StemFile, ...]:
 
 
 def _find_stem(paths: DataPaths, path: Path, name: str, files_of_that_name: list[str]) -> StemFile:
-    kinds = kinds_in(path.stem)
-    kind = kinds[0] if len(kinds) == 1 else None
+    kind, kind_problem = only_kind(path.stem)
     file = f"{STEMS_FOLDER}/{shown(path.name)}"
     if problem := _name_problem(path.name) or file_problem(path, paths.songs):
         return StemFile(name, kind, None, f"{file}: {problem}")
     if len(files_of_that_name) > 1:
         return StemFile(name, kind, path, f"{_listed(files_of_that_name)} are the same stem; leave one")
-    if not kinds:
-        wanted = ", ".join(STEM_KINDS)
-        return StemFile(name, None, path, f"{file}: its name says no kind of stem; put one of {wanted} into it")
-    if len(kinds) > 1:
-        return StemFile(name, None, path, f"{file}: its name says more than one kind: {', '.join(kinds)}")
-    return StemFile(name, kind, path)
+    return StemFile(name, kind, path, f"{file}: {kind_problem}" if kind_problem else None)
 
 
 def _name_problem(name: str) -> str | None:
@@ -303,7 +297,8 @@ def _name_problem(name: str) -> str | None:
     return None
 
 
-def _stem_name(file_name: str) -> str:
+def stem_name(file_name: str) -> str:
+    """Name a stem by its file: without the ending, lower case, one spelling of each letter."""
     # NFC: macOS hands over names taken apart, Linux as they were typed. Bytes outside UTF-8 become U+FFFD.
     text = os.fsencode(Path(file_name).stem).decode("utf-8", "replace")
     return unicodedata.normalize("NFC", text.lower())

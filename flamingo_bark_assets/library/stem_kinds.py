@@ -8,12 +8,9 @@ from __future__ import annotations
 import functools
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from flamingo_bark_assets.library.ids import latin
-
-if TYPE_CHECKING:
-    from flamingo_bark_assets.parts import StemKind
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 
 _WORDS: dict[StemKind, str] = {
     "drums": "drum drums drumkit drumset drumloop percussion percussions percussive perc percs kit beat "
@@ -93,6 +90,16 @@ def kinds_in(name: str) -> tuple[StemKind, ...]:
         says none.
     """
     return tuple(sorted(_kinds_of_name(_decisive_part(name))))
+
+
+def only_kind(name: str) -> tuple[StemKind | None, str | None]:
+    """Find the one kind that a stem's file name says, or else what is wrong with the name, in one clause."""
+    kinds = kinds_in(name)
+    if len(kinds) == 1:
+        return kinds[0], None
+    if kinds:
+        return None, f"its name says more than one kind: {', '.join(kinds)}"
+    return None, f"its name says no kind of stem; put one of {', '.join(STEM_KINDS)} into it"
 
 
 def _decisive_part(name: str) -> str:

@@ -127,7 +127,7 @@ def _long(mix: Path, path: Path, hours: float) -> None:
 def _repeated_demo(folder: Path) -> Path:
     import soundfile
 
-    from flamingo_bark_assets.audio.decode import decode_signal
+    from tests.signals import decode_signal
 
     folder.mkdir()
     for file in (DEMO / "song.mp3", *sorted((DEMO / "stems").iterdir())):

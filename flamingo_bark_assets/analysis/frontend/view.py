@@ -37,7 +37,7 @@ from flamingo_bark_assets.analysis.frontend.spectra import (
     Tuning,
 )
 from flamingo_bark_assets.audio.k_weighting import SegmentEnergies
-from flamingo_bark_assets.audio.levels import FRAME_S, Levels
+from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, Levels
 from flamingo_bark_assets.audio.signal import FloatArray
 
 __all__ = [
@@ -55,7 +55,6 @@ __all__ = [
     "RATE_HZ",
     "SHAPE_FRAME",
     "SHAPE_HOP",
-    "SOUNDING_DBFS",
     "TONAL_FRAME",
     "TONAL_HOP",
     "TONAL_RATE_HZ",
@@ -70,7 +69,6 @@ BoolArray = NDArray[np.bool_]
 T = TypeVar("T")
 
 MIN_DURATION_S = 0.5
-SOUNDING_DBFS = -60.0
 ACTIVITY_FRAME_S = FRAME_S
 
 _PIECE = 1 << 16
@@ -185,7 +183,7 @@ class AudioView:
         if self.duration_s < MIN_DURATION_S:
             return f"too short: {self.duration_s:.2f} s of sound, at least {MIN_DURATION_S} s are needed"
         if not bool(self.active.any()):
-            return f"silent: no 50 ms of it reach {SOUNDING_DBFS:.0f} dBFS"
+            return f"silent: no 50 ms of it reach {SILENCE_DBFS:.0f} dBFS"
         return None
 
     @cached_property
@@ -195,12 +193,12 @@ class AudioView:
 
     @cached_property
     def active(self) -> BoolArray:
-        """Which 50 ms frames reach `SOUNDING_DBFS`, shape (n_frames,)."""
-        return np.asarray(self.activity_power >= 10.0 ** (SOUNDING_DBFS / 10.0))
+        """Which 50 ms frames reach `SILENCE_DBFS`, shape (n_frames,)."""
+        return np.asarray(self.activity_power >= 10.0 ** (SILENCE_DBFS / 10.0))
 
     @property
     def music_start_s(self) -> float:
-        """Where the first 50 ms frame begins that reaches `SOUNDING_DBFS`; 0 where none does."""
+        """Where the first 50 ms frame begins that reaches `SILENCE_DBFS`; 0 where none does."""
         return float(np.argmax(self.active)) * ACTIVITY_FRAME_S if self.active.any() else 0.0
 
     @property

@@ -16,6 +16,7 @@ from flamingo_bark_assets.analysis.frontend.mono import MonoPiece
 from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, AudioView
 from flamingo_bark_assets.analysis.pitch.candidates import Candidates, find_candidates
 from flamingo_bark_assets.analysis.pitch.viterbi import best_path
+from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.signal import FloatArray
 
 HOP_S = 0.01
@@ -25,7 +26,6 @@ METHOD = "yin-viterbi"
 # voiced is asked afterwards.
 _RELUCTANCE = 0.9
 _SWITCH_COST = 0.1
-_SILENT_DBFS = -60.0
 _SURROUNDINGS_S = 0.5
 # Share of voiced frames that were right, in clean and in separated singing alike.
 _RIGHT_BY_APERIODICITY = ((0.0, 0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 1.0), (1.0, 0.99, 0.945, 0.9, 0.82, 0.73, 0.6, 0.0))
@@ -155,7 +155,7 @@ def _tracked(
         flat_below_hz=manner.flat_below_hz,
     )
     level_db = np.asarray(10.0 * np.log10(np.maximum(found.power, 1e-12)), np.float32)
-    guess_hz, aperiodicity = _path(found, level_db < _SILENT_DBFS, fmin_hz, manner)
+    guess_hz, aperiodicity = _path(found, level_db < SILENCE_DBFS, fmin_hz, manner)
     track = PitchTrack(guess_hz, guess_hz, aperiodicity, level_db, HOP_S)
     voiced = (guess_hz > 0.0) & (aperiodicity < manner.max_aperiodicity) & (track.decline_db < manner.max_decline_db)
     # A majority of five frames: shorter islands and gaps are accidents.

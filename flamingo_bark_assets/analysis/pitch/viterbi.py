@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.kernels import compiled
 
-UNVOICED = -1
-
 
 @compiled("int8[::1](float32[:, ::1], float32[:, ::1], float32[::1], float64, float64, float64)")
 def best_path(

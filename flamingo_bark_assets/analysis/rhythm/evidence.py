@@ -14,10 +14,6 @@ from flamingo_bark_assets.analysis.frontend.view import BINS_PER_SEMITONE, NOTE_
 from flamingo_bark_assets.analysis.rhythm.onsets import REGISTER_COUNT, onset_strength
 from flamingo_bark_assets.audio.signal import FloatArray
 
-# Columns of `Evidence.curves`.
-MIX_CURVES = REGISTER_COUNT + 2
-STEM_CURVES = MIX_CURVES + REGISTER_COUNT + 2
-
 # A new chord is heard against what sounded over this time before.
 _CHANGE_S = 0.37
 _BASS_SEMITONES = 28

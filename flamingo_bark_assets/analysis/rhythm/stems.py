@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features.rhythm import Beat
-from flamingo_bark_assets.analysis.frontend.view import AudioView
-from flamingo_bark_assets.analysis.rhythm.onsets import Times, onset_strength, onset_times_s
+from flamingo_bark_assets.analysis.rhythm.onsets import Times
 from flamingo_bark_assets.record import Measurement
 
 _DENSITY_METHOD = "log-flux-peaks"
@@ -28,46 +26,6 @@ _OCTAVES_OF_IOI = 6
 _CELLS = 12 * _OCTAVES_OF_IOI
 _MIN_BARS = 2
 _MIN_NOTES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class StemRhythm:
-    """When a stem plays.
-
-    Attributes:
-        onset_times_s: ascending, seconds.
-        onset_density_hz: onsets a second of sounding time.
-        syncopation: mean syncopation of a bar (Longuet-Higgins & Lee 1984); 0 is none, 4/4 goes to about 20.
-        onset_evenness: 1 minus the entropy of the inter-onset intervals, 0 to 1.
-        rhythm_complexity: that entropy.
-    """
-
-    onset_times_s: Times
-    onset_density_hz: Measurement[float]
-    syncopation: Measurement[float]
-    onset_evenness: Measurement[float]
-    rhythm_complexity: Measurement[float]
-
-
-def measure_stem_rhythm(
-    view: AudioView, *, sounding_s: float, beats: Sequence[Beat] = (), compound: bool = False
-) -> StemRhythm:
-    """Onsets of a stem and what their timing is like.
-
-    Args:
-        view: the stem.
-        sounding_s: time to divide the number of onsets by, seconds.
-        beats: the song's; syncopation is unknown without them.
-        compound: whether each of them has three parts, as in 6/8.
-    """
-    onsets_s = onset_times_s(onset_strength(view))
-    return StemRhythm(
-        onsets_s,
-        onset_density(onsets_s, sounding_s),
-        syncopation(onsets_s, beats, compound=compound),
-        evenness(onsets_s),
-        rhythm_complexity(onsets_s),
-    )
 
 
 def onset_density(onsets_s: Times, over_s: float) -> Measurement[float]:

@@ -20,6 +20,7 @@ from flamingo_bark_assets.analysis.frontend.view import (
     AudioView,
 )
 from flamingo_bark_assets.analysis.timbre.chroma import chroma
+from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.kernels import compiled
 
@@ -35,7 +36,6 @@ _HIGH_BANDS = slice(19, ONSET_BANDS)
 _BAND_RANGE_DB = 40.0
 _SONG_RANGE_DB = 70.0
 _STEM_RANGE_DB = 35.0
-_LEAST_STEM_DB = -60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def bar_features(bars: Bars, mix: AudioView, stems: Sequence[AudioView]) -> BarF
 def _stem_level(stem: AudioView, bars: Bars) -> Values:
     power = _interval_means(stem.activity_power[:, None], bars.edges_s / ACTIVITY_FRAME_S)[:, 0]
     level = _decibel(power)
-    return np.maximum(level, max(float(level.max()) - _STEM_RANGE_DB, _LEAST_STEM_DB))
+    return np.maximum(level, max(float(level.max()) - _STEM_RANGE_DB, SILENCE_DBFS))
 
 
 def _decibel(power: Values) -> Values:

@@ -20,8 +20,6 @@ COEFFICIENTS = 13
 MEL_BANDS = 40
 MEL_LOW_HZ = 20.0
 MEL_HIGH_HZ = 16_000.0
-# What lies further below the frame's strongest band counts as that far below.
-RANGE_DB = 80.0
 
 _FRAME = 2048
 _BINS = _FRAME // 2 + 1
@@ -97,6 +95,7 @@ def _cepstrum(power: FloatArray, filters: Values, edges: NDArray[np.int64], basi
         if not largest > 0.0:
             continue
         for band in range(filters.shape[0]):
+            # What lies more than 80 dB below the frame's strongest band counts as that far below.
             level[band] = 10.0 * math.log10(max(level[band], 1e-8 * largest))
         for c in range(basis.shape[0]):
             total = 0.0

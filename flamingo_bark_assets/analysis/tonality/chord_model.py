@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.frontend.view import LOWEST_NOTE
+from flamingo_bark_assets.analysis.timbre.chroma import PITCH_CLASSES
 from flamingo_bark_assets.analysis.tonality.salience import NOTES
 from flamingo_bark_assets.audio.signal import FloatArray
 
-PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 QUALITIES = ("maj", "min", "7", "maj7", "min7", "dim", "hdim7", "dim7", "sus4", "sus2", "aug", "5")
 NO_CHORD = "N"
 CHORDS = 12 * len(QUALITIES) + 1

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, PITCH_CLASSES, QUALITIES, levelled
+from flamingo_bark_assets.analysis.timbre.chroma import PITCH_CLASSES
+from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, QUALITIES, levelled
 from flamingo_bark_assets.audio.signal import FloatArray
 
 KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in PITCH_CLASSES)

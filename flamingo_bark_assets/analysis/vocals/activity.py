@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features.vocals import VocalPhrase
 from flamingo_bark_assets.analysis.pitch.tracking import PitchTrack
+from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.record import Measurement
 
 METHOD = "voicing-and-level"
@@ -102,7 +103,8 @@ def find_phrases(track: PitchTrack, confidence: NDArray[np.float64]) -> tuple[Vo
     sounding = track.voiced
     if not sounding.any():
         level_db = track.level_db
-        sounding = level_db >= max(-60.0, float(np.percentile(level_db, 95)) - 30.0) if level_db.size else sounding
+        loud_db = float(np.percentile(level_db, 95)) if level_db.size else 0.0
+        sounding = level_db >= max(SILENCE_DBFS, loud_db - 30.0)
     edges = np.flatnonzero(np.diff(sounding.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
     if not len(edges):
         return ()

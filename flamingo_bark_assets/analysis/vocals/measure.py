@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import VocalActivity
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalFormants, VocalPitch
-from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, SOUNDING_DBFS, TONAL_RATE_HZ, AudioView
+from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, TONAL_RATE_HZ, AudioView
 from flamingo_bark_assets.analysis.pitch.tracking import SINGER, PitchTrack, track_view
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.analysis.vocals import activity, formants, quality, register, vibrato
+from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.record import Measurement, rows_of
 
 _FMIN_HZ, _FMAX_HZ = 65.0, 1000.0
@@ -112,7 +113,7 @@ def _cut(track: PitchTrack, start: int, stop: int) -> PitchTrack:
 
 
 def _pitch_rows(track: PitchTrack, confidence: NDArray[np.float64]) -> tuple[VocalPitch, ...]:
-    sounds = track.voiced.any() & (track.guess_hz > 0.0) & (track.voiced | (track.level_db >= SOUNDING_DBFS))
+    sounds = track.voiced.any() & (track.guess_hz > 0.0) & (track.voiced | (track.level_db >= SILENCE_DBFS))
     frames = np.flatnonzero(sounds)
     return rows_of(
         VocalPitch,

@@ -5,13 +5,11 @@ Numbers of NVIDIA's front end belong here; networks and choosing which stretch o
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.audio.decode import open_blocks
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray
 
@@ -30,26 +28,6 @@ _HOP_SAMPLES = 160
 _LOWEST_HZ = 50.0
 _HIGHEST_HZ = 8000.0
 _POWER_FLOOR = 1e-10
-_LONGEST_FILE_S = 6 * 3600.0
-
-
-def read_samples(path: Path) -> NDArray[np.float64]:
-    """Read a file as NVIDIA's code reads a wav: first channel, 120 s at most, 16 kHz, peak-normalised.
-
-    Returns:
-        Shape (n_samples,).
-
-    Raises:
-        AudioFault: the file cannot be decoded.
-    """
-    sound = open_blocks(path, max_duration_s=_LONGEST_FILE_S)
-    wanted = int(MAX_CLIP_S * sound.sample_rate_hz)
-    pieces, n_samples = [], 0
-    for block in sound.blocks():  # to the end, where the last faults of the file come to light
-        if n_samples < wanted:
-            pieces.append(block[0])
-        n_samples += block.shape[1]
-    return normalise(to_model_rate(np.concatenate(pieces)[:wanted], sound.sample_rate_hz))
 
 
 def to_model_rate(samples: FloatArray, sample_rate_hz: int) -> FloatArray:

@@ -1,6 +1,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+CONSTRAINTS := .ci/constraints.txt
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 PORT ?= 3000
 export DAGSTER_HOME := $(CURDIR)/dagster_home
 export FLAMINGO_BARK_DATA ?= $(CURDIR)/data
@@ -9,11 +11,12 @@ export FLAMINGO_BARK_DATA ?= $(CURDIR)/data
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed; set PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@# torch first, by its exact release: where the CPU's build has a label of its own, a range would take the CUDA one.
+	$(PIP_INSTALL) "$$(grep '^torch==' $(CONSTRAINTS))"
+	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@
 
 demo: install

@@ -7,7 +7,7 @@ PORT ?= 3000
 export DAGSTER_HOME := $(CURDIR)/dagster_home
 export FLAMINGO_BARK_DATA ?= $(CURDIR)/data
 
-.PHONY: install demo test ui lint clean
+.PHONY: install demo test ui lint docs clean
 
 install: $(VENV)/.installed
 
@@ -30,6 +30,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.reference --check
+
+docs: install
+	$(BIN)/python -m tests.reference
 
 ui: install
 	$(BIN)/flamingo-bark ui --port $(PORT)

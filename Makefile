@@ -1,19 +1,22 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+CONSTRAINTS := .ci/constraints.txt
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 PORT ?= 3000
 export DAGSTER_HOME := $(CURDIR)/dagster_home
 export FLAMINGO_BARK_DATA ?= $(CURDIR)/data
 
-.PHONY: install demo test ui lint clean
+.PHONY: install demo test ui lint docs clean
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed; set PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@# torch first, by its exact release: where the CPU's build has a label of its own, a range would take the CUDA one.
+	$(PIP_INSTALL) "$$(grep '^torch==' $(CONSTRAINTS))"
+	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@
 
 demo: install
@@ -27,6 +30,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.reference --check
+
+docs: install
+	$(BIN)/python -m tests.reference
 
 ui: install
 	$(BIN)/flamingo-bark ui --port $(PORT)

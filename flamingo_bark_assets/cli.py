@@ -78,7 +78,7 @@ def _faults_told() -> Iterator[None]:
     try:
         yield
     except FlamingoBarkError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(f"{error} [{error.code}]") from error
     except BrokenPipeError:
         leave_closed_pipe()
     except OSError as error:

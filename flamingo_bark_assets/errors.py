@@ -1,6 +1,7 @@
 """The error hierarchy: what a person may be told, always with the song, the file and the next step.
 
-A fault of the outside world belongs here; a programming error stays an ordinary exception.
+A fault of the outside world belongs here, with a code that never changes and the next step; a programming error stays
+an ordinary exception.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import ClassVar
 
 # What to do about the faults of a disk, which hit any file.
 _ADVICE = {
@@ -18,19 +20,37 @@ _ADVICE = {
 
 
 class FlamingoBarkError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    Class attributes:
+        code: stands at the end of the command line's message and in the reference; one that was given is never
+            changed and never given again.
+        remedy: what to do about any error of the class, as the reference tells it.
+    """
+
+    code: ClassVar[str] = "FB000"
+    remedy: ClassVar[str] = "Do what the message says; it names what it is about."
 
 
 class ConfigurationError(FlamingoBarkError):
     """A setting, an environment variable or a settings file is wrong."""
 
+    code = "FB101"
+    remedy = "Correct the key that the message names; settings.md lists all of them with their ranges."
+
 
 class LibraryError(FlamingoBarkError):
     """The song library cannot do what was asked (bad identifier, duplicate, missing song)."""
 
+    code = "FB201"
+    remedy = "`flamingo-bark list` shows the songs and what is wrong with them; correct the argument, or add the song."
+
 
 class StorageError(FlamingoBarkError):
     """A stored table is missing or does not have the expected shape."""
+
+    code = "FB301"
+    remedy = "Run the song again: `flamingo-bark run SONG`, which also publishes anew."
 
 
 class UnreadableResult(StorageError):
@@ -39,6 +59,9 @@ class UnreadableResult(StorageError):
     Attributes:
         step: the step that made it and has to make it again.
     """
+
+    code = "FB302"
+    remedy = "Run the song again: `flamingo-bark run SONG`."
 
     def __init__(self, step: str, message: str) -> None:
         super().__init__(message)
@@ -56,6 +79,9 @@ class WriteError(StorageError, OSError):
         reason: the system's words for it.
     """
 
+    code = "FB303"
+    remedy = "Free some space, or let this user write there, and run it again; nothing is left half written."
+
     def __init__(self, message: str, code: int | None = None, reason: str | None = None) -> None:
         super().__init__(message)
         self.errno, self.strerror = code, reason
@@ -67,13 +93,22 @@ class WriteError(StorageError, OSError):
 class FileFault(FlamingoBarkError):
     """A file of the user's cannot be used; the message is a clause, before which the caller puts the file's name."""
 
+    code = "FB401"
+    remedy = "Give a regular file that this user may read."
+
 
 class HomeError(FlamingoBarkError):
     """DAGSTER_HOME cannot be used: read-only, full, damaged, or busy."""
 
+    code = "FB501"
+    remedy = "Let this user write there, free some space, or set DAGSTER_HOME to another folder."
+
 
 class ServingError(FlamingoBarkError):
     """The platform cannot be served: its address is taken, or one of its processes ended."""
+
+    code = "FB502"
+    remedy = "Choose another --port, or stop what listens there; where a process ended, what it printed says why."
 
 
 class AudioFault(FlamingoBarkError):
@@ -84,6 +119,9 @@ class AudioFault(FlamingoBarkError):
         problem: what is wrong, in one clause without a full stop.
         advice: what the user can do about it, in one clause; may be empty.
     """
+
+    code = "FB402"
+    remedy = "Convert or export it again, for instance as WAV or FLAC."
 
     def __init__(self, path: Path, problem: str, advice: str = "") -> None:
         self.path = path

@@ -115,7 +115,8 @@ def test_the_command_line_tells_a_full_disk_in_one_line(small_disk: Path, tmp_pa
     assert told.exit_code == 1
     place = small_disk / "data" / "songs"
     assert told.output == (
-        f"Error: 'song.wav': cannot be added to {place}: No space left on device; free some space and try again\n"
+        f"Error: 'song.wav': cannot be added to {place}: No space left on device; free some space and try again "
+        "[FB201]\n"
     )
 
 
@@ -127,5 +128,6 @@ def test_the_command_line_tells_a_read_only_disk_in_one_line(small_disk: Path, t
     assert told.exit_code == 1
     last = told.output.splitlines()[-1]
     assert last == (
-        f"Error: {predictions}: cannot be written: Read-only file system; let this user write there and try again"
+        f"Error: {predictions}: cannot be written: Read-only file system; let this user write there and try again "
+        "[FB303]"
     )

@@ -19,6 +19,9 @@ _OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough me
 class OutOfMemory(ModelError):
     """Not even one clip fits into memory."""
 
+    code = "FB604"
+    remedy = "Choose a smaller model, bfloat16, a quantisation, or another device."
+
 
 def listen_in_batches(
     model: CaptioningModel,

@@ -35,6 +35,9 @@ _TRANSFORMERS_PATTERNS = ("*.json", "*.jinja", "*.txt", "*.safetensors")
 class ModelError(FlamingoBarkError):
     """A model cannot be had or used; the message is one line that says what to do."""
 
+    code = "FB601"
+    remedy = "`flamingo-bark models list` shows the known models; until one can be had the measured captioner writes."
+
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:

@@ -33,9 +33,17 @@ SPARE_BYTES = 1_000_000_000  # a disk filled to its end breaks more than a downl
 class LicenceNotAcknowledged(ModelError):
     """The licence was shown and not acknowledged."""
 
+    code = "FB602"
+    remedy = (
+        "Read the licence, then agree when asked, by --accept-licence, or by `licence_acknowledged` in the settings."
+    )
+
 
 class NotEnoughDisk(ModelError):
     """The download does not fit on the disk."""
+
+    code = "FB603"
+    remedy = "Free some space, or set `cache_folder` to another disk."
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class HubUnreachable(ModelError):
     """The Hugging Face Hub does not answer, or must not be asked."""
 
+    code = "FB605"
+    remedy = "Look at the connection and at `offline`, and try again: a download goes on where it stopped."
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:

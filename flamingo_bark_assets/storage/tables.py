@@ -19,7 +19,7 @@ from flamingo_bark_assets.record import (
 )
 
 MEASUREMENTS = "measurements"
-_SQL_TYPES = {float: "DOUBLE", int: "BIGINT", bool: "BOOLEAN", str: "VARCHAR"}
+SQL_TYPES = {float: "DOUBLE", int: "BIGINT", bool: "BOOLEAN", str: "VARCHAR"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class Table:
     def ddl(self) -> str:
         """The CREATE TABLE statement; names are our own identifiers, never a user's text."""
         # Only keys are NOT NULL: a column that a result of an older version lacks must not keep the others out.
-        lines = [f"{c.name} {_SQL_TYPES[c.type]}{' NOT NULL' if c.name in self.key else ''}" for c in self.columns]
+        lines = [f"{c.name} {SQL_TYPES[c.type]}{' NOT NULL' if c.name in self.key else ''}" for c in self.columns]
         return f"CREATE TABLE {self.name} ({', '.join(lines)}, PRIMARY KEY ({', '.join(self.key)}))"
 
 

@@ -21,6 +21,32 @@ from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.rendering import told_apart
 
 SONG = "song"
+RULES = {
+    "readable": "The file can be read.",
+    "measurable": "The mix is not silent and long enough to be measured.",
+    "metadata_readable": "song.toml can be read.",
+    "understood": "Each key of song.toml is known and holds what it may.",
+    "min_duration": "The song is long enough.",
+    "max_duration": "The song is not too long.",
+    "not_truncated": "The decoded length reaches the length that the header declares, where it declares one.",
+    "sample_rate": "The sample rate is high enough.",
+    "bandwidth": "The sound reaches high enough frequencies.",
+    "clipping": "Few samples are clipped.",
+    "silence": "Little of the song, or of the kind's best file, is silent.",
+    "noise_floor": "The noise floor is low enough, where music does not hide it.",
+    "dynamic_range": "The level moves enough.",
+    "analysis_confidence": "Tempo and key, where they are known, are known with enough confidence.",
+    "stem_files": "There are stem files.",
+    "stems_in_time": "Enough of the audible stems have the length and position of the mix.",
+    "residual": "The mix without its stems leaves little, where a file for each kind should add up to the mix.",
+    "mix_usable": "The mix allows training: it is neither silent nor too short.",
+    "belongs": "The stem is in the mix, and not of another song.",
+    "audible": "A file of the kind holds a second of sound.",
+    "length_difference": "The stem is as long as the mix.",
+    "lag": "The stem is not shifted against the mix, where its lag is sure.",
+    "claim_conflicts": "Few of the claims that can be checked contradict the measurements.",
+}
+"""What each rule demands, by its name."""
 # Rules whose value is 1 for yes and 0 for no.
 YES_OR_NO = frozenset({"readable", "measurable", "mix_usable", "belongs", "audible", "metadata_readable", "understood"})
 

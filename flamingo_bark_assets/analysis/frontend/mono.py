@@ -36,6 +36,9 @@ _RINGING = 1 << 13  # samples, far more than the filter's length
 class TooLongError(FlamingoBarkError):
     """A long sound is not kept whole; its pieces are."""
 
+    code = "FB403"
+    remedy = "Read the sound in pieces; only who calls `analysis` without the platform meets this."
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MonoPiece:

@@ -24,6 +24,9 @@ ROTATED_SHARE_OF_HEAD = 2
 class CheckpointError(FlamingoBarkError):
     """A checkpoint is not a complete Audio Flamingo 2; the message names the file or the tensor."""
 
+    code = "FB606"
+    remedy = "Fetch the model again, or point `model` to a complete folder."
+
 
 @dataclass(frozen=True, slots=True)
 class AudioEncoderSizes:

@@ -6,6 +6,7 @@ The mel filters, the cosine transform and their statistics belong here; other de
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,28 +43,20 @@ class CepstralPlan:
     @classmethod
     def at(cls, rate_hz: float) -> CepstralPlan:
         """Slaney's area-normalised triangles (Auditory Toolbox, 1998) from 20 Hz to 16 kHz."""
-        corners = mel_to_hz(np.linspace(hz_to_mel(MEL_LOW_HZ), hz_to_mel(MEL_HIGH_HZ), MEL_BANDS + 2))
-        bins_hz = np.arange(_BINS) * (rate_hz / _FRAME)
-        rising = (bins_hz - corners[:-2, None]) / np.diff(corners)[:-1, None]
-        falling = (corners[2:, None] - bins_hz) / np.diff(corners)[1:, None]
-        triangles = np.maximum(0.0, np.minimum(rising, falling))
-        filters = triangles * (2.0 / (corners[2:] - corners[:-2]))[:, None]
+        from librosa.filters import mel
+
+        with warnings.catch_warnings():
+            # Bands above half the sample rate are empty and stay so.
+            warnings.filterwarnings("ignore", message="Empty filters", category=UserWarning)
+            filters = mel(
+                sr=rate_hz, n_fft=_FRAME, n_mels=MEL_BANDS, fmin=MEL_LOW_HZ, fmax=MEL_HIGH_HZ, dtype=np.float64
+            )
         used = filters > 0.0
         edges = np.stack([used.argmax(axis=1), np.where(used.any(axis=1), _BINS - used[:, ::-1].argmax(axis=1), 0)], 1)
         angles = np.pi / MEL_BANDS * (np.arange(MEL_BANDS) + 0.5)[None, :] * np.arange(COEFFICIENTS)[:, None]
         basis = np.cos(angles) * math.sqrt(2.0 / MEL_BANDS)
         basis[0] /= math.sqrt(2.0)
         return cls(np.ascontiguousarray(filters), edges.astype(np.int64), np.ascontiguousarray(basis))
-
-
-def hz_to_mel(hz: float) -> float:
-    """Slaney's mel scale: linear to 1 kHz (15 mel), 27 steps for a factor of 6.4 above."""
-    return hz * 0.015 if hz < 1000.0 else 15.0 + 27.0 * math.log(hz / 1000.0) / math.log(6.4)
-
-
-def mel_to_hz(mel: Values) -> Values:
-    """The frequencies of some values of Slaney's mel scale."""
-    return np.where(mel < 15.0, mel / 0.015, 1000.0 * 6.4 ** ((np.maximum(mel, 15.0) - 15.0) / 27.0))
 
 
 def cepstrum(power: FloatArray, plan: CepstralPlan) -> FloatArray:

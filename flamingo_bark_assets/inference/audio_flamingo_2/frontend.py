@@ -120,16 +120,9 @@ def log_mel(waveforms: Tensor, *, mel_bins: int) -> Tensor:
 def _mel_filters(mel_bins: int) -> Tensor:
     """Triangular HTK mel filters, float32, shape (513, mel_bins); O'Shaughnessy's scale, peaks of 1."""
     import torch
+    from librosa.filters import mel
 
-    lowest, highest = (_hz_to_mel(hz) for hz in (_LOWEST_HZ, _HIGHEST_HZ))
-    edges_hz = 700 * (10 ** (torch.linspace(lowest, highest, mel_bins + 2) / 2595) - 1)
-    bins_hz = torch.linspace(0, SAMPLE_RATE_HZ // 2, _FFT_SAMPLES // 2 + 1)
-    from_edge = edges_hz[None] - bins_hz[:, None]
-    widths = edges_hz.diff()
-    rising = -from_edge[:, :-2] / widths[:-1]
-    falling = from_edge[:, 2:] / widths[1:]
-    return torch.minimum(rising, falling).clamp(min=0)
-
-
-def _hz_to_mel(hz: float) -> float:
-    return float(2595 * np.log10(1 + hz / 700))
+    filters = mel(
+        sr=SAMPLE_RATE_HZ, n_fft=_FFT_SAMPLES, n_mels=mel_bins, fmin=_LOWEST_HZ, fmax=_HIGHEST_HZ, htk=True, norm=None
+    )
+    return torch.from_numpy(np.ascontiguousarray(filters.T))

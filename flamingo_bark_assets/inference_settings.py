@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flamingo_bark_assets.parts import Part, Question
+from flamingo_bark_assets.parts import ANY_PART, Part, Question
 
 Dtype = Literal["bfloat16", "float32"]
 Quantisation = Literal["none", "8bit", "4bit"]
@@ -41,7 +41,7 @@ class ModelChoice(_Frozen):
 class PromptOverride(_Frozen):
     """A prompt that takes the place of the model family's own."""
 
-    part: Part = Field(description="mix, drums, bass, vocals or harmonic.")
+    part: Part = Field(description=f"{ANY_PART}.")
     question: Question = Field(description="caption, description, genre, mood or instruments.")
     prompt: str = Field(min_length=1, max_length=2000, description="What is asked.")
 

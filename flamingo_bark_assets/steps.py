@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from flamingo_bark_assets.analysis.features.bass import BassFeatures
-from flamingo_bark_assets.analysis.features.drums import DrumFeatures
-from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
+from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.settings import ANALYSIS_VERSION
@@ -54,21 +52,22 @@ class Step:
     version: str = ANALYSIS_VERSION
 
 
-_STEM_NEEDS = ("raw_song", "stems", "song_features")
-_EVIDENCE = (
-    "raw_song", "song_metadata", "stems", "song_features", "drum_features", "bass_features", "vocal_features",
-    "harmonic_features",
-)  # fmt: skip
+STEM_STEPS: dict[StemKind, str] = {kind: RESULT_CLASSES[kind].TABLE for kind in STEM_KINDS}
+"""Name of the step that measures each kind of stem."""
+_EVIDENCE = ("raw_song", "song_metadata", "stems", "song_features", *STEM_STEPS.values())
+
+
+def _stem_step(kind: StemKind) -> Step:
+    reads = (STEM_STEPS[other] for other in KINDS[kind].reads)
+    return Step(STEM_STEPS[kind], RESULT_CLASSES[kind], ("raw_song", "stems", "song_features", *reads))
+
 
 STEPS: tuple[Step, ...] = (
     Step("raw_song", RawSong, files=("sound",), settings=("decoding",)),
     Step("song_metadata", SongMetadata, files=("sound", "info", "edits"), version=TEXT_VERSION),
     Step("stems", StemSet, ("raw_song",), files=("sound",), settings=("decoding",)),
     Step("song_features", SongFeatures, ("raw_song", "stems")),
-    Step("drum_features", DrumFeatures, _STEM_NEEDS),
-    Step("bass_features", BassFeatures, (*_STEM_NEEDS, "drum_features")),
-    Step("vocal_features", VocalFeatures, _STEM_NEEDS),
-    Step("harmonic_features", HarmonicFeatures, _STEM_NEEDS),
+    *(_stem_step(kind) for kind in STEM_KINDS),
     Step("flamingo_captions", Captions, _EVIDENCE, settings=("captioning",), version=TEXT_VERSION),
     Step(
         "training_prompts", TrainingPrompts, (*_EVIDENCE, "flamingo_captions"), settings=("prompts",),

@@ -16,6 +16,7 @@ from flamingo_bark_assets.defs.lost_runs import hold_until_exit
 from flamingo_bark_assets.errors import ConfigurationError
 from flamingo_bark_assets.inference_settings import InferenceSettings
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.parts import ANY_PART
 from flamingo_bark_assets.settings import Settings, data_folder, load_settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Model(dg.Config):
 class PromptText(dg.Config):
     """A prompt in place of the model family's own; see `PromptOverride`."""
 
-    part: str = Field(description="mix, drums, bass, vocals or harmonic.")
+    part: str = Field(description=f"{ANY_PART}.")
     question: str = Field(description="caption, description, genre, mood or instruments.")
     prompt: str = Field(description="What is asked.")
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from flamingo_bark_assets.defs.reporting import settings_key
-from flamingo_bark_assets.steps import STEPS, Step
+from flamingo_bark_assets.parts import KINDS
+from flamingo_bark_assets.steps import STEM_STEPS, STEPS, Step
 from flamingo_bark_assets.storage.tables import Table, wide_table
 
 OWNER = "team:flamingo-bark"
@@ -61,20 +62,10 @@ _SHOWN: dict[str, _Shown] = {
         "The mix measured, with the help of its stems: tempo, beats, bars, key, chords, sections, loudness, dynamics, "
         "timbre, stereo image.",
     ),
-    "drum_features": _Shown(
-        "features", {"parquet"}, "The drums stem measured: hits by drum, pattern of the bar, syncopation, swing.",
-    ),
-    "bass_features": _Shown(
-        "features", {"parquet"},
-        "The bass stem measured: pitch, notes, sustain, its relation to the bass drum and to the chords.",
-    ),
-    "vocal_features": _Shown(
-        "features", {"parquet"},
-        "The vocals stem measured: activity, pitch, vibrato, formants, voice quality. Never a guess at who sings.",
-    ),
-    "harmonic_features": _Shown(
-        "features", {"parquet"}, "The harmonic stems measured: chords, harmonic rhythm, sustain, polyphony.",
-    ),
+    **{
+        step: _Shown("features", {"parquet"}, f"The {kind} stems measured together: {KINDS[kind].measured}.")
+        for kind, step in STEM_STEPS.items()
+    },
     "flamingo_captions": _Shown(
         "words", {"huggingface"},
         "What the captioner says of the mix and of each audible stem, with its name and licence. Without a model the "

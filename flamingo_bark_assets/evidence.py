@@ -5,31 +5,39 @@ The value belongs here; measuring and storing do not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from flamingo_bark_assets.analysis.features.bass import BassFeatures
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures
-from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.stem import StemFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
+from flamingo_bark_assets.analysis.kinds import StemResult
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 
+F = TypeVar("F", bound=StemResult)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that was measured of one song, and what is said about it."""
+    """All that was measured of one song, and what is said about it.
+
+    Attributes:
+        raw_song: the song file.
+        metadata: what its owner and its tags say.
+        stems: the stems against the mix.
+        song: the mix, measured.
+        stem_features: each kind of stem, measured; unusable where there is none.
+    """
 
     raw_song: RawSong
     metadata: SongMetadata
     stems: StemSet
     song: SongFeatures
-    drums: DrumFeatures
-    bass: BassFeatures
-    vocals: VocalFeatures
-    harmonic: HarmonicFeatures
+    stem_features: Mapping[StemKind, StemResult]
 
     @property
     def song_id(self) -> str:
@@ -41,15 +49,32 @@ class Evidence:
         """Why nothing can be written about the song; None where something can."""
         return self.raw_song.unusable or self.song.unusable or self.metadata.unusable
 
-    def of_stem(self, kind: StemKind) -> StemFeatures:
+    @property
+    def drums(self) -> DrumFeatures:
+        """The drums, measured."""
+        return self._of_class("drums", DrumFeatures)
+
+    @property
+    def bass(self) -> BassFeatures:
+        """The bass, measured."""
+        return self._of_class("bass", BassFeatures)
+
+    @property
+    def vocals(self) -> VocalFeatures:
+        """The vocals, measured."""
+        return self._of_class("vocals", VocalFeatures)
+
+    def _of_class(self, kind: StemKind, cls: type[F]) -> F:
+        features = self.stem_features[kind]
+        assert isinstance(features, cls)
+        return features
+
+    def of_stem(self, kind: StemKind) -> StemResult:
         """The measurements of one kind of stem."""
-        by_kind: dict[StemKind, StemFeatures] = {
-            "drums": self.drums, "bass": self.bass, "vocals": self.vocals, "harmonic": self.harmonic,
-        }  # fmt: skip
-        return by_kind[kind]
+        return self.stem_features[kind]
 
     @property
     def audible_kinds(self) -> tuple[StemKind, ...]:
-        """The kinds of stem with usable, audible sound, in the order drums, bass, vocals, harmonic."""
+        """The kinds of stem with usable, audible sound, in the order of `STEM_KINDS`."""
         sounding = {s.kind for s in self.stems.stems if s.audible and s.usable}
         return tuple(kind for kind in STEM_KINDS if kind in sounding)

@@ -14,18 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from flamingo_bark_assets.analysis.bass import analyse_bass
-from flamingo_bark_assets.analysis.drums.measure import analyse_drums
-from flamingo_bark_assets.analysis.features.bass import BassFeatures
-from flamingo_bark_assets.analysis.features.drums import DrumFeatures
-from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.stem import StemFeatures
-from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
-from flamingo_bark_assets.analysis.harmonic import analyse_harmonic
+from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES, StemResult, analyse_stem
 from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.views import quality_of
-from flamingo_bark_assets.analysis.vocals.measure import analyse_vocals
 from flamingo_bark_assets.audio.decode import SampleMemory
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
@@ -37,12 +29,12 @@ from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResu
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles
-from flamingo_bark_assets.parts import STEM_KINDS, Part, StemKind
+from flamingo_bark_assets.parts import KINDS, STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.edits import apply_prompt_edits
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
 from flamingo_bark_assets.record import Record, digest_of
 from flamingo_bark_assets.settings import PromptSettings, Settings, Thresholds
-from flamingo_bark_assets.steps import STEP_OF_RECORD, STEPS, SettingsGroup, Step
+from flamingo_bark_assets.steps import STEM_STEPS, STEP_OF_RECORD, STEPS, SettingsGroup, Step
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.threads import one_blas_thread
 from flamingo_bark_assets.training.files import DatasetFiles, dataset_files, write_dataset_files
@@ -206,7 +198,9 @@ class SongWork:
         from flamingo_bark_assets.analysis.frontend.view import SongViews
 
         mix = self.view("mix")
-        return None if mix is None else SongViews(mix, **{kind: self.view(kind) for kind in STEM_KINDS})
+        if mix is None:
+            return None
+        return SongViews(mix, {kind: view for kind in STEM_KINDS if (view := self.view(kind)) is not None})
 
     def release(self, part: Part) -> None:
         """Forget the transforms of a part, which no later step reads."""
@@ -257,10 +251,7 @@ class SongWork:
             metadata=self.result(SongMetadata),
             stems=self.result(StemSet),
             song=self.result(SongFeatures),
-            drums=self.result(DrumFeatures),
-            bass=self.result(BassFeatures),
-            vocals=self.result(VocalFeatures),
-            harmonic=self.result(HarmonicFeatures),
+            stem_features={kind: self.result(cls) for kind, cls in RESULT_CLASSES.items()},
         )
 
 
@@ -325,30 +316,10 @@ def measure_song(work: SongWork) -> SongFeatures:
     return features
 
 
-def measure_drums(work: SongWork) -> DrumFeatures:
-    """The drums stem."""
-    return _measure_stem(work, "drums", DrumFeatures, analyse_drums)
-
-
-def measure_bass(work: SongWork) -> BassFeatures:
-    """The bass stem."""
-    return _measure_stem(work, "bass", BassFeatures, functools.partial(analyse_bass, drums=work.result(DrumFeatures)))
-
-
-def measure_vocals(work: SongWork) -> VocalFeatures:
-    """The vocals stem."""
-    return _measure_stem(work, "vocals", VocalFeatures, analyse_vocals)
-
-
-def measure_harmonic(work: SongWork) -> HarmonicFeatures:
-    """The harmonic stems together."""
-    return _measure_stem(work, "harmonic", HarmonicFeatures, analyse_harmonic)
-
-
-F = TypeVar("F", bound=StemFeatures)
-
-
-def _measure_stem(work: SongWork, kind: StemKind, cls: type[F], analyse: Callable[..., F]) -> F:
+def measure_stem(work: SongWork, kind: StemKind) -> StemResult:
+    """The stems of one kind."""
+    cls = RESULT_CLASSES[kind]
+    others = {other: work.result(RESULT_CLASSES[other]) for other in KINDS[kind].reads}
     unusable = work.result(RawSong).unusable
     if unusable is not None:
         return cls.of_unusable(work.song_id, unusable)
@@ -358,7 +329,14 @@ def _measure_stem(work: SongWork, kind: StemKind, cls: type[F], analyse: Callabl
         reason = why_unmeasured(kind, stems) or f"{work.song_id}: there is no {kind} stem"
         return cls.of_unusable(work.song_id, reason)
     with one_blas_thread():
-        features = analyse(work.song_id, view, energy_share=energy_share(stems, kind), song=work.result(SongFeatures))
+        features = analyse_stem(
+            kind,
+            work.song_id,
+            view,
+            energy_share=energy_share(stems, kind),
+            song=work.result(SongFeatures),
+            others=others,
+        )
     work.release(kind)
     return features
 
@@ -408,10 +386,7 @@ WORK: dict[str, Callable[[SongWork], Record]] = {
     "song_metadata": collect_metadata,
     "stems": inspect_stems,
     "song_features": measure_song,
-    "drum_features": measure_drums,
-    "bass_features": measure_bass,
-    "vocal_features": measure_vocals,
-    "harmonic_features": measure_harmonic,
+    **{STEM_STEPS[kind]: functools.partial(measure_stem, kind=kind) for kind in STEM_KINDS},
     "flamingo_captions": describe,
     "training_prompts": write_prompts,
     "bark_dataset": make_dataset,

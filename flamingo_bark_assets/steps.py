@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from flamingo_bark_assets.analysis.features.bass import BassFeatures
-from flamingo_bark_assets.analysis.features.drums import DrumFeatures
-from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
+from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.settings import ANALYSIS_VERSION
@@ -62,11 +60,19 @@ class Step:
     version: str = ANALYSIS_VERSION
 
 
-_STEM_NEEDS = ("raw_song", "stems", "song_features")
-_EVIDENCE = (
-    "raw_song", "song_metadata", "stems", "song_features", "drum_features", "bass_features", "vocal_features",
-    "harmonic_features",
-)  # fmt: skip
+STEM_STEPS: dict[StemKind, str] = {kind: RESULT_CLASSES[kind].TABLE for kind in STEM_KINDS}
+"""Name of the step that measures each kind of stem."""
+_EVIDENCE = ("raw_song", "song_metadata", "stems", "song_features", *STEM_STEPS.values())
+
+
+def _stem_step(kind: StemKind) -> Step:
+    reads = (STEM_STEPS[other] for other in KINDS[kind].reads)
+    return Step(
+        STEM_STEPS[kind], RESULT_CLASSES[kind], "features",
+        f"The {kind} stems measured together: {KINDS[kind].measured}.",
+        needs=("raw_song", "stems", "song_features", *reads),
+    )  # fmt: skip
+
 
 STEPS: tuple[Step, ...] = (
     Step(
@@ -93,26 +99,7 @@ STEPS: tuple[Step, ...] = (
         "timbre, stereo image.",
         needs=("raw_song", "stems"),
     ),
-    Step(
-        "drum_features", DrumFeatures, "features",
-        "The drums stem measured: hits by drum, pattern of the bar, syncopation, swing.",
-        needs=_STEM_NEEDS,
-    ),
-    Step(
-        "bass_features", BassFeatures, "features",
-        "The bass stem measured: pitch, notes, sustain, its relation to the bass drum and to the chords.",
-        needs=(*_STEM_NEEDS, "drum_features"),
-    ),
-    Step(
-        "vocal_features", VocalFeatures, "features",
-        "The vocals stem measured: activity, pitch, vibrato, formants, voice quality. Never a guess at who sings.",
-        needs=_STEM_NEEDS,
-    ),
-    Step(
-        "harmonic_features", HarmonicFeatures, "features",
-        "The harmonic stems measured: chords, harmonic rhythm, sustain, polyphony.",
-        needs=_STEM_NEEDS,
-    ),
+    *(_stem_step(kind) for kind in STEM_KINDS),
     Step(
         "flamingo_captions", Captions, "words",
         "What the captioner says of the mix and of each audible stem, with its name and licence. Without a model the "

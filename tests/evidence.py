@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 
 from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassNote
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures, DrumHit
-from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures, StemChord
+from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures, HarmonicChord
 from flamingo_bark_assets.analysis.features.rhythm import Beat
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalPhrase
+from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES, StemResult
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import STEM_KINDS, WHOLE_KINDS, StemKind, missing_kinds
 from flamingo_bark_assets.record import Measurement, Record, Row, columns_of
 
 METHOD = "by-hand"
@@ -97,22 +98,16 @@ VOCALS: Values = {
         row(VocalPhrase, phrase=1, start_s=32.0, end_s=40.0, f0_median_hz=None),
     ),
 }  # fmt: skip
-HARMONIC: Values = {
+CHORDAL: Values = {
     **_COMMON, "chord_count": 4, "main_chords": " ".join(_PROGRESSION), "harmonic_rhythm_hz": 0.5,
     "sustain": 0.75,
-    "harmonic_chords": tuple(
-        row(StemChord, chord=i, start_s=start, end_s=start + 4 * _BEAT_S, label=_PROGRESSION[i % 4])
+    "chords": tuple(
+        row(HarmonicChord, chord=i, start_s=start, end_s=start + 4 * _BEAT_S, label=_PROGRESSION[i % 4])
         for i, start in enumerate(_BARS)
     ),
 }  # fmt: skip
-_STEM_RECORDS: Mapping[StemKind, tuple[type[Record], Values]] = {
-    "drums": (DrumFeatures, DRUMS),
-    "bass": (BassFeatures, BASS),
-    "vocals": (VocalFeatures, VOCALS),
-    "harmonic": (HarmonicFeatures, HARMONIC),
-}
-_FILE_NAMES: Mapping[StemKind, str] = {
-    "drums": "drums", "bass": "bass", "vocals": "vocals", "harmonic": "other",
+_STEM_VALUES: Mapping[type[StemResult], Values] = {
+    DrumFeatures: DRUMS, BassFeatures: BASS, VocalFeatures: VOCALS, ChordalFeatures: CHORDAL,
 }  # fmt: skip
 
 
@@ -129,7 +124,7 @@ def measured(value: Any, confidence: float | None = CONFIDENCE) -> Measurement[A
 def make_evidence(
     song_id: str = "song",
     *,
-    kinds: Kinds = STEM_KINDS,
+    kinds: Kinds = WHOLE_KINDS,
     silent: Kinds = (),
     **overrides: Any,
 ) -> Evidence:
@@ -137,9 +132,10 @@ def make_evidence(
 
     Args:
         song_id: the song's identifier.
-        kinds: the kinds of stem for which there is a file; the records of the others are unusable.
+        kinds: the kinds of stem for which there is a file, by default those that make a whole mix; the
+            records of the others are unusable.
         silent: those among them whose file holds no sound; their records are unusable.
-        **overrides: by name of the record (raw_song, metadata, stems, song, drums, bass, vocals, harmonic) either a
+        **overrides: by name of the record (raw_song, metadata, stems, song) or by kind of stem either a
             whole record or new values by field: a plain value of a measured field becomes a Measurement with
             confidence 0.9, None an unknown one; a Measurement stays as it is.
     """
@@ -149,17 +145,18 @@ def make_evidence(
         "song": _record(SongFeatures, song_id, SONG, overrides.pop("song", {})),
         "stems": _stem_set(song_id, kinds, silent, overrides.pop("stems", {})),
     }
-    for kind in STEM_KINDS:
-        record_class, values = _STEM_RECORDS[kind]
+    stem_features: dict[StemKind, StemResult] = {}
+    for kind, record_class in RESULT_CLASSES.items():
+        values = next(values for cls, values in _STEM_VALUES.items() if issubclass(record_class, cls))
         override = overrides.pop(kind, {})
         if kind not in kinds and not override:
             override = record_class.of_unusable(song_id, f"no {kind} stem")
         elif kind in silent and not override:
             override = record_class.of_unusable(song_id, f"the {kind} stem is silent")
-        records[kind] = _record(record_class, song_id, values, override)
+        stem_features[kind] = _record(record_class, song_id, values, override)
     if overrides:
         raise TypeError(f"no such record: {', '.join(overrides)}")
-    return Evidence(**records)
+    return Evidence(**records, stem_features=stem_features)
 
 
 def without_stems(song_id: str = "song", **overrides: Any) -> Evidence:
@@ -184,17 +181,15 @@ def unusable_song(song_id: str = "song", reason: str = "song.wav: cannot be deco
         metadata=_record(SongMetadata, song_id, METADATA, {}),
         stems=StemSet.of_unusable(song_id, reason),
         song=SongFeatures.of_unusable(song_id, reason),
-        drums=DrumFeatures.of_unusable(song_id, reason),
-        bass=BassFeatures.of_unusable(song_id, reason),
-        vocals=VocalFeatures.of_unusable(song_id, reason),
-        harmonic=HarmonicFeatures.of_unusable(song_id, reason),
+        stem_features={kind: cls.of_unusable(song_id, reason) for kind, cls in RESULT_CLASSES.items()},
     )
 
 
 def make_stem(kind: StemKind, **changes: Any) -> Stem:
     """Make one usable, audible, aligned stem file, but for `changes`."""
+    name = "other" if kind == "harmonic" else kind
     values: dict[str, Any] = {
-        "name": _FILE_NAMES[kind], "file_name": f"{_FILE_NAMES[kind]}.wav", "kind": kind, "fault": None,
+        "name": name, "file_name": f"{name}.wav", "kind": kind, "fault": None,
         "content_sha256": "b" * 64, "duration_s": DURATION_S, "sample_rate_hz": 44_100, "channels": 2,
         "rms_dbfs": -22.0, "silent_fraction": 0.1, "clipped_fraction": 0.0, "audible": True,
         "length_difference_s": 0.0, "lag_s": 0.0, "lag_confidence": 0.95,
@@ -204,14 +199,13 @@ def make_stem(kind: StemKind, **changes: Any) -> Stem:
 
 def _stem_set(song_id: str, kinds: Kinds, silent: Kinds, override: Values | Record) -> StemSet:
     there = [kind for kind in STEM_KINDS if kind in kinds]
-    missing = [kind for kind in STEM_KINDS if kind not in kinds]
     quiet: Values = {
         "audible": False, "rms_dbfs": None, "silent_fraction": 1.0, "lag_s": None, "lag_confidence": None,
     }  # fmt: skip
     values: Values = {
         "stem_files": len(there),
         "audible_kinds": sum(kind not in silent for kind in there),
-        "missing_kinds": ", ".join(missing) or "none",
+        "missing_kinds": ", ".join(missing_kinds(kinds)) or "none",
         "residual_db": -35.0 if there else unknown("no stems"),
         "stems": tuple(make_stem(kind, **(quiet if kind in silent else {})) for kind in there),
     }

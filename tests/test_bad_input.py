@@ -223,7 +223,7 @@ def test_a_broken_stem_is_named_and_the_rest_is_measured(tmp_path: Path) -> None
     (folder / "stems" / "vocals.wav").write_bytes(b"RIFF but no more")
     work = work_on(tmp_path / "data")
     assert "vocals.wav" in (work.evidence().vocals.unusable or "")
-    assert work.evidence().harmonic.unusable is None
+    assert work.evidence().of_stem("harmonic").unusable is None
     assert work.result(Verdict).suitable
 
 

@@ -16,7 +16,7 @@ from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.claims.rewriting import rewrite
 from flamingo_bark_assets.claims.tonality import compare_keys
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import Part
+from flamingo_bark_assets.parts import STEM_KINDS, Part
 from tests.benchmarks.claims import labels
 from tests.claim_sentences import SENTENCES, Sentence
 from tests.evidence import make_evidence, measured, unknown, unusable_song, without_stems
@@ -308,9 +308,34 @@ def test_a_faulty_stem_proves_nothing() -> None:
 
 def test_an_instrument_agrees_where_its_own_stem_sounds() -> None:
     stems = make_evidence().stems.stems
-    named = tuple(dataclasses.replace(s, name="piano") if s.kind == "harmonic" else s for s in stems)
-    assert verdict("There is a grand piano.", stems={"stems": named}) == "agree"
-    assert verdict("There is a guitar.", stems={"stems": named}) == "unverifiable"
+    named = tuple(dataclasses.replace(s, name="organ") if s.kind == "harmonic" else s for s in stems)
+    assert verdict("There is a Hammond organ.", stems={"stems": named}) == "agree"
+    assert verdict("There is a trumpet.", stems={"stems": named}) == "unverifiable"
+
+
+SIX: Any = {"kinds": STEM_KINDS}
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "expected"),
+    [
+        ("There is a guitar.", SIX, "agree"),
+        ("There is a grand piano.", SIX, "agree"),
+        ("There is an electric guitar.", SIX, "unverifiable"),
+        ("There is a guitar.", {}, "unverifiable"),
+        ("There is a guitar.", {"silent": ("harmonic",)}, "conflict"),
+        ("There is a guitar.", {**SIX, "silent": ("guitar",)}, "unverifiable"),
+        ("There is a guitar.", {**SIX, "silent": ("guitar", "piano", "harmonic")}, "conflict"),
+        ("There is an organ.", {**SIX, "silent": ("harmonic",)}, "unverifiable"),
+        ("There is a guitar.", {**SIX, "part": "guitar"}, "agree"),
+        ("There is a banjo.", {**SIX, "part": "guitar"}, "unverifiable"),
+        ("There is a guitar.", {**SIX, "part": "harmonic"}, "unverifiable"),
+        ("There is a guitar.", {**SIX, "part": "piano"}, "conflict"),
+        ("There are vocals.", {**SIX, "part": "piano"}, "conflict"),
+    ],
+)
+def test_an_instrument_may_be_in_the_stem_that_its_own_is_part_of(text: str, overrides: Any, expected: str) -> None:
+    assert verdict(text, **overrides) == expected
 
 
 def test_another_instrument_in_a_stem_is_a_conflict() -> None:

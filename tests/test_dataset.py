@@ -89,7 +89,7 @@ def make_prompts(song_id: str = "song", **changes: Any) -> TrainingPrompts:
 
 
 def unknown_stem(fault: str) -> Stem:
-    """Make a file of the stems folder whose name says none of the four kinds."""
+    """Make a file of the stems folder whose name says no kind."""
     return dataclasses.replace(make_stem("bass", name="fx", file_name="fx.wav", fault=fault), kind=None)
 
 

@@ -31,7 +31,10 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
         for key in graph.get_all_asset_keys()
     }
-    features = {"song_features", "drum_features", "bass_features", "vocal_features", "harmonic_features"}
+    features = {
+        "song_features", "drum_features", "bass_features", "vocal_features", "guitar_features", "piano_features",
+        "harmonic_features",
+    }  # fmt: skip
     evidence = {"raw_song", "song_metadata", "stems", *features}
     stem_needs = {"raw_song", "stems", "song_features"}
     assert edges == {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flamingo_bark_assets.captioning.edits import apply_caption_edits
 from flamingo_bark_assets.captioning.interface import Answer, Captions
 from flamingo_bark_assets.claims.model import Claim
-from flamingo_bark_assets.library.song_toml import Edits, PartEdits
+from flamingo_bark_assets.library.song_toml import Edits
 from flamingo_bark_assets.prompts.edits import apply_prompt_edits, unused_prompt_edits
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 
@@ -53,20 +53,20 @@ def test_without_edits_nothing_changes() -> None:
 
 def test_an_edited_answer_is_the_users_and_tells_nothing_of_a_model() -> None:
     made = captions(answer("mix", "caption"), answer("mix", "mood"), answer("drums", "caption"))
-    edited = apply_caption_edits(made, Edits(mix=PartEdits(caption="A waltz.")))
+    edited = apply_caption_edits(made, Edits.model_validate({"mix": {"caption": "A waltz."}}))
     assert edited.answers == (human("mix", "caption", "A waltz."), *made.answers[1:])
 
 
 def test_an_edit_stands_in_for_a_missing_answer_without_its_reason() -> None:
     made = captions(answer("mix", "genre", None, reason="no model listened"))
-    edited = apply_caption_edits(made, Edits(mix=PartEdits(genre="folk")))
+    edited = apply_caption_edits(made, Edits.model_validate({"mix": {"genre": "folk"}}))
     assert edited.answers == (human("mix", "genre", "folk"),)
 
 
 def test_an_edit_without_an_answer_adds_one_in_the_order_of_parts_and_questions() -> None:
     made = captions(answer("mix", "caption"), answer("mix", "instruments"), answer("vocals", "caption"))
-    edits = Edits(
-        harmonic=PartEdits(mood="calm"), drums=PartEdits(mood="calm", description="x"), mix=PartEdits(genre="folk")
+    edits = Edits.model_validate(
+        {"harmonic": {"mood": "calm"}, "drums": {"mood": "calm", "description": "x"}, "mix": {"genre": "folk"}}
     )
     assert [(a.part, a.question) for a in apply_caption_edits(made, edits).answers] == [
         ("mix", "caption"), ("mix", "genre"), ("mix", "instruments"), ("drums", "description"), ("drums", "mood"),
@@ -75,7 +75,7 @@ def test_an_edit_without_an_answer_adds_one_in_the_order_of_parts_and_questions(
 
 
 def test_applying_edits_twice_changes_nothing_more() -> None:
-    edits = Edits(mix=PartEdits(caption="A waltz."), prompts={"full_track": "a | b"})
+    edits = Edits.model_validate({"mix": {"caption": "A waltz."}, "prompts": {"full_track": "a | b"}})
     once = apply_caption_edits(captions(answer("mix", "caption")), edits)
     assert apply_caption_edits(once, edits) == once
     written = apply_prompt_edits(prompts("full_track"), edits)
@@ -83,13 +83,14 @@ def test_applying_edits_twice_changes_nothing_more() -> None:
 
 
 def test_the_song_keeps_its_captioner() -> None:
-    edited = apply_caption_edits(captions(answer("mix", "caption")), Edits(mix=PartEdits(caption="A waltz.")))
+    edits = Edits.model_validate({"mix": {"caption": "A waltz."}})
+    edited = apply_caption_edits(captions(answer("mix", "caption")), edits)
     assert (edited.captioner, edited.is_fallback, edited.model_id) == ("m", True, "org/m")
 
 
 def test_claims_of_a_replaced_answer_go_and_all_others_stay() -> None:
     made = captions(answer("mix", "caption"), claims=(claim("mix", "caption"), claim("mix", "description")))
-    edited = apply_caption_edits(made, Edits(mix=PartEdits(caption="A waltz.")))
+    edited = apply_caption_edits(made, Edits.model_validate({"mix": {"caption": "A waltz."}}))
     assert edited.claims == (claim("mix", "description"),)
 
 

@@ -15,7 +15,7 @@ from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.library.layout import DataPaths, find_song
-from flamingo_bark_assets.parts import STEM_KINDS
+from flamingo_bark_assets.parts import WHOLE_KINDS
 from flamingo_bark_assets.pipeline import SongWork, run_all
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
@@ -72,7 +72,7 @@ def test_it_is_not_described_prompted_or_trained_on(work: SongWork) -> None:
     assert {answer.part for answer in work.result(Captions).answers} == {"mix", "bass", "vocals", "harmonic"}
     assert not any("drums" in prompt.parts for prompt in work.result(TrainingPrompts).prompts)
     verdict = work.result(Verdict)
-    assert verdict.suitable_kinds == tuple(kind for kind in STEM_KINDS if kind != "drums")
+    assert verdict.suitable_kinds == tuple(kind for kind in WHOLE_KINDS if kind != "drums")
     ((rule, reason),) = [(rule.rule, rule.reason) for rule in verdict.failed("drums")]
     assert rule == "belongs"
     assert "drums.wav: does not belong to this song" in (reason or "")

@@ -24,6 +24,7 @@ from flamingo_bark_assets.library.ids import check_song_id, is_song_id, make_son
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, StemFile, find_song, find_unlisted, list_song_ids
 from flamingo_bark_assets.library.song_toml import Edits, SongInfo
 from flamingo_bark_assets.library.stem_kinds import kinds_in
+from flamingo_bark_assets.parts import STEM_KINDS
 
 
 @pytest.fixture
@@ -332,10 +333,17 @@ def test_a_song_folder_that_links_out_of_the_library_is_a_fault(paths: DataPaths
         ("vocals", "'vocals'|-vocals|vocals vocals|VOCALS.L|Müller – Vocals"),
         (
             "harmonic",
-            "harmonic|other|guitar|guitars|piano|keys|keyboard|keyboards|strings|synth|synths|organ",
+            "harmonic|other|keys|keyboard|keyboards|strings|synth|synths|organ|banjo|mandolin|ukulele",
         ),
-        ("harmonic", "pad|pads|brass|woodwinds|chords|melody|accompaniment|instrumental|electric guitar"),
-        ("harmonic", "no_vocals|No Vocals|bass clarinet|Piano+Strings|ElectricGuitar"),
+        ("harmonic", "pad|pads|brass|woodwinds|chords|melody|accompaniment|instrumental"),
+        ("harmonic", "no_vocals|No Vocals|bass clarinet"),
+        (
+            "guitar",
+            "guitar|guitars|Guitar 1|gtr|electric guitar|ElectricGuitar|electricguitar|12-string guitar",
+        ),
+        ("guitar", "EGTR|AGtr_L|Gitarre|guitarras|guitare|chitarra|ギター|吉他|гитара|rhythm guitar|Song - Guitar"),
+        ("piano", "piano|Pianos|Electric Piano|ElectricPiano|EPiano|rhodes|Wurlitzer|Klavier|pianoforte|ピアノ|钢琴"),
+        ("piano", "song_(piano)_htdemucs_6s|piano_left"),
     ],
 )
 def test_the_words_of_a_name_say_its_kind(kind: str, names: str) -> None:
@@ -359,10 +367,21 @@ def test_a_name_that_says_no_kind_has_none(name: str) -> None:
         ("drums and bass", ("bass", "drums")),
         ("Vocals - Drums", ("drums", "vocals")),
         ("DrumsAndVocals", ("drums", "vocals")),
+        ("piano bass", ("bass", "piano")),
     ],
 )
 def test_a_name_that_says_several_kinds_gives_all_of_them(name: str, kinds: tuple[str, ...]) -> None:
     assert kinds_in(name) == kinds
+
+
+@pytest.mark.parametrize("name", ["Piano+Strings", "guitar and piano", "other guitars", "guitars, keys"])
+def test_parts_of_the_same_whole_are_that_whole_together(name: str) -> None:
+    assert kinds_in(name) == ("harmonic",)
+
+
+def test_a_separation_in_six_stems_is_six_kinds() -> None:
+    names = ("drums", "bass", "other", "vocals", "guitar", "piano")
+    assert {kind for name in names for kind in kinds_in(f"song_({name})_htdemucs_6s")} == set(STEM_KINDS)
 
 
 @pytest.mark.parametrize(
@@ -387,7 +406,7 @@ def test_the_title_before_a_stems_name_says_no_kind(name: str, kind: str) -> Non
         ("drums", "OH L|Overhead_R|Tom|Clap|HH|SD|Schlagzeug|bateria|batterie|ドラム|鼓|bassdrum"),
         ("bass", "808Bass|bajo|Bassguitar"),
         ("vocals", "song_voc|Stimme|ボーカル|вокал|BV|Harmony|Speech|narration|VOCALS_main|backingvocals"),
-        ("harmonic", "ElectricGuitar|electricguitar|guitar1|inst|EGTR|伴奏|Horns|Bells|Moog"),
+        ("harmonic", "inst|伴奏|Horns|Bells|Moog"),
     ],
 )
 def test_names_that_studios_separators_and_other_languages_write(kind: str, names: str) -> None:
@@ -396,14 +415,14 @@ def test_names_that_studios_separators_and_other_languages_write(kind: str, name
 
 @given(st.text(st.characters()))
 def test_any_name_can_be_taken_apart(name: str) -> None:
-    assert set(kinds_in(name)) <= {"drums", "bass", "vocals", "harmonic"}
+    assert set(kinds_in(name)) <= set(STEM_KINDS)
 
 
 def test_a_stem_of_no_kind_has_a_fault_that_says_what_to_do(paths: DataPaths) -> None:
     make_song(paths, stems="track 1.wav")
     stem = only_stem(find_song(paths, "one"))
     assert stem.kind is None
-    for word in ["'track 1.wav'", "drums, bass, vocals, harmonic"]:
+    for word in ["'track 1.wav'", "drums, bass, vocals, guitar, piano, harmonic"]:
         assert word in fault_of(stem)
 
 

@@ -20,7 +20,7 @@ from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, StemFile
 from flamingo_bark_assets.library.song_toml import SongInfo
-from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import WHOLE_KINDS, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.manifest import (
@@ -57,7 +57,7 @@ class Library:
         (folder / "stems").mkdir(parents=True, exist_ok=True)
         (folder / "song.wav").write_bytes(b"mix")
         stems = []
-        for kind in STEM_KINDS:
+        for kind in WHOLE_KINDS:
             path = folder / "stems" / make_stem(kind).file_name
             path.write_bytes(kind.encode())
             stems.append(StemFile(name=path.stem, kind=kind, path=path))
@@ -74,7 +74,7 @@ class Library:
         files = files or self.song_files(song_id)
         stems = tuple(
             make_stem(kind, content_sha256=sha256(kind.encode()), **(SILENT if kind in silent else {}))
-            for kind in STEM_KINDS
+            for kind in WHOLE_KINDS
         )
         evidence = make_evidence(song_id, raw_song={"content_sha256": sha256(b"mix"), **raw}, stems={"stems": stems})
         return self.entry_of(evidence, files)
@@ -136,7 +136,7 @@ def test_a_silent_file_beside_a_sounding_one_of_its_kind_is_not_listed(library: 
     piano.write_bytes(b"")
     files = dataclasses.replace(files, stems=(*files.stems, StemFile(name="piano", kind="harmonic", path=piano)))
     silent = make_stem("harmonic", name="piano", file_name="piano.wav", **SILENT)
-    stems = (*(make_stem(kind) for kind in STEM_KINDS), silent)
+    stems = (*(make_stem(kind) for kind in WHOLE_KINDS), silent)
     entry = library.entry_of(make_evidence(stems={"stems": stems}), files)
     assert [file.path for file in entry.files if file.part == "harmonic"] == ["songs/song/stems/other.wav"]
 

@@ -370,8 +370,8 @@ def any_evidence(draw: st.DrawFn) -> Evidence:
     """Draw evidence with any values, sane or absurd, of any confidence."""
     base = make_evidence()
     values: dict[str, Any] = {}
-    for name in ("raw_song", "song", "drums", "bass", "vocals", "harmonic"):
-        record: Record = getattr(base, name)
+    records: dict[str, Record] = {"raw_song": base.raw_song, "song": base.song, **dict(base.stem_features.items())}
+    for name, record in records.items():
         values[name] = {}
         for spec, _ in record.measurements():
             kinds = {bool: st.none() | st.booleans(), str: LABELS, int: st.none() | st.integers(-5, 100_000)}
@@ -383,8 +383,7 @@ def any_evidence(draw: st.DrawFn) -> Evidence:
 
 
 def known_numbers(evidence: Evidence) -> Iterator[float]:
-    records: tuple[Record, ...] = (evidence.raw_song, evidence.song, evidence.drums, evidence.bass,
-                                   evidence.vocals, evidence.harmonic)  # fmt: skip
+    records: tuple[Record, ...] = (evidence.raw_song, evidence.song, *evidence.stem_features.values())
     for record in records:
         for _, measurement in record.measurements():
             if isinstance(measurement.value, int | float) and not isinstance(measurement.value, bool):

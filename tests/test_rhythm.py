@@ -204,7 +204,7 @@ def test_stems_are_used_where_they_are() -> None:
     kit, band = drums(ROCK, beats_s), chords_and_bass(CHORDS, beats_s)
     size = min(kit.size, band.size)
     kit, band = 0.05 * kit[:size], 0.3 * band[:size]
-    views = SongViews(view_of(kit + band), drums=view_of(kit), harmonic=view_of(band))
+    views = SongViews(view_of(kit + band), {"drums": view_of(kit), "harmonic": view_of(band)})
     features = measure_rhythm(views)
     assert mir_eval.beat.f_measure(beats_s, times_of(features)) > 0.9
 

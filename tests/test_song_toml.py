@@ -23,6 +23,7 @@ from flamingo_bark_assets.library.song_toml import (
     read_song_info,
     write_song_info,
 )
+from flamingo_bark_assets.parts import PARTS
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 LINE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=60)
@@ -38,11 +39,7 @@ PART_EDITS = st.builds(
 PROMPT_NAMES = st.sampled_from(["full_track", "stem:drums", "multi_instrument:drums+bass"]) | LINE.filter(str.strip)
 EDITS = st.builds(
     Edits,
-    mix=PART_EDITS,
-    drums=PART_EDITS,
-    bass=PART_EDITS,
-    vocals=PART_EDITS,
-    harmonic=PART_EDITS,
+    **dict.fromkeys(PARTS, PART_EDITS),
     prompts=st.dictionaries(PROMPT_NAMES, LINE, max_size=3),
 )
 INFOS = st.builds(
@@ -171,8 +168,8 @@ def test_an_unknown_key_is_named_with_the_one_that_was_meant(
         ('edits.mix = "x"', ["edits.mix:", "table", "[edits.mix]"]),
         ("edits.prompts = []", ["edits.prompts:", "table", "[edits.prompts]"]),
         (
-            '[edits.guitar]\ncaption = "x"',
-            ["'edits.guitar'", "mix, drums, bass, vocals, harmonic, prompts"],
+            '[edits.organ]\ncaption = "x"',
+            ["'edits.organ'", "mix, drums, bass, vocals, guitar, piano, harmonic, prompts"],
         ),
         (
             '[edits.mix]\ntempo = "x"',
@@ -348,10 +345,12 @@ def test_hand_edits_are_read(tmp_path: Path) -> None:
         'mood = "calm"\ninstruments = "snare drum"\n[edits.prompts]\nfull_track = "A slow waltz"\n'
         '"multi_instrument:drums+bass" = "Drums and bass"\n',
     )
-    assert read(path).edits == Edits(
-        mix=PartEdits(caption="A waltz.", genre="folk"),
-        drums=PartEdits(description="Brushes.", mood="calm", instruments="snare drum"),
-        prompts={"full_track": "A slow waltz", "multi_instrument:drums+bass": "Drums and bass"},
+    assert read(path).edits == Edits.model_validate(
+        {
+            "mix": {"caption": "A waltz.", "genre": "folk"},
+            "drums": {"description": "Brushes.", "mood": "calm", "instruments": "snare drum"},
+            "prompts": {"full_track": "A slow waltz", "multi_instrument:drums+bass": "Drums and bass"},
+        }
     )
 
 
@@ -361,7 +360,8 @@ def test_empty_edits_are_no_edits(tmp_path: Path) -> None:
 
 
 def test_edits_are_written_as_tables_that_a_person_can_edit(tmp_path: Path) -> None:
-    info = SongInfo(title="x", edits=Edits(mix=PartEdits(mood="calm"), prompts={"full_track": "a", "stem:bass": "b"}))
+    edits = Edits.model_validate({"mix": {"mood": "calm"}, "prompts": {"full_track": "a", "stem:bass": "b"}})
+    info = SongInfo(title="x", edits=edits)
     write_song_info(tmp_path / "song.toml", info)
     assert (tmp_path / "song.toml").read_text() == (
         'title = "x"\n\n[edits.mix]\nmood = "calm"\n\n[edits.prompts]\nfull_track = "a"\n"stem:bass" = "b"\n'

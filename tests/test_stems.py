@@ -15,7 +15,7 @@ from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
 from flamingo_bark_assets.library.layout import StemFile
-from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import WHOLE_KINDS, StemKind
 from tests.signals import RATE_HZ, as_signal, clicks, decode_signal, join, music, noise, silence, sine
 from tests.songs import tiny_stems
 
@@ -104,7 +104,7 @@ def test_stems_that_sum_to_the_mix_leave_no_residual() -> None:
 
 def test_a_common_gain_leaves_no_residual() -> None:
     parts = {"drums": DRUMS, "bass": BASS, "vocals": VOCALS, "harmonic": HARMONIC}
-    stems = [stem(kind, kind, mono(0.3 * parts[kind])) for kind in STEM_KINDS]
+    stems = [stem(kind, kind, mono(0.3 * parts[kind])) for kind in WHOLE_KINDS]
     assert (compare(*stems).residual_db.value or 0.0) < -90
 
 

@@ -60,7 +60,7 @@ def test_a_voice_that_enters_parts_a_song_whose_mix_hides_it() -> None:
     mix = song("AAA", (8, 8, 8))
     vocals = voice("ABA", (8, 8, 8), "B")
     drums = song("AAA", (8, 8, 8))
-    views = SongViews(music.view_of(mix), vocals=music.view_of(vocals), drums=music.view_of(drums))
+    views = SongViews(music.view_of(mix), {"vocals": music.view_of(vocals), "drums": music.view_of(drums)})
     with_stems = measure_structure(views, beats(24))
     assert starts_s(with_stems) == pytest.approx([0.0, 16.0, 32.0], abs=0.06)
     assert with_stems.form.value == "ABA"

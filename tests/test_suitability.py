@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import STEM_KINDS
+from flamingo_bark_assets.parts import WHOLE_KINDS
 from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.suitability import RuleResult, Verdict, judge
 from tests.evidence import (
@@ -49,7 +49,7 @@ def test_a_good_song_with_four_good_stems_is_suitable() -> None:
     verdict = verdict_of(make_evidence())
     assert verdict.suitable
     assert verdict.reasons is None
-    assert verdict.suitable_kinds == STEM_KINDS
+    assert verdict.suitable_kinds == WHOLE_KINDS
     assert all(r.passed and r.reason is None for r in verdict.rules)
 
 
@@ -215,7 +215,7 @@ def test_a_stem_that_cannot_be_read_fails_with_its_fault_and_leaves_the_song_fit
     ],
 )
 def test_a_bad_stem_says_what_is_wrong_and_leaves_the_song_fit(changes: dict[str, Any], name: str, reason: str) -> None:
-    others = [make_stem(kind) for kind in STEM_KINDS if kind != "bass"]
+    others = [make_stem(kind) for kind in WHOLE_KINDS if kind != "bass"]
     verdict = verdict_of(with_stems(*others, make_stem("bass", **changes)))
     assert [(r.rule, r.reason) for r in verdict.failed("bass")] == [(name, reason)]
     assert verdict.suitable
@@ -235,10 +235,10 @@ def test_a_stem_value_that_is_not_finite_counts_as_unknown() -> None:
 
 
 def test_an_unsure_lag_is_no_evidence() -> None:
-    unsure = [make_stem(kind, lag_s=0.5, lag_confidence=0.1) for kind in STEM_KINDS]
+    unsure = [make_stem(kind, lag_s=0.5, lag_confidence=0.1) for kind in WHOLE_KINDS]
     verdict = verdict_of(with_stems(*unsure))
     assert verdict.suitable
-    assert verdict.suitable_kinds == STEM_KINDS
+    assert verdict.suitable_kinds == WHOLE_KINDS
     assert "lag" not in names(verdict, "bass")
 
 
@@ -291,12 +291,12 @@ def test_stems_of_another_song_are_found_by_the_residual() -> None:
     [
         make_evidence(kinds=("drums", "bass"), stems={"residual_db": -2.0}),
         with_stems(
-            *(make_stem(kind) for kind in STEM_KINDS if kind != "bass"),
+            *(make_stem(kind) for kind in WHOLE_KINDS if kind != "bass"),
             make_stem("bass", fault="bass.wav: broken", audible=False),
             residual_db=-2.0,
         ),
         with_stems(
-            *(make_stem(kind) for kind in STEM_KINDS if kind != "bass"),
+            *(make_stem(kind) for kind in WHOLE_KINDS if kind != "bass"),
             make_stem("bass", lag_s=0.05),
             residual_db=-2.0,
         ),
@@ -314,7 +314,7 @@ def rejected_stem(kind: Any, **changes: Any) -> Any:
 
 
 def test_a_rejected_stem_is_unfit_says_why_and_leaves_the_song_fit() -> None:
-    others = [make_stem(kind) for kind in STEM_KINDS if kind != "drums"]
+    others = [make_stem(kind) for kind in WHOLE_KINDS if kind != "drums"]
     verdict = verdict_of(with_stems(rejected_stem("drums", clipped_fraction=0.5), *others, residual_db=-2.0))
     assert verdict.suitable
     assert "drums" not in verdict.suitable_kinds
@@ -332,7 +332,7 @@ def test_a_kind_with_one_rejected_file_is_unfit_whatever_its_other_files_are() -
 
 
 def test_stems_that_are_mostly_rejected_make_the_mix_suspect() -> None:
-    verdict = verdict_of(with_stems(*(rejected_stem(kind) for kind in STEM_KINDS)))
+    verdict = verdict_of(with_stems(*(rejected_stem(kind) for kind in WHOLE_KINDS)))
     assert rule(verdict, "song", "stems_in_time").value == 0.0
     assert not verdict.suitable
 

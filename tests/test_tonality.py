@@ -146,7 +146,7 @@ def test_music_with_chords_is_tonal() -> None:
 def test_stems_are_heard_instead_of_a_noisy_mix() -> None:
     music = synthesis.progression(C_MAJOR, 1.5)
     mix = synthesis.view_of(music + synthesis.noise(12.0, level=0.3))
-    features = measure_tonality(SongViews(mix, harmonic=synthesis.view_of(music)), None)
+    features = measure_tonality(SongViews(mix, {"harmonic": synthesis.view_of(music)}), None)
     assert features.key.value == "C major"
     assert label_at(features, 2.25) == "F:maj"
 

@@ -1,17 +1,17 @@
-"""Measurements of the harmonic stems (guitar, piano, keys, strings, synth, other) together.
+"""Measurements of a stem that plays chords: guitar, piano, or keys, strings, synth and others together.
 
-What makes `harmonic_features` belongs here; how chords and texture are found is in `analysis.tonality`.
+What makes `ChordalFeatures` belongs here; how chords and texture are found is in `analysis.tonality`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.features.harmonic import HarmonicFeatures, StemChord
+from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures, StemChord
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.stem import HarmonicActivity
+from flamingo_bark_assets.analysis.features.stem import ActiveStretch
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.analysis.tonality.chord_model import NO_CHORD
@@ -25,7 +25,7 @@ from flamingo_bark_assets.analysis.tonality.measure import (
     hear_harmony,
 )
 from flamingo_bark_assets.analysis.tonality.texture import mean_polyphony, measure_inharmonicity, measure_texture
-from flamingo_bark_assets.record import Measurement
+from flamingo_bark_assets.record import Measurement, events_of
 
 _POLYPHONY_METHOD = "nnls-salience-peaks"
 _SUSTAIN_METHOD = "hpss-note-spectrum"
@@ -34,15 +34,23 @@ _INHARMONICITY_METHOD = "partial-regression"
 _BRIGHTNESS_METHOD = "energy-above-1500hz"
 _TRIADS = ("maj", "min", "dim", "aug", "sus2", "sus4", "5")
 
+C = TypeVar("C", bound=ChordalFeatures)
+
 
 def analyse_harmonic(
-    song_id: str, view: AudioView, *, energy_share: Measurement[float], song: SongFeatures | None = None
-) -> HarmonicFeatures:
-    """Measure the harmonic stems.
+    result: type[C],
+    song_id: str,
+    view: AudioView,
+    *,
+    energy_share: Measurement[float],
+    song: SongFeatures | None = None,
+) -> C:
+    """Measure the stems of one kind that plays chords.
 
     Args:
+        result: the class of that kind's results.
         song_id: the song's identifier.
-        view: the sum of the harmonic stems.
+        view: the sum of the stems.
         energy_share: energy of the stems over the summed energy of all stems.
         song: the mix, whose beats and tuning the chords are read with; None where it is not known.
 
@@ -50,15 +58,16 @@ def analyse_harmonic(
         The measurements; all unknown, for the same reason, where the stem is silent or too short.
     """
     if view.unusable is not None:
-        return HarmonicFeatures.of_unusable(song_id, view.unusable)
+        return result.of_unusable(song_id, view.unusable)
     cents = _cents(view, song)
     beats_s = np.array([beat.time_s for beat in song.beats]) if song is not None and song.beats else None
     heard = hear_harmony((view,), cents=cents, duration_s=view.duration_s, beats_s=beats_s)
-    return HarmonicFeatures(
+    rows = events_of(result)
+    return result(
         **vars(measure_stem(song_id, view, energy_share=energy_share, song=song)),
-        **_chords(heard),
+        **_chords(heard, cast("type[StemChord]", rows["chords"])),
         **_texture(view, heard, cents),
-        harmonic_activity=activity_rows(view, HarmonicActivity),
+        activity=activity_rows(view, cast("type[ActiveStretch]", rows["activity"])),
     )
 
 
@@ -69,7 +78,7 @@ def _cents(view: AudioView, song: SongFeatures | None) -> float:
     return view.tuning.cents if view.tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
 
 
-def _chords(heard: Harmony) -> dict[str, Any]:
+def _chords(heard: Harmony, row: type[StemChord]) -> dict[str, Any]:
     named = [span for span in heard.spans if span.label != NO_CHORD]
     names = ("chord_count", "main_chords", "harmonic_rhythm_hz", "seventh_share")
     if not named or heard.chord_share < MIN_CHORD_SHARE:
@@ -83,8 +92,8 @@ def _chords(heard: Harmony) -> dict[str, Any]:
             name: Measurement.of(value, method=CHORD_METHOD, confidence=rate.confidence)
             for name, value in zip(names, values, strict=True)
         },
-        "harmonic_chords": tuple(
-            StemChord(
+        "chords": tuple(
+            row(
                 chord=number,
                 start_s=span.start_s,
                 end_s=span.end_s,

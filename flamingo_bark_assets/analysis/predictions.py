@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassPitch
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalPitch
 from flamingo_bark_assets.analysis.pitch.tracking import HOP_S
@@ -106,12 +107,19 @@ def prediction_of(analysis: Analysis, quality: TechnicalQuality) -> dict[str, An
         "lra": analysis.song.loudness_range_lu.value,
     }
     entry["loudness"] = _known(loudness)
-    if analysis.drums is not None and analysis.drums.unusable is None:
-        entry["drums"] = _drums(analysis.drums)
-    if analysis.bass is not None and analysis.bass.unusable is None:
-        entry["bass"] = _bass(analysis.bass)
-    if analysis.vocals is not None and analysis.vocals.unusable is None:
-        entry["vocals"] = _vocals(analysis.vocals)
+    for kind, stem in analysis.stems.items():
+        if stem.unusable is None:
+            match stem:
+                case DrumFeatures():
+                    entry[kind] = _drums(stem)
+                case BassFeatures():
+                    entry[kind] = _bass(stem)
+                case VocalFeatures():
+                    entry[kind] = _vocals(stem)
+                case ChordalFeatures():  # no scorer reads them
+                    pass
+                case _:
+                    assert_never(stem)
     return entry
 
 

@@ -16,11 +16,10 @@ from flamingo_bark_assets.analysis.stereo import measure_stereo
 from flamingo_bark_assets.analysis.structure.measure import measure_structure
 from flamingo_bark_assets.analysis.timbre.measure import measure_timbre
 from flamingo_bark_assets.analysis.tonality.measure import measure_tonality
-from flamingo_bark_assets.parts import STEM_KINDS
 
 
 def analyse_song(song_id: str, views: SongViews) -> SongFeatures:
-    """Measure the full mix, with the help of what stems there are: drums for beats, harmonic and bass for chords.
+    """Measure the full mix, with the help of what stems there are: drums for beats, chordal kinds and bass for chords.
 
     Args:
         song_id: the song's identifier.
@@ -48,5 +47,4 @@ def analyse_song(song_id: str, views: SongViews) -> SongFeatures:
 
 def _sounding(views: SongViews) -> SongViews:
     """The views without the stems in which nothing can be measured."""
-    stems = {kind: view for kind in STEM_KINDS if (view := getattr(views, kind)) and view.unusable is None}
-    return SongViews(views.mix, **stems)
+    return SongViews(views.mix, {kind: view for kind, view in views.stems.items() if view.unusable is None})

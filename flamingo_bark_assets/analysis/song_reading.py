@@ -66,7 +66,7 @@ def read_song(source: Source) -> SongReading:
         judge = StemJudge(sound, _waveform(mix, sound))
         read = {kind: _read_kind(files, judge, longest_s) for kind, files in source.stems.items()}
         views, rejected = _judged(read, judge)
-    return SongReading(SongViews(mix, **views), quality_of(mix), tuple(rejected))
+    return SongReading(SongViews(mix, views), quality_of(mix), tuple(rejected))
 
 
 def _read_kind(files: Sequence[Path], judge: StemJudge, longest_s: float) -> list[_Stem]:
@@ -84,9 +84,9 @@ def _read_kind(files: Sequence[Path], judge: StemJudge, longest_s: float) -> lis
     return stems
 
 
-def _judged(read: Mapping[StemKind, Sequence[_Stem]], judge: StemJudge) -> tuple[dict[str, AudioView], list[str]]:
+def _judged(read: Mapping[StemKind, Sequence[_Stem]], judge: StemJudge) -> tuple[dict[StemKind, AudioView], list[str]]:
     """The view of each kind, of the files that belong to the mix, and what is said of the others."""
-    views: dict[str, AudioView] = {}
+    views: dict[StemKind, AudioView] = {}
     rejected: list[str] = []
     for kind, stems in read.items():
         kept = []

@@ -1,6 +1,6 @@
 """What is measured of every stem, whatever plays on it.
 
-The part that the four instrument results share belongs here; what only one instrument has does not.
+The part that the results of all kinds share belongs here; what only one instrument has does not.
 """
 
 from __future__ import annotations

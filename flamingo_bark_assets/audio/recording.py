@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from flamingo_bark_assets.parts import ANY_KIND
 from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column, quantity
 
 
@@ -60,7 +61,7 @@ class Stem(Row):
 
     name: str = column("Stem name, from its file name.")
     file_name: str = column("File name in the stems folder.")
-    kind: str | None = optional_column("drums, bass, vocals or harmonic; null where the name says none.")
+    kind: str | None = optional_column(f"{ANY_KIND}; null where the name says none.")
     fault: str | None = optional_column("Why this stem cannot be used; null where it can.")
     content_sha256: str | None = optional_column("SHA-256 of the file, hexadecimal.")
     duration_s: float | None = optional_column("Decoded length.", unit="s")
@@ -97,9 +98,11 @@ class StemSet(Record):
     TABLE: ClassVar[str] = "stem_sets"
 
     stem_files: Measurement[int] = quantity("", "Number of files in the stems folder.")
-    audible_kinds: Measurement[int] = quantity("", "Number of the four kinds with at least one audible stem.")
+    audible_kinds: Measurement[int] = quantity("", "Number of kinds with at least one audible stem.")
     missing_kinds: Measurement[str] = quantity(
-        "", "Kinds without any stem file, joined by ', '; 'none' if all are there."
+        "",
+        "Kinds without any stem file, joined by ', '; 'none' if all are there. Of a kind and what is part of it, "
+        "as a guitar is of harmonic stems, one is enough.",
     )
     residual_db: Measurement[float] = quantity(
         "dB", "Energy of mix minus the sum of stems (best common gain), relative to the mix."

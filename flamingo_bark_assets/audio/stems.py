@@ -22,7 +22,7 @@ from flamingo_bark_assets.audio.recording import Stem, StemSet
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 from flamingo_bark_assets.audio.sums import SumSound, equal_blocks
 from flamingo_bark_assets.library.layout import StemFile
-from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import StemKind, missing_kinds
 from flamingo_bark_assets.record import Measurement
 from flamingo_bark_assets.threads import one_blas_thread
 
@@ -78,9 +78,8 @@ def compare_stems(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemS
 
 def _compare(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
     rows = _told_apart(_describe_stems(mix, stems))
-    given = {stem.file.kind for stem in stems}
     audible = {row.kind for row in rows if row.audible and row.usable and row.kind is not None}
-    missing = ", ".join(kind for kind in STEM_KINDS if kind not in given) or "none"
+    missing = ", ".join(missing_kinds(stem.file.kind for stem in stems)) or "none"
     belonging = [stem.usable for stem, row in zip(stems, rows, strict=True) if row.usable and stem.usable is not None]
     return StemSet(
         song_id=song_id,
@@ -94,10 +93,10 @@ def _compare(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
 
 
 def stem_signal(kind: StemKind, stems: Sequence[StemInput], compared: StemSet) -> Sound | None:
-    """Sum the files of one kind that help to measure the song, for instance guitar and piano to harmonic.
+    """Sum the files of one kind that help to measure the song, for instance two guitars.
 
     Args:
-        kind: drums, bass, vocals or harmonic.
+        kind: the kind.
         stems: the song's stems.
         compared: the same against the mix; those that it rejects are left out.
 
@@ -131,7 +130,7 @@ def energy_share(stems: StemSet, kind: StemKind) -> Measurement[float]:
 
     Args:
         stems: the compared stems.
-        kind: drums, bass, vocals or harmonic.
+        kind: the kind.
 
     Returns:
         0 to 1; unknown where no stem holds sound.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.vocabulary import Label
-from flamingo_bark_assets.parts import Part, Question
+from flamingo_bark_assets.parts import ANY_PART, Part, Question
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Answer(Row):
     TABLE: ClassVar[str] = "captions"
     KEY: ClassVar[tuple[str, ...]] = ("part", "question")
 
-    part: str = column("mix, drums, bass, vocals or harmonic.")
+    part: str = column(f"{ANY_PART}.")
     question: str = column("caption (about 30 words), description (longer), genre, mood or instruments.")
     text: str | None = column("The answer; null where there is none, with the reason.")
     source: str = column("Where the answer comes from: model, measured, file_tags, human or none.")

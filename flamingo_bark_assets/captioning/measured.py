@@ -12,9 +12,8 @@ from flamingo_bark_assets.audio.signal import Sound
 from flamingo_bark_assets.captioning.interface import Answer, Captions, Identity
 from flamingo_bark_assets.descriptions.phrases import Phrase, Speaker
 from flamingo_bark_assets.descriptions.sentences import Texts, drum_instruments, mix_texts, stem_texts
-from flamingo_bark_assets.descriptions.wording import KIND_NAMES
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import Part, Question, StemKind
+from flamingo_bark_assets.parts import KINDS, Part, Question, StemKind
 from flamingo_bark_assets.settings import PromptSettings
 from flamingo_bark_assets.text import clean_genres
 
@@ -71,7 +70,7 @@ class MeasuredCaptioner:
 
 
 def _mix_answers(speaker: Speaker, evidence: Evidence) -> list[Answer]:
-    names = [KIND_NAMES[kind] for kind in evidence.audible_kinds]
+    names = [KINDS[kind].noun for kind in evidence.audible_kinds]
     return [
         *_text_answers("mix", mix_texts(speaker, evidence)),
         _genre(evidence.metadata.genre_tags),
@@ -82,7 +81,7 @@ def _mix_answers(speaker: Speaker, evidence: Evidence) -> list[Answer]:
 
 def _stem_answers(speaker: Speaker, evidence: Evidence, kind: StemKind) -> list[Answer]:
     is_drums = kind == "drums"
-    instruments = drum_instruments(speaker, evidence) if is_drums else Phrase(KIND_NAMES[kind])
+    instruments = drum_instruments(speaker, evidence) if is_drums else Phrase(KINDS[kind].noun)
     return [
         *_text_answers(kind, stem_texts(speaker, evidence, kind)),
         _silent(kind, "genre", GENRE_OF_SONG),

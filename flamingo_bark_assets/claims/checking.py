@@ -32,7 +32,7 @@ from flamingo_bark_assets.claims.tonality import compare_keys
 from flamingo_bark_assets.claims.verdicts import Judgement, Measured, judged_unsure, unverifiable
 from flamingo_bark_assets.descriptions.wording import BANDWIDTH, BEAT, BRIGHTNESS, DYNAMIC_RANGE, LOUDNESS, TEMPO, Scale
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import Part, Question
+from flamingo_bark_assets.parts import KINDS, Part, Question
 from flamingo_bark_assets.record import Measurement
 
 _KEY_NOTES = {"relative": "relative key", "mode": "mode of the measured key", "parallel": "parallel key"}
@@ -141,8 +141,8 @@ def _key(case: _Case) -> Judgement:
     measured = Measured.of(measurement)
     if unsure := judged_unsure(measurement, case.min_confidence, measured):
         return unsure
-    if case.part == "drums":
-        return unverifiable("drums have no key of their own", measured)
+    if case.part != "mix" and KINDS[case.part].harmony == "none":
+        return unverifiable(f"{KINDS[case.part].noun} have no key of their own", measured)
     relation = compare_keys(case.claim.value, measured.text or "")
     if relation is None:
         return unverifiable("a mode that is not measured", measured)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from flamingo_bark_assets.parts import StemKind
+from flamingo_bark_assets.parts import KINDS, StemKind
 
 
 def words(text: str) -> frozenset[str]:
@@ -22,60 +22,19 @@ def _phrases(text: str) -> tuple[str, ...]:
 
 Drum = Literal["kick", "snare", "hi-hat"]
 
-# Canonical name: kind of stem that carries it, and what it is called. What stands first is the canonical name.
-_INSTRUMENTS: tuple[tuple[StemKind, str], ...] = (
-    ("drums", "drums, drum, drum kit, drum kits, drum set, drumkit, drumset, drum machine, drum machines, drum beat, "
-     "drum beats, drum loop, drum loops, drum track, drum pattern, drumming, double bass drumming, drumbeat, "
-     "drumbeats, drummer, drummers"),
-    ("drums", "percussion, percussions, percussionist"),
-    ("drums", "kick, kicks, kick drum, kick drums, bass drum, bass drums, double kick, kickdrum, double bass drum, "
-     "double bass drums, double bass pedal, double bass pedals"),
-    ("drums", "snare, snares, snare drum, snare drums"),
-    ("drums", "hi-hat, hi hat, hi hats, hihat, hihats, high hat, high hats, hats, cymbal, cymbals, ride cymbal, "
-     "crash cymbal"),
-    ("drums", "toms, tom toms, tom drums"),
-    ("drums", "congas, conga"), ("drums", "bongos, bongo"), ("drums", "shaker, shakers, maracas"),
-    ("drums", "tambourine, tambourines"), ("drums", "cowbell, cowbells"), ("drums", "tabla, tablas"),
-    ("drums", "djembe, djembes"), ("drums", "claps, handclaps, hand claps, handclap"), ("drums", "timpani"),
-    ("drums", "cajon"), ("drums", "woodblock, wood block"), ("drums", "triangle"),
-    ("bass", "bass, bassline, basslines, bass line, bass lines, sub bass, subbass, wobble bass, slap bass, bassist, "
-     "walking bass"),
-    ("bass", "bass guitar, bass guitars, electric bass, fretless bass, bass guitarist"),
-    ("bass", "double bass, upright bass, contrabass, string bass, acoustic bass"),
-    ("bass", "synth bass, bass synth, synthesizer bass, synthesized bass, mono synth bass"),
-    ("bass", "808, 808s, 808 bass"),
-    ("harmonic", "guitar, guitars, guitarist, guitarists"),
-    ("harmonic", "electric guitar, electric guitars"),
-    ("harmonic", "acoustic guitar, acoustic guitars, nylon string guitar, classical guitar, steel string guitar"),
-    ("harmonic", "piano, pianos, pianist, grand piano"),
-    ("harmonic", "electric piano, electric pianos, rhodes, wurlitzer, rhodes electric piano, rhodes piano"),
-    ("harmonic", "keyboard, keyboards, keys, keyboardist"), ("harmonic", "organ, organs, hammond, hammond organ"),
-    ("harmonic", "synth, synths, synthesizer, synthesizers, synthesiser, synthesisers, synth pad, synth pads, pads, "
-     "synth lead, synth leads, mono synth"),
-    ("harmonic", "strings, string section, string quartet, string orchestra, string ensemble"),
-    ("harmonic", "orchestra, orchestras"), ("harmonic", "violin, violins, fiddle, fiddles, violinist"),
-    ("harmonic", "viola, violas"), ("harmonic", "cello, cellos, cellist"), ("harmonic", "harp, harps"),
-    ("harmonic", "brass, brass section, horns, horn section, horn, french horn"),
-    ("harmonic", "trumpet, trumpets, trumpeter"), ("harmonic", "trombone, trombones, bass trombone"),
-    ("harmonic", "tuba, tubas"),
-    ("harmonic", "saxophone, saxophones, sax, saxes, tenor saxophone, tenor sax, alto saxophone, alto sax, "
-     "soprano saxophone, soprano sax, baritone saxophone, baritone sax, saxophonist"),
-    ("harmonic", "flute, flutes, alto flute, bass flute, flutist"), ("harmonic", "clarinet, clarinets, bass clarinet"),
-    ("harmonic", "oboe, oboes"), ("harmonic", "bassoon"), ("harmonic", "recorder"), ("harmonic", "harmonica"),
-    ("harmonic", "accordion, accordions"), ("harmonic", "banjo, banjos"), ("harmonic", "mandolin, mandolins"),
-    ("harmonic", "ukulele, ukuleles"), ("harmonic", "sitar"), ("harmonic", "lute"), ("harmonic", "kalimba"),
-    ("harmonic", "marimba, marimbas"), ("harmonic", "xylophone"), ("harmonic", "vibraphone, vibes"),
-    ("harmonic", "glockenspiel"), ("harmonic", "celesta"), ("harmonic", "harpsichord"), ("harmonic", "bells"),
-    ("harmonic", "steel drums, steel drum, steelpan"), ("harmonic", "theremin"), ("harmonic", "bagpipes"),
-)  # fmt: skip
-
-INSTRUMENT_KIND: Mapping[str, StemKind] = {_phrases(names)[0]: kind for kind, names in _INSTRUMENTS}
+# By canonical name, which stands first of what an instrument is called: the kind of stem that carries it.
+INSTRUMENT_KIND: Mapping[str, StemKind] = {
+    _phrases(names)[0]: kind for kind, facts in KINDS.items() for names in facts.instruments
+}
 INSTRUMENT_NAMES: Mapping[str, str] = {
-    name.replace("-", " "): _phrases(names)[0] for _, names in _INSTRUMENTS for name in _phrases(names)
+    name.replace("-", " "): _phrases(names)[0]
+    for facts in KINDS.values()
+    for names in facts.instruments
+    for name in _phrases(names)
 }
 DRUMS: Mapping[str, Drum] = {"kick": "kick", "snare": "snare", "hi-hat": "hi-hat"}
 # What the stem as a whole shows; of the others it shows only that something of their kind sounds.
-GENERIC: frozenset[str] = frozenset({"drums", "percussion", "bass"})
+GENERIC: frozenset[str] = frozenset().union(*(facts.proves for facts in KINDS.values()))
 LONGEST_PHRASE = 4
 
 # A following word that makes a name of an instrument mean something else: 'bass singer', 'piano bar', 'guitar solo'

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from flamingo_bark_assets.parts import ANY_PART
 from flamingo_bark_assets.record import Row, column, optional_column
 
 ClaimKind = Literal[
@@ -68,7 +69,7 @@ class Claim(Row):
     TABLE: ClassVar[str] = "claims"
     KEY: ClassVar[tuple[str, ...]] = ("part", "question", "claim")
 
-    part: str = column("mix, drums, bass, vocals or harmonic.")
+    part: str = column(f"{ANY_PART}.")
     question: str = column("caption, description, genre, mood or instruments.")
     claim: int = column("Number of the claim in the answer, from 0.")
     kind: str = column("What it is about: tempo, pace, key, metre, instrument, vocals, singer, loudness and others.")

@@ -11,7 +11,7 @@ from flamingo_bark_assets.claims.lexicon import DRUMS, GENERIC, INSTRUMENT_KIND
 from flamingo_bark_assets.claims.limits import FAINT_ACTIVE_FRACTION, FAINT_ENERGY_SHARE
 from flamingo_bark_assets.claims.verdicts import Judgement, Measured, judged_unsure, unverifiable
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import Part, StemKind
+from flamingo_bark_assets.parts import KINDS, Part, StemKind, kinds_within
 from flamingo_bark_assets.record import Measurement
 
 _State = Literal["sounds", "faint", "silent", "unknown"]
@@ -36,9 +36,9 @@ def judge_instrument(name: str, part: Part, evidence: Evidence, min_confidence: 
         evidence: the measurements.
         min_confidence: a less sure measurement proves nothing.
     """
-    kind = INSTRUMENT_KIND[name]
+    kind = _carrier(INSTRUMENT_KIND[name], part, evidence)
     general = _judge_kind(kind, name, part, evidence, min_confidence)
-    if general.verdict != "agree" or name in GENERIC:
+    if general.verdict != "agree" or name in KINDS[kind].proves:
         return general
     if name in DRUMS:
         return _judge_drum(name, evidence, min_confidence)
@@ -53,8 +53,14 @@ def judge_kick_pattern(part: Part, evidence: Evidence, min_confidence: float) ->
     return unverifiable("the pattern of the kick is not measured", kick.measured) if kick.verdict == "agree" else kick
 
 
+def _carrier(kind: StemKind, part: Part, evidence: Evidence) -> StemKind:
+    """The kind of stem that an instrument is sought in: the one that its own is part of, where its own sounds not."""
+    whole = KINDS[kind].part_of
+    return whole if whole and (part == whole or kind not in evidence.audible_kinds) else kind
+
+
 def _judge_kind(kind: StemKind, name: str, part: Part, evidence: Evidence, min_confidence: float) -> Judgement:
-    if part not in {"mix", kind}:
+    if part != "mix" and part not in kinds_within(kind):
         return _judge_in_other_stem(name, part)
     state = _state(kind, evidence, min_confidence)
     if state == "unknown":
@@ -71,7 +77,7 @@ def _judge_in_other_stem(name: str, part: Part) -> Judgement:
     """Judge an instrument in a stem of another kind; a single percussion instrument may hide among the others."""
     measured = Measured(f"this is the {part} stem", method=_STEM_KIND_METHOD)
     is_single_percussion = name not in GENERIC and name not in DRUMS and INSTRUMENT_KIND.get(name) == "drums"
-    if part == "harmonic" and is_single_percussion:
+    if part != "mix" and KINDS[part].holds_rest and is_single_percussion:
         return unverifiable("the stem of all other instruments may hold it", measured)
     return Judgement("conflict", None, measured)
 
@@ -86,12 +92,19 @@ def _judge_drum(name: str, evidence: Evidence, min_confidence: float) -> Judgeme
 
 
 def _state(kind: StemKind, evidence: Evidence, min_confidence: float) -> _State:
-    stems = [stem for stem in evidence.stems.stems if stem.kind == kind]
-    if any(stem.audible and stem.usable for stem in stems):
-        features = evidence.of_stem(kind)
-        shares = ((features.active_fraction, FAINT_ACTIVE_FRACTION), (features.energy_share, FAINT_ENERGY_SHARE))
-        return "faint" if any(_is_below(m, limit, min_confidence) for m, limit in shares) else "sounds"
+    """What the stems of a kind do, those of kinds that are part of it included."""
+    kinds = kinds_within(kind)
+    sounding = [one for one in kinds if one in evidence.audible_kinds]
+    if sounding:
+        return "faint" if all(_is_faint(one, evidence, min_confidence) for one in sounding) else "sounds"
+    stems = [stem for stem in evidence.stems.stems if stem.kind in kinds]
     return "silent" if stems and all(stem.usable for stem in stems) else "unknown"
+
+
+def _is_faint(kind: StemKind, evidence: Evidence, min_confidence: float) -> bool:
+    features = evidence.of_stem(kind)
+    shares = ((features.active_fraction, FAINT_ACTIVE_FRACTION), (features.energy_share, FAINT_ENERGY_SHARE))
+    return any(_is_below(m, limit, min_confidence) for m, limit in shares)
 
 
 def _is_below(measurement: Measurement[float], limit: float, min_confidence: float) -> bool:

@@ -5,11 +5,16 @@ Which measurement is told in which order belongs here; thresholds stand in `word
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import assert_never
 
+from flamingo_bark_assets.analysis.features.bass import BassFeatures
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
 from flamingo_bark_assets.analysis.features.stem import StemFeatures
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.descriptions.phrases import (
     Phrase,
     Speaker,
@@ -27,7 +32,6 @@ from flamingo_bark_assets.descriptions.wording import (
     DYNAMIC_RANGE,
     FUNDAMENTAL,
     HARMONIC_SUSTAIN,
-    KIND_NAMES,
     LOUDNESS,
     PRESENCE,
     RHYTHM,
@@ -45,7 +49,7 @@ from flamingo_bark_assets.descriptions.wording import (
     seconds,
 )
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import StemKind
+from flamingo_bark_assets.parts import KINDS, StemKind
 from flamingo_bark_assets.record import Measurement
 
 
@@ -60,6 +64,10 @@ class Texts:
 
     caption: Phrase | None
     description: Phrase | None
+
+
+# What only this kind of stem has: phrases of the first sentence, and further sentences.
+_StemTexts = tuple[Sequence[Phrase | None], Sequence[Phrase | None]]
 
 
 def say_key(speaker: Speaker, evidence: Evidence) -> Phrase | None:
@@ -99,18 +107,33 @@ def mix_texts(speaker: Speaker, evidence: Evidence) -> Texts:
 
 def stem_texts(speaker: Speaker, evidence: Evidence, kind: StemKind) -> Texts:
     """Tell about one stem, with what only its kind has and what all stems have."""
-    return _STEM_WRITERS[kind](speaker, evidence)
+    key = _key_of(speaker, evidence)
+    match stem := evidence.of_stem(kind):
+        case DrumFeatures():
+            opening, details = _drum_texts(speaker, stem)
+        case BassFeatures():
+            opening, details = _bass_texts(speaker, stem, key)
+        case VocalFeatures():
+            opening, details = _vocal_texts(speaker, stem, key)
+        case ChordalFeatures():
+            opening, details = _chordal_texts(speaker, stem, kind, key)
+        case _:
+            assert_never(stem)
+    told = join(", ", *opening)
+    first = Phrase(f"{capitalised(KINDS[kind].noun)} {told.text}.", told.confidence) if told else None
+    return _with_common(speaker, stem, _subject(kind), first, *details)
 
 
 def drum_instruments(speaker: Speaker, evidence: Evidence) -> Phrase:
     """Name the drums that are heard, for instance 'drums (kick and snare)', or plainly 'drums'."""
-    return enumerate_phrases(*_drums(speaker, evidence, present=True), before="drums (", after=")") or Phrase("drums")
+    heard = _drums(speaker, evidence.drums, present=True)
+    return enumerate_phrases(*heard, before="drums (", after=")") or Phrase("drums")
 
 
 def _mix_opening(speaker: Speaker, evidence: Evidence) -> Phrase | None:
     pace = speaker.say(lambda bpm: TEMPO.word(bpm) if round(bpm) > 0 else None, evidence.song.tempo_bpm)
     kinds = evidence.audible_kinds
-    instruments = Phrase(f"with {listed([KIND_NAMES[kind] for kind in kinds])}") if kinds else None
+    instruments = Phrase(f"with {listed([KINDS[kind].noun for kind in kinds])}") if kinds else None
     told = known([say_key(speaker, evidence), say_tempo(speaker, evidence), instruments])
     if not told:
         return None
@@ -156,37 +179,31 @@ def _mix_details(speaker: Speaker, evidence: Evidence) -> tuple[Phrase | None, .
     return movement, level, recording
 
 
-def _drum_texts(speaker: Speaker, evidence: Evidence) -> Texts:
-    drums = evidence.drums
-    heard = enumerate_phrases(*_drums(speaker, evidence, present=True), before="with ")
+def _drum_texts(speaker: Speaker, drums: DrumFeatures) -> _StemTexts:
+    heard = enumerate_phrases(*_drums(speaker, drums, present=True), before="with ")
     rate = speaker.say(lambda hz: _after("at about ", _per_second(hz, "hit", "hits")), drums.onset_density_hz)
     rhythm = speaker.say(lambda value: f"in a {RHYTHM.word(value)} rhythm", drums.rhythm_complexity)
-    opening = _opening("drums", heard, rate, rhythm)
-    missing = enumerate_phrases(
-        *_drums(speaker, evidence, present=False), before="There is no clear sign of ", after="."
-    )
+    missing = enumerate_phrases(*_drums(speaker, drums, present=False), before="There is no clear sign of ", after=".")
     counts = sentence(
         _hits(speaker, "kick", drums.kick_present, drums.kick_density_hz),
         _hits(speaker, "snare", drums.snare_present, drums.snare_density_hz),
         _hits(speaker, "hi-hat", drums.hihat_present, drums.hihat_density_hz),
     )
-    return _with_common(speaker, drums, "The drums are", opening, counts, missing)
+    return (heard, rate, rhythm), (counts, missing)
 
 
-def _bass_texts(speaker: Speaker, evidence: Evidence) -> Texts:
-    bass = evidence.bass
-    pitch = speaker.say(partial(_pitch_range, key=_key_of(speaker, evidence)), bass.f0_low_hz, bass.f0_high_hz)
+def _bass_texts(speaker: Speaker, bass: BassFeatures, key: str | None) -> _StemTexts:
+    pitch = speaker.say(partial(_pitch_range, key=key), bass.f0_low_hz, bass.f0_high_hz)
     length = speaker.say(_note_length, bass.sustain_s)
     strength = sentence(
         speaker.say(lambda value: f"the fundamental is {FUNDAMENTAL.word(value)}", bass.fundamental_strength),
         _rate(speaker, bass.onset_density_hz, "note", "notes"),
     )
-    return _with_common(speaker, bass, "The bass is", _opening("bass", pitch, length), strength)
+    return (pitch, length), (strength,)
 
 
-def _vocal_texts(speaker: Speaker, evidence: Evidence) -> Texts:
-    vocals = evidence.vocals
-    pitch = speaker.say(partial(_pitch_range, key=_key_of(speaker, evidence)), vocals.f0_low_hz, vocals.f0_high_hz)
+def _vocal_texts(speaker: Speaker, vocals: VocalFeatures, key: str | None) -> _StemTexts:
+    pitch = speaker.say(partial(_pitch_range, key=key), vocals.f0_low_hz, vocals.f0_high_hz)
     vibrato = speaker.say(
         lambda present: "with vibrato" if present else "without clear vibrato", vocals.vibrato_present
     )
@@ -206,30 +223,26 @@ def _vocal_texts(speaker: Speaker, evidence: Evidence) -> Texts:
             vocals.vibrato_extent_cents,
         ),
     )
-    return _with_common(speaker, vocals, "The vocals are", _opening("vocals", pitch, vibrato), trembling)
+    return (pitch, vibrato), (trembling,)
 
 
-def _harmonic_texts(speaker: Speaker, evidence: Evidence) -> Texts:
-    harmonic = evidence.harmonic
-    key = _key_of(speaker, evidence)
-    chords = speaker.say(
-        lambda labels: _after("playing mainly ", listed(chord_names(labels, key))), harmonic.main_chords
-    )
+def _chordal_texts(speaker: Speaker, stem: ChordalFeatures, kind: StemKind, key: str | None) -> _StemTexts:
+    they_play = "they play" if KINDS[kind].plural else "it plays"
+    chords = speaker.say(lambda labels: _after("playing mainly ", listed(chord_names(labels, key))), stem.main_chords)
     changes = speaker.say(
         lambda hz: _after("with about ", _per_second(hz, "chord change", "chord changes")),
-        harmonic.harmonic_rhythm_hz,
+        stem.harmonic_rhythm_hz,
     )
     sounds = sentence(
-        speaker.say(lambda share: f"they play {HARMONIC_SUSTAIN.word(share)}", harmonic.sustain),
-        _rate(speaker, harmonic.onset_density_hz, "note", "notes"),
+        speaker.say(lambda share: f"{they_play} {HARMONIC_SUSTAIN.word(share)}", stem.sustain),
+        _rate(speaker, stem.onset_density_hz, "note", "notes"),
     )
-    opening = _opening("harmonic instruments", chords, changes)
-    return _with_common(speaker, harmonic, "The instruments are", opening, sounds)
+    return (chords, changes), (sounds,)
 
 
-_STEM_WRITERS: dict[StemKind, Callable[[Speaker, Evidence], Texts]] = {
-    "drums": _drum_texts, "bass": _bass_texts, "vocals": _vocal_texts, "harmonic": _harmonic_texts,
-}  # fmt: skip
+def _subject(kind: StemKind) -> str:
+    """The beginning of a sentence about a stem, for instance 'The drums are'."""
+    return f"{capitalised(KINDS[kind].subject)} {'are' if KINDS[kind].plural else 'is'}"
 
 
 def _with_common(
@@ -249,13 +262,7 @@ def _with_common(
     return Texts(caption=join(" ", opening, manner), description=join(" ", opening, *details, facts))
 
 
-def _opening(name: str, *phrases: Phrase | None) -> Phrase | None:
-    told = join(", ", *phrases)
-    return Phrase(f"{capitalised(name)} {told.text}.", told.confidence) if told else None
-
-
-def _drums(speaker: Speaker, evidence: Evidence, *, present: bool) -> Sequence[Phrase | None]:
-    drums = evidence.drums
+def _drums(speaker: Speaker, drums: DrumFeatures, *, present: bool) -> Sequence[Phrase | None]:
     article = "" if present else "a "
 
     def named(name: str, measurement: Measurement[bool]) -> Phrase | None:

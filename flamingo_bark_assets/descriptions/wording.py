@@ -11,12 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flamingo_bark_assets.parts import StemKind
-
-KIND_NAMES: Mapping[StemKind, str] = {
-    "drums": "drums", "bass": "bass", "vocals": "vocals", "harmonic": "harmonic instruments",
-}  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Scale:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, Dtype, InferenceSettings, Quantisation
-from flamingo_bark_assets.parts import Part, Question, StemKind
+from flamingo_bark_assets.parts import KINDS, Part, Question
 
 Family = Literal["audio-flamingo-2", "audio-flamingo-3", "music-flamingo"]
 AF2_LICENCE = (
@@ -172,18 +172,6 @@ _NEWER_PROMPTS: dict[Question, str] = {
         "production style, and overall mood it creates."
     ),
 }
-_STEM_SUBJECTS: dict[StemKind, str] = {
-    "drums": "drums",
-    "bass": "bass",
-    "vocals": "vocals",
-    "harmonic": "harmonic instruments",
-}
-_STEM_INSTRUMENTS: dict[StemKind, str] = {
-    "drums": "which drums and percussion instruments are played?",
-    "bass": "which kind of bass instrument is played?",
-    "vocals": "which kinds of voices are heard?",
-    "harmonic": "which melodic and harmonic instruments are played?",
-}
 
 
 def default_prompt(family: Family, part: Part, question: Question) -> str:
@@ -202,10 +190,10 @@ def default_prompt(family: Family, part: Part, question: Question) -> str:
     if part == "mix" or question in {"genre", "mood"}:
         return (_AF2_PROMPTS if is_af2 else _NEWER_PROMPTS)[question]
     if question == "instruments":
-        prompt = _STEM_INSTRUMENTS[part]
+        prompt = KINDS[part].instruments_question
     else:
         length = "in a sentence" if question == "caption" else "in a paragraph"
-        prompt = f"describe the {_STEM_SUBJECTS[part]} {length}."
+        prompt = f"describe the {KINDS[part].noun} {length}."
     return prompt if is_af2 else prompt[0].upper() + prompt[1:]
 
 

@@ -17,6 +17,7 @@ from typing import ClassVar, Literal, get_args
 
 from flamingo_bark_assets.errors import ConfigurationError, LibraryError
 from flamingo_bark_assets.files.opening import open_regular, shown
+from flamingo_bark_assets.parts import ANY_PART
 from flamingo_bark_assets.record import Row, column, optional_column
 from flamingo_bark_assets.text import printable
 
@@ -73,7 +74,7 @@ class Label(Row):
     TABLE: ClassVar[str] = "labels"
     KEY: ClassVar[tuple[str, ...]] = ("part", "vocabulary", "label", "source")
 
-    part: str = column("mix, drums, bass, vocals or harmonic.")
+    part: str = column(f"{ANY_PART}.")
     vocabulary: str = column("genre, mood or instrument.")
     label: str = column("The term.")
     source: str = column("Who says so: clap, or the name of a captioner.")

@@ -100,7 +100,7 @@ class StemFile:
 
     Attributes:
         name: the stem's own name, from the file name without its ending, lower case.
-        kind: which of the four kinds it is; None where the name says none.
+        kind: which kind it is; None where the name says none.
         path: the file; None where it must not be opened.
         fault: why this stem cannot be used, naming the file; None where nothing is wrong so far.
     """

@@ -9,15 +9,16 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 from pydantic_core import ErrorDetails
 
 from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.atomic import write_text
 from flamingo_bark_assets.files.opening import is_missing, shown
 from flamingo_bark_assets.files.toml import describe_error, quoted, read_toml, toml_key
+from flamingo_bark_assets.parts import PARTS
 
 SONG_TOML = "song.toml"
 _MAX_WARNINGS = 20
@@ -62,14 +63,21 @@ class PartEdits(_Table):
         return _single_line(value) if value else None
 
 
-class Edits(_Table):
+if TYPE_CHECKING:
+
+    class _EditsOfParts(_Table):
+        def __getattr__(self, part: str) -> PartEdits: ...
+else:
+    _EditsOfParts = create_model(
+        "_EditsOfParts",
+        __base__=_Table,
+        **{part: (PartEdits, Field(PartEdits(), description=f"Answers about the {part}.")) for part in PARTS},
+    )
+
+
+class Edits(_EditsOfParts):
     """What the user writes in place of words that were made: answers by part, and prompts by name."""
 
-    mix: PartEdits = Field(PartEdits(), description="Answers about the mix.")
-    drums: PartEdits = Field(PartEdits(), description="Answers about the drums.")
-    bass: PartEdits = Field(PartEdits(), description="Answers about the bass.")
-    vocals: PartEdits = Field(PartEdits(), description="Answers about the vocals.")
-    harmonic: PartEdits = Field(PartEdits(), description="Answers about the harmonic stems.")
     prompts: dict[PromptName, PromptText] = Field(
         {}, max_length=50, description="Combined prompts, each by its name, such as full_track or stem:drums."
     )

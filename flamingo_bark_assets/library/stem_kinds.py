@@ -1,6 +1,6 @@
-"""Which of the four kinds a stem's file name says: the vocabulary and how names are taken apart.
+"""Which kind of stem a file's name says: how names are taken apart.
 
-Words belong here; files do not.
+The words of each kind stand in `parts`; files do not belong here.
 """
 
 from __future__ import annotations
@@ -10,32 +10,8 @@ import re
 from itertools import pairwise
 
 from flamingo_bark_assets.library.ids import latin
-from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 
-_WORDS: dict[StemKind, str] = {
-    "drums": "drum drums drumkit drumset drumloop percussion percussions percussive perc percs kit beat "
-    "beats kick kicks snare snares hihat hihats hats cymbal cymbals toms shaker shakers tambourine conga "
-    "congas bongos cajon cowbell djembe tabla overhead overheads handclap handclaps "
-    "schlagzeug perkussion bateria percusion batterie batteria ドラム 鼓 барабаны ударные",
-    "bass": "bass basses bassline basslines bassguitar sub subs subbass contrabass bajo basse basso ベース 贝斯 бас",
-    "vocals": "vocal vocals vox voxes voice voices leadvocal leadvocals leadvox backingvocal backingvocals "
-    "backvocals bgv bgvs singing singer choir choirs acapella acappella cappella rap adlib adlibs "
-    "narration stimme gesang stimmen chor voz voces voix chant voce voci ボーカル 人声 вокал голос",
-    "harmonic": "harmonic harmonics other others guitar guitars gtr gtrs egtr agtr piano pianos epiano keys keyboard "
-    "keyboards strings string synth synths synthesizer synthesizers synthesiser organ organs pad pads brass "
-    "woodwind woodwinds chord chords melody melodies melodic accompaniment instrumental instrumentals violin "
-    "violins viola violas cello cellos flute flutes sax saxophone saxophones trumpet trumpets trombone "
-    "trombones clarinet oboe bassoon harp harpsichord accordion ukulele banjo mandolin rhodes wurlitzer marimba "
-    "vibraphone arp arps arpeggio orchestra horns moog gitarre gitarren klavier guitarra guitarras guitare guitares "
-    "chitarra pianoforte teclado teclados clavier claviers streicher ギター ピアノ 伴奏 吉他 钢琴 гитара",
-}
-# Short or common words: they say a kind only where the whole name is made of words that are known.
-_WEAK_WORDS: dict[StemKind, str] = {
-    "drums": "oh ohs hh sd bd tom clap claps ride crash tops",
-    "bass": "",
-    "vocals": "voc vocs bv bvs harmony harmonies speech dialogue dialog",
-    "harmonic": "inst instr bells horn",
-}
 # Words that go with a stem's name and say no kind.
 _NEUTRAL_WORDS = (
     "stem stems track audio main lead back backing rhythm electric acoustic clean dist distorted dry wet fx left right "
@@ -43,29 +19,12 @@ _NEUTRAL_WORDS = (
     "mix the and of a"
 )
 _NEUTRAL = frozenset(_NEUTRAL_WORDS.split())
-_KIND_OF_WORD: dict[str, StemKind] = {latin(word): kind for kind, words in _WORDS.items() for word in words.split()}
-_KIND_OF_WEAK: dict[str, StemKind] = {word: kind for kind, words in _WEAK_WORDS.items() for word in words.split()}
-# Two words that mean something else together than each for itself.
-_KIND_OF_PAIR: dict[tuple[str, str], StemKind] = {
-    ("bass", "guitar"): "bass",
-    ("bass", "gtr"): "bass",
-    ("bass", "synth"): "bass",
-    ("bass", "keys"): "bass",
-    ("synth", "bass"): "bass",
-    ("string", "bass"): "bass",
-    ("bass", "drum"): "drums",
-    ("hi", "hat"): "drums",
-    ("bass", "clarinet"): "harmonic",
-    ("bass", "flute"): "harmonic",
-    ("bass", "trombone"): "harmonic",
-    ("steel", "drum"): "harmonic",
-    ("steel", "drums"): "harmonic",
-    # What separators call everything but the voice.
-    ("no", "vocal"): "harmonic",
-    ("no", "vocals"): "harmonic",
-    ("no", "vox"): "harmonic",
-    ("without", "vocals"): "harmonic",
-    ("minus", "vocals"): "harmonic",
+_KIND_OF_WORD: dict[str, StemKind] = {
+    latin(word): kind for kind, facts in KINDS.items() for word in facts.words.split()
+}
+_KIND_OF_WEAK: dict[str, StemKind] = {word: kind for kind, facts in KINDS.items() for word in facts.weak_words.split()}
+_KIND_OF_PAIR: dict[tuple[str, ...], StemKind] = {
+    tuple(pair.split()): kind for kind, facts in KINDS.items() for pair in facts.pairs
 }
 _NEGATIONS = frozenset({"no", "non", "not", "without", "minus", "sans"})
 _SHORTEST_JOINED = 3
@@ -87,9 +46,11 @@ def kinds_in(name: str) -> tuple[StemKind, ...]:
 
     Returns:
         Each kind once, sorted; empty where no word of the name says one. A word that is negated ("no drums")
-        says none.
+        says none. Kinds that are part of the same one are that one together ("Piano+Strings").
     """
-    return tuple(sorted(_kinds_of_name(_decisive_part(name))))
+    kinds = _kinds_of_name(_decisive_part(name))
+    wholes = {KINDS[kind].part_of or kind for kind in kinds}
+    return tuple(sorted(wholes if len(wholes) == 1 < len(kinds) else kinds))
 
 
 def only_kind(name: str) -> tuple[StemKind | None, str | None]:

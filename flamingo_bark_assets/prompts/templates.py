@@ -13,13 +13,12 @@ from flamingo_bark_assets.descriptions.wording import (
     BANDWIDTH,
     BRIGHTNESS,
     DYNAMIC_RANGE,
-    KIND_NAMES,
     capitalised,
     listed,
     lufs,
 )
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import StemKind
+from flamingo_bark_assets.parts import KINDS, StemKind
 from flamingo_bark_assets.text import cut_attributes, first_fitting
 
 
@@ -32,7 +31,7 @@ def full_track_style(speaker: Speaker, evidence: Evidence, genres: Sequence[str]
         genres: clean names, possibly none.
         budget: most non-space characters; instruments, then the genre, then all else give way.
     """
-    names = [KIND_NAMES[kind] for kind in evidence.audible_kinds]
+    names = [KINDS[kind].noun for kind in evidence.audible_kinds]
     instruments = f"with {listed(names)}" if names else ""
     music = _music(genres)
     pitch, pace = say_key(speaker, evidence), say_tempo(speaker, evidence)
@@ -52,10 +51,10 @@ def stems_style(
 ) -> str:
     """Write 'Isolated drums and bass from electronic music in D major at 128 BPM', less what is not known.
 
-    The key is left out for drums alone, which do not carry it. Arguments as for `full_track_style`.
+    The key is left out where no stem carries it, as for drums alone. Arguments as for `full_track_style`.
     """
-    isolated = f"isolated {listed([KIND_NAMES[kind] for kind in kinds])}"
-    pitch = None if tuple(kinds) == ("drums",) else say_key(speaker, evidence)
+    isolated = f"isolated {listed([KINDS[kind].noun for kind in kinds])}"
+    pitch = say_key(speaker, evidence) if any(KINDS[kind].harmony != "none" for kind in kinds) else None
     pace = say_tempo(speaker, evidence)
     about_song = known([pitch, pace])
     return first_fitting(
@@ -95,7 +94,7 @@ def _stem_technical(speaker: Speaker, evidence: Evidence, kind: StemKind) -> str
     stem = evidence.of_stem(kind)
     loudness = speaker.say(lambda value: f"at {lufs(value)}", stem.loudness_integrated_lufs)
     tone = speaker.say(lambda hz: f"{BRIGHTNESS.word(hz)} tone" if hz >= 1 else None, stem.spectral_centroid_hz)
-    name = KIND_NAMES[kind]
+    name = KINDS[kind].noun
     if loudness:
         return f"{name} {loudness.text}" + (f", {tone.text}" if tone else "")
     return f"{name} with a {tone.text}" if tone else ""

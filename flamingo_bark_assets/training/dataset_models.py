@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from flamingo_bark_assets.parts import Part, StemKind
+from flamingo_bark_assets.parts import ANY_KIND, Part, StemKind
 from flamingo_bark_assets.training.rendering import plain
 
 SCHEMA_VERSION = "1.0"
@@ -41,7 +41,7 @@ class CaptionerEntry(_Model):
 class SourceFile(_Model):
     """One sound file that the dataset was made from."""
 
-    part: Part | None = Field(description="What it holds; null for a stem whose name says none of the four kinds.")
+    part: Part | None = Field(description="What it holds; null for a stem whose name says no kind.")
     path: str = Field(description="Path in the song's folder, POSIX.")
     sha256: str | None = Field(description="SHA-256, hexadecimal; null where the file could not be read.")
 
@@ -151,7 +151,7 @@ class StemFileEntry(_Model):
 class StemEntry(_Model):
     """One kind of stem, with all files of that kind."""
 
-    stem_type: StemKind = Field(description="drums, bass, vocals or harmonic.")
+    stem_type: StemKind = Field(description=f"{ANY_KIND}.")
     audio_description: str | None = Field(description="The captioner's description.")
     technical_features: dict[str, Scalar] = Field(
         description="Measured values by name, null where unknown; onset_density is in onsets a second, "

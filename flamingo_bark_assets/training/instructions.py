@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.descriptions.wording import capitalised, listed
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import STEM_KINDS
+from flamingo_bark_assets.parts import KINDS, STEM_KINDS, WHOLE_KINDS, missing_kinds
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 from flamingo_bark_assets.training.dataset import dataset_file_name, suitable_prompt
 from flamingo_bark_assets.training.rendering import encodable, markdown, number, repeats, told_apart
 from flamingo_bark_assets.training.suitability import SONG, YES_OR_NO, RuleResult, Verdict
 
+_SPEECH_LIKE = tuple(kind for kind in STEM_KINDS if KINDS[kind].speech_like)
 BARK_FACTS = (
     "Bark's text is a transcript, not a caption: sung words stand between music notes (`♪ words ♪`) and tags "
     "are `[music]`, `[MAN]`, `[WOMAN]`. The prompts above describe the music: another kind of text.",
-    "Bark's semantic tokens come from a quantizer trained on speech. Vocals are in its domain; drums, bass "
-    "and harmonic stems are not, nor is a mix that holds them: nothing promises that they can be learned.",
+    f"Bark's semantic tokens come from a quantizer trained on speech. {capitalised(listed(_SPEECH_LIKE))} are in its "
+    f"domain; {listed([kind for kind in WHOLE_KINDS if kind not in _SPEECH_LIKE])} stems are not, nor is a mix that "
+    "holds them: nothing promises that they can be learned.",
     "No Bark trainer reads this folder's JSON or markdown: export to a trainer's own layout first "
     "(serp-ai's bark-with-voice-clone, or Barkify).",
     "No Bark loader reads a weight. Weights become repeated lines: 1.0 to 0.7 means 10 lines to 7.",
@@ -178,7 +181,7 @@ def _captioner_warning(captions: Captions) -> str:
 def _stem_warnings(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     files = evidence.stems.stems
     present = [kind for kind in STEM_KINDS if any(stem.kind == kind for stem in files)]
-    missing = [kind for kind in STEM_KINDS if kind not in present]
+    missing = missing_kinds(present)
     silent = [
         kind
         for kind in present
@@ -195,7 +198,7 @@ def _stem_warnings(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
         if stem.kind is None:
             why = stem.fault or "its name says no kind of stem"
             yield f"Unused file {markdown(stem.file_name)}: {markdown(why)}."
-    outside = [kind for kind in verdict.suitable_kinds if kind != "vocals"]
+    outside = [kind for kind in verdict.suitable_kinds if kind not in _SPEECH_LIKE]
     if outside:
         yield f"Outside the domain of Bark's semantic tokens: {', '.join(outside)} and the mix (see below)."
 

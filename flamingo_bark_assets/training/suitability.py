@@ -336,7 +336,7 @@ def _stems_in_time(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResul
 def _residual(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
     """Judge what is left of the mix without its stems, where the stems can be expected to add up to the mix.
 
-    That is so with a file for each of the four kinds, none faulty, rejected or shown to be out of time; otherwise
+    That is so where no kind is missing and no file faulty, rejected or shown to be out of time; otherwise
     a large residual is what a missing or shifted stem leaves, and says nothing about the mix.
     """
     complete = stems.missing_kinds.value == "none" and all(stem.usable for stem in stems.stems)

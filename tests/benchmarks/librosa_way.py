@@ -40,9 +40,9 @@ def measure_mix(path: Path) -> dict[str, Any]:
 
 
 def measure_stems(paths: Mapping[str, Path]) -> dict[str, Any]:
-    """What drums, bass, vocals and harmonic do; kinds that are missing are left out."""
-    measure = {"drums": _drums, "bass": _bass, "vocals": _vocals, "harmonic": _harmonic}
-    return {kind: measure[kind](path) for kind, path in paths.items()}
+    """What drums, bass, vocals and all others, which play chords, do; kinds that are missing are left out."""
+    measure = {"drums": _drums, "bass": _bass, "vocals": _vocals}
+    return {kind: measure.get(kind, _harmonic)(path) for kind, path in paths.items()}
 
 
 def _spectrum(y: Any, sr: float) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from flamingo_bark_assets.analysis.features.bass import BassFeatures
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.whole import Analysis
 
 BINS = 5
@@ -60,22 +63,23 @@ def _mir_key(key: str) -> str:
 
 
 def _stems(analysis: Analysis, truth: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
-    if analysis.drums is not None and truth.get("drums"):
+    drums, bass, voice = (analysis.stems.get(kind) for kind in ("drums", "bass", "vocals"))
+    if isinstance(drums, DrumFeatures) and truth.get("drums"):
         for drum in ("kick", "snare", "hihat"):
             times = sorted(hit[0] for hit in truth["drums"]["hits"] if hit[1] == drum)
-            for hit in analysis.drums.drum_hits:
+            for hit in drums.drum_hits:
                 if hit.drum == drum:
                     yield f"hit ({drum})", hit.confidence, float(_near(times, hit.time_s, 0.05))
-    if analysis.bass is not None and truth.get("bass"):
+    if isinstance(bass, BassFeatures) and truth.get("bass"):
         notes = sorted((note[0], note[3]) for note in truth["bass"]["notes"])
         onsets = [note[0] for note in notes]
-        for note in analysis.bass.bass_notes:
+        for note in bass.bass_notes:
             low, high = bisect.bisect_left(onsets, note.onset_s - 0.05), bisect.bisect(onsets, note.onset_s + 0.05)
             right = any(abs(note.f0_hz / hz - 1.0) < 0.0293 for _, hz in notes[low:high])
             yield "bass note", note.confidence, float(right)
     vocals = truth.get("vocals")
-    if analysis.vocals is not None and vocals:
-        for point in [point for point in analysis.vocals.vocal_f0 if point.voiced][::10]:
+    if isinstance(voice, VocalFeatures) and vocals:
+        for point in [point for point in voice.vocal_f0 if point.voiced][::10]:
             index = round(point.time_s / vocals["hop"])
             if index < len(vocals["f0"]) and point.confidence is not None:
                 hz = vocals["f0"][index]

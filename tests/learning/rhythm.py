@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +33,7 @@ from flamingo_bark_assets.analysis.rhythm.evidence import gather_evidence
 from flamingo_bark_assets.analysis.rhythm.readings import possible_readings
 from flamingo_bark_assets.audio.decode import open_blocks
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.parts import StemKind
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -148,22 +149,23 @@ def _songs(folders: Iterable[Path]) -> Iterable[tuple[Path, dict[str, list[float
             yield path.parent, truth, 0.3 if truth["meter"]["signature"] == "2/4" else 1.0
 
 
+_STEMS: Mapping[StemKind, str] = {"drums": "drums", "bass": "bass", "harmonic": "other"}
+
+
 def _views(song: Path, *, stems: bool) -> SongViews:
     def view(name: str) -> AudioView | None:
         path = song / f"{name}.wav"
         return AudioView(open_blocks(path, max_duration_s=_LONGEST_S)) if path.exists() else None
 
     mix = AudioView(open_blocks(song / "mix.wav", max_duration_s=_LONGEST_S))
-    return SongViews(mix, drums=view("drums"), bass=view("bass"), harmonic=view("other")) if stems else SongViews(mix)
+    return SongViews(mix, {kind: found for kind, name in _STEMS.items() if (found := view(name))} if stems else {})
 
 
 def _bled(views: SongViews, rng: np.random.Generator) -> SongViews:
     """The stems as a separator gives them: levels that waver by band and time, and some of the mix in each."""
     mix = np.sqrt(views.mix.onset_power)
 
-    def spoilt(view: AudioView | None) -> AudioView | None:
-        if view is None:
-            return None
+    def spoilt(view: AudioView) -> AudioView:
         power = view.onset_power
         frames = min(len(power), len(mix))
         waver = np.exp(rng.normal(0.0, 0.35, (frames // 12 + 1, power.shape[1]))).repeat(12, axis=0)[:frames]
@@ -171,7 +173,7 @@ def _bled(views: SongViews, rng: np.random.Generator) -> SongViews:
         # Of a stem nothing but its onset power is read.
         return cast(AudioView, SimpleNamespace(onset_power=np.asarray(amplitude**2, np.float32)))
 
-    return SongViews(views.mix, drums=spoilt(views.drums), bass=spoilt(views.bass), harmonic=spoilt(views.harmonic))
+    return SongViews(views.mix, {kind: spoilt(view) for kind, view in views.stems.items()})
 
 
 def _times(beats: NDArray[np.float64], start_s: float) -> NDArray[np.float64]:

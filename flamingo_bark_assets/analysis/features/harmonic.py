@@ -1,4 +1,4 @@
-"""What the harmonic instruments do.
+"""What instruments that play chords do: guitar, piano, and all other harmonic instruments together.
 
 Declarations belong here, and no numerical package, as the code location reads its columns from them.
 """
@@ -8,15 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from flamingo_bark_assets.analysis.features.stem import HarmonicActivity, StemFeatures
+from flamingo_bark_assets.analysis.features.stem import ActiveStretch, StemFeatures
 from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
 
 
 @dataclass(frozen=True, kw_only=True)
 class StemChord(Row):
-    """One chord of the harmonic instruments alone."""
+    """One chord of one kind of stem alone; each kind has a table of its own."""
 
-    TABLE: ClassVar[str] = "harmonic_chords"
     KEY: ClassVar[tuple[str, ...]] = ("chord",)
 
     chord: int = column("Number of the chord, from 0.")
@@ -29,10 +28,8 @@ class StemChord(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HarmonicFeatures(StemFeatures):
-    """What the harmonic instruments do."""
-
-    TABLE: ClassVar[str] = "harmonic_features"
+class ChordalFeatures(StemFeatures):
+    """The measurements that all instruments have in common which play chords."""
 
     chord_count: Measurement[int] = quantity("", "Number of distinct chords.")
     main_chords: Measurement[str] = quantity("", "Up to four chords that sound longest, joined by ' '.")
@@ -57,5 +54,77 @@ class HarmonicFeatures(StemFeatures):
     brightness: Measurement[float] = quantity(
         "", "Share of the energy of 27 Hz to 4 kHz that lies above 1500 Hz (Juslin 2000)."
     )
-    harmonic_chords: tuple[StemChord, ...] = events("One row a chord.")
-    harmonic_activity: tuple[HarmonicActivity, ...] = events("One row a stretch in which the instruments sound.")
+    chords: tuple[StemChord, ...] = events("One row a chord.")
+    activity: tuple[ActiveStretch, ...] = events("One row a stretch in which it sounds.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuitarChord(StemChord):
+    """One chord of the guitar alone."""
+
+    TABLE: ClassVar[str] = "guitar_chords"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuitarActivity(ActiveStretch):
+    """One stretch in which the guitar sounds."""
+
+    TABLE: ClassVar[str] = "guitar_activity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuitarFeatures(ChordalFeatures):
+    """What the guitar does."""
+
+    TABLE: ClassVar[str] = "guitar_features"
+
+    chords: tuple[GuitarChord, ...] = events("One row a chord.")
+    activity: tuple[GuitarActivity, ...] = events("One row a stretch in which the guitar sounds.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PianoChord(StemChord):
+    """One chord of the piano alone."""
+
+    TABLE: ClassVar[str] = "piano_chords"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PianoActivity(ActiveStretch):
+    """One stretch in which the piano sounds."""
+
+    TABLE: ClassVar[str] = "piano_activity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PianoFeatures(ChordalFeatures):
+    """What the piano does."""
+
+    TABLE: ClassVar[str] = "piano_features"
+
+    chords: tuple[PianoChord, ...] = events("One row a chord.")
+    activity: tuple[PianoActivity, ...] = events("One row a stretch in which the piano sounds.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmonicChord(StemChord):
+    """One chord of the harmonic instruments alone."""
+
+    TABLE: ClassVar[str] = "harmonic_chords"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmonicActivity(ActiveStretch):
+    """One stretch in which the harmonic instruments sound."""
+
+    TABLE: ClassVar[str] = "harmonic_activity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmonicFeatures(ChordalFeatures):
+    """What the harmonic instruments do."""
+
+    TABLE: ClassVar[str] = "harmonic_features"
+
+    chords: tuple[HarmonicChord, ...] = events("One row a chord.")
+    activity: tuple[HarmonicActivity, ...] = events("One row a stretch in which the instruments sound.")

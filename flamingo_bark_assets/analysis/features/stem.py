@@ -1,4 +1,4 @@
-"""What drums, bass, vocals and harmonic stems have in common.
+"""What all kinds of stem have in common.
 
 Declarations belong here, and no numerical package, as the code location reads its columns from them.
 """
@@ -46,15 +46,8 @@ class VocalActivity(ActiveStretch):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HarmonicActivity(ActiveStretch):
-    """One stretch in which the harmonic instruments sound."""
-
-    TABLE: ClassVar[str] = "harmonic_activity"
-
-
-@dataclass(frozen=True, kw_only=True)
 class StemFeatures(SpectralShapeFeatures, Record):
-    """The measurements that drums, bass, vocals and harmonic stems have in common."""
+    """The measurements that all kinds of stem have in common."""
 
     loudness_integrated_lufs: Measurement[float] = quantity("LUFS", "Integrated loudness (ITU-R BS.1770-4).")
     loudness_range_lu: Measurement[float] = quantity("LU", "Loudness range (EBU Tech 3342).")

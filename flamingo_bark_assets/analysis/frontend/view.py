@@ -5,8 +5,8 @@ Down-mix, lower rates, spectra in frames and levels belong here; musical conclus
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
@@ -39,6 +39,7 @@ from flamingo_bark_assets.analysis.frontend.spectra import (
 from flamingo_bark_assets.audio.k_weighting import SegmentEnergies
 from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, Levels
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 
 __all__ = [
     "ACTIVITY_FRAME_S",
@@ -303,17 +304,16 @@ class SongViews:
 
     Attributes:
         mix: the full mix.
-        drums: the drums stem; None where it is missing or unusable; so the others.
-        bass: the bass stem.
-        vocals: the vocals stem.
-        harmonic: all other instruments together.
+        stems: the sum of the stems of each kind; a kind that is missing or unusable is left out.
     """
 
     mix: AudioView
-    drums: AudioView | None = None
-    bass: AudioView | None = None
-    vocals: AudioView | None = None
-    harmonic: AudioView | None = None
+    stems: Mapping[StemKind, AudioView] = field(default_factory=dict)
+
+    @property
+    def chordal(self) -> tuple[AudioView, ...]:
+        """The stems of which chords and key are read, together, in the order of their kinds."""
+        return tuple(self.stems[kind] for kind in STEM_KINDS if kind in self.stems and KINDS[kind].harmony == "chords")
 
 
 def _cut(samples: FloatArray) -> Iterator[FloatArray]:

@@ -26,7 +26,7 @@ class Evidence:
     Attributes:
         curves: shape (n_frames, 6): the mix's onset strength in four registers, change of the bass notes, change of
             the harmony; with stems (n_frames, 12): then the drums' four registers, onsets of the bass, onsets of the
-            harmonic stem.
+            stems that play chords.
         pulse: what the beat is tracked on, mean 0, (n_frames,).
         total: onset strength of the mix, (n_frames,).
         chroma: running sum of the chroma of the bass (12) and of all above it (12) over the frames of `note_spectrum`
@@ -54,15 +54,16 @@ def gather_evidence(views: SongViews) -> Evidence:
     chroma = _chroma(np.asarray(views.mix.note_spectrum))
     columns = [mix.registers, _changes(chroma, frames)]
     pulse = mix.total.copy()
-    with_stems = views.drums is not None or views.bass is not None or views.harmonic is not None
+    drums_view, bass, chordal = views.stems.get("drums"), views.stems.get("bass"), views.chordal
+    with_stems = drums_view is not None or bass is not None or bool(chordal)
     if with_stems:
         drums = _fitted(
-            onset_strength(views.drums).registers if views.drums is not None else None, frames, REGISTER_COUNT
+            onset_strength(drums_view).registers if drums_view is not None else None, frames, REGISTER_COUNT
         )
         columns.append(drums)
         pulse += drums.mean(axis=1)
-        for view in (views.bass, views.harmonic):
-            onsets = _fitted(onset_strength(view).total[:, None] if view is not None else None, frames, 1)
+        for players in ((bass,) if bass is not None else (), chordal):
+            onsets = _fitted(onset_strength(*players).total[:, None] if players else None, frames, 1)
             columns.append(onsets)
             pulse += 0.5 * onsets[:, 0]
     first = min(int(views.mix.music_start_s * ONSET_RATE_HZ), max(0, frames - 1))

@@ -51,13 +51,15 @@ class OnsetStrength:
     total: FloatArray
 
 
-def onset_strength(view: AudioView) -> OnsetStrength:
+def onset_strength(*views: AudioView) -> OnsetStrength:
     """Rise of the logarithmic band power (Klapuri, ICASSP 1999), in four registers, locally normalised.
 
     Args:
-        view: the signal.
+        views: signals that sound together, one or several; their powers add up.
     """
-    power = np.ascontiguousarray(view.onset_power, np.float32)
+    power = np.zeros((max(view.onset_power.shape[0] for view in views), ONSET_BANDS), np.float32)
+    for view in views:
+        power[: view.onset_power.shape[0]] += view.onset_power
     registers = strength_of_power(power)
     return OnsetStrength(registers, np.asarray(registers.mean(axis=1), np.float32))
 

@@ -17,6 +17,7 @@ from flamingo_bark_assets.analysis.structure.bars import BarFeatures, Bars, bar_
 from flamingo_bark_assets.analysis.structure.boundaries import Parting, part
 from flamingo_bark_assets.analysis.structure.evidence import boundary_log_odds
 from flamingo_bark_assets.analysis.structure.letters import letters
+from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.record import Measurement
 
 _BEATS, _TIME = "bars-semi-markov", "time-grid-semi-markov"
@@ -50,11 +51,7 @@ def measure_structure(views: SongViews, beats: Sequence[Beat]) -> StructureFeatu
     method = _BEATS if bars.metrical else _TIME
     if bars.count < _LEAST_BARS:
         return _unknown(f"too short: {bars.count} bars, at least {_LEAST_BARS} are needed", method)
-    stems = [
-        stem
-        for stem in (views.drums, views.bass, views.vocals, views.harmonic)
-        if stem is not None and stem.unusable is None
-    ]
+    stems = [views.stems[kind] for kind in STEM_KINDS if kind in views.stems and views.stems[kind].unusable is None]
     features = bar_features(bars, mix, stems)
     parting = part(boundary_log_odds(features))
     sections = _sections(bars, features, parting, mix.music_start_s, mix.music_end_s)

@@ -1,4 +1,4 @@
-"""Key, tuning and chords of a song, from its mix or, where they exist, from its harmonic and bass stems.
+"""Key, tuning and chords of a song, from its mix or, where they exist, from the stems that play chords and the bass.
 
 What makes `TonalityFeatures` belongs here; each step has a module of its own beside this one.
 """
@@ -27,6 +27,7 @@ from flamingo_bark_assets.analysis.tonality.key import (
 from flamingo_bark_assets.analysis.tonality.key_changes import key_segments
 from flamingo_bark_assets.analysis.tonality.salience import note_salience
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.parts import KINDS
 from flamingo_bark_assets.record import Measurement
 
 CHORD_METHOD = "note-salience-network-hmm"
@@ -92,9 +93,9 @@ def hear_harmony(
 def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> TonalityFeatures:
     """Find key, tuning and chords.
 
-    Chords are heard in the harmonic and bass stems together where there is a harmonic stem, else in the mix. The key
-    is read from both. Confidences are calibrated: of the key, as the expected MIREX score; of a chord, as the share
-    of its time in which it is right.
+    Chords are heard in the stems that play chords and the bass together where there is one of the former, else in the
+    mix. The key is read from both. Confidences are calibrated: of the key, as the expected MIREX score; of a chord, as
+    the share of its time in which it is right.
 
     Args:
         views: the mix and what stems there are.
@@ -105,11 +106,13 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
         return _unknown(mix.unusable)
     tuning = _tuning_of(views)
     cents = tuning.cents if tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
-    stems = tuple(v for v in (views.harmonic, views.bass) if v is not None and v.unusable is None)
-    with_stems = views.harmonic is not None and views.harmonic.unusable is None
-    heard = hear_harmony(stems if with_stems else (mix,), cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
+    chordal = [view for view in views.chordal if view.unusable is None]
+    bass = [view for kind, view in views.stems.items() if KINDS[kind].harmony == "bass" and view.unusable is None]
+    with_stems = bool(chordal)
+    heard_in = (*chordal, *bass) if with_stems else (mix,)
+    heard = hear_harmony(heard_in, cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
     if with_stems and heard.chord_share < MIN_CHORD_SHARE:
-        # A harmonic stem of nothing but bleed: the harmony, if there is any, is sung.
+        # Stems of nothing but bleed: the harmony, if there is any, is sung.
         with_stems = False
         heard = hear_harmony((mix,), cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
     tonal = _tonal(heard)
@@ -167,11 +170,9 @@ def change_rate(named: list[ChordSpan]) -> Measurement[float]:
 
 
 def _tuning_of(views: SongViews) -> Tuning:
-    """The tuning of the mix, or of the harmonic stem where its peaks agree better."""
-    stem = views.harmonic
-    if stem is None or stem.unusable is not None or stem.tuning.peaks < _MIN_TUNING_PEAKS:
-        return views.mix.tuning
-    return max(views.mix.tuning, stem.tuning, key=lambda tuning: tuning.concentration)
+    """The tuning of the mix, or of a stem that plays chords where its peaks agree better."""
+    stems = [view.tuning for view in views.chordal if view.unusable is None and view.tuning.peaks >= _MIN_TUNING_PEAKS]
+    return max([views.mix.tuning, *stems], key=lambda tuning: tuning.concentration)
 
 
 def _tuning(tuning: Tuning) -> Measurement[float]:

@@ -29,7 +29,7 @@ SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability"]
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 
-TEXT_VERSION = "1"
+TEXT_VERSION = "2"
 """Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
 
 

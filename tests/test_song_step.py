@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import io
 import json
 
 import dagster as dg
 import pytest
+from PIL import Image
 
 from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.defs.resources import Platform
@@ -138,6 +141,24 @@ def test_scalar_features_are_float_metadata_and_the_waveform_a_picture(
     assert str(metadata("raw_song")["waveform"]).startswith("![waveform of one](data:image/png;base64,")
     assert metadata("flamingo_captions")["captioner"] == "measured"
     assert metadata("flamingo_captions")["is_fallback"] is True
+
+
+def test_song_features_show_mel_notes_and_chroma_unless_the_song_cannot_be_used(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_song(data.songs, "one")
+    write_unreadable_song(data.songs, "torn")
+    run(instance, "one", "torn")
+    sizes: dict[str, dict[str, tuple[int, int]]] = {}
+    for record in instance.fetch_materializations(dg.AssetKey("song_features"), limit=10).records:
+        assert record.partition_key and record.asset_materialization
+        shown = {name: str(value.value) for name, value in record.asset_materialization.metadata.items()}
+        start = f"of {record.partition_key}](data:image/png;base64,"
+        pictures = {name: text.partition(start)[2].removesuffix(")") for name, text in shown.items() if start in text}
+        sizes[record.partition_key] = {
+            name: Image.open(io.BytesIO(base64.b64decode(png))).size for name, png in pictures.items()
+        }
+    assert sizes == {"one": {"mel": (512, 128), "cqt": (512, 168), "chroma": (512, 96)}, "torn": {}}
 
 
 def test_running_again_writes_the_same_bytes(data: DataPaths, instance: dg.DagsterInstance) -> None:

@@ -1,4 +1,4 @@
-"""The waveform of a song as a small picture.
+"""Small pictures: the waveform of a song, and shades of any table of values.
 
 Drawing a sound belongs here; pages that show it do not.
 """
@@ -6,12 +6,15 @@ Drawing a sound belongs here; pages that show it do not.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
 _COLOURS = (255, 255, 255, 47, 93, 140)  # background (transparent), waveform
+_SHADES = 16
 
 
 def waveform_png(sound: Sound, *, width: int = 640, height: int = 120) -> bytes:
@@ -27,18 +30,37 @@ def waveform_png(sound: Sound, *, width: int = 640, height: int = 120) -> bytes:
     Returns:
         A PNG of two colours, the background transparent; the same bytes for the same sound.
     """
-    from PIL import Image
-
     low, high = _envelope(sound, width)
     middle = (height - 1) / 2
     top = np.round(middle - np.clip(high, -1.0, 1.0) * middle)
     bottom = np.round(middle - np.clip(low, -1.0, 1.0) * middle)
     rows = np.arange(height)[:, np.newaxis]
     drawn = (rows >= top) & (rows <= bottom)
-    image = Image.fromarray(drawn.astype(np.uint8), mode="P")
-    image.putpalette(_COLOURS)
+    return _png(drawn.astype(np.uint8), _COLOURS, bits=1)
+
+
+def shaded_png(values: npt.NDArray[np.floating], *, row_height: int = 1) -> bytes:
+    """Draw a table of values from 0 to 1 in 16 shades of the waveform's colour, 0 being transparent.
+
+    Args:
+        values: shape (n_rows, n_columns); the first row is drawn at the bottom.
+        row_height: pixels of each row.
+
+    Returns:
+        A PNG of n_columns by n_rows * row_height pixels; the same bytes for the same values.
+    """
+    shades = np.round(np.clip(values, 0.0, 1.0) * (_SHADES - 1)).astype(np.uint8)[::-1]
+    ramp = np.linspace(_COLOURS[:3], _COLOURS[3:], _SHADES).round().astype(int)
+    return _png(np.repeat(shades, row_height, axis=0), ramp.ravel().tolist(), bits=4)
+
+
+def _png(indices: npt.NDArray[np.uint8], colours: Sequence[int], *, bits: int) -> bytes:
+    from PIL import Image
+
+    image = Image.fromarray(indices, mode="P")
+    image.putpalette(colours)
     out = io.BytesIO()
-    image.save(out, format="PNG", bits=1, transparency=0, optimize=False, compress_level=9)
+    image.save(out, format="PNG", bits=bits, transparency=0, optimize=False, compress_level=9)
     return out.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""What the UI shows of a result: scalars to plot, words to read, a picture, files to find.
+"""What the UI shows of a result: scalars to plot, words to read, pictures, files to find.
 
 Metadata of materialisations belongs here; the values come from the records.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions
@@ -33,7 +34,9 @@ def describe_result(work: SongWork, result: Record) -> Metadata:
     event_rows: int = sum(len(getattr(result, name)) for name in events_of(type(result)))
     metadata: dict[str, Any] = {"dagster/row_count": 1 + event_rows, "unusable": result.unusable or "no"}
     if isinstance(result, RawSong):
-        metadata |= _picture(work)
+        metadata |= _waveform(work)
+    if isinstance(result, SongFeatures) and result.unusable is None:
+        metadata |= _spectral_pictures(work)
     metadata |= _scalars(result)
     if isinstance(result, SongMetadata):
         metadata |= _said(result)
@@ -62,14 +65,24 @@ def _scalars(result: Record) -> dict[str, Any]:
     return shown
 
 
-def _picture(work: SongWork) -> dict[str, Any]:
+def _waveform(work: SongWork) -> dict[str, Any]:
     from flamingo_bark_assets.audio.picture import waveform_png
     from flamingo_bark_assets.errors import AudioFault
 
     if isinstance(work.mix, AudioFault):
         return {}
-    png = base64.b64encode(waveform_png(work.mix.signal)).decode()
-    return {"waveform": dg.MetadataValue.md(f"![waveform of {work.song_id}](data:image/png;base64,{png})")}
+    return {"waveform": _picture(f"waveform of {work.song_id}", waveform_png(work.mix.signal))}
+
+
+def _spectral_pictures(work: SongWork) -> dict[str, Any]:
+    from flamingo_bark_assets.audio.spectral_pictures import spectral_pngs
+
+    pngs = spectral_pngs(work.audio("mix"))
+    return {name: _picture(f"{name} of {work.song_id}", png) for name, png in pngs.items()}
+
+
+def _picture(text: str, png: bytes) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(f"![{text}](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
 def _said(said: SongMetadata) -> dict[str, Any]:

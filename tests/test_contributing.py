@@ -1,4 +1,4 @@
-"""The walk-throughs of CONTRIBUTING.md work: each is applied to a copy of the package, and what it promises comes out."""
+"""The walk-throughs of CONTRIBUTING.md: each is applied to a copy of the package, and what it promises comes out."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ The two async services and their results belong here; the work is done by `pipel
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -236,14 +237,14 @@ def _put_in_place(song_id: str, staging: DataPaths, paths: DataPaths) -> None:
         made.rename(new / made.name)
     sync_folder(new)
     paths.songs.mkdir(parents=True, exist_ok=True)
-    files = dataset_files(paths, song_id)
-    links = [file for file in (files.dataset, files.instructions, files.entry) if _link(file, current / file.name)]
+    files: tuple[Path, ...] = dataclasses.astuple(dataset_files(paths, song_id))
+    links = [file for file in files if _link(file, current / file.name)]
     if current.is_dir():
         exchange_folders(new, current)
     else:
         new.rename(current)
     sync_folder(paths.songs)
-    for file in (files.dataset, files.instructions, files.entry):
+    for file in files:
         if file not in links:
             write_bytes(file, (current / file.name).read_bytes())
 

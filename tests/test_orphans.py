@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from flamingo_bark_assets.files.atomic import delete_tree
 from flamingo_bark_assets.library import orphans
 from flamingo_bark_assets.library.importing import add_song, remove_song
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
-from flamingo_bark_assets.library.orphans import derived_files, remove_orphans
+from flamingo_bark_assets.library.orphans import DATASET_FILE_NAMES, derived_files, remove_orphans
 from flamingo_bark_assets.training.files import dataset_files, publish_manifest
 
 NOTHING = orphans.Cleanup(0, (), None)
@@ -45,6 +46,11 @@ def make(paths: DataPaths, song_id: str) -> set[Path]:
         touch(files.entry),
         touch(paths.root / "state" / "songs" / f"{song_id}.json"),
     }
+
+
+def test_every_dataset_file_is_one_that_goes_with_its_song(tmp_path: Path) -> None:
+    files = dataclasses.astuple(dataset_files(DataPaths(tmp_path), "one"))
+    assert {file.name for file in files} == {name.format(song_id="one") for name in DATASET_FILE_NAMES}
 
 
 def remaining(files: set[Path]) -> set[Path]:

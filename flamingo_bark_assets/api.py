@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from flamingo_bark_assets.captioning.interface import Captioner, Captions, Identity
-from flamingo_bark_assets.captioning.listener import ListeningCaptioner
+from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.files.atomic import (
@@ -86,9 +86,9 @@ class AudioFlamingoService:
         self._captioner: Captioner | None = None
 
     async def initialize_model(self) -> Identity:
-        """Make the captioner ready and say who it is; `is_fallback` is true where no model listens."""
+        """Make the captioner ready and say who it is; `is_fallback` is true where no captioning model runs."""
         if self._captioner is None:
-            self._captioner = ListeningCaptioner(self.settings.listening, self.settings.prompts, self.answers_folder)
+            self._captioner = ModelCaptioner(self.settings.inference, self.settings.prompts, self.answers_folder)
         return await asyncio.to_thread(lambda: self.captioner.identity)
 
     @property

@@ -376,7 +376,7 @@ def _killed_by_interrupts() -> Iterator[None]:
 @main.group(invoke_without_command=True)
 @click.pass_context
 def models(context: click.Context) -> None:
-    """The models that can listen: what there is, and how to get one."""
+    """The captioning models: what there is, and how to get one."""
     if context.invoked_subcommand is None:
         context.invoke(list_models)
 
@@ -390,10 +390,10 @@ def list_models(paths: DataPaths) -> None:
     from flamingo_bark_assets.inference.fetching import cached
     from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID
 
-    listening = load_settings(paths.settings).listening
+    inference = load_settings(paths.settings).inference
     for model in (*KNOWN_MODELS, *KNOWN_CLAPS):
         is_default = model.model_id in {DEFAULT_MODEL_ID, DEFAULT_CLAP_ID}
-        snapshot = cached(model, listening.cache_folder)
+        snapshot = cached(model, inference.cache_folder)
         memory = (
             f"{model.memory_bytes('bfloat16') / 1e9:.1f} GB bf16 / {model.memory_bytes('float32') / 1e9:.1f} GB fp32"
         )
@@ -432,7 +432,7 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
         def show(event: fetching.FetchEvent) -> None:
             progress.update(task, completed=event.done_bytes, total=event.total_bytes)
 
-        cache_folder = load_settings(paths.settings).listening.cache_folder
+        cache_folder = load_settings(paths.settings).inference.cache_folder
         snapshot = fetching.fetch(
             model, cache_dir=cache_folder, acknowledge_licence=True, progress=show, revision=revision
         )
@@ -512,9 +512,9 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
         except StorageError:
             continue
         if captions.captioner:
-            note = " (fallback: no model listened)" if captions.is_fallback else f" ({captions.model_id})"
+            note = " (fallback: no captioning model ran)" if captions.is_fallback else f" ({captions.model_id})"
             captioners.add(captions.captioner + note)
-        skipped |= {choice.reason for choice in captions.choices if choice.reason}
+        skipped |= {candidate.reason for candidate in captions.candidates if candidate.reason}
     for file in (manifest_path(paths), paths.warehouse):
         if file.exists():
             _console.say("  {}", file.relative_to(paths.root.parent))

@@ -23,7 +23,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class ModelChoice(_Frozen):
+class ModelCandidate(_Frozen):
     """One model of the chain."""
 
     model: str = Field(DEFAULT_MODEL_ID, min_length=1, description="Id of a known model, or a folder of its files.")
@@ -55,10 +55,10 @@ class VocabularyFiles(_Frozen):
 
 
 class InferenceSettings(_Frozen):
-    """Who listens, how, and what may be downloaded for it."""
+    """Which captioning models run, how, and what may be downloaded for them."""
 
-    chain: tuple[ModelChoice, ...] = Field(
-        (ModelChoice(),), description="Tried in this order; after the last, the measured captioner writes."
+    chain: tuple[ModelCandidate, ...] = Field(
+        (ModelCandidate(),), description="Tried in this order; after the last, the measured captioner writes."
     )
     clap: str = Field(DEFAULT_CLAP_ID, min_length=1, description="CLAP for the second opinion: id or folder.")
     vocabularies: VocabularyFiles = Field(default_factory=VocabularyFiles, description="Terms that CLAP knows.")

@@ -109,8 +109,16 @@ class Settings(_Frozen):
 
     thresholds: Thresholds = Field(default_factory=Thresholds)
     prompts: PromptSettings = Field(default_factory=PromptSettings)
-    listening: InferenceSettings = Field(default_factory=InferenceSettings)
+    inference: InferenceSettings = Field(default_factory=InferenceSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_name(cls, values: Any) -> Any:
+        """Take ``[listening]``, as earlier versions called it, for ``[inference]``."""
+        if isinstance(values, dict) and "listening" in values and "inference" not in values:
+            return {"inference" if name == "listening" else name: value for name, value in values.items()}
+        return values
 
 
 def digest_of_settings(*values: object) -> str:

@@ -24,7 +24,7 @@ from flamingo_bark_assets.cli import main as command_line
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice, PromptOverride, VocabularyFiles
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate, PromptOverride, VocabularyFiles
 from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.pipeline import SongWork
 from flamingo_bark_assets.provenance.inputs import settings_versions
@@ -99,10 +99,10 @@ def _settings() -> Lines:
     groups: tuple[tuple[str, str, BaseModel | type[BaseModel]], ...] = (
         ("[thresholds]", "thresholds", Thresholds()),
         ("[prompts]", "prompts", PromptSettings()),
-        ("[listening]", "listening", InferenceSettings()),
-        ("[[listening.chain]]", "listening", ModelChoice()),
-        ("[listening.vocabularies]", "listening", VocabularyFiles()),
-        ("[[listening.prompts]]", "listening", PromptOverride),
+        ("[inference]", "inference", InferenceSettings()),
+        ("[[inference.chain]]", "inference", ModelCandidate()),
+        ("[listening.vocabularies]", "inference", VocabularyFiles()),
+        ("[[listening.prompts]]", "inference", PromptOverride),
         ("[runs]", "runs", RunSettings()),
     )
     for title, field, group in groups:
@@ -152,8 +152,8 @@ def _readers(field: str, key: str) -> str:
     """Find the steps that read a key: those whose group of settings gets another version where the key changes."""
     settings = Settings()
     group: BaseModel = getattr(settings, field)
-    # All of the tables below [listening] are read together.
-    key = key if field != "listening" else "clap"
+    # All of the tables below [inference] are read together.
+    key = key if field != "inference" else "clap"
     value = getattr(group, key)
     changed = group.model_copy(update={key: f"{value}?" if isinstance(value, str) else value + 1})
     before, after = (settings_versions(s) for s in (settings, settings.model_copy(update={field: changed})))

@@ -35,17 +35,17 @@ def pauses(*lengths_s: float, level: float = 0.5) -> NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-def stretches(sound: NDArray[np.floating]) -> list[tuple[float, float]]:
+def segments(sound: NDArray[np.floating]) -> list[tuple[float, float]]:
     return [(row.start_s, row.end_s) for row in activity_rows(music.view_of(sound), BassActivity)]
 
 
 def test_active_stretches_are_where_it_sounds() -> None:
-    found = np.array(stretches(pauses(2.0, 1.0, 3.0, 1.5, 0.5)))
+    found = np.array(segments(pauses(2.0, 1.0, 3.0, 1.5, 0.5)))
     assert found == pytest.approx(np.array([(0.0, 2.0), (3.0, 6.0), (7.5, 8.0)]), abs=0.051)
 
 
 def test_short_pauses_are_bridged_and_blips_left_out() -> None:
-    found = np.array(stretches(pauses(1.0, 0.2, 1.0, 1.0, 0.03)))
+    found = np.array(segments(pauses(1.0, 0.2, 1.0, 1.0, 0.03)))
     assert found == pytest.approx(np.array([(0.0, 2.2)]), abs=0.051)
 
 
@@ -64,7 +64,7 @@ def test_what_a_separator_leaves_45_db_down_does_not_sound() -> None:
 
 def test_activity_does_not_depend_on_gain() -> None:
     sound = pauses(1.0, 1.0, 1.0)
-    assert stretches(0.05 * sound) == stretches(sound)
+    assert segments(0.05 * sound) == segments(sound)
 
 
 def test_the_level_of_a_stretch_is_its_rms() -> None:

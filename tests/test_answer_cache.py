@@ -15,7 +15,7 @@ import pytest
 from flamingo_bark_assets.inference.batching import OutOfMemory
 from flamingo_bark_assets.inference.interface import Clip, Decoding, Reply
 from flamingo_bark_assets.inference.reply_cache import AnswerCache, AnswerKey, clip_digest
-from tests.listeners import IDENTITY, ParrotModel, clip, saying
+from tests.captioning_models import IDENTITY, ParrotModel, clip, saying
 
 GREEDY = Decoding()
 SAMPLED = Decoding(do_sample=True)
@@ -163,10 +163,10 @@ def test_the_same_question_twice_in_one_call_is_asked_once(cache: AnswerCache) -
 
 def test_what_was_answered_before_memory_ran_out_is_kept(cache: AnswerCache) -> None:
     class OnlyShort(ParrotModel):
-        def listen(self, clips: Any, prompts: Any, decoding: Decoding) -> list[Reply]:
+        def infer(self, clips: Any, prompts: Any, decoding: Decoding) -> list[Reply]:
             if prompts[0] == "too much":
                 raise MemoryError
-            return super().listen(clips, prompts, decoding)
+            return super().infer(clips, prompts, decoding)
 
     clips, prompts = [clip(1, n_samples=20), clip(2)], ["p", "too much"]
     with pytest.raises(OutOfMemory):
@@ -179,7 +179,7 @@ def test_what_was_answered_before_memory_ran_out_is_kept(cache: AnswerCache) -> 
 def test_another_process_finds_the_answer(cache: AnswerCache) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from tests.listeners import *\n"
+        "from tests.captioning_models import *\n"
         "from flamingo_bark_assets.inference.reply_cache import AnswerCache\n"
         "from flamingo_bark_assets.inference.interface import Decoding\n"
         "AnswerCache(Path(sys.argv[1])).ask(ParrotModel(), [clip(1)], ['p'], Decoding(), batch_size=1)\n"

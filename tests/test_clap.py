@@ -11,7 +11,7 @@ import pytest
 
 from flamingo_bark_assets.inference.batching import OutOfMemory
 from flamingo_bark_assets.inference.catalogue import ModelError
-from flamingo_bark_assets.inference.clap import KNOWN_CLAPS, ClapListener, ClapUnavailable, load_clap
+from flamingo_bark_assets.inference.clap import KNOWN_CLAPS, ClapUnavailable, LoadedClap, load_clap
 from flamingo_bark_assets.inference.interface import Clip
 from flamingo_bark_assets.inference.vocabulary import Vocabulary
 from tests.hub import keep_off_the_network
@@ -84,14 +84,14 @@ def fused_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_clap(tmp_path_factory.mktemp("tiny") / "fused", fusion=True)
 
 
-def loaded(folder: Path, **options: Any) -> ClapListener:
+def loaded(folder: Path, **options: Any) -> LoadedClap:
     found = load_clap(folder, device="cpu", **options)
-    assert isinstance(found, ClapListener), found
+    assert isinstance(found, LoadedClap), found
     return found
 
 
 @pytest.fixture
-def clap(folder: Path) -> ClapListener:
+def clap(folder: Path) -> LoadedClap:
     return loaded(folder)
 
 
@@ -115,25 +115,25 @@ def plain_way(folder: Path, clips: list[Clip], texts: list[str]) -> tuple[Any, f
     return logits, float(model.logit_scale_a.detach().exp())
 
 
-def test_a_similarity_is_the_cosine_of_transformers_forward_pass(clap: ClapListener, folder: Path) -> None:
+def test_a_similarity_is_the_cosine_of_transformers_forward_pass(clap: LoadedClap, folder: Path) -> None:
     logits, scale = plain_way(folder, [clip(1)], [TEXT])
     assert clap.similarity(clip(1), TEXT) == pytest.approx(float(logits[0, 0]) / scale, abs=1e-5)
 
 
-def test_probabilities_are_the_softmax_of_transformers_logits(clap: ClapListener, folder: Path) -> None:
+def test_probabilities_are_the_softmax_of_transformers_logits(clap: LoadedClap, folder: Path) -> None:
     logits, _ = plain_way(folder, [clip(1)], list(GENRES.sentences))
     expected = dict(zip(GENRES.labels, logits.softmax(-1)[0].tolist(), strict=True))
     assert {row.label: row.probability for row in clap.label(clip(1), GENRES)} == pytest.approx(expected, abs=1e-5)
 
 
-def test_different_sounds_and_texts_get_different_similarities(clap: ClapListener) -> None:
+def test_different_sounds_and_texts_get_different_similarities(clap: LoadedClap) -> None:
     same = clap.similarity(clip(1), TEXT)
     assert clap.similarity(clip(1, 3000.0), TEXT) != pytest.approx(same, abs=1e-4)
     assert clap.similarity(clip(1), "loud drums") != pytest.approx(same, abs=1e-4)
 
 
 def test_equal_embeddings_have_a_similarity_of_1_and_opposite_ones_of_minus_1(
-    clap: ClapListener, monkeypatch: pytest.MonkeyPatch
+    clap: LoadedClap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
@@ -145,7 +145,7 @@ def test_equal_embeddings_have_a_similarity_of_1_and_opposite_ones_of_minus_1(
     assert clap.similarity(clip(2), TEXT) == pytest.approx(-1.0, abs=1e-6)
 
 
-def test_the_probabilities_of_a_vocabulary_sum_to_1_and_ranks_follow_them(clap: ClapListener) -> None:
+def test_the_probabilities_of_a_vocabulary_sum_to_1_and_ranks_follow_them(clap: LoadedClap) -> None:
     rows = clap.label([clip(3), clip(1, 900.0)], GENRES)
     probabilities = [row.probability or math.nan for row in rows]
     assert sum(probabilities) == pytest.approx(1.0, abs=1e-9)
@@ -154,18 +154,18 @@ def test_the_probabilities_of_a_vocabulary_sum_to_1_and_ranks_follow_them(clap: 
     assert {row.label for row in rows} == set(GENRES.labels)
 
 
-def test_the_first_k_are_the_first_of_all(clap: ClapListener) -> None:
+def test_the_first_k_are_the_first_of_all(clap: LoadedClap) -> None:
     assert clap.label(clip(1), GENRES, top_k=2) == clap.label(clip(1), GENRES)[:2]
 
 
-def test_a_row_says_who_what_and_which_model(clap: ClapListener, folder: Path) -> None:
+def test_a_row_says_who_what_and_which_model(clap: LoadedClap, folder: Path) -> None:
     row = clap.label(clip(1), GENRES, part="drums", top_k=1)[0]
     assert (row.part, row.vocabulary, row.source, row.model_id) == ("drums", "genre", "clap", str(folder))
     assert row.revision is not None
     assert row.revision.startswith("sha256:")
 
 
-def test_a_long_clip_is_the_mean_of_its_windows(clap: ClapListener) -> None:
+def test_a_long_clip_is_the_mean_of_its_windows(clap: LoadedClap) -> None:
     long = clip(3)
     seconds = [Clip(long.samples[i * RATE_HZ : (i + 1) * RATE_HZ], RATE_HZ) for i in range(3)]
     alone = [clap.similarity(second, TEXT) or math.nan for second in seconds]
@@ -175,7 +175,7 @@ def test_a_long_clip_is_the_mean_of_its_windows(clap: ClapListener) -> None:
     assert {row.label: row.probability for row in clap.label(long, GENRES)} == pytest.approx(mean, abs=1e-5)
 
 
-def test_the_end_of_a_clip_is_heard_in_a_full_window(clap: ClapListener) -> None:
+def test_the_end_of_a_clip_is_heard_in_a_full_window(clap: LoadedClap) -> None:
     sound = clip(1.25)
     ends = [Clip(sound.samples[:RATE_HZ], RATE_HZ), Clip(sound.samples[-RATE_HZ:], RATE_HZ)]
     assert clap.similarity(sound, TEXT) == pytest.approx(clap.similarity(ends, TEXT), abs=1e-5)
@@ -200,7 +200,7 @@ def test_the_same_clips_give_the_same_whatever_is_drawn_at_random(kind: str, req
     assert results[2] == pytest.approx(results[0], abs=1e-6)
 
 
-def test_the_same_clip_twice_gives_the_same_rows(clap: ClapListener) -> None:
+def test_the_same_clip_twice_gives_the_same_rows(clap: LoadedClap) -> None:
     assert clap.label(clip(2.5), GENRES) == clap.label(clip(2.5), GENRES)
 
 
@@ -211,7 +211,7 @@ def test_fusion_hears_each_clip_of_a_batch_as_alone(fused_folder: Path) -> None:
     assert together == pytest.approx(sum(alone) / 2, abs=1e-5)
 
 
-def test_other_rates_are_resampled(clap: ClapListener) -> None:
+def test_other_rates_are_resampled(clap: LoadedClap) -> None:
     tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(44_100) / 44_100)
     same = 0.3 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)
     resampled = clap.similarity(Clip(tone.astype(np.float32), 44_100), TEXT)
@@ -220,7 +220,7 @@ def test_other_rates_are_resampled(clap: ClapListener) -> None:
     assert resampled == pytest.approx(expected, abs=0.2 * abs((wrong or 0.0) - (expected or 0.0)))
 
 
-def test_a_vocabulary_is_read_once_and_a_clip_heard_once(clap: ClapListener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vocabulary_is_read_once_and_a_clip_heard_once(clap: LoadedClap, monkeypatch: pytest.MonkeyPatch) -> None:
     clap.label(clip(1), GENRES)
 
     def again(_: Any) -> Any:
@@ -231,7 +231,7 @@ def test_a_vocabulary_is_read_once_and_a_clip_heard_once(clap: ClapListener, mon
     assert len(clap.label(clip(1), GENRES)) == 4
 
 
-def test_more_clips_than_are_kept_are_all_heard(clap: ClapListener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_clips_than_are_kept_are_all_heard(clap: LoadedClap, monkeypatch: pytest.MonkeyPatch) -> None:
     clips = [clip(1, pitch) for pitch in (110.0, 440.0, 1760.0)]
     expected = clap.similarity(clips, TEXT)
     monkeypatch.setattr("flamingo_bark_assets.inference.clap.HEARD_CLIPS", 1)
@@ -239,7 +239,7 @@ def test_more_clips_than_are_kept_are_all_heard(clap: ClapListener, monkeypatch:
     assert clap.similarity(clips, TEXT) == pytest.approx(expected, abs=1e-6)
 
 
-def test_silence_has_no_label_and_no_similarity(clap: ClapListener) -> None:
+def test_silence_has_no_label_and_no_similarity(clap: LoadedClap) -> None:
     silence = Clip(np.zeros(RATE_HZ, np.float32), RATE_HZ)
     assert clap.label(silence, GENRES) == ()
     assert clap.similarity(silence, TEXT) is None
@@ -247,12 +247,12 @@ def test_silence_has_no_label_and_no_similarity(clap: ClapListener) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "\x00\u200b", "\ud800"])
-def test_an_empty_text_has_no_similarity(clap: ClapListener, text: str) -> None:
+def test_an_empty_text_has_no_similarity(clap: LoadedClap, text: str) -> None:
     assert clap.similarity(clip(1), text) is None
 
 
 @pytest.mark.parametrize("text", ["word " * 10_000, "<pad>" * 200, "\ud800a\udfff b", "演歌 🎵 \x07", "<s></s>"])
-def test_any_text_gets_a_finite_similarity(clap: ClapListener, text: str) -> None:
+def test_any_text_gets_a_finite_similarity(clap: LoadedClap, text: str) -> None:
     found = clap.similarity(clip(1), text)
     assert found is not None
     assert -1 <= found <= 1
@@ -263,17 +263,17 @@ def test_any_text_gets_a_finite_similarity(clap: ClapListener, text: str) -> Non
     [np.zeros(0, np.float32), np.full(100, np.nan, np.float32), np.zeros((2, 100), np.float32)],
     ids=["empty", "nan", "stereo"],
 )
-def test_a_clip_that_is_no_sound_is_refused(clap: ClapListener, samples: Any) -> None:
+def test_a_clip_that_is_no_sound_is_refused(clap: LoadedClap, samples: Any) -> None:
     with pytest.raises(ValueError, match="a clip"):
         clap.similarity(Clip(samples, RATE_HZ), TEXT)
 
 
-def test_no_rank_below_1_can_be_asked_for(clap: ClapListener) -> None:
+def test_no_rank_below_1_can_be_asked_for(clap: LoadedClap) -> None:
     with pytest.raises(ValueError, match="top_k"):
         clap.label(clip(1), GENRES, top_k=0)
 
 
-def test_a_batch_that_does_not_fit_is_halved(clap: ClapListener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_does_not_fit_is_halved(clap: LoadedClap, monkeypatch: pytest.MonkeyPatch) -> None:
     embed, sizes = clap._embed_sound, list[int]()
 
     def small(windows: Any) -> Any:
@@ -287,7 +287,7 @@ def test_a_batch_that_does_not_fit_is_halved(clap: ClapListener, monkeypatch: py
     assert sizes == [6, 3, 1, 1, 1, 1, 1, 1]
 
 
-def test_one_window_that_does_not_fit_is_out_of_memory(clap: ClapListener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_window_that_does_not_fit_is_out_of_memory(clap: LoadedClap, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(_: Any) -> Any:
         raise MemoryError
 
@@ -296,7 +296,7 @@ def test_one_window_that_does_not_fit_is_out_of_memory(clap: ClapListener, monke
         clap.similarity(clip(1), TEXT)
 
 
-def test_numbers_that_are_not_finite_leave_no_function(clap: ClapListener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_that_are_not_finite_leave_no_function(clap: LoadedClap, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     monkeypatch.setattr(clap, "_embed_texts", lambda texts: torch.full((len(texts), 12), torch.nan))
@@ -304,7 +304,7 @@ def test_numbers_that_are_not_finite_leave_no_function(clap: ClapListener, monke
         clap.label(clip(1), GENRES)
 
 
-def test_bfloat16_is_close_to_float32(clap: ClapListener, folder: Path) -> None:
+def test_bfloat16_is_close_to_float32(clap: LoadedClap, folder: Path) -> None:
     half = loaded(folder, dtype="bfloat16")
     assert half.identity.dtype == "bfloat16"
     assert half.similarity(clip(1), TEXT) == pytest.approx(clap.similarity(clip(1), TEXT), abs=0.05)
@@ -313,13 +313,13 @@ def test_bfloat16_is_close_to_float32(clap: ClapListener, folder: Path) -> None:
 def test_a_model_of_the_cache_is_loaded_by_its_id(tmp_path: Path, tried: list[Any]) -> None:
     save_in_hub_cache(tmp_path, MUSIC)
     clap = load_clap(MUSIC, cache_dir=tmp_path, device="cpu")
-    assert isinstance(clap, ClapListener)
+    assert isinstance(clap, LoadedClap)
     assert (clap.identity.model_id, clap.identity.revision, clap.identity.licence) == (MUSIC, COMMIT, "Apache-2.0")
     assert len(clap.label(clip(1), GENRES)) == 4
     assert tried == []
 
 
-def test_pickled_and_safe_weights_give_the_same(tmp_path: Path, clap: ClapListener) -> None:
+def test_pickled_and_safe_weights_give_the_same(tmp_path: Path, clap: LoadedClap) -> None:
     pickled = loaded(save_tiny_clap(tmp_path / "clap", pickled=True))
     assert pickled.similarity(clip(1), TEXT) == pytest.approx(clap.similarity(clip(1), TEXT), abs=1e-6)
 
@@ -391,7 +391,7 @@ def test_missing_weights_are_not_made_up(tmp_path: Path) -> None:
     assert "audio_projection.linear1.weight" in found.reason
 
 
-def test_buffers_that_older_files_lack_are_computed(tmp_path: Path, clap: ClapListener) -> None:
+def test_buffers_that_older_files_lack_are_computed(tmp_path: Path, clap: LoadedClap) -> None:
     from safetensors.torch import load_file, save_file
 
     folder = save_tiny_clap(tmp_path / "clap")

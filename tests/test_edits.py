@@ -58,7 +58,7 @@ def test_an_edited_answer_is_the_users_and_tells_nothing_of_a_model() -> None:
 
 
 def test_an_edit_stands_in_for_a_missing_answer_without_its_reason() -> None:
-    made = captions(answer("mix", "genre", None, reason="no model listened"))
+    made = captions(answer("mix", "genre", None, reason="no captioning model ran"))
     edited = apply_caption_edits(made, Edits.model_validate({"mix": {"genre": "folk"}}))
     assert edited.answers == (human("mix", "genre", "folk"),)
 

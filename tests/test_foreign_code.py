@@ -21,7 +21,7 @@ MODULE = "evil.py"
 CHILD = """
 import sys
 from flamingo_bark_assets.inference.clap import ClapUnavailable, load_clap
-from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.inference.loading import load_first
 
 for folder in sys.argv[1:]:
@@ -29,7 +29,7 @@ for folder in sys.argv[1:]:
         found = load_clap(folder, device="cpu")
         print(found.reason if isinstance(found, ClapUnavailable) else "loaded")
     else:
-        chain = (ModelChoice(model=folder, dtype="float32", device="cpu"),)
+        chain = (ModelCandidate(model=folder, dtype="float32", device="cpu"),)
         loaded = load_first(InferenceSettings(chain=chain))
         print(loaded.skipped[0].reason if loaded.model is None else "loaded")
 """

@@ -136,7 +136,7 @@ def test_dagster_calls_the_dataset_stale_when_only_the_licence_was_read_again(
     [
         ("[thresholds]\nmin_duration_s = 600", ["bark_dataset"]),
         ("[prompts]\nstem_weight = 0.5", ["training_prompts", "bark_dataset"]),
-        ("[listening]\nmax_new_tokens = 7", ["flamingo_captions", "training_prompts", "bark_dataset"]),
+        ("[inference]\nmax_new_tokens = 7", ["flamingo_captions", "training_prompts", "bark_dataset"]),
         ("[thresholds]\nmax_truncated_s = 0.7", [step.name for step in STEPS if step.name != "song_metadata"]),
         ("[runs]\nmax_attempts = 7", []),
     ],
@@ -406,7 +406,7 @@ def test_captions_that_a_run_let_others_write_are_due_and_change_no_setting(
     for index, song_id in enumerate("ab"):
         write_unreadable_song(data.songs, song_id, text=str(index))
     make(instance, "a", "b")
-    chosen = {"resources": {"platform": {"config": {"listening": {"chain": [{"model": str(tmp_path / "mine")}]}}}}}
+    chosen = {"resources": {"platform": {"config": {"inference": {"chain": [{"model": str(tmp_path / "mine")}]}}}}}
     job = defs.resolve_job_def("all_songs").get_subset(asset_selection={dg.AssetKey("flamingo_captions")})
     assert job.execute_in_process(instance=instance, partition_key="a", run_config=chosen).success
     texts = ["flamingo_captions", "training_prompts", "bark_dataset"]

@@ -16,7 +16,7 @@ from flamingo_bark_assets.inference.catalogue import default_prompt, prompt_for
 from flamingo_bark_assets.inference.fetching import FetchEvent
 from flamingo_bark_assets.inference.interface import Clip, Decoding, decoding_of
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
-from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, InferenceSettings, ModelChoice, PromptOverride
+from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, InferenceSettings, ModelCandidate, PromptOverride
 from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
 from tests.tiny_models import COMMIT, TinyFamily, save_in_hub_cache, save_tiny_model
 
@@ -36,11 +36,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_model(tmp_path_factory.mktemp("tiny") / "model", "audio-flamingo-3")
 
 
-def choice(model: str | Path, **options: Any) -> ModelChoice:
-    return ModelChoice(model=str(model), dtype="float32", device="cpu", **options)
+def candidate(model: str | Path, **options: Any) -> ModelCandidate:
+    return ModelCandidate(model=str(model), dtype="float32", device="cpu", **options)
 
 
-def settings(cache: Path, *chain: ModelChoice, **options: Any) -> InferenceSettings:
+def settings(cache: Path, *chain: ModelCandidate, **options: Any) -> InferenceSettings:
     return InferenceSettings(chain=chain, cache_folder=cache, **options)
 
 
@@ -57,18 +57,18 @@ def test_a_model_of_the_cache_is_loaded_by_its_id_and_answers(
     tmp_path: Path, tried: list[Any], repo_id: str, family: TinyFamily
 ) -> None:
     save_in_hub_cache(tmp_path, repo_id, family)
-    loaded = load_first(settings(tmp_path, choice(repo_id)))
+    loaded = load_first(settings(tmp_path, candidate(repo_id)))
     assert loaded.model is not None
     identity = loaded.model.identity
     assert (identity.model_id, identity.family, identity.revision) == (repo_id, family, COMMIT)
     assert "non-commercial" in identity.licence
     clip = Clip(np.zeros(16_000, np.float32), 16_000)
-    assert loaded.model.listen([clip], ["what?"], Decoding(max_new_tokens=2))[0].token_count >= 1
+    assert loaded.model.infer([clip], ["what?"], Decoding(max_new_tokens=2))[0].token_count >= 1
     assert tried == []
 
 
 def test_a_folder_is_loaded_by_its_path(tmp_path: Path, tiny: Path, tried: list[Any]) -> None:
-    loaded = load_first(settings(tmp_path, choice(tiny)))
+    loaded = load_first(settings(tmp_path, candidate(tiny)))
     assert loaded.model is not None
     assert loaded.model.identity.model_id == str(tiny)
     assert loaded.model.identity.revision.startswith("sha256:")
@@ -81,26 +81,26 @@ def test_by_default_nothing_is_asked_of_the_network_and_the_command_is_told(tmp_
     assert f"flamingo-bark models fetch {DEFAULT_MODEL_ID}" in reason(loaded)
     assert "18.8 GB" in reason(loaded)
     assert "Noncommercial" in reason(loaded)
-    assert loaded.advice == f"no model listens: {reason(loaded)}"
+    assert loaded.advice == f"no captioning model runs: {reason(loaded)}"
     assert tried == []
 
 
 def test_the_first_choice_that_can_be_had_is_taken_and_the_others_have_reasons(tmp_path: Path, tiny: Path) -> None:
-    chain = (choice(MUSIC_FLAMINGO), choice(tiny), choice(DEFAULT_MODEL_ID))
+    chain = (candidate(MUSIC_FLAMINGO), candidate(tiny), candidate(DEFAULT_MODEL_ID))
     loaded = load_first(settings(tmp_path, *chain))
     assert loaded.model is not None
-    assert loaded.choice == chain[1]
-    assert [s.choice for s in loaded.skipped] == [chain[0]]
+    assert loaded.candidate == chain[1]
+    assert [s.candidate for s in loaded.skipped] == [chain[0]]
     assert loaded.advice is None
 
 
 def test_after_a_failure_the_chain_goes_on_behind_it(tmp_path: Path, tiny: Path) -> None:
-    chain = (choice(MUSIC_FLAMINGO), choice(tiny), choice(tiny, batch_size=1))
+    chain = (candidate(MUSIC_FLAMINGO), candidate(tiny), candidate(tiny, batch_size=1))
     configured = settings(tmp_path, *chain)
     first = load_first(configured)
     second = load_first(configured, skipped=first.failed("out of memory with one clip"))
-    assert second.choice == chain[2]
-    assert [s.choice for s in second.skipped] == list(chain[:2])
+    assert second.candidate == chain[2]
+    assert [s.candidate for s in second.skipped] == list(chain[:2])
     assert second.skipped[1].reason == "out of memory with one clip"
     third = load_first(configured, skipped=second.failed("again"))
     assert third == Loaded(None, None, (*second.skipped, Skipped(chain[2], "again")))
@@ -110,7 +110,7 @@ def test_an_unreachable_hub_ends_in_no_model_and_one_clear_line(
     tmp_path: Path, tried: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", closed_port())
-    configured = settings(tmp_path, choice(DEFAULT_MODEL_ID), allow_download=True, licence_acknowledged=True)
+    configured = settings(tmp_path, candidate(DEFAULT_MODEL_ID), allow_download=True, licence_acknowledged=True)
     loaded = load_first(configured)
     assert loaded.model is None
     assert "cannot be reached" in reason(loaded)
@@ -124,7 +124,7 @@ def test_a_model_is_downloaded_where_that_is_allowed_and_its_licence_acknowledge
     events: list[FetchEvent] = []
     with serving({AUDIO_FLAMINGO_3: contents(tiny)}) as hub:
         point_to(hub, monkeypatch)
-        configured = settings(tmp_path, choice(AUDIO_FLAMINGO_3), allow_download=True, licence_acknowledged=True)
+        configured = settings(tmp_path, candidate(AUDIO_FLAMINGO_3), allow_download=True, licence_acknowledged=True)
         loaded = load_first(configured, progress=events.append)
     assert loaded.skipped == ()
     assert loaded.model is not None
@@ -143,7 +143,7 @@ def test_a_model_is_downloaded_where_that_is_allowed_and_its_licence_acknowledge
 def test_what_is_not_allowed_is_not_downloaded(
     tmp_path: Path, tried: list[Any], options: dict[str, bool], words: str
 ) -> None:
-    loaded = load_first(settings(tmp_path, choice(MUSIC_FLAMINGO), **options))
+    loaded = load_first(settings(tmp_path, candidate(MUSIC_FLAMINGO), **options))
     assert words in reason(loaded)
     assert tried == []
 
@@ -152,7 +152,7 @@ def test_the_environment_can_forbid_the_network(
     tmp_path: Path, tried: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    configured = settings(tmp_path, choice(MUSIC_FLAMINGO), allow_download=True, licence_acknowledged=True)
+    configured = settings(tmp_path, candidate(MUSIC_FLAMINGO), allow_download=True, licence_acknowledged=True)
     assert "not in the cache, and offline" in reason(load_first(configured))
     assert tried == []
 
@@ -163,9 +163,9 @@ def test_a_model_that_does_not_fit_is_skipped_before_it_is_downloaded_or_loaded(
     monkeypatch.setattr(loading, "_free_bytes", lambda device: 17 * 10**9)
     save_in_hub_cache(tmp_path, MUSIC_FLAMINGO, "music-flamingo")
     chain = (
-        choice(MUSIC_FLAMINGO),
-        choice(AUDIO_FLAMINGO_3),
-        ModelChoice(model=MUSIC_FLAMINGO, device="cpu", dtype="bfloat16"),
+        candidate(MUSIC_FLAMINGO),
+        candidate(AUDIO_FLAMINGO_3),
+        ModelCandidate(model=MUSIC_FLAMINGO, device="cpu", dtype="bfloat16"),
     )
     loaded = load_first(settings(tmp_path, *chain, allow_download=True, licence_acknowledged=True))
     assert "34.1 GB of memory as float32 and 17.0 GB are free" in reason(loaded)
@@ -178,7 +178,7 @@ def test_a_folder_that_does_not_fit_is_told_by_its_weights(
     tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "_free_bytes", lambda device: 1_000_000_000)
-    assert "GB of memory" in reason(load_first(settings(tmp_path, choice(tiny))))
+    assert "GB of memory" in reason(load_first(settings(tmp_path, candidate(tiny))))
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
@@ -189,18 +189,18 @@ def test_memory_that_runs_out_while_loading_is_a_reason(
         raise error
 
     monkeypatch.setattr("flamingo_bark_assets.inference.loading.load_transformers_model", fail)
-    assert "out of memory while loading" in reason(load_first(settings(tmp_path, choice(tiny))))
+    assert "out of memory while loading" in reason(load_first(settings(tmp_path, candidate(tiny))))
 
 
 def test_a_damaged_model_is_a_reason(tmp_path: Path) -> None:
     folder = save_tiny_model(tmp_path / "model", "music-flamingo")
     (folder / "model.safetensors").write_bytes(b"\x00" * 100)
-    assert "cannot be loaded" in reason(load_first(settings(tmp_path, choice(folder))))
+    assert "cannot be loaded" in reason(load_first(settings(tmp_path, candidate(folder))))
 
 
 def test_a_folder_of_an_unknown_architecture_is_a_reason(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
-    assert "unknown architecture" in reason(load_first(settings(tmp_path, choice(tmp_path))))
+    assert "unknown architecture" in reason(load_first(settings(tmp_path, candidate(tmp_path))))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_folder_of_an_unknown_architecture_is_a_reason(tmp_path: Path) -> None
     ],
 )
 def test_a_name_that_is_no_model_is_a_reason(tmp_path: Path, tried: list[Any], model: str, words: str) -> None:
-    loaded = load_first(settings(tmp_path, choice(model)))
+    loaded = load_first(settings(tmp_path, candidate(model)))
     assert loaded.model is None
     assert any(word in reason(loaded) for word in words.split("|"))
     assert tried == []
@@ -223,13 +223,13 @@ def test_a_name_that_is_no_model_is_a_reason(tmp_path: Path, tried: list[Any], m
 
 def test_a_missing_gpu_is_a_reason(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    loaded = load_first(settings(tmp_path, ModelChoice(model=str(tiny), device="cuda")))
+    loaded = load_first(settings(tmp_path, ModelCandidate(model=str(tiny), device="cuda")))
     assert "device is cuda" in reason(loaded)
 
 
 def test_quantisation_is_not_offered_for_audio_flamingo_2(tmp_path: Path) -> None:
     (tmp_path / "safe_ckpt").mkdir()
-    loaded = load_first(settings(tmp_path, choice(tmp_path, quantisation="4bit")))
+    loaded = load_first(settings(tmp_path, candidate(tmp_path, quantisation="4bit")))
     assert "not offered" in reason(loaded)
 
 
@@ -240,7 +240,9 @@ def test_quantisation_that_cannot_be_had_is_told_before_a_download(
     tmp_path: Path, tried: list[Any], monkeypatch: pytest.MonkeyPatch, model: str, words: str
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    configured = settings(tmp_path, choice(model, quantisation="8bit"), allow_download=True, licence_acknowledged=True)
+    configured = settings(
+        tmp_path, candidate(model, quantisation="8bit"), allow_download=True, licence_acknowledged=True
+    )
     assert words in reason(load_first(configured))
     assert tried == []
 
@@ -256,7 +258,7 @@ def test_audio_flamingo_2_is_downloaded_with_its_tokenizer_and_answers(
         "Qwen/Qwen2.5-0.5B": contents(base) | {"model.safetensors": b"not wanted"},
     }
     configured = settings(
-        tmp_path / "cache", choice("nvidia/audio-flamingo-2-0.5B"), allow_download=True, licence_acknowledged=True
+        tmp_path / "cache", candidate("nvidia/audio-flamingo-2-0.5B"), allow_download=True, licence_acknowledged=True
     )
     with serving(repositories) as hub:
         point_to(hub, monkeypatch)
@@ -270,7 +272,7 @@ def test_audio_flamingo_2_is_downloaded_with_its_tokenizer_and_answers(
         assert found.model.identity.family == "audio-flamingo-2"
         assert found.model.identity.revision == hub.commit("nvidia/audio-flamingo-2-0.5B")
         clip = Clip(np.zeros(16_000, np.float32), 16_000)
-        assert found.model.listen([clip], ["what?"], Decoding(max_new_tokens=2))[0].token_count >= 1
+        assert found.model.infer([clip], ["what?"], Decoding(max_new_tokens=2))[0].token_count >= 1
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -308,7 +310,7 @@ def test_without_a_model_no_run_waits_for_torch(tmp_path: Path) -> None:
 
 def test_a_broken_folder_of_audio_flamingo_2_is_a_reason(tmp_path: Path) -> None:
     (tmp_path / "safe_ckpt").mkdir()
-    loaded = load_first(settings(tmp_path, choice(tmp_path)))
+    loaded = load_first(settings(tmp_path, candidate(tmp_path)))
     assert str(tmp_path) in reason(loaded)
 
 

@@ -170,7 +170,7 @@ def test_instruments_of_the_mix_are_the_audible_stems() -> None:
 
 def test_without_stems_the_instruments_are_not_known() -> None:
     found = answer(describe(without_stems()), "mix", "instruments")
-    assert (found.text, found.reason) == (None, "no stem with sound, and no model listened")
+    assert (found.text, found.reason) == (None, "no stem with sound, and no captioning model ran")
 
 
 def test_the_genre_is_the_tag_and_says_so() -> None:
@@ -185,7 +185,7 @@ def test_without_a_readable_tag_there_is_no_genre_but_a_reason(tags: str | None)
     found = answer(describe(make_evidence(metadata={"genre_tags": tags})), "mix", "genre")
     assert found.text is None
     assert found.reason is not None
-    assert "no model listened" in found.reason
+    assert "no captioning model ran" in found.reason
 
 
 def test_a_stem_does_not_take_the_genre_of_the_song() -> None:
@@ -195,7 +195,7 @@ def test_a_stem_does_not_take_the_genre_of_the_song() -> None:
 def test_mood_is_never_answered() -> None:
     moods = [a for a in describe(make_evidence()).answers if a.question == "mood"]
     assert len(moods) == 5
-    assert {(a.text, a.reason) for a in moods} == {(None, "mood is not measured, and no model listened")}
+    assert {(a.text, a.reason) for a in moods} == {(None, "mood is not measured, and no captioning model ran")}
 
 
 def test_drums_are_told_with_which_drums_and_how_often() -> None:

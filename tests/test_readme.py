@@ -73,10 +73,10 @@ def test_the_settings_of_the_readme_are_read(tmp_path: Path) -> None:
 
 
 def test_the_chain_of_the_readme_is_read(tmp_path: Path) -> None:
-    (text,) = [block for block in blocks("toml") if "listening.chain" in block]
+    (text,) = [block for block in blocks("toml") if "inference.chain" in block]
     (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
-    chain = load_settings(tmp_path / "settings.toml").listening.chain
-    assert [choice.model for choice in chain] == ["nvidia/music-flamingo-2601-hf", "nvidia/audio-flamingo-2-1.5B"]
+    chain = load_settings(tmp_path / "settings.toml").inference.chain
+    assert [candidate.model for candidate in chain] == ["nvidia/music-flamingo-2601-hf", "nvidia/audio-flamingo-2-1.5B"]
 
 
 def test_the_hand_edits_of_the_readme_are_read(tmp_path: Path) -> None:

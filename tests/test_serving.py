@@ -113,7 +113,7 @@ def test_a_websocket_is_for_our_own_pages_and_executes_no_mutation(platform: Pla
 
 @pytest.mark.parametrize("key", ["data_dir", "cache_folder"])
 def test_a_run_cannot_be_told_where_to_write(platform: Platform, tmp_path: Path, key: str) -> None:
-    config = {key: str(tmp_path)} if key == "data_dir" else {"listening": {key: str(tmp_path)}}
+    config = {key: str(tmp_path)} if key == "data_dir" else {"inference": {key: str(tmp_path)}}
     answer = platform.ask(LAUNCH, params=publish(**config))["launchPipelineExecution"]
     assert answer["__typename"] == "RunConfigValidationInvalid"
     assert f'unexpected config entry "{key}"' in answer["errors"][0]["message"]

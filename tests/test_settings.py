@@ -47,17 +47,17 @@ def test_a_byte_order_mark_and_a_link_to_elsewhere_are_accepted(tmp_path: Path) 
         ("a = " + "{b=" * 100_000, "nested too deeply"),
         ("[thresholds]\nmin_duration_s = " + "1" * 10_000, "too many digits"),
         ("[thresholds]\nmin_duration_s = " + "1" * 4_000, "valid number"),
-        ("[listening]\nseed = 0x" + "f" * 100_000, "listening.seed"),
+        ("[inference]\nseed = 0x" + "f" * 100_000, "inference.seed"),
         ("[thresholds]\nmin_duration_s = 1e999", "finite"),
         ("[thresholds]\nmin_duration_s = nan", "finite"),
         (".".join(["a"] * 200_000) + " = 1", "dotted parts"),
         ("#" * (1024 * 1024 + 1), "larger than"),
         (b"[thresholds]\n# caf\xe9", "not UTF-8 (at line 2)"),
         ("[thresholds", "line 1"),
-        ('[listening]\ncache_folder = "a\\u0000b"', "listening.cache_folder: holds the control character U+0000"),
-        ('[[listening.chain]]\nmodel = "a\\u001bb"', "listening.chain, entry 1.model: holds the control character"),
+        ('[inference]\ncache_folder = "a\\u0000b"', "inference.cache_folder: holds the control character U+0000"),
+        ('[[inference.chain]]\nmodel = "a\\u001bb"', "inference.chain, entry 1.model: holds the control character"),
         ("thresholds = 5", "thresholds: should be a table"),
-        ('[listening]\nchain = "x"', "begins with a line [[listening.chain]]"),
+        ('[inference]\nchain = "x"', "begins with a line [[inference.chain]]"),
     ],
     ids=lambda value: str(value)[:24],
 )
@@ -95,8 +95,8 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         ("[tresholds]", "tresholds", "thresholds"),
         ("[thresholds]\nmin_duratoin_s = 9", "thresholds.min_duratoin_s", "min_duration_s"),
         ("min_duration_s = 9", "min_duration_s", "thresholds.min_duration_s"),
-        ("[listening]\nallow_downloads = true", "listening.allow_downloads", "allow_download"),
-        ("[[listening.chain]]\nmodell = 'x'", "listening.chain.modell", "model"),
+        ("[inference]\nallow_downloads = true", "inference.allow_downloads", "allow_download"),
+        ("[[inference.chain]]\nmodell = 'x'", "inference.chain.modell", "model"),
     ],
 )
 def test_an_unknown_key_is_named_with_the_one_that_was_meant(
@@ -136,3 +136,9 @@ def test_a_smallest_value_above_the_largest_is_refused_with_both(
 def test_a_smallest_duration_above_the_default_of_the_largest_names_that_default(tmp_path: Path) -> None:
     message = problem(settings_toml(tmp_path, "[thresholds]\nmin_duration_s = 3600"))
     assert re.search(r"min_duration_s = 3600 is more than max_duration_s = 1800 \(the default\)$", message)
+
+
+def test_the_former_name_of_the_table_of_inference_still_holds(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("[listening]\nmax_new_tokens = 7\n")
+    assert load_settings(file).inference.max_new_tokens == 7

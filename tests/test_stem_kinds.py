@@ -12,7 +12,7 @@ import pytest
 
 from flamingo_bark_assets import parts
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.stem import ActiveStretch
+from flamingo_bark_assets.analysis.features.stem import ActiveSegment
 from flamingo_bark_assets.analysis.frontend.view import SongViews
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES, analyse_stem
 from flamingo_bark_assets.analysis.song import analyse_song
@@ -60,7 +60,7 @@ def test_every_kind_is_measured_by_a_step_and_stored_in_tables_of_its_own(kind: 
     assert kind in (SONG_ASSETS[step.name].description or "")
     own = {table.name for table in tables_of(step.record)}
     assert own.isdisjoint(t.name for k, cls in RESULT_CLASSES.items() if k != kind for t in tables_of(cls))
-    assert any(issubclass(row, ActiveStretch) for row in events_of(step.record).values())
+    assert any(issubclass(row, ActiveSegment) for row in events_of(step.record).values())
 
 
 @EVERY_KIND

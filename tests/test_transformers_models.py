@@ -82,7 +82,7 @@ def test_it_says_and_scores_what_transformers_does_the_plain_way(
     folders: dict[str, Path], family: TinyFamily, model: TransformersModel
 ) -> None:
     sound = clip(3)
-    (reply,) = model.listen([sound], ["What is the genre of this music?"], GREEDY)
+    (reply,) = model.infer([sound], ["What is the genre of this music?"], GREEDY)
     text, mean = plain_way(folders[family], sound, "What is the genre of this music?", GREEDY)
     assert reply.text == text
     assert reply.mean_log_probability == pytest.approx(mean, abs=1e-4)
@@ -91,8 +91,8 @@ def test_it_says_and_scores_what_transformers_does_the_plain_way(
 def test_a_batch_says_what_each_clip_says_alone(model: TransformersModel) -> None:
     clips = [clip(2, 1), clip(33, 2), clip(0.5, 3)]
     prompts = ["one", "a longer question", "three"]
-    together = model.listen(clips, prompts, GREEDY)
-    alone = [model.listen([c], [p], GREEDY)[0] for c, p in zip(clips, prompts, strict=True)]
+    together = model.infer(clips, prompts, GREEDY)
+    alone = [model.infer([c], [p], GREEDY)[0] for c, p in zip(clips, prompts, strict=True)]
     assert [r.text for r in together] == [r.text for r in alone]
     for a, b in zip(together, alone, strict=True):
         assert a.mean_log_probability == pytest.approx(b.mean_log_probability, abs=1e-3)
@@ -100,14 +100,14 @@ def test_a_batch_says_what_each_clip_says_alone(model: TransformersModel) -> Non
 
 def test_the_answer_depends_on_the_sound_and_on_the_prompt(model: TransformersModel) -> None:
     scores = [
-        model.listen([sound], [prompt], GREEDY)[0].mean_log_probability
+        model.infer([sound], [prompt], GREEDY)[0].mean_log_probability
         for sound, prompt in ((clip(2, 1), "one"), (clip(2, 2), "one"), (clip(2, 1), "two"))
     ]
     assert len(set(scores)) == 3
 
 
 def test_an_answer_as_long_as_allowed_is_truncated(model: TransformersModel) -> None:
-    (reply,) = model.listen([clip(1)], ["?"], Decoding(max_new_tokens=3))
+    (reply,) = model.infer([clip(1)], ["?"], Decoding(max_new_tokens=3))
     assert (reply.token_count, reply.truncated) == (3, True)
 
 
@@ -119,7 +119,7 @@ def test_an_answer_ends_with_its_end_token(folders: dict[str, Path], family: Tin
     model._model.generation_config.eos_token_id = [end]
     first = tokens.index(end) + 1
     for most in (6, first):
-        (reply,) = model.listen([clip(1)], ["?"], Decoding(max_new_tokens=most))
+        (reply,) = model.infer([clip(1)], ["?"], Decoding(max_new_tokens=most))
         assert (reply.token_count, reply.truncated) == (first, False)
 
 
@@ -147,8 +147,8 @@ def test_after_its_end_a_short_answer_of_a_batch_is_not_counted_or_scored(
     model._model.generation_config.eos_token_id = [end]
     decoding = Decoding(max_new_tokens=6)
     (first, ask_first), (second, ask_second) = asked[short], asked[long]
-    together = model.listen([first, second], [ask_first, ask_second], decoding)
-    alone = model.listen([first], [ask_first], decoding)[0]
+    together = model.infer([first, second], [ask_first, ask_second], decoding)
+    alone = model.infer([first], [ask_first], decoding)[0]
     assert together[0].token_count == alone.token_count == tokens[short].index(end) + 1
     assert (together[1].token_count, together[1].truncated) == (6, True)
     assert together[0].mean_log_probability == pytest.approx(alone.mean_log_probability, abs=1e-3)
@@ -158,16 +158,16 @@ def test_after_its_end_a_short_answer_of_a_batch_is_not_counted_or_scored(
 def test_bfloat16_is_close_to_float32(folders: dict[str, Path], family: TinyFamily, model: TransformersModel) -> None:
     half = load(folders[family], dtype="bfloat16")
     one = Decoding(max_new_tokens=1)
-    (a,), (b,) = half.listen([clip(2)], ["?"], one), model.listen([clip(2)], ["?"], one)
+    (a,), (b,) = half.infer([clip(2)], ["?"], one), model.infer([clip(2)], ["?"], one)
     assert half.identity.dtype == "bfloat16"
     assert a.mean_log_probability == pytest.approx(b.mean_log_probability, abs=0.3)
 
 
 def test_the_same_seed_samples_the_same_and_another_another(model: TransformersModel) -> None:
     sampled = Decoding(max_new_tokens=12, do_sample=True, temperature=2.0, seed=1)
-    first = model.listen([clip(1)], ["?"], sampled)
-    assert model.listen([clip(1)], ["?"], sampled) == first
-    assert model.listen([clip(1)], ["?"], dataclasses.replace(sampled, seed=2)) != first
+    first = model.infer([clip(1)], ["?"], sampled)
+    assert model.infer([clip(1)], ["?"], sampled) == first
+    assert model.infer([clip(1)], ["?"], dataclasses.replace(sampled, seed=2)) != first
 
 
 def test_sampling_leaves_the_random_numbers_of_others_alone(model: TransformersModel) -> None:
@@ -176,14 +176,14 @@ def test_sampling_leaves_the_random_numbers_of_others_alone(model: TransformersM
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    model.listen([clip(1)], ["?"], Decoding(max_new_tokens=3, do_sample=True, seed=9))
+    model.infer([clip(1)], ["?"], Decoding(max_new_tokens=3, do_sample=True, seed=9))
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_the_log_probability_is_the_models_own_before_temperature(model: TransformersModel) -> None:
     # At a temperature near zero sampling is greedy; its own log-probability would be near zero.
     cold = Decoding(max_new_tokens=8, do_sample=True, temperature=1e-4)
-    (greedy,), (sampled,) = model.listen([clip(2)], ["?"], GREEDY), model.listen([clip(2)], ["?"], cold)
+    (greedy,), (sampled,) = model.infer([clip(2)], ["?"], GREEDY), model.infer([clip(2)], ["?"], cold)
     assert sampled.text == greedy.text
     assert sampled.mean_log_probability == pytest.approx(greedy.mean_log_probability, abs=1e-3)
     assert greedy.mean_log_probability is not None
@@ -191,13 +191,13 @@ def test_the_log_probability_is_the_models_own_before_temperature(model: Transfo
 
 
 def test_silence_gives_finite_numbers(model: TransformersModel) -> None:
-    (reply,) = model.listen([Clip(np.zeros(RATE_HZ, np.float32), RATE_HZ)], ["?"], GREEDY)
+    (reply,) = model.infer([Clip(np.zeros(RATE_HZ, np.float32), RATE_HZ)], ["?"], GREEDY)
     assert reply.mean_log_probability is not None
     assert math.isfinite(reply.mean_log_probability)
 
 
 def test_no_clips_are_no_replies(model: TransformersModel) -> None:
-    assert model.listen([], [], GREEDY) == []
+    assert model.infer([], [], GREEDY) == []
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_no_clips_are_no_replies(model: TransformersModel) -> None:
 )
 def test_what_it_cannot_hear_is_refused(model: TransformersModel, sound: Clip, prompt: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        model.listen([sound], [prompt], GREEDY)
+        model.infer([sound], [prompt], GREEDY)
 
 
 def test_rate_and_longest_clip_are_the_processors(model: TransformersModel, family: TinyFamily) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures, StemChord
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.stem import ActiveStretch
+from flamingo_bark_assets.analysis.features.stem import ActiveSegment
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.analysis.tonality.chord_model import NO_CHORD
@@ -22,7 +22,7 @@ from flamingo_bark_assets.analysis.tonality.measure import (
     MIN_TUNING_CONCENTRATION,
     Harmony,
     change_rate,
-    hear_harmony,
+    read_harmony,
 )
 from flamingo_bark_assets.analysis.tonality.texture import mean_polyphony, measure_inharmonicity, measure_texture
 from flamingo_bark_assets.record import Measurement, events_of
@@ -61,13 +61,13 @@ def analyse_harmonic(
         return result.of_unusable(song_id, view.unusable)
     cents = _cents(view, song)
     beats_s = np.array([beat.time_s for beat in song.beats]) if song is not None and song.beats else None
-    heard = hear_harmony((view,), cents=cents, duration_s=view.duration_s, beats_s=beats_s)
+    heard = read_harmony((view,), cents=cents, duration_s=view.duration_s, beats_s=beats_s)
     rows = events_of(result)
     return result(
         **vars(measure_stem(song_id, view, energy_share=energy_share, song=song)),
         **_chords(heard, cast("type[StemChord]", rows["chords"])),
         **_texture(view, heard, cents),
-        activity=activity_rows(view, cast("type[ActiveStretch]", rows["activity"])),
+        activity=activity_rows(view, cast("type[ActiveSegment]", rows["activity"])),
     )
 
 

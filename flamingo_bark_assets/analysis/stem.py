@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.stem import ActiveStretch, StemFeatures
+from flamingo_bark_assets.analysis.features.stem import ActiveSegment, StemFeatures
 from flamingo_bark_assets.analysis.frontend.view import ACTIVITY_FRAME_S, AudioView
 from flamingo_bark_assets.analysis.rhythm.onsets import onset_strength, onset_times_s
 from flamingo_bark_assets.analysis.rhythm.stems import evenness, onset_density, rhythm_complexity, syncopation
@@ -21,7 +21,7 @@ from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.loudness import integrated_loudness, loudest_short_term, loudness_range
 from flamingo_bark_assets.record import Measurement
 
-Stretch = TypeVar("Stretch", bound=ActiveStretch)
+Segment = TypeVar("Segment", bound=ActiveSegment)
 
 _ACTIVITY_METHOD = "rms-50ms-gated"
 # What a separator leaves of the other instruments lies 30 to 40 dB down; a note's own decay is heard that far.
@@ -53,7 +53,7 @@ def measure_stem(
         onsets_s = onset_times_s(onset_strength(view))
     sounding, edges_s = sounding_frames(view)
     sounding_s = float(np.diff(edges_s)[sounding].sum())
-    stretches = _stretches(sounding, edges_s)
+    segments = _segments(sounding, edges_s)
     return StemFeatures(
         song_id=song_id,
         **vars(measure_stem_spectrum(view)),
@@ -62,7 +62,7 @@ def measure_stem(
         loudness_short_term_max_lufs=loudest_short_term(view.energies),
         energy_share=energy_share,
         active_fraction=Measurement.of(sounding_s / max(view.duration_s, 1e-9), method=_ACTIVITY_METHOD),
-        longest_rest_s=_longest_rest(edges_s, stretches),
+        longest_rest_s=_longest_rest(edges_s, segments),
         onset_density_hz=onset_density(onsets_s, sounding_s),
         onset_evenness=evenness(onsets_s),
         rhythm_complexity=rhythm_complexity(onsets_s),
@@ -74,10 +74,10 @@ def measure_stem(
     )
 
 
-def activity_rows(view: AudioView, row: type[Stretch]) -> tuple[Stretch, ...]:
-    """The stretches in which a stem sounds, as rows of the stem's own table.
+def activity_rows(view: AudioView, row: type[Segment]) -> tuple[Segment, ...]:
+    """The segments in which a stem sounds, as rows of the stem's own table.
 
-    Pauses up to 0.3 s are bridged; stretches shorter than 0.1 s are left out.
+    Pauses up to 0.3 s are bridged; segments shorter than 0.1 s are left out.
 
     Args:
         view: the stem.
@@ -85,11 +85,11 @@ def activity_rows(view: AudioView, row: type[Stretch]) -> tuple[Stretch, ...]:
     """
     sounding, edges_s = sounding_frames(view)
     power = np.concatenate(([0.0], np.cumsum(view.activity_power.astype(np.float64) * np.diff(edges_s))))
-    rows: list[Stretch] = []
-    for first, last in _stretches(sounding, edges_s):
+    rows: list[Segment] = []
+    for first, last in _segments(sounding, edges_s):
         start_s, end_s = float(edges_s[first]), float(edges_s[last])
         mean = max((power[last] - power[first]) / (end_s - start_s), 1e-12)
-        rows.append(row(stretch=len(rows), start_s=start_s, end_s=end_s, level_dbfs=float(10.0 * np.log10(mean))))
+        rows.append(row(segment=len(rows), start_s=start_s, end_s=end_s, level_dbfs=float(10.0 * np.log10(mean))))
     return tuple(rows)
 
 
@@ -107,8 +107,8 @@ def sounding_frames(view: AudioView) -> tuple[NDArray[np.bool_], NDArray[np.floa
     return np.asarray(power >= gate), edges_s
 
 
-def _stretches(sounding: NDArray[np.bool_], edges_s: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """First frame and the one after the last of each stretch of sound."""
+def _segments(sounding: NDArray[np.bool_], edges_s: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """First frame and the one after the last of each segment of sound."""
     change = np.flatnonzero(np.diff(np.concatenate(([False], sounding, [False])).astype(np.int8)))
     joined: list[tuple[int, int]] = []
     for first, last in zip(change[::2].tolist(), change[1::2].tolist(), strict=True):
@@ -119,8 +119,8 @@ def _stretches(sounding: NDArray[np.bool_], edges_s: NDArray[np.float64]) -> lis
     return [(first, last) for first, last in joined if edges_s[last] - edges_s[first] >= _SHORTEST_S - 1e-9]
 
 
-def _longest_rest(edges_s: NDArray[np.float64], stretches: list[tuple[int, int]]) -> Measurement[float]:
-    if not stretches:
+def _longest_rest(edges_s: NDArray[np.float64], segments: list[tuple[int, int]]) -> Measurement[float]:
+    if not segments:
         return Measurement.unknown("it never sounds for 0.1 s", method=_ACTIVITY_METHOD)
-    rests = [float(edges_s[after[0]] - edges_s[before[1]]) for before, after in pairwise(stretches)]
+    rests = [float(edges_s[after[0]] - edges_s[before[1]]) for before, after in pairwise(segments)]
     return Measurement.of(max(rests, default=0.0), method=_ACTIVITY_METHOD)

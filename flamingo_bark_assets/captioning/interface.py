@@ -59,7 +59,7 @@ class Answer(Row):
     raw_text: str | None = optional_column("The answer before any change.")
     confidence: float | None = optional_column("0 to 1; null where the captioner gives none.")
     reason: str | None = optional_column("Why there is no text.")
-    window_start_s: float | None = optional_column("Where the sound that the model heard begins.", unit="s")
+    window_start_s: float | None = optional_column("Where the sound that the model was given begins.", unit="s")
     window_end_s: float | None = optional_column("Where it ends.", unit="s")
     mean_log_probability: float | None = optional_column(
         "Mean natural log-probability of the model's tokens: its own confidence."
@@ -71,13 +71,13 @@ class Answer(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaptionerChoice(Row):
+class CaptionerCandidate(Row):
     """One captioner that was considered, in the order of the configured chain."""
 
-    TABLE: ClassVar[str] = "captioner_choices"
-    KEY: ClassVar[tuple[str, ...]] = ("choice",)
+    TABLE: ClassVar[str] = "captioner_candidates"
+    KEY: ClassVar[tuple[str, ...]] = ("candidate",)
 
-    choice: int = column("Number in the chain, from 0.")
+    candidate: int = column("Number in the chain, from 0.")
     captioner: str = column("The model, or measured.")
     outcome: str = column("answered or skipped.")
     reason: str | None = optional_column("Why it was skipped, and what to do about it.")
@@ -97,7 +97,7 @@ class Captions(Record):
     answers: tuple[Answer, ...] = events("One row a part and question.")
     claims: tuple[Claim, ...] = events("One row a claim of an answer, checked against the measurements.")
     labels: tuple[Label, ...] = events("One row a term of a vocabulary that CLAP or the captioner gave.")
-    choices: tuple[CaptionerChoice, ...] = events("One row a captioner that was considered.")
+    candidates: tuple[CaptionerCandidate, ...] = events("One row a captioner that was considered.")
 
     def text(self, part: Part, question: Question) -> str | None:
         """The text of one answer, or None."""
@@ -117,6 +117,6 @@ class Captioner(Protocol):
 
         Args:
             evidence: the measurements of the song.
-            audio: gives the decoded sound of a part when asked; a captioner that does not listen never asks.
+            audio: gives the decoded sound of a part when asked; a captioner without a model never asks.
         """
         ...

@@ -1,4 +1,4 @@
-"""The captioner that never listens: it writes from measurements and the song's own tags only, and says so.
+"""The captioner without a model: it writes from measurements and the song's own tags only, and says so.
 
 Which question is answered how belongs here; the sentences stand in `sentences`.
 """
@@ -20,11 +20,11 @@ from flamingo_bark_assets.text import clean_genres
 IDENTITY = Identity(name="measured", model_id=None, revision="1", licence=None, is_fallback=True)
 MAX_TAGS = 5
 
-NO_GENRE = "no genre tag in the file or song.toml, and no model listened"
-NO_READABLE_GENRE = "the genre tag holds no name of a genre, and no model listened"
-GENRE_OF_SONG = "a genre tag is about the whole song, and no model listened to the stem"
-NO_MOOD = "mood is not measured, and no model listened"
-NO_STEMS = "no stem with sound, and no model listened"
+NO_GENRE = "no genre tag in the file or song.toml, and no captioning model ran"
+NO_READABLE_GENRE = "the genre tag holds no name of a genre, and no captioning model ran"
+GENRE_OF_SONG = "a genre tag is about the whole song, and no captioning model ran to the stem"
+NO_MOOD = "mood is not measured, and no captioning model ran"
+NO_STEMS = "no stem with sound, and no captioning model ran"
 NOTHING_SURE = "nothing was measured with enough confidence"
 
 

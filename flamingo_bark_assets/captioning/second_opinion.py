@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from flamingo_bark_assets.captioning.interface import Answer, Captions
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.catalogue import ModelError
-from flamingo_bark_assets.inference.clap import ClapListener, ClapUnavailable, load_clap
+from flamingo_bark_assets.inference.clap import ClapUnavailable, LoadedClap, load_clap
 from flamingo_bark_assets.inference.interface import Clip
 from flamingo_bark_assets.inference.segments import typical_clip
 from flamingo_bark_assets.inference.vocabulary import (
@@ -49,7 +49,7 @@ class SecondOpinion:
 
     def __init__(self, settings: InferenceSettings) -> None:
         self._settings = settings
-        self._clap: ClapListener | ClapUnavailable | None = None
+        self._clap: LoadedClap | ClapUnavailable | None = None
         self._vocabularies: dict[VocabularyName, Vocabulary] = {}
 
     def on(self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
@@ -72,7 +72,7 @@ class SecondOpinion:
         except ModelError as error:
             return dataclasses.replace(captions, second_opinion_reason=str(error))
 
-    def _load(self) -> ClapListener | ClapUnavailable:
+    def _load(self) -> LoadedClap | ClapUnavailable:
         if self._clap is None:
             settings = self._settings
             self._clap = load_clap(
@@ -88,7 +88,7 @@ class SecondOpinion:
         return self._clap
 
     def _compared(
-        self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Sound], clap: ClapListener
+        self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Sound], clap: LoadedClap
     ) -> Captions:
         parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
         labels: list[Label] = []
@@ -121,7 +121,7 @@ class SecondOpinion:
         text: str,
         clip: Clip,
         heard: dict[VocabularyName, tuple[Label, ...]],
-        clap: ClapListener,
+        clap: LoadedClap,
     ) -> Answer:
         vocabulary = next((name for question, name in _VOCABULARY_OF.items() if question == answer.question), None)
         if vocabulary is None:

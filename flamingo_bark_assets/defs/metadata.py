@@ -101,7 +101,7 @@ def _captions(captions: Captions) -> dict[str, Any]:
         "claims": float(len(captions.claims)),
         "conflicts": float(sum(claim.verdict == "conflict" for claim in captions.claims)),
         "second_opinion": captions.second_opinion or f"none: {captions.second_opinion_reason}",
-        "skipped": dg.MetadataValue.json({c.captioner: c.reason for c in captions.choices if c.reason}),
+        "skipped": dg.MetadataValue.json({c.captioner: c.reason for c in captions.candidates if c.reason}),
     }
 
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _NOT_FOR_RUNS = frozenset({"cache_folder", "vocabularies"})
 
 
-class _Listening(dg.Config):
-    """What a run sets about inference; what is left out stands in settings.toml under [listening]."""
+class _InferenceConfig(dg.Config):
+    """What a run sets about inference; what is left out stands in settings.toml under [inference]."""
 
     def applied_to(self, settings: InferenceSettings) -> InferenceSettings:
         """The settings with what is set here in their place, validated again.
@@ -45,7 +45,7 @@ class _Listening(dg.Config):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise ConfigurationError(f"resource platform: listening.{where}: {first['msg']}") from error
+            raise ConfigurationError(f"resource platform: inference.{where}: {first['msg']}") from error
 
 
 def _config_of(model: type[BaseModel]) -> type[dg.Config]:
@@ -79,13 +79,15 @@ _SET_BY_RUNS: dict[str, Any] = {
     for name, info in InferenceSettings.model_fields.items()
     if name not in _NOT_FOR_RUNS
 }
-Listening: Any = create_model("Listening", __base__=_Listening, __module__=__name__, **_SET_BY_RUNS)
+InferenceConfig: Any = create_model("InferenceConfig", __base__=_InferenceConfig, __module__=__name__, **_SET_BY_RUNS)
 
 
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where songs and results are kept and who describes them."""
 
-    listening: Listening = Field(default_factory=Listening, description="Who listens, and how.")
+    inference: InferenceConfig = Field(
+        default_factory=InferenceConfig, description="Which captioning models run, and how."
+    )
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Show, before the first step of a run, that its process lives."""
@@ -101,14 +103,14 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     def settings(self) -> Settings:
         """The settings file's, with what this resource sets in its place; read once a run."""
         settings = load_settings(self.paths.settings)
-        return settings.model_copy(update={"listening": self.listening.applied_to(settings.listening)})
+        return settings.model_copy(update={"inference": self.inference.applied_to(settings.inference)})
 
     @cached_property
     def captioner(self) -> Captioner:
         """Who describes the songs, made once a run; a model is loaded when the first song asks."""
-        from flamingo_bark_assets.captioning.listener import ListeningCaptioner
+        from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 
-        return ListeningCaptioner(self.settings.listening, self.settings.prompts, self.paths.answers)
+        return ModelCaptioner(self.settings.inference, self.settings.prompts, self.paths.answers)
 
     def open_song(self, song_id: str) -> SongWork:
         """One song, ready for the steps."""

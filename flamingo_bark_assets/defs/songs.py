@@ -60,7 +60,7 @@ def song(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]
     run = _Run(context, platform)
     failed: dict[str, _Failures] = {}
     if run.steps:
-        if not run.sets_listening:
+        if not run.sets_inference:
             observe_settings(context.instance, run.settings)
         yield from run.make_songs(failed)
     if run.lone_checks:
@@ -117,10 +117,10 @@ class _Run:
         return settings_versions(self.platform.settings)
 
     @cached_property
-    def sets_listening(self) -> bool:
-        """Whether the run's own configuration says who listens, which holds for this run only."""
+    def sets_inference(self) -> bool:
+        """Whether the run's own configuration says which captioning models run, which holds for this run only."""
         config: Any = self.context.run.run_config
-        for name in ("resources", "platform", "config", "listening"):
+        for name in ("resources", "platform", "config", "inference"):
             config = config.get(name) or {}
         return bool(config)
 

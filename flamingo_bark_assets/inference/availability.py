@@ -15,8 +15,8 @@ def available_models(settings: InferenceSettings) -> list[str]:
 
     Weights are told apart by name, size and time, as hashing gigabytes at each look would cost minutes.
     """
-    choices = [(choice.model, choice.revision) for choice in settings.chain]
-    return [_state(model, revision, settings) for model, revision in [*choices, (settings.clap, None)]]
+    candidates = [(candidate.model, candidate.revision) for candidate in settings.chain]
+    return [_state(model, revision, settings) for model, revision in [*candidates, (settings.clap, None)]]
 
 
 def _state(model: str, revision: str | None, settings: InferenceSettings) -> str:

@@ -23,7 +23,7 @@ class OutOfMemory(ModelError):
     remedy = "Choose a smaller model, bfloat16, a quantisation, or another device."
 
 
-def listen_in_batches(
+def infer_in_batches(
     model: CaptioningModel,
     clips: Sequence[Clip],
     prompts: Sequence[str],
@@ -39,7 +39,7 @@ def listen_in_batches(
 
     Args:
         model: who is asked.
-        clips: what it hears.
+        clips: the sound.
         prompts: what it is asked, one a clip.
         decoding: how it answers.
         batch_size: most clips at once, at least 1.
@@ -60,7 +60,7 @@ def listen_in_batches(
     replies: dict[int, Reply] = {}
     while waiting:
         batch = waiting[:batch_size]
-        answered = _listen(model, [clips[i] for i in batch], [prompts[i] for i in batch], decoding)
+        answered = _infer(model, [clips[i] for i in batch], [prompts[i] for i in batch], decoding)
         if answered is None:
             _free_memory()
             if len(batch) == 1:
@@ -85,10 +85,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY_WORDS)
 
 
-def _listen(model: CaptioningModel, clips: list[Clip], prompts: list[str], decoding: Decoding) -> list[Reply] | None:
+def _infer(model: CaptioningModel, clips: list[Clip], prompts: list[str], decoding: Decoding) -> list[Reply] | None:
     """The replies, or None where memory ran out: with the exception go its frames and the tensors they hold."""
     try:
-        return model.listen(clips, prompts, decoding)
+        return model.infer(clips, prompts, decoding)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

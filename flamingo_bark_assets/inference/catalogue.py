@@ -52,8 +52,8 @@ class KnownModel:
         download_is_computed: whether that size follows from the parameters instead of being read from the hub.
         licence: of the weights, in words.
         non_commercial: whether commercial use is excluded.
-        sample_rate_hz: rate of the sound that it hears.
-        longest_clip_s: longest sound that it hears at once; None where only its processor knows.
+        sample_rate_hz: rate of the sound that it takes.
+        longest_clip_s: longest sound that it takes at once; None where only its processor knows.
         base_lm: repository of the base language model, of which only tokenizer and configuration are fetched.
         allow_patterns: which files of the repository are fetched.
         ignore_patterns: which of those are not.

@@ -101,7 +101,7 @@ def load_clap(
     allow_download: bool = False,
     cache_dir: Path | None = None,
     progress: Callable[[FetchEvent], None] | None = None,
-) -> ClapListener | ClapUnavailable:
+) -> LoadedClap | ClapUnavailable:
     """Load a CLAP from a folder, the cache or, only where that is allowed, the hub.
 
     The weights of the known models are free to use (Apache-2.0), so that `allow_download` is all the consent needed.
@@ -149,7 +149,7 @@ def load_clap(
     return ClapUnavailable(name, clean_text(reason)[:500])
 
 
-def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) -> ClapListener:
+def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) -> LoadedClap:
     refuse_foreign_code(folder, model_id)
     if model_type_of(folder) != "clap":
         raise ModelError(f"{model_id}: no CLAP: {folder} has no config.json of transformers' ClapModel")
@@ -174,13 +174,13 @@ def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) 
     processor = ClapProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     model.eval().to(chosen)
     identity = ModelIdentity(model_id, "clap", revision_of(folder), licence, dtype)
-    return ClapListener(model, processor, identity)
+    return LoadedClap(model, processor, identity)
 
 
-class ClapListener:
+class LoadedClap:
     """Compares sound with words; one caller at a time, others wait.
 
-    Sound is heard in windows as long as the model was trained on (10 s): as many as cover a clip, of like distance,
+    Sound is taken in windows as long as the model was trained on (10 s): as many as cover a clip, of like distance,
     so that nothing is cropped at random, which transformers' feature extractor does with longer sound. Windows below
     -60 dBFS RMS are left out. Embeddings of vocabularies and of the last `HEARD_CLIPS` clips are kept.
 
@@ -211,14 +211,14 @@ class ClapListener:
 
     @property
     def sample_rate_hz(self) -> int:
-        """The rate that it hears; clips of another rate are resampled."""
+        """The rate that it takes; clips of another rate are resampled."""
         return int(self._extractor.sampling_rate)
 
     def similarity(self, clips: Clip | Sequence[Clip], text: str) -> float | None:
         """How well a text fits a sound.
 
         Args:
-            clips: one or several stretches of it, best at a rate of 48 kHz.
+            clips: one or several segments of it, best at a rate of 48 kHz.
             text: what is said about it; what lies beyond `MAX_TEXT_TOKENS` tokens is not read.
 
         Returns:
@@ -245,7 +245,7 @@ class ClapListener:
         (Wu et al., "Large-scale contrastive language-audio pretraining", ICASSP 2023, section 4: zero-shot).
 
         Args:
-            clips: one or several stretches of one part of a song.
+            clips: one or several segments of one part of a song.
             vocabulary: the terms.
             part: which part it is.
             top_k: how many of the likeliest terms are returned; None returns all, whose probabilities sum to 1.
@@ -362,7 +362,7 @@ class ClapListener:
 
 
 def _fingerprint(clip: Clip) -> bytes:
-    """What tells a clip's sound from others'; a clip that no model can hear is refused."""
+    """What tells a clip's sound from others'; a clip that no model can take is refused."""
     if clip.samples.ndim != 1 or not clip.samples.size or clip.sample_rate_hz < 1:
         raise ValueError(f"a clip has shape {clip.samples.shape} at {clip.sample_rate_hz} Hz: not one channel of sound")
     if not np.isfinite(clip.samples).all():

@@ -1,4 +1,4 @@
-"""What a model that listens is asked and what it replies: the interface of all model families.
+"""What a captioning model is asked and what it replies: the interface of all model families.
 
 Clips, decoding and replies belong here; models stand in modules of their own, meaning and trust do not belong here.
 """
@@ -47,7 +47,7 @@ def decoding_of(settings: InferenceSettings) -> Decoding:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Clip:
-    """A stretch of sound for a model.
+    """A segment of sound for a model.
 
     Attributes:
         samples: float32, shape (n_samples,), one channel.
@@ -116,10 +116,10 @@ class CaptioningModel(Protocol):
 
     @property
     def max_clip_s(self) -> float:
-        """The longest clip it hears; longer ones are cut by the caller."""
+        """The longest clip it takes; longer ones are cut by the caller."""
         ...
 
-    def listen(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
+    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
         """Answer prompt i about clip i, all as one batch.
 
         Raises:

@@ -1,6 +1,6 @@
-"""Which model listens: a typed chain of choices, of which the first that can be had is loaded.
+"""Which captioning model runs: a typed chain of candidates, of which the first that can be had is loaded.
 
-Why a choice was skipped is recorded here; nothing here raises because a model cannot be had.
+Why a candidate was skipped is recorded here; nothing here raises because a model cannot be had.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from flamingo_bark_assets.inference.transformers_models import (
     load_transformers_model,
     quantisation_problem,
 )
-from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.text import short_line
 
 _log = logging.getLogger(__name__)
@@ -49,14 +49,14 @@ CONVERTED_FOLDER = "flamingo-bark-converted"
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A choice that does not listen.
+    """A candidate that is skipped.
 
     Attributes:
-        choice: which one.
+        candidate: which one.
         reason: why, in one line that says what to do.
     """
 
-    choice: ModelChoice
+    candidate: ModelCandidate
     reason: str
 
 
@@ -65,13 +65,13 @@ class Loaded:
     """What came of walking the chain.
 
     Attributes:
-        model: who listens; None where no choice can be had.
-        choice: the choice that it is.
-        skipped: every choice before it, in order.
+        model: the model that runs; None where no candidate can be had.
+        candidate: the candidate that it is.
+        skipped: every candidate before it, in order.
     """
 
     model: CaptioningModel | None
-    choice: ModelChoice | None
+    candidate: ModelCandidate | None
     skipped: tuple[Skipped, ...]
 
     def failed(self, reason: str) -> tuple[Skipped, ...]:
@@ -79,18 +79,18 @@ class Loaded:
 
         To go on: keep this, drop every reference to the model, and give it to `load_first`.
         """
-        return self.skipped if self.choice is None else (*self.skipped, Skipped(self.choice, reason))
+        return self.skipped if self.candidate is None else (*self.skipped, Skipped(self.candidate, reason))
 
     @property
     def advice(self) -> str | None:
-        """One line on why no model listens and what to do; None where one does."""
+        """One line on why no captioning model runs and what to do; None where one does."""
         if self.model is not None:
             return None
         if not self.skipped:
-            return "no model listens: the chain of models is empty"
+            return "no captioning model runs: the chain of models is empty"
         first = self.skipped[0]
         others = f" ({len(self.skipped) - 1} more were skipped)" if len(self.skipped) > 1 else ""
-        return f"no model listens: {first.reason}{others}"
+        return f"no captioning model runs: {first.reason}{others}"
 
 
 Progress = Callable[[FetchEvent], None]
@@ -106,48 +106,48 @@ def load_first(
 
     Args:
         settings: the chain and what may be done for it.
-        skipped: what has been skipped before, one a choice from the chain's beginning.
+        skipped: what has been skipped before, one a candidate from the chain's beginning.
         progress: told how far a download is; by default the log is.
 
     Returns:
-        The model, or none, with a reason for each choice before it.
+        The model, or none, with a reason for each candidate before it.
     """
-    for choice in settings.chain[len(skipped) :]:
+    for candidate in settings.chain[len(skipped) :]:
         try:
-            return Loaded(_load(choice, settings, progress or _log_progress), choice, skipped)
+            return Loaded(_load(candidate, settings, progress or _log_progress), candidate, skipped)
         except Exception as error:  # the song is described all the same
-            reason = why_not_loaded(choice.model, error, without_memory="choose a smaller model or bfloat16")
+            reason = why_not_loaded(candidate.model, error, without_memory="choose a smaller model or bfloat16")
         _log.info("skipped: %s", reason)
-        skipped = (*skipped, Skipped(choice, reason))
+        skipped = (*skipped, Skipped(candidate, reason))
     return Loaded(None, None, skipped)
 
 
-def _load(choice: ModelChoice, settings: InferenceSettings, progress: Progress) -> CaptioningModel:
-    known = known_model(choice.model)
-    folder = _local_folder(choice.model)
+def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Progress) -> CaptioningModel:
+    known = known_model(candidate.model)
+    folder = _local_folder(candidate.model)
     if folder is not None:
-        device = choose_device(choice.model, choice.device)
-        _check_memory(choice, device, _weights_bytes(folder, choice))
-        base_lm = choice.base_lm or (folder / "base_lm" if (folder / "base_lm").is_dir() else None)
-        return _load_snapshot(choice, device, Snapshot(folder, "", base_lm), settings)
+        device = choose_device(candidate.model, candidate.device)
+        _check_memory(candidate, device, _weights_bytes(folder, candidate))
+        base_lm = candidate.base_lm or (folder / "base_lm" if (folder / "base_lm").is_dir() else None)
+        return _load_snapshot(candidate, device, Snapshot(folder, "", base_lm), settings)
     if known is None:
         raise ModelError(
-            f"{choice.model}: neither a folder nor a known model; `flamingo-bark models` lists those that are known"
+            f"{candidate.model}: neither a folder nor a known model; `flamingo-bark models` lists those that are known"
         )
     # First what costs nothing to know: a run without a model must not wait for torch. Then, before gigabytes are
     # downloaded, all else that can be known to fail.
-    snapshot = cached(known, settings.cache_folder, revision=choice.revision)
+    snapshot = cached(known, settings.cache_folder, revision=candidate.revision)
     if snapshot is None:
         _refuse_download(known, settings)
     if known.family == "audio-flamingo-2":
-        _refuse_quantisation(choice)
-    elif problem := quantisation_problem(choice.quantisation):
-        raise ModelError(f"{choice.model}: {problem}")
-    device = choose_device(choice.model, choice.device)
-    _check_memory(choice, device, known.memory_bytes(choice.dtype, choice.quantisation))
+        _refuse_quantisation(candidate)
+    elif problem := quantisation_problem(candidate.quantisation):
+        raise ModelError(f"{candidate.model}: {problem}")
+    device = choose_device(candidate.model, candidate.device)
+    _check_memory(candidate, device, known.memory_bytes(candidate.dtype, candidate.quantisation))
     if snapshot is None:
-        snapshot = _fetch(known, choice, settings, progress)
-    return _load_snapshot(choice, device, snapshot, settings, known.licence)
+        snapshot = _fetch(known, candidate, settings, progress)
+    return _load_snapshot(candidate, device, snapshot, settings, known.licence)
 
 
 def _refuse_download(known: KnownModel, settings: InferenceSettings) -> None:
@@ -162,21 +162,21 @@ def _refuse_download(known: KnownModel, settings: InferenceSettings) -> None:
         raise ModelError(f"{known.model_id}: its licence is not acknowledged; {known.fetch_hint}")
 
 
-def _fetch(known: KnownModel, choice: ModelChoice, settings: InferenceSettings, progress: Progress) -> Snapshot:
+def _fetch(known: KnownModel, candidate: ModelCandidate, settings: InferenceSettings, progress: Progress) -> Snapshot:
     try:
         return fetch(
             known,
             cache_dir=settings.cache_folder,
             acknowledge_licence=settings.licence_acknowledged,
             progress=progress,
-            revision=choice.revision,
+            revision=candidate.revision,
         )
     except ModelError as error:
         raise ModelError(f"{short_line(str(error), 500)}; later: `{fetch_command(known.model_id)}`") from error
 
 
 def _load_snapshot(
-    choice: ModelChoice,
+    candidate: ModelCandidate,
     device: str,
     snapshot: Snapshot,
     settings: InferenceSettings,
@@ -185,49 +185,49 @@ def _load_snapshot(
     """Load what lies in a folder by the architecture that its files show."""
     for folder in (snapshot.path, snapshot.base_lm):
         if folder is not None:
-            refuse_foreign_code(folder, choice.model)
+            refuse_foreign_code(folder, candidate.model)
     # clap_ckpt alone is an old revision of Audio Flamingo 2, which its own loader refuses by name.
     if any((snapshot.path / folder).is_dir() for folder in ("safe_ckpt", "clap_ckpt")):
-        return _load_audio_flamingo_2(choice, device, snapshot, settings)
+        return _load_audio_flamingo_2(candidate, device, snapshot, settings)
     if family_of(snapshot.path) is None:
         raise ModelError(
-            f"{choice.model}: unknown architecture: {snapshot.path} has neither safe_ckpt (Audio Flamingo 2) nor a "
+            f"{candidate.model}: unknown architecture: {snapshot.path} has neither safe_ckpt (Audio Flamingo 2) nor a "
             "config.json of Audio Flamingo 3 or Music Flamingo"
         )
     return load_transformers_model(
         snapshot.path,
-        model_id=choice.model,
+        model_id=candidate.model,
         licence=licence,
-        dtype=choice.dtype,
+        dtype=candidate.dtype,
         device=device,
-        quantisation=choice.quantisation,
+        quantisation=candidate.quantisation,
     )
 
 
 def _load_audio_flamingo_2(
-    choice: ModelChoice, device: str, snapshot: Snapshot, settings: InferenceSettings
+    candidate: ModelCandidate, device: str, snapshot: Snapshot, settings: InferenceSettings
 ) -> CaptioningModel:
     from flamingo_bark_assets.inference.audio_flamingo_2.model import load_audio_flamingo_2
 
-    _refuse_quantisation(choice)
+    _refuse_quantisation(candidate)
     return load_audio_flamingo_2(
         snapshot.path,
         base_lm_path=snapshot.base_lm,
-        dtype=choice.dtype,
+        dtype=candidate.dtype,
         device=device,
         cache_folder=(settings.cache_folder or default_cache_folder()) / CONVERTED_FOLDER,
-        model_id=choice.model,
+        model_id=candidate.model,
         revision=snapshot.revision or None,
     )
 
 
-def _refuse_quantisation(choice: ModelChoice) -> None:
-    if choice.quantisation != "none":
-        raise ModelError(f"{choice.model}: {choice.quantisation} is not offered for Audio Flamingo 2; use none")
+def _refuse_quantisation(candidate: ModelCandidate) -> None:
+    if candidate.quantisation != "none":
+        raise ModelError(f"{candidate.model}: {candidate.quantisation} is not offered for Audio Flamingo 2; use none")
 
 
 def _local_folder(model: str) -> Path | None:
-    """The folder that a choice names; None where it names a model of the hub."""
+    """The folder that a candidate names; None where it names a model of the hub."""
     path = Path(model).expanduser()
     if path.is_dir():
         return path.resolve()
@@ -237,7 +237,7 @@ def _local_folder(model: str) -> Path | None:
     return None
 
 
-def _weights_bytes(folder: Path, choice: ModelChoice) -> int:
+def _weights_bytes(folder: Path, candidate: ModelCandidate) -> int:
     """Memory of a folder's weights, from the headers of its safetensors; unreadable ones count nothing."""
     from math import prod
 
@@ -250,17 +250,17 @@ def _weights_bytes(folder: Path, choice: ModelChoice) -> int:
                 numbers += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118 it is no dict
         except (OSError, SafetensorError):
             continue
-    kind = choice.dtype if choice.quantisation == "none" else choice.quantisation
+    kind = candidate.dtype if candidate.quantisation == "none" else candidate.quantisation
     return round(numbers * BYTES_PER_PARAMETER[kind])
 
 
-def _check_memory(choice: ModelChoice, device: str, weights_bytes: int) -> None:
+def _check_memory(candidate: ModelCandidate, device: str, weights_bytes: int) -> None:
     """Refuse what would not fit, before anything is downloaded or the system ends the process."""
     free = _free_bytes(device)
     if weights_bytes and free < weights_bytes + WORKING_MEMORY_BYTES:
         raise ModelError(
-            f"{choice.model}: needs about {(weights_bytes + WORKING_MEMORY_BYTES) / 1e9:.1f} GB of memory as "
-            f"{choice.dtype} and {free / 1e9:.1f} GB are free on {device}; choose a smaller model"
+            f"{candidate.model}: needs about {(weights_bytes + WORKING_MEMORY_BYTES) / 1e9:.1f} GB of memory as "
+            f"{candidate.dtype} and {free / 1e9:.1f} GB are free on {device}; choose a smaller model"
         )
 
 

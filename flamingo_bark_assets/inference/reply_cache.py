@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from flamingo_bark_assets.files.atomic import write_text
-from flamingo_bark_assets.inference.batching import listen_in_batches
+from flamingo_bark_assets.inference.batching import infer_in_batches
 from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Reply
 
 VERSION = 1
@@ -153,7 +153,7 @@ class AnswerCache:
             self.put(asked[i], reply)
             known[asked[i]] = reply
 
-        listen_in_batches(
+        infer_in_batches(
             model,
             [clips[i] for i in to_ask.values()],
             [prompts[i] for i in to_ask.values()],

@@ -1,4 +1,4 @@
-"""Which stretch of a song a model hears: one that is typical of it and sounds, not its first seconds.
+"""Which segment of a song a model is given: one that is typical of it and sounds, not its first seconds.
 
 Choosing a window belongs here; what is asked about it does not.
 """
@@ -32,13 +32,13 @@ Floats = npt.NDArray[np.float64]
 def typical_clip(
     sound: Sound, *, length_s: float, sample_rate_hz: int, sections: Sequence[Section] = ()
 ) -> Clip | None:
-    """Cut the most typical stretch out of the most typical section.
+    """Cut the most typical segment out of the most typical section.
 
     The song is seen as blocks of one second, each with its level in 24 log-spaced bands, and is parted into its
     measured sections or, where there are none, where these levels change. Of the sections that sound and are at least
     half as long as the clip, the one is taken whose mean levels are nearest to the median of all sounding blocks; in
-    it, the stretch that is nearest and holds least silence. So a verse or chorus is heard rather than an intro. A song
-    of which nothing sounds that long gives the stretch that sounds most.
+    it, the segment that is nearest and holds least silence. So a verse or chorus is taken rather than an intro. A song
+    of which nothing sounds that long gives the segment that sounds most.
 
     Args:
         sound: the mix or a stem.
@@ -140,7 +140,7 @@ def _typical_section(
 
 
 def _best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, sections: list[tuple[int, int]]) -> int:
-    """Where in the most typical section the stretch begins that is most like the whole."""
+    """Where in the most typical section the segment begins that is most like the whole."""
     first, end = _typical_section(levels_db, sounding, size, sections)
     last = len(sounding) - size
     starts = np.arange(min(first, last), min(max(first, end - size), last) + 1)
@@ -152,5 +152,5 @@ def _best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, s
         [np.sqrt(np.mean(np.square(levels_db[start : start + size].mean(axis=0) - typical))) for start in starts]
     )
     distances[shares < _MIN_SOUNDING_SHARE] = np.inf
-    near = distances <= distances.min() + 0.5  # dB: within it the fuller stretch is better
+    near = distances <= distances.min() + 0.5  # dB: within it the fuller segment is better
     return int(starts[near][shares[near].argmax()])

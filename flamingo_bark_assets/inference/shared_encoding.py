@@ -1,4 +1,4 @@
-"""Encoding each stretch of sound once, however many questions are asked about it.
+"""Encoding each segment of sound once, however many questions are asked about it.
 
 Sharing the audio encoder's work of transformers' models belongs here; asking stands in `transformers_models`.
 """

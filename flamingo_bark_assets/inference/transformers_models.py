@@ -48,7 +48,7 @@ def load_transformers_model(
         quantisation: 8bit or 4bit need the packages bitsandbytes and accelerate.
 
     Returns:
-        The model, ready to listen.
+        The model, ready for inference.
 
     Raises:
         ModelError: the folder is no model of these families, asks for code of its own, or a package for the
@@ -135,7 +135,7 @@ class TransformersModel:
         """The longest clip that its processor does not cut."""
         return float(self._processor.max_audio_len)
 
-    def listen(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
+    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
         """Answer prompt i about clip i, all as one batch.
 
         Sampling depends on the seed and on the batch, as the batch draws from one stream of random numbers.
@@ -176,7 +176,7 @@ class TransformersModel:
             raise ValueError(f"{len(clips)} clips and {len(prompts)} prompts")
         for clip in clips:
             if clip.sample_rate_hz != self.sample_rate_hz:
-                raise ValueError(f"a clip has {clip.sample_rate_hz} Hz; the model hears {self.sample_rate_hz} Hz")
+                raise ValueError(f"a clip has {clip.sample_rate_hz} Hz; the model takes {self.sample_rate_hz} Hz")
             if not clip.samples.size:
                 raise ValueError("a clip holds no sample")
         # The token would be taken for a second clip.

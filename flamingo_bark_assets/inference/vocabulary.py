@@ -151,7 +151,7 @@ def agreement(labels: Sequence[Label], said: Sequence[str], vocabulary: Vocabula
     """How much of CLAP's probability lies on what someone else said.
 
     Args:
-        labels: all terms of the vocabulary for one part, of `clap.ClapListener.label`; rows of other sources and other
+        labels: all terms of the vocabulary for one part, of `clap.LoadedClap.label`; rows of other sources and other
             vocabularies are left out. Where only the first were kept, the result is a lower bound.
         said: genres, moods or instruments in any spelling.
         vocabulary: of the same name; `Vocabulary.matching` tells which of its terms a word means.

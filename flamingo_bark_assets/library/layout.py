@@ -70,7 +70,7 @@ class DataPaths:
 
     @property
     def features(self) -> Path:
-        """The Parquet truth: one folder a table, one file a song."""
+        """The feature store: one folder a table, one file a song."""
         return self.root / "features"
 
     @property

@@ -41,9 +41,9 @@ def settings_versions(settings: Settings) -> SettingsVersions:
     return SettingsVersions(
         decoding=digest_of_settings(thresholds.max_duration_s, thresholds.max_truncated_s),
         captioning=digest_of_settings(
-            settings.listening.model_dump(mode="json"),
+            settings.inference.model_dump(mode="json"),
             prompts.min_claim_confidence,
-            available_models(settings.listening),
+            available_models(settings.inference),
         ),
         prompts=digest_of_settings(prompts.model_dump(mode="json")),
         suitability=digest_of_settings(thresholds.model_dump(mode="json")),

@@ -1,1 +1,1 @@
-"""Parquet truth, its DuckDB publication and atomic writes; nothing here knows what a column means."""
+"""The feature store in Parquet and its DuckDB publication; nothing here knows what a column means."""

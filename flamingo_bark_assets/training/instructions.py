@@ -171,10 +171,10 @@ def _captioner_warning(captions: Captions) -> str:
     if captions.is_fallback:
         return (
             f"The captioner is a fallback: {name} wrote the descriptions because no model could be had. "
-            "No model listened to the sound."
+            "No captioning model ran."
         )
     if captions.model_id is None:
-        return f"{name} wrote the descriptions without a model. No model listened to the sound."
+        return f"{name} wrote the descriptions without a model. No captioning model ran."
     return f"{name} ({markdown(captions.model_id)}) wrote the descriptions: listen before you train on them."
 
 

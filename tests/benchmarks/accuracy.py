@@ -28,12 +28,12 @@ VIEWS = ("mix", "stems", "separated")
 
 
 class Goal(NamedTuple):
-    """One line of the table: the scorer's name, the goal, the stretch goal, and whether less is better."""
+    """One line of the table: the scorer's name, the goal, the segment goal, and whether less is better."""
 
     name: str
     metric: str
     goal: float
-    stretch: float
+    segment: float
     less: bool = False
 
 
@@ -162,25 +162,25 @@ def _load_scorer(folder: Path) -> Any:
 
 def _print_goals(scores: Mapping[str, Mapping[str, Any]]) -> None:
     groups = {view: scores[view].get("sep" if view == "separated" else "clean", {}) for view in VIEWS}
-    print(f"\n{'':28}{'goal':>8}{'stretch':>9}" + "".join(f"{view:>16}" for view in VIEWS))
+    print(f"\n{'':28}{'goal':>8}{'segment':>9}" + "".join(f"{view:>16}" for view in VIEWS))
     for goal in GOALS:
         cells = []
         for view in VIEWS:
             value = groups[view].get(goal.metric)
             cells.append(_cell(goal, view, value) if value else "")
-        aims = "".join(f"{aim:>8g} " if aim else f"{'-':>8} " for aim in (goal.goal, goal.stretch))
+        aims = "".join(f"{aim:>8g} " if aim else f"{'-':>8} " for aim in (goal.goal, goal.segment))
         print(f"{goal.name:28}{aims}" + "".join(f"{cell:>16}" for cell in cells))
 
 
 def _cell(goal: Goal, view: str, value: tuple[float, int]) -> str:
     number, count = value
-    aims = STEM_GOALS.get(goal.metric, (goal.goal, goal.stretch)) if view == "stems" else (goal.goal, goal.stretch)
+    aims = STEM_GOALS.get(goal.metric, (goal.goal, goal.segment)) if view == "stems" else (goal.goal, goal.segment)
     reached = sum((number <= aim) if goal.less else (number >= aim) for aim in aims if aim)
     return f"{number:.3f}{'*' * reached:2} ({count})"
 
 
 def _print_degraded(scores: Mapping[str, Any]) -> None:
-    print("\n* goal, ** stretch reached; (songs). Technical quality, clean and degraded songs:")
+    print("\n* goal, ** segment reached; (songs). Technical quality, clean and degraded songs:")
     for kind, found in scores.get("technical", {}).items():
         print(f"  {kind:20}" + "  ".join(f"{name} {value}" for name, value in found.items()))
     rows: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))

@@ -18,8 +18,8 @@ import numpy as np
 
 from flamingo_bark_assets.inference.audio_flamingo_2 import frontend
 from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import load_network
+from flamingo_bark_assets.inference.audio_flamingo_2.encoding import pad_windows
 from flamingo_bark_assets.inference.audio_flamingo_2.generation import generate
-from flamingo_bark_assets.inference.audio_flamingo_2.hearing import pad_windows
 from flamingo_bark_assets.inference.interface import Decoding
 from tests.signals import decode_signal
 

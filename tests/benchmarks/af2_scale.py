@@ -27,8 +27,8 @@ from flamingo_bark_assets.inference.audio_flamingo_2.configuration import (
     Configuration,
     CrossAttentionSizes,
 )
+from flamingo_bark_assets.inference.audio_flamingo_2.encoding import encode_clips, pad_windows
 from flamingo_bark_assets.inference.audio_flamingo_2.generation import Generated, generate
-from flamingo_bark_assets.inference.audio_flamingo_2.hearing import encode_clips, pad_windows
 from flamingo_bark_assets.inference.interface import Clip, Decoding
 
 if TYPE_CHECKING:
@@ -196,8 +196,8 @@ def main() -> None:
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=LANGUAGE_MODELS, default="0.5B")
-    parser.add_argument("--dtype", choices=DTYPES, default="bf16")
+    parser.add_argument("--size", candidates=LANGUAGE_MODELS, default="0.5B")
+    parser.add_argument("--dtype", candidates=DTYPES, default="bf16")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=8)

@@ -35,7 +35,7 @@ def blurred_sequence(rng: np.random.Generator) -> tuple[FloatArray, int]:
     for row, chord in zip(heard, chords, strict=True):
         sounding = (chord.root, chord.quality)
         if sounding not in misheard or rng.random() < 0.2:
-            misheard[sounding] = _hearing(rng, chord.root, TONES[chord.quality][1], rate)
+            misheard[sounding] = _encoder(rng, chord.root, TONES[chord.quality][1], rate)
         row[:] = misheard[sounding]
     lengths = np.array([c.beats for c in chords], np.float32)[:, None]
     whole, first, last = (
@@ -44,7 +44,7 @@ def blurred_sequence(rng: np.random.Generator) -> tuple[FloatArray, int]:
     return key.chord_evidence(whole, first, last), tonic + 12 * (3 in SCALES[scale])
 
 
-def _hearing(rng: np.random.Generator, root: int, quality: str, rate: float) -> NDArray[np.float64]:
+def _encoder(rng: np.random.Generator, root: int, quality: str, rate: float) -> NDArray[np.float64]:
     row = np.zeros(chord_model.CHORDS)
     right = root * len(QUALITIES) + QUALITIES.index(quality)
     row[right] = 1.0

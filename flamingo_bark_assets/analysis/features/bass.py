@@ -77,4 +77,4 @@ class BassFeatures(StemFeatures):
     bass_f0: tuple[BassPitch, ...] = events(
         "One row each 10 ms in which a note sounds; each 50 ms in recordings of over half an hour."
     )
-    bass_activity: tuple[BassActivity, ...] = events("One row a stretch in which the bass sounds.")
+    bass_activity: tuple[BassActivity, ...] = events("One row a segment in which the bass sounds.")

@@ -109,4 +109,4 @@ class DrumFeatures(StemFeatures):
     drum_hits: tuple[DrumHit, ...] = events("One row a hit.")
     drum_patterns: tuple[DrumPattern, ...] = events("One row a drum that is played.")
     drum_bars: tuple[DrumBar, ...] = events("One row a bar and drum that is played in it.")
-    drum_activity: tuple[DrumActivity, ...] = events("One row a stretch in which the drums sound.")
+    drum_activity: tuple[DrumActivity, ...] = events("One row a segment in which the drums sound.")

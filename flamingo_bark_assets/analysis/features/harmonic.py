@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from flamingo_bark_assets.analysis.features.stem import ActiveStretch, StemFeatures
+from flamingo_bark_assets.analysis.features.stem import ActiveSegment, StemFeatures
 from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
 
 
@@ -55,7 +55,7 @@ class ChordalFeatures(StemFeatures):
         "", "Share of the energy of 27 Hz to 4 kHz that lies above 1500 Hz (Juslin 2000)."
     )
     chords: tuple[StemChord, ...] = events("One row a chord.")
-    activity: tuple[ActiveStretch, ...] = events("One row a stretch in which it sounds.")
+    activity: tuple[ActiveSegment, ...] = events("One row a segment in which it sounds.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +66,8 @@ class GuitarChord(StemChord):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuitarActivity(ActiveStretch):
-    """One stretch in which the guitar sounds."""
+class GuitarActivity(ActiveSegment):
+    """One segment in which the guitar sounds."""
 
     TABLE: ClassVar[str] = "guitar_activity"
 
@@ -79,7 +79,7 @@ class GuitarFeatures(ChordalFeatures):
     TABLE: ClassVar[str] = "guitar_features"
 
     chords: tuple[GuitarChord, ...] = events("One row a chord.")
-    activity: tuple[GuitarActivity, ...] = events("One row a stretch in which the guitar sounds.")
+    activity: tuple[GuitarActivity, ...] = events("One row a segment in which the guitar sounds.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +90,8 @@ class PianoChord(StemChord):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PianoActivity(ActiveStretch):
-    """One stretch in which the piano sounds."""
+class PianoActivity(ActiveSegment):
+    """One segment in which the piano sounds."""
 
     TABLE: ClassVar[str] = "piano_activity"
 
@@ -103,7 +103,7 @@ class PianoFeatures(ChordalFeatures):
     TABLE: ClassVar[str] = "piano_features"
 
     chords: tuple[PianoChord, ...] = events("One row a chord.")
-    activity: tuple[PianoActivity, ...] = events("One row a stretch in which the piano sounds.")
+    activity: tuple[PianoActivity, ...] = events("One row a segment in which the piano sounds.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +114,8 @@ class HarmonicChord(StemChord):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HarmonicActivity(ActiveStretch):
-    """One stretch in which the harmonic instruments sound."""
+class HarmonicActivity(ActiveSegment):
+    """One segment in which the harmonic instruments sound."""
 
     TABLE: ClassVar[str] = "harmonic_activity"
 
@@ -127,4 +127,4 @@ class HarmonicFeatures(ChordalFeatures):
     TABLE: ClassVar[str] = "harmonic_features"
 
     chords: tuple[HarmonicChord, ...] = events("One row a chord.")
-    activity: tuple[HarmonicActivity, ...] = events("One row a stretch in which the instruments sound.")
+    activity: tuple[HarmonicActivity, ...] = events("One row a segment in which the instruments sound.")

@@ -13,34 +13,34 @@ from flamingo_bark_assets.record import Measurement, Record, Row, column, quanti
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActiveStretch(Row):
-    """One stretch of time in which a stem sounds; each stem has a table of its own."""
+class ActiveSegment(Row):
+    """One segment of time in which a stem sounds; each stem has a table of its own."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("stretch",)
+    KEY: ClassVar[tuple[str, ...]] = ("segment",)
 
-    stretch: int = column("Number of the stretch, from 0.")
+    segment: int = column("Number of the segment, from 0.")
     start_s: float = column("Start.", unit="s")
     end_s: float = column("End.", unit="s")
-    level_dbfs: float = column("RMS level over the stretch, mean of the channels' power.", unit="dBFS")
+    level_dbfs: float = column("RMS level over the segment, mean of the channels' power.", unit="dBFS")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrumActivity(ActiveStretch):
-    """One stretch in which the drums sound."""
+class DrumActivity(ActiveSegment):
+    """One segment in which the drums sound."""
 
     TABLE: ClassVar[str] = "drum_activity"
 
 
 @dataclass(frozen=True, kw_only=True)
-class BassActivity(ActiveStretch):
-    """One stretch in which the bass sounds."""
+class BassActivity(ActiveSegment):
+    """One segment in which the bass sounds."""
 
     TABLE: ClassVar[str] = "bass_activity"
 
 
 @dataclass(frozen=True, kw_only=True)
-class VocalActivity(ActiveStretch):
-    """One stretch in which the voice sounds."""
+class VocalActivity(ActiveSegment):
+    """One segment in which the voice sounds."""
 
     TABLE: ClassVar[str] = "vocal_activity"
 
@@ -56,7 +56,7 @@ class StemFeatures(SpectralShapeFeatures, Record):
     active_fraction: Measurement[float] = quantity(
         "", "Share of time in which it sounds: 50 ms frames above -60 dBFS and within 35 dB of its loud ones."
     )
-    longest_rest_s: Measurement[float] = quantity("s", "Longest pause between two stretches of sound.")
+    longest_rest_s: Measurement[float] = quantity("s", "Longest pause between two segments of sound.")
     onset_density_hz: Measurement[float] = quantity("1/s", "Note onsets a second over the sounding part.")
     onset_evenness: Measurement[float] = quantity("", "1 minus the entropy of the inter-onset intervals, 0 to 1.")
     rhythm_complexity: Measurement[float] = quantity(

@@ -29,16 +29,16 @@ class Chord(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class KeySegment(Row):
-    """One stretch of the song in one key."""
+    """One segment of the song in one key."""
 
     TABLE: ClassVar[str] = "key_segments"
     KEY: ClassVar[tuple[str, ...]] = ("segment",)
 
-    segment: int = column("Number of the stretch, from 0.")
+    segment: int = column("Number of the segment, from 0.")
     start_s: float = column("Start.", unit="s")
     end_s: float = column("End.", unit="s")
     key: str = column("Key as tonic and mode.")
-    confidence: float = column("Share of the stretch's windows in which this key is the likeliest, 0 to 1.")
+    confidence: float = column("Share of the segment's windows in which this key is the likeliest, 0 to 1.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,5 +70,5 @@ class TonalityFeatures:
     chord_change_rate_hz: Measurement[float] = quantity("1/s", "Chord changes a second.")
     key_change_count: Measurement[int] = quantity("", "Number of changes to another key.")
     chords: tuple[Chord, ...] = events("One row a chord.")
-    key_segments: tuple[KeySegment, ...] = events("One row a stretch in one key.")
+    key_segments: tuple[KeySegment, ...] = events("One row a segment in one key.")
     key_candidates: tuple[KeyCandidate, ...] = events("One row a reading of the key.")

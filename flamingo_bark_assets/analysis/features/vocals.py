@@ -15,7 +15,7 @@ from flamingo_bark_assets.record import Measurement, Row, column, events, quanti
 
 @dataclass(frozen=True, kw_only=True)
 class VocalPhrase(Row):
-    """One stretch of singing or speech."""
+    """One segment of singing or speech."""
 
     TABLE: ClassVar[str] = "vocal_phrases"
     KEY: ClassVar[tuple[str, ...]] = ("phrase",)
@@ -101,6 +101,6 @@ class VocalFeatures(StemFeatures):
         "dB", "Prominence of the cepstral peak (Hillenbrand, Cleveland and Erickson 1994); the breathier, the lower."
     )
     vocal_phrases: tuple[VocalPhrase, ...] = events("One row a phrase.")
-    vocal_activity: tuple[VocalActivity, ...] = events("One row a stretch in which the stem sounds, bleed included.")
+    vocal_activity: tuple[VocalActivity, ...] = events("One row a segment in which the stem sounds, bleed included.")
     vocal_f0: tuple[VocalPitch, ...] = events("One row each 10 ms with a pitch.")
     vocal_formants: tuple[VocalFormants, ...] = events("One row each 20 ms with three resonances.")

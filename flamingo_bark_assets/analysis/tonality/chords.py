@@ -34,7 +34,7 @@ _FAMILIES = (("maj", "7", "maj7", "aug"), ("min", "min7"), ("dim", "hdim7", "dim
 
 @dataclass(frozen=True, slots=True)
 class ChordSpan:
-    """A stretch of one chord.
+    """A segment of one chord.
 
     Attributes:
         start_s: begin.

@@ -1,4 +1,4 @@
-"""Which key a stretch of music is in: pitch-class profile, chord functions, first and last chord, put together.
+"""Which key a segment of music is in: pitch-class profile, chord functions, first and last chord, put together.
 
 Evidence for keys and their probabilities belong here; the chords themselves do not. The weights of chord functions
 are trained by `tests/learning/keys.py`.
@@ -52,7 +52,7 @@ _EXPECTED_SCORE = ((0.0, 0.6, 0.78, 0.9, 0.97), (0.45, 0.57, 0.6, 0.9, 0.99))
 
 @dataclass(frozen=True, slots=True)
 class KeyEvidence:
-    """What speaks for a key in a stretch of music.
+    """What speaks for a key in a segment of music.
 
     Attributes:
         chords: of `chord_evidence`, shape (24, CHORD_EVIDENCE).
@@ -88,7 +88,7 @@ def gathered(whole: FloatArray, first: FloatArray, last: FloatArray, chroma: Flo
 
     Args:
         whole: sum of `frame_kinds`, shape (12 * KIND_COUNT,); likewise of the first and of the last chord, 0 where
-            the stretch has no beginning or end that means something.
+            the segment has no beginning or end that means something.
         first: see `whole`.
         last: see `whole`.
         chroma: sum of `frame_chroma`, shape (12,).
@@ -122,7 +122,7 @@ def key_scores(evidence: KeyEvidence) -> FloatArray:
 
 
 def window_scores(kinds: FloatArray, chroma: FloatArray) -> FloatArray:
-    """The same for many stretches that have no first and last chord of their own, shape (n, 24).
+    """The same for many segments that have no first and last chord of their own, shape (n, 24).
 
     Args:
         kinds: sums of `frame_kinds`, shape (n, 12 * KIND_COUNT).

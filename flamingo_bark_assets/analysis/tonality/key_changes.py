@@ -22,7 +22,7 @@ _COST = 7.0
 def key_segments(
     probabilities: FloatArray, salience: FloatArray, home: int, *, duration_s: float
 ) -> tuple[KeySegment, ...]:
-    """Stretches of one key each, from 0 to the end; one stretch in the home key where none other is clear.
+    """Segments of one key each, from 0 to the end; one segment in the home key where none other is clear.
 
     Args:
         probabilities: of `chord_probabilities`, shape (n_frames, CHORDS).

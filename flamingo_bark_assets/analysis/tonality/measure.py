@@ -68,7 +68,7 @@ class Harmony:
         return 1.0 - float(self.probabilities[self.sounding, CHORDS - 1].mean())
 
 
-def hear_harmony(
+def read_harmony(
     views: tuple[AudioView, ...], *, cents: float, duration_s: float, beats_s: NDArray[np.float64] | None
 ) -> Harmony:
     """Notes, chord probabilities and chords of signals that sound together.
@@ -110,11 +110,11 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
     bass = [view for kind, view in views.stems.items() if KINDS[kind].harmony == "bass" and view.unusable is None]
     with_stems = bool(chordal)
     heard_in = (*chordal, *bass) if with_stems else (mix,)
-    heard = hear_harmony(heard_in, cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
+    heard = read_harmony(heard_in, cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
     if with_stems and heard.chord_share < MIN_CHORD_SHARE:
         # Stems of nothing but bleed: the harmony, if there is any, is sung.
         with_stems = False
-        heard = hear_harmony((mix,), cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
+        heard = read_harmony((mix,), cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
     tonal = _tonal(heard)
     if not tonal.value:
         reason = "no tonal centre: no chord is heard in most of the song"

@@ -19,9 +19,9 @@ _LEAD = 0.2
 
 
 def match_cycles(
-    samples: FloatArray, emphasised: FloatArray, rate_hz: float, track: PitchTrack, stretches: NDArray[np.intp]
+    samples: FloatArray, emphasised: FloatArray, rate_hz: float, track: PitchTrack, segments: NDArray[np.intp]
 ) -> FloatArray:
-    """Step through voiced stretches cycle by cycle, each matched with the next by waveform.
+    """Step through voiced segments cycle by cycle, each matched with the next by waveform.
 
     The period is the lag of the largest normalised cross-correlation over one period, within a fifth of the tracked
     period and refined by a parabola (Titze & Liang, J. Speech Hear. Res. 36, 1993: waveform matching finds
@@ -32,23 +32,23 @@ def match_cycles(
         emphasised: the same with its high frequencies raised, which is matched.
         rate_hz: their rate.
         track: the pitch of the same sound.
-        stretches: first frame and end of each voiced stretch, shape (n_stretches, 2).
+        segments: first frame and end of each voiced segment, shape (n_segments, 2).
 
     Returns:
-        Period (s), correlation with the next cycle (-1 to 1), root mean square, and number of the stretch, of each
+        Period (s), correlation with the next cycle (-1 to 1), root mean square, and number of the segment, of each
         cycle, shape (n_cycles, 4).
     """
     step = track.hop_s * rate_hz
-    begins = np.empty(len(stretches))
-    for row, start in enumerate(stretches[:, 0].tolist()):
+    begins = np.empty(len(segments))
+    for row, start in enumerate(segments[:, 0].tolist()):
         # The strongest sample tells where the glottis closes.
         period = math.ceil(rate_hz / float(track.f0_hz[start]))
         first = min(round(start * step) + period, samples.size - 1)
         begins[row] = first + int(np.argmax(np.abs(emphasised[first : first + period])))
-    ends = np.minimum((stretches[:, 1] - 1) * step, samples.size - 1.0)
+    ends = np.minimum((segments[:, 1] - 1) * step, samples.size - 1.0)
     periods = np.zeros(track.f0_hz.size, np.float32)
     np.divide(rate_hz, track.f0_hz, out=periods, where=track.voiced)
-    most = int(1.5 * float(track.f0_hz.sum()) * track.hop_s) + 16 * len(stretches)
+    most = int(1.5 * float(track.f0_hz.sum()) * track.hop_s) + 16 * len(segments)
     cycles = np.zeros((most, 4), np.float32)
     found = _step_through(samples, emphasised, begins, ends, periods, step, cycles)
     cycles[:, 0] /= np.float32(rate_hz)

@@ -141,16 +141,16 @@ def _confidence(
 
 
 def _smoothed(hz: FloatArray, frames: NDArray[np.intp]) -> FloatArray:
-    """Running median over five frames within each voiced stretch, shape (n, 3)."""
+    """Running median over five frames within each voiced segment, shape (n, 3)."""
     from scipy.ndimage import median_filter
 
     side = _MEDIAN_FRAMES // 2
-    stretch = np.cumsum(np.diff(frames, prepend=-2 * _EVERY) > _EVERY)
+    segment = np.cumsum(np.diff(frames, prepend=-2 * _EVERY) > _EVERY)
     smooth = median_filter(hz, size=(_MEDIAN_FRAMES, 1), mode="nearest")
-    # Where the window reaches into another stretch, the frame keeps its own value.
+    # Where the window reaches into another segment, the frame keeps its own value.
     alone = np.ones(len(hz), np.bool_)
     if len(hz) >= _MEDIAN_FRAMES:
-        alone[side : len(hz) - side] = stretch[2 * side :] != stretch[: len(hz) - 2 * side]
+        alone[side : len(hz) - side] = segment[2 * side :] != segment[: len(hz) - 2 * side]
     return np.asarray(np.where(alone[:, None], hz, smooth), np.float32)
 
 
@@ -182,7 +182,7 @@ def _cheapest(cost: FloatArray, log_hz: FloatArray, begins: NDArray[np.bool_]) -
     """The cheapest choice for each frame, -1 where none has a finite cost, shape (n_frames,).
 
     `cost` is that of each choice, (n_frames, n); `log_hz` the formants that it means, (n_frames, n, 3); where
-    `begins`, a voiced stretch begins and nothing is carried over.
+    `begins`, a voiced segment begins and nothing is carried over.
     """
     frames, n = cost.shape
     came_from = np.full((frames, n), -1, np.int8)

@@ -66,7 +66,7 @@ class Evidence:
 
 
 def read_cycles(samples: FloatArray, rate_hz: float, track: PitchTrack) -> Evidence:
-    """Gather the cycles and cepstra of the voiced stretches.
+    """Gather the cycles and cepstra of the voiced segments.
 
     Args:
         samples: mono, about 22 kHz, or 11 kHz at the cost of precision, shape (n_samples,).
@@ -107,7 +107,7 @@ def measure_quality(evidence: Sequence[Evidence]) -> VoiceQuality:
 
 
 def _cycles(samples: FloatArray, rate_hz: float, track: PitchTrack) -> FloatArray:
-    """Matched cycles of voiced stretches, evenly chosen where there are very many, shape (n, 4)."""
+    """Matched cycles of voiced segments, evenly chosen where there are very many, shape (n, 4)."""
     edges = np.flatnonzero(np.diff(track.voiced.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
     edges = edges[edges[:, 1] - edges[:, 0] >= _SHORTEST_STRETCH_FRAMES]
     if not len(edges):
@@ -129,9 +129,9 @@ def _groups(cycles: FloatArray) -> Values:
     """Jitter, shimmer, harmonics-to-noise ratio (dB) and mean likeness of each group, shape (n_groups, 4)."""
     if len(cycles) < 2 * _GROUP_CYCLES:
         return np.zeros((0, 4))
-    period, likeness, amplitude, stretch = np.asarray(cycles.T, np.float64)
+    period, likeness, amplitude, segment = np.asarray(cycles.T, np.float64)
     period_ratio, amplitude_ratio = (np.abs(np.diff(np.log(np.maximum(v, 1e-9)))) for v in (period, amplitude))
-    regular = (stretch[1:] == stretch[:-1]) & (np.minimum(likeness[1:], likeness[:-1]) > _LEAST_LIKENESS)
+    regular = (segment[1:] == segment[:-1]) & (np.minimum(likeness[1:], likeness[:-1]) > _LEAST_LIKENESS)
     regular &= period_ratio < np.log(_LARGEST_PERIOD_RATIO)
     regular &= amplitude_ratio < np.log(_LARGEST_AMPLITUDE_RATIO)
     usable = len(regular) // _GROUP_CYCLES * _GROUP_CYCLES

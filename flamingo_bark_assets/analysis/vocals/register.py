@@ -94,7 +94,7 @@ def measure_sung_tendency(track: PitchTrack) -> Measurement[float]:
 
 
 def _held(cents: NDArray[np.float64], hop_s: float) -> int:
-    """Number of held frames in one voiced stretch."""
+    """Number of held frames in one voiced segment."""
     from scipy.ndimage import median_filter
 
     side, shortest = round(0.06 / hop_s), round(_SHORTEST_HOLD_S / hop_s)

@@ -137,7 +137,7 @@ def measure_swing(track: PitchTrack) -> Swing:
 def held_notes(track: PitchTrack) -> NDArray[np.intp]:
     """First frame and end of each held note without its edges, shape (n_notes, 2).
 
-    A voiced stretch is cut where the mean pitch of the next 0.18 s differs most, and by more than 60 cents, from
+    A voiced segment is cut where the mean pitch of the next 0.18 s differs most, and by more than 60 cents, from
     that of the last 0.18 s.
     """
     edge, side = round(_EDGE_S / track.hop_s), round(_PERIOD_S / track.hop_s)

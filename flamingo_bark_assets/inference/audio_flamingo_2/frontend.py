@@ -1,6 +1,6 @@
-"""Sound to what Audio Flamingo 2 hears: 16 kHz, peak-normalised 10 s windows, log-mel spectra.
+"""Sound to the input of Audio Flamingo 2: 16 kHz, peak-normalised 10 s windows, log-mel spectra.
 
-Numbers of NVIDIA's front end belong here; networks and choosing which stretch of a song is heard do not.
+Numbers of NVIDIA's front end belong here; networks and choosing which segment of a song is taken do not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Audio Flamingo 2 as a listening model: clips and questions in, replies with their probability out.
+"""Audio Flamingo 2 as a captioning model: clips and questions in, replies with their probability out.
 
 Prompts and text belong here; the network, its files and decoding do not.
 """
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from flamingo_bark_assets.inference.audio_flamingo_2 import frontend
 from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import DType, load_network
 from flamingo_bark_assets.inference.audio_flamingo_2.configuration import CheckpointError
+from flamingo_bark_assets.inference.audio_flamingo_2.encoding import ClipEncoder
 from flamingo_bark_assets.inference.audio_flamingo_2.generation import generate
-from flamingo_bark_assets.inference.audio_flamingo_2.hearing import Hearing
 from flamingo_bark_assets.inference.audio_flamingo_2.release import fingerprint, open_release
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
@@ -66,7 +66,7 @@ class AudioFlamingo2:
         self._tokenizer = tokenizer
         self._identity = identity
         self._ids = _add_tokens(tokenizer, network)
-        self._hearing = Hearing(network)
+        self._encoder = ClipEncoder(network)
         self._lock = threading.Lock()
 
     @property
@@ -81,13 +81,13 @@ class AudioFlamingo2:
 
     @property
     def max_clip_s(self) -> float:
-        """120 s; what lies behind is not heard."""
+        """120 s; what lies behind is left out."""
         return frontend.MAX_CLIP_S
 
-    def listen(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
+    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
         """Answer prompt i about clip i, all as one batch.
 
-        A clip that stands in the batch several times, or was heard a moment ago, is encoded once.
+        A clip that stands in the batch several times, or was encoded a moment ago, is encoded once.
 
         Args:
             clips: sound, one channel; any sample rate.
@@ -106,7 +106,7 @@ class AudioFlamingo2:
             return []
         # transformers' tokenizers may not be shared by threads either.
         with self._lock, torch.inference_mode():
-            audio, window_mask, rows = self._hearing.hear(clips)
+            audio, window_mask, rows = self._encoder.encode(clips)
             context = self.network.project_audio(audio, window_mask).of_rows(rows)
             prompt_ids = [self._prompt_ids(prompt) for prompt in prompts]
             generated = generate(self.network, context, prompt_ids, decoding, pad_id=self._ids.pad)

@@ -139,7 +139,7 @@ class AudioTransformer(nn.Module):
 
 
 class GatedCrossAttention(nn.Module):
-    """Adds what was heard before one decoder layer (Flamingo, Alayrac et al. 2022)."""
+    """Adds the encoded sound before one decoder layer (Flamingo, Alayrac et al. 2022)."""
 
     def __init__(self, sizes: CrossAttentionSizes, width: int, audio_width: int) -> None:
         super().__init__()
@@ -251,7 +251,7 @@ class AudioFlamingo2Network(nn.Module):
 
     @contextmanager
     def conditioned(self, context: AudioContext) -> Iterator[Any]:
-        """Let the language model hear a batch of clips; other threads wait.
+        """Give the language model a batch of clips; other threads wait.
 
         Yields:
             transformers' Qwen2ForCausalLM; row i of its input is about row i of the context.

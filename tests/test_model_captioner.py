@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
-from flamingo_bark_assets.captioning import listener
+from flamingo_bark_assets.captioning import model_captioner
 from flamingo_bark_assets.captioning.interface import Captions
-from flamingo_bark_assets.captioning.listener import ListeningCaptioner
+from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped
 from flamingo_bark_assets.inference.segments import _blocks, measured_sections, typical_clip
-from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.parts import QUESTIONS, Part
 from flamingo_bark_assets.settings import PromptSettings
+from tests.captioning_models import ParrotModel
 from tests.evidence import make_evidence, unusable_song, with_silent_stem
 from tests.hub import keep_off_the_network
-from tests.listeners import ParrotModel
 from tests.signals import as_signal, join, music, noise, silence, sine
 from tests.tiny_models import save_tiny_model
 
@@ -34,8 +34,8 @@ class Speaking(ParrotModel):
         self._replies = replies
         self.heard: list[Clip] = []
 
-    def listen(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
-        super().listen(clips, prompts, decoding)
+    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
+        super().infer(clips, prompts, decoding)
         self.heard += clips
         found = [next((r for words, r in self._replies.items() if words in prompt), "music") for prompt in prompts]
         return [Reply(text, 4, -0.25, truncated=False) for text in found]
@@ -45,18 +45,18 @@ def sound(_: Part) -> Signal:
     return as_signal(music(6.0, rate_hz=22050), rate_hz=22050)
 
 
-def captioner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *models: Speaking) -> ListeningCaptioner:
+def captioner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *models: Speaking) -> ModelCaptioner:
     """A captioner whose chain loads the given models one after the other."""
-    chain = tuple(ModelChoice(model=model.identity.model_id, batch_size=8) for model in models)
-    settings = InferenceSettings(chain=chain or (ModelChoice(),))
+    chain = tuple(ModelCandidate(model=model.identity.model_id, batch_size=8) for model in models)
+    settings = InferenceSettings(chain=chain or (ModelCandidate(),))
 
     def load(_: InferenceSettings, *, skipped: tuple[Skipped, ...] = ()) -> Loaded:
         if len(skipped) >= len(models):
             return Loaded(None, None, skipped)
         return Loaded(models[len(skipped)], chain[len(skipped)], skipped)
 
-    monkeypatch.setattr(listener, "load_first", load)
-    return ListeningCaptioner(settings, PromptSettings(), tmp_path / "answers")
+    monkeypatch.setattr(model_captioner, "load_first", load)
+    return ModelCaptioner(settings, PromptSettings(), tmp_path / "answers")
 
 
 def answers(captions: Captions, part: Part) -> dict[str, str | None]:
@@ -127,8 +127,8 @@ def test_a_model_that_has_no_memory_for_one_clip_gives_way_to_the_next_and_the_r
     large, small = Speaking({}, capacity=0, name="large"), Speaking({}, name="small")
     captions = captioner(tmp_path, monkeypatch, large, small).describe(make_evidence("tune"), sound)
     assert captions.model_id == "small"
-    assert [(c.captioner, c.outcome) for c in captions.choices] == [("large", "skipped"), ("small", "answered")]
-    assert "out of memory while listening to tune" in (captions.choices[0].reason or "")
+    assert [(c.captioner, c.outcome) for c in captions.candidates] == [("large", "skipped"), ("small", "answered")]
+    assert "out of memory in inference on tune" in (captions.candidates[0].reason or "")
 
 
 def test_at_the_end_of_the_chain_the_measured_captioner_writes_and_says_so(
@@ -136,7 +136,7 @@ def test_at_the_end_of_the_chain_the_measured_captioner_writes_and_says_so(
 ) -> None:
     captions = captioner(tmp_path, monkeypatch, Speaking({}, capacity=0)).describe(make_evidence(), sound)
     assert (captions.captioner, captions.is_fallback, captions.model_id) == ("measured", True, None)
-    assert [c.outcome for c in captions.choices] == ["skipped", "answered"]
+    assert [c.outcome for c in captions.candidates] == ["skipped", "answered"]
     assert all(answer.is_fallback for answer in captions.answers)
 
 
@@ -145,19 +145,19 @@ def test_without_a_model_in_the_cache_the_measured_captioner_says_how_to_fetch_o
 ) -> None:
     attempts = keep_off_the_network(monkeypatch)
     settings = InferenceSettings(cache_folder=tmp_path / "hub")
-    plain = ListeningCaptioner(settings, PromptSettings(), tmp_path / "answers")
+    plain = ModelCaptioner(settings, PromptSettings(), tmp_path / "answers")
     captions = plain.describe(make_evidence(), sound)
     assert captions.is_fallback
-    assert "flamingo-bark models fetch nvidia/audio-flamingo-2-1.5B" in (captions.choices[0].reason or "")
+    assert "flamingo-bark models fetch nvidia/audio-flamingo-2-1.5B" in (captions.candidates[0].reason or "")
     assert attempts == []
 
 
 @pytest.mark.parametrize("family", ["audio-flamingo-3", "music-flamingo"])
 def test_a_tiny_model_of_transformers_own_class_answers_through_the_same_code(tmp_path: Path, family: str) -> None:
     folder = save_tiny_model(tmp_path / "model", family)  # type: ignore[arg-type]
-    choice = ModelChoice(model=str(folder), dtype="float32", device="cpu", batch_size=5)
-    settings = InferenceSettings(chain=(choice,), max_new_tokens=6)
-    captions = ListeningCaptioner(settings, PromptSettings(), tmp_path / "answers").describe(make_evidence(), sound)
+    candidate = ModelCandidate(model=str(folder), dtype="float32", device="cpu", batch_size=5)
+    settings = InferenceSettings(chain=(candidate,), max_new_tokens=6)
+    captions = ModelCaptioner(settings, PromptSettings(), tmp_path / "answers").describe(make_evidence(), sound)
     assert captions.model_id == str(folder)
     assert captions.captioner == family
     assert len(captions.answers) == 25

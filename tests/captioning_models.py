@@ -44,7 +44,7 @@ class ParrotModel:
     def max_clip_s(self) -> float:
         return 30.0
 
-    def listen(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
+    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
         del decoding
         self.batches.append(len(clips))
         if self._capacity is not None and len(clips) > self._capacity:

@@ -1,4 +1,4 @@
-"""Each stretch of sound is encoded once, and what is said does not change by it."""
+"""Each segment of sound is encoded once, and what is said does not change by it."""
 
 from __future__ import annotations
 

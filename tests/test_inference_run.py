@@ -9,12 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from flamingo_bark_assets.captioning import listener
-from flamingo_bark_assets.defs.resources import Listening, Platform
+from flamingo_bark_assets.captioning import model_captioner
+from flamingo_bark_assets.defs.resources import InferenceConfig, Platform
 from flamingo_bark_assets.errors import ConfigurationError
 from flamingo_bark_assets.inference.catalogue import prompt_for
 from flamingo_bark_assets.inference.loading import Loaded, load_first
-from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import run_songs
 from flamingo_bark_assets.storage.warehouse import query
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.dagster
 def choose(data: DataPaths, folder: Path) -> None:
     data.root.mkdir(parents=True, exist_ok=True)
     data.settings.write_text(
-        f"[listening]\nmax_new_tokens = 8\n[[listening.chain]]\nmodel = {json.dumps(str(folder))}\ndtype = 'float32'\n"
+        f"[inference]\nmax_new_tokens = 8\n[[inference.chain]]\nmodel = {json.dumps(str(folder))}\ndtype = 'float32'\n"
     )
 
 
@@ -41,7 +41,7 @@ def test_the_configured_model_answers_for_all_songs_of_a_run_and_is_loaded_once(
         loads.append(settings.chain[0].model)
         return load_first(settings)
 
-    monkeypatch.setattr(listener, "load_first", counted)
+    monkeypatch.setattr(model_captioner, "load_first", counted)
     folder = save_tiny_model(tmp_path / "model", "music-flamingo")
     choose(data, folder)
     for index, song_id in enumerate(("one", "two")):
@@ -54,7 +54,7 @@ def test_the_configured_model_answers_for_all_songs_of_a_run_and_is_loaded_once(
     dataset = json.loads(dataset_files(data, "one").dataset.read_text())
     assert dataset["dataset_metadata"]["captioner"]["model_id"] == str(folder)
     assert dataset["dataset_metadata"]["captioner"]["is_fallback"] is False
-    assert query(data.warehouse, "SELECT outcome FROM captioner_choices").rows == (("answered",), ("answered",))
+    assert query(data.warehouse, "SELECT outcome FROM captioner_candidates").rows == (("answered",), ("answered",))
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_song_described_and_the_reason_on_record(
@@ -65,7 +65,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_song_described_and_the_reason_
     write_song(data.songs, "one")
     (report,) = run_songs(instance, ["one"], lambda asset, song_id: None)
     assert report.success
-    ((reason,),) = query(data.warehouse, "SELECT reason FROM captioner_choices WHERE outcome = 'skipped'").rows
+    ((reason,),) = query(data.warehouse, "SELECT reason FROM captioner_candidates WHERE outcome = 'skipped'").rows
     assert "unknown architecture" in reason
     assert query(data.warehouse, "SELECT DISTINCT captioner FROM captions").rows == (("measured",),)
 
@@ -73,26 +73,26 @@ def test_a_model_that_cannot_be_loaded_leaves_the_song_described_and_the_reason_
 def test_the_resource_wins_over_the_settings_file(data: DataPaths, tmp_path: Path) -> None:
     choose(data, tmp_path / "a")
     prompt = {"part": "drums", "question": "caption", "prompt": "Describe the kit."}
-    platform = Platform(listening=Listening(chain=[{"model": str(tmp_path / "b")}], seed=7, prompts=[prompt]))
-    assert prompt_for(platform.settings.listening, "music-flamingo", "drums", "caption") == "Describe the kit."
-    assert platform.settings.listening.chain[0].model == str(tmp_path / "b")
-    assert platform.settings.listening.seed == 7
-    assert platform.settings.listening.max_new_tokens == 8
-    assert Platform().settings.listening.chain[0].model == str(tmp_path / "a")
+    platform = Platform(inference=InferenceConfig(chain=[{"model": str(tmp_path / "b")}], seed=7, prompts=[prompt]))
+    assert prompt_for(platform.settings.inference, "music-flamingo", "drums", "caption") == "Describe the kit."
+    assert platform.settings.inference.chain[0].model == str(tmp_path / "b")
+    assert platform.settings.inference.seed == 7
+    assert platform.settings.inference.max_new_tokens == 8
+    assert Platform().settings.inference.chain[0].model == str(tmp_path / "a")
 
 
 def test_a_wrong_value_of_the_resource_is_named(data: DataPaths) -> None:
-    platform = Platform(listening=Listening(chain=[{"model": "x", "dtype": "float12"}]))
-    with pytest.raises(ConfigurationError, match=r"listening\.chain\.0\.dtype"):
-        _ = platform.settings.listening
+    platform = Platform(inference=InferenceConfig(chain=[{"model": "x", "dtype": "float12"}]))
+    with pytest.raises(ConfigurationError, match=r"inference.chain\.0\.dtype"):
+        _ = platform.settings.inference
 
 
 def test_a_run_may_set_all_of_inference_but_where_files_are() -> None:
     platform: Any = Platform.to_config_schema().as_field().config_type
-    schema = platform.fields["listening"].config_type.fields
+    schema = platform.fields["inference"].config_type.fields
     settings = InferenceSettings.model_fields
     assert set(schema) == set(settings) - {"cache_folder", "vocabularies"}
     assert all(str(settings[name].description) in str(field.description) for name, field in schema.items())
     model = schema["chain"].config_type.inner_type.inner_type.fields
-    assert {name: field.default_value for name, field in model.items()} == ModelChoice().model_dump()
+    assert {name: field.default_value for name, field in model.items()} == ModelCandidate().model_dump()
     assert "cuda" in model["device"].description

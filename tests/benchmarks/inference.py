@@ -1,6 +1,6 @@
 """How fast a song is described: our way against calling transformers the plain way.
 
-    python -m tests.benchmarks.listening [--model FOLDER] [--device cpu|cuda] [--songs 4]
+    python -m tests.benchmarks.inference [--model FOLDER] [--device cpu|cuda] [--songs 4]
 
 Without a model folder a random one of Music Flamingo's class is made (`--scale` widens and deepens it), so that only
 ratios mean anything. The plain way asks one question about one clip at a time through processor and
@@ -18,7 +18,7 @@ from typing import Any
 from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding
 from flamingo_bark_assets.inference.loading import load_first
 from flamingo_bark_assets.inference.reply_cache import AnswerCache
-from flamingo_bark_assets.inference_settings import InferenceSettings, ModelChoice
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.parts import PARTS, QUESTIONS
 from tests.signals import music
 from tests.tiny_models import save_tiny_model
@@ -30,8 +30,8 @@ def main() -> None:
     """Ask both ways in turn and print songs a minute, tokens a second and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="float32")
+    parser.add_argument("--device", candidates=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--dtype", candidates=("bfloat16", "float32"), default="float32")
     parser.add_argument("--scale", type=int, default=16, help="width and depth of the random model")
     parser.add_argument("--songs", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=10.0)
@@ -40,8 +40,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.model or save_tiny_model(Path(folder, "model"), "music-flamingo", scale=arguments.scale)
-        choice = ModelChoice(model=str(path), dtype=arguments.dtype, device=arguments.device)
-        loaded = load_first(InferenceSettings(chain=(choice,)))
+        candidate = ModelCandidate(model=str(path), dtype=arguments.dtype, device=arguments.device)
+        loaded = load_first(InferenceSettings(chain=(candidate,)))
         if loaded.model is None:
             raise SystemExit(loaded.advice)
         plain = _plain_model(path, arguments)

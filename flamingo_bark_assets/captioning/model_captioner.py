@@ -1,4 +1,4 @@
-"""The captioner that listens: a model of the configured chain answers, and each claim it makes is checked.
+"""The captioner by a model: one of the configured chain answers, and each claim it makes is checked.
 
 Asking, falling back and putting answers together belong here; models, parsing and checking have modules of their own.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flamingo_bark_assets.captioning.answers import ParsedAnswer, parse_labels, parse_text
-from flamingo_bark_assets.captioning.interface import Answer, CaptionerChoice, Captions, Identity
+from flamingo_bark_assets.captioning.interface import Answer, CaptionerCandidate, Captions, Identity
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.captioning.second_opinion import SecondOpinion
 from flamingo_bark_assets.claims.checking import check_claims
@@ -53,8 +53,8 @@ class _Asked:
     prompt: str
 
 
-class ListeningCaptioner:
-    """Lets the first model of the chain that can be had listen; without one the measured captioner writes.
+class ModelCaptioner:
+    """Runs the first model of the chain that can be had; without one the measured captioner writes.
 
     The model is loaded when the first song asks and is kept for all songs after it.
 
@@ -80,7 +80,7 @@ class ListeningCaptioner:
 
     @property
     def advice(self) -> str | None:
-        """One line on why no model listens and what to do; None where one does."""
+        """One line on why no captioning model runs and what to do; None where one does."""
         return self._load().advice
 
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
@@ -91,8 +91,8 @@ class ListeningCaptioner:
             audio: gives the decoded sound of a part.
 
         Returns:
-            Answers with their claims and the captioners that were considered; where memory runs out the next choice of
-            the chain answers, and at the end of the chain the measured captioner.
+            Answers with their claims and the captioners that were considered; where memory runs out the next candidate
+            of the chain answers, and at the end of the chain the measured captioner.
         """
         if evidence.untellable:
             return self._fallback.describe(evidence, audio)
@@ -109,14 +109,14 @@ class ListeningCaptioner:
         return self._loaded
 
     def _try(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions | None:
-        """Let the present choice answer; None where its memory ran out and the next choice stands ready."""
+        """Let the present candidate answer; None where its memory ran out and the next candidate stands ready."""
         loaded = self._load()
         if loaded.model is None:
             return self._measured(evidence, audio, loaded)
         try:
             return self._heard(evidence, audio, loaded, loaded.model)
         except OutOfMemory as error:
-            skipped = loaded.failed(f"out of memory while listening to {evidence.song_id}: {error}")
+            skipped = loaded.failed(f"out of memory in inference on {evidence.song_id}: {error}")
         # The next model finds room only when nothing holds the last one, the error's traceback included.
         del loaded
         self._loaded = None
@@ -126,13 +126,13 @@ class ListeningCaptioner:
 
     def _measured(self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded) -> Captions:
         captions = self._fallback.describe(evidence, audio)
-        return dataclasses.replace(captions, choices=_choices(loaded.skipped, "measured"))
+        return dataclasses.replace(captions, candidates=_candidates(loaded.skipped, "measured"))
 
     def _heard(
         self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded, model: CaptioningModel
     ) -> Captions:
         asked = self._questions(evidence, audio, model)
-        batch_size = loaded.choice.batch_size if loaded.choice else 1
+        batch_size = loaded.candidate.batch_size if loaded.candidate else 1
         replies = self._cache.ask(
             model,
             [one.clip for one in asked],
@@ -153,11 +153,11 @@ class ListeningCaptioner:
             model_id=model.identity.model_id,
             answers=tuple(answers),
             claims=tuple(claims),
-            choices=_choices(loaded.skipped, model.identity.model_id),
+            candidates=_candidates(loaded.skipped, model.identity.model_id),
         )
 
     def _questions(self, evidence: Evidence, audio: Callable[[Part], Sound], model: CaptioningModel) -> list[_Asked]:
-        """Each question about each part that sounds; a silent stem or stretch is not sent."""
+        """Each question about each part that sounds; a silent stem or segment is not sent."""
         parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
         family: Family = model.identity.family  # type: ignore[assignment]
         asked = []
@@ -224,9 +224,9 @@ def _identity(model: ModelIdentity) -> Identity:
     return Identity(model.family, model.model_id, model.revision, model.licence, is_fallback=False)
 
 
-def _choices(skipped: Sequence[Skipped], answered: str) -> tuple[CaptionerChoice, ...]:
+def _candidates(skipped: Sequence[Skipped], answered: str) -> tuple[CaptionerCandidate, ...]:
     passed = [
-        CaptionerChoice(choice=n, captioner=skip.choice.model, outcome="skipped", reason=skip.reason)
+        CaptionerCandidate(candidate=n, captioner=skip.candidate.model, outcome="skipped", reason=skip.reason)
         for n, skip in enumerate(skipped)
     ]
-    return (*passed, CaptionerChoice(choice=len(passed), captioner=answered, outcome="answered"))
+    return (*passed, CaptionerCandidate(candidate=len(passed), captioner=answered, outcome="answered"))

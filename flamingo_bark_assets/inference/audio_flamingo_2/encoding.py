@@ -1,4 +1,4 @@
-"""Clips to audio embeddings, a batch at once, and the memory of what was heard a moment ago.
+"""Clips to audio embeddings, a batch at once, and the memory of what was encoded a moment ago.
 
 Batching of sound belongs here; front end and network stand in modules of their own.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _REMEMBERED_CLIPS = 16
 
 
-class Hearing:
+class ClipEncoder:
     """Encodes clips, each once: several questions about one clip follow one another.
 
     Holds the embeddings of the last 16 clips, at most 6 MB each in float32. Not to be shared by threads.
@@ -31,7 +31,7 @@ class Hearing:
         self._network = network
         self._remembered: OrderedDict[bytes, Tensor] = OrderedDict()
 
-    def hear(self, clips: Sequence[Clip]) -> tuple[Tensor, Tensor, list[int]]:
+    def encode(self, clips: Sequence[Clip]) -> tuple[Tensor, Tensor, list[int]]:
         """Embed clips.
 
         Returns:
@@ -83,8 +83,8 @@ def waveform(clip: Clip) -> Tensor:
     """Windows of a clip, float32, shape (n_windows, 160000)."""
     import torch
 
-    heard = clip.samples[: int(frontend.MAX_CLIP_S * clip.sample_rate_hz)]
-    samples = frontend.normalise(frontend.to_model_rate(heard, clip.sample_rate_hz))
+    kept = clip.samples[: int(frontend.MAX_CLIP_S * clip.sample_rate_hz)]
+    samples = frontend.normalise(frontend.to_model_rate(kept, clip.sample_rate_hz))
     return torch.from_numpy(frontend.windows(samples))
 
 

@@ -11,8 +11,11 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from flamingo_bark_assets.audio.clipping import ClippingReader
 from flamingo_bark_assets.audio.decode import SampleMemory, decode
-from flamingo_bark_assets.audio.quality import QualityReader, TechnicalQuality
+from flamingo_bark_assets.audio.levels import LevelReader
+from flamingo_bark_assets.audio.long_term_spectrum import SpectrumReader
+from flamingo_bark_assets.audio.quality import TechnicalQuality, judge_quality
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 
 RATE_HZ = 44100
@@ -112,7 +115,9 @@ def read_through(reader: Reader[T_co], signal: Sound) -> T_co:
 
 def measure_quality(sound: Sound) -> TechnicalQuality:
     """Measure the technical quality of a sound, at least one sample."""
-    return read_through(QualityReader(sound.sample_rate_hz, sound.channels), sound)
+    of_sound = (sound.sample_rate_hz, sound.channels)
+    levels, clipping = read_through(LevelReader(*of_sound), sound), read_through(ClippingReader(*of_sound), sound)
+    return judge_quality(levels, clipping, read_through(SpectrumReader(*of_sound), sound))
 
 
 def write_wav(path: Path, *channels: FloatArray, rate_hz: int = RATE_HZ, subtype: str = "PCM_16") -> Path:

@@ -258,17 +258,6 @@ def test_the_file_of_a_writer_on_another_host_or_boot_is_kept_until_it_is_old(tm
     assert remove_leftovers(tmp_path) == 1
 
 
-def test_leftovers_of_earlier_versions_go_when_they_are_old(tmp_path: Path) -> None:
-    token = "0123456789abcdef0123456789abcdef"
-    old = [tmp_path / f".tmp-4000000-{token}{ending}" for ending in (".tmp", ".tmp.wal", "")]
-    for path in old:
-        path.write_text("x")
-    assert remove_leftovers(tmp_path) == 0
-    for path in old:
-        make_old(path)
-    assert remove_leftovers(tmp_path) == 3
-
-
 def test_nothing_inside_the_folder_of_a_living_process_is_removed(tmp_path: Path) -> None:
     staging = temporary_path(tmp_path)
     staging.mkdir()

@@ -10,9 +10,9 @@ from scipy import signal as scipy_signal
 
 from flamingo_bark_assets.audio.bandwidth import measure_bandwidth
 from flamingo_bark_assets.audio.clipping import ClippingReader
-from flamingo_bark_assets.audio.levels import levels_of
+from flamingo_bark_assets.audio.levels import LevelReader, levels_of
 from flamingo_bark_assets.audio.long_term_spectrum import LongTermSpectrum, SpectrumReader
-from flamingo_bark_assets.audio.quality import QualityReader, TechnicalQuality, frame_levels_of
+from flamingo_bark_assets.audio.quality import TechnicalQuality, frame_levels_of, judge_quality
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, stereo_correlation
 from tests.degraded_synthesis import cut, in_16_bits, sloping
@@ -218,10 +218,13 @@ def test_an_offset_is_no_sound_but_is_measured() -> None:
 @pytest.mark.parametrize("block", [1000, 4096, 32768, 10**6])
 def test_blocks_of_any_length_give_the_same(block: int) -> None:
     samples = as_signal(music(5.0, level_dbfs=6.0).clip(-1, 1), music(5.0, seed=2))
-    reader = QualityReader(RATE_HZ, 2)
+    readers = LevelReader(RATE_HZ, 2), ClippingReader(RATE_HZ, 2), SpectrumReader(RATE_HZ, 2)
     for start in range(0, samples.samples.shape[1], block):
-        reader.add(samples.samples[:, start : start + block])
-    found, expected = reader.finish(), measure_quality(samples)
+        for reader in readers:
+            reader.add(samples.samples[:, start : start + block])
+    levels, clipping, spectrum = readers
+    found = judge_quality(levels.finish(), clipping.finish(), spectrum.finish())
+    expected = measure_quality(samples)
     for name in ("clipped_fraction", "noise_floor_dbfs", "bandwidth_hz", "leading_silence_s", "stereo_correlation"):
         assert getattr(found, name).value == pytest.approx(getattr(expected, name).value, rel=1e-4), name
 

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from flamingo_bark_assets.audio.bandwidth import measure_bandwidth
-from flamingo_bark_assets.audio.clipping import ClippedSamples, ClippingReader
-from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, LevelReader, Levels
-from flamingo_bark_assets.audio.long_term_spectrum import LongTermSpectrum, SpectrumReader
+from flamingo_bark_assets.audio.clipping import ClippedSamples
+from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, Levels
+from flamingo_bark_assets.audio.long_term_spectrum import LongTermSpectrum
 from flamingo_bark_assets.audio.noise import measure_noise_floor
-from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION, FloatArray
+from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION
 from flamingo_bark_assets.record import Measurement
 
 _DIGITAL_SILENCE = 1e-15  # mean square below the last bit of 24-bit sound
@@ -73,25 +73,6 @@ class TechnicalQuality:
     stereo_correlation: Measurement[float]
     is_mono: Measurement[bool]
     polarity_inverted: Measurement[bool]
-
-
-class QualityReader:
-    """Takes a sound block by block, for all of `TechnicalQuality` in one pass."""
-
-    def __init__(self, sample_rate_hz: int, channels: int) -> None:
-        self._levels = LevelReader(sample_rate_hz, channels)
-        self._clipping = ClippingReader(sample_rate_hz, channels)
-        self._spectrum = SpectrumReader(sample_rate_hz, channels)
-
-    def add(self, block: FloatArray) -> None:
-        """Take the next samples, shape (n_channels, n), as the file holds them."""
-        self._levels.add(block)
-        self._clipping.add(block)
-        self._spectrum.add(block)
-
-    def finish(self) -> TechnicalQuality:
-        """Give the measurements."""
-        return judge_quality(self._levels.finish(), self._clipping.finish(), self._spectrum.finish())
 
 
 def judge_quality(levels: Levels, clipping: ClippedSamples, spectrum: LongTermSpectrum) -> TechnicalQuality:

@@ -14,6 +14,7 @@ from flamingo_bark_assets.audio.levels import mono_pieces
 from flamingo_bark_assets.audio.picture import shaded_png
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
+from flamingo_bark_assets.threads import one_blas_thread
 
 WIDTH = 512
 
@@ -39,7 +40,8 @@ def spectral_pngs(sound: Sound) -> Mapping[str, bytes]:
         ``chroma`` (C to B), the lowest at the bottom; the darker, the louder, over 60 dB; chroma is relative to the
         strongest pitch class of the moment.
     """
-    pieces = [_transformed(piece, hop) for piece, hop in _pieces(sound)]
+    with one_blas_thread():
+        pieces = [_transformed(piece, hop) for piece, hop in _pieces(sound)]
     mel, notes, chroma = (np.concatenate(parts, axis=1) for parts in zip(*pieces, strict=True))
     columns = np.arange(WIDTH) * mel.shape[1] // WIDTH
     sounding = notes.max(axis=0) > notes.max() * 10.0 ** (-_RANGE_DB / 20.0)

@@ -23,8 +23,6 @@ from flamingo_bark_assets.errors import WriteError
 
 # Endings after the name are allowed: a writer may put a journal beside its file (DuckDB adds ".wal").
 _TEMPORARY_NAME = re.compile(r"\.tmp-([0-9a-f]{12})-(\d{1,10})-(\d{1,20})-[0-9a-f]{12}(\..*)?", re.DOTALL)
-# Names of earlier versions, which hold a process number and nothing that says whose.
-_OLD_TEMPORARY_NAME = re.compile(r"\.tmp-\d{1,10}-[0-9a-f]{32}(\..*)?", re.DOTALL)
 _UNKNOWN_PLACE = "0" * 12
 # Whether a process of another host or container lives cannot be seen. What it has not touched for a day is
 # abandoned: a song is copied and a warehouse built in minutes, and a machine may sleep over night in between.
@@ -234,7 +232,7 @@ def _errno_of(error: Exception) -> int | None:
 
 
 def _is_temporary(name: str) -> bool:
-    return bool(_TEMPORARY_NAME.fullmatch(name) or _OLD_TEMPORARY_NAME.fullmatch(name))
+    return bool(_TEMPORARY_NAME.fullmatch(name))
 
 
 def _is_abandoned(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """The per-song dataset JSON: how it is filled from results, its bytes and its JSON schema.
 
-Filling and writing out belong here; the models stand in `dataset_models`, what a trainer reads in `export`.
+Filling and writing out belong here; the models stand in `dataset_models`.
 """
 
 from __future__ import annotations

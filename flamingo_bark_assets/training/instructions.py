@@ -23,7 +23,7 @@ BARK_FACTS = (
     f"Bark's semantic tokens come from a quantizer trained on speech. {capitalised(listed(_SPEECH_LIKE))} are in its "
     f"domain; {listed([kind for kind in WHOLE_KINDS if kind not in _SPEECH_LIKE])} stems are not, nor is a mix that "
     "holds them: nothing promises that they can be learned.",
-    "No Bark trainer reads this folder's JSON or markdown: export to a trainer's own layout first "
+    "No Bark trainer reads this folder's JSON or markdown: convert to a trainer's own layout first "
     "(serp-ai's bark-with-voice-clone, or Barkify).",
     "No Bark loader reads a weight. Weights become repeated lines: 1.0 to 0.7 means 10 lines to 7.",
     "Clips: at most 10.22 s for serp-ai's semantic stage (the rest is cut off) and exactly 5.12 s for its "
@@ -161,7 +161,7 @@ def _warnings(evidence: Evidence, captions: Captions, verdict: Verdict) -> Itera
     if evidence.raw_song.unusable is None:
         yield from _stem_warnings(evidence, verdict)
     if not verdict.suitable:
-        yield "The song is not fit for training: the prompts and stems above are for review only."
+        yield "The song is not fit for training: the prompts and stems above are only for you to look at."
 
 
 def _captioner_warning(captions: Captions) -> str:
@@ -245,8 +245,8 @@ def _next_steps(evidence: Evidence, verdict: Verdict) -> list[str]:
     else:
         steps = [
             "Listen to the mix and the stems marked `yes`, and compare them with the texts.",
-            "Correct wrong words in the review; hand edits win and survive the next run.",
-            "Export for your trainer, with the clip lengths above, and repeat lines as the table says.",
+            "Correct wrong words in song.toml, under [edits]; hand edits win and survive the next run.",
+            "Convert to your trainer's layout, with the clip lengths above, and repeat lines as the table says.",
             "Verify the manifest's checksums before you train.",
         ]
         if vocals:

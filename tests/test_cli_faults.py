@@ -116,6 +116,13 @@ def test_a_wrong_argument_is_one_line(shelf: Path, command: str, words: str) -> 
     assert words in one_line(run(shelf, [*command.split()]))
 
 
+@pytest.mark.parametrize(
+    ("command", "code"), [("remove ../one", "FB201"), ("add empty.wav", "FB402"), ("models fetch nothing", "FB601")]
+)
+def test_the_line_of_a_fault_ends_with_its_code(shelf: Path, command: str, code: str) -> None:
+    assert one_line(run(shelf, [*command.split()])).endswith(f" [{code}]")
+
+
 @pytest.mark.parametrize("query", ["", ";", " ;\n; ", "/* nothing */", "\n-- nothing"])
 def test_an_empty_query_is_one_line(shelf: Path, query: str) -> None:
     assert "the query is empty" in one_line(run(shelf, ["sql", query]))

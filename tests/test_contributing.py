@@ -15,7 +15,7 @@ from tests.running import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 # With the number of files that each touches.
-WALKS = {"A new measurement": 2, "A new check": 3, "A new export": 3}
+WALKS = {"A new measurement": 2, "A new check": 3, "A new export": 3, "A new kind of stem": 3}
 
 
 def blocks(title: str) -> dict[str, str]:
@@ -122,6 +122,21 @@ def test_an_export_has_a_place_and_contents_and_goes_with_its_song(walked: Path)
         "print(name, repr(write_chord_labels(types.SimpleNamespace(chords=(chord,)))))",
     )
     assert shown.split(" ", 1) == ["chords_one.lab", "'0.000\\t2.000\\tC:maj\\n'\n"]
+
+
+def test_a_kind_of_stem_is_found_by_its_name_and_has_a_step_tables_and_edits(walked: Path) -> None:
+    shown = run(
+        walked,
+        "from flamingo_bark_assets.library.song_toml import Edits\n"
+        "from flamingo_bark_assets.library.stem_kinds import kinds_in\n"
+        "from flamingo_bark_assets.steps import RECORDS, STEP_NAMED\n"
+        "from flamingo_bark_assets.storage.tables import all_tables\n"
+        "tables = [table.name for table in all_tables(RECORDS) if table.name.startswith('organ')]\n"
+        "Edits.model_validate({'organ': {'caption': 'A pipe organ.'}})\n"
+        "print(kinds_in('My Song - Organ'), tables, 'organ_features' in STEP_NAMED['flamingo_captions'].needs)",
+    )
+    assert shown == "('organ',) ['organ_features', 'organ_chords', 'organ_activity'] True\n"
+    assert "organ_features" in page(walked, "tables.md")
 
 
 # What names the rest where one place is forgotten

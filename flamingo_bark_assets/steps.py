@@ -23,7 +23,7 @@ from flamingo_bark_assets.training.suitability import Verdict
 FilePart = Literal["sound", "info", "edits"]
 """What of a song's files counts: its sound files, its song.toml but for hand edits, the hand edits."""
 
-StepGroup = Literal["ingest", "features", "words", "datasets"]
+StepGroup = Literal["ingest", "features", "text", "datasets"]
 
 SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability"]
 """The settings that steps depend on, by what they are for."""
@@ -101,13 +101,13 @@ STEPS: tuple[Step, ...] = (
     ),
     *(_stem_step(kind) for kind in STEM_KINDS),
     Step(
-        "flamingo_captions", Captions, "words",
+        "flamingo_captions", Captions, "text",
         "What the captioner says of the mix and of each audible stem, with its name and licence. Without a model the "
         "measured captioner writes from the measurements only, and every answer says so.",
         needs=_EVIDENCE, settings=("captioning",), kind="huggingface", version=TEXT_VERSION,
     ),
     Step(
-        "training_prompts", TrainingPrompts, "words",
+        "training_prompts", TrainingPrompts, "text",
         "Prompts for the full track, each audible stem and several instruments together, with weights.",
         needs=(*_EVIDENCE, "flamingo_captions"), settings=("prompts",), version=TEXT_VERSION,
     ),

@@ -53,7 +53,7 @@ def page(platform: Platform) -> Iterator[Page]:
 
 def test_the_lineage_page_shows_every_group_and_asset(page: Page, platform: Platform) -> None:
     page.goto(f"{platform.url}/asset-groups")
-    for group in ("ingest", "features", "words", "datasets"):
+    for group in ("ingest", "features", "text", "datasets"):
         page.get_by_text(group, exact=True).first.wait_for()
     page.get_by_text("ingest", exact=True).last.click()  # the group in the graph, not in the side bar
     page.get_by_text("raw_song", exact=True).first.wait_for()

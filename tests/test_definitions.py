@@ -64,7 +64,7 @@ def test_every_step_has_its_work_and_stands_after_what_it_needs() -> None:
 @pytest.mark.parametrize("key", sorted(defs.resolve_asset_graph().get_all_asset_keys()))
 def test_every_asset_has_group_kinds_owner_description_and_columns(key: dg.AssetKey) -> None:
     node = defs.resolve_asset_graph().get(key)
-    assert node.group_name in {"ingest", "features", "words", "datasets", "settings"}
+    assert node.group_name in {"ingest", "features", "text", "datasets", "settings"}
     assert "python" in node.kinds
     assert node.owners
     assert len(node.description or "") > 40

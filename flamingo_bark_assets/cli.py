@@ -376,7 +376,7 @@ def _killed_by_interrupts() -> Iterator[None]:
 @main.group(invoke_without_command=True)
 @click.pass_context
 def models(context: click.Context) -> None:
-    """The captioning models: what there is, and how to get one."""
+    """Show the captioning models, and get one."""
     if context.invoked_subcommand is None:
         context.invoke(list_models)
 

@@ -70,7 +70,7 @@ class Evidence:
         return features
 
     def of_stem(self, kind: StemKind) -> StemResult:
-        """The measurements of one kind of stem."""
+        """Return the measurements of one kind of stem."""
         return self.stem_features[kind]
 
     @property

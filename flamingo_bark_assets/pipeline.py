@@ -84,7 +84,7 @@ class SongWork:
         return self.files.song_id
 
     def result(self, cls: type[R]) -> R:
-        """A result of this run or, where the step was not part of it, the stored one.
+        """Return a result of this run or, where the step was not part of it, the stored one.
 
         Raises:
             UnreadableResult: there is none that can be read.
@@ -118,7 +118,7 @@ class SongWork:
         return sound_digest(self.files, hashed=self.sha256)
 
     def sha256(self, path: Path) -> str:
-        """SHA-256 of a file of the song, hexadecimal; each is read once.
+        """Return SHA-256 of a file of the song, hexadecimal; each is read once.
 
         Raises:
             LibraryError: it cannot be read.
@@ -166,7 +166,7 @@ class SongWork:
         return (self.thresholds("decoding") if judges else self.settings.thresholds).max_duration_s
 
     def audio(self, part: Part) -> Sound:
-        """The decoded sound of the mix or of one kind of stem.
+        """Return the decoded sound of the mix or of one kind of stem.
 
         Raises:
             AudioFault: it cannot be had.
@@ -182,7 +182,7 @@ class SongWork:
         return signal
 
     def view(self, part: Part) -> AudioView | None:
-        """The shared transforms of a part; None where its sound cannot be had."""
+        """Return the shared transforms of a part; None where its sound cannot be had."""
         from flamingo_bark_assets.analysis.views import mix_view, stem_view
 
         if part not in self._views:
@@ -194,7 +194,7 @@ class SongWork:
         return self._views[part]
 
     def views(self) -> SongViews | None:
-        """The shared transforms of the mix and of what stems can be had; None where the mix cannot."""
+        """Return the shared transforms of the mix and of what stems can be had; None where the mix cannot."""
         from flamingo_bark_assets.analysis.frontend.view import SongViews
 
         mix = self.view("mix")
@@ -216,7 +216,7 @@ class SongWork:
             self._step = None
 
     def thresholds(self, group: SettingsGroup) -> Thresholds:
-        """The thresholds, read for a group of settings.
+        """Return the thresholds, read for a group of settings.
 
         Raises:
             UndeclaredInput: the step at work does not declare that group.
@@ -225,7 +225,7 @@ class SongWork:
         return self.settings.thresholds
 
     def prompt_settings(self) -> PromptSettings:
-        """Weights and budgets of prompts.
+        """Return weights and budgets of prompts.
 
         Raises:
             UndeclaredInput: the step at work does not declare them.
@@ -245,7 +245,7 @@ class SongWork:
         return digest_of(result)
 
     def evidence(self) -> Evidence:
-        """All measurements of the song."""
+        """Return all measurements of the song."""
         return Evidence(
             raw_song=self.result(RawSong),
             metadata=self.result(SongMetadata),
@@ -256,7 +256,7 @@ class SongWork:
 
 
 def inspect_song(work: SongWork) -> RawSong:
-    """The song file: format and technical quality."""
+    """Return the song file: format and technical quality."""
     files = work.files
     if files.fault is not None or files.mix is None:
         reason = files.fault or f"{files.song_id}: there is no song file"
@@ -281,12 +281,12 @@ def inspect_song(work: SongWork) -> RawSong:
 
 
 def collect_metadata(work: SongWork) -> SongMetadata:
-    """What song.toml and the file's own tags say about the song."""
+    """Return what song.toml and the file's own tags say about the song."""
     return describe_metadata(work.files)
 
 
 def _unless_truncated(song: RawSong, max_missing_s: float) -> RawSong:
-    """The song, or, where its file ends before the length that it declares, the same as unusable."""
+    """Return the song, or, where its file ends before the length that it declares, the same as unusable."""
     declared, decoded = song.declared_duration_s.value, song.duration_s.value
     if declared is None or decoded is None or declared - decoded <= max_missing_s:
         return song
@@ -298,14 +298,14 @@ def _unless_truncated(song: RawSong, max_missing_s: float) -> RawSong:
 
 
 def inspect_stems(work: SongWork) -> StemSet:
-    """The stems against the mix."""
+    """Return the stems against the mix."""
     if work.result(RawSong).unusable is not None or isinstance(work.mix, AudioFault):
         return StemSet.of_unusable(work.song_id, work.result(RawSong).unusable or str(work.mix))
     return compare_stems(work.song_id, work.mix.signal, work.stem_inputs)
 
 
 def measure_song(work: SongWork) -> SongFeatures:
-    """The mix, with the help of its stems."""
+    """Return the mix, with the help of its stems."""
     unusable = work.result(RawSong).unusable
     views = work.views() if unusable is None else None
     if views is None:
@@ -317,7 +317,7 @@ def measure_song(work: SongWork) -> SongFeatures:
 
 
 def measure_stem(work: SongWork, kind: StemKind) -> StemResult:
-    """The stems of one kind."""
+    """Return the stems of one kind."""
     cls = RESULT_CLASSES[kind]
     others = {other: work.result(RESULT_CLASSES[other]) for other in KINDS[kind].reads}
     unusable = work.result(RawSong).unusable
@@ -342,24 +342,24 @@ def measure_stem(work: SongWork, kind: StemKind) -> StemResult:
 
 
 def describe(work: SongWork) -> Captions:
-    """What the captioner says; where the owner of the song says otherwise, that."""
+    """Return what the captioner says; where the owner of the song says otherwise, that."""
     said = work.captioner.describe(work.evidence(), work.audio)
     return apply_caption_edits(said, work.files.info.edits)
 
 
 def write_prompts(work: SongWork) -> TrainingPrompts:
-    """The prompts at every level."""
+    """Return the prompts at every level."""
     prompts = build_prompts(work.evidence(), work.result(Captions), work.prompt_settings())
     return apply_prompt_edits(prompts, work.files.info.edits)
 
 
 def judge_song(work: SongWork) -> Verdict:
-    """The verdict on the song and its stems."""
+    """Return the verdict on the song and its stems."""
     return judge(work.evidence(), work.thresholds("suitability"))
 
 
 def export_song(work: SongWork, verdict: Verdict) -> DatasetFiles:
-    """The dataset JSON, the instructions and the manifest entry."""
+    """Return the dataset JSON, the instructions and the manifest entry."""
     return write_dataset_files(
         work.files,
         work.evidence(),
@@ -372,7 +372,7 @@ def export_song(work: SongWork, verdict: Verdict) -> DatasetFiles:
 
 
 def make_dataset(work: SongWork) -> Verdict:
-    """The verdict, the dataset JSON, the instructions and the manifest entry.
+    """Return the verdict, the dataset JSON, the instructions and the manifest entry.
 
     The verdict is stored last, so that it stands for all of them.
     """
@@ -405,5 +405,5 @@ def run_step(step: Step, work: SongWork) -> Record:
 
 
 def run_all(work: SongWork) -> dict[str, Record]:
-    """Every step in order; an exception of a step is passed on."""
+    """Return every step in order; an exception of a step is passed on."""
     return {step.name: run_step(step, work) for step in STEPS}

@@ -40,7 +40,7 @@ class Measurement(Generic[T]):
 
     @classmethod
     def of(cls, value: T, *, method: str, confidence: float | None = None) -> Measurement[T]:
-        """A measured value; one that is not finite becomes unknown.
+        """Return a measured value; one that is not finite becomes unknown.
 
         Args:
             value: a number, truth value or word; numpy scalars are turned into Python's.
@@ -164,7 +164,7 @@ def _canonical(spec: ColumnSpec, value: Any) -> Any:
 
 
 def _plain(spec: ColumnSpec, value: Any) -> Any:
-    """A value in the type of its column: 1 and 1.0 are the same number to a table."""
+    """Return a value in the type of its column: 1 and 1.0 are the same number to a table."""
     return None if value is None else spec.type(value)
 
 
@@ -183,21 +183,21 @@ class Record:
 
     @classmethod
     def of_unusable(cls, song_id: str, reason: str, **known: Any) -> Self:
-        """A record in which every quantity is unknown for `reason`; `known` keeps what is known all the same."""
+        """Return a record in which every quantity is unknown for `reason`; `known` keeps what is known all the same."""
         values: dict[str, Any] = {
             spec.name: Measurement(None, "none", None, reason) for spec in columns_of(cls) if spec.measured
         }
         return cls(**{"song_id": song_id, "unusable": reason, **values, **known})
 
     def measurements(self) -> Iterator[tuple[ColumnSpec, Measurement[Any]]]:
-        """Each declared quantity with its measurement."""
+        """Yield each declared quantity with its measurement."""
         for spec in columns_of(type(self)):
             if spec.measured:
                 yield spec, getattr(self, spec.name)
 
 
 def columns_of(cls: type[Row] | type[Record]) -> tuple[ColumnSpec, ...]:
-    """The scalar columns of a row or record class, in order of declaration."""
+    """Return the scalar columns of a row or record class, in order of declaration."""
     return _columns_of(typing.cast(Any, cls))
 
 

@@ -167,7 +167,7 @@ def _control_characters(value: Any, key: str = "") -> Iterator[str]:
 
 
 def data_folder(chosen: Path | None = None) -> Path:
-    """The data folder: `chosen`, or else `FLAMINGO_BARK_DATA`, or else ``data`` in the current folder.
+    """Return the data folder: `chosen`, or else `FLAMINGO_BARK_DATA`, or else ``data`` in the current folder.
 
     Raises:
         ConfigurationError: something else than a folder stands there.

@@ -94,7 +94,7 @@ def analyse_bass(
 
 
 def track_bass(view: AudioView) -> PitchTrack:
-    """The pitch of a bass, from 28 to 400 Hz."""
+    """Return the pitch of a bass, from 28 to 400 Hz."""
     return track_view(view, _RATE_HZ, fmin_hz=FMIN_HZ, fmax_hz=FMAX_HZ, manner=PLAYER)
 
 
@@ -121,7 +121,7 @@ def _pitch(track: PitchTrack, evidence: NoteEvidence) -> dict[str, Any]:
 
 
 def _frame_confidence(track: PitchTrack, evidence: NoteEvidence) -> NDArray[np.float64]:
-    """Probability that a note of this pitch sounds, shape (n_frames,)."""
+    """Return probability that a note of this pitch sounds, shape (n_frames,)."""
     return np.asarray(np.interp(evidence.sounding * (1.0 - track.aperiodicity), *_RIGHT_BY_EVIDENCE), np.float64)
 
 

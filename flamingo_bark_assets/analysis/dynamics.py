@@ -48,7 +48,7 @@ def measure_dynamics(view: AudioView) -> DynamicsFeatures:
 
 
 def true_peak(view: AudioView) -> Measurement[float]:
-    """True peak over all channels (ITU-R BS.1770-4, annex 2).
+    """Return true peak over all channels (ITU-R BS.1770-4, annex 2).
 
     Args:
         view: any sound.
@@ -63,7 +63,7 @@ def true_peak(view: AudioView) -> Measurement[float]:
 
 
 def crest_factor(levels: Levels) -> Measurement[float]:
-    """Peak over RMS of the channel with the highest RMS.
+    """Return peak over RMS of the channel with the highest RMS.
 
     Args:
         levels: of the whole.

@@ -72,7 +72,7 @@ def analyse_harmonic(
 
 
 def _cents(view: AudioView, song: SongFeatures | None) -> float:
-    """The song's tuning where it is known, else the stem's own, else 0."""
+    """Return the song's tuning where it is known, else the stem's own, else 0."""
     if song is not None and song.tuning_cents.value is not None:
         return song.tuning_cents.value
     return view.tuning.cents if view.tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
@@ -106,7 +106,7 @@ def _chords(heard: Harmony, row: type[StemChord]) -> dict[str, Any]:
 
 
 def _longest(chords: list[ChordSpan]) -> str:
-    """The four labels that sound longest, longest first."""
+    """Return the four labels that sound longest, longest first."""
     total_s: dict[str, float] = {}
     for chord in chords:
         total_s[chord.label] = total_s.get(chord.label, 0.0) + chord.duration_s

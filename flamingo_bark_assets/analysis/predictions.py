@@ -94,7 +94,7 @@ def write_predictions(path: Path, songs: Mapping[str, Mapping[str, Any]]) -> Non
 
 
 def prediction_of(analysis: Analysis, quality: TechnicalQuality) -> dict[str, Any]:
-    """One song's entry: only what was measured is in it.
+    """Return one song's entry: only what was measured is in it.
 
     Args:
         analysis: the measured song.

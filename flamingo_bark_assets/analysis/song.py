@@ -46,5 +46,5 @@ def analyse_song(song_id: str, views: SongViews) -> SongFeatures:
 
 
 def _sounding(views: SongViews) -> SongViews:
-    """The views without the stems in which nothing can be measured."""
+    """Return the views without the stems in which nothing can be measured."""
     return SongViews(views.mix, {kind: view for kind, view in views.stems.items() if view.unusable is None})

@@ -85,7 +85,7 @@ def _read_kind(files: Sequence[Path], judge: StemJudge, longest_s: float) -> lis
 
 
 def _judged(read: Mapping[StemKind, Sequence[_Stem]], judge: StemJudge) -> tuple[dict[StemKind, AudioView], list[str]]:
-    """The view of each kind, of the files that belong to the mix, and what is said of the others."""
+    """Return the view of each kind, of the files that belong to the mix, and what is said of the others."""
     views: dict[StemKind, AudioView] = {}
     rejected: list[str] = []
     for kind, stems in read.items():

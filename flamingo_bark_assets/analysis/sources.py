@@ -123,7 +123,7 @@ class _Finding:
         return True
 
     def _inner_stems(self, folder: Path) -> dict[str, Path]:
-        """The stems in the song's folder of stems; sounds in its other folders are left out."""
+        """Return the stems in the song's folder of stems; sounds in its other folders are left out."""
         stems: dict[str, Path] = {}
         for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
             if inner.name.lower() == STEMS_FOLDER:
@@ -160,7 +160,7 @@ def _sounds(folder: Path) -> Iterator[Path]:
 
 
 def _sounds_like_a_stem(file: Path) -> bool:
-    """Whether a file bears a stem's name but not the ending of a sound file, as ``drums.ac3``."""
+    """Return whether a file bears a stem's name but not the ending of a sound file, as ``drums.ac3``."""
     hidden = file.name.startswith(".")
     return not hidden and file.is_file() and not has_audio_suffix(file.name) and bool(kinds_in(file.stem))
 
@@ -192,6 +192,6 @@ def _long_name(source: Source, rivals: Sequence[Source]) -> str:
 
 
 def _place(source: Source) -> Path:
-    """The folder of a song, or the file of one that is only a file, without its ending."""
+    """Return the folder of a song, or the file of one that is only a file, without its ending."""
     mix = source.mix.absolute()
     return mix.parent if mix.stem.lower() in _MIX_NAMES else mix.with_suffix("")

@@ -75,7 +75,7 @@ def measure_stem(
 
 
 def activity_rows(view: AudioView, row: type[Segment]) -> tuple[Segment, ...]:
-    """The segments in which a stem sounds, as rows of the stem's own table.
+    """Return the segments in which a stem sounds, as rows of the stem's own table.
 
     Pauses up to 0.3 s are bridged; segments shorter than 0.1 s are left out.
 
@@ -108,7 +108,7 @@ def sounding_frames(view: AudioView) -> tuple[NDArray[np.bool_], NDArray[np.floa
 
 
 def _segments(sounding: NDArray[np.bool_], edges_s: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """First frame and the one after the last of each segment of sound."""
+    """Return first frame and the one after the last of each segment of sound."""
     change = np.flatnonzero(np.diff(np.concatenate(([False], sounding, [False])).astype(np.int8)))
     joined: list[tuple[int, int]] = []
     for first, last in zip(change[::2].tolist(), change[1::2].tolist(), strict=True):

@@ -20,7 +20,7 @@ from flamingo_bark_assets.threads import one_blas_thread
 
 
 def mix_view(source: SoundSource, *, also: Sequence[NativeReader[Any]] = ()) -> AudioView:
-    """A view of a mix; the sound is read at once.
+    """Return a view of a mix; the sound is read at once.
 
     Args:
         source: the sound.
@@ -35,7 +35,7 @@ def mix_view(source: SoundSource, *, also: Sequence[NativeReader[Any]] = ()) -> 
 
 
 def stem_view(source: SoundSource, *, also: Sequence[NativeReader[Any]] = ()) -> AudioView:
-    """A view of a stem; the sound is read at once.
+    """Return a view of a stem; the sound is read at once.
 
     Args:
         source: the sound.

@@ -50,7 +50,7 @@ def _analyse(song_id: str, views: SongViews) -> Analysis:
 
 
 def energy_shares(views: SongViews) -> Mapping[StemKind, Measurement[float]]:
-    """Energy of each stem over the summed energy of all stems."""
+    """Return energy of each stem over the summed energy of all stems."""
     method = "mean-square-times-length"
     energies = {kind: float(view.activity_power.sum()) for kind, view in views.stems.items()}
     total = sum(energies.values())

@@ -99,7 +99,7 @@ class MixReference:
         return self._match({index: self._stem_spectrum(stem, index) for index in self._sounding(stem)}, {})
 
     def expected_strength(self, stem: FloatArray, gain: float) -> float:
-        """The strength with which a stem is found after it was added to the mix with a gain; 0 where it is silent."""
+        """Return how strongly a stem is found after it was added to the mix with a gain; 0 where it is silent."""
         spectra = {index: self._stem_spectrum(stem, index) for index in self._sounding(stem)}
         added = {index: gain * self._stem_spectrum(stem, index, self._max_lag) for index in spectra}
         found = self._match(spectra, added)
@@ -133,7 +133,7 @@ class MixReference:
         return start >= 0 and start + self._segment + 2 * self._max_lag <= self._waveform.size
 
     def _likeliest(self, trimmed: FloatArray, whole: FloatArray) -> int:
-        """Where the stem lies, as the index of a lag.
+        """Return where the stem lies, as the index of a lag.
 
         Where it repeats itself, the ends of the song, which are trimmed off, tell which repetition it is, and where
         they do not, the smallest lag is the likeliest.
@@ -143,7 +143,7 @@ class MixReference:
         return int(np.where(trimmed >= _AS_HIGH * trimmed.max(), likelihood, 0.0).argmax())
 
     def _sounding(self, stem: FloatArray) -> list[int]:
-        """The segments to look for: those within 40 dB of the loudest, evenly chosen where there are many."""
+        """Return the segments to look for: those within 40 dB of the loudest, evenly chosen where there are many."""
         starts = range(0, min(stem.size, self._waveform.size + self._max_lag), self._segment)
         power = np.array([float(np.mean(np.square(stem[start : start + self._segment]))) for start in starts])
         if not power.size or not power.max() > 0.0:
@@ -162,7 +162,7 @@ class MixReference:
         return np.asarray(rfft(padded), np.complex64)
 
     def _mix_spectrum(self, index: int) -> Spectrum:
-        """The spectrum of the mix around a segment, from the largest lag before it to the largest lag after it."""
+        """Return the spectrum of the mix around a segment, from the largest lag before it to the largest lag after it."""
         from scipy.fft import rfft
 
         if index not in self._spectra:
@@ -174,7 +174,7 @@ class MixReference:
         return self._spectra[index]
 
     def _correlation(self, mix: Spectrum, stem: Spectrum) -> FloatArray | None:
-        """Correlation of one segment from the most negative to the most positive lag, with a deviation of 1."""
+        """Return correlation of one segment from the most negative to the most positive lag, with a deviation of 1."""
         from scipy.fft import irfft
 
         cross = np.conj(mix) * stem
@@ -236,7 +236,7 @@ def waveform_of(sound: Sound, *, difference: bool | None = None) -> FloatArray:
 
 
 def without_mean(samples: FloatArray) -> FloatArray:
-    """The samples about their mean."""
+    """Return the samples about their mean."""
     return np.asarray(samples - samples.mean(dtype=np.float64), np.float32) if samples.size else samples
 
 
@@ -258,7 +258,7 @@ def _strength(correlation: FloatArray, width: int) -> float:
 
 
 def _vertex(correlation: FloatArray, at: int) -> float:
-    """Where the parabola through a point and its neighbours has its vertex, samples from that point."""
+    """Return where the parabola through a point and its neighbours has its vertex, samples from that point."""
     if not 0 < at < correlation.size - 1:
         return 0.0
     before, here, after = (float(value) for value in correlation[at - 1 : at + 2])

@@ -140,13 +140,13 @@ def _natural_end(frequency: Floats, level: Floats, spectrum: LongTermSpectrum) -
 
 
 def _mean_over(level: Floats, width: int) -> Floats:
-    """Moving average over an odd number of groups, with the end values repeated."""
+    """Return moving average over an odd number of groups, with the end values repeated."""
     padded = np.pad(level, width // 2, mode="edge")
     return np.convolve(padded, np.full(width, 1.0 / width), mode="valid")
 
 
 def _drop(level: Floats) -> Floats:
-    """How far each group stands above everything from 1.3 times its frequency on, in dB."""
+    """Return how far each group stands above everything from 1.3 times its frequency on, in dB."""
     highest_from = np.maximum.accumulate(level[::-1])[::-1]
     return np.asarray(level - highest_from[_groups_ahead(level.size, _STEP_RATIO)])
 

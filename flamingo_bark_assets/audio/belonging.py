@@ -91,7 +91,7 @@ class StemJudge:
         return Belonging(match, _reason(match.strength, expected), min(1.0, 1.0 - match.strength / expected))
 
     def _elsewhere(self, stem: Sound, waveform: FloatArray, match: Match) -> Match | None:
-        """The match of a stem that is not found at one lag in the middle of the mix; None where it is nowhere."""
+        """Match a stem that is not found at one lag in the middle of the mix; None where it is nowhere."""
         if match.agreement >= _MIN_AGREEMENT and match.neighbours >= _MIN_NEIGHBOURS:
             return match  # its lag wanders, as of a tape
         for found in (self._in_rest(waveform), self._in_difference(stem)):
@@ -131,7 +131,7 @@ class StemJudge:
 
 
 def _confidence(strength: float) -> float:
-    """Confidence that a stem of some strength is in the mix."""
+    """Return confidence that a stem of some strength is in the mix."""
     return min(1.0, max(0.0, (strength - _CHANCE_STRENGTH) / (_SURE_STRENGTH - _CHANCE_STRENGTH)))
 
 

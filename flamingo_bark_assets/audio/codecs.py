@@ -69,7 +69,7 @@ class Header:
 
 
 def libsndfile_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
-    """The header, then blocks of shape (n_channels, n), as libsndfile reads them.
+    """Yield the header, then blocks of shape (n_channels, n), as libsndfile reads them.
 
     Args:
         path: the file.
@@ -124,7 +124,7 @@ def _declared_s(file: BinaryIO, file_format: str, header_s: float) -> float | No
 
 
 def ffmpeg_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
-    """The header, then blocks of shape (n_channels, n), as FFmpeg's libraries read them.
+    """Yield the header, then blocks of shape (n_channels, n), as FFmpeg's libraries read them.
 
     Args:
         path: the file's name, which chooses among FFmpeg's names of one container.

@@ -133,7 +133,7 @@ def decode(path: Path, *, max_duration_s: float, memory: SampleMemory | None = N
 
 
 def _gathered(source: SoundBlocks, room: int) -> tuple[FloatArray | None, int]:
-    """All samples and the number of each channel; None for the samples where these are more than `room`."""
+    """Return all samples and the number of each channel; None for the samples where these are more than `room`."""
     # A header that lies must not allocate much; the array grows where it does not.
     expected = math.ceil((source.expected_s or 0.0) * source.sample_rate_hz)
     samples: FloatArray | None = np.empty((source.channels, min(expected, room)), np.float32)
@@ -317,7 +317,7 @@ class _Check:
         self._peak = 0.0
 
     def passed(self, block: FloatArray) -> FloatArray:
-        """The block, in which samples that are not finite are now 0."""
+        """Return the block, in which samples that are not finite are now 0."""
         end = self.frames + block.shape[1]
         if end > self._max_s * self._rate_hz:
             raise _too_long(self._path, f"longer than {self.frames / self._rate_hz:.1f} s", self._max_s)

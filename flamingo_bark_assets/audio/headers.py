@@ -47,7 +47,7 @@ def wav_declared_s(file: BinaryIO) -> float | None:
 
 
 def mp3_declares_length(file: BinaryIO) -> bool:
-    """Whether an MP3 file's first frame carries a number of frames (Xing, Info or VBRI header).
+    """Return whether an MP3 file's first frame carries a number of frames (Xing, Info or VBRI header).
 
     Without one, FFmpeg guesses the length from file size and bit rate, which declares nothing.
 
@@ -79,7 +79,7 @@ def skip_id3v2(file: BinaryIO) -> int:
 
 
 def synchsafe(four_bytes: bytes) -> int:
-    """Value of an ID3v2 size: four bytes of seven bits each."""
+    """Return value of an ID3v2 size: four bytes of seven bits each."""
     size = 0
     for byte in four_bytes:
         size = size << 7 | byte & 0x7F

@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def _noise_band_edges() -> npt.NDArray[np.int64]:
-    """First bin of each band, and the end of the last: at least 16 bins or a sixth of an octave wide."""
+    """Return first bin of each band, and the end of the last: at least 16 bins or a sixth of an octave wide."""
     edges = [24]
     while edges[-1] + max(16, edges[-1] // 8) <= FRAME // 2 - 16:
         edges.append(edges[-1] + max(16, edges[-1] // 8))
@@ -74,7 +74,7 @@ class LongTermSpectrum:
         return (np.arange(GROUPS) * GROUP + 1 + (GROUP - 1) / 2) * self.sample_rate_hz / FRAME
 
     def quantile_db(self, share: float) -> Floats | None:
-        """Level that each group stays below for `share` of the sounding time, dB, shape (GROUPS,).
+        """Return level that each group stays below for `share` of the sounding time, dB, shape (GROUPS,).
 
         Args:
             share: 0 to 1.

@@ -41,7 +41,7 @@ def integrated_loudness(energies: SegmentEnergies) -> Measurement[float]:
 
 
 def loudest_momentary(energies: SegmentEnergies) -> Measurement[float]:
-    """Loudness of the loudest 400 ms (momentary maximum, EBU Tech 3341), windows 100 ms apart.
+    """Return loudness of the loudest 400 ms (momentary maximum, EBU Tech 3341), windows 100 ms apart.
 
     Args:
         energies: of the whole.
@@ -53,7 +53,7 @@ def loudest_momentary(energies: SegmentEnergies) -> Measurement[float]:
 
 
 def loudest_short_term(energies: SegmentEnergies) -> Measurement[float]:
-    """Loudness of the loudest 3 s (short-term maximum, EBU Tech 3341), windows 100 ms apart.
+    """Return loudness of the loudest 3 s (short-term maximum, EBU Tech 3341), windows 100 ms apart.
 
     Args:
         energies: of the whole.
@@ -70,7 +70,7 @@ def _loudest(energies: SegmentEnergies, segments: int, method: str) -> Measureme
 
 
 def loudness_range(energies: SegmentEnergies) -> Measurement[float]:
-    """Loudness range (EBU Tech 3342): from the 10th to the 95th percentile of the loudness of 3 s windows.
+    """Return loudness range (EBU Tech 3342): from the 10th to the 95th percentile of the loudness of 3 s windows.
 
     Windows start every 100 ms; the gates are at -70 LUFS and 20 LU below the loudness above that.
 

@@ -140,7 +140,7 @@ def _line(floors: _BandFloors, inside: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _band_levels(spectrum: LongTermSpectrum) -> Floats:
-    """Level of white noise that is as loud in each band, dBFS, shape (n_frames, n_bands)."""
+    """Return level of white noise that is as loud in each band, dBFS, shape (n_frames, n_bands)."""
     return np.asarray(10.0 * np.log10(spectrum.band_power.astype(np.float64) * FRAME + 1e-18), np.float64)
 
 

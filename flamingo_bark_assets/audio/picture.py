@@ -65,7 +65,7 @@ def _png(indices: npt.NDArray[np.uint8], colours: Sequence[int], *, bits: int) -
 
 
 def _envelope(sound: Sound, width: int) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest sample of each column, shape (width,); zeros where there are no samples."""
+    """Return lowest and highest sample of each column, shape (width,); zeros where there are no samples."""
     low, high = np.full(width, np.inf, np.float32), np.full(width, -np.inf, np.float32)
     starts = np.arange(width) * sound.n_samples // width
     at = 0

@@ -139,13 +139,13 @@ def measure_polarity(levels: Levels) -> tuple[Measurement[float], Measurement[bo
 
 
 def channel_energies(levels: Levels) -> npt.NDArray[np.float64]:
-    """Energy of each channel about its mean, shape (n_channels,)."""
+    """Return energy of each channel about its mean, shape (n_channels,)."""
     energies = levels.frame_squares.sum(axis=1) - levels.n_samples * np.square(levels.dc)
     return np.asarray(np.maximum(energies, 0.0), np.float64)
 
 
 def digital_silence(levels: Levels) -> float:
-    """Energy of a channel up to which it counts as digital silence."""
+    """Return energy of a channel up to which it counts as digital silence."""
     return _DIGITAL_SILENCE * max(1, levels.n_samples)
 
 
@@ -154,7 +154,7 @@ def _covariance(levels: Levels) -> float:
 
 
 def frame_levels_of(levels: Levels) -> FrameLevels:
-    """Level of every 50 ms frame.
+    """Return level of every 50 ms frame.
 
     The mean of each channel in the frame is taken off first, as an offset is no sound.
 

@@ -97,7 +97,7 @@ class Signal(Sound):
 
 
 def stereo_correlation(signal: Signal) -> float:
-    """Correlation of left and right, -1 to 1, about the mean; 1.0 for mono, one silent channel or silence."""
+    """Return correlation of left and right, -1 to 1, about the mean; 1.0 for mono, one silent channel or silence."""
     if signal.channels != 2:
         return 1.0
     means = signal.samples.mean(axis=1, dtype=np.float64, keepdims=True)

@@ -60,7 +60,7 @@ def _pieces(sound: Sound) -> Iterator[tuple[FloatArray, int]]:
 
 
 def _transformed(samples: FloatArray, hop: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Power of mel bands, magnitude of notes, and chroma, each of shape (n_rows, n_columns)."""
+    """Return power of mel bands, magnitude of notes, and chroma, each of shape (n_rows, n_columns)."""
     from librosa import cqt
     from librosa.feature import chroma_cqt, melspectrogram
 

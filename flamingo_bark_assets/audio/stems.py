@@ -250,7 +250,7 @@ def _told_apart(rows: Sequence[Stem]) -> tuple[Stem, ...]:
 
 
 def _residual(mix: Sound, stems: Sequence[Sound], some_rejected: bool) -> Measurement[float]:
-    """Energy of mix minus g times the sum of stems over that of the mix, g minimising it.
+    """Return energy of mix minus g times the sum of stems over that of the mix, g minimising it.
 
     Over the length that mix and longest stem have in common; shorter stems count as silent after their end.
     In mono (plain mean of the channels) where channel counts differ. At least `MIN_RESIDUAL_DB`, where

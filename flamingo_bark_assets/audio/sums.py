@@ -54,7 +54,7 @@ class SumSound(Sound):
 
 
 def equal_blocks(sound: Sound, rate_hz: int, channels: int) -> Iterator[FloatArray]:
-    """The samples of a sound in blocks of `BLOCK`, the last one shorter, at some rate and number of channels.
+    """Return the samples of a sound in blocks of `BLOCK`, the last one shorter, at some rate and number of channels.
 
     Args:
         sound: the sound.
@@ -100,7 +100,7 @@ def _added(pieces: Sequence[FloatArray]) -> FloatArray:
 
 
 def _with_channels(block: FloatArray, channels: int) -> FloatArray:
-    """The block in that many channels: their mean in each, unless it has them already."""
+    """Return the block in that many channels: their mean in each, unless it has them already."""
     if block.shape[0] == channels:
         return block
     mono = block.mean(axis=0, dtype=np.float32, keepdims=True)

@@ -100,7 +100,7 @@ class Captions(Record):
     candidates: tuple[CaptionerCandidate, ...] = events("One row a captioner that was considered.")
 
     def text(self, part: Part, question: Question) -> str | None:
-        """The text of one answer, or None."""
+        """Return the text of one answer, or None."""
         return next((a.text for a in self.answers if (a.part, a.question) == (part, question)), None)
 
 

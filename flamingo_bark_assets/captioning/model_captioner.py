@@ -157,7 +157,7 @@ class ModelCaptioner:
         )
 
     def _questions(self, evidence: Evidence, audio: Callable[[Part], Sound], model: CaptioningModel) -> list[_Asked]:
-        """Each question about each part that sounds; a silent stem or segment is not sent."""
+        """Return each question about each part that sounds; a silent stem or segment is not sent."""
         parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
         family: Family = model.identity.family  # type: ignore[assignment]
         asked = []
@@ -178,7 +178,7 @@ class ModelCaptioner:
     def _answer(
         self, asked: _Asked, reply: Reply, model: ModelIdentity, evidence: Evidence
     ) -> tuple[Answer, tuple[Claim, ...]]:
-        """The answer without what the measurements contradict, and every claim it made; the reply itself is kept."""
+        """Cut what the measurements contradict; give the answer and every claim it made. The reply itself is kept."""
         parse = parse_labels if asked.question in LABEL_QUESTIONS else parse_text
         parsed = parse(reply.text, prompt=asked.prompt, truncated=reply.truncated)
         said = _said(parsed)
@@ -216,7 +216,7 @@ def _said(parsed: ParsedAnswer) -> str | None:
 
 
 def _confidence(reply: Reply) -> float | None:
-    """The geometric mean of the tokens' probabilities: how sure the model was of its words, not of the music."""
+    """Return the geometric mean of the tokens' probabilities: how sure the model was of its words, not of the music."""
     return None if reply.mean_log_probability is None else min(1.0, math.exp(reply.mean_log_probability))
 
 

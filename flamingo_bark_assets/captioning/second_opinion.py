@@ -145,7 +145,7 @@ def _vocabulary(name: VocabularyName, files: VocabularyFiles) -> Vocabulary:
 
 
 def _said(answer: Answer, text: str) -> list[Label]:
-    """The captioner's own labels, in its order; it gives no probability for one of several."""
+    """Return the captioner's own labels, in its order; it gives no probability for one of several."""
     vocabulary = next((name for question, name in _VOCABULARY_OF.items() if question == answer.question), None)
     if vocabulary is None:
         return []

@@ -112,7 +112,7 @@ def _denied(judgement: Judgement) -> Judgement:
 
 
 def _holds_everywhere(case: _Case) -> bool:
-    """Whether what contradicts a claim about a part of the song holds in every part of it."""
+    """Return whether what contradicts a claim about a part of the song holds in every part of it."""
     claim, song = case.claim, case.evidence.song
     if claim.kind in {"tempo", "pace"}:
         stability = song.tempo_stability.value
@@ -194,7 +194,7 @@ def _fidelity(case: _Case) -> Judgement:
 
 
 def _noise_measurement(raw: RawSong) -> Measurement[float]:
-    """The noise floor; where music hides it, its upper bound, if that alone is low enough to count as clean."""
+    """Return the noise floor; where music hides it, its upper bound, if that alone is low enough to count as clean."""
     ceiling = raw.noise_ceiling_dbfs
     is_clean = ceiling.value is not None and ceiling.value < CLEAN_NOISE_FLOOR_DBFS
     return ceiling if raw.noise_floor_dbfs.value is None and is_clean else raw.noise_floor_dbfs

@@ -57,7 +57,7 @@ class _Place:
         return self.text[:start] + self.text[end:]
 
     def opens(self, i: int) -> bool:
-        """Whether a word outside the sentence, or behind punctuation, stands at a place."""
+        """Return whether a word outside the sentence, or behind punctuation, stands at a place."""
         return not 0 <= i < len(self.tokens) or self.tokens[i].opens_clause
 
 
@@ -187,7 +187,7 @@ def _without_last_item(place: _Place, items: Sequence[_Item], end: int) -> str:
 
 
 def _opener(place: _Place) -> int:
-    """Index of the word before the list that a claim stands in: 'with', 'has'; -1 at the start of a sentence."""
+    """Return index of the word before the list that a claim stands in: 'with', 'has'; -1 at the start of a sentence."""
     for i in range(place.first - 1, -1, -1):
         opens = place.lower(i) in (PREPOSITIONS - {"of"}) | FINITE_VERBS | _NO_LIST_AFTER
         if opens and "-" not in place.tokens[i].gap:
@@ -257,7 +257,7 @@ def _without_phrase(place: _Place) -> Iterator[str]:
 
 
 def _preposition(place: _Place, before: int) -> int | None:
-    """Index of the nearest preposition before a word of the same phrase."""
+    """Return index of the nearest preposition before a word of the same phrase."""
     for i in range(before - 1, max(-1, before - 1 - _LONGEST_PHRASE), -1):
         if place.tokens[i + 1].opens_clause or place.lower(i) in FINITE_VERBS | _JOINERS | _PRONOUNS:
             return None

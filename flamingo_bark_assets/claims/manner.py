@@ -184,7 +184,7 @@ def _end_of_compound(tokens: Sequence[Token], j: int, heads: frozenset[str]) -> 
 
 
 def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
-    """Whether the adjective is said of a fitting subject: walk back to 'is' and look at the word before it."""
+    """Return whether the adjective is said of a fitting subject: walk back to 'is' and look at the word before it."""
     if i and tokens[i - 1].lower == "it":  # 'call it fast', 'makes it slow'
         return bool(manner.subjects & _PRONOUNS)
     copula = _copula_before(tokens, i)
@@ -208,7 +208,7 @@ def _is_subject(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
 
 
 def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
-    """Index of the 'is' that an adjective belongs to, over other adjectives and adverbs; None without one."""
+    """Return index of the 'is' that an adjective belongs to, over other adjectives and adverbs; None without one."""
     for j in range(i - 1, max(-1, i - 2 * _REACH), -1):
         word, following = tokens[j].lower, tokens[j + 1].lower
         if word in COPULAS:
@@ -221,7 +221,7 @@ def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
 
 
 def _has_article(tokens: Sequence[Token], copula: int, i: int) -> bool:
-    """Whether a noun of its own is behind the adjective: 'it is a slow day' claims nothing of the music."""
+    """Return whether a noun of its own is behind the adjective: 'it is a slow day' claims nothing of the music."""
     return any(tokens[k].lower in {"a", "an"} and tokens[k + 1].lower not in _AMOUNTS for k in range(copula + 1, i))
 
 
@@ -234,13 +234,13 @@ def _is_denied_without_verb(tokens: Sequence[Token], i: int, manner: _Manner) ->
 
 
 def _is_labelled(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
-    """Whether the adjective stands behind a label: 'Tempo: fast'."""
+    """Return whether the adjective stands behind a label: 'Tempo: fast'."""
     first = _with_intensifiers(tokens, i)
     return first > 0 and ":" in tokens[first].gap and _LABELS.get(tokens[first - 1].lower) == manner.kind
 
 
 def _is_tag(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool:
-    """Whether the adjective is an item by itself in a list of keywords: 'female vocal, slow, piano'."""
+    """Return whether the adjective is an item by itself in a list of keywords: 'female vocal, slow, piano'."""
     first = _with_intensifiers(tokens, i)
     closed = last == len(tokens) or tokens[last].opens_clause
     return manner.kind == "pace" and len(tokens) > 1 and closed and (first == 0 or tokens[first].opens_clause)
@@ -268,7 +268,7 @@ def _noises(tokens: Sequence[Token]) -> Iterator[Span]:
 
 
 def _is_device(tokens: Sequence[Token], i: int) -> bool:
-    """Whether 'stereo' is what music is played on: 'a car stereo', 'a loud stereo'."""
+    """Return whether 'stereo' is what music is played on: 'a car stereo', 'a loud stereo'."""
     before = tokens[i - 1].lower if i else ""
     following = tokens[i + 1] if i + 1 < len(tokens) else None
     if before in _STEREO_OWNERS or (following is not None and following.lower in _NOT_STEREO):

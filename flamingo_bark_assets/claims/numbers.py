@@ -145,7 +145,7 @@ def _note(match: re.Match[str]) -> str:
 
 
 def _is_key(text: str, start: int, end: int, match: re.Match[str]) -> bool:
-    """Whether a note and mode name a key: 'a major influence', 'C major chord' and 'Studio B, minor' do not."""
+    """Return whether a note and mode name a key: 'a major influence', 'C major chord' and 'Studio B, minor' do not."""
     behind = (match["behind"] or "").strip().lower()
     if behind in _NOT_BEHIND_KEY:
         return False

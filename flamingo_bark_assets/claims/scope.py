@@ -140,7 +140,7 @@ def _ends_negation(tokens: Sequence[Token], i: int, negation: str) -> bool:
 
 
 def _list_goes_on(tokens: Sequence[Token], start: int) -> bool:
-    """Whether 'no a, b or c' goes on at the comma before b: short items up to one that begins with 'or'."""
+    """Return whether 'no a, b or c' goes on at the comma before b: short items up to one that begins with 'or'."""
     length = 0
     for i in range(start, min(len(tokens), start + _LONGEST_LIST)):
         token = tokens[i]
@@ -172,13 +172,13 @@ def _compared(tokens: Sequence[Token]) -> list[bool]:
 
 
 def _is_other_recording(tokens: Sequence[Token], i: int) -> bool:
-    """Whether 'original' is a noun: 'the original was slow' says nothing of this recording."""
+    """Return whether 'original' is a noun: 'the original was slow' says nothing of this recording."""
     following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
     return tokens[i].lower == "original" and following in {"was", "is", "had", "has", "were"}
 
 
 def _enumerates(tokens: Sequence[Token], i: int) -> bool:
-    """Whether a word means 'such as' or belongs to what stands before: 'instruments like', 'guitar-like'."""
+    """Return whether a word means 'such as' or belongs to what stands before: 'instruments like', 'guitar-like'."""
     token, before = tokens[i], tokens[i - 1].lower if i else ""
     if token.gap == "-":
         return True
@@ -199,7 +199,7 @@ def _imagined(tokens: Sequence[Token]) -> list[bool]:
 
 
 def _is_report(tokens: Sequence[Token], i: int) -> bool:
-    """Whether 'could be heard', 'would call', 'would say' reports what is there."""
+    """Return whether 'could be heard', 'would call', 'would say' reports what is there."""
     following = tokens[i + 1].lower
     if following == "be":
         return i + 2 < len(tokens) and tokens[i + 2].lower in words("heard described called considered classified")
@@ -219,7 +219,7 @@ def _quoted(tokens: Sequence[Token]) -> list[bool]:
 
 
 def _in_names(tokens: Sequence[Token]) -> list[bool]:
-    """Whether words belong to a name: two or more capitalised words in a row that are not all music's own."""
+    """Return whether words belong to a name: two or more capitalised words in a row that are not all music's own."""
     flags = [False] * len(tokens)
     i = 0
     while i < len(tokens):
@@ -261,5 +261,5 @@ def _has_local_word(clause: Sequence[Token]) -> bool:
 
 
 def is_likeness(tokens: Sequence[Token], end: int) -> bool:
-    """Whether the word behind a phrase makes it a likeness: 'guitar-like', 'vocal-like', '90s-inspired'."""
+    """Return whether the word behind a phrase makes it a likeness: 'guitar-like', 'vocal-like', '90s-inspired'."""
     return end < len(tokens) and tokens[end].lower in NOT_THE_THING and "-" in tokens[end].gap

@@ -54,7 +54,7 @@ def judge_kick_pattern(part: Part, evidence: Evidence, min_confidence: float) ->
 
 
 def _carrier(kind: StemKind, part: Part, evidence: Evidence) -> StemKind:
-    """The kind of stem that an instrument is sought in: the one that its own is part of, where its own sounds not."""
+    """Find the kind of stem to seek an instrument in: the one that its own is part of, where its own sounds not."""
     whole = KINDS[kind].part_of
     return whole if whole and (part == whole or kind not in evidence.audible_kinds) else kind
 
@@ -92,7 +92,7 @@ def _judge_drum(name: str, evidence: Evidence, min_confidence: float) -> Judgeme
 
 
 def _state(kind: StemKind, evidence: Evidence, min_confidence: float) -> _State:
-    """What the stems of a kind do, those of kinds that are part of it included."""
+    """Return what the stems of a kind do, those of kinds that are part of it included."""
     kinds = kinds_within(kind)
     sounding = [one for one in kinds if one in evidence.audible_kinds]
     if sounding:
@@ -114,7 +114,7 @@ def _is_below(measurement: Measurement[float], limit: float, min_confidence: flo
 
 
 def _has_stem_of(name: str, evidence: Evidence) -> bool:
-    """Whether an audible stem bears the instrument's own name: 'piano', 'guitar'."""
+    """Return whether an audible stem bears the instrument's own name: 'piano', 'guitar'."""
     wanted = name.rsplit(maxsplit=1)[-1]
     return wanted not in GENERIC and any(
         stem.audible and stem.usable and stem.kind == INSTRUMENT_KIND[name] and stem.name.lower() == wanted

@@ -49,7 +49,7 @@ class Measured:
 
     @classmethod
     def nothing(cls) -> Measured:
-        """Nothing was measured that could answer the claim."""
+        """Return nothing was measured that could answer the claim."""
         return cls(None)
 
 

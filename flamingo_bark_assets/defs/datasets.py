@@ -90,7 +90,7 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
     ],
 )
 def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """The DuckDB file with every table of every song in the library, replaced as a whole."""
+    """Publish the DuckDB file with every table of every song in the library, replaced as a whole."""
     from flamingo_bark_assets.library.layout import list_song_ids
     from flamingo_bark_assets.library.orphans import remove_orphans
     from flamingo_bark_assets.provenance.publication import (

@@ -144,7 +144,7 @@ def _plain(error: Exception, home: Path) -> str:
 
 
 def _is_full(home: Path) -> bool:
-    """Whether the disk is full: SQLite calls it an I/O error where a journal cannot grow."""
+    """Return whether the disk is full: SQLite calls it an I/O error where a journal cannot grow."""
     return shutil.disk_usage(home).free < _LITTLE_BYTES
 
 
@@ -157,13 +157,13 @@ def _write_settings(home: Path) -> None:
 
 
 def _keeps_databases_in(home: Path) -> bool:
-    """Whether the settings leave the databases where Dagster puts them by itself."""
+    """Return whether the settings leave the databases where Dagster puts them by itself."""
     storage = InstanceRef.from_dir(str(home)).storage_data
     return storage is not None and storage == InstanceRef.config_defaults(str(home))["storage"]
 
 
 def _is_marked_whole(home: Path) -> bool:
-    """Whether this was all seen to before, with this Dagster, and every database can still be read.
+    """Return whether this was all seen to before, with this Dagster, and every database can still be read.
 
     Raises:
         sqlite3.DatabaseError: a database is damaged.
@@ -270,6 +270,6 @@ def _schema_of(connection: sqlite3.Connection) -> _Schema:
 
 
 def _with_journals(database: Path) -> list[Path]:
-    """A database and the journals beside it that exist."""
+    """Return a database and the journals beside it that exist."""
     beside = [database, *(database.with_name(database.name + end) for end in ("-journal", "-wal", "-shm"))]
     return [path for path in beside if path.exists()]

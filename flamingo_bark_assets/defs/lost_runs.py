@@ -164,7 +164,7 @@ def _why_lost(instance: dg.DagsterInstance, record: RunRecord) -> str | None:
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
-    """Whether a run is of our definitions, of which every run takes its lock.
+    """Return whether a run is of our definitions, of which every run takes its lock.
 
     Runs that Dagster's own commands execute in their process tell only where the code of their job stands.
     """
@@ -182,7 +182,7 @@ def _silence_s(instance: dg.DagsterInstance, record: RunRecord) -> float:
 
 
 def _keeps_runs_here(instance: dg.DagsterInstance) -> bool:
-    """Whether runs are recorded in the folder of the locks, so that whoever records a run sees its lock."""
+    """Return whether runs are recorded in the folder of the locks, so that whoever records a run sees its lock."""
     return isinstance(instance.run_storage, SqliteRunStorage)
 
 
@@ -266,7 +266,7 @@ def _remove_free_locks(instance: dg.DagsterInstance) -> None:
 
 
 def _now(folder: Path) -> float:
-    """Seconds since the epoch by the clock that times the files of a folder, which may be another machine's."""
+    """Return seconds since the epoch by the clock that times the files of a folder, which may be another machine's."""
     probe = folder / ".now"
     try:
         probe.touch()

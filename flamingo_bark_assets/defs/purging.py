@@ -69,7 +69,7 @@ def purge(instance: dg.DagsterInstance, *, older_than_days: float, dry_run: bool
 
 
 def _needed(instance: dg.DagsterInstance) -> Set[str]:
-    """Runs from which something comes that the UI still tells, or that a backfill under way counts."""
+    """Return runs from which something comes that the UI still tells, or that a backfill under way counts."""
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
         raise HomeError(f"{type(storage).__name__} cannot be purged: it is no SQL storage")

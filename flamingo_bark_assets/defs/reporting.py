@@ -139,7 +139,7 @@ def _evaluation(check: SongCheck, song_id: str, outcome: dg.AssetCheckResult, ta
 
 
 def _latest(instance: dg.DagsterInstance, asset: str, song_id: str) -> Any:
-    """What a check evaluation points at; without it the UI shows the check as missing."""
+    """Return what a check evaluation points at; without it the UI shows the check as missing."""
     from dagster._core.definitions.asset_checks.asset_check_evaluation import (
         AssetCheckEvaluationTargetMaterializationData,
     )

@@ -41,12 +41,12 @@ class Names:
 
     @classmethod
     def of(cls, host: str, allowed: Iterable[str] = ()) -> Names:
-        """The names of a server that listens on `host`: loopback, what it listens on, and what was allowed."""
+        """Return the names of a server that listens on `host`: loopback, what it listens on, and what was allowed."""
         told = {name.lower() for name in allowed} | ({host.lower()} - _WILDCARDS)
         return cls(LOOPBACK | told, any_address=host in _WILDCARDS)
 
     def hold(self, host_header: str) -> bool:
-        """Whether a Host header names this server; any port will do."""
+        """Return whether a Host header names this server; any port will do."""
         try:
             name = urlsplit(f"//{host_header}").hostname or ""
         except ValueError:

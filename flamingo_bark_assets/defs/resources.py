@@ -34,7 +34,7 @@ class _InferenceConfig(dg.Config):
     """What a run sets about inference; what is left out stands in settings.toml under [inference]."""
 
     def applied_to(self, settings: InferenceSettings) -> InferenceSettings:
-        """The settings with what is set here in their place, validated again.
+        """Return the settings with what is set here in their place, validated again.
 
         Raises:
             ConfigurationError: a value is not allowed; names the key.
@@ -113,7 +113,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
         return ModelCaptioner(self.settings.inference, self.settings.prompts, self.paths.answers)
 
     def open_song(self, song_id: str) -> SongWork:
-        """One song, ready for the steps."""
+        """Return one song, ready for the steps."""
         from flamingo_bark_assets.library.layout import find_song
         from flamingo_bark_assets.pipeline import SongWork
 

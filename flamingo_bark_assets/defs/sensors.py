@@ -124,7 +124,7 @@ _seen: dict[Path, "DueSongs"] = {}
 
 
 def _due_songs(paths: DataPaths) -> "DueSongs":
-    """What was seen at earlier ticks in this process: only what has changed is looked at again."""
+    """Return what was seen at earlier ticks in this process: only what has changed is looked at again."""
     from flamingo_bark_assets.provenance.due import DueSongs
 
     return _seen.setdefault(paths.root, DueSongs(paths))

@@ -15,7 +15,7 @@ OWNER = "team:flamingo-bark"
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """The columns of a table as Dagster shows them."""
+    """Return the columns of a table as Dagster shows them."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(

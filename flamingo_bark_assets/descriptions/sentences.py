@@ -76,7 +76,7 @@ def say_key(speaker: Speaker, evidence: Evidence) -> Phrase | None:
 
 
 def _key_of(speaker: Speaker, evidence: Evidence) -> str | None:
-    """The key in which notes and chords are spelled; None where it is not sure enough."""
+    """Return the key in which notes and chords are spelled; None where it is not sure enough."""
     key = evidence.song.key
     return key_name(str(key.value)) if speaker.trusts(key) else None
 
@@ -241,7 +241,7 @@ def _chordal_texts(speaker: Speaker, stem: ChordalFeatures, kind: StemKind, key:
 
 
 def _subject(kind: StemKind) -> str:
-    """The beginning of a sentence about a stem, for instance 'The drums are'."""
+    """Return the beginning of a sentence about a stem, for instance 'The drums are'."""
     return f"{capitalised(KINDS[kind].subject)} {'are' if KINDS[kind].plural else 'is'}"
 
 

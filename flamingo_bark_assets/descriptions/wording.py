@@ -161,7 +161,7 @@ def key_name(key: str) -> str | None:
 
 @functools.cache
 def _notes_in(key: str | None) -> Sequence[str]:
-    """Names of the twelve pitch classes from C on, as they are spelled in a key that `key_name` gives."""
+    """Return names of the twelve pitch classes from C on, as they are spelled in a key that `key_name` gives."""
     from librosa import key_to_notes
 
     tonic, mode = (key or "C major").split()

@@ -243,7 +243,7 @@ def _is_abandoned(path: Path) -> bool:
 
 
 def _last_change(path: Path) -> float:
-    """Latest time at which a file, or anything in a folder, was changed, s since the epoch."""
+    """Return latest time at which a file, or anything in a folder, was changed, s since the epoch."""
     walked = [] if path.is_symlink() else os.walk(path)
     inside = (Path(parent, name) for parent, folders, files in walked for name in [*folders, *files])
     latest = 0.0
@@ -254,7 +254,7 @@ def _last_change(path: Path) -> float:
 
 
 def _place() -> str:
-    """Digest of that in which a process number means something: host, its present boot, PID namespace."""
+    """Digest that in which a process number means something: host, its present boot, PID namespace."""
     parts = [platform.node()]
     if psutil.LINUX:
         try:
@@ -272,7 +272,7 @@ def _has_ended(pid: int, started: int) -> bool:
 
 
 def _started(pid: int) -> int | None:
-    """When a process was started, as a number that only this process of its number has; None where it is hidden.
+    """Return when a process was started, as a number that only this process of its number has; None where it is hidden.
 
     On Linux in ticks since the boot, which, unlike the time of day, no setting of the clock changes.
     """

@@ -86,7 +86,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _infer(model: CaptioningModel, clips: list[Clip], prompts: list[str], decoding: Decoding) -> list[Reply] | None:
-    """The replies, or None where memory ran out: with the exception go its frames and the tensors they hold."""
+    """Return the replies, or None where memory ran out: with the exception go its frames and the tensors they hold."""
     try:
         return model.infer(clips, prompts, decoding)
     except (MemoryError, RuntimeError) as error:

@@ -92,7 +92,7 @@ class KnownModel:
 
 
 def fetch_command(model_id: str) -> str:
-    """The command line that fetches a model."""
+    """Return the command line that fetches a model."""
     return f"flamingo-bark models fetch {model_id}"
 
 
@@ -144,7 +144,7 @@ _BY_ID = {model.model_id.lower(): model for model in KNOWN_MODELS}
 
 
 def known_model(model_id: str) -> KnownModel | None:
-    """The known model of that id, in any case of letters; None where there is none."""
+    """Return the known model of that id, in any case of letters; None where there is none."""
     return _BY_ID.get(model_id.lower())
 
 
@@ -175,7 +175,7 @@ _NEWER_PROMPTS: dict[Question, str] = {
 
 
 def default_prompt(family: Family, part: Part, question: Question) -> str:
-    """What a model of a family is asked about the mix or one kind of stem.
+    """Return what a model of a family is asked about the mix or one kind of stem.
 
     Args:
         family: the model's family.

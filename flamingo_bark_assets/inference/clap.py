@@ -215,7 +215,7 @@ class LoadedClap:
         return int(self._extractor.sampling_rate)
 
     def similarity(self, clips: Clip | Sequence[Clip], text: str) -> float | None:
-        """How well a text fits a sound.
+        """Return how well a text fits a sound.
 
         Args:
             clips: one or several segments of it, best at a rate of 48 kHz.
@@ -337,7 +337,7 @@ class LoadedClap:
         ).pooler_output
 
     def _in_batches(self, items: Sequence[_Item], embed: Callable[[Sequence[_Item]], Any]) -> Embeddings:
-        """Unit vectors, shape (n_items, n_dimensions); a batch that does not fit into memory is halved."""
+        """Return unit vectors, shape (n_items, n_dimensions); a batch that does not fit into memory is halved."""
         import torch
 
         done = [np.zeros((0, int(self._model.config.projection_dim)), np.float32)]
@@ -362,7 +362,7 @@ class LoadedClap:
 
 
 def _fingerprint(clip: Clip) -> bytes:
-    """What tells a clip's sound from others'; a clip that no model can take is refused."""
+    """Return what tells a clip's sound from others'; a clip that no model can take is refused."""
     if clip.samples.ndim != 1 or not clip.samples.size or clip.sample_rate_hz < 1:
         raise ValueError(f"a clip has shape {clip.samples.shape} at {clip.sample_rate_hz} Hz: not one channel of sound")
     if not np.isfinite(clip.samples).all():

@@ -82,7 +82,7 @@ Progress = Callable[[FetchEvent], None]
 
 
 def default_cache_folder() -> Path:
-    """The cache of huggingface_hub: `HF_HUB_CACHE`, or what it derives from `HF_HOME`."""
+    """Return the cache of huggingface_hub: `HF_HUB_CACHE`, or what it derives from `HF_HOME`."""
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
@@ -212,7 +212,7 @@ def _cached_folder(repository: Repository, cache_dir: Path) -> Path | None:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether a folder has the weights that its own index names, or is a tokenizer's.
+    """Return whether a folder has the weights that its own index names, or is a tokenizer's.
 
     The library tells a partial snapshot only where its listing is kept, which older versions did not.
     """

@@ -49,7 +49,7 @@ def _asks_for_code(path: Path) -> bool:
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Every JSON object in a value."""
+    """Yield every JSON object in a value."""
     pending = [value]
     while pending:
         value = pending.pop()

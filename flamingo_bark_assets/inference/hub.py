@@ -123,19 +123,19 @@ def list_files(repository: Repository, endpoint: str | None) -> Listing:
 
 
 def storage_folder(repo_id: str, cache_dir: Path) -> Path:
-    """The folder of a repository in the cache."""
+    """Return the folder of a repository in the cache."""
     from huggingface_hub.file_download import repo_folder_name
 
     return cache_dir / repo_folder_name(repo_id=repo_id, repo_type="model")
 
 
 def blob_path(listing: Listing, file: RemoteFile, cache_dir: Path) -> Path:
-    """Where the cache keeps a file's contents, once they are whole."""
+    """Return where the cache keeps a file's contents, once they are whole."""
     return storage_folder(listing.repository.repo_id, cache_dir) / "blobs" / file.digest
 
 
 def partial_path(blob: Path) -> Path:
-    """Where an interrupted download of a file stands."""
+    """Return where an interrupted download of a file stands."""
     return blob.with_name(f"{blob.name}.incomplete")
 
 

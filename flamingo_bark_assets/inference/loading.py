@@ -75,7 +75,7 @@ class Loaded:
     skipped: tuple[Skipped, ...]
 
     def failed(self, reason: str) -> tuple[Skipped, ...]:
-        """What has been skipped when this model fails later, for instance because memory runs out.
+        """Return what has been skipped when this model fails later, for instance because memory runs out.
 
         To go on: keep this, drop every reference to the model, and give it to `load_first`.
         """
@@ -227,7 +227,7 @@ def _refuse_quantisation(candidate: ModelCandidate) -> None:
 
 
 def _local_folder(model: str) -> Path | None:
-    """The folder that a candidate names; None where it names a model of the hub."""
+    """Return the folder that a candidate names; None where it names a model of the hub."""
     path = Path(model).expanduser()
     if path.is_dir():
         return path.resolve()

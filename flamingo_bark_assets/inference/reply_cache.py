@@ -48,7 +48,7 @@ class AnswerKey:
 
     @classmethod
     def of(cls, clip: Clip, identity: ModelIdentity, prompt: str, decoding: Decoding) -> AnswerKey:
-        """The key of one question about one clip."""
+        """Return the key of one question about one clip."""
         return cls(
             clip_sha256=clip_digest(clip),
             family=identity.family,
@@ -73,7 +73,7 @@ def clip_digest(clip: Clip) -> str:
 
 
 def decoding_json(decoding: Decoding) -> str:
-    """The decoding settings that matter, as canonical JSON."""
+    """Return the decoding settings that matter, as canonical JSON."""
     values = dataclasses.asdict(decoding)
     if not decoding.do_sample:
         values = {name: values[name] for name in ("do_sample", "max_new_tokens")}
@@ -91,7 +91,7 @@ class AnswerCache:
     folder: Path
 
     def get(self, key: AnswerKey) -> Reply | None:
-        """The kept answer; None where there is none or its file cannot be read as one."""
+        """Return the kept answer; None where there is none or its file cannot be read as one."""
         path = self._path(key)
         try:
             if path.stat().st_size > _MAX_FILE_BYTES:
@@ -169,7 +169,7 @@ class AnswerCache:
 
 
 def _reply(values: Any) -> Reply | None:
-    """A reply from what stands in a file; None where it is none."""
+    """Return a reply from what stands in a file; None where it is none."""
     if not isinstance(values, dict) or set(values) != {field.name for field in dataclasses.fields(Reply)}:
         return None
     text, count, truncated = values["text"], values["token_count"], values["truncated"]

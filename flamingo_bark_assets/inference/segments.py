@@ -121,7 +121,7 @@ def measured_sections(levels_db: Floats, sounding: npt.NDArray[np.bool_]) -> lis
 
 
 def _in_blocks(sections: Sequence[Section], count: int) -> list[tuple[int, int]]:
-    """First block and block behind the last of each section that holds a whole block."""
+    """Return first block and block behind the last of each section that holds a whole block."""
     spans = [(round(section.start_s / BLOCK_S), min(count, round(section.end_s / BLOCK_S))) for section in sections]
     return [(first, end) for first, end in spans if first < end]
 
@@ -129,7 +129,7 @@ def _in_blocks(sections: Sequence[Section], count: int) -> list[tuple[int, int]]
 def _typical_section(
     levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, sections: list[tuple[int, int]]
 ) -> tuple[int, int]:
-    """The section nearest to the median of all that sounds, among those that sound and are not much too short."""
+    """Find the section nearest to the median of all that sounds, among those that sound and are not much too short."""
     shares = [float(sounding[first:end].mean()) for first, end in sections]
     long = [section for section, share in zip(sections, shares, strict=True)
             if share >= _MIN_SOUNDING_SHARE and section[1] - section[0] >= size / 2]  # fmt: skip
@@ -140,7 +140,7 @@ def _typical_section(
 
 
 def _best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, sections: list[tuple[int, int]]) -> int:
-    """Where in the most typical section the segment begins that is most like the whole."""
+    """Return where in the most typical section the segment begins that is most like the whole."""
     first, end = _typical_section(levels_db, sounding, size, sections)
     last = len(sounding) - size
     starts = np.arange(min(first, last), min(max(first, end - size), last) + 1)

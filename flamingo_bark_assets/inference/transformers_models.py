@@ -91,7 +91,7 @@ def load_transformers_model(
 
 
 def family_of(folder: Path) -> Family | None:
-    """The family that a folder's config.json names; None where there is none that is known."""
+    """Return the family that a folder's config.json names; None where there is none that is known."""
     return FAMILIES.get(model_type_of(folder) or "")
 
 
@@ -255,7 +255,7 @@ class _ChosenLogProbabilities:
         return scores
 
     def of(self, generated: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities, shape (n_clips, n_tokens), of what was generated, padding included."""
+        """Return log-probabilities, shape (n_clips, n_tokens), of what was generated, padding included."""
         import torch
 
         if self._last is None:

@@ -106,7 +106,7 @@ class Vocabulary:
         return tuple(self.template.replace("{}", label) for label in self.labels)
 
     def matching(self, said: str) -> frozenset[str]:
-        """The terms that a word or two of someone else mean.
+        """Return the terms that a word or two of someone else mean.
 
         Args:
             said: a genre, mood or instrument in any spelling; hostile text is allowed.
@@ -148,7 +148,7 @@ def load_vocabulary(
 
 
 def agreement(labels: Sequence[Label], said: Sequence[str], vocabulary: Vocabulary) -> float | None:
-    """How much of CLAP's probability lies on what someone else said.
+    """Return how much of CLAP's probability lies on what someone else said.
 
     Args:
         labels: all terms of the vocabulary for one part, of `clap.LoadedClap.label`; rows of other sources and other
@@ -222,7 +222,7 @@ def _read(path: Path) -> str:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """The words that tell a term: without case, accents, punctuation, plural, and words such as 'music'."""
+    """Return the words that tell a term: without case, accents, punctuation, plural, and words such as 'music'."""
     decomposed = unicodedata.normalize("NFKD", text[:_MAX_SAID_CHARACTERS].casefold().replace("&", " and "))
     plain = "".join(c for c in decomposed if unicodedata.category(c) != "Mn").replace("'s ", "s ")
     words = ["and" if word == "n" else word for word in _WORD.findall(plain)]
@@ -242,7 +242,7 @@ def _joined(words: tuple[str, ...]) -> str:
 
 @functools.lru_cache(maxsize=16)
 def _by_ending(labels: tuple[str, ...]) -> dict[str, frozenset[str]]:
-    """Labels by each run of words that they end in, the whole label included."""
+    """Return labels by each run of words that they end in, the whole label included."""
     found: dict[str, set[str]] = {}
     for label in labels:
         words = _words(label)

@@ -169,7 +169,7 @@ def _stamp(folder: str) -> FilesStamp:
 
 
 def _changed_ns(folder: str) -> int:
-    """When the list of names in a folder changed: of a file that was removed nothing else tells."""
+    """Return when the list of names in a folder changed: of a file that was removed nothing else tells."""
     try:
         status = os.stat(folder)  # noqa: PTH116 - ten thousand songs at each look
     except OSError:

@@ -74,7 +74,7 @@ def _decisive_part(name: str) -> str:
 
 
 def _is_stem_name(text: str) -> bool:
-    """Whether a text says a kind and holds no word that is not of stems' names."""
+    """Return whether a text says a kind and holds no word that is not of stems' names."""
     return _known(_words(text)) and bool(_kinds_of_name(text))
 
 
@@ -83,14 +83,14 @@ def _kinds_of_name(name: str) -> set[StemKind]:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in lower case, also where only capitals part them or they are written as one."""
+    """Return the words of a name in lower case, also where only capitals part them or they are written as one."""
     words = _WORD.findall(latin(_HUMP.sub(" ", name)))
     return [part for word in words for part in _taken_apart(word) or (word,)]
 
 
 @functools.lru_cache(maxsize=1024)
 def _taken_apart(word: str) -> tuple[str, ...]:
-    """The known words that a word is joined of, as "electricguitar"; empty where it is known itself or is not."""
+    """Find the known words that a word is joined of, as "electricguitar"; empty where it is known itself or is not."""
     if _is_known(word) or not 2 * _SHORTEST_JOINED <= len(word) <= _LONGEST_JOINED:
         return ()
     for end in range(len(word) - _SHORTEST_JOINED, _SHORTEST_JOINED - 1, -1):

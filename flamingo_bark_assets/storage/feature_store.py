@@ -34,11 +34,11 @@ class FeatureStore:
     folder: Path
 
     def path(self, table: str, song_id: str) -> Path:
-        """The file of one table and song."""
+        """Return the file of one table and song."""
         return self.folder / table / f"{song_id}.parquet"
 
     def measurements_path(self, table: str, song_id: str) -> Path:
-        """The file with method, confidence and reason of each value of a wide table and song."""
+        """Return the file with method, confidence and reason of each value of a wide table and song."""
         return self.path(f"{MEASUREMENTS}/{table}", song_id)
 
     def files_of(self, cls: type[Record], song_id: str) -> tuple[Path, ...]:
@@ -118,7 +118,7 @@ class FeatureStore:
         return rows_of(row_class, **columns)
 
     def song_ids(self, table: str) -> list[str]:
-        """Songs that have a file in a table, sorted."""
+        """Return songs that have a file in a table, sorted."""
         return sorted(path.stem for path in (self.folder / table).glob("[!.]*.parquet"))
 
 
@@ -181,7 +181,7 @@ def _read(path: Path) -> pl.DataFrame:
 
 
 def _reading_errors() -> tuple[type[BaseException], ...]:
-    """What reading a damaged file ends in; a panic of polars' reader is no ordinary exception, and stops nothing."""
+    """List what reading a damaged file ends in; a panic of polars' reader is no ordinary exception."""
     import polars as pl
 
     ours = (LibraryError, OSError, KeyError, TypeError, ValueError)

@@ -64,18 +64,18 @@ class Table:
 
 
 def wide_table(record: type[Record]) -> Table:
-    """The one-row-a-song table of a record class."""
+    """Return the one-row-a-song table of a record class."""
     return Table(record.TABLE, columns_of(record), ("song_id",), _first_line(record))
 
 
 def long_table(row: type[Row]) -> Table:
-    """The long table of a row class."""
+    """Return the long table of a row class."""
     (song_id, *_) = columns_of(Record)
     return Table(row.TABLE, (song_id, *columns_of(row)), ("song_id", *row.KEY), _first_line(row))
 
 
 def tables_of(record: type[Record]) -> tuple[Table, ...]:
-    """All tables that a record is stored in, its wide table first; the measurements table is left out."""
+    """Return all tables that a record is stored in, its wide table first; the measurements table is left out."""
     return (wide_table(record), *(long_table(row) for row in events_of(record).values()))
 
 

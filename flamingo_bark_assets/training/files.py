@@ -62,7 +62,7 @@ class PublishedManifest:
 
 
 def dataset_files(paths: DataPaths, song_id: str) -> DatasetFiles:
-    """Where the files of a song's dataset stand."""
+    """Return where the files of a song's dataset stand."""
     return DatasetFiles(
         dataset=paths.datasets / dataset_file_name(song_id),
         instructions=paths.datasets / instructions_file_name(song_id),
@@ -71,7 +71,7 @@ def dataset_files(paths: DataPaths, song_id: str) -> DatasetFiles:
 
 
 def manifest_path(paths: DataPaths) -> Path:
-    """Where the manifest over all songs stands."""
+    """Return where the manifest over all songs stands."""
     return paths.datasets / MANIFEST_FILE_NAME
 
 

@@ -355,7 +355,7 @@ def _readable(stems: Sequence[Stem]) -> list[Stem]:
 
 
 def _in_time(stem: Stem, thresholds: Thresholds) -> bool | None:
-    """Whether a stem belongs to the mix and has its length and position; None where nothing of it is known."""
+    """Return whether a stem belongs to the mix and has its length and position; None where nothing of it is known."""
     if stem.rejected is not None:
         return False
     lag = _sure_lag_s(stem, thresholds)

@@ -60,7 +60,7 @@ def weigh_evidence(onset_power: FloatArray, track: PitchTrack) -> NoteEvidence:
 
 
 def describe_frames(onset_power: FloatArray, track: PitchTrack) -> FloatArray:
-    """What is known of each frame, shape (n_frames, 10): six band levels, level, aperiodicity, pitch, whether known.
+    """Return each frame's six band levels, level, aperiodicity, pitch, and whether it is known, shape (n_frames, 10).
 
     Levels are in units of 20 dB below the loud frames, so that gain does not matter.
     """

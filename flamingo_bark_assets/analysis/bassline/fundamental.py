@@ -18,7 +18,7 @@ _MAX_FRAMES = 2000
 
 
 def fundamental_share(view: AudioView, rate_hz: int, track: PitchTrack) -> float:
-    """Power of each voiced frame's projection on a sinusoid at f0 over its whole power; the median.
+    """Return power of each voiced frame's projection on a sinusoid at f0 over its whole power; the median.
 
     The main lobe of the 0.1 s Hann window reaches 20 Hz to either side. At most some 2000 frames, evenly spread over
     the voiced ones, are looked at.

@@ -86,7 +86,7 @@ def _share_near(events_s: NDArray[np.float64], others_s: NDArray[np.float64]) ->
 def _chord_tones(
     notes: Notes, confidence: float, chords: Sequence[Chord] | None
 ) -> tuple[Measurement[float], Measurement[float], Measurement[float]]:
-    """Share of the note time on root, third and fifth of the chord that sounds."""
+    """Return share of the note time on root, third and fifth of the chord that sounds."""
     known = [(chord, tones) for chord in chords or () if (tones := chord_tones(chord.label)) is not None]
     if not known or notes.onset_s.size == 0:
         unknown: Measurement[float] = Measurement.unknown("no chords to compare with", method=_CHORD_METHOD)

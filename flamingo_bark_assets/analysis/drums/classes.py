@@ -63,7 +63,7 @@ def use_weights(weights: dict[str, FloatArray]) -> None:
 
 
 def probabilities(view: AudioView, onsets: Onsets) -> FloatArray:
-    """Probability that each drum is struck at each onset.
+    """Return probability that each drum is struck at each onset.
 
     Every onset is described by its sound; soft clusters of the sounds of the song (at most `BLOCK` onsets at a time)
     say what else this kit has and how often, and each onset is judged against them (after Lee et al., Set
@@ -91,7 +91,7 @@ def probabilities(view: AudioView, onsets: Onsets) -> FloatArray:
 
 
 def calibrated(times_s: Times, heard: FloatArray) -> FloatArray:
-    """Probabilities that hold, from those of the network and from what the same drum does a period away.
+    """Return probabilities that hold, from those of the network and from what the same drum does a period away.
 
     A logistic regression for each drum (Platt, Advances in Large Margin Classifiers, 1999) on the network's logit and
     `repetition`.
@@ -111,13 +111,13 @@ def calibrated(times_s: Times, heard: FloatArray) -> FloatArray:
 
 
 def logits_of(probability: FloatArray) -> FloatArray:
-    """Log odds, within 12 of 0."""
+    """Return log odds, within 12 of 0."""
     bounded = np.clip(probability, 6e-6, 1.0 - 6e-6)
     return np.asarray(np.log(bounded / (1.0 - bounded)), np.float32)
 
 
 def forward(features: FloatArray) -> FloatArray:
-    """The network: probabilities, (n, len(DRUMS) + 1), of the described onsets of one stem, (n, FEATURES)."""
+    """Return the network: probabilities, (n, len(DRUMS) + 1), of the described onsets of one stem, (n, FEATURES)."""
     w = _weights()
     x = (features - w["mean"]) * w["scale"]
     rise = np.clip(features[:, RISES].max(axis=1), 0.0, 20.0) + np.float32(1e-3)
@@ -170,7 +170,7 @@ def choose_hits(onsets: Onsets, probability: FloatArray) -> dict[str, Hits]:
 
 
 def choose_strokes(onsets: Onsets, probability: FloatArray) -> tuple[Times, NDArray[np.float64]]:
-    """Onsets at which anything is struck, other percussion included.
+    """Return onsets at which anything is struck, other percussion included.
 
     Args:
         onsets: the onsets.
@@ -221,7 +221,7 @@ def _strength(onsets: Onsets, frames: NDArray[np.int64], drum: str) -> NDArray[n
 
 
 def presence(hits: Hits, drum: str) -> Measurement[bool]:
-    """Whether a drum is played at all: from how many hits are expected and how probable the best of them are.
+    """Return whether a drum is played at all: from how many hits are expected and how probable the best of them are.
 
     Args:
         hits: its hits.
@@ -237,6 +237,6 @@ def presence(hits: Hits, drum: str) -> Measurement[bool]:
 
 
 def presence_score(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What presence is judged by: log of one more than the expected hits, mean probability of the best three, 1."""
+    """Judge presence by the log of one more than the expected hits, the mean probability of the best three, and 1."""
     best = np.sort(probability)[::-1][:PRESENCE_HITS]
     return np.array([np.log1p(float(probability.sum())), float(best.sum()) / PRESENCE_HITS, 1.0])

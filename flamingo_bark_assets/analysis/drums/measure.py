@@ -116,13 +116,13 @@ def _grid(song: SongFeatures | None) -> Grid | None:
 
 
 def _joint_times(hits: dict[str, Hits]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Times at which anything is struck, strokes within `TOGETHER_S` as one."""
+    """Return times at which anything is struck, strokes within `TOGETHER_S` as one."""
     times = np.sort(np.concatenate([h.times_s for h in hits.values()])) if hits else np.zeros(0)
     return times[np.diff(times, prepend=-np.inf) > TOGETHER_S]
 
 
 def _placed(grid: Grid | None, swing: Swing | None, played: dict[str, Hits]) -> tuple[Placed, Measurement[float]]:
-    """Bar and step of each hit, and how far hits lie from their steps."""
+    """Return bar and step of each hit, and how far hits lie from their steps."""
     if grid is None:
         return {}, Measurement.unknown("no bars are known", method=GRID_METHOD)
     placed, distances = {}, [np.zeros(0)]
@@ -177,7 +177,7 @@ def _syncopation(grid: Grid | None, placed: Placed) -> Measurement[float]:
 
 
 def _repetition(grid: Grid | None, placed: Placed) -> Measurement[float]:
-    """Share of the most common pair of kick and snare bars."""
+    """Return share of the most common pair of kick and snare bars."""
     if grid is None:
         return Measurement.unknown("no bars are known", method=GRID_METHOD)
     kick, snare = (_joint(grid, placed, (drum,)) for drum in ("kick", "snare"))
@@ -190,7 +190,7 @@ def _repetition(grid: Grid | None, placed: Placed) -> Measurement[float]:
 
 
 def _hit_rows(played: dict[str, Hits], placed: Placed) -> tuple[DrumHit, ...]:
-    """All hits in order of time and drum."""
+    """Return all hits in order of time and drum."""
     rows: list[tuple[float, str, float, float, int | None, int | None]] = []
     for drum, hits in played.items():
         bars, steps = (a.tolist() for a in placed[drum]) if drum in placed else ([-1] * hits.times_s.size,) * 2

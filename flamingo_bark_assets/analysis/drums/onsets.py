@@ -85,7 +85,7 @@ class Onsets:
     loud_power: float = 1.0
 
     def part(self, first: int, end: int) -> Onsets:
-        """Some of them, with the levels of all."""
+        """Return some of them, with the levels of all."""
         chosen = slice(first, end)
         return Onsets(self.frames[chosen], self.times_s[chosen], self.rises_db[chosen], self.levels_db, self.loud_power)
 
@@ -141,7 +141,7 @@ def _merged(frames: Frames, height: FloatArray) -> Frames:
 
 
 def _offsets(rises: FloatArray, frames: Frames) -> Times:
-    """Where the parabola through the strongest group's rise has its top, in frames from the candidate."""
+    """Return where the parabola through the strongest group's rise has its top, in frames from the candidate."""
     group = rises[frames].argmax(axis=1)
     last = rises.shape[0] - 1
     before, after = rises[np.maximum(frames - 1, 0), group], rises[np.minimum(frames + 1, last), group]
@@ -210,7 +210,7 @@ def _fine_spectra(view: AudioView, onsets: Onsets, chunk: int = 128) -> FloatArr
 
 
 def _fine_window() -> FloatArray:
-    """A short rise before the onset, then a slow fall."""
+    """Return a short rise before the onset, then a slow fall."""
     fall = 0.5 + 0.5 * np.cos(np.pi * np.arange(FINE_FRAME - FINE_RISE) / (FINE_FRAME - FINE_RISE))
     rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(FINE_RISE) / FINE_RISE)
     return np.concatenate([rise, fall]).astype(np.float32)

@@ -62,13 +62,13 @@ class Grid:
         return float(np.median(np.diff(self.beats_s)))
 
     def places(self, times_s: Times) -> Places:
-        """Where times lie in numbers of beats from the first; the last beats' spacing goes on outside."""
+        """Return where times lie in numbers of beats from the first; the last beats' spacing goes on outside."""
         beats = self.beats_s
         index = np.clip(np.searchsorted(beats, times_s, side="right") - 1, 0, beats.size - 2)
         return np.asarray(index + (times_s - beats[index]) / (beats[index + 1] - beats[index]))
 
     def bar_starts_s(self) -> dict[int, float]:
-        """Time of the first beat of each bar."""
+        """Return time of the first beat of each bar."""
         first = (self.place_in_bar == 0) & (self.bar_of_beat >= 0)
         return dict(zip(self.bar_of_beat[first].tolist(), self.beats_s[first].tolist(), strict=True))
 
@@ -138,14 +138,14 @@ def measure_swing(grid: Grid, times_s: Times) -> Swing | None:
 
 
 def _swung_steps(ratio: float, unit: int) -> Places:
-    """The four steps of a beat, in beats, with eighths or sixteenths swung."""
+    """Return the four steps of a beat, in beats, with eighths or sixteenths swung."""
     if unit == 8:
         return np.array([0.0, 0.5 * ratio, ratio, 0.5 + 0.5 * ratio])
     return np.array([0.0, 0.5 * ratio, 0.5, 0.5 + 0.5 * ratio])
 
 
 def _likelihood(phase: Places, steps: Places, spread: float) -> float:
-    """Mean log likelihood of phases under Gaussians at the steps, their shares fitted, with 5 % anywhere."""
+    """Return mean log likelihood of phases under Gaussians at the steps, their shares fitted, with 5 % anywhere."""
     distance = np.abs(phase[:, None] - steps)
     distance = np.minimum(distance, 1.0 - distance)
     density = np.exp(-0.5 * (distance / spread) ** 2) / (spread * np.sqrt(2.0 * np.pi))
@@ -159,7 +159,7 @@ def _likelihood(phase: Places, steps: Places, spread: float) -> float:
 
 
 def steps_of(grid: Grid, times_s: Times, swing: Swing | None) -> tuple[Steps, Steps, Places]:
-    """Bar and step of each time, and its distance from that step in seconds.
+    """Return bar and step of each time, and its distance from that step in seconds.
 
     Returns:
         Bars (-1 outside of the bars), steps and signed distances, each of shape (n,).
@@ -192,7 +192,7 @@ def pattern_syncopation(pattern: NDArray[np.bool_], weights: NDArray[np.int64]) 
 
 
 def bar_table(bars: Steps, steps: Steps, size: int) -> dict[int, NDArray[np.bool_]]:
-    """Which steps are struck in each bar that has a hit."""
+    """Return which steps are struck in each bar that has a hit."""
     table: dict[int, NDArray[np.bool_]] = {}
     for bar, step in zip(bars.tolist(), steps.tolist(), strict=True):
         if bar >= 0:
@@ -201,7 +201,7 @@ def bar_table(bars: Steps, steps: Steps, size: int) -> dict[int, NDArray[np.bool
 
 
 def pattern_of(drum: str, grid: Grid, table: dict[int, NDArray[np.bool_]]) -> DrumPattern:
-    """The most common bar of one drum; of equally common ones that nearest to the average.
+    """Return the most common bar of one drum; of equally common ones that nearest to the average.
 
     Args:
         drum: its name.
@@ -230,7 +230,7 @@ def pattern_of(drum: str, grid: Grid, table: dict[int, NDArray[np.bool_]]) -> Dr
 
 
 def bar_rows(drum: str, grid: Grid, bars: Steps, steps: Steps, hits: Hits) -> list[DrumBar]:
-    """One row a bar of one drum."""
+    """Return one row a bar of one drum."""
     starts = grid.bar_starts_s()
     cells: dict[int, list[str]] = {}
     for bar, step, strength in zip(bars.tolist(), steps.tolist(), hits.strength.tolist(), strict=True):

@@ -19,7 +19,7 @@ SPREAD = np.array([0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25])
 
 
 def repetition(times_s: Times, probability: FloatArray) -> FloatArray:
-    """Probability of the same drum one period away, for a short and a long period.
+    """Return probability of the same drum one period away, for a short and a long period.
 
     The short period is the strongest lag from 0.09 to 0.62 s of each drum's own autocorrelation, the long one the
     strongest from 0.9 to 4.2 s of all drums' together, as a rule a bar or half of one.
@@ -67,7 +67,7 @@ def _strongest(correlation: NDArray[np.float64], lags: tuple[int, int]) -> int:
 
 
 def _mean_at(times_s: Times, p: FloatArray, lags_s: NDArray[np.float64]) -> FloatArray:
-    """Mean over lags of the highest probability within the tolerance of a lag away, shape (n,)."""
+    """Return mean over lags of the highest probability within the tolerance of a lag away, shape (n,)."""
     total, weight = np.zeros(times_s.size), np.zeros(times_s.size)
     for lag in lags_s:
         target = times_s + lag

@@ -52,7 +52,7 @@ class FrameSpectra:
             self._rest = self._rest[count * self._hop :].copy()
 
     def finish(self) -> Iterator[FloatArray]:
-        """The last frames, as `add` gives them."""
+        """Yield the last frames, as `add` gives them."""
         if self._centred:
             yield from self.add(np.zeros(self._frame // 2, np.float32))
         elif self._rest.size:

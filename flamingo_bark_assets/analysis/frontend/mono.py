@@ -172,7 +172,7 @@ class Mono:
                 samples[head.size : rest] -= np.float32(mean)
 
     def whole(self, rate_hz: int) -> FloatArray:
-        """All samples at one of `RATES_HZ`.
+        """Return all samples at one of `RATES_HZ`.
 
         Raises:
             TooLongError: the sound is long.
@@ -182,7 +182,7 @@ class Mono:
         return self._at(rate_hz)
 
     def pieces(self, rate_hz: int, *, piece_s: float, margin_s: float) -> Iterator[MonoPiece]:
-        """The samples at one of `RATES_HZ` in consecutive pieces; not those of a long sound."""
+        """Yield the samples at one of `RATES_HZ` in consecutive pieces; not those of a long sound."""
         whole = self._at(rate_hz)
         size, margin = max(1, round(piece_s * rate_hz)), round(margin_s * rate_hz)
         for first in range(0, whole.size, size):
@@ -198,7 +198,7 @@ class Mono:
 
 
 def _step_response(n_samples: int, from_hz: int, to_hz: int) -> FloatArray:
-    """What becomes of `n_samples` ones, or of fewer that begin and end alike where it would be ones in between."""
+    """Resample `n_samples` ones, or fewer that begin and end alike where it would be ones in between."""
     period = from_hz // math.gcd(from_hz, to_hz)
     shorter = n_samples % period + period * -(-2 * _RINGING // period)
     return Decimator(from_hz, to_hz).add(np.ones(min(n_samples, shorter), np.float32), last=True)

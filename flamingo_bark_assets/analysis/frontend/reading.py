@@ -185,7 +185,7 @@ def _pass(
     mono: MonoReader | None,
     shapes: _ShapePass | None,
 ) -> dict[Any, Any]:
-    """One pass; gives what the native readers gave, by their makers."""
+    """Make one pass; give what the native readers gave, by their makers."""
     readers: list[Reader[Any]] | None = None
     for block in source.blocks():
         if readers is None:
@@ -209,7 +209,7 @@ def _mean_of_mix(levels: Levels) -> float:
 
 
 def _mix(block: FloatArray, inverted: bool) -> FloatArray:
-    """Mean of the channels; of a pair with one inverted channel, half their difference."""
+    """Return mean of the channels; of a pair with one inverted channel, half their difference."""
     if block.shape[0] == 1:
         return np.asarray(block[0])
     if block.shape[0] > 2:

@@ -126,7 +126,7 @@ class ShapePower:
         return map(self._power_of, self._frames.add(samples))
 
     def finish(self) -> Iterable[FloatArray]:
-        """The last frame, filled up with 0."""
+        """Return the last frame, filled up with 0."""
         return map(self._power_of, self._frames.finish())
 
     def _power_of(self, spectra: FloatArray) -> FloatArray:

@@ -109,7 +109,7 @@ class AudioView:
         )
 
     def read_native(self, make: NativeReader[T]) -> T:
-        """What a reader of the samples at their own rate gives; the same object for the same `make`.
+        """Return what a reader of the samples at their own rate gives; the same object for the same `make`.
 
         Args:
             make: makes the reader of a sample rate and a number of channels; a class, as a rule. Where it was not
@@ -121,7 +121,7 @@ class AudioView:
         return cast(T, results[make])
 
     def read_shape(self, make: ShapeReader[T]) -> T:
-        """What a reader of the power spectra at the sound's own rate gives; the same object for the same `make`.
+        """Return what a reader of the power spectra at the sound's own rate gives; the same object for the same `make`.
 
         The reader gets all frames of `SHAPE_FRAME` samples of the down-mix, which follow one another without
         overlap, the last filled up with 0, in pieces of at most 256: |X|^2 over the squared window sum, so that a
@@ -138,7 +138,7 @@ class AudioView:
         return cast(T, results[make])
 
     def take_native(self, make: NativeReader[T]) -> T:
-        """The same, for a result that is needed once: it is not kept."""
+        """Return the same, for a result that is needed once: it is not kept."""
         result = self.read_native(make)
         del self._read.results[make]
         return result
@@ -224,7 +224,7 @@ class AudioView:
         return self._read.mono.whole(rate_hz)
 
     def mono_pieces(self, rate_hz: int, *, piece_s: float = 60.0, margin_s: float = 1.0) -> Iterator[MonoPiece]:
-        """The same down-mix in consecutive pieces, for a sound of any length.
+        """Return the same down-mix in consecutive pieces, for a sound of any length.
 
         A long sound is read once more for each call, as its down-mix is not kept.
 

@@ -178,7 +178,7 @@ def _normalised_difference(
 
 @compiled("void(float32[:, ::1], int64, float32[:, ::1], float32[:, ::1])")
 def _rank_dips(depth: FloatArray, shortest: int, cycles: FloatArray, aperiodicity: FloatArray) -> None:
-    """The best dips of each frame, refined by a parabola, in order of merit; cycles a sample."""
+    """Find the best dips of each frame, refined by a parabola, in order of merit; cycles a sample."""
     score = np.zeros(cycles.shape[1])
     for frame in range(depth.shape[0]):
         size = 0

@@ -76,7 +76,7 @@ class PitchTrack:
         return np.asarray(np.where(self.voiced, right, 0.0), np.float32)
 
     def voiced_where(self, voiced: NDArray[np.bool_]) -> PitchTrack:
-        """The same track with other frames voiced, shape (n_frames,); frames without a guess stay unvoiced."""
+        """Return the same track with other frames voiced, shape (n_frames,); frames without a guess stay unvoiced."""
         return replace(self, f0_hz=np.where(voiced, self.guess_hz, np.float32(0.0)))
 
 
@@ -166,7 +166,7 @@ def _tracked(
 def _path(
     found: Candidates, silent: NDArray[np.bool_], fmin_hz: float, manner: Manner
 ) -> tuple[FloatArray, FloatArray]:
-    """Pitch and aperiodicity along the cheapest path, 0 and 1 where there is none."""
+    """Return pitch and aperiodicity along the cheapest path, 0 and 1 where there is none."""
     # Octaves are counted from 1 Hz in `best_path`; being unvoiced costs as much as a voice at the lowest pitch.
     unvoiced_cost = np.where(silent, -1.0, _RELUCTANCE) - manner.octave_cost * math.log2(fmin_hz)
     path = best_path(

@@ -18,7 +18,7 @@ _ROUNDING = np.float32(0.1)
 
 
 def track_pulse(strength: FloatArray, *, shortest: int, longest: int, change_cost: float) -> tuple[Frames, float]:
-    """Most likely beats of a pulse whose interval may change from beat to beat.
+    """Return most likely beats of a pulse whose interval may change from beat to beat.
 
     The bar-pointer model of Krebs, Böck & Widmer (ISMIR 2015) for one beat: the tempo changes only on beats, so
     the states between two beats fold into one step of a semi-Markov chain, and one byte for each frame and

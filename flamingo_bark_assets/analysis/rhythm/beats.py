@@ -53,7 +53,7 @@ class Pulse:
 
 
 def find_pulse(evidence: Evidence) -> Pulse | None:
-    """The likeliest reading of the beat and of the bars; None where nothing repeats.
+    """Return the likeliest reading of the beat and of the bars; None where nothing repeats.
 
     Args:
         evidence: of the song.
@@ -85,13 +85,13 @@ def find_pulse(evidence: Evidence) -> Pulse | None:
 
 
 def median_tempo_bpm(times_s: Times) -> float:
-    """Tempo over spans of eight beats, the median of them, which single early or late beats do not move."""
+    """Return tempo over spans of eight beats, the median of them, which single early or late beats do not move."""
     span = min(8, times_s.size - 1)
     return 60.0 * span / float(np.median(times_s[span:] - times_s[:-span]))
 
 
 def _tempi(periods: list[float], share: NDArray[np.float64], chosen: int) -> tuple[tuple[float, float], ...]:
-    """Tempi with the summed share of their readings, those within 4 % taken together."""
+    """Return tempi with the summed share of their readings, those within 4 % taken together."""
     order = [chosen, *(int(i) for i in np.argsort(-share, kind="stable") if i != chosen)]
     out: list[list[float]] = []
     for i in order:
@@ -106,7 +106,7 @@ def _tempi(periods: list[float], share: NDArray[np.float64], chosen: int) -> tup
 
 
 def _refined(pulse: FloatArray, beats: Times) -> Times:
-    """The beats moved to the top of the onset peak they stand on, where there is one within 30 ms."""
+    """Return the beats moved to the top of the onset peak they stand on, where there is one within 30 ms."""
     out = np.asarray(beats, np.float64).copy()
     for k, beat in enumerate(beats):
         low = max(1, round(float(beat)) - _REFINE_FRAMES)

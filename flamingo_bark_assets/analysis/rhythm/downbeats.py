@@ -68,7 +68,7 @@ def possible_bars(evidence: Evidence, beats: Frames) -> list[BarReading]:
 
 
 def _accents(values: FloatArray, metre: int, first: int) -> NDArray[np.float64]:
-    """Mean of each beat of the bar above the mean of all beats, flat, for `_LONGEST_BAR` beats."""
+    """Return mean of each beat of the bar above the mean of all beats, flat, for `_LONGEST_BAR` beats."""
     out = np.zeros((_LONGEST_BAR, values.shape[1]))
     for place in range(metre):
         out[place] = values[(first + place) % metre :: metre].mean(axis=0) - values.mean(axis=0)

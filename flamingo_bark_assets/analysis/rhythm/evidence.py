@@ -44,7 +44,7 @@ class Evidence:
 
 
 def gather_evidence(views: SongViews) -> Evidence:
-    """The curves of a song from where its music starts to where it ends.
+    """Return the curves of a song from where its music starts to where it ends.
 
     Args:
         views: the mix and what stems there are.
@@ -81,7 +81,7 @@ def gather_evidence(views: SongViews) -> Evidence:
 
 
 def mean_chroma(evidence: Evidence, edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean chroma between successive times, shape (n_edges - 1, 24).
+    """Return mean chroma between successive times, shape (n_edges - 1, 24).
 
     Args:
         evidence: of the song.
@@ -102,7 +102,7 @@ def distance(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray
 
 
 def _chroma(notes: FloatArray) -> NDArray[np.float64]:
-    """Running sum of the chroma below and above, shape (n_note_frames + 1, 24)."""
+    """Return running sum of the chroma below and above, shape (n_note_frames + 1, 24)."""
     out = np.zeros((notes.shape[0] + 1, 24))
     if notes.shape[0] == 0:
         return out
@@ -134,7 +134,7 @@ def _changes(chroma: NDArray[np.float64], frames: int) -> FloatArray:
 
 
 def _fitted(curves: FloatArray | None, frames: int, columns: int) -> FloatArray:
-    """The curves cut or padded with zeros to `frames` frames; zeros where there are none."""
+    """Return the curves cut or padded with zeros to `frames` frames; zeros where there are none."""
     out = np.zeros((frames, columns), np.float32)
     if curves is not None:
         kept = min(frames, curves.shape[0])

@@ -33,7 +33,7 @@ _OnsetFacts = tuple[Measurement[float], Measurement[float]]
 
 
 def measure_rhythm(views: SongViews) -> RhythmFeatures:
-    """Tempo, beats, bars, swing and onsets of a song; the stems are used where there are any.
+    """Return tempo, beats, bars, swing and onsets of a song; the stems are used where there are any.
 
     Candidate tempi from the autocorrelation of the onset strength, a bar-pointer tracker for each (Krebs, Böck &
     Widmer, ISMIR 2015), the choice between them and their off-beats, and the bars, by what starts and changes where.

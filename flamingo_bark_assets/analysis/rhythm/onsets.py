@@ -65,7 +65,7 @@ def onset_strength(*views: AudioView) -> OnsetStrength:
 
 
 def strength_of_power(power: FloatArray) -> FloatArray:
-    """Onset strength of band powers, shape (n_frames, 4); see `OnsetStrength.registers`.
+    """Return onset strength of band powers, shape (n_frames, 4); see `OnsetStrength.registers`.
 
     Args:
         power: shape (n_frames, `ONSET_BANDS`), contiguous.
@@ -85,7 +85,7 @@ def strength_of_power(power: FloatArray) -> FloatArray:
 
 
 def onset_times_s(strength: OnsetStrength) -> Times:
-    """Times of the onsets, seconds, ascending, shape (n_onsets,).
+    """Return times of the onsets, seconds, ascending, shape (n_onsets,).
 
     Peaks of the strength over 30 ms on each side that stand out of the surroundings (Dixon, DAFx 2006), at least
     `MIN_ONSET_GAP_S` apart, refined by a parabola.
@@ -141,7 +141,7 @@ def _flux(power: FloatArray, floor: FloatArray, edges: NDArray[np.int64], lag: i
 
 @compiled("float32[:, ::1](float32[:, ::1], int64)")
 def _running_mean(curves: FloatArray, reach: int) -> FloatArray:
-    """Mean over `reach` frames on each side, as many as there are."""
+    """Return mean over `reach` frames on each side, as many as there are."""
     frames, groups = curves.shape
     out = np.zeros((frames, groups), np.float32)
     for g in range(groups):

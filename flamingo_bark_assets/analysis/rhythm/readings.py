@@ -74,7 +74,7 @@ def possible_readings(evidence: Evidence) -> list[Reading]:
 
 
 def sampled(curves: FloatArray, beats: Frames) -> FloatArray:
-    """The curves' largest value about each twelfth of each beat, shape (n_beats - 1, `SLOTS`, n_curves).
+    """Return the curves' largest value about each twelfth of each beat, shape (n_beats - 1, `SLOTS`, n_curves).
 
     Args:
         curves: shape (n_frames, n_curves).

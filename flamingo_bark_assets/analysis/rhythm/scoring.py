@@ -18,7 +18,7 @@ _CLIP = 4.0
 
 
 def shares(features: list[FloatArray], *, judge: str) -> NDArray[np.float64]:
-    """Probability of each of a song's competing readings, summing to 1, shape (n_readings,).
+    """Return probability of each of a song's competing readings, summing to 1, shape (n_readings,).
 
     The mean of the softmax over the readings of several one-hidden-layer networks; `tests/learning/rhythm.py` trains
     them, and says on what.

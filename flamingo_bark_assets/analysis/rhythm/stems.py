@@ -29,7 +29,7 @@ _MIN_NOTES = 8
 
 
 def onset_density(onsets_s: Times, over_s: float) -> Measurement[float]:
-    """Onsets a second.
+    """Return onsets a second.
 
     Args:
         onsets_s: onset times, seconds.
@@ -73,7 +73,7 @@ def evenness(onsets_s: Times) -> Measurement[float]:
 
 
 def syncopation(onsets_s: Times, beats: Sequence[Beat], *, compound: bool = False) -> Measurement[float]:
-    """Mean syncopation of a bar, after Longuet-Higgins & Lee (Music Perception 1, 1984).
+    """Return mean syncopation of a bar, after Longuet-Higgins & Lee (Music Perception 1, 1984).
 
     Onsets are put on the grid of sixteenths. A note that is held or followed by silence over a stronger place of the
     metre counts by how much stronger the strongest such place is. The confidence is the share of onsets within a
@@ -104,7 +104,7 @@ def syncopation(onsets_s: Times, beats: Sequence[Beat], *, compound: bool = Fals
 
 
 def metrical_weights(beats_per_bar: int, *, compound: bool = False) -> NDArray[np.int64]:
-    """Weight of each sixteenth of a bar: 0 on its first, one less on each finer level of the metre.
+    """Return weight of each sixteenth of a bar: 0 on its first, one less on each finer level of the metre.
 
     Args:
         beats_per_bar: 2, 3 or 4.
@@ -121,7 +121,7 @@ def metrical_weights(beats_per_bar: int, *, compound: bool = False) -> NDArray[n
 
 
 def syncopation_of_steps(steps: NDArray[np.int64], weights: NDArray[np.int64]) -> float:
-    """Summed syncopation of notes on metrical steps; see `syncopation`.
+    """Return summed syncopation of notes on metrical steps; see `syncopation`.
 
     Args:
         steps: steps with a note, ascending, without repeats, counted from a downbeat.

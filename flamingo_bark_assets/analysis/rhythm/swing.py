@@ -21,7 +21,7 @@ _WIDTH = 0.025
 
 
 def swing_ratio(onsets_s: NDArray[np.float64], beats_s: NDArray[np.float64]) -> Measurement[float]:
-    """Place of the off-beat in its unit, the beat or half of it: 0.5 straight to 0.667 triplet.
+    """Return place of the off-beat in its unit, the beat or half of it: 0.5 straight to 0.667 triplet.
 
     The mode of the onsets' phase about the middle of the unit (the beat-upbeat ratio of Friberg & Sundström, Music
     Perception 19, 2002, as a share of the unit). Halves of the beat are read first; where these are straight,

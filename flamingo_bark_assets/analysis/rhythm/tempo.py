@@ -25,7 +25,7 @@ _PIECE_S = 12.0
 
 
 def autocorrelation(registers: FloatArray) -> NDArray[np.float64]:
-    """Mean autocorrelation of the registers' onset strength at lags up to 2.5 s, 1 at lag 0, unbiased.
+    """Return mean autocorrelation of the registers' onset strength at lags up to 2.5 s, 1 at lag 0, unbiased.
 
     Args:
         registers: shape (n_frames, n_registers).
@@ -90,7 +90,7 @@ def candidate_periods(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def salience(correlation: NDArray[np.float64], period_s: float) -> float:
-    """Mean autocorrelation at a period and its first multiples, 0 to 1."""
+    """Return mean autocorrelation at a period and its first multiples, 0 to 1."""
     values = []
     for multiple in (1, 2, 3, 4):
         lag = period_s * multiple * ONSET_RATE_HZ
@@ -102,7 +102,7 @@ def salience(correlation: NDArray[np.float64], period_s: float) -> float:
 
 
 def local_salience(registers: FloatArray, beats: NDArray[np.float64]) -> float:
-    """How much the onsets repeat at the beat's local period or a simple part of it, mean over pieces of 12 s.
+    """Return how much the onsets repeat at the beat's local period or a simple part of it, mean over pieces of 12 s.
 
     Args:
         registers: onset strength, shape (n_frames, n_registers).

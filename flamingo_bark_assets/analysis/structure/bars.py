@@ -59,7 +59,7 @@ class Bars:
 
 
 def bars_of(beats_s: Values, positions: NDArray[np.int64], *, start_s: float, end_s: float) -> Bars:
-    """The bars from first to last sound: those of the beats, continued to both sides.
+    """Return the bars from first to last sound: those of the beats, continued to both sides.
 
     Args:
         beats_s: times of the beats, shape (n,).
@@ -157,7 +157,7 @@ def _parted(edges: Values, parts: int) -> Values:
 
 
 def _interval_means(values: FloatArray, edges: Values) -> Values:
-    """Mean over the frames of each interval, shape (n_edges - 1, n_columns); zeros outside the signal."""
+    """Return mean over the frames of each interval, shape (n_edges - 1, n_columns); zeros outside the signal."""
     frames = np.clip(np.round(edges).astype(np.int64), 0, values.shape[0])
     running = np.zeros((values.shape[0] + 1, values.shape[1]))
     np.cumsum(values, axis=0, dtype=np.float64, out=running[1:])
@@ -165,7 +165,7 @@ def _interval_means(values: FloatArray, edges: Values) -> Values:
 
 
 def _slot_means(onset_power: FloatArray, edges: Values) -> tuple[Values, Values]:
-    """Mean power and mean rise of the level of each slot, shapes (n_slots, 24) and (n_slots, 4)."""
+    """Return mean power and mean rise of the level of each slot, shapes (n_slots, 24) and (n_slots, 4)."""
     frames = np.clip(np.round(edges).astype(np.int64), 0, onset_power.shape[0])
     power, rises = np.zeros((frames.size - 1, ONSET_BANDS)), np.zeros((frames.size - 1, _DRUM_BANDS.size - 1))
     # Rises under a millionth of the loudest band's power are noise.

@@ -52,7 +52,7 @@ def part(log_odds: Values) -> Parting:
 
 
 def _length_prior(phrase: int) -> Values:
-    """Log weight of each section length from 0 to 64 bars."""
+    """Return log weight of each section length from 0 to 64 bars."""
     lengths = np.arange(_LONGEST_BARS + 1)
     prior = np.where(lengths % 4 == 0, -3.0, np.where(lengths % 2 == 0, -4.5, -5.5))
     prior[0], prior[1] = -np.inf, -8.0

@@ -39,7 +39,7 @@ _LEAST_TIMBRE_DB, _LEAST_RHYTHM_DB, _LEAST_HARMONY, _LEAST_STEMS_DB = 1.0, 0.3, 
 
 
 def boundary_log_odds(features: BarFeatures) -> Values:
-    """Log odds of a section beginning at each bar, length and neighbours aside, shape (n_bars,).
+    """Return log odds of a section beginning at each bar, length and neighbours aside, shape (n_bars,).
 
     Args:
         features: what each bar sounds like.
@@ -51,7 +51,7 @@ def boundary_log_odds(features: BarFeatures) -> Values:
 
 
 def boundary_evidence(features: BarFeatures) -> Values:
-    """The evidence at each bar, shape (n_bars, 9), columns as in `COLUMNS`; that of stems is 0 without stems.
+    """Return the evidence at each bar, shape (n_bars, 9), columns as in `COLUMNS`; that of stems is 0 without stems.
 
     Steps compare a bar with those before and after (Foote, ICME 2000), changes compare bar by bar with two or four
     bars before, so that a progression which is repeated is none; each on a logarithmic scale over what is usual in this
@@ -147,7 +147,7 @@ def _over_neighbours(level_db: Values) -> Values:
 
 
 def _return(bars: _Bars) -> Values:
-    """How much the pattern of bars that are alike changes at each bar line, 0 to 1, shape (n_bars,)."""
+    """Return how much the pattern of bars that are alike changes at each bar line, 0 to 1, shape (n_bars,)."""
     from scipy.ndimage import gaussian_filter
 
     n, columns = bars.values.shape

@@ -45,7 +45,7 @@ def letters(features: BarFeatures, starts: Sequence[int]) -> list[str]:
 
 
 def section_distances(features: BarFeatures, starts: Sequence[int]) -> Values:
-    """How unlike two sections are, about 1 half-way between alike and unlike, shape (n_sections, n_sections).
+    """Return how unlike two sections are, about 1 half-way between alike and unlike, shape (n_sections, n_sections).
 
     Args:
         features: what each bar sounds like.

@@ -83,7 +83,7 @@ def _sections(bars: Bars, features: BarFeatures, parting: Parting, start_s: floa
 
 
 def _confidence(parting: Parting, bars: Bars) -> float:
-    """The F-measure of the starts that is expected by their probabilities."""
+    """Return the F-measure of the starts that is expected by their probabilities."""
     chosen = parting.probability[parting.starts[1:]]
     expected = float(parting.probability[1:].sum())
     trust = 1.0 if bars.metrical else _TRUST_WITHOUT_BEATS

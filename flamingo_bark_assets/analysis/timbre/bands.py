@@ -25,7 +25,7 @@ BANDS_HZ = {
 
 
 def measure_bands(energies: NDArray[np.float64], n_frames: int) -> BandFeatures:
-    """Share and level of each band.
+    """Return share and level of each band.
 
     Args:
         energies: mean energy in each of `BANDS_HZ` over the sounding frames, any scale, shape (6,).

@@ -19,7 +19,7 @@ _SOUNDING_RANGE_DB = 40.0
 
 
 def chroma_weights(cents: float) -> FloatArray:
-    """Weight of each bin of the note spectrum in each pitch class, shape (NOTE_BINS, 12).
+    """Return weight of each bin of the note spectrum in each pitch class, shape (NOTE_BINS, 12).
 
     A bin counts fully on the note and linearly less to nothing two thirds of a semitone off it.
 
@@ -32,7 +32,7 @@ def chroma_weights(cents: float) -> FloatArray:
 
 
 def chroma(note_spectrum: FloatArray, *, cents: float) -> FloatArray:
-    """Energy of each pitch class in each frame, shape (n_frames, 12).
+    """Return energy of each pitch class in each frame, shape (n_frames, 12).
 
     Args:
         note_spectrum: magnitudes on the grid of `AudioView.note_spectrum`.
@@ -45,7 +45,7 @@ def chroma(note_spectrum: FloatArray, *, cents: float) -> FloatArray:
 
 
 def chroma_rows(energies: FloatArray) -> tuple[PitchClass, ...]:
-    """Mean and spread over the sounding frames of each pitch class's share.
+    """Return mean and spread over the sounding frames of each pitch class's share.
 
     Args:
         energies: energy of each pitch class in each frame, shape (n_frames, 12).

@@ -49,7 +49,7 @@ class Grid:
 
     @classmethod
     def at(cls, rate_hz: float) -> Grid:
-        """The grid of 2048-point frames at this rate; contrast bands that it does not reach are left out."""
+        """Return the grid of 2048-point frames at this rate; contrast bands that it does not reach are left out."""
         bin_hz = rate_hz / FRAME
         last = min(FRAME // 2, int(HIGHEST_HZ / bin_hz)) + 1
         edges = [max(1, int(hz / bin_hz)) for hz in CONTRAST_EDGES_HZ if hz < 0.9 * last * bin_hz]
@@ -109,7 +109,7 @@ class ShapeFrames:
         return np.asarray(power >= loud * 10.0 ** (-SOUNDING_RANGE_DB / 10.0))
 
     def energies(self, sounding: BoolArray) -> Values:
-        """Mean energy in each of `bands_hz` over some frames, shape (n_bands,)."""
+        """Return mean energy in each of `bands_hz` over some frames, shape (n_bands,)."""
         chosen = self.values[sounding, SHAPES:]
         return np.asarray(chosen.mean(axis=0, dtype=np.float64)) if len(chosen) else np.zeros(len(self.bands_hz))
 

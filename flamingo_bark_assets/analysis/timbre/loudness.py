@@ -28,7 +28,7 @@ _LEAST_UPPER_SLOPE_DB = 5.0
 
 
 def threshold_in_quiet_db(khz: Values) -> Values:
-    """Level of a tone that is just heard, dB SPL (Terhardt, Hearing Research 1, 1979).
+    """Return level of a tone that is just heard, dB SPL (Terhardt, Hearing Research 1, 1979).
 
     Args:
         khz: frequencies, kHz.

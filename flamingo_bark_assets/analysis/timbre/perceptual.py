@@ -68,7 +68,7 @@ def sharpness_acum(specific_loudness: Values) -> float | None:
 
 
 def boominess(specific_loudness: Values) -> float | None:
-    """Share of the loudness below 200 Hz; None where nothing is loud.
+    """Return share of the loudness below 200 Hz; None where nothing is loud.
 
     Args:
         specific_loudness: sone a Bark, shape (24,).

@@ -28,7 +28,7 @@ _NOTES_HZ = 440.0 * 2.0 ** ((np.arange(NOTE_BINS) / BINS_PER_SEMITONE + LOWEST_N
 
 
 def mean_roughness(note_spectrum: FloatArray) -> float | None:
-    """Summed roughness of all pairs of peaks of a frame, its strongest peak at 1, mean over the sounding frames.
+    """Return summed roughness of all pairs of peaks of a frame, its strongest peak at 1, mean over the sounding frames.
 
     The roughness of a pair is that of Vassilakis (Perceptual and physical properties of amplitude fluctuation, 2001):
     0.5 (A1 A2)^0.1 (2 A2 / (A1 + A2))^3.11 (exp(-3.5 x) - exp(-5.75 x)), x = 0.24 |f2 - f1| / (0.0207 f1 + 18.96),

@@ -60,7 +60,7 @@ def moments(power: FloatArray, last: int, bin_hz: float, magnitude: FloatArray, 
 
 @compiled("void(float32[:, ::1], int64, float64, float64[:, ::1], float32[:, ::1])")
 def rolloff_and_bands(magnitude: FloatArray, last: int, bin_hz: float, bands: Values, out: FloatArray) -> None:
-    """The roll-off (column 5) and, from column 9, the energy within `bands`, whose borders may part a bin.
+    """Add the roll-off (column 5) and, from column 9, the energy within `bands`, whose borders may part a bin.
 
     `bands` are in bins, where bin k reaches from k to k + 1, shape (n_bands, 2).
     """
@@ -116,7 +116,7 @@ def contrast(magnitude: FloatArray, edges: NDArray[np.int64], out: FloatArray) -
 def _contrast(
     magnitude: FloatArray, bits: NDArray[np.int32], peaks: NDArray[np.int32], edges: NDArray[np.int64], out: FloatArray
 ) -> None:
-    """The contrast, by halving the range in which the least of the strongest lies until as many as wanted reach it.
+    """Find the contrast by halving the range in which the least of the strongest lies until as many as wanted reach it.
 
     Counting takes no branches, as sorting would. With all bits turned over, the strongest are the weakest.
     """

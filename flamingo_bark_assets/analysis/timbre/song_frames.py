@@ -30,7 +30,7 @@ class SongFrames(CepstralFrames):
     first_critical_band = len(BANDS_HZ)
 
     def named_energies(self, sounding: BoolArray) -> NDArray[np.float64]:
-        """Mean energy of each of `BANDS_HZ`, shape (6,)."""
+        """Return mean energy of each of `BANDS_HZ`, shape (6,)."""
         return self.energies(sounding)[: len(BANDS_HZ)]
 
     def attribute_energies(self, sounding: BoolArray) -> NDArray[np.float64]:

@@ -38,7 +38,7 @@ def measure_shape(read: ShapeFrames) -> SpectralShapeFeatures:
 
 
 def confidence_of(n_frames: int) -> float:
-    """Confidence of a mean over so many frames: the share of the way to 100 (4.6 s), 0 to 1."""
+    """Return confidence of a mean over so many frames: the share of the way to 100 (4.6 s), 0 to 1."""
     return min(1.0, n_frames / _FULL_CONFIDENCE_FRAMES)
 
 

@@ -74,7 +74,7 @@ class ChordModel:
 
 @cache
 def chord_model() -> ChordModel:
-    """The trained model, read once."""
+    """Return the trained model, read once."""
     with np.load(Path(__file__).with_name("chord_model.npz")) as stored:
         compact = {name: stored[name].astype(np.float32) for name in stored.files if stored[name].dtype.kind == "f"}
     return spread_out(compact)
@@ -116,7 +116,7 @@ def chord_label(state: int) -> str:
 
 
 def chord_probabilities(salience: FloatArray, *, step: int = 2) -> FloatArray:
-    """Probability of each chord in each frame, shape (n_frames, CHORDS), column 12 * quality count for no chord.
+    """Return probability of each chord in each frame, shape (n_frames, CHORDS), column 12 * quality count for no chord.
 
     Args:
         salience: of `note_salience`, shape (n_frames, 84).
@@ -141,7 +141,7 @@ def chord_probabilities(salience: FloatArray, *, step: int = 2) -> FloatArray:
 
 
 def _filled(judged: FloatArray, step: int, frames: int) -> FloatArray:
-    """All frames, those between judged ones interpolated, shape (frames, CHORDS)."""
+    """Return all frames, those between judged ones interpolated, shape (frames, CHORDS)."""
     if step == 1:
         return judged
     following = np.concatenate([judged[1:], judged[-1:]])
@@ -164,7 +164,7 @@ def _template_fit(salience: FloatArray) -> FloatArray:
 
 @cache
 def _templates() -> tuple[FloatArray, FloatArray]:
-    """Notes to bass and middle chroma, shape (84, 24), and these to chords, shape (24, CHORDS - 1)."""
+    """Return notes to bass and middle chroma, shape (84, 24), and these to chords, shape (24, CHORDS - 1)."""
     midi = np.arange(NOTES) + LOWEST_NOTE
     bass = np.clip((55 - midi) / 12, 0, 1) * np.clip((midi - 26) / 6, 0, 1)
     middle = np.clip((midi - 42) / 10, 0, 1) * np.clip((96 - midi) / 24, 0, 1)
@@ -181,7 +181,7 @@ def _templates() -> tuple[FloatArray, FloatArray]:
 
 
 def levelled(salience: FloatArray) -> FloatArray:
-    """The square root of the salience over the mean level within a second, shape (n_frames, 84).
+    """Return the square root of the salience over the mean level within a second, shape (n_frames, 84).
 
     Frames far below the loud ones of the song stay small, so that a pause is seen as one.
     """
@@ -200,7 +200,7 @@ def running_sum(notes: FloatArray) -> NDArray[np.float64]:
 
 
 def context(sums: NDArray[np.float64], frames: NDArray[np.int_]) -> FloatArray:
-    """Mean notes in every slot around each frame, shape (n_frames, slots * 84); nothing sounds outside the song.
+    """Return mean notes in every slot around each frame, shape (n_frames, slots * 84); nothing sounds outside the song.
 
     Args:
         sums: of `running_sum`.

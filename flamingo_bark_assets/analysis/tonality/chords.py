@@ -62,7 +62,7 @@ class ChordSpan:
 def decode_chords(
     probabilities: FloatArray, *, duration_s: float, beats_s: NDArray[np.float64] | None
 ) -> tuple[ChordSpan, ...]:
-    """The most probable sequence of chords, without gap or overlap, from 0 to `duration_s`.
+    """Return the most probable sequence of chords, without gap or overlap, from 0 to `duration_s`.
 
     Any chord can follow any other; a change is likelier on a beat. Borders move to a beat within 0.15 s.
 
@@ -93,7 +93,7 @@ def decode_chords(
 
 @cache
 def _family_of(state: int) -> tuple[int, ...]:
-    """The states whose chords share a state's root and kind of third."""
+    """Return the states whose chords share a state's root and kind of third."""
     if state == CHORDS - 1:
         return (state,)
     root, quality = divmod(state, len(QUALITIES))
@@ -102,12 +102,12 @@ def _family_of(state: int) -> tuple[int, ...]:
 
 
 def chord_confidence(probability: float) -> float:
-    """Share of the time of chords of a probability in which their root and third are right."""
+    """Return share of the time of chords of a probability in which their root and third are right."""
     return float(np.interp(probability, *_EXPECTED_SHARE))
 
 
 def _change_probability(frames: int, beats_s: NDArray[np.float64] | None) -> FloatArray:
-    """Probability that a new chord begins with each frame, shape (n_frames,)."""
+    """Return probability that a new chord begins with each frame, shape (n_frames,)."""
     if beats_s is None or beats_s.size < 2:
         return np.full(frames, _CHANGE, np.float32)
     change = np.full(frames, _CHANGE_OFF_BEAT, np.float32)

@@ -71,7 +71,7 @@ def chord_function_weights() -> FloatArray:
 
 
 def key_evidence(probabilities: FloatArray, salience: FloatArray) -> KeyEvidence:
-    """The evidence in a whole song.
+    """Return the evidence in a whole song.
 
     Args:
         probabilities: of `chord_probabilities`, shape (n_frames, CHORDS).
@@ -84,7 +84,7 @@ def key_evidence(probabilities: FloatArray, salience: FloatArray) -> KeyEvidence
 
 
 def gathered(whole: FloatArray, first: FloatArray, last: FloatArray, chroma: FloatArray) -> KeyEvidence:
-    """Evidence from sums over frames.
+    """Return evidence from sums over frames.
 
     Args:
         whole: sum of `frame_kinds`, shape (12 * KIND_COUNT,); likewise of the first and of the last chord, 0 where
@@ -98,13 +98,13 @@ def gathered(whole: FloatArray, first: FloatArray, last: FloatArray, chroma: Flo
 
 
 def frame_chroma(salience: FloatArray) -> FloatArray:
-    """Strength of each pitch class in each frame, level taken off, shape (n_frames, 12)."""
+    """Return strength of each pitch class in each frame, level taken off, shape (n_frames, 12)."""
     fold = np.tile(np.eye(12, dtype=np.float32), (salience.shape[1] // 12, 1))
     return np.asarray(np.square(levelled(salience)) @ fold, np.float32)
 
 
 def key_probabilities(*heard: KeyEvidence) -> FloatArray:
-    """Probability of each key, in the order of `KEYS`, shape (24,).
+    """Return probability of each key, in the order of `KEYS`, shape (24,).
 
     Args:
         heard: the evidence of the same music in different signals; their log-odds are averaged.
@@ -122,7 +122,7 @@ def key_scores(evidence: KeyEvidence) -> FloatArray:
 
 
 def window_scores(kinds: FloatArray, chroma: FloatArray) -> FloatArray:
-    """The same for many segments that have no first and last chord of their own, shape (n, 24).
+    """Return the same for many segments that have no first and last chord of their own, shape (n, 24).
 
     Args:
         kinds: sums of `frame_kinds`, shape (n, 12 * KIND_COUNT).
@@ -135,7 +135,7 @@ def window_scores(kinds: FloatArray, chroma: FloatArray) -> FloatArray:
 
 @cache
 def _function_matrix() -> FloatArray:
-    """Weight of each kind of chord on each root for each key, shape (12 * KIND_COUNT, 24)."""
+    """Return weight of each kind of chord on each root for each key, shape (12 * KIND_COUNT, 24)."""
     size = 12 * KIND_COUNT
     none = np.zeros((12, KIND_COUNT), np.float32)
     weights = chord_function_weights()
@@ -156,14 +156,14 @@ def profile_correlations(chroma: FloatArray) -> FloatArray:
 
 @cache
 def _profiles() -> FloatArray:
-    """The probe-tone profiles of all keys, centred and of unit norm, shape (24, 12)."""
+    """Return the probe-tone profiles of all keys, centred and of unit norm, shape (24, 12)."""
     profiles = np.array([np.roll(mode, tonic) for mode in (_MAJOR, _MINOR) for tonic in range(12)])
     profiles -= profiles.mean(axis=1, keepdims=True)
     return np.asarray(profiles / np.linalg.norm(profiles, axis=1, keepdims=True), np.float32)
 
 
 def frame_kinds(probabilities: FloatArray) -> FloatArray:
-    """Probability of each kind of chord on each root in each frame, shape (n_frames, 12 * KIND_COUNT).
+    """Return probability of each kind of chord on each root in each frame, shape (n_frames, 12 * KIND_COUNT).
 
     Frames in which no chord is the likelier are 0.
 
@@ -177,7 +177,7 @@ def frame_kinds(probabilities: FloatArray) -> FloatArray:
 
 @cache
 def _kind_matrix() -> FloatArray:
-    """Chords to kinds, shape (CHORDS, 12 * KIND_COUNT)."""
+    """Return chords to kinds, shape (CHORDS, 12 * KIND_COUNT)."""
     matrix = np.zeros((CHORDS, 12 * KIND_COUNT), np.float32)
     for state in range(CHORDS - 1):
         root, quality = divmod(state, len(QUALITIES))
@@ -187,7 +187,7 @@ def _kind_matrix() -> FloatArray:
 
 
 def chord_evidence(whole: FloatArray, first: FloatArray, last: FloatArray) -> FloatArray:
-    """What each key would see as its chords, shape (24, CHORD_EVIDENCE); the 12 tonics twice.
+    """Return what each key would see as its chords, shape (24, CHORD_EVIDENCE); the 12 tonics twice.
 
     Args:
         whole: strength of each kind of chord on each root, shape (12, KIND_COUNT); so of the first and last chord.
@@ -204,7 +204,7 @@ def chord_evidence(whole: FloatArray, first: FloatArray, last: FloatArray) -> Fl
 
 
 def relation_of(key: int, chosen: int) -> str:
-    """The relation of a key to the chosen one: chosen, relative, parallel, fifth or other.
+    """Return the relation of a key to the chosen one: chosen, relative, parallel, fifth or other.
 
     Args:
         key: index in `KEYS`.
@@ -221,12 +221,12 @@ def relation_of(key: int, chosen: int) -> str:
 
 
 def key_confidence(probability: float) -> float:
-    """The MIREX score (1 right, .5 a fifth off, .3 relative, .2 parallel) to be expected at a probability."""
+    """Return the MIREX score (1 right, .5 a fifth off, .3 relative, .2 parallel) to be expected at a probability."""
     return float(np.interp(probability, *_EXPECTED_SCORE))
 
 
 def scale_of(evidence: KeyEvidence, key: int) -> tuple[str | None, float]:
-    """Name of the scale and its confidence, from the degrees by which the modes differ.
+    """Return name of the scale and its confidence, from the degrees by which the modes differ.
 
     In major the seventh (mixolydian) and the fourth (lydian), in minor the sixth (dorian) and the second (phrygian)
     tell the modes apart: the stronger of the two variants of each, unless they are near to equal.

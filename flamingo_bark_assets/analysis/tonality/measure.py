@@ -71,7 +71,7 @@ class Harmony:
 def read_harmony(
     views: tuple[AudioView, ...], *, cents: float, duration_s: float, beats_s: NDArray[np.float64] | None
 ) -> Harmony:
-    """Notes, chord probabilities and chords of signals that sound together.
+    """Return notes, chord probabilities and chords of signals that sound together.
 
     Args:
         views: one or several.
@@ -152,13 +152,13 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
 
 
 def _key_evidence_of(view: AudioView, cents: float) -> KeyEvidence:
-    """The evidence in one signal, from every fourth frame's chords."""
+    """Return the evidence in one signal, from every fourth frame's chords."""
     salience = note_salience((view,), cents=cents)
     return key_evidence(chord_probabilities(salience, step=4), salience)
 
 
 def change_rate(named: list[ChordSpan]) -> Measurement[float]:
-    """Changes from one chord to another, over the time from the first to the last."""
+    """Return changes from one chord to another, over the time from the first to the last."""
     if not named:
         return Measurement.unknown("no chord is heard", method=CHORD_METHOD)
     changes = sum(one.state != following.state for one, following in pairwise(named))
@@ -170,13 +170,13 @@ def change_rate(named: list[ChordSpan]) -> Measurement[float]:
 
 
 def _tuning_of(views: SongViews) -> Tuning:
-    """The tuning of the mix, or of a stem that plays chords where its peaks agree better."""
+    """Return the tuning of the mix, or of a stem that plays chords where its peaks agree better."""
     stems = [view.tuning for view in views.chordal if view.unusable is None and view.tuning.peaks >= _MIN_TUNING_PEAKS]
     return max([views.mix.tuning, *stems], key=lambda tuning: tuning.concentration)
 
 
 def _tuning(tuning: Tuning) -> Measurement[float]:
-    """The mean deviation of the spectral peaks; the confidence grows with their agreement."""
+    """Return the mean deviation of the spectral peaks; the confidence grows with their agreement."""
     if tuning.peaks < _MIN_TUNING_PEAKS:
         return Measurement.unknown("too few spectral peaks", method=_TUNING_METHOD)
     if tuning.concentration < MIN_TUNING_CONCENTRATION:
@@ -187,7 +187,7 @@ def _tuning(tuning: Tuning) -> Measurement[float]:
 
 
 def _tonal(heard: Harmony) -> Measurement[bool]:
-    """Whether chords are heard in enough of the song; the confidence is the distance from the border."""
+    """Return whether chords are heard in enough of the song; the confidence is the distance from the border."""
     share = heard.chord_share
     border = MIN_CHORD_SHARE
     certainty = (share - border) / (1.0 - border) if share >= border else (border - share) / border
@@ -195,7 +195,7 @@ def _tonal(heard: Harmony) -> Measurement[bool]:
 
 
 def _scale(evidence: KeyEvidence, key: int) -> Measurement[str]:
-    """The scale, where the degrees by which it differs from its neighbours are clear."""
+    """Return the scale, where the degrees by which it differs from its neighbours are clear."""
     name, confidence = scale_of(evidence, key)
     if name is None:
         return Measurement.unknown("the characteristic degrees of the scale are not clear", method=_SCALE_METHOD)

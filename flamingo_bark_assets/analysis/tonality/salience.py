@@ -31,7 +31,7 @@ _LEAST = np.float32(1e-5)
 
 
 def note_salience(views: tuple[AudioView, ...], *, cents: float) -> FloatArray:
-    """Strength of each semitone from MIDI 24 in each frame, shape (n_frames, 84), non-negative.
+    """Return strength of each semitone from MIDI 24 in each frame, shape (n_frames, 84), non-negative.
 
     Non-negative least squares over notes of 16 decaying harmonics (Mauch & Dixon, "Approximate note transcription
     for the improved identification of difficult chords", ISMIR 2010), by multiplicative updates (Lee & Seung, NIPS
@@ -48,7 +48,7 @@ def note_salience(views: tuple[AudioView, ...], *, cents: float) -> FloatArray:
 
 
 def salience_of_spectra(spectra: list[FloatArray], *, cents: float) -> FloatArray:
-    """As `note_salience`, of note spectra of shape (n_frames, 252)."""
+    """Do as `note_salience` does, of note spectra of shape (n_frames, 252)."""
     frames = max(s.shape[0] for s in spectra)
     peak = np.sqrt(sum(float(np.percentile(s.max(axis=1), 95)) ** 2 for s in spectra if s.shape[0]))
     if peak <= 0.0:
@@ -74,7 +74,7 @@ def _summed(spectra: list[FloatArray]) -> FloatArray:
 
 
 def _tuned(spectrum: FloatArray, cents: float) -> FloatArray:
-    """The spectrum on a grid shifted by `cents`, linearly interpolated."""
+    """Return the spectrum on a grid shifted by `cents`, linearly interpolated."""
     shift = cents / 100.0 * BINS_PER_SEMITONE
     whole = int(np.floor(shift))
     fraction = np.float32(shift - whole)
@@ -101,7 +101,7 @@ def _salience_of(spectrum: FloatArray, floor: float) -> FloatArray:
 
 
 def _flattened(spectrum: FloatArray, floor: float) -> FloatArray:
-    """The compressed spectrum above its mean over half an octave, over a power of its RMS over an octave."""
+    """Return the compressed spectrum above its mean over half an octave, over a power of its RMS over an octave."""
     compressed = np.power(spectrum, np.float32(_COMPRESSION))
     above = np.maximum(compressed - _box_mean(compressed, _OCTAVE_BINS // 4), 0.0)
     spread = np.sqrt(np.maximum(_box_mean(np.square(above), _OCTAVE_BINS // 2), floor**2))
@@ -109,7 +109,7 @@ def _flattened(spectrum: FloatArray, floor: float) -> FloatArray:
 
 
 def _box_mean(values: FloatArray, half: int) -> FloatArray:
-    """Mean over 2 * half + 1 bins of each row, the edges repeated."""
+    """Return mean over 2 * half + 1 bins of each row, the edges repeated."""
     from scipy.ndimage import uniform_filter1d
 
     return np.asarray(uniform_filter1d(values, 2 * half + 1, axis=1, mode="nearest"), np.float32)
@@ -117,7 +117,7 @@ def _box_mean(values: FloatArray, half: int) -> FloatArray:
 
 @cache
 def _dictionary() -> tuple[FloatArray, FloatArray]:
-    """Spectra of the 84 notes, each of unit norm, shape (84, 252), and their products with each other.
+    """Return spectra of the 84 notes, each of unit norm, shape (84, 252), and their products with each other.
 
     Products differ in their last digit with the number of threads; kept ones must not depend on who asked first.
     """

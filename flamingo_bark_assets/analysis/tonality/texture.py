@@ -56,7 +56,7 @@ class Texture:
 
 
 def measure_texture(view: AudioView) -> Texture | None:
-    """What the note spectrum says about a signal's texture; None where nothing sounds in it.
+    """Return what the note spectrum says about a signal's texture; None where nothing sounds in it.
 
     Args:
         view: the signal.
@@ -82,7 +82,7 @@ def measure_texture(view: AudioView) -> Texture | None:
 
 
 def mean_polyphony(salience: FloatArray) -> float | None:
-    """Mean number of notes that sound together, over the sounding frames; None where there are none.
+    """Return mean number of notes that sound together, over the sounding frames; None where there are none.
 
     Args:
         salience: of `note_salience`, shape (n_frames, 84).
@@ -108,7 +108,7 @@ def _sustained_mask(magnitude: FloatArray) -> FloatArray:
 
 
 def _median_of_five(values: FloatArray, step: int) -> FloatArray:
-    """Median of the values -2, -1, 0, 1, 2 steps away along the first axis, of which the edges are lost."""
+    """Return median of the values -2, -1, 0, 1, 2 steps away along the first axis, of which the edges are lost."""
     size = values.shape[0] - 4 * step
     a, b, c, d, e = (values[i * step : i * step + size] for i in range(5))
     low, high = np.maximum(np.minimum(a, b), np.minimum(c, d)), np.minimum(np.maximum(a, b), np.maximum(c, d))
@@ -116,7 +116,7 @@ def _median_of_five(values: FloatArray, step: int) -> FloatArray:
 
 
 def _over_floor(energy: FloatArray) -> FloatArray:
-    """Energy of each frame over that of its floor: the lower quartile of each octave, shape (n_frames,)."""
+    """Return energy of each frame over that of its floor: the lower quartile of each octave, shape (n_frames,)."""
     octaves = energy.reshape(-1, NOTE_BINS // _OCTAVE_BINS, _OCTAVE_BINS)
     floor = np.partition(octaves, _OCTAVE_BINS // 4, axis=2)[:, :, _OCTAVE_BINS // 4].sum(axis=1) * _OCTAVE_BINS
     return np.asarray(energy.sum(axis=1) / np.maximum(floor, 1e-14), np.float32)

@@ -29,7 +29,7 @@ _UNVOICED_CONFIDENCE = 0.3
 
 
 def voice_only(track: PitchTrack) -> PitchTrack:
-    """The track with only those frames voiced that are loud enough to be this stem's own voice.
+    """Return the track with only those frames voiced that are loud enough to be this stem's own voice.
 
     Bleed of other instruments stands 20 dB and more below the voice; the gate lies where the fewest voiced frames
     have their level, 15 to 30 dB below the loud ones.
@@ -43,7 +43,7 @@ def voice_only(track: PitchTrack) -> PitchTrack:
 
 
 def _gate_db(level_db: NDArray[np.float32]) -> float:
-    """The least populated level below the loud frames, the lowest of several."""
+    """Return the least populated level below the loud frames, the lowest of several."""
     loud_db = float(np.percentile(level_db, _LOUD_PERCENTILE))
     edges = np.arange(_GATE_LOW_DB - 2.0, _GATE_HIGH_DB + 3.0) + loud_db
     counts = np.convolve(np.histogram(level_db, edges)[0], [1, 2, 3, 2, 1], "valid")
@@ -68,7 +68,7 @@ def pitch_confidence(track: PitchTrack) -> NDArray[np.float64]:
 
 
 def own_voice_probability(energy_share: Measurement[float]) -> float:
-    """How likely the stem holds a voice at all, 0 to 1: one that a separator found nothing for holds only bleed.
+    """Return how likely the stem holds a voice at all, 0 to 1: one that a separator found nothing for holds only bleed.
 
     Args:
         energy_share: energy of the stem over that of all stems; a voice has 5 % and more, bleed below 1 %.
@@ -77,7 +77,7 @@ def own_voice_probability(energy_share: Measurement[float]) -> float:
 
 
 def voiced_fraction(track: PitchTrack, phrases: Sequence[VocalPhrase]) -> Measurement[float]:
-    """Share of the time in phrases that is voiced.
+    """Return share of the time in phrases that is voiced.
 
     Args:
         track: the pitch of the voice.

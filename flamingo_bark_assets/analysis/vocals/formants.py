@@ -66,7 +66,7 @@ def joined(tracks: list[FormantTrack]) -> FormantTrack:
 
 
 def median_formants(vowels: FormantTrack, track: PitchTrack) -> tuple[Measurement[float], ...]:
-    """Median of F1, F2 and F3.
+    """Return median of F1, F2 and F3.
 
     The confidence is the mean probability that a frame is right, times the share of voiced frames that showed three
     resonances.
@@ -141,7 +141,7 @@ def _confidence(
 
 
 def _smoothed(hz: FloatArray, frames: NDArray[np.intp]) -> FloatArray:
-    """Running median over five frames within each voiced segment, shape (n, 3)."""
+    """Return running median over five frames within each voiced segment, shape (n, 3)."""
     from scipy.ndimage import median_filter
 
     side = _MEDIAN_FRAMES // 2
@@ -179,7 +179,7 @@ def _follow(hz: FloatArray, bandwidth_hz: FloatArray, begins: NDArray[np.bool_])
 
 @compiled("int8[::1](float32[:, ::1], float32[:, :, ::1], boolean[::1])")
 def _cheapest(cost: FloatArray, log_hz: FloatArray, begins: NDArray[np.bool_]) -> NDArray[np.int8]:
-    """The cheapest choice for each frame, -1 where none has a finite cost, shape (n_frames,).
+    """Return the cheapest choice for each frame, -1 where none has a finite cost, shape (n_frames,).
 
     `cost` is that of each choice, (n_frames, n); `log_hz` the formants that it means, (n_frames, n, 3); where
     `begins`, a voiced segment begins and nothing is carried over.

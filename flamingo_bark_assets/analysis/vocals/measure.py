@@ -82,7 +82,7 @@ def analyse_vocals(
 def _vowels_and_quality(
     view: AudioView, track: PitchTrack
 ) -> tuple[formants.FormantTrack, tuple[quality.Evidence, ...]]:
-    """Formants at 11 kHz and cycles at 22 kHz; of a long stem both at 11 kHz, piece by piece."""
+    """Return formants at 11 kHz and cycles at 22 kHz; of a long stem both at 11 kHz, piece by piece."""
     if not view.is_long:
         samples = view.mono(TONAL_RATE_HZ)
         vowels = formants.track_formants(samples, TONAL_RATE_HZ, track)
@@ -103,7 +103,7 @@ def _vowels_and_quality(
 
 
 def _cut(track: PitchTrack, start: int, stop: int) -> PitchTrack:
-    """The frames from `start` to before `stop`."""
+    """Return the frames from `start` to before `stop`."""
     arrays: dict[str, Any] = {
         field.name: value[start:stop]
         for field in fields(track)

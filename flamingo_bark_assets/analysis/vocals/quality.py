@@ -107,7 +107,7 @@ def measure_quality(evidence: Sequence[Evidence]) -> VoiceQuality:
 
 
 def _cycles(samples: FloatArray, rate_hz: float, track: PitchTrack) -> FloatArray:
-    """Matched cycles of voiced segments, evenly chosen where there are very many, shape (n, 4)."""
+    """Return matched cycles of voiced segments, evenly chosen where there are very many, shape (n, 4)."""
     edges = np.flatnonzero(np.diff(track.voiced.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
     edges = edges[edges[:, 1] - edges[:, 0] >= _SHORTEST_STRETCH_FRAMES]
     if not len(edges):
@@ -119,7 +119,7 @@ def _cycles(samples: FloatArray, rate_hz: float, track: PitchTrack) -> FloatArra
 
 
 def _emphasised(samples: FloatArray) -> FloatArray:
-    """The samples raised by 6 dB an octave, where noise shows between the harmonics and responses die away fast."""
+    """Raise the samples by 6 dB an octave, where noise shows between the harmonics and responses die away fast."""
     raised = samples.copy()
     raised[1:] -= np.float32(_EMPHASIS) * samples[:-1]
     return raised

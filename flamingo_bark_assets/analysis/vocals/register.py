@@ -72,7 +72,7 @@ def measure_range(track: PitchTrack, *, confidence: float) -> VocalRange:
 
 
 def measure_sung_tendency(track: PitchTrack) -> Measurement[float]:
-    """Share of the voiced time that stays on a note.
+    """Return share of the voiced time that stays on a note.
 
     A frame is held where the median pitch about it, over more than a period of a vibrato, moves by less than 50 cents
     in 0.12 s, where the pitch itself stays within 1.5 semitones of that median, and where that lasts 0.12 s. Spoken
@@ -94,7 +94,7 @@ def measure_sung_tendency(track: PitchTrack) -> Measurement[float]:
 
 
 def _held(cents: NDArray[np.float64], hop_s: float) -> int:
-    """Number of held frames in one voiced segment."""
+    """Return number of held frames in one voiced segment."""
     from scipy.ndimage import median_filter
 
     side, shortest = round(0.06 / hop_s), round(_SHORTEST_HOLD_S / hop_s)

@@ -104,13 +104,13 @@ def measure_vibrato(track: PitchTrack) -> Vibrato:
 
 
 def _presence_confidence(share: float, held_s: float) -> float:
-    """Distance from the deciding share, less where little was held."""
+    """Return distance from the deciding share, less where little was held."""
     distance = min(1.0, abs(share - _MIN_SHARE) / (0.4 if share >= _MIN_SHARE else _MIN_SHARE))
     return (0.5 + 0.5 * distance) * min(1.0, held_s / 3.0)
 
 
 def _median(values: Values, weights: Values) -> float:
-    """The value at half of the summed weights."""
+    """Return the value at half of the summed weights."""
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     return float(values[order[np.searchsorted(total, 0.5 * total[-1])]])
@@ -135,7 +135,7 @@ def measure_swing(track: PitchTrack) -> Swing:
 
 
 def held_notes(track: PitchTrack) -> NDArray[np.intp]:
-    """First frame and end of each held note without its edges, shape (n_notes, 2).
+    """Return first frame and end of each held note without its edges, shape (n_notes, 2).
 
     A voiced segment is cut where the mean pitch of the next 0.18 s differs most, and by more than 60 cents, from
     that of the last 0.18 s.
@@ -152,7 +152,7 @@ def held_notes(track: PitchTrack) -> NDArray[np.intp]:
 
 
 def _steps(cents: Values, side: int) -> NDArray[np.intp]:
-    """Frames at which one note follows another without a gap."""
+    """Return frames at which one note follows another without a gap."""
     from scipy.ndimage import maximum_filter1d
 
     total = np.concatenate(([0.0], np.cumsum(cents)))
@@ -183,7 +183,7 @@ def _rate(cents: Values, hop_s: float) -> tuple[float, float]:
 
 @lru_cache(maxsize=64)
 def _models(size: int, hop_s: float) -> tuple[Values, Values, Values]:
-    """What a note of `size` frames is fitted by.
+    """Return what a note of `size` frames is fitted by.
 
     Returns:
         An orthonormal basis of parabolas, shape (size, 3); cosine and sine of each rate without their parabolic part,

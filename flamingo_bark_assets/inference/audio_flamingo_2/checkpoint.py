@@ -124,13 +124,13 @@ def fill(network: AudioFlamingo2Network, tensors: Iterable[tuple[str, Tensor]], 
 
 
 def saved_tensors(network: AudioFlamingo2Network) -> dict[str, Tensor]:
-    """Every parameter and buffer that must be filled, by name; a tied one once."""
+    """Return every parameter and buffer that must be filled, by name; a tied one once."""
     named = [*network.named_parameters(), *network.named_buffers()]
     return {name: tensor for name, tensor in named if not name.endswith(_COMPUTED)}
 
 
 def shapes_of(network: AudioFlamingo2Network) -> dict[str, Shape]:
-    """Shape of each of `saved_tensors`."""
+    """Return shape of each of `saved_tensors`."""
     return {name: tuple(tensor.shape) for name, tensor in saved_tensors(network).items()}
 
 
@@ -192,7 +192,7 @@ def _warn_if_embeddings_differ(release: Release) -> None:
 
 
 def _digest(tensor: Tensor) -> bytes:
-    """Digest of a tensor's values, in pieces so that the copy of none but a piece is held."""
+    """Digest a tensor's values, in pieces so that the copy of none but a piece is held."""
     import torch
 
     digest = hashlib.blake2b()

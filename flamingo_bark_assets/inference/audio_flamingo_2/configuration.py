@@ -171,7 +171,7 @@ class _ShapeReader:
         return tuple(sorted({int(match[1]) for match in matches if match}))
 
     def count(self, pattern: str) -> int:
-        """How many there are, counted from 0 without a gap."""
+        """Return how many there are, counted from 0 without a gap."""
         indices = self.indices(pattern)
         if not indices or indices != tuple(range(len(indices))):
             raise CheckpointError(

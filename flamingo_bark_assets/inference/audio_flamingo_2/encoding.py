@@ -80,7 +80,7 @@ def encode_clips(network: AudioFlamingo2Network, clips: Sequence[Clip]) -> list[
 
 
 def waveform(clip: Clip) -> Tensor:
-    """Windows of a clip, float32, shape (n_windows, 160000)."""
+    """Return windows of a clip, float32, shape (n_windows, 160000)."""
     import torch
 
     kept = clip.samples[: int(frontend.MAX_CLIP_S * clip.sample_rate_hz)]

@@ -89,7 +89,7 @@ def int16_codes(samples: NDArray[np.float64]) -> NDArray[np.int16]:
 
 
 def log_mel(waveforms: Tensor, *, mel_bins: int) -> Tensor:
-    """Log-mel power spectra, decibels.
+    """Return log-mel power spectra, decibels.
 
     Periodic Hann window of 1024, hop 160, centred with reflection, power 2, HTK mel bands of 50-8000 Hz without
     normalisation, floor -100 dB and no other limit.

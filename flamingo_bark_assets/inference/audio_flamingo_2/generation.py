@@ -107,7 +107,7 @@ class _LogProbabilities:
         return scores
 
     def of(self, sequences: Tensor) -> Tensor:
-        """Log-probability of each generated token, shape (n_rows, n_tokens)."""
+        """Return log-probability of each generated token, shape (n_rows, n_tokens)."""
         import torch
 
         self._settle(sequences)

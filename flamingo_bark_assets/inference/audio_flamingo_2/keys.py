@@ -103,13 +103,13 @@ class Assignment:
 
 
 def canonical(name: str) -> str:
-    """A released name without the wrappers of distributed training, in the spelling of the plan."""
+    """Return a released name without the wrappers of distributed training, in the spelling of the plan."""
     name = re.sub(r"(?:^|(?<=\.))(?:module|_fsdp_wrapped_module)\.", "", name)
     return re.sub(r"^clap\.afclap\.", "clap.nvclap.", name)
 
 
 def is_unused(name: str) -> bool:
-    """Whether a canonical released name is known and left out."""
+    """Return whether a canonical released name is known and left out."""
     return _UNUSED.fullmatch(name) is not None
 
 

@@ -156,7 +156,7 @@ class GatedCrossAttention(nn.Module):
         self.contract = nn.Linear(sizes.feed_forward_size, width, bias=False)
 
     def project(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of audio, shape (n_clips, n_tokens, audio_width)."""
+        """Return keys and values of audio, shape (n_clips, n_tokens, audio_width)."""
         keys, values = self.key_value(audio).chunk(2, dim=-1)
         return _heads(keys, self.heads), _heads(values, self.heads)
 

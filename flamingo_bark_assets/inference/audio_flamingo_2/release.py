@@ -135,7 +135,7 @@ def read_tensors(wanted: Iterable[Stored]) -> Iterator[tuple[Stored, Tensor]]:
 
 
 def fingerprint(release: Release) -> str:
-    """A digest of the files: their sizes and 64 blocks of 64 KiB spread over each, as all of 19 GB take a minute.
+    """Digest the files: their sizes and 64 blocks of 64 KiB spread over each, as all of 19 GB take a minute.
 
     Any further training changes nearly every weight, so it changes the digest.
     """

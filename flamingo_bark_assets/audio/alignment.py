@@ -162,7 +162,7 @@ class MixReference:
         return np.asarray(rfft(padded), np.complex64)
 
     def _mix_spectrum(self, index: int) -> Spectrum:
-        """Return the spectrum of the mix around a segment, from the largest lag before it to the largest lag after it."""
+        """Return the spectrum of the mix around a segment, from the largest lag before to the largest after it."""
         from scipy.fft import rfft
 
         if index not in self._spectra:

@@ -23,7 +23,7 @@ demo: install
 	$(BIN)/flamingo-bark demo
 
 test: install lint
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .

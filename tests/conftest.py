@@ -23,6 +23,11 @@ from flamingo_bark_assets.library.layout import DataPaths
 NO_WAITING = "[runs]\nsettle_s = 0\nfirst_pause_s = 0\n"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long and waits for processes, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not (item.get_closest_marker("dagster") or item.get_closest_marker("browser")))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:
     """Let processes that tests start be interrupted, also where the suite runs in the background of a shell."""

@@ -360,6 +360,7 @@ def test_an_interrupt_at_a_question_ends_quietly_with_its_status(shelf: Path) ->
     asked = b""
     while b"agree" not in asked:
         asked += os.read(process.stdout.fileno(), 1000)
+    time.sleep(1.0)  # nobody is so quick that it comes between the question and the reading, where Python misses it
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     os.close(terminal)

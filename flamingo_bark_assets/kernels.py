@@ -6,9 +6,11 @@ How a loop becomes machine code belongs here; the loops stand beside the measure
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -47,11 +49,33 @@ def compiled(signature: str, *, fastmath: bool = False) -> Callable[[F], F]:
     return decorate
 
 
-def _compile(function: Callable[..., Any], signature: str, fastmath: bool) -> Callable[..., Any]:
+@contextmanager
+def compiling_alone() -> Iterator[None]:
+    """Let no other process of this user fill numba's caches meanwhile; may be nested."""
     from filelock import FileLock
+
+    with FileLock(Path(tempfile.gettempdir(), f"flamingo-bark-numba-{os.getuid()}.lock"), is_singleton=True):
+        yield
+
+
+@functools.cache
+def librosa_module(name: str) -> Any:
+    """Import a module of librosa while no other process does.
+
+    Its loops have several signatures, which are compiled and kept on disk when it is imported and first used: what
+    `compiled` says of two processes holds for them too. Calls that may compile stand within `compiling_alone`.
+
+    Args:
+        name: for instance ``"librosa.filters"``.
+    """
+    with compiling_alone():
+        return importlib.import_module(name)
+
+
+def _compile(function: Callable[..., Any], signature: str, fastmath: bool) -> Callable[..., Any]:
     from numba import njit
 
-    with FileLock(Path(tempfile.gettempdir(), f"flamingo-bark-numba-{os.getuid()}.lock")):
+    with compiling_alone():
         return cast(
             Callable[..., Any],
             njit(signature, cache=True, nogil=True, fastmath=fastmath, error_model="numpy")(function),

@@ -18,6 +18,7 @@ from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from sqlalchemy import Engine, NullPool, Pool
 
 from flamingo_bark_assets.defs.home import open_instance
+from flamingo_bark_assets.kernels import compiling_alone
 from flamingo_bark_assets.library.layout import DataPaths
 
 NO_WAITING = "[runs]\nsettle_s = 0\nfirst_pause_s = 0\n"
@@ -51,6 +52,13 @@ def _engines_are_kept() -> None:
 
     for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
         vars(module)["create_engine"] = create_engine
+
+
+@pytest.fixture
+def peer() -> Iterator[None]:
+    """For tests that call librosa: no other process compiles meanwhile, see `kernels.librosa_module`."""
+    with compiling_alone():
+        yield
 
 
 @pytest.fixture

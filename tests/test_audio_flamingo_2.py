@@ -322,6 +322,7 @@ def test_16_bit_codes_are_truncated_toward_zero() -> None:
     assert codes.tolist() == [32766, -32766, 32767, -32767, 0]
 
 
+@pytest.mark.usefixtures("peer")
 def test_a_clip_of_another_rate_is_resampled_as_librosa_does() -> None:
     import librosa
 
@@ -330,6 +331,7 @@ def test_a_clip_of_another_rate_is_resampled_as_librosa_does() -> None:
     assert np.abs(frontend.to_model_rate(clip.samples, 44_100) - expected).max() < 1e-6
 
 
+@pytest.mark.usefixtures("peer")
 def test_the_log_mel_of_a_sine_peaks_in_the_band_of_its_frequency() -> None:
     import librosa
     import torch
@@ -341,6 +343,7 @@ def test_the_log_mel_of_a_sine_peaks_in_the_band_of_its_frequency() -> None:
     assert int(log_mel[0, 500].argmax()) == int(np.abs(bands_hz - 1000).argmin())
 
 
+@pytest.mark.usefixtures("peer")
 def test_the_log_mel_is_librosas() -> None:
     import librosa
     import torch

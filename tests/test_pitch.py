@@ -127,6 +127,7 @@ def test_pieces_of_a_long_sound_give_the_track_of_the_whole() -> None:
     assert candidates(pieces)[:, 0] == pytest.approx(whole[:, 0], rel=1e-4)
 
 
+@pytest.mark.usefixtures("peer")
 def test_agrees_with_pyin_on_a_vowel_with_vibrato() -> None:
     librosa = pytest.importorskip("librosa")
     from scipy.signal import resample_poly

@@ -22,6 +22,8 @@ from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.record import Measurement
 from tests import music
 
+pytestmark = pytest.mark.usefixtures("peer")
+
 Sound = NDArray[np.floating]
 
 

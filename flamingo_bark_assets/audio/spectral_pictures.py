@@ -14,6 +14,7 @@ from flamingo_bark_assets.audio.levels import mono_pieces
 from flamingo_bark_assets.audio.picture import shaded_png
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
+from flamingo_bark_assets.kernels import compiling_alone, librosa_module
 from flamingo_bark_assets.threads import one_blas_thread
 
 WIDTH = 512
@@ -61,14 +62,14 @@ def _pieces(sound: Sound) -> Iterator[tuple[FloatArray, int]]:
 
 def _transformed(samples: FloatArray, hop: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return power of mel bands, magnitude of notes, and chroma, each of shape (n_rows, n_columns)."""
-    from librosa import cqt
-    from librosa.feature import chroma_cqt, melspectrogram
-
+    cqt = librosa_module("librosa.core.constantq").cqt
+    spectral = librosa_module("librosa.feature.spectral")
     count = max(1, samples.size // hop)
     padded = np.pad(samples, (0, max(0, _SHORTEST - samples.size)))
-    mel = melspectrogram(y=padded, sr=_RATE_HZ, n_fft=_FFT, hop_length=hop, n_mels=_MEL_BANDS)
-    notes = np.abs(cqt(padded, sr=_RATE_HZ, hop_length=hop, fmin=_LOWEST_HZ, n_bins=12 * _OCTAVES))
-    chroma = chroma_cqt(C=notes, sr=_RATE_HZ, fmin=_LOWEST_HZ, n_octaves=_OCTAVES, bins_per_octave=12)
+    with compiling_alone():
+        mel = spectral.melspectrogram(y=padded, sr=_RATE_HZ, n_fft=_FFT, hop_length=hop, n_mels=_MEL_BANDS)
+        notes = np.abs(cqt(padded, sr=_RATE_HZ, hop_length=hop, fmin=_LOWEST_HZ, n_bins=12 * _OCTAVES))
+        chroma = spectral.chroma_cqt(C=notes, sr=_RATE_HZ, fmin=_LOWEST_HZ, n_octaves=_OCTAVES, bins_per_octave=12)
     return mel[:, :count], notes[:, :count], chroma[:, :count]
 
 

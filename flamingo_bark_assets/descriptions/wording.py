@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from flamingo_bark_assets.kernels import librosa_module
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -143,8 +145,10 @@ def key_name(key: str) -> str | None:
 
     Of two spellings with as many, as F# major and Gb major, the one with sharps is taken.
     """
-    from librosa import key_to_degrees, key_to_notes, note_to_midi
-
+    notation, note_to_midi = (
+        librosa_module("librosa.core.notation"),
+        librosa_module("librosa.core.convert").note_to_midi,
+    )
     match = _KEY.fullmatch(key)
     if match is None:
         return None
@@ -152,8 +156,8 @@ def key_name(key: str) -> str | None:
 
     def accidentals(tonic: str) -> int:
         harte = f"{tonic}:{match['mode'][:3]}"
-        notes = key_to_notes(harte, unicode=False)
-        return sum(len(notes[degree]) - 1 for degree in key_to_degrees(harte))
+        notes = notation.key_to_notes(harte, unicode=False)
+        return sum(len(notes[degree]) - 1 for degree in notation.key_to_degrees(harte))
 
     sharp, flat = _notes_in(None)[pitch_class], _notes_in("F major")[pitch_class]
     return f"{min(sharp, flat, key=accidentals)} {match['mode']}"
@@ -162,10 +166,8 @@ def key_name(key: str) -> str | None:
 @functools.cache
 def _notes_in(key: str | None) -> Sequence[str]:
     """Return names of the twelve pitch classes from C on, as they are spelled in a key that `key_name` gives."""
-    from librosa import key_to_notes
-
     tonic, mode = (key or "C major").split()
-    return tuple(key_to_notes(f"{tonic}:{mode[:3]}", unicode=False))
+    return tuple(librosa_module("librosa.core.notation").key_to_notes(f"{tonic}:{mode[:3]}", unicode=False))
 
 
 def chord_names(labels: str, key: str | None = None) -> list[str]:
@@ -175,8 +177,7 @@ def chord_names(labels: str, key: str | None = None) -> list[str]:
         labels: such as 'C:maj A#:maj7'.
         key: the key in which the roots are spelled; as the labels have them without one.
     """
-    from librosa import note_to_midi
-
+    note_to_midi = librosa_module("librosa.core.convert").note_to_midi
     found = (_CHORD.fullmatch(label) for label in labels.split())
     return [
         f"{_notes_in(key)[note_to_midi(match['root']) % 12] if key else match['root']} "

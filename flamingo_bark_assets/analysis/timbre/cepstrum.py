@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.audio.signal import FloatArray
-from flamingo_bark_assets.kernels import compiled
+from flamingo_bark_assets.kernels import compiled, librosa_module
 
 Values = NDArray[np.float64]
 
@@ -43,8 +43,7 @@ class CepstralPlan:
     @classmethod
     def at(cls, rate_hz: float) -> CepstralPlan:
         """Slaney's area-normalised triangles (Auditory Toolbox, 1998) from 20 Hz to 16 kHz."""
-        from librosa.filters import mel
-
+        mel = librosa_module("librosa.filters").mel
         with warnings.catch_warnings():
             # Bands above half the sample rate are empty and stay so.
             warnings.filterwarnings("ignore", message="Empty filters", category=UserWarning)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.kernels import librosa_module
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -120,9 +121,8 @@ def log_mel(waveforms: Tensor, *, mel_bins: int) -> Tensor:
 def _mel_filters(mel_bins: int) -> Tensor:
     """Triangular HTK mel filters, float32, shape (513, mel_bins); O'Shaughnessy's scale, peaks of 1."""
     import torch
-    from librosa.filters import mel
 
-    filters = mel(
+    filters = librosa_module("librosa.filters").mel(
         sr=SAMPLE_RATE_HZ, n_fft=_FFT_SAMPLES, n_mels=mel_bins, fmin=_LOWEST_HZ, fmax=_HIGHEST_HZ, htk=True, norm=None
     )
     return torch.from_numpy(np.ascontiguousarray(filters.T))

@@ -147,12 +147,14 @@ def test_every_column_of_the_song_has_a_unit_or_needs_none() -> None:
     assert isinstance(song, SongFeatures)
 
 
-def test_two_processes_may_fill_the_cache_of_compiled_code_at_the_same_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("use", ["AudioView(sound).note_spectrum", "spectral_pngs(sound)"])
+def test_two_processes_may_fill_the_cache_of_compiled_code_at_the_same_time(tmp_path: Path, use: str) -> None:
     """Without taking turns the cache is left such that every later process crashes (see `kernels`)."""
     code = (
         "import numpy as np; from flamingo_bark_assets.analysis.frontend.view import AudioView;"
-        "from flamingo_bark_assets.audio.signal import FloatArray, Signal;"
-        "AudioView(Signal(np.random.default_rng(0).normal(0, .1, (2, 44100)).astype('f4'), 44100)).note_spectrum"
+        "from flamingo_bark_assets.audio.signal import Signal;"
+        "from flamingo_bark_assets.audio.spectral_pictures import spectral_pngs;"
+        f"sound = Signal(np.random.default_rng(0).normal(0, .1, (2, 44100)).astype('f4'), 44100); {use}"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
 

@@ -204,15 +204,16 @@ def list_(paths: DataPaths) -> None:
     rows: list[tuple[str, ...]] = []
     warnings: list[str] = []
     for song_id in list_song_ids(paths):
-        files = find_song(paths, song_id)
+        files, stored = find_song(paths, song_id), read_state(paths, song_id)
         try:
-            said, verdict = read_stored(paths, song_id, SongMetadata), read_stored(paths, song_id, Verdict)
+            said = read_stored(paths, song_id, stored, SongMetadata)
+            verdict = read_stored(paths, song_id, stored, Verdict)
             title, artist = said.title, said.artist
             state = "fit" if verdict.suitable else f"unfit: {verdict.reasons}"
         except StorageError as error:
-            told = str(error) if "bark_dataset" in read_state(paths, song_id).made else "not run yet"
+            told = str(error) if "bark_dataset" in stored.made else "not run yet"
             title, artist, state = files.info.title, files.info.artist, files.fault or told
-        inputs, attempt = inputs_digest(stat_signature(files), versions), read_state(paths, song_id).attempt
+        inputs, attempt = inputs_digest(stat_signature(files), versions), stored.attempt
         request = asked.get(song_id)
         given_up = given_up_because(
             attempt if attempt and attempt.inputs == inputs else None,
@@ -487,6 +488,7 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunRe
 def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[RunReport]) -> None:
     from flamingo_bark_assets.captioning.interface import Captions
     from flamingo_bark_assets.errors import StorageError
+    from flamingo_bark_assets.provenance.state import read_state
     from flamingo_bark_assets.provenance.stored_files import read_stored
     from flamingo_bark_assets.training.files import dataset_files, manifest_path
 
@@ -508,7 +510,7 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
             _console.say("  {}", file.relative_to(paths.root.parent))
     for song_id in song_ids:
         try:
-            captions = read_stored(paths, song_id, Captions)
+            captions = read_stored(paths, song_id, read_state(paths, song_id), Captions)
         except StorageError:
             continue
         if captions.captioner:

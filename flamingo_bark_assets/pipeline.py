@@ -256,7 +256,7 @@ class SongWork:
 
 
 def inspect_song(work: SongWork) -> RawSong:
-    """Return the song file: format and technical quality."""
+    """Inspect the song file: format and technical quality."""
     files = work.files
     if files.fault is not None or files.mix is None:
         reason = files.fault or f"{files.song_id}: there is no song file"
@@ -281,7 +281,7 @@ def inspect_song(work: SongWork) -> RawSong:
 
 
 def collect_metadata(work: SongWork) -> SongMetadata:
-    """Return what song.toml and the file's own tags say about the song."""
+    """Collect what song.toml and the file's own tags say about the song."""
     return describe_metadata(work.files)
 
 
@@ -298,14 +298,14 @@ def _unless_truncated(song: RawSong, max_missing_s: float) -> RawSong:
 
 
 def inspect_stems(work: SongWork) -> StemSet:
-    """Return the stems against the mix."""
+    """Compare the stems with the mix."""
     if work.result(RawSong).unusable is not None or isinstance(work.mix, AudioFault):
         return StemSet.of_unusable(work.song_id, work.result(RawSong).unusable or str(work.mix))
     return compare_stems(work.song_id, work.mix.signal, work.stem_inputs)
 
 
 def measure_song(work: SongWork) -> SongFeatures:
-    """Return the mix, with the help of its stems."""
+    """Measure the mix, with the help of its stems."""
     unusable = work.result(RawSong).unusable
     views = work.views() if unusable is None else None
     if views is None:
@@ -317,7 +317,7 @@ def measure_song(work: SongWork) -> SongFeatures:
 
 
 def measure_stem(work: SongWork, kind: StemKind) -> StemResult:
-    """Return the stems of one kind."""
+    """Measure the stems of one kind together."""
     cls = RESULT_CLASSES[kind]
     others = {other: work.result(RESULT_CLASSES[other]) for other in KINDS[kind].reads}
     unusable = work.result(RawSong).unusable
@@ -342,24 +342,24 @@ def measure_stem(work: SongWork, kind: StemKind) -> StemResult:
 
 
 def describe(work: SongWork) -> Captions:
-    """Return what the captioner says; where the owner of the song says otherwise, that."""
+    """Describe the song as the captioner does; where the owner of the song says otherwise, that."""
     said = work.captioner.describe(work.evidence(), work.audio)
     return apply_caption_edits(said, work.files.info.edits)
 
 
 def write_prompts(work: SongWork) -> TrainingPrompts:
-    """Return the prompts at every level."""
+    """Write the prompts at every level; where the owner of the song says otherwise, that."""
     prompts = build_prompts(work.evidence(), work.result(Captions), work.prompt_settings())
     return apply_prompt_edits(prompts, work.files.info.edits)
 
 
 def judge_song(work: SongWork) -> Verdict:
-    """Return the verdict on the song and its stems."""
+    """Judge the song and its stems."""
     return judge(work.evidence(), work.thresholds("suitability"))
 
 
 def export_song(work: SongWork, verdict: Verdict) -> DatasetFiles:
-    """Return the dataset JSON, the instructions and the manifest entry."""
+    """Write the dataset JSON, the instructions and the manifest entry."""
     return write_dataset_files(
         work.files,
         work.evidence(),
@@ -372,7 +372,7 @@ def export_song(work: SongWork, verdict: Verdict) -> DatasetFiles:
 
 
 def make_dataset(work: SongWork) -> Verdict:
-    """Return the verdict, the dataset JSON, the instructions and the manifest entry.
+    """Judge the song and write the dataset JSON, the instructions and the manifest entry.
 
     The verdict is stored last, so that it stands for all of them.
     """
@@ -405,5 +405,5 @@ def run_step(step: Step, work: SongWork) -> Record:
 
 
 def run_all(work: SongWork) -> dict[str, Record]:
-    """Return every step in order; an exception of a step is passed on."""
+    """Run every step in order; an exception of a step is passed on."""
     return {step.name: run_step(step, work) for step in STEPS}

@@ -45,7 +45,7 @@ class Step:
         needs: steps whose results it reads.
         files: what it reads of the song's files that no step of `needs` carries in its result.
         settings: groups of settings that it reads.
-        kind: what its asset is marked with beside ``python``.
+        badge: what its asset is marked with beside ``python``.
         version: of the code that makes the result.
     """
 
@@ -56,7 +56,7 @@ class Step:
     needs: tuple[str, ...] = ()
     files: tuple[FilePart, ...] = ()
     settings: tuple[SettingsGroup, ...] = ()
-    kind: str = "parquet"
+    badge: str = "parquet"
     version: str = ANALYSIS_VERSION
 
 
@@ -79,19 +79,19 @@ STEPS: tuple[Step, ...] = (
         "raw_song", RawSong, "ingest",
         "The song file: its format, and what the medium did to it (clipping, bandwidth, silence, noise floor, "
         "polarity). A file that cannot be used is a row with the reason.",
-        files=("sound",), settings=("decoding",), kind="file",
+        files=("sound",), settings=("decoding",), badge="file",
     ),
     Step(
         "song_metadata", SongMetadata, "ingest",
         "What is said about the song, by song.toml and by the tags of its file: title, artist, genre, licence, credit "
         "line, lyrics, and whether there are hand edits.",
-        files=("sound", "info", "edits"), kind="file", version=TEXT_VERSION,
+        files=("sound", "info", "edits"), badge="file", version=TEXT_VERSION,
     ),
     Step(
         "stems", StemSet, "ingest",
         "The stems against the mix: which there are, their length, lag and level, and what is left of the mix when "
         "their sum is taken away.",
-        needs=("raw_song",), files=("sound",), settings=("decoding",), kind="file",
+        needs=("raw_song",), files=("sound",), settings=("decoding",), badge="file",
     ),
     Step(
         "song_features", SongFeatures, "features",
@@ -104,7 +104,7 @@ STEPS: tuple[Step, ...] = (
         "flamingo_captions", Captions, "text",
         "What the captioner says of the mix and of each audible stem, with its name and licence. Without a model the "
         "measured captioner writes from the measurements only, and every answer says so.",
-        needs=_EVIDENCE, settings=("captioning",), kind="huggingface", version=TEXT_VERSION,
+        needs=_EVIDENCE, settings=("captioning",), badge="huggingface", version=TEXT_VERSION,
     ),
     Step(
         "training_prompts", TrainingPrompts, "text",
@@ -115,7 +115,7 @@ STEPS: tuple[Step, ...] = (
         "bark_dataset", Verdict, "datasets",
         "The verdict on the song and its stems, the dataset JSON, the training instructions and the manifest entry. "
         "An unfit song gets all of them too, and never enters the training manifest.",
-        needs=(*_EVIDENCE, "flamingo_captions", "training_prompts"), settings=("suitability",), kind="json",
+        needs=(*_EVIDENCE, "flamingo_captions", "training_prompts"), settings=("suitability",), badge="json",
     ),
 )  # fmt: skip
 """In an order in which each step stands after those that it needs."""

@@ -36,7 +36,19 @@ from flamingo_bark_assets.steps import STEP_NAMED, STEP_OF_RECORD, STEPS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.training.files import dataset_files
 from tests.conftest import NO_WAITING
-from tests.platform_state import asked, do, due, follow_sensors, made, make, make_and_publish, not_fresh, songs_of, tick
+from tests.platform_state import (
+    apply_partitions,
+    asked,
+    do,
+    due,
+    follow_sensors,
+    made,
+    make,
+    make_and_publish,
+    not_fresh,
+    songs_of,
+    tick,
+)
 from tests.songs import write_song, write_unreadable_song
 
 pytestmark = pytest.mark.dagster
@@ -475,6 +487,9 @@ def test_a_new_dagster_home_is_told_what_was_made_and_nothing_is_made_again(
     shutil.copytree(new_home, tmp_path / "another")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "another"))
     with open_instance(tmp_path / "another") as another:
+        died = tick(another)
+        apply_partitions(another, died)
+        assert len(asked(died)) == 1  # and its run never comes
         results = follow_sensors(another)
         assert all(result.success for result in results)
         assert {name: status for name, status in not_fresh(another, "ab").items() if " of " in name} == {}

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from flamingo_bark_assets.analysis.features.tonality import TonalityFeatures
 from flamingo_bark_assets.analysis.frontend.view import SongViews
+from flamingo_bark_assets.analysis.tonality import salience
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, QUALITIES, chord_label, chord_probabilities
 from flamingo_bark_assets.analysis.tonality.chords import decode_chords
 from flamingo_bark_assets.analysis.tonality.key import KEYS, profile_correlations, relation_of
@@ -229,3 +231,13 @@ def test_hostile_signals_give_values_or_reasons(kind: str, duration_s: float) ->
         measured = getattr(features, field.name)
         if hasattr(measured, "confidence") and measured.confidence is not None:
             assert 0.0 <= measured.confidence <= 1.0
+
+
+def test_what_is_kept_of_the_notes_does_not_depend_on_the_threads_that_made_it() -> None:
+    made = []
+    for threads in (1, 2):
+        salience._dictionary.cache_clear()
+        with threadpool_limits(threads, user_api="blas"):
+            made.append(salience._dictionary())
+    for one, other in zip(*made, strict=True):
+        assert np.array_equal(one, other)

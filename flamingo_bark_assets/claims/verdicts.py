@@ -49,7 +49,7 @@ class Measured:
 
     @classmethod
     def nothing(cls) -> Measured:
-        """Return nothing was measured that could answer the claim."""
+        """Return that nothing was measured that could answer the claim."""
         return cls(None)
 
 

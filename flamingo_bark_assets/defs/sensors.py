@@ -5,6 +5,7 @@ When something runs belongs here; what is due is decided by `provenance`, what r
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -29,6 +30,7 @@ from flamingo_bark_assets.steps import STEPS
 if TYPE_CHECKING:
     from flamingo_bark_assets.provenance.due import DueSong, DueSongs
     from flamingo_bark_assets.provenance.requests import Decision
+    from flamingo_bark_assets.settings import RunSettings
 
 _VERDICT = "bark_dataset"
 _MOST_SHOWN = 10
@@ -63,12 +65,13 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
     decision = decide(due, busy.songs, asked, platform.settings.runs, time.time())
     order = [song_id for song_id in known if song_id not in gone] + new
     requests = list(_requests(order, due, decision))
-    requests += _reports(context.instance, platform.paths, order, set(library) - due.keys() - busy.songs)
     if decision.asked != asked:
         try:
             write_asked(platform.paths, decision.asked)
         except FlamingoBarkError as error:  # what is not remembered would be asked for at every tick
             return dg.SkipReason(str(error))
+    if not requests and not busy.songs:
+        requests = list(_reports(context.instance, order, set(library) - due.keys(), platform.settings.runs))
     _tell(context, decision)
     if not (requests or new or gone):
         return dg.SkipReason(_told(len(library), busy, decision))
@@ -174,24 +177,29 @@ def _requests(order: Sequence[str], due: Mapping[str, "DueSong"], decision: "Dec
 
 
 def _reports(
-    instance: dg.DagsterInstance, paths: DataPaths, order: Sequence[str], fresh: Set[str]
+    instance: dg.DagsterInstance, order: Sequence[str], fresh: Set[str], policy: "RunSettings"
 ) -> Iterator[dg.RunRequest]:
-    """Ask, once in a process, for reports of songs that were made and that this Dagster home knows nothing of."""
-    home = instance.root_directory
-    if home in _reported:
+    """Ask for reports of songs that are up to date and of which this Dagster home has no record.
+
+    From the start of a process a home is looked at, when nothing else is to be done, until it has them all or the
+    attempts on the others are used up.
+    """
+    asked = _reports_asked.setdefault(instance.root_directory, Counter())
+    if asked is None:
         return
-    _reported.add(home)
-    versions = _due_songs(paths).made_versions(fresh)
-    made = {song_id for song_id, of_steps in versions.items() if len(of_steps) == len(STEPS)}
-    known = set(made)
+    known = set(fresh)
     for step in STEPS:
         known &= instance.get_materialized_partitions(dg.AssetKey(step.name))
-    unknown = made - known
+    unknown = {song_id for song_id in fresh - known if asked[song_id] < policy.max_attempts}
+    if not unknown:
+        _reports_asked[instance.root_directory] = None
+    asked.update(unknown)
     for group in contiguous(order, unknown, at_most=SONGS_A_RUN):
         yield _request(group, [step.name for step in STEPS], {REPORT_TAG: "true"})
 
 
-_reported: set[str] = set()
+_reports_asked: dict[str, Counter[str] | None] = {}
+"""How often a report of each song was asked for, by home; None for a home that has them all."""
 
 
 def _request(songs: Sequence[str], steps: Sequence[str], more: Mapping[str, str] | None = None) -> dg.RunRequest:

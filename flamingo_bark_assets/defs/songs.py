@@ -271,11 +271,13 @@ class _Run:
     def judge_songs(self, failed: dict[str, _Failures]) -> Iterator[dg.AssetCheckEvaluation]:
         """Judge the stored results of each song again by the checks that were chosen without their assets."""
         from flamingo_bark_assets.errors import StorageError
+        from flamingo_bark_assets.provenance.state import read_state
         from flamingo_bark_assets.provenance.stored_files import known_damage
 
         for song_id in self.song_ids:
             work = self.platform.open_song(song_id)
-            work.damage = functools.partial(known_damage, self.platform.paths, song_id)
+            state = read_state(self.platform.paths, song_id)
+            work.damage = functools.partial(known_damage, self.platform.paths, song_id, state)
             for check in self.lone_checks:
                 try:
                     outcome = check.evaluate(work)

@@ -35,7 +35,7 @@ def _spec(step: Step) -> dg.AssetSpec:
         deps=[*step.needs, *(settings_key(group) for group in step.settings)],
         skippable=True,
         group_name=step.group,
-        kinds={"python", step.kind},
+        kinds={"python", step.badge},
         owners=[OWNER],
         description=step.description,
         code_version=step.version,

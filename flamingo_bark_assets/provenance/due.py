@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flamingo_bark_assets.errors import FileFault, LibraryError
-from flamingo_bark_assets.files.opening import read_text
+from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.fingerprint import (
     FileDigests,
     FilesStamp,
@@ -28,10 +27,8 @@ from flamingo_bark_assets.library.fingerprint import (
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions, outside_inputs
 from flamingo_bark_assets.provenance.state import (
-    MAX_STATE_BYTES,
     Attempt,
     SongState,
-    parse_state,
     read_state,
     song_lock,
     state_path,
@@ -141,20 +138,13 @@ class DueSongs:
         known = self._states.get(song_id)
         if known is not None and known[0] == stamp:
             return known[1]
-        state = _parsed(path)
+        state = read_state(self._paths, song_id)
         self._states[song_id] = (stamp, state)
         return state
 
 
 _NO_STATE = SongState()
 _NEVER_READ = FileDigests("", "", "")
-
-
-def _parsed(path: Path) -> SongState:
-    try:
-        return parse_state(read_text(path, max_bytes=MAX_STATE_BYTES))
-    except (OSError, ValueError, FileFault):
-        return _NO_STATE
 
 
 def present_files(

@@ -15,7 +15,7 @@ from flamingo_bark_assets.library.layout import DataPaths, SongFiles
 from flamingo_bark_assets.provenance.due import due_steps, inputs_digest, present_files, step_inputs
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions
 from flamingo_bark_assets.provenance.state import Attempt, Made, read_state, write_state
-from flamingo_bark_assets.provenance.stored_files import damage, digest, size_bytes
+from flamingo_bark_assets.provenance.stored_files import digest, known_damage, size_bytes
 from flamingo_bark_assets.steps import STEP_NAMED
 
 
@@ -116,8 +116,7 @@ class Ledger:
 
     def damage(self, step: str) -> str | None:
         """Say what is wrong with a stored result that is about to be read; None where nothing is known to be."""
-        made = self._state.made.get(step)
-        return damage(self._paths, STEP_NAMED[step], self._song_id, made) if made is not None else None
+        return known_damage(self._paths, self._song_id, self._state, step)
 
     def lost(self, step: str) -> None:
         """Note that the stored result of a step cannot be read, so that it is due."""

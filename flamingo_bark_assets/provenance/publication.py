@@ -11,12 +11,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from flamingo_bark_assets.errors import FileFault
-from flamingo_bark_assets.files.opening import read_text
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.provenance.requests import Asked, left_s, read_asked, write_asked
-from flamingo_bark_assets.provenance.state import MAX_STATE_BYTES, STATE_FOLDER, file_lock, read_state, write_json
+from flamingo_bark_assets.provenance.state import STATE_FOLDER, file_lock, read_json, read_state, write_json
 from flamingo_bark_assets.settings import RunSettings
 from flamingo_bark_assets.training.files import manifest_path
 
@@ -121,8 +120,8 @@ def retry_publication(paths: DataPaths, due: Mapping[str, str], policy: RunSetti
 
 
 def _read(paths: DataPaths) -> dict[str, _Published]:
-    try:
-        values = json.loads(read_text(paths.root / STATE_FOLDER / _FILE, max_bytes=MAX_STATE_BYTES))
-        return {str(name): _Published(str(one["inputs"]), int(one["size_bytes"])) for name, one in values.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, FileFault):
-        return {}
+    return read_json(paths.root / STATE_FOLDER / _FILE, _all_published) or {}
+
+
+def _all_published(values: Any) -> dict[str, _Published]:
+    return {str(name): _Published(str(one["inputs"]), int(one["size_bytes"])) for name, one in values.items()}

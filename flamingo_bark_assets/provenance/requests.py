@@ -6,16 +6,13 @@ The decision and its memory belong here; asking is for the sensor.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from flamingo_bark_assets.errors import FileFault
-from flamingo_bark_assets.files.opening import read_text
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.provenance.due import DueSong
-from flamingo_bark_assets.provenance.state import MAX_STATE_BYTES, STATE_FOLDER, Attempt, seconds, write_json
+from flamingo_bark_assets.provenance.state import STATE_FOLDER, Attempt, read_json, seconds, write_json
 from flamingo_bark_assets.settings import RunSettings
 
 REQUESTS_FILE = "requests.json"
@@ -134,11 +131,11 @@ def pause_s(tried: int, policy: RunSettings) -> float:
 
 def read_asked(paths: DataPaths, file: str = REQUESTS_FILE) -> dict[str, Asked]:
     """Read what was asked for; nothing where the file is missing or damaged."""
-    try:
-        values = json.loads(read_text(paths.root / STATE_FOLDER / file, max_bytes=MAX_STATE_BYTES))
-        return {str(key): _asked(**asked) for key, asked in values.items()}
-    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, FileFault):
-        return {}
+    return read_json(paths.root / STATE_FOLDER / file, _all_asked) or {}
+
+
+def _all_asked(values: Any) -> dict[str, Asked]:
+    return {str(key): _asked(**asked) for key, asked in values.items()}
 
 
 def _asked(*, inputs: object, count: Any, at_s: Any) -> Asked:

@@ -9,11 +9,11 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.files.atomic import delete_tree, write_text, writes_named
@@ -24,7 +24,9 @@ from flamingo_bark_assets.library.layout import DataPaths
 STATE_FOLDER = "state"
 _SONGS_FOLDER = "songs"
 LOCKS_FOLDER = "locks"
-MAX_STATE_BYTES = 16 * 1024 * 1024
+_MAX_STATE_BYTES = 16 * 1024 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +97,17 @@ def state_path(paths: DataPaths, song_id: str) -> Path:
 
 def read_state(paths: DataPaths, song_id: str) -> SongState:
     """Read the state of a song; one that is missing or damaged is empty, so that all of the song is due."""
-    try:
-        return parse_state(read_text(state_path(paths, song_id), max_bytes=MAX_STATE_BYTES))
-    except (OSError, ValueError, FileFault):
-        return SongState()
+    return read_json(state_path(paths, song_id), _state) or SongState()
 
 
-def parse_state(text: str) -> SongState:
-    """Parse a state file.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        values: dict[str, Any] = json.loads(text)
-        files, attempt = values["files"], values["attempt"]
-        return SongState(
-            signature=str(values["signature"]),
-            files=FileDigests(**files) if files else None,
-            made={str(name): _made(**made) for name, made in values["made"].items()},
-            attempt=_attempt(**attempt) if attempt else None,
-        )
-    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"not the state of a song: {error}") from error
+def _state(values: Any) -> SongState:
+    files, attempt = values["files"], values["attempt"]
+    return SongState(
+        signature=str(values["signature"]),
+        files=FileDigests(**files) if files else None,
+        made={str(name): _made(**made) for name, made in values["made"].items()},
+        attempt=_attempt(**attempt) if attempt else None,
+    )
 
 
 def _made(*, inputs: Any, data_version: Any, at_s: Any, run_id: Any, size_bytes: Any, digest: Any) -> Made:
@@ -148,6 +138,19 @@ def write_state(paths: DataPaths, song_id: str, state: SongState) -> None:
         WriteError: the file cannot be written.
     """
     write_json(state_path(paths, song_id), dataclasses.asdict(state))
+
+
+def read_json(path: Path, parse: Callable[[Any], T]) -> T | None:
+    """Read one of the files of the state folder; None where it is missing, damaged, or no such file.
+
+    Args:
+        path: the file.
+        parse: makes the value from what the JSON holds, which may be anything.
+    """
+    try:
+        return parse(json.loads(read_text(path, max_bytes=_MAX_STATE_BYTES)))
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError, FileFault):
+        return None
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -12,11 +12,11 @@ import stat
 from pathlib import Path
 from typing import TypeVar
 
-from flamingo_bark_assets.errors import LibraryError, StorageError
+from flamingo_bark_assets.errors import LibraryError, UnreadableResult
 from flamingo_bark_assets.files.opening import open_regular
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.provenance.inputs import CODE
-from flamingo_bark_assets.provenance.state import Made, read_state
+from flamingo_bark_assets.provenance.state import Made, SongState
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.steps import STEP_NAMED, STEP_OF_RECORD, Step
 from flamingo_bark_assets.storage.feature_store import FeatureStore
@@ -69,20 +69,21 @@ def damage(paths: DataPaths, step: Step, song_id: str, made: Made) -> str | None
     return None if intact else f"{song_id}: stored {step.record.TABLE} was damaged; materialise the asset again"
 
 
-def known_damage(paths: DataPaths, song_id: str, step: str) -> str | None:
-    """Say that a step's stored result is not what the song's state says was written; None where nothing is known."""
-    made = read_state(paths, song_id).made.get(step)
+def known_damage(paths: DataPaths, song_id: str, state: SongState, step: str) -> str | None:
+    """Say that a step's stored result is not what a song's state says was written; None where nothing is known."""
+    made = state.made.get(step)
     return damage(paths, STEP_NAMED[step], song_id, made) if made is not None else None
 
 
-def read_stored(paths: DataPaths, song_id: str, cls: type[R]) -> R:
-    """Read a stored result that is as it was written.
+def read_stored(paths: DataPaths, song_id: str, state: SongState, cls: type[R]) -> R:
+    """Read a stored result that is as a song's state says it was written.
 
     Raises:
         StorageError: there is none, or it was damaged.
     """
-    if problem := known_damage(paths, song_id, STEP_OF_RECORD[cls].name):
-        raise StorageError(problem)
+    step = STEP_OF_RECORD[cls].name
+    if problem := known_damage(paths, song_id, state, step):
+        raise UnreadableResult(step, problem)
     return FeatureStore(paths.features).read(cls, song_id)
 
 

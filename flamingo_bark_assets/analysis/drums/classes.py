@@ -117,7 +117,7 @@ def logits_of(probability: FloatArray) -> FloatArray:
 
 
 def forward(features: FloatArray) -> FloatArray:
-    """Return the network: probabilities, (n, len(DRUMS) + 1), of the described onsets of one stem, (n, FEATURES)."""
+    """Run the network: probabilities, (n, len(DRUMS) + 1), of the described onsets of one stem, (n, FEATURES)."""
     w = _weights()
     x = (features - w["mean"]) * w["scale"]
     rise = np.clip(features[:, RISES].max(axis=1), 0.0, 20.0) + np.float32(1e-3)

@@ -304,6 +304,15 @@ def test_a_key_is_written_with_the_fewest_accidentals(stored: str, written: str 
     assert wording.key_name(stored) == written
 
 
+@pytest.mark.parametrize("mode", ["major", "minor"])
+@pytest.mark.parametrize("tonic", ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"])
+def test_no_key_spells_a_note_into_another_octave(tonic: str, mode: str) -> None:
+    key = wording.key_name(f"{tonic} {mode}")
+    names = [wording.note_name(440.0 * 2.0 ** ((midi - 69) / 12), key) or "" for midi in range(60, 72)]
+    assert not {name[:-1] for name in names} & {"B#", "Cb"}
+    assert {name[-1] for name in names} == {"4"}
+
+
 def test_notes_and_chords_are_spelled_in_the_key() -> None:
     assert wording.note_name(466.16, "F major") == "Bb4"
     assert wording.note_name(466.16, "B major") == "A#4"

@@ -22,7 +22,7 @@ MAX_TAGS = 5
 
 NO_GENRE = "no genre tag in the file or song.toml, and no captioning model ran"
 NO_READABLE_GENRE = "the genre tag holds no name of a genre, and no captioning model ran"
-GENRE_OF_SONG = "a genre tag is about the whole song, and no captioning model ran to the stem"
+GENRE_OF_SONG = "a genre tag is about the whole song, and no captioning model ran on the stem"
 NO_MOOD = "mood is not measured, and no captioning model ran"
 NO_STEMS = "no stem with sound, and no captioning model ran"
 NOTHING_SURE = "nothing was measured with enough confidence"

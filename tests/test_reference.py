@@ -12,7 +12,7 @@ import pytest
 import flamingo_bark_assets
 from flamingo_bark_assets.cli import main as command_line
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.settings import Settings
+from flamingo_bark_assets.settings import Settings, load_settings
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.tables import all_tables
 from tests import reference
@@ -55,6 +55,15 @@ def test_every_key_stands_on_the_page_of_settings(pages: dict[str, str]) -> None
     assert len(keys) > 40
     for key in keys:
         assert f"| `{key}` |" in pages["settings.md"], key
+
+
+def test_a_table_of_the_page_of_settings_is_one_that_a_file_may_hold(pages: dict[str, str], tmp_path: Path) -> None:
+    titles = re.findall(r"^## `(\[.*\])`$", pages["settings.md"], flags=re.MULTILINE)
+    assert {"[thresholds]", "[[inference.chain]]", "[inference.vocabularies]"} <= set(titles)
+    prompt = 'part = "mix"\nquestion = "caption"\nprompt = "What is it?"\n'
+    file = tmp_path / "settings.toml"
+    file.write_text("".join(f"{title}\n{prompt if 'prompts]]' in title else ''}" for title in titles))
+    assert load_settings(file).inference.prompts[0].prompt == "What is it?"
 
 
 def test_every_command_stands_on_the_page_of_the_command_line(pages: dict[str, str]) -> None:

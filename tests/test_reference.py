@@ -15,6 +15,7 @@ from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.settings import Settings, load_settings
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.tables import all_tables
+from flamingo_bark_assets.training.suitability import RULES
 from tests import reference
 
 
@@ -75,6 +76,11 @@ def test_a_rule_names_the_setting_of_its_limit(pages: dict[str, str]) -> None:
     assert "| stem | `silence` |" in pages["checks.md"]
     (line,) = [line for line in pages["checks.md"].splitlines() if line.startswith("| stem | `silence` |")]
     assert line.endswith("| <= 0.9 | `max_stem_silent_fraction` |")
+
+
+def test_every_rule_stands_on_the_page_as_a_check_or_the_verdict_applies_it(pages: dict[str, str]) -> None:
+    for rule in RULES:
+        assert f" | `{rule}` | " in pages["checks.md"], f"no check and no verdict applies {rule}"
 
 
 def test_every_error_has_a_code_and_advice_of_its_own() -> None:

@@ -185,5 +185,5 @@ def data_folder(chosen: Path | None = None) -> Path:
 
 
 def dagster_home() -> Path:
-    """Dagster's own folder: `DAGSTER_HOME`, or else ``dagster_home`` in the current folder."""
+    """Return Dagster's own folder: `DAGSTER_HOME`, or else ``dagster_home`` in the current folder."""
     return Path(os.environ.get("DAGSTER_HOME") or "dagster_home").absolute()

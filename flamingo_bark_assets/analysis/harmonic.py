@@ -45,17 +45,9 @@ def analyse_harmonic(
     energy_share: Measurement[float],
     song: SongFeatures | None = None,
 ) -> C:
-    """Measure the stems of one kind that plays chords.
+    """Measure the stems of one kind that plays chords; all is unknown where their sum is silent or too short.
 
-    Args:
-        result: the class of that kind's results.
-        song_id: the song's identifier.
-        view: the sum of the stems.
-        energy_share: energy of the stems over the summed energy of all stems.
-        song: the mix, whose beats and tuning the chords are read with; None where it is not known.
-
-    Returns:
-        The measurements; all unknown, for the same reason, where the stem is silent or too short.
+    Beats and tuning are those of `song`, where it is known.
     """
     if view.unusable is not None:
         return result.of_unusable(song_id, view.unusable)

@@ -53,11 +53,7 @@ class Pulse:
 
 
 def find_pulse(evidence: Evidence) -> Pulse | None:
-    """Return the likeliest reading of the beat and of the bars; None where nothing repeats.
-
-    Args:
-        evidence: of the song.
-    """
+    """Return the likeliest reading of the beat and of the bars; None where nothing repeats."""
     suffix = "-stems" if evidence.with_stems else ""
     readings = possible_readings(evidence)
     if not readings:

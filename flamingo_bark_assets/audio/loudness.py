@@ -24,13 +24,8 @@ Floats = npt.NDArray[np.float64]
 def integrated_loudness(energies: SegmentEnergies) -> Measurement[float]:
     """Gated loudness of the whole (ITU-R BS.1770-4).
 
-    Blocks of 400 ms overlap by 75 %; the gates are at -70 LUFS and 10 LU below the loudness above that.
-
-    Args:
-        energies: of the whole.
-
-    Returns:
-        LUFS; unknown for silence, less than 400 ms, or a sample rate below 4 kHz.
+    Blocks of 400 ms overlap by 75 %; the gates are at -70 LUFS and 10 LU below the loudness above that. LUFS; unknown
+    for silence, less than 400 ms, or a sample rate below 4 kHz.
     """
     method = "bs1770-4-gated"
     blocks = _weighted_windows(energies, _BLOCK_SEGMENTS, method)
@@ -43,11 +38,7 @@ def integrated_loudness(energies: SegmentEnergies) -> Measurement[float]:
 def loudest_momentary(energies: SegmentEnergies) -> Measurement[float]:
     """Return loudness of the loudest 400 ms (momentary maximum, EBU Tech 3341), windows 100 ms apart.
 
-    Args:
-        energies: of the whole.
-
-    Returns:
-        LUFS; unknown for silence, less than 400 ms, or a sample rate below 4 kHz.
+    LUFS; unknown for silence, less than 400 ms, or a sample rate below 4 kHz.
     """
     return _loudest(energies, _BLOCK_SEGMENTS, "ebu-tech-3341-momentary-max")
 
@@ -55,11 +46,7 @@ def loudest_momentary(energies: SegmentEnergies) -> Measurement[float]:
 def loudest_short_term(energies: SegmentEnergies) -> Measurement[float]:
     """Return loudness of the loudest 3 s (short-term maximum, EBU Tech 3341), windows 100 ms apart.
 
-    Args:
-        energies: of the whole.
-
-    Returns:
-        LUFS; unknown for silence, less than 3 s, or a sample rate below 4 kHz.
+    LUFS; unknown for silence, less than 3 s, or a sample rate below 4 kHz.
     """
     return _loudest(energies, _SHORT_TERM_SEGMENTS, "ebu-tech-3341-short-term-max")
 
@@ -72,13 +59,8 @@ def _loudest(energies: SegmentEnergies, segments: int, method: str) -> Measureme
 def loudness_range(energies: SegmentEnergies) -> Measurement[float]:
     """Return loudness range (EBU Tech 3342): from the 10th to the 95th percentile of the loudness of 3 s windows.
 
-    Windows start every 100 ms; the gates are at -70 LUFS and 20 LU below the loudness above that.
-
-    Args:
-        energies: of the whole.
-
-    Returns:
-        LU; unknown for silence, less than 3 s, or a sample rate below 4 kHz.
+    Windows start every 100 ms; the gates are at -70 LUFS and 20 LU below the loudness above that. LU; unknown for
+    silence, less than 3 s, or a sample rate below 4 kHz.
     """
     method = "ebu-tech-3342"
     windows = _weighted_windows(energies, _SHORT_TERM_SEGMENTS, method)
@@ -114,11 +96,7 @@ def _db(power: Floats | np.floating | float) -> Floats:
 def dynamic_range(energies: SegmentEnergies) -> Measurement[float]:
     """95th minus 10th percentile of the RMS level of 400 ms frames above -70 dBFS.
 
-    Args:
-        energies: of the whole.
-
-    Returns:
-        dB; unknown for silence or less than 400 ms.
+    dB; unknown for silence or less than 400 ms.
     """
     method = "p95-p10-rms-400ms"
     power = energies.plain.mean(axis=0)

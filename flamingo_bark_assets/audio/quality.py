@@ -76,16 +76,7 @@ class TechnicalQuality:
 
 
 def judge_quality(levels: Levels, clipping: ClippedSamples, spectrum: LongTermSpectrum) -> TechnicalQuality:
-    """Draw the technical quality from what was gathered in passing.
-
-    Args:
-        levels: sums of all frames.
-        clipping: flat tops.
-        spectrum: statistics of the spectrum.
-
-    Returns:
-        All measurements; what a silent or very short sound does not have is unknown with the reason.
-    """
+    """Draw the technical quality from what was gathered in passing; what silence does not have is unknown."""
     frames = frame_levels_of(levels)
     bandwidth = measure_bandwidth(spectrum)
     cut_off_hz = bandwidth.bandwidth_hz.value if bandwidth.lowpass_detected.value else None
@@ -112,9 +103,6 @@ def judge_quality(levels: Levels, clipping: ClippedSamples, spectrum: LongTermSp
 
 def measure_polarity(levels: Levels) -> tuple[Measurement[float], Measurement[bool]]:
     """Correlate left and right about their means; no way of placing sound in stereo brings that below -0.3.
-
-    Args:
-        levels: sums of all frames.
 
     Returns:
         Pearson's correlation, -1 to 1, and whether one channel is in inverted polarity: sure at -1 and from 0.4
@@ -157,12 +145,6 @@ def frame_levels_of(levels: Levels) -> FrameLevels:
     """Return level of every 50 ms frame.
 
     The mean of each channel in the frame is taken off first, as an offset is no sound.
-
-    Args:
-        levels: sums of all frames.
-
-    Returns:
-        One level a frame and the total.
     """
     if not levels.frame_length.size:
         return FrameLevels(np.zeros(0), -200.0)

@@ -112,13 +112,8 @@ def stereo_correlation(signal: Signal) -> float:
 def frame_edges(n_samples: int, sample_rate_hz: int, frame_s: float) -> NDArray[np.intp]:
     """Sample indices at which consecutive frames begin, and the end of the last, possibly shorter frame.
 
-    Args:
-        n_samples: length of the signal.
-        sample_rate_hz: its rate; frames keep time where frame_s * sample_rate_hz is no whole number.
-        frame_s: length of a frame, seconds.
-
-    Returns:
-        Strictly increasing, shape (n_frames + 1,); a single 0 where there are no samples.
+    Frames keep time where frame_s * sample_rate_hz is no whole number. Strictly increasing, shape (n_frames + 1,); a
+    single 0 where there are no samples.
     """
     count = int(np.ceil(n_samples / (frame_s * sample_rate_hz)))
     edges = np.round(np.arange(count) * (frame_s * sample_rate_hz)).astype(np.intp)
@@ -126,12 +121,7 @@ def frame_edges(n_samples: int, sample_rate_hz: int, frame_s: float) -> NDArray[
 
 
 class FrameClock:
-    """Says, block by block, to which frame the samples belong; the frames are those of `frame_edges`.
-
-    Args:
-        sample_rate_hz: samples a second.
-        frame_s: length of a frame, seconds; more than one sample.
-    """
+    """Says, block by block, to which frame the samples belong; the frames are those of `frame_edges`."""
 
     def __init__(self, sample_rate_hz: int, frame_s: float) -> None:
         self._step = frame_s * sample_rate_hz

@@ -44,14 +44,9 @@ class MeasuredCaptioner:
         return IDENTITY
 
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
-        """Answer all questions for the mix and for each audible stem.
+        """Answer all questions for the mix and for each audible stem; `audio` is never called.
 
-        Args:
-            evidence: the measurements of the song.
-            audio: never called.
-
-        Returns:
-            Answers, each with a text or the reason why there is none; for an unusable song that reason alone.
+        Answers have a text or the reason why there is none; an unusable song has that reason alone.
         """
         del audio
         unusable = evidence.untellable

@@ -42,14 +42,8 @@ def rewrite(text: str, claims: Sequence[Claim]) -> Rewriting:
 
     A single tempo and a key are corrected where they stand. Other claims are cut out: the adjective, the item of a
     list, the phrase, the clause or, where no shorter cut leaves a sentence that reads well and claims nothing new, the
-    whole sentence. A sentence without a conflict stays as it is, to the character.
-
-    Args:
-        text: the text that was checked; it is not changed.
-        claims: what `check_claims` gave for it.
-
-    Returns:
-        The new text, in which no conflicting claim is found, and what was done about each.
+    whole sentence. A sentence without a conflict stays as it is, to the character. In the new text no conflicting claim
+    is found.
     """
     conflicts = [claim for claim in claims if claim.verdict == "conflict"]
     if not conflicts:

@@ -177,11 +177,6 @@ _NEWER_PROMPTS: dict[Question, str] = {
 def default_prompt(family: Family, part: Part, question: Question) -> str:
     """Return what a model of a family is asked about the mix or one kind of stem.
 
-    Args:
-        family: the model's family.
-        part: mix or a kind of stem.
-        question: one of the fixed questions.
-
     Returns:
         The prompt without any audio token. Genre and mood of a stem are asked as those of the mix; caption,
         description and instruments name what the stem holds.

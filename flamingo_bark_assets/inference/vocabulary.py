@@ -106,14 +106,10 @@ class Vocabulary:
         return tuple(self.template.replace("{}", label) for label in self.labels)
 
     def matching(self, said: str) -> frozenset[str]:
-        """Return the terms that a word or two of someone else mean.
+        """Return the terms that a genre, mood or instrument in any spelling means; hostile text is allowed.
 
-        Args:
-            said: a genre, mood or instrument in any spelling; hostile text is allowed.
-
-        Returns:
-            The term that it is in another spelling, and those that are kinds of it, which end in its words: 'Rock
-            music' means rock, hard rock and punk rock, 'hiphop' means hip hop. Empty where there is none.
+        The term that it is in another spelling, and those that are kinds of it, which end in its words: 'Rock music'
+        means rock, hard rock and punk rock, 'hiphop' means hip hop. Empty where there is none.
         """
         return _by_ending(self.labels).get(_joined(_words(said)), frozenset())
 
@@ -123,10 +119,8 @@ def load_vocabulary(
 ) -> Vocabulary:
     """Read a shipped vocabulary, or one of the user's own.
 
-    Args:
-        source: genre, mood or instrument for the shipped one; else a text file, one term a line, '#' before comments.
-        name: what a file holds; by default its name says so (genre.txt or genres.txt).
-        template: a sentence with one ``{}``; by default that of `TEMPLATES`.
+    A file holds one term a line, '#' before comments; by default its name (genre.txt or genres.txt) says what it holds.
+    `template` has one ``{}``; by default it is that of `TEMPLATES`.
 
     Returns:
         The vocabulary; control and format characters are gone from its terms, white space is single, and of terms
@@ -150,14 +144,9 @@ def load_vocabulary(
 def agreement(labels: Sequence[Label], said: Sequence[str], vocabulary: Vocabulary) -> float | None:
     """Return how much of CLAP's probability lies on what someone else said.
 
-    Args:
-        labels: all terms of the vocabulary for one part, of `clap.LoadedClap.label`; rows of other sources and other
-            vocabularies are left out. Where only the first were kept, the result is a lower bound.
-        said: genres, moods or instruments in any spelling.
-        vocabulary: of the same name; `Vocabulary.matching` tells which of its terms a word means.
-
-    Returns:
-        0 to 1; None where nothing that was said is in the vocabulary, or CLAP gave no label.
+    `labels` holds all terms of the vocabulary for one part; rows of other sources and vocabularies are left out, and
+    where only the first were kept, the result is a lower bound. 0 to 1; None where nothing that was said is in the
+    vocabulary, or CLAP gave no label.
     """
     meant = frozenset[str]().union(*(vocabulary.matching(word) for word in said))
     shares = {

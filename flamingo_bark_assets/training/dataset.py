@@ -47,19 +47,7 @@ def dataset_file_name(song_id: str) -> str:
 def build_dataset(
     evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict, settings: Settings
 ) -> BarkDataset:
-    """Put the results of one song together.
-
-    Args:
-        evidence: all that was measured.
-        captions: the answers about mix and stems.
-        prompts: the training prompts.
-        verdict: the judgement of the song and its stems.
-        settings: the settings in force.
-
-    Returns:
-        The dataset; of a song that cannot be read, with null and the reason where a value would stand.
-
-    """
+    """Put the results of one song together; of one that cannot be read, null and the reason stand for values."""
     return BarkDataset(
         dataset_metadata=_metadata(evidence, captions, settings),
         main_track=_main_track(evidence, captions, prompts, verdict),

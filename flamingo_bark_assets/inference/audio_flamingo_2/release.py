@@ -95,11 +95,7 @@ def open_release(folder: Path) -> Release:
 
 
 def read_base_config(folder: Path, base_lm_path: Path | None) -> dict[str, Any]:
-    """Read the base language model's config.
-
-    Args:
-        folder: of the release; its `base_lm_config.json` is taken where there is no `base_lm_path`.
-        base_lm_path: folder of the base model, with its config.json, or None.
+    """Read the base language model's config: of `base_lm_path` or, without it, of the release's own folder.
 
     Raises:
         CheckpointError: there is none, or it is no JSON object.

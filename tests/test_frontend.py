@@ -27,7 +27,7 @@ from flamingo_bark_assets.analysis.frontend.view import (
 from flamingo_bark_assets.audio.decode import open_blocks
 from flamingo_bark_assets.audio.levels import levels_of
 from flamingo_bark_assets.audio.rows import GrowingRows
-from flamingo_bark_assets.audio.signal import FloatArray, FrameClock, Signal, frame_edges, stereo_correlation
+from flamingo_bark_assets.audio.signal import FloatArray, FrameClock, Signal, frame_edges
 from flamingo_bark_assets.errors import AudioFault
 from tests.signals import as_signal, decode_signal, join, music, noise, silence, sine, write_wav
 
@@ -203,7 +203,6 @@ def test_levels_agree_with_plain_numpy() -> None:
     np.testing.assert_allclose(levels.dc, [left.mean(), right.mean()], rtol=1e-4)
     np.testing.assert_allclose(levels.peak, np.abs(signal.samples).max(axis=1))
     assert levels.correlation == pytest.approx(np.corrcoef(left, right)[0, 1], abs=1e-4)
-    assert levels.correlation == pytest.approx(stereo_correlation(signal), abs=1e-4)
 
 
 def test_activity_is_measured_about_the_mean() -> None:

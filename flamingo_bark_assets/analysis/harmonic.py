@@ -9,9 +9,10 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures, StemChord
+from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import ActiveSegment
+from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.analysis.tonality.chord_model import NO_CHORD
@@ -57,7 +58,7 @@ def analyse_harmonic(
     rows = events_of(result)
     return result(
         **vars(measure_stem(song_id, view, energy_share=energy_share, song=song)),
-        **_chords(heard, cast("type[StemChord]", rows["chords"])),
+        **_chords(heard, cast("type[Chord]", rows["chords"])),
         **_texture(view, heard, cents),
         activity=activity_rows(view, cast("type[ActiveSegment]", rows["activity"])),
     )
@@ -70,7 +71,7 @@ def _cents(view: AudioView, song: SongFeatures | None) -> float:
     return view.tuning.cents if view.tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
 
 
-def _chords(heard: Harmony, row: type[StemChord]) -> dict[str, Any]:
+def _chords(heard: Harmony, row: type[Chord]) -> dict[str, Any]:
     named = [span for span in heard.spans if span.label != NO_CHORD]
     names = ("chord_count", "main_chords", "harmonic_rhythm_hz", "seventh_share")
     if not named or heard.chord_share < MIN_CHORD_SHARE:

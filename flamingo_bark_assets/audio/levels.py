@@ -132,8 +132,13 @@ def levels_of(sound: Sound) -> Levels:
     return reader.finish()
 
 
+def power_db(power: Floats | np.floating | float) -> Floats:
+    """Return the level of a power, dB; -200 at least."""
+    return np.asarray(10.0 * np.log10(np.maximum(power, 1e-20)), dtype=np.float64)
+
+
 def mono_pieces(sound: Sound, length: int) -> Iterator[FloatArray]:
-    """Give the down-mix of a sound of any length, piece by piece; see `Signal.mono`.
+    """Give the down-mix of a sound of any length, piece by piece; of an opposed pair, half the difference.
 
     It is read once more where only its end shows the polarity; the last piece may be shorter.
     """

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flamingo_bark_assets.audio.k_weighting import MIN_RATE_HZ, SEGMENT_S, SegmentEnergies
+from flamingo_bark_assets.audio.levels import power_db
 from flamingo_bark_assets.record import Measurement
 
 _ABSOLUTE_GATE_LUFS = -70.0
@@ -86,11 +87,7 @@ def _weighted_windows(energies: SegmentEnergies, segments: int, method: str) -> 
 
 
 def _lufs(energy: Floats | np.floating) -> Floats:
-    return -0.691 + _db(energy)
-
-
-def _db(power: Floats | np.floating | float) -> Floats:
-    return np.asarray(10.0 * np.log10(np.maximum(power, 1e-20)), dtype=np.float64)
+    return -0.691 + power_db(energy)
 
 
 def dynamic_range(energies: SegmentEnergies) -> Measurement[float]:
@@ -103,7 +100,7 @@ def dynamic_range(energies: SegmentEnergies) -> Measurement[float]:
     count = power.size // _BLOCK_SEGMENTS
     if not count:
         return Measurement.unknown("the sound is shorter than 0.4 s", method=method)
-    levels = _db(power[: count * _BLOCK_SEGMENTS].reshape(count, _BLOCK_SEGMENTS).mean(axis=1))
+    levels = power_db(power[: count * _BLOCK_SEGMENTS].reshape(count, _BLOCK_SEGMENTS).mean(axis=1))
     levels = levels[levels > _DYNAMIC_GATE_DBFS]
     if not levels.size:
         return Measurement.unknown("the sound is silent (below -70 dBFS throughout)", method=method)

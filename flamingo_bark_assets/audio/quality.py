@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from flamingo_bark_assets.audio.bandwidth import measure_bandwidth
 from flamingo_bark_assets.audio.clipping import ClippedSamples
-from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, Levels
+from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, Levels, power_db
 from flamingo_bark_assets.audio.long_term_spectrum import LongTermSpectrum
 from flamingo_bark_assets.audio.noise import measure_noise_floor
 from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION
@@ -153,12 +153,8 @@ def frame_levels_of(levels: Levels) -> FrameLevels:
     deviations[deviations < _ROUNDING * levels.frame_squares] = 0.0
     total = np.maximum(levels.frame_squares.sum(axis=1) - levels.n_samples * np.square(levels.dc), 0.0).mean()
     return FrameLevels(
-        _power_db(deviations.mean(axis=0) / levels.frame_length), float(_power_db(total / max(1, levels.n_samples)))
+        power_db(deviations.mean(axis=0) / levels.frame_length), float(power_db(total / max(1, levels.n_samples)))
     )
-
-
-def _power_db(power: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
-    return np.asarray(10.0 * np.log10(np.maximum(power, 1e-20)), dtype=np.float64)
 
 
 def _peak(levels: Levels) -> Measurement[float]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from flamingo_bark_assets.audio.signal import Sound
 from flamingo_bark_assets.captioning.interface import Answer, Captions, Identity
@@ -26,6 +27,9 @@ GENRE_OF_SONG = "a genre tag is about the whole song, and no captioning model ra
 NO_MOOD = "mood is not measured, and no captioning model ran"
 NO_STEMS = "no stem with sound, and no captioning model ran"
 NOTHING_SURE = "nothing was measured with enough confidence"
+
+
+_answer = partial(Answer, captioner=IDENTITY.name, is_fallback=IDENTITY.is_fallback, revision=IDENTITY.revision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,38 +102,14 @@ def _genre(tags: str | None) -> Answer:
     genres = ", ".join(clean_genres(tags, limit=MAX_TAGS))
     if not genres:
         return _silent("mix", "genre", NO_READABLE_GENRE)
-    return _answer("mix", "genre", text=genres, source="file_tags", raw_text=tags)
+    return _answer(part="mix", question="genre", text=genres, source="file_tags", raw_text=tags)
 
 
 def _measured(part: Part, question: Question, phrase: Phrase | None, otherwise: str) -> Answer:
     if phrase is None:
         return _silent(part, question, otherwise)
-    return _answer(part, question, text=phrase.text, source="measured", confidence=phrase.confidence)
+    return _answer(part=part, question=question, text=phrase.text, source="measured", confidence=phrase.confidence)
 
 
 def _silent(part: Part, question: Question, reason: str) -> Answer:
-    return _answer(part, question, text=None, source="none", reason=reason)
-
-
-def _answer(
-    part: Part,
-    question: Question,
-    *,
-    text: str | None,
-    source: str,
-    raw_text: str | None = None,
-    confidence: float | None = None,
-    reason: str | None = None,
-) -> Answer:
-    return Answer(
-        part=part,
-        question=question,
-        text=text,
-        source=source,
-        captioner=IDENTITY.name,
-        is_fallback=IDENTITY.is_fallback,
-        revision=IDENTITY.revision,
-        raw_text=raw_text,
-        confidence=confidence,
-        reason=reason,
-    )
+    return _answer(part=part, question=question, text=None, source="none", reason=reason)

@@ -177,7 +177,7 @@ class ModelCaptioner:
         reason = parsed.reason
         if said is not None and asked.question not in UNCHECKED:
             claims = check_claims(asked.part, asked.question, said, evidence, self._prompts.min_claim_confidence)
-            said = rewrite(said, claims).text or None
+            said = rewrite(said, claims) or None
             if said is None:
                 reason = "every sentence of the reply contradicts the measurements"
         answer = Answer(

@@ -174,13 +174,9 @@ def _fidelity(case: _Case) -> Judgement:
     is_clean = floor.value is not None and floor.value < CLEAN_NOISE_FLOOR_DBFS
     if is_full is None:
         return unverifiable("near the limit", measured)
-    if case.claim.value == "hi-fi":
-        if is_full and not is_clean:
-            return unverifiable("full bandwidth, but not known to be free of noise", measured)
-        return Judgement("agree" if is_full else "conflict", None, measured)
     if is_full and not is_clean:
         return unverifiable("full bandwidth, but not known to be free of noise", measured)
-    return Judgement("conflict" if is_full else "agree", None, measured)
+    return Judgement("agree" if is_full == (case.claim.value == "hi-fi") else "conflict", None, measured)
 
 
 def _noise_measurement(raw: RawSong) -> Measurement[float]:

@@ -63,7 +63,6 @@ def _laion(name: str, title: str, parameters: int, download_bytes: int, *, compu
         licence=LICENCE,
         non_commercial=False,
         sample_rate_hz=48_000,
-        longest_clip_s=10.0,
         allow_patterns=("*.json", "*.txt", "pytorch_model.bin"),
     )
 

@@ -270,7 +270,6 @@ def read_view(
     *,
     native: Sequence[NativeReader[Any]] = (),
     shape: Sequence[ShapeReader[Any]] = (),
-    longest_whole_s: float = LONGEST_WHOLE_S,
 ) -> AudioView:
     """Read a sound at once, so that its faults come to light here.
 
@@ -279,7 +278,7 @@ def read_view(
     Raises:
         AudioFault: the file turns out to be at fault.
     """
-    view = AudioView(source, native=native, shape=shape, longest_whole_s=longest_whole_s)
+    view = AudioView(source, native=native, shape=shape)
     view.levels  # noqa: B018
     return view
 

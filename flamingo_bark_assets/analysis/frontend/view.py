@@ -125,8 +125,8 @@ class AudioView:
 
         The reader gets all frames of `SHAPE_FRAME` samples of the down-mix, which follow one another without overlap,
         the last filled up with 0, in pieces of at most 256: |X|^2 over the squared window sum, so that a sine of
-        amplitude 1 gives 0.25. Bin k lies at k * `shape_rate_hz` / `SHAPE_FRAME`. A faint mean of the samples remains
-        in the bins 0 and 1. The source is read again where `make` was not announced.
+        amplitude 1 gives 0.25. Bin k lies at k * `reading.shape_rate_hz` / `SHAPE_FRAME`. A faint mean of the samples
+        remains in the bins 0 and 1. The source is read again where `make` was not announced.
         """
         results = self._read.results
         if make not in results:
@@ -153,11 +153,6 @@ class AudioView:
     def sample_rate_hz(self) -> int:
         """The sound's own sample rate."""
         return self._source.sample_rate_hz
-
-    @property
-    def shape_rate_hz(self) -> float:
-        """The rate of the power spectra: the sound's own, or a whole fraction of it from 64 kHz on."""
-        return reading.shape_rate_hz(self.sample_rate_hz)
 
     @property
     def channels(self) -> int:

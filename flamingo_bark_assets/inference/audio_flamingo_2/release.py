@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -194,16 +195,9 @@ def _groups(all_stored: list[Stored]) -> Iterator[list[Stored]]:
     size = 0
     for stored in all_stored:
         group.append(stored)
-        size += 4 * _elements(stored.shape)
+        size += 4 * math.prod(stored.shape)
         if size >= _REOPEN_AFTER_BYTES:
             yield group
             group, size = [], 0
     if group:
         yield group
-
-
-def _elements(shape: Shape) -> int:
-    count = 1
-    for length in shape:
-        count *= length
-    return count

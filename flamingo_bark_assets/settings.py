@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -86,6 +86,47 @@ class PromptSettings(_Frozen):
     )
 
 
+class ViewSettings(_Frozen):
+    """One way to cut songs: how long its clips are, and of what."""
+
+    name: str = Field("30s", pattern=r"^[a-z0-9]{1,20}$", description="Name of the view, in the names of its clips.")
+    min_s: float = Field(24.0, gt=0, le=3600, description="Shortest clip, seconds.")
+    max_s: float = Field(30.0, gt=0, le=3600, description="Longest clip, seconds; equal to `min_s` for exactly that.")
+    sources: tuple[Literal["mix", "instrumental", "stems", "several"], ...] = Field(
+        ("mix", "instrumental", "stems", "several"),
+        description="mix, instrumental (all stems but the vocals), stems (each), several (each pair and triple).",
+    )
+    cuts_sung_lines: bool = Field(False, description="Whether a sung line may be cut: for clips that carry no text.")
+
+
+class ClipSettings(_Frozen):
+    """How songs are cut into training clips, and which clips are refused."""
+
+    views: tuple[ViewSettings, ...] = Field(
+        (
+            ViewSettings(name="semantic", min_s=9.0, max_s=10.22, sources=("mix", "stems")),
+            ViewSettings(name="coarse", min_s=5.12, max_s=5.12, sources=("mix", "stems"), cuts_sung_lines=True),
+            ViewSettings(),
+            ViewSettings(name="full", min_s=10.0, max_s=240.0, sources=("mix", "instrumental")),
+        ),
+        description="The ways to cut; the shipped exports ask for semantic, coarse, 30s and full.",
+    )
+    min_active_fraction: float = Field(0.5, ge=0, le=1, description="Smallest share of a clip in which it sounds.")
+    min_peak_dbfs: float = Field(-60.0, le=0, description="Lowest peak of a clip, dBFS.")
+    max_dc_offset: float = Field(0.01, ge=0, le=1, description="Largest mean of a channel of a clip, full scale 1.")
+    max_clipped_fraction: float = Field(0.001, ge=0, le=1, description="Largest share of clipped samples in a clip.")
+    min_beat_confidence: float = Field(
+        0.3, ge=0, le=1, description="Below it the beats are unsure, and cuts follow sections or pauses."
+    )
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        names = [view.name for view in self.views]
+        if len(set(names)) != len(names):
+            raise ValueError("two views have one name")
+        return self
+
+
 class RunSettings(_Frozen):
     """How the sensors ask for runs."""
 
@@ -110,6 +151,7 @@ class Settings(_Frozen):
     thresholds: Thresholds = Field(default_factory=Thresholds)
     prompts: PromptSettings = Field(default_factory=PromptSettings)
     inference: InferenceSettings = Field(default_factory=InferenceSettings)
+    clips: ClipSettings = Field(default_factory=ClipSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
 
     @model_validator(mode="before")

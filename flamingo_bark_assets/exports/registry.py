@@ -1,0 +1,14 @@
+"""The table of targets: what ``--to`` takes, and one asset each.
+
+Only the table belongs here; a target stands in its module of `targets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flamingo_bark_assets.exports.interface import Target
+
+_TARGETS: tuple[Target, ...] = ()
+TARGETS: Mapping[str, Target] = {target.NAME: target for target in _TARGETS}
+"""Every target by its name, in the order of use today."""

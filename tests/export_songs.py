@@ -34,11 +34,13 @@ def made_clip(song_id: str, view: str, source: str, number: int, **changes: obje
         tempo_bpm=100.0, beats_per_bar=4, metre="4/4", key="F# minor", chords="F#:min D:maj", hits=32,
         f0_low_hz=180.0 if holds_voice else None, f0_high_hz=440.0 if holds_voice else None,
         rms_dbfs=-18.0, peak_dbfs=-3.0, active_fraction=1.0, prompt=level,
-        text=f"Rock music in F# minor at 100 BPM, {source} of {song_id}.", measured_text=f"Music, {source} of {song_id}.",
+        text=f"Rock music in F# minor at 100 BPM, {source} of {song_id}.",
+        measured_text=f"Music, {source} of {song_id}.",
         lyrics=f"line {number} of {song_id}" if holds_voice else None,
         lyrics_reason=None if holds_voice else "no voice in it",
         training_weight=1.0 if source == "mix" else 0.7, captioner="measured", captioner_licence=None, is_fallback=True,
-        licence="CC-BY-4.0", attribution=f"{song_id} by Nobody", source_sha256=hashlib.sha256(song_id.encode()).hexdigest(),
+        licence="CC-BY-4.0", attribution=f"{song_id} by Nobody",
+        source_sha256=hashlib.sha256(song_id.encode()).hexdigest(),
     )  # fmt: skip
     return dataclasses.replace(clip, **changes)  # type: ignore[arg-type]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from flamingo_bark_assets.errors import ExportError
+from flamingo_bark_assets.errors import ExportError, FlamingoBarkError
 from flamingo_bark_assets.exports.folder import (
     CHECKSUMS,
     CLIPS,
@@ -228,7 +228,13 @@ def _make_unit(
     target: Target, source: SongSource, heads: Sequence[SongHead], digest: str, staging: Path, options: ExportOptions
 ) -> Unit:
     writer = FileWriter(staging)
-    clips = tuple(target.write_unit([source.load(head.song_id) for head in heads], writer, options))
+    songs = []
+    for head in heads:
+        try:
+            songs.append(source.load(head.song_id))
+        except FlamingoBarkError as error:  # One song that went away or was damaged meanwhile stops no other.
+            writer.note(Note(head.song_id, "", "left_out", f"{head.song_id}: {error}"))
+    clips = tuple(target.write_unit(songs, writer, options)) if songs else ()
     return Unit(digest, tuple(writer.files), clips, tuple(writer.notes))
 
 

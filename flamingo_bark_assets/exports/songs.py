@@ -183,7 +183,8 @@ def views_of(target: Target, options: ExportOptions, settings: Settings) -> tupl
     known = [view.name for view in settings.clips.views]
     if unknown := [view for view in views if view not in known]:
         raise ExportError(
-            f"no view is named {', '.join(unknown)}: there are {', '.join(known)}; add `[[clips.views]]` to settings.toml"
+            f"no view is named {', '.join(unknown)}; there are {', '.join(known)}, and `[[clips.views]]` in "
+            "settings.toml adds one"
         )
     return views
 

@@ -93,7 +93,7 @@ def run_songs(
 
 
 def planned_steps(song_count: int) -> int:
-    """Materialisations that `run_songs` makes when nothing fails."""
+    """Count the materialisations that `run_songs` makes when nothing fails."""
     return len(SONG_ASSETS) * song_count + 2
 
 

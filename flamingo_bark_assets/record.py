@@ -43,7 +43,7 @@ class Measurement(Generic[T]):
         """Return a measured value; one that is not finite becomes unknown.
 
         Args:
-            value: a number, truth value or word; numpy scalars are turned into Python's.
+            value: a number, boolean or word; numpy scalars are turned into Python's.
             method: the procedure's name.
             confidence: clipped to 0..1; one that is not finite becomes None.
         """
@@ -56,7 +56,7 @@ class Measurement(Generic[T]):
 
     @classmethod
     def unknown(cls, reason: str, *, method: str) -> Measurement[T]:
-        """No value, for a reason that a user can read."""
+        """Make a measurement without a value, for a reason that a user can read."""
         return cls(None, method, None, reason)
 
 
@@ -87,7 +87,7 @@ class ColumnSpec:
 
 
 def quantity(unit: str, doc: str) -> Any:
-    """Declare a `Measurement` field. `unit` is empty for ratios, words and truth values."""
+    """Declare a `Measurement` field. `unit` is empty for ratios, words and booleans."""
     return field(metadata={"unit": unit, "doc": doc})
 
 
@@ -202,7 +202,7 @@ def columns_of(cls: type[Row] | type[Record]) -> tuple[ColumnSpec, ...]:
 
 
 def events_of(cls: type[Record]) -> dict[str, type[Row]]:
-    """Field name and row class of each long table that a record class carries."""
+    """Return field name and row class of each long table that a record class carries."""
     return _events_of(typing.cast(Any, cls))
 
 

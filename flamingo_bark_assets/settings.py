@@ -168,7 +168,9 @@ class Settings(_Frozen):
     @classmethod
     def _former_name(cls, values: Any) -> Any:
         """Take ``[listening]``, as earlier versions called it, for ``[inference]``."""
-        if isinstance(values, dict) and "listening" in values and "inference" not in values:
+        if isinstance(values, dict) and "listening" in values:
+            if "inference" in values:
+                raise ValueError("[listening] is the former name of [inference]; put the keys of both into [inference]")
             return {"inference" if name == "listening" else name: value for name, value in values.items()}
         return values
 
@@ -235,5 +237,5 @@ def data_folder(chosen: Path | None = None) -> Path:
 
 
 def dagster_home() -> Path:
-    """Dagster's own folder: `DAGSTER_HOME`, or else ``dagster_home`` in the current folder."""
+    """Return Dagster's own folder: `DAGSTER_HOME`, or else ``dagster_home`` in the current folder."""
     return Path(os.environ.get("DAGSTER_HOME") or "dagster_home").absolute()

@@ -94,7 +94,7 @@ def activity_rows(view: AudioView, row: type[Segment]) -> tuple[Segment, ...]:
 
 
 def sounding_frames(view: AudioView) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which 50 ms frames of a stem sound, (n_frames,), and where they begin and the last one ends, (n_frames + 1,).
+    """Return which 50 ms frames of a stem sound, (n_frames,), and their edges, (n_frames + 1,).
 
     A frame sounds above -60 dBFS and within 35 dB of the 95th percentile of the frames above -60 dBFS.
     """

@@ -49,5 +49,5 @@ def stem_view(source: SoundSource, *, also: Sequence[NativeReader[Any]] = ()) ->
 
 
 def quality_of(view: AudioView) -> TechnicalQuality:
-    """Technical quality of a mix, from what its readers gathered."""
+    """Judge the technical quality of a mix, from what its readers gathered."""
     return judge_quality(view.levels, view.read_native(ClippingReader), view.read_native(SpectrumReader))

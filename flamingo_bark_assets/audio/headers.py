@@ -13,7 +13,7 @@ _STREAMED_SIZE = 0x7FFF0000  # writers to a pipe leave 0x7fffffff, 0xffffffff or
 
 
 def wav_declared_s(file: BinaryIO) -> float | None:
-    """Length that a RIFF WAVE header declares, whatever the file really holds.
+    """Read the length that a RIFF WAVE header declares, whatever the file really holds.
 
     libsndfile and FFmpeg both cut the data chunk's size to the end of the file, which hides that a file is
     truncated.
@@ -66,7 +66,7 @@ def mp3_declares_length(file: BinaryIO) -> bool:
 
 
 def skip_id3v2(file: BinaryIO) -> int:
-    """Offset of the first byte after an ID3v2 tag at the start of the file; 0 where there is none.
+    """Return the offset of the first byte after an ID3v2 tag at the start of the file; 0 where there is none.
 
     Args:
         file: open at any position; its position changes.

@@ -85,7 +85,7 @@ class EnergyReader:
 
 
 def k_weighting(sample_rate_hz: int) -> Floats:
-    """Second-order sections of the K-weighting filter at any sample rate.
+    """Design the second-order sections of the K-weighting filter at any sample rate.
 
     BS.1770 tabulates the two sections at 48 kHz only; the analogue parameters behind that table are those of
     B. De Man, "Evaluation of Implementations of the EBU R128 Loudness Measurement" (AES 145, 2018).

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def integrated_loudness(energies: SegmentEnergies) -> Measurement[float]:
-    """Gated loudness of the whole (ITU-R BS.1770-4).
+    """Measure the gated loudness of the whole (ITU-R BS.1770-4).
 
     Blocks of 400 ms overlap by 75 %; the gates are at -70 LUFS and 10 LU below the loudness above that.
 
@@ -112,7 +112,7 @@ def _db(power: Floats | np.floating | float) -> Floats:
 
 
 def dynamic_range(energies: SegmentEnergies) -> Measurement[float]:
-    """95th minus 10th percentile of the RMS level of 400 ms frames above -70 dBFS.
+    """Return the 95th minus the 10th percentile of the RMS level of 400 ms frames above -70 dBFS.
 
     Args:
         energies: of the whole.

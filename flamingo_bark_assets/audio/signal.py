@@ -110,7 +110,7 @@ def stereo_correlation(signal: Signal) -> float:
 
 
 def frame_edges(n_samples: int, sample_rate_hz: int, frame_s: float) -> NDArray[np.intp]:
-    """Sample indices at which consecutive frames begin, and the end of the last, possibly shorter frame.
+    """Return the sample indices at which consecutive frames begin, and the end of the last, possibly shorter frame.
 
     Args:
         n_samples: length of the signal.

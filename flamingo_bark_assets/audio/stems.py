@@ -126,7 +126,7 @@ def why_unmeasured(kind: StemKind, compared: StemSet) -> str | None:
 
 
 def energy_share(stems: StemSet, kind: StemKind) -> Measurement[float]:
-    """Energy of the stems of one kind over the summed energy of all that belong to the mix, from levels and lengths.
+    """Return the energy of the stems of one kind over the sum of all that belong to the mix, from levels and lengths.
 
     Args:
         stems: the compared stems.

@@ -114,7 +114,7 @@ class ModelCaptioner:
         if loaded.model is None:
             return self._measured(evidence, audio, loaded)
         try:
-            return self._heard(evidence, audio, loaded, loaded.model)
+            return self._inferred(evidence, audio, loaded, loaded.model)
         except OutOfMemory as error:
             skipped = loaded.failed(f"out of memory in inference on {evidence.song_id}: {error}")
         # The next model finds room only when nothing holds the last one, the error's traceback included.
@@ -128,7 +128,7 @@ class ModelCaptioner:
         captions = self._fallback.describe(evidence, audio)
         return dataclasses.replace(captions, candidates=_candidates(loaded.skipped, "measured"))
 
-    def _heard(
+    def _inferred(
         self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded, model: CaptioningModel
     ) -> Captions:
         asked = self._questions(evidence, audio, model)

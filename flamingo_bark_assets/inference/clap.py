@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 LICENCE = "Apache-2.0"
 _SILENT_RMS = 10.0 ** (SILENCE_DBFS / 20.0)
 MAX_TEXT_TOKENS = 77  # LAION's CLAP was trained and is run with texts cut there (LAION-AI/CLAP, hook.py)
-HEARD_CLIPS = 512
+KEPT_CLIPS = 512
 
 Embeddings = NDArray[np.float32]
 _Item = TypeVar("_Item")
@@ -182,7 +182,7 @@ class LoadedClap:
 
     Sound is taken in windows as long as the model was trained on (10 s): as many as cover a clip, of like distance,
     so that nothing is cropped at random, which transformers' feature extractor does with longer sound. Windows below
-    -60 dBFS RMS are left out. Embeddings of vocabularies and of the last `HEARD_CLIPS` clips are kept.
+    -60 dBFS RMS are left out. Embeddings of vocabularies and of the last `KEPT_CLIPS` clips are kept.
 
     Args:
         model: transformers' ClapModel.
@@ -205,7 +205,7 @@ class LoadedClap:
         whole = isinstance(self._window, int) and isinstance(self._extractor.sampling_rate, int)
         if not whole or self._window < 1 or self._extractor.sampling_rate < 1 or not math.isfinite(self._scale):
             raise ModelError(f"{identity.model_id}: its rate, window or scale makes no sense; get it anew")
-        self._heard: OrderedDict[bytes, Embeddings] = OrderedDict()
+        self._clips: OrderedDict[bytes, Embeddings] = OrderedDict()
         self._read: dict[tuple[str, ...], Embeddings] = {}
         self._lock = threading.Lock()
 
@@ -292,18 +292,18 @@ class LoadedClap:
         windows = {
             key: self._audible_windows(clip)
             for key, clip in dict(zip(keys, clips, strict=True)).items()
-            if key not in self._heard
+            if key not in self._clips
         }
         found = self._in_batches([w for of_clip in windows.values() for w in of_clip], self._embed_sound)
         start = 0
         for key, of_clip in windows.items():
-            self._heard[key] = found[start : start + len(of_clip)].copy()
+            self._clips[key] = found[start : start + len(of_clip)].copy()
             start += len(of_clip)
         for key in keys:
-            self._heard.move_to_end(key)
-        together = np.concatenate([self._heard[key] for key in keys]) if keys else found
-        while len(self._heard) > HEARD_CLIPS:
-            self._heard.popitem(last=False)
+            self._clips.move_to_end(key)
+        together = np.concatenate([self._clips[key] for key in keys]) if keys else found
+        while len(self._clips) > KEPT_CLIPS:
+            self._clips.popitem(last=False)
         return together
 
     def _audible_windows(self, clip: Clip) -> list[FloatArray]:

@@ -77,12 +77,12 @@ class Label(Row):
     part: str = column(f"{ANY_PART}.")
     vocabulary: str = column("genre, mood or instrument.")
     label: str = column("The term.")
-    source: str = column("Who says so: clap, or the name of a captioner.")
+    source: str = column("Where the label comes from: clap, or the name of a captioner.")
     probability: float | None = column(
         "Share of the whole vocabulary, 0 to 1; the terms of a vocabulary share 1. Null where the source gives none."
     )
     rank: int = column("1 for the likeliest term of its vocabulary.")
-    model_id: str | None = optional_column("The model that said it.")
+    model_id: str | None = optional_column("The model that gave the label.")
     revision: str | None = optional_column("Revision of the model.")
 
 

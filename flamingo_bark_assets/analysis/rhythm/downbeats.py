@@ -37,7 +37,7 @@ class BarReading:
 
 
 def possible_bars(evidence: Evidence, beats: Frames) -> list[BarReading]:
-    """Every metre and phase with the mean accents on each beat of its bar, as far as they differ from the average.
+    """Return each metre and phase with the mean accents on each beat of its bar, less the average.
 
     Args:
         evidence: of the song.

@@ -95,7 +95,7 @@ def mean_chroma(evidence: Evidence, edges: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def distance(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 minus the cosine of the angle between rows, 0 where either is silent, shape (n_rows,)."""
+    """Return 1 minus the cosine of the angle between rows, 0 where either is silent, shape (n_rows,)."""
     norm = np.sqrt((before**2).sum(axis=1) * (after**2).sum(axis=1))
     cosine = (before * after).sum(axis=1) / np.maximum(norm, 1e-9)
     return np.asarray(np.where(norm > 1e-9, 1.0 - cosine, 0.0), np.float64)

@@ -61,7 +61,7 @@ def rhythm_complexity(onsets_s: Times) -> Measurement[float]:
 
 
 def evenness(onsets_s: Times) -> Measurement[float]:
-    """1 minus `rhythm_complexity`: 1 where all intervals are alike.
+    """Return 1 minus `rhythm_complexity`: 1 where all intervals are alike.
 
     Args:
         onsets_s: onset times, seconds, ascending.

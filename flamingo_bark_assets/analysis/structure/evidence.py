@@ -96,7 +96,7 @@ class _Bars:
         self.spread = float(np.sqrt(values.var(axis=0).mean())) if values.shape[1] else 0.0
 
     def novelty(self, squares: Values) -> Values:
-        """Logarithm of mean square differences over the usual one, with zeros put before, shape (n_bars,).
+        """Return the logarithm of mean square differences over the usual one, with zeros put before, shape (n_bars,).
 
         Usual is their median, with a share of the spread where most bars are alike, and never what means nothing.
         """

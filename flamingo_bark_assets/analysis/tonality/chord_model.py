@@ -109,7 +109,7 @@ def spread_out(compact: dict[str, FloatArray]) -> ChordModel:
 
 
 def chord_label(state: int) -> str:
-    """Harte syntax of a column of `chord_probabilities`; the last is no chord."""
+    """Name a column of `chord_probabilities` in Harte syntax; the last is no chord."""
     if state == CHORDS - 1:
         return NO_CHORD
     return f"{PITCH_CLASSES[state // len(QUALITIES)]}:{QUALITIES[state % len(QUALITIES)]}"

@@ -115,7 +115,7 @@ def key_probabilities(*heard: KeyEvidence) -> FloatArray:
 
 
 def key_scores(evidence: KeyEvidence) -> FloatArray:
-    """Logarithm of the odds of each key, in the order of `KEYS`, shape (24,)."""
+    """Return the logarithm of the odds of each key, in the order of `KEYS`, shape (24,)."""
     weights = chord_function_weights()
     functions = np.concatenate([evidence.chords[:12] @ weights[0], evidence.chords[12:] @ weights[1]])
     return np.asarray(functions + _PROFILE_WEIGHT * profile_correlations(evidence.chroma), np.float32)

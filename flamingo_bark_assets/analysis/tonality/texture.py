@@ -123,7 +123,7 @@ def _over_floor(energy: FloatArray) -> FloatArray:
 
 
 def measure_inharmonicity(view: AudioView, salience: FloatArray, *, cents: float) -> tuple[float, float] | None:
-    """Fletcher's coefficient B, and the spread of its estimates as a share of them; None where too few notes are clear.
+    """Measure Fletcher's coefficient B and the relative spread of its estimates; None where too few notes are clear.
 
     Partials of the lowest clear note of up to 48 loud frames, by parabolic interpolation; B is the slope of
     (f_h / h)^2 over h^2 (Fletcher, JASA 36, 1964).

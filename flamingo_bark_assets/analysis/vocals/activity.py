@@ -51,7 +51,7 @@ def _gate_db(level_db: NDArray[np.float32]) -> float:
 
 
 def pitch_confidence(track: PitchTrack) -> NDArray[np.float64]:
-    """Probability that each frame is voice and its likeliest pitch right within a quarter tone, shape (n_frames,).
+    """Return how probably each frame is voice and its pitch right within a quarter tone, shape (n_frames,).
 
     Logistic regression on aperiodicity and on the level below the loud voice and below the loudest frame within half
     a second, fitted on generated singing with known pitch, clean and separated.

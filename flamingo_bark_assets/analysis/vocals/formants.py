@@ -43,7 +43,7 @@ class FormantTrack:
         frames: those frames of the pitch track in which three resonances were found, shape (n,).
         times_s: their centres, shape (n,).
         hz: frequencies, increasing along the second axis, shape (n, 3).
-        confidence: probability that all three lie within 10 % of the truth, shape (n,).
+        confidence: probability that all three lie within 10 % of the true values, shape (n,).
         looked_at: number of voiced frames looked at, n or more.
     """
 
@@ -55,7 +55,7 @@ class FormantTrack:
 
 
 def joined(tracks: list[FormantTrack]) -> FormantTrack:
-    """Tracks one after the other, of which there is one at least."""
+    """Join tracks one after the other, of which there is one at least."""
     return FormantTrack(
         np.concatenate([track.frames for track in tracks]),
         np.concatenate([track.times_s for track in tracks]),

@@ -43,7 +43,7 @@ class VocalRange:
 
 
 def measure_range(track: PitchTrack, *, confidence: float) -> VocalRange:
-    """Percentiles of the pitch of voiced frames, and the octave of their median in a word.
+    """Measure percentiles of the pitch of voiced frames, and the octave of their median in a word.
 
     Args:
         track: the pitch of the voice.

@@ -166,7 +166,7 @@ class _ShapeReader:
         return shape
 
     def indices(self, pattern: str) -> tuple[int, ...]:
-        """Sorted numbers that the one group of a pattern takes over all names."""
+        """Return the sorted numbers that the one group of a pattern takes over all names."""
         matches = (re.match(pattern, name) for name in self.shapes)
         return tuple(sorted({int(match[1]) for match in matches if match}))
 

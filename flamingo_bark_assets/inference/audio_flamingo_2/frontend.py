@@ -85,7 +85,7 @@ def windows(samples: NDArray[np.float64]) -> FloatArray:
 
 
 def int16_codes(samples: NDArray[np.float64]) -> NDArray[np.int16]:
-    """16-bit codes of samples in -1..1, truncated toward zero, full scale 32767."""
+    """Return 16-bit codes of samples in -1..1, truncated toward zero, full scale 32767."""
     return np.trunc(np.clip(samples, -1, 1) * _INT16_SCALE).astype(np.int16)
 
 

@@ -53,14 +53,7 @@ class UndeclaredInput(Exception):
 
 
 class SongWork:
-    """One song in one run: its files are found once and decoded at most once, and results are shared.
-
-    Args:
-        files: the song's files.
-        paths: where results are stored.
-        settings: thresholds, weights and budgets.
-        captioner: who describes the song.
-    """
+    """One song in one run: its files are found once and decoded at most once, and results are shared."""
 
     def __init__(self, files: SongFiles, paths: DataPaths, settings: Settings, captioner: Captioner) -> None:
         self.files = files

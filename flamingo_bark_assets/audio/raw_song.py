@@ -19,15 +19,7 @@ def describe_song(
 ) -> RawSong:
     """Describe a decoded song file: its format and its technical quality.
 
-    Args:
-        files: the song's files; its mix is the file that was decoded.
-        decoded: the mix in memory.
-        quality: its technical quality.
-        fingerprint: digest of all sound files of the song.
-        content_sha256: of the mix file.
-
-    Returns:
-        The record.
+    `fingerprint` digests all sound files of the song, `content_sha256` the mix.
     """
     return RawSong(
         song_id=files.song_id,

@@ -41,11 +41,7 @@ _VOCABULARY_OF: dict[Question, VocabularyName] = {"genre": "genre", "mood": "moo
 
 
 class SecondOpinion:
-    """CLAP, loaded when the first song asks and kept for all songs after it.
-
-    Args:
-        settings: which CLAP, which vocabularies and what may be downloaded.
-    """
+    """CLAP, loaded when the first song asks and kept for all songs after it."""
 
     def __init__(self, settings: InferenceSettings) -> None:
         self._settings = settings
@@ -55,14 +51,8 @@ class SecondOpinion:
     def on(self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Add CLAP's labels, the fit of each text and the agreement of each list of labels.
 
-        Args:
-            captions: what the captioner said.
-            evidence: the measurements, which say what sounds.
-            audio: gives the decoded sound of a part.
-
-        Returns:
-            The captions; without CLAP the same with the reason. The confidence of an answer becomes the geometric mean
-            of the captioner's own and of the agreement, where both are known.
+        Without CLAP the captions are the same, with the reason. The confidence of an answer becomes the geometric mean
+        of the captioner's own and of the agreement, where both are known.
         """
         clap = self._load()
         if isinstance(clap, ClapUnavailable):

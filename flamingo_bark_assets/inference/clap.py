@@ -63,7 +63,6 @@ def _laion(name: str, title: str, parameters: int, download_bytes: int, *, compu
         licence=LICENCE,
         non_commercial=False,
         sample_rate_hz=48_000,
-        longest_clip_s=10.0,
         allow_patterns=("*.json", "*.txt", "pytorch_model.bin"),
     )
 
@@ -105,16 +104,8 @@ def load_clap(
     """Load a CLAP from a folder, the cache or, only where that is allowed, the hub.
 
     The weights of the known models are free to use (Apache-2.0), so that `allow_download` is all the consent needed.
-
-    Args:
-        path_or_id: a folder with a `ClapModel` and its processor, or the id of one of `KNOWN_CLAPS`.
-        revision: branch, tag or commit of an id.
-        device: auto takes a GPU where there is one.
-        dtype: of the weights in memory.
-        offline: never ask the network.
-        allow_download: download a known model that is not in the cache.
-        cache_dir: folder of the cache; None is huggingface_hub's own.
-        progress: told how far a download is, the licence first.
+    `path_or_id` is a folder with a `ClapModel` and its processor, or the id of one of `KNOWN_CLAPS`; auto takes a GPU
+    where there is one; `progress` is told how far a download is, the licence first.
 
     Returns:
         The model, or why it cannot be had; nothing is raised.
@@ -180,15 +171,10 @@ def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) 
 class LoadedClap:
     """Compares sound with words; one caller at a time, others wait.
 
-    Sound is taken in windows as long as the model was trained on (10 s): as many as cover a clip, of like distance,
-    so that nothing is cropped at random, which transformers' feature extractor does with longer sound. Windows below
-    -60 dBFS RMS are left out. Embeddings of vocabularies and of the last `KEPT_CLIPS` clips are kept.
-
-    Args:
-        model: transformers' ClapModel.
-        processor: its ClapProcessor.
-        identity: which model it is.
-        batch_size: most windows or texts at once; halved where memory runs out.
+    Sound is taken in windows as long as the model was trained on (10 s): as many as cover a clip, of like distance, so
+    that nothing is cropped at random, which transformers' feature extractor does with longer sound. Windows below -60
+    dBFS RMS are left out. Embeddings of vocabularies and of the last `KEPT_CLIPS` clips are kept. At most `batch_size`
+    windows or texts are taken at once; it is halved where memory runs out.
 
     Raises:
         ModelError: the processor's settings or the model's scale make no sense.
@@ -217,12 +203,8 @@ class LoadedClap:
     def similarity(self, clips: Clip | Sequence[Clip], text: str) -> float | None:
         """Return how well a text fits a sound.
 
-        Args:
-            clips: one or several segments of it, best at a rate of 48 kHz.
-            text: what is said about it; what lies beyond `MAX_TEXT_TOKENS` tokens is not read.
-
-        Returns:
-            Mean cosine of text and windows, -1 to 1; None where the text is empty or the sound silent.
+        Mean cosine of text and windows, -1 to 1; None where the text is empty or the sound silent. Clips are best at 48
+        kHz; text beyond `MAX_TEXT_TOKENS` tokens is not read.
 
         Raises:
             ValueError: a clip has no samples, or samples that are not finite.
@@ -241,17 +223,10 @@ class LoadedClap:
     ) -> tuple[Label, ...]:
         """Sort a sound into a vocabulary.
 
-        The probability of a term is the softmax of its scaled cosine over the vocabulary, averaged over the windows
-        (Wu et al., "Large-scale contrastive language-audio pretraining", ICASSP 2023, section 4: zero-shot).
-
-        Args:
-            clips: one or several segments of one part of a song.
-            vocabulary: the terms.
-            part: which part it is.
-            top_k: how many of the likeliest terms are returned; None returns all, whose probabilities sum to 1.
-
-        Returns:
-            Terms from the likeliest on, ties by name; none where the sound is silent.
+        The probability of a term is the softmax of its scaled cosine over the vocabulary, averaged over the windows (Wu
+        et al., "Large-scale contrastive language-audio pretraining", ICASSP 2023, section 4: zero-shot). Terms come
+        from the likeliest on, ties by name, `top_k` of them, else all, whose probabilities sum to 1; none where the
+        sound is silent.
 
         Raises:
             ValueError: `top_k` is below 1, or a clip has no samples, or samples that are not finite.

@@ -48,11 +48,7 @@ class FeatureStore:
         return (self.path(cls.TABLE, song_id), *measured, *events)
 
     def write(self, record: Record) -> int:
-        """Store a record; its wide row is written last and so marks the record as complete.
-
-        Returns:
-            Rows written over all its tables.
-        """
+        """Store a record and count its rows; the wide row is written last and so marks it as complete."""
         song_id = record.song_id
         rows = 0
         for name, row_class in events_of(type(record)).items():
@@ -75,12 +71,7 @@ class FeatureStore:
         """Read a record back, measurements and rows included.
 
         What an older version did not measure yet is unknown and says so; what is measured no more is passed over.
-
-        Args:
-            cls: the record's class.
-            song_id: the song.
-            outdated: the older version that made it: tables that it may not have had are then empty; None where the
-                present version made it, or where that is not known.
+        Tables that the older version `outdated` may not have had are then empty.
 
         Raises:
             StorageError: it was never written, or its files cannot be read; names song and table.

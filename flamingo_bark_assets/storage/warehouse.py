@@ -74,12 +74,6 @@ def publish(store: FeatureStore, song_ids: Sequence[str], path: Path, records: R
     the file in place is never older than the results that the last of them saw. An unreadable Parquet file is left
     out and named, and spoils no other. What another program wrote into the old file goes with it.
 
-    Args:
-        store: holds the results.
-        song_ids: the songs.
-        path: the DuckDB file.
-        records: the classes of results, each with its tables.
-
     Raises:
         WriteError: the warehouse cannot be written; the old one stays.
         StorageError: DuckDB failed for another reason that is no single file's fault; the old one stays.
@@ -99,12 +93,7 @@ def publish(store: FeatureStore, song_ids: Sequence[str], path: Path, records: R
 def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
     """Run one read-only query; it can neither change the warehouse nor touch any other file.
 
-    What another program may have written beside the warehouse is not read.
-
-    Args:
-        path: the warehouse.
-        sql: the query; of several statements the last one answers.
-        max_rows: most rows to fetch; None: all.
+    What another program may have written beside the warehouse is not read. Of several statements the last one answers.
 
     Raises:
         StorageError: there is no warehouse yet, another program holds it, or the query is empty or wrong.

@@ -70,10 +70,6 @@ def median_formants(vowels: FormantTrack, track: PitchTrack) -> tuple[Measuremen
 
     The confidence is the mean probability that a frame is right, times the share of voiced frames that showed three
     resonances.
-
-    Args:
-        vowels: the formants of the voiced frames.
-        track: the pitch that they were looked for by.
     """
     if not vowels.frames.size:
         reason = "no voiced frame" if not track.voiced.any() else "no voiced frame shows three resonances"
@@ -85,11 +81,8 @@ def median_formants(vowels: FormantTrack, track: PitchTrack) -> tuple[Measuremen
 def track_formants(samples: FloatArray, rate_hz: float, track: PitchTrack, *, first_frame: int = 0) -> FormantTrack:
     """Follow F1 to F3 through the voiced frames, 20 ms apart.
 
-    Args:
-        samples: mono, about 11 kHz, so that the order suits the five formants below half of it, shape (n_samples,).
-        rate_hz: its rate.
-        track: the pitch of the same samples, 10 ms apart.
-        first_frame: number of the track's first frame in the whole sound, of which the samples may be a piece.
+    The rate is about 11 kHz, so that the order suits the five formants below half of it; frames are 10 ms apart,
+    `first_frame` the number of the first in the whole sound. `samples` are mono, shape (n_samples,).
     """
     length = round(_WINDOW_S * rate_hz)
     frames = np.flatnonzero(track.voiced)

@@ -127,11 +127,7 @@ class Configuration:
 
 
 def read_configuration(shapes: Mapping[str, Shape], language_model: Mapping[str, Any]) -> Configuration:
-    """Find all dimensions.
-
-    Args:
-        shapes: shape of each tensor of the checkpoint, by canonical released name.
-        language_model: config.json of the base language model.
+    """Find all dimensions in the tensors' shapes, by canonical released name, and the base model's config.json.
 
     Raises:
         CheckpointError: a tensor is missing or its shape fits no Audio Flamingo 2, or the base model is no Qwen2.

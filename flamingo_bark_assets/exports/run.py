@@ -5,6 +5,7 @@ The course of an export belongs here; layouts stand in `targets`, files in `fold
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections import Counter
@@ -248,9 +249,13 @@ def _write_index(
                 raise ExportError(f"{staging / unit_path(name)}: cannot be read back; run the export again")
             yield unit
 
+    trained_on = {clip.clip.training_weight for unit in stored() for clip in unit.clips if clip.split == "train"}
+    repeats = target.repeats(trained_on)
+
     def clips() -> Iterator[ExportedClip]:
-        for unit in stored():
-            yield from unit.clips
+        for clip in (clip for unit in stored() for clip in unit.clips):
+            times = repeats.get(clip.clip.training_weight, clip.repeats) if clip.split == "train" else 1
+            yield dataclasses.replace(clip, repeats=times)
 
     writer = FileWriter(staging)
     target.write_index(clips, writer, summary)

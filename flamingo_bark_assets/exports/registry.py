@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flamingo_bark_assets.exports.interface import Target
+from flamingo_bark_assets.exports.targets.huggingface import HuggingFaceTarget
+from flamingo_bark_assets.exports.targets.webdataset import WebDatasetTarget
 
-_TARGETS: tuple[Target, ...] = ()
+_TARGETS: tuple[Target, ...] = (HuggingFaceTarget(), WebDatasetTarget())
 TARGETS: Mapping[str, Target] = {target.NAME: target for target in _TARGETS}
 """Every target by its name, in the order of use today."""

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from flamingo_bark_assets.commands.exporting import export, verify
+from flamingo_bark_assets.commands.paths import FOLDER, OUTPUT_FILE, PATH
 from flamingo_bark_assets.errors import FileFault, FlamingoBarkError, LibraryError, describe_os_error
 from flamingo_bark_assets.library.layout import DataPaths, find_song, find_unlisted, list_song_ids
 from flamingo_bark_assets.settings import dagster_home, data_folder, load_settings
@@ -85,37 +87,13 @@ def _faults_told() -> Iterator[None]:
         raise click.ClickException(describe_os_error(error)) from error
 
 
-class _PathType(click.Path):
-    """A path that a system call can take."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if str(value) == "" or "\0" in str(value):
-            self.fail("a path may not be empty or hold a NUL", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class _OutputFileType(_PathType):
-    """A file to write, which must not take the place of a folder, pipe or device."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = super().convert(value, param, ctx)
-        if path.exists() and not path.is_file():
-            self.fail(f"{path} is there already and is not a regular file", param, ctx)
-        return path
-
-
-_PATH = _PathType(path_type=Path, readable=False)
-_OUTPUT_FILE = _OutputFileType(path_type=Path, readable=False)
-_FOLDER = _PathType(path_type=Path, readable=False, exists=True, file_okay=False)
-
-
 def _fail(message: str, status: int) -> NoReturn:
     _errors.say("Error: {}", " ".join(message.splitlines()))
     sys.exit(status)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--data", type=_PATH, default=None, help="Data folder; default: FLAMINGO_BARK_DATA or ./data.")
+@click.option("--data", type=PATH, default=None, help="Data folder; default: FLAMINGO_BARK_DATA or ./data.")
 @click.pass_context
 def main(context: click.Context, data: Path | None) -> None:
     """Turn songs and their stems into datasets that a Bark model can be trained on."""
@@ -125,15 +103,15 @@ def main(context: click.Context, data: Path | None) -> None:
 
 
 @main.command()
-@click.argument("file", type=_PATH)
-@click.option("--stems", "stems_dir", type=_PATH, help="Folder with the stem files.")
+@click.argument("file", type=PATH)
+@click.option("--stems", "stems_dir", type=PATH, help="Folder with the stem files.")
 @click.option("--id", "song_id", help="Identifier; default: made from the title or file name.")
 @click.option("--title", help="Title; default: the file's own tag.")
 @click.option("--artist", help="Artist; default: the file's own tag.")
 @click.option("--licence", help="Licence of the recording, for instance CC0-1.0.")
 @click.option("--attribution", help="Credit line that the licence asks for.")
 @click.option("--genre", "genres", multiple=True, help="Genre tag; may be given several times.")
-@click.option("--lyrics", "lyrics_file", type=_PATH, help="Text file with the words that are sung.")
+@click.option("--lyrics", "lyrics_file", type=PATH, help="Text file with the words that are sung.")
 @click.option("--link", is_flag=True, help="Hard link instead of copy, where the disk allows it.")
 @click.pass_obj
 def add(
@@ -267,8 +245,8 @@ def run(paths: DataPaths, song_ids: tuple[str, ...], everything: bool) -> None:
 
 
 @main.command()
-@click.argument("files", metavar="PATH...", type=_PATH, nargs=-1, required=True)
-@click.option("--predictions", type=_OUTPUT_FILE, help="JSON file for all that was measured.")
+@click.argument("files", metavar="PATH...", type=PATH, nargs=-1, required=True)
+@click.option("--predictions", type=OUTPUT_FILE, help="JSON file for all that was measured.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes that measure.")
 def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> None:
     """Measure the songs at PATH without the library: sound files, or folders with mix.wav and its stems."""
@@ -296,7 +274,7 @@ def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> Non
 
 @main.command()
 @click.option(
-    "--source", type=_FOLDER, default=Path("data/demo"), show_default=True, help="Folder of the demo song.",
+    "--source", type=FOLDER, default=Path("data/demo"), show_default=True, help="Folder of the demo song.",
 )  # fmt: skip
 @click.pass_context
 def demo(context: click.Context, source: Path) -> None:
@@ -440,20 +418,8 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
     _console.say("{} at {} is ready", model.model_id, snapshot.revision)
 
 
-@main.command()
-@click.pass_obj
-def verify(paths: DataPaths) -> None:
-    """Compare every file that the training manifest names with its checksum."""
-    from flamingo_bark_assets.training.files import manifest_path
-    from flamingo_bark_assets.training.manifest import read_manifest, verify_manifest
-
-    problems = verify_manifest(manifest_path(paths), paths.root)
-    for problem in problems:
-        _console.say("[red]{}[/red]", problem.message)
-    if problems:
-        sys.exit(1)
-    count = len(read_manifest(manifest_path(paths)))
-    _console.say("{} {}, every file as stated", count, "song" if count == 1 else "songs")
+for _command in (export, verify):
+    main.add_command(_command)
 
 
 def _due_songs(paths: DataPaths) -> list[str]:

@@ -127,6 +127,15 @@ class ClipSettings(_Frozen):
         return self
 
 
+class ExportSettings(_Frozen):
+    """What exports may hold."""
+
+    commercial_licences: tuple[str, ...] = Field(
+        (),
+        description="Licences that allow commercial use besides the open ones that are known, as the songs state them.",
+    )
+
+
 class RunSettings(_Frozen):
     """How the sensors ask for runs."""
 
@@ -152,6 +161,7 @@ class Settings(_Frozen):
     prompts: PromptSettings = Field(default_factory=PromptSettings)
     inference: InferenceSettings = Field(default_factory=InferenceSettings)
     clips: ClipSettings = Field(default_factory=ClipSettings)
+    exports: ExportSettings = Field(default_factory=ExportSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
 
     @model_validator(mode="before")

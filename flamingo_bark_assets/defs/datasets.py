@@ -52,7 +52,7 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
     )
     from flamingo_bark_assets.training.files import publish_manifest
 
-    with _told_in_one_line():
+    with told_in_one_line():
         inputs = publication_inputs(stored_versions(platform.paths))[MANIFEST]
         published = publish_manifest(platform.paths)
         note_published(platform.paths, MANIFEST, inputs)
@@ -104,7 +104,7 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
     from flamingo_bark_assets.storage.warehouse import publish
 
     paths = platform.paths
-    with _told_in_one_line():
+    with told_in_one_line():
         cleanup = remove_orphans(paths)
         inputs = publication_inputs(stored_versions(paths))[WAREHOUSE]
         published = publish(FeatureStore(paths.features), list_song_ids(paths), paths.warehouse, RECORDS)
@@ -134,7 +134,7 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
 
 
 @contextmanager
-def _told_in_one_line() -> Iterator[None]:
+def told_in_one_line() -> Iterator[None]:
     """Let Dagster show the message of our own errors, such as a full disk, instead of a traceback of its own."""
     try:
         yield

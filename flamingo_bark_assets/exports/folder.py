@@ -80,9 +80,10 @@ class FileWriter:
         buffer = io.BytesIO()
         soundfile.write(buffer, sound.samples.T, sound.sample_rate_hz, format=suffix.upper(), subtype=f"PCM_{bits}")
         channels, samples = sound.samples.shape
+        peak = round(float(abs(sound.samples).max(initial=0.0)), 6)
         entry = self.data(path, buffer.getvalue())
         self.files[-1] = dataclasses.replace(
-            entry, sample_rate_hz=sound.sample_rate_hz, channels=channels, samples=samples
+            entry, sample_rate_hz=sound.sample_rate_hz, channels=channels, samples=samples, peak=peak
         )
         return self.files[-1]
 
@@ -112,9 +113,13 @@ class FileWriter:
     def copy(self, path: str, source: str) -> FileEntry:
         """Write a file of this unit again under another path."""
         (entry,) = (each for each in self.files if each.path == source)
+        return self.link(path, entry)
+
+    def link(self, path: str, entry: FileEntry) -> FileEntry:
+        """Write a file that stands below the folder again under another path."""
         place = self._place(path)
         with writes_named(place):
-            link_or_copy(self.root / source, place)
+            link_or_copy(self.root / entry.path, place)
         self.files.append(dataclasses.replace(entry, path=path))
         return self.files[-1]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
@@ -122,6 +122,7 @@ class FileEntry:
         sample_rate_hz: of a sound file; None for others.
         channels: of a sound file; None for others.
         samples: of each channel of a sound file; None for others.
+        peak: largest absolute sample of a sound file, full scale 1; None for others.
     """
 
     path: str
@@ -130,6 +131,7 @@ class FileEntry:
     sample_rate_hz: int | None = None
     channels: int | None = None
     samples: int | None = None
+    peak: float | None = None
 
     @property
     def duration_s(self) -> float | None:
@@ -226,6 +228,10 @@ class IndexWriter(Protocol):
         """Let a library write a file to the path that it is given."""
         ...
 
+    def link(self, path: str, entry: FileEntry) -> FileEntry:
+        """Write a file of any unit again under another path (a link where the disk allows it)."""
+        ...
+
     def note(self, note: Note) -> None:
         """Report something that the user has to know."""
         ...
@@ -284,6 +290,15 @@ class Target(ABC):
     def versions(self, options: ExportOptions) -> str:
         """Return what else than clips, options and `VERSION` the files depend on, such as model weights."""
         return ""
+
+    def repeats(self, weights: Collection[float]) -> Mapping[float, int]:
+        """Return how often the trainer shall meet a clip of each training weight; empty where each is met once.
+
+        Args:
+            weights: all that clips for training have. What it returns becomes `ExportedClip.repeats` of these clips,
+                before `write_index` reads them; held-out clips stay at one.
+        """
+        return {}
 
     @abstractmethod
     def write_unit(

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flamingo_bark_assets.exports.interface import Target
+from flamingo_bark_assets.exports.targets.ace_step import AceStep
+from flamingo_bark_assets.exports.targets.audiocraft import AudioCraft
+from flamingo_bark_assets.exports.targets.stable_audio_tools import StableAudioTools
 
-_TARGETS: tuple[Target, ...] = ()
+_TARGETS: tuple[Target, ...] = (AceStep(), StableAudioTools(), AudioCraft())
 TARGETS: Mapping[str, Target] = {target.NAME: target for target in _TARGETS}
 """Every target by its name, in the order of use today."""

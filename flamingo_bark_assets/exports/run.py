@@ -5,6 +5,7 @@ The course of an export belongs here; layouts stand in `targets`, files in `fold
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections import Counter
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from flamingo_bark_assets.errors import ExportError
+from flamingo_bark_assets.errors import ExportError, FlamingoBarkError
 from flamingo_bark_assets.exports.folder import (
     CHECKSUMS,
     CLIPS,
@@ -228,7 +229,13 @@ def _make_unit(
     target: Target, source: SongSource, heads: Sequence[SongHead], digest: str, staging: Path, options: ExportOptions
 ) -> Unit:
     writer = FileWriter(staging)
-    clips = tuple(target.write_unit([source.load(head.song_id) for head in heads], writer, options))
+    songs = []
+    for head in heads:
+        try:
+            songs.append(source.load(head.song_id))
+        except FlamingoBarkError as error:  # One song that went away or was damaged meanwhile stops no other.
+            writer.note(Note(head.song_id, "", "left_out", f"{head.song_id}: {error}"))
+    clips = tuple(target.write_unit(songs, writer, options)) if songs else ()
     return Unit(digest, tuple(writer.files), clips, tuple(writer.notes))
 
 
@@ -242,9 +249,13 @@ def _write_index(
                 raise ExportError(f"{staging / unit_path(name)}: cannot be read back; run the export again")
             yield unit
 
+    trained_on = {clip.clip.training_weight for unit in stored() for clip in unit.clips if clip.split == "train"}
+    repeats = target.repeats(trained_on)
+
     def clips() -> Iterator[ExportedClip]:
-        for unit in stored():
-            yield from unit.clips
+        for clip in (clip for unit in stored() for clip in unit.clips):
+            times = repeats.get(clip.clip.training_weight, clip.repeats) if clip.split == "train" else 1
+            yield dataclasses.replace(clip, repeats=times)
 
     writer = FileWriter(staging)
     target.write_index(clips, writer, summary)

@@ -79,6 +79,11 @@ class DataPaths:
         return self.root / self.datasets_folder
 
     @property
+    def exports(self) -> Path:
+        """The datasets in the layouts of trainers that Dagster makes: one folder a target."""
+        return self.root / "exports"
+
+    @property
     def answers(self) -> Path:
         """What models answered, kept so that nothing is asked twice."""
         return self.root / "answers"

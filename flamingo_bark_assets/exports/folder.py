@@ -72,16 +72,9 @@ class FileWriter:
 
     def audio(self, path: str, sound: ClipSound, *, bits: Literal[16, 24] = 16) -> FileEntry:
         """Write a sound file, WAV or FLAC by the ending of its path."""
-        import soundfile
-
-        suffix = path.rpartition(".")[2]
-        if suffix not in {"wav", "flac"}:
-            raise ValueError(f"{path}: neither .wav nor .flac")
-        buffer = io.BytesIO()
-        soundfile.write(buffer, sound.samples.T, sound.sample_rate_hz, format=suffix.upper(), subtype=f"PCM_{bits}")
         channels, samples = sound.samples.shape
         peak = round(float(abs(sound.samples).max(initial=0.0)), 6)
-        entry = self.data(path, buffer.getvalue())
+        entry = self.data(path, encode_sound(sound, path.rpartition(".")[2], bits=bits))
         self.files[-1] = dataclasses.replace(
             entry, sample_rate_hz=sound.sample_rate_hz, channels=channels, samples=samples, peak=peak
         )
@@ -136,6 +129,21 @@ class FileWriter:
             if os.path.lexists(place):
                 raise ValueError(f"{path}: written twice")
         return place
+
+
+def encode_sound(sound: ClipSound, form: str, *, bits: Literal[16, 24] = 16) -> bytes:
+    """Return the contents of a sound file, ``wav`` or ``flac``; equal samples give equal bytes.
+
+    Raises:
+        ValueError: another form.
+    """
+    import soundfile
+
+    if form not in {"wav", "flac"}:
+        raise ValueError(f"{form}: neither wav nor flac")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, sound.samples.T, sound.sample_rate_hz, format=form.upper(), subtype=f"PCM_{bits}")
+    return buffer.getvalue()
 
 
 @contextmanager

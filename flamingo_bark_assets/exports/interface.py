@@ -152,12 +152,14 @@ class ExportedClip:
         group: of the song.
         split: of the song.
         clip: where it was cut, and all that is known of it.
-        files: its files by role: ``audio``, or whatever else the target wrote (``tokens``, ``text`` ...).
+        files: its files by role: ``audio``, or whatever else the target wrote (``tokens``, ``text`` ...). Of a file
+            in an archive the path is that of the archive, a slash, and its name inside.
         text: the words that the trainer reads for it, lyrics aside.
         lyrics: what the trainer reads as sung words; None where there are none.
         captioner: who wrote the words of `text` that were not measured.
         gain_db: what its sound was turned up or down by.
         repeats: how often the trainer meets it in one epoch.
+        texts: the words that are read for its further sounds, by the role of the sound in `files`.
     """
 
     name: str
@@ -174,6 +176,7 @@ class ExportedClip:
     captioner: str
     gain_db: float
     repeats: int = 1
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,10 @@ class UnitWriter(Protocol):
 
     def copy(self, path: str, source: str) -> FileEntry:
         """Write the file of another path of this unit again (a link where the disk allows it)."""
+        ...
+
+    def stream(self, path: str, write: Callable[[Path], None]) -> FileEntry:
+        """Let a function write a file piece by piece to the path that it is given."""
         ...
 
     def note(self, note: Note) -> None:
@@ -304,7 +311,10 @@ class Target(ABC):
     def write_unit(
         self, songs: Sequence[tuple[ExportSong, Renderer]], writer: UnitWriter, options: ExportOptions
     ) -> Iterator[ExportedClip]:
-        """Write the files of the songs of one unit and tell each clip that was written."""
+        """Write the files of the songs of one unit and tell each clip that was written.
+
+        Each song is loaded when its turn comes: a target that holds none but the present one stays small.
+        """
 
     @abstractmethod
     def write_index(self, clips: ReadClips, writer: IndexWriter, summary: Summary) -> None:

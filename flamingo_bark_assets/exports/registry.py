@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from flamingo_bark_assets.exports.interface import Target
 from flamingo_bark_assets.exports.targets.ace_step import AceStep
 from flamingo_bark_assets.exports.targets.audiocraft import AudioCraft
+from flamingo_bark_assets.exports.targets.huggingface import HuggingFaceTarget
 from flamingo_bark_assets.exports.targets.stable_audio_tools import StableAudioTools
+from flamingo_bark_assets.exports.targets.webdataset import WebDatasetTarget
 
-_TARGETS: tuple[Target, ...] = (AceStep(), StableAudioTools(), AudioCraft())
+_TARGETS: tuple[Target, ...] = (AceStep(), HuggingFaceTarget(), StableAudioTools(), AudioCraft(), WebDatasetTarget())
 TARGETS: Mapping[str, Target] = {target.NAME: target for target in _TARGETS}
 """Every target by its name, in the order of use today."""

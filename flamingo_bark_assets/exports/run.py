@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, overload
 
 from flamingo_bark_assets.errors import ExportError, FlamingoBarkError
 from flamingo_bark_assets.exports.folder import (
@@ -229,14 +229,40 @@ def _make_unit(
     target: Target, source: SongSource, heads: Sequence[SongHead], digest: str, staging: Path, options: ExportOptions
 ) -> Unit:
     writer = FileWriter(staging)
-    songs = []
-    for head in heads:
-        try:
-            songs.append(source.load(head.song_id))
-        except FlamingoBarkError as error:  # One song that went away or was damaged meanwhile stops no other.
-            writer.note(Note(head.song_id, "", "left_out", f"{head.song_id}: {error}"))
-    clips = tuple(target.write_unit(songs, writer, options)) if songs else ()
+    clips = tuple(target.write_unit(_LoadedInTurn(source, heads, writer), writer, options))
     return Unit(digest, tuple(writer.files), clips, tuple(writer.notes))
+
+
+class _LoadedInTurn(Sequence[tuple[ExportSong, Renderer]]):
+    """The songs of a unit, each loaded when it is asked for, so that the sounds of one are held at a time."""
+
+    def __init__(self, source: SongSource, heads: Sequence[SongHead], writer: FileWriter) -> None:
+        self._source = source
+        self._heads = heads
+        self._writer = writer
+
+    def __len__(self) -> int:
+        return len(self._heads)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[ExportSong, Renderer]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[tuple[ExportSong, Renderer]]: ...
+
+    def __getitem__(self, index: int | slice) -> tuple[ExportSong, Renderer] | Sequence[tuple[ExportSong, Renderer]]:
+        if isinstance(index, slice):
+            return _LoadedInTurn(self._source, self._heads[index], self._writer)
+        return self._source.load(self._heads[index].song_id)
+
+    def __iter__(self) -> Iterator[tuple[ExportSong, Renderer]]:
+        for head in self._heads:
+            try:
+                loaded = self._source.load(head.song_id)
+            except FlamingoBarkError as error:  # One song that went away or was damaged meanwhile stops no other.
+                self._writer.note(Note(head.song_id, "", "left_out", f"{head.song_id}: {error}"))
+                continue
+            yield loaded
 
 
 def _write_index(

@@ -83,7 +83,7 @@ class NamedPlaces:
         if self._gone and len(self._gone) == self._rows:
             _, path = self._gone[0]
             self._check.add("missing_file", self._index, None, f"names files in another place, such as {path}; the "
-                            "folder was moved, and the trainer finds nothing. Export again to where it stands")  # fmt: skip
+                            "folder was moved. Export again to where it stands")  # fmt: skip
             return
         for row, path in self._gone:
             self._check.add("missing_file", self._index, row, f"{path} does not exist; the trainer stops at it")

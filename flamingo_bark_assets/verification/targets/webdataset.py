@@ -87,7 +87,7 @@ def _check_shard(check: Check, shard: str, gathered: _Shards) -> None:
                         check.add("too_large", shard, row, f"holds more than {_MAX_MEMBERS} members")
                         break
                     sample = _take(check, shard, row, archive, member, sample, seen, gathered)
-                    archive.members = []  # tarfile keeps them all otherwise
+                    archive.members = []  # type: ignore[attr-defined]  # tarfile would keep all of them
         except (tarfile.TarError, EOFError) as error:
             check.add("truncated", shard, row + 1, f"cannot be read on from here ({error}); the loader stops, or ends "
                       "the shard without a word")  # fmt: skip

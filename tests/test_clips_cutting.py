@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -163,7 +164,7 @@ def test_any_song_is_cut_within_the_rules(
     pieces = cut(grid, view)
     assert [piece.number for piece in pieces] == list(range(len(pieces)))
     ordered = kept(pieces)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         assert before.end_s <= after.start_s + 1e-9
     for piece in ordered:
         assert 0.0 <= piece.start_s < piece.end_s <= duration_s + 1e-9

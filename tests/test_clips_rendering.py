@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flamingo_bark_assets.audio.decode import Decoded, SampleMemory, decode
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.clips import rendering
 from flamingo_bark_assets.clips.records import Clip
@@ -186,8 +187,12 @@ def test_files_that_changed_or_went_refuse_the_clip(tmp_path: Path) -> None:
 def test_each_source_is_decoded_once_a_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     song = Song(tmp_path, music(6.0), {"drums": music(6.0, seed=1)})
     decoded: list[str] = []
-    decode = rendering.decode
-    monkeypatch.setattr(rendering, "decode", lambda path, **rest: (decoded.append(path.name), decode(path, **rest))[1])
+
+    def counted(path: Path, *, max_duration_s: float, memory: SampleMemory) -> Decoded:
+        decoded.append(path.name)
+        return decode(path, max_duration_s=max_duration_s, memory=memory)
+
+    monkeypatch.setattr(rendering, "decode", counted)
     for start_s in (0.5, 1.0, 2.0):
         for kinds in ("", "drums"):
             song.render(song.clip(start_s, start_s + 2.0, kinds))

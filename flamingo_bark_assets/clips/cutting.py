@@ -22,8 +22,8 @@ WHOLE_VIEW = "full"
 LEAD_S = 0.01
 """Cuts lie so far before the beat that they follow, so that its attack is whole."""
 SHIFT_S = 0.005
-"""Most that a start is moved to the front when it is rendered, and that a clip then becomes shorter: cuts are laid where
-the sound crosses zero."""
+"""Most that a start is moved to the front when it is rendered, and that a clip then becomes shorter, so that both cuts
+lie where the sound crosses zero."""
 FILLED = 0.8
 """Least share of a view's longest length that a clip fills (the whole song aside)."""
 MIN_REMAINDER_S = 5.0
@@ -246,9 +246,8 @@ def _left_out(grid: Grid, view: ViewSettings, pieces: Sequence[Piece]) -> list[P
     torn = _Places(grid, view, torn=True) if lines else None
     shortest_s = _Places(grid, view).shortest_s
     left = []
-    for gap in gaps_between(
-        [Span(p.start_s, p.end_s) for p in sorted(pieces, key=lambda p: p.start_s)], grid.duration_s
-    ):
+    used = sorted((Span(piece.start_s, piece.end_s) for piece in pieces), key=lambda span: span.start_s)
+    for gap in gaps_between(used, grid.duration_s):
         found = torn.best(gap.start_s, gap.end_s) if torn is not None else []
         fault = Fault("sung_line", "it can only be cut through a sung line")
         left += [dataclasses.replace(piece, fault=fault) for piece in found]

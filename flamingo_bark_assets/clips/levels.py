@@ -208,7 +208,8 @@ def _read_frames(x: FloatArray, edges: npt.NDArray[np.int64], rows: Floats, high
         frame = x[edges[f] : edges[f + 1]]
         peak = total = squares = np.float32(0.0)
         for i in range(frame.size):
-            peak = max(peak, abs(frame[i]))
+            size = abs(frame[i])
+            peak = size if size > peak else peak
             total += frame[i]
             squares += frame[i] * frame[i]
         rows[f, 0], rows[f, 1], rows[f, 2] = peak, total, squares

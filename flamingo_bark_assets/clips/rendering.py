@@ -1,4 +1,4 @@
-"""The sound of clips: each source of a song is decoded and resampled once, and each clip is cut out of it without a click.
+"""The sound of clips: each source of a song is decoded and resampled once, and clips are cut out of it without a click.
 
 Cutting sound and its level belong here; where a clip lies was decided when it was planned.
 """
@@ -215,7 +215,7 @@ def _summed(sources: Sequence[FloatArray], start: int, end: int) -> FloatArray:
 
 
 def _crossing(samples: FloatArray, wanted: int, reach: int) -> int:
-    """Return the index nearest to the wanted one, and at most `reach` before it, at which the sum of channels is near 0.
+    """Return the index nearest to the wanted one, at most `reach` before it, at which the sum of channels is near 0.
 
     That is the sample beside a change of sign that is nearer to zero; the wanted index where the sign does not change.
     """

@@ -66,6 +66,8 @@ def printable(text: str, *, control: str = " ") -> str:
     Returns:
         Text of one line; spaces are not joined.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(" " if c.isspace() else _printed(c, control) for c in text)
 
 

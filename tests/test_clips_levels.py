@@ -57,7 +57,8 @@ def test_a_slow_loud_sine_is_not_clipped() -> None:
 def test_the_levels_of_a_sum_bound_its_peak_and_add_its_power() -> None:
     parts = [noise(2.0, seed=seed, level_dbfs=-25.0) for seed in range(3)]
     whole = np.sum(parts, axis=0)
-    levels = sum_piece([source_levels(as_signal(part)) for part in parts], 0.5, 1.5)
+    sources = [source_levels(as_signal(part)) for part in parts]
+    levels = sum_piece(sources, [source.piece(0.5, 1.5) for source in sources], 0.5, 1.5)
     inside = whole[22050:66150]
     assert levels.rms_dbfs == pytest.approx(dbfs(inside), abs=0.1)
     assert 20 * np.log10(np.abs(inside).max()) <= levels.peak_dbfs <= 20 * np.log10(np.abs(inside).max()) + 6.0

@@ -139,13 +139,20 @@ class SourceLevels:
         )
 
 
-def sum_piece(sources: Sequence[SourceLevels], start_s: float, end_s: float) -> PieceLevels:
+def sum_piece(
+    sources: Sequence[SourceLevels], pieces: Sequence[PieceLevels], start_s: float, end_s: float
+) -> PieceLevels:
     """Return the levels of a piece of several sources that sound together.
 
     The peak is an upper bound, the sum of the sources' peaks in the loudest frame; the power is that of sources that
     have nothing in common.
+
+    Args:
+        sources: at least one.
+        pieces: what `piece` gives of each of them.
+        start_s: start of the piece.
+        end_s: its end.
     """
-    pieces = [source.piece(start_s, end_s) for source in sources]
     if len(pieces) == 1:
         return pieces[0]
     frames = slice(round(start_s / FRAME_S), round(end_s / FRAME_S))
@@ -215,7 +222,8 @@ def _read_frames(x: FloatArray, edges: npt.NDArray[np.int64], rows: Floats, high
         rows[f, 0], rows[f, 1], rows[f, 2] = peak, total, squares
         if peak < highest - np.float32(2.0) * step or peak <= steep:
             continue
-        highest = max(highest, peak)
+        if peak > highest:
+            highest = float(peak)
         for polarity in range(2):
             sign = np.float32(1 - 2 * polarity)
             length, before = np.int64(0), np.float32(0.0)

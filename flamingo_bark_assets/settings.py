@@ -20,7 +20,7 @@ from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
 from flamingo_bark_assets.inference_settings import InferenceSettings
 
-ANALYSIS_VERSION = "2.2"
+ANALYSIS_VERSION = "2.3"
 _MAX_PROBLEMS = 5
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 

@@ -127,6 +127,21 @@ class ClipSettings(_Frozen):
         return self
 
 
+class SplitSettings(_Frozen):
+    """How songs are parted into training, validation and test; what is assigned already stays while these do."""
+
+    seed: int = Field(0, ge=0, description="Another seed assigns all songs anew.")
+    validation: float = Field(0.1, ge=0, le=1, description="Share of the groups of duplicates that is for validation.")
+    test: float = Field(0.1, ge=0, le=1, description="Share of the groups of duplicates that is for testing.")
+    by_artist: bool = Field(False, description="Whether all songs of an artist go together.")
+
+    @model_validator(mode="after")
+    def _some_are_left(self) -> Self:
+        if self.validation + self.test > 1:
+            raise ValueError(f"{self._told('validation')} and {self._told('test')} are more than 1 together")
+        return self
+
+
 class RunSettings(_Frozen):
     """How the sensors ask for runs."""
 
@@ -152,6 +167,7 @@ class Settings(_Frozen):
     prompts: PromptSettings = Field(default_factory=PromptSettings)
     inference: InferenceSettings = Field(default_factory=InferenceSettings)
     clips: ClipSettings = Field(default_factory=ClipSettings)
+    splits: SplitSettings = Field(default_factory=SplitSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
 
     @model_validator(mode="before")

@@ -20,7 +20,7 @@ from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
 from flamingo_bark_assets.inference_settings import InferenceSettings
 
-ANALYSIS_VERSION = "2.2"
+ANALYSIS_VERSION = "2.3"
 _MAX_PROBLEMS = 5
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -136,6 +136,21 @@ class ExportSettings(_Frozen):
     )
 
 
+class SplitSettings(_Frozen):
+    """How songs are parted into training, validation and test; what is assigned already stays while these do."""
+
+    seed: int = Field(0, ge=0, description="Another seed assigns all songs anew.")
+    validation: float = Field(0.1, ge=0, le=1, description="Share of the groups of duplicates that is for validation.")
+    test: float = Field(0.1, ge=0, le=1, description="Share of the groups of duplicates that is for testing.")
+    by_artist: bool = Field(False, description="Whether all songs of an artist go together.")
+
+    @model_validator(mode="after")
+    def _some_are_left(self) -> Self:
+        if self.validation + self.test > 1:
+            raise ValueError(f"{self._told('validation')} and {self._told('test')} are more than 1 together")
+        return self
+
+
 class RunSettings(_Frozen):
     """How the sensors ask for runs."""
 
@@ -162,6 +177,7 @@ class Settings(_Frozen):
     inference: InferenceSettings = Field(default_factory=InferenceSettings)
     clips: ClipSettings = Field(default_factory=ClipSettings)
     exports: ExportSettings = Field(default_factory=ExportSettings)
+    splits: SplitSettings = Field(default_factory=SplitSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
 
     @model_validator(mode="before")

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flamingo_bark_assets.tokens.catalogue import TokenModels
 
 HIDDEN = 24
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Keep torch to one thread: for models so small more threads only wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def save_hubert(folder: Path, *, layers: int = 11, seed: int = 0) -> Path:
@@ -37,8 +49,12 @@ def save_encodec(folder: Path, *, seed: int = 0, trained: bool = True) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = EncodecModel(EncodecConfig(num_filters=2, hidden_size=8, codebook_dim=8, num_lstm_layers=1))
-        for layer in model.quantizer.layers if trained else ():
-            layer.codebook.embed.normal_()
+        with torch.no_grad():
+            of_noise = model.encoder(torch.randn(1, 1, 24_000) * 0.1)
+        for number, layer in enumerate(model.quantizer.layers if trained else ()):
+            # Around what the encoder gives, or all sound would have one token.
+            centre = of_noise.mean(dim=-1) if number == 0 else 0.0
+            layer.codebook.embed.normal_().mul_(of_noise.std(dim=-1)).add_(centre)
         model.save_pretrained(folder)
     return folder
 
@@ -55,7 +71,7 @@ def quantizer_state(
     layers["fc"] = torch.nn.Linear(middle if version else hidden, ids)
     noise = torch.Generator().manual_seed(seed)
     return {
-        key: torch.empty_like(value).normal_(0, 0.3, generator=noise)
+        key: torch.empty_like(value).normal_(0, 0.05 if "bias" in key else 0.4, generator=noise)
         for key, value in torch.nn.ModuleDict(layers).state_dict().items()
     }
 
@@ -65,9 +81,7 @@ def save_quantizer(path: Path, version: int = 0, *, info: dict[str, Any] | None 
     import torch
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    torch.save(quantizer_state(version, **sizes), buffer)
-    path.write_bytes(buffer.getvalue())
+    torch.save(quantizer_state(version, **sizes), path)
     if info is not None:
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr(f"{path.stem}/.info", json.dumps(info))

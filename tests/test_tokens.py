@@ -216,7 +216,7 @@ def test_shapes_follow_from_the_length(models: TokenModels, samples: int) -> Non
     assert tokens.fine.shape == (8, -(-samples // 320))
     assert tokens.coarse.tobytes() == tokens.fine[:2].tobytes()
     assert tokens.semantic.dtype == tokens.fine.dtype == np.int64
-    assert 0 <= tokens.fine.min() and tokens.fine.max() < 1024
+    assert tokens.fine.min() >= 0 and tokens.fine.max() < 1024
 
 
 def test_a_clip_of_the_coarse_view_fills_its_256_and_768_places() -> None:

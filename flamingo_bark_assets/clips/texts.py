@@ -147,7 +147,7 @@ class ClipWriter:
         if key not in self._checked:
             told = text if is_whole else _without_course(text)
             claims = check_claims(part, question, told, evidence, self._settings.min_claim_confidence)
-            told = rewrite(told, [_unless_measured(claim, evidence) for claim in claims]).text
+            told = rewrite(told, [_unless_measured(claim, evidence) for claim in claims])
             self._checked[key] = " ".join(s for s in split_sentences(told) if _may_be_said(s, voiceless=voiceless))
         return self._checked[key]
 

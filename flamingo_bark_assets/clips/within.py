@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features.bass import BassFeatures
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures
-from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures, StemChord
+from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
 from flamingo_bark_assets.analysis.features.stem import ActiveSegment
 from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
@@ -260,7 +260,7 @@ def _present(whole: Measurement[bool], hits: int) -> Measurement[bool]:
     return Measurement.of(hits > 0, method=_METHOD, confidence=whole.confidence)
 
 
-AnyChord = TypeVar("AnyChord", Chord, StemChord)
+AnyChord = TypeVar("AnyChord", bound=Chord)
 
 
 def _overlapping(chords: Sequence[AnyChord], start_s: float, end_s: float) -> list[AnyChord]:
@@ -268,7 +268,7 @@ def _overlapping(chords: Sequence[AnyChord], start_s: float, end_s: float) -> li
     return [chord for chord in chords if min(chord.end_s, end_s) - max(chord.start_s, start_s) > _EDGE_S]
 
 
-def _labels(chords: Sequence[Chord | StemChord]) -> tuple[str, ...]:
+def _labels(chords: Sequence[Chord]) -> tuple[str, ...]:
     labels: list[str] = []
     for chord in chords:
         if chord.label != _NO_CHORD and labels[-1:] != [chord.label]:
@@ -282,7 +282,7 @@ def stem_chords(evidence: Evidence, kind: StemKind, start_s: float, end_s: float
     return _labels(_overlapping(features.chords, start_s, end_s)) if isinstance(features, ChordalFeatures) else ()
 
 
-def _main_chords(chords: Sequence[StemChord], start_s: float, end_s: float) -> Measurement[str]:
+def _main_chords(chords: Sequence[Chord], start_s: float, end_s: float) -> Measurement[str]:
     """Return the chords that sound longest inside; as sure as they are on average."""
     sounding: dict[str, float] = {}
     for chord in chords:

@@ -32,7 +32,6 @@ KNOWN_TOKEN_MODELS: tuple[KnownModel, ...] = (
         licence="Apache-2.0",
         non_commercial=False,
         sample_rate_hz=16_000,
-        longest_clip_s=None,
         allow_patterns=("config.json", "preprocessor_config.json", "pytorch_model.bin", "model.safetensors"),
     ),
     KnownModel(
@@ -45,7 +44,6 @@ KNOWN_TOKEN_MODELS: tuple[KnownModel, ...] = (
         licence="MIT",
         non_commercial=False,
         sample_rate_hz=16_000,
-        longest_clip_s=None,
         allow_patterns=(QUANTIZER_FILE,),
     ),
     KnownModel(
@@ -58,7 +56,6 @@ KNOWN_TOKEN_MODELS: tuple[KnownModel, ...] = (
         licence="none is stated on the model's page; the code of facebookresearch/encodec is MIT",
         non_commercial=False,
         sample_rate_hz=24_000,
-        longest_clip_s=None,
         allow_patterns=("config.json", "preprocessor_config.json", "model.safetensors"),
     ),
 )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.files.opening import open_regular
-from flamingo_bark_assets.tokens.acoustic import CODEBOOK_IDS, CODEBOOKS, COARSE_CODEBOOKS, acoustic_frames
+from flamingo_bark_assets.tokens.acoustic import COARSE_CODEBOOKS, CODEBOOK_IDS, CODEBOOKS, acoustic_frames
 from flamingo_bark_assets.tokens.semantic import SEMANTIC_IDS, semantic_frames
 
 VERSION = 1

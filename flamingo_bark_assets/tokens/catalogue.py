@@ -162,9 +162,8 @@ def _folder(model: str, cache: Path | None) -> Path | ModelError:
         return path.resolve()
     known = _BY_ID.get(model.lower())
     if known is None:
-        return ModelError(
-            f"{model}: is not there, and no known token model; there are {', '.join(m.model_id for m in _BY_ID.values())}"
-        )
+        ids = ", ".join(each.model_id for each in KNOWN_TOKEN_MODELS)
+        return ModelError(f"{model}: is not there, and no known token model; there are {ids}")
     snapshot = cached(known, cache)
     return ModelError(f"{model}: not in the cache; {known.fetch_hint}") if snapshot is None else snapshot.path
 

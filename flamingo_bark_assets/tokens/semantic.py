@@ -27,7 +27,9 @@ _RECEPTIVE_FIELD = 400
 _HOP = 320
 _MAX_FILE_BYTES = 2_000_000_000
 _MAX_INFO_BYTES = 65_536
-_LSTM_KEYS = tuple(f"lstm.{kind}_{way}_l{layer}" for layer in (0, 1) for kind in ("weight", "bias") for way in ("ih", "hh"))
+_LSTM_KEYS = tuple(
+    f"lstm.{kind}_{way}_l{layer}" for layer in (0, 1) for kind in ("weight", "bias") for way in ("ih", "hh")
+)
 _LINEAR = (("fc",), ("intermediate", "fc"))  # by version
 
 
@@ -107,7 +109,8 @@ def read_quantizer(path: Path) -> Quantizer:
     linear = []
     for name in _LINEAR[version]:
         weights = {kind: state[f"{name}.{kind}"] for kind in ("weight", "bias") if f"{name}.{kind}" in state}
-        layer = torch.nn.Linear(*reversed(weights["weight"].shape), bias="bias" in weights)
+        outputs, inputs = weights["weight"].shape
+        layer = torch.nn.Linear(inputs, outputs, bias="bias" in weights)
         layer.load_state_dict(weights)
         linear.append(layer)
     for part in (lstm, *linear):
@@ -178,7 +181,9 @@ def _sizes(path: Path, state: dict[str, Any], version: int) -> dict[str, int]:
         "intermediate.bias": (before,),
     }
     if wrong := sorted(key for key in shapes if shapes[key] != wanted[key]):
-        raise ModelError(f"{path}: {wrong[0]} has the shape {shapes[wrong[0]]}, which fits no other weight; get it anew")
+        raise ModelError(
+            f"{path}: {wrong[0]} has the shape {shapes[wrong[0]]}, which fits no other weight; get it anew"
+        )
     if outputs > SEMANTIC_IDS:
         raise ModelError(f"{path}: gives {outputs} different tokens and Bark knows {SEMANTIC_IDS}; name another file")
     return {"input_size": inputs, "hidden_size": hidden, "output_size": outputs, "version": version}

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from flamingo_bark_assets.errors import ConfigurationError, FileFault
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
-from flamingo_bark_assets.inference_settings import InferenceSettings
+from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID, InferenceSettings
 
 ANALYSIS_VERSION = "2.3"
 _MAX_PROBLEMS = 5
@@ -127,6 +127,15 @@ class ClipSettings(_Frozen):
         return self
 
 
+class TokenSettings(_Frozen):
+    """The models that make Bark's tokens; nothing of them is downloaded unasked."""
+
+    hubert: str = Field(HUBERT_ID, min_length=1, description="HuBERT base: the known id, or a folder.")
+    quantizer: str = Field(QUANTIZER_ID, min_length=1, description="Semantic quantizer: the known id, or a .pth file.")
+    encodec: str = Field(ENCODEC_ID, min_length=1, description="EnCodec at 24 kHz: the known id, or a folder.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
+
+
 class ExportSettings(_Frozen):
     """What exports may hold."""
 
@@ -177,6 +186,7 @@ class Settings(_Frozen):
     inference: InferenceSettings = Field(default_factory=InferenceSettings)
     clips: ClipSettings = Field(default_factory=ClipSettings)
     exports: ExportSettings = Field(default_factory=ExportSettings)
+    tokens: TokenSettings = Field(default_factory=TokenSettings)
     splits: SplitSettings = Field(default_factory=SplitSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
 

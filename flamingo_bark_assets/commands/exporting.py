@@ -52,12 +52,14 @@ def export(
     from flamingo_bark_assets.exports.run import export as run_export
     from flamingo_bark_assets.exports.run import plan
     from flamingo_bark_assets.exports.songs import StoredSongs
+    from flamingo_bark_assets.tokens.catalogue import configured_models
 
     if repo_id and name != "huggingface":
         raise click.UsageError("--push goes with --to huggingface")
     target, folder = TARGETS[name], out.absolute()
-    options = ExportOptions(commercial, view, by_artist, custom_tag, str(folder))
-    songs = StoredSongs(paths, load_settings(paths.settings), target, options)
+    settings = load_settings(paths.settings)
+    options = ExportOptions(commercial, view, by_artist, custom_tag, str(folder), configured_models(settings, paths))
+    songs = StoredSongs(paths, settings, target, options)
     if dry_run:
         _tell(plan(target, songs, folder, options))
         return

@@ -48,11 +48,13 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
         from flamingo_bark_assets.exports.interface import ExportOptions
         from flamingo_bark_assets.exports.run import export
         from flamingo_bark_assets.exports.songs import StoredSongs
+        from flamingo_bark_assets.tokens.catalogue import configured_models
         from flamingo_bark_assets.verification.report import report_json
         from flamingo_bark_assets.verification.run import verify_export
 
         out = platform.paths.exports / target.NAME
-        options = ExportOptions(config.commercial, config.view, config.by_artist, config.custom_tag, str(out))
+        tokens = configured_models(platform.settings, platform.paths)
+        options = ExportOptions(config.commercial, config.view, config.by_artist, config.custom_tag, str(out), tokens)
         with told_in_one_line():
             songs = StoredSongs(platform.paths, platform.settings, target, options)
             report = export(target, songs, out, options)

@@ -42,7 +42,6 @@ def _suno(model_id: str, name: str, parameters: int) -> KnownModel:
         licence="MIT",
         non_commercial=False,
         sample_rate_hz=24_000,
-        longest_clip_s=None,
         allow_patterns=_FILES,
     )
 

@@ -6,7 +6,9 @@ Generating and writing the sound belong here; training does not.
 from __future__ import annotations
 
 import io
+import json
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.errors import FileFault, FinetuningError, LibraryError
 from flamingo_bark_assets.files.atomic import write_bytes
-from flamingo_bark_assets.files.opening import open_regular
+from flamingo_bark_assets.files.opening import open_regular, read_text
 from flamingo_bark_assets.finetuning.models import STAGE_MODULES, Bark
 from flamingo_bark_assets.finetuning.stages import STAGES, Stage
 
@@ -103,7 +105,7 @@ def apply_trained(bark: Bark, folder: Path) -> Stage:
     Raises:
         FinetuningError: the folder holds no training that fits this model.
     """
-    stage = _stage_of(folder)
+    stage = trained_model(folder).stage
     module = bark.stage(stage)
     try:
         if (folder / "adapter").is_dir():
@@ -121,14 +123,32 @@ def apply_trained(bark: Bark, folder: Path) -> Stage:
     return stage
 
 
-def _stage_of(folder: Path) -> Stage:
-    import json
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """What a training began with.
 
+    Attributes:
+        stage: the stage that was trained.
+        name: folder or id of the Bark.
+        revision: commit on the hub; None for a folder.
+    """
+
+    stage: Stage
+    name: str
+    revision: str | None
+
+
+def trained_model(folder: Path) -> TrainedModel:
+    """Read which Bark a training began with.
+
+    Raises:
+        FinetuningError: the folder is none that a training has written.
+    """
     try:
-        stage = json.loads((folder / "run.json").read_bytes())["training"]["stage"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        told = json.loads(read_text(folder / "run.json", max_bytes=1 << 20))["training"]
+        stage, name, revision = told["stage"], str(told["model"]), told["revision"]
+    except (FileFault, LibraryError, ValueError, KeyError, TypeError) as error:
         raise FinetuningError(f"{folder}: is no folder that `flamingo-bark train` has written") from error
     if stage not in STAGES:
         raise FinetuningError(f"{folder}: is of an unknown stage {stage!r}")
-    found: Stage = stage
-    return found
+    return TrainedModel(stage, name, revision if revision is None else str(revision))

@@ -64,11 +64,11 @@ def acoustic_tokens(encodec: Any, waves: NDArray[np.float32]) -> NDArray[np.int6
 
     # On a CPU several at once take twice the time of one after another: what lies between layers leaves its cache.
     at_once = 1 if encodec.device.type == "cpu" else len(waves)
+    codes = []
     with torch.inference_mode():
-        codes = [
-            encodec.encode(part[:, None].to(encodec.device), bandwidth=BANDWIDTH_KBPS).audio_codes[0].cpu().numpy()
-            for part in torch.from_numpy(waves).split(at_once)
-        ]
+        for start in range(0, len(waves), at_once):
+            sound = torch.from_numpy(waves[start : start + at_once, np.newaxis]).to(encodec.device)
+            codes.append(encodec.encode(sound, bandwidth=BANDWIDTH_KBPS).audio_codes[0].cpu().numpy())
     tokens = np.concatenate(codes)
     wanted = (len(waves), CODEBOOKS, acoustic_frames(waves.shape[1]))
     if tokens.shape != wanted:

@@ -12,10 +12,10 @@ from typing import Literal, cast
 
 from flamingo_bark_assets.inference.catalogue import Family, KnownModel, ModelError
 from flamingo_bark_assets.inference.fetching import cached, revision_of
+from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.settings import Settings
 
-HUBERT_ID = "facebook/hubert-base-ls960"
-ENCODEC_ID = "facebook/encodec_24khz"
-QUANTIZER_ID = "GitMylo/bark-voice-cloning"
 QUANTIZER_FILE = "quantifier_hubert_base_ls960_14.pth"
 
 # They answer no question, so that they are of no family of those that do.
@@ -81,6 +81,14 @@ class TokenModels:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     model_cache: Path | None = None
     token_cache: Path | None = None
+
+
+def configured_models(settings: Settings, paths: DataPaths) -> TokenModels:
+    """Return the models that the settings name; tokens are kept in the data folder."""
+    tokens = settings.tokens
+    return TokenModels(
+        tokens.hubert, tokens.quantizer, tokens.encodec, tokens.device, settings.inference.cache_folder, paths.tokens
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +167,8 @@ def _folder(model: str, cache: Path | None) -> Path | ModelError:
         return path.resolve()
     known = _BY_ID.get(model.lower())
     if known is None:
-        return ModelError(
-            f"{model}: is not there, and no known token model; there are {', '.join(m.model_id for m in _BY_ID.values())}"
-        )
+        ids = ", ".join(each.model_id for each in KNOWN_TOKEN_MODELS)
+        return ModelError(f"{model}: is not there, and no known token model; there are {ids}")
     snapshot = cached(known, cache)
     return ModelError(f"{model}: not in the cache; {known.fetch_hint}") if snapshot is None else snapshot.path
 

@@ -109,7 +109,8 @@ def read_quantizer(path: Path) -> Quantizer:
     linear = []
     for name in _LINEAR[version]:
         weights = {kind: state[f"{name}.{kind}"] for kind in ("weight", "bias") if f"{name}.{kind}" in state}
-        layer = torch.nn.Linear(*reversed(weights["weight"].shape), bias="bias" in weights)
+        outputs, inputs = weights["weight"].shape
+        layer = torch.nn.Linear(inputs, outputs, bias="bias" in weights)
         layer.load_state_dict(weights)
         linear.append(layer)
     for part in (lstm, *linear):

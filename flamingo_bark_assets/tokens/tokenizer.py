@@ -41,7 +41,8 @@ def _tokenizer(models: TokenModels, revisions: tuple[str, ...]) -> Tokenizer:
 
 def to_semantic_rate(wave: Wave) -> Wave:
     """Resample a wave of 24 kHz, shape (samples,), to the 16 kHz that HuBERT reads; band-limited, no delay."""
-    return resample(wave[np.newaxis], ACOUSTIC_RATE_HZ, SEMANTIC_RATE_HZ)[0]
+    resampled: Wave = resample(wave[np.newaxis], ACOUSTIC_RATE_HZ, SEMANTIC_RATE_HZ)[0]
+    return resampled
 
 
 class Tokenizer:

@@ -6,6 +6,7 @@ python -m tests.benchmarks.tokens [--clips 8] [--batch 8]
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 
@@ -44,8 +45,8 @@ def main() -> None:
     spoken = np.stack([to_semantic_rate(wave) for wave in waves])
     for start in range(0, len(waves), arguments.batch):
         of = slice(start, start + arguments.batch)
-        seconds["HuBERT and quantizer"] += _timed(lambda of=of: semantic_tokens(hubert, quantizer, spoken[of]))
-        seconds["EnCodec"] += _timed(lambda of=of: acoustic_tokens(encodec, waves[of]))
+        seconds["HuBERT and quantizer"] += _timed(functools.partial(semantic_tokens, hubert, quantizer, spoken[of]))
+        seconds["EnCodec"] += _timed(functools.partial(acoustic_tokens, encodec, waves[of]))
     sound_s = len(waves) * CLIP_S
     for name, spent in seconds.items():
         print(f"{name}: {spent / sound_s:.3f} CPU-s per second of sound")

@@ -150,7 +150,7 @@ class AceStep(Target):
         }
         trainer = "python -m acestep.training_v2.cli.train_fixed"
         return (
-            "# ACE-Step 1.5, in its folder (or `uv run acestep`, tab LoRA Training, Load Existing Dataset). Newer code\n"
+            "# ACE-Step 1.5, in its folder (or `uv run acestep`, tab LoRA Training, Load Existing Dataset); new code\n"
             "# refuses whatever is not below the folder that it is started in: export to a place below it.\n"
             f"{trainer} --checkpoint-dir ./checkpoints --model-variant turbo --preprocess \\\n"
             f"    --dataset-json {place['dataset.json']} --tensor-output ./tensors \\\n"

@@ -47,7 +47,7 @@ STABLE_AUDIO_CONFIG = "stable-audio-tools.json"
 _MEMBER_MODE = 0o644
 
 
-class WebDatasetTarget(Target):
+class WebDataset(Target):
     """One sample a clip, whatever its source: ``key.flac``, ``key.json`` and ``key.txt``."""
 
     NAME = "webdataset"

@@ -29,7 +29,14 @@ from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.pipeline import SongWork
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.record import Record
-from flamingo_bark_assets.settings import PromptSettings, RunSettings, Settings, Thresholds
+from flamingo_bark_assets.settings import (
+    ClipSettings,
+    PromptSettings,
+    RunSettings,
+    Settings,
+    Thresholds,
+    ViewSettings,
+)
 from flamingo_bark_assets.steps import RECORDS, SETTINGS_GROUPS, STEPS
 from flamingo_bark_assets.storage.tables import SQL_TYPES, Table, all_tables, tables_of
 from flamingo_bark_assets.training.suitability import RULES, SONG, RuleResult, judge
@@ -103,6 +110,8 @@ def _settings() -> Lines:
         ("[[inference.chain]]", "inference", ModelCandidate()),
         ("[listening.vocabularies]", "inference", VocabularyFiles()),
         ("[[listening.prompts]]", "inference", PromptOverride),
+        ("[clips]", "clips", ClipSettings()),
+        ("[[clips.views]]", "clips", ViewSettings()),
         ("[runs]", "runs", RunSettings()),
     )
     for title, field, group in groups:
@@ -121,13 +130,19 @@ def _settings() -> Lines:
 def _properties(model: type[BaseModel]) -> Mapping[str, Any]:
     """Give the JSON schemas of a model's keys but for tables, which have sections of their own."""
     properties: Mapping[str, Any] = model.model_json_schema()["properties"]
-    return {key: schema for key, schema in properties.items() if not ({"$ref", "items"} & set(schema))}
+    return {
+        key: schema
+        for key, schema in properties.items()
+        if "$ref" not in schema and not ("items" in schema and "enum" not in schema["items"])
+    }
 
 
 def _default(schema: Mapping[str, Any]) -> str:
     if "default" not in schema:
         return "must be given"
     default = schema["default"]
+    if isinstance(default, list):
+        return _code(default)
     return "none" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
@@ -139,6 +154,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
 def _allowed_value(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return _code(schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_allowed_value(schema['items'])}"
     limits = {"exclusiveMinimum": "> ", "minimum": ">= ", "exclusiveMaximum": "< ", "maximum": "<= "}
     ranges = [f"{sign}{schema[key]:.20g}" for key, sign in limits.items() if key in schema]
     if "maxLength" in schema:
@@ -152,8 +169,8 @@ def _readers(field: str, key: str) -> str:
     """Find the steps that read a key: those whose group of settings gets another version where the key changes."""
     settings = Settings()
     group: BaseModel = getattr(settings, field)
-    # All of the tables below [inference] are read together.
-    key = key if field != "inference" else "clap"
+    # All of the tables below [inference] are read together, as are those below [clips].
+    key = {"inference": "clap", "clips": "min_active_fraction"}.get(field, key)
     value = getattr(group, key)
     changed = group.model_copy(update={key: f"{value}?" if isinstance(value, str) else value + 1})
     before, after = (settings_versions(s) for s in (settings, settings.model_copy(update={field: changed})))

@@ -9,6 +9,7 @@ import dagster as dg
 
 from flamingo_bark_assets.defs.datasets import feature_warehouse, training_manifest
 from flamingo_bark_assets.defs.exports import exports
+from flamingo_bark_assets.defs.finetuning import train_bark
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.sensors import publication, song_library
@@ -17,7 +18,7 @@ from flamingo_bark_assets.defs.songs import song
 
 defs = dg.Definitions(
     assets=[settings_sources, song, training_manifest, feature_warehouse, *exports],
-    jobs=[one_song, all_songs, publish],
+    jobs=[one_song, all_songs, publish, train_bark],
     sensors=[song_library, publication],
     resources={"platform": Platform()},
     executor=dg.in_process_executor,

@@ -122,13 +122,19 @@ def _groups(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tupl
 def _properties(model: type[BaseModel]) -> Mapping[str, Any]:
     """Give the JSON schemas of a model's keys but for tables, which have sections of their own."""
     properties: Mapping[str, Any] = model.model_json_schema()["properties"]
-    return {key: schema for key, schema in properties.items() if not ({"$ref", "items"} & set(schema))}
+    return {
+        key: schema
+        for key, schema in properties.items()
+        if "$ref" not in schema and not ("items" in schema and "enum" not in schema["items"])
+    }
 
 
 def _default(schema: Mapping[str, Any]) -> str:
     if "default" not in schema:
         return "must be given"
     default = schema["default"]
+    if isinstance(default, list):
+        return _code(default)
     return "none" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
@@ -140,6 +146,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
 def _allowed_value(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return _code(schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_allowed_value(schema['items'])}"
     limits = {"exclusiveMinimum": "> ", "minimum": ">= ", "exclusiveMaximum": "< ", "maximum": "<= "}
     ranges = [f"{sign}{schema[key]:.20g}" for key, sign in limits.items() if key in schema]
     if "maxLength" in schema:
@@ -153,8 +161,8 @@ def _readers(field: str, key: str) -> str:
     """Find the steps that read a key: those whose group of settings gets another version where the key changes."""
     settings = Settings()
     group: BaseModel = getattr(settings, field)
-    # All of the tables below [inference] are read together.
-    key = key if field != "inference" else "clap"
+    # All of the tables below [inference] are read together, as are those below [clips].
+    key = {"inference": "clap", "clips": "min_active_fraction"}.get(field, key)
     value = getattr(group, key)
     changed = group.model_copy(update={key: f"{value}?" if isinstance(value, str) else value + 1})
     before, after = (settings_versions(s) for s in (settings, settings.model_copy(update={field: changed})))

@@ -57,7 +57,8 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
             "settings/clips",
         },
         "training_manifest": {"bark_dataset"},
-        "feature_warehouse": set(SONG_ASSETS),
+        "training_splits": {"raw_song", "stems", "song_metadata", "bark_dataset"},
+        "feature_warehouse": {*SONG_ASSETS, "training_splits"},
     }
 
 

@@ -55,7 +55,8 @@ def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance:
     (report,) = run(instance, "one")
     assert report.success
     assert set(report.materialised) == {
-        *((asset, "one") for asset in SONG_ASSETS), ("training_manifest", None), ("feature_warehouse", None),
+        *((asset, "one") for asset in SONG_ASSETS),
+        *((asset, None) for asset in ("training_manifest", "training_splits", "feature_warehouse")),
     }  # fmt: skip
     checks = {(check.asset, check.check): check.passed for check in report.checks}
     assert checks == {
@@ -66,6 +67,7 @@ def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance:
         ("flamingo_captions", "claims_agree"): True,
         ("bark_dataset", "fit_for_training"): True,
         ("training_manifest", "files_match_checksums"): True,
+        ("training_splits", "no_leak"): True,
         ("feature_warehouse", "holds_every_song"): True,
     }
     assert [entry.song_id for entry in read_manifest(manifest_path(data))] == ["one"]

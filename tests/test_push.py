@@ -18,8 +18,8 @@ from flamingo_bark_assets.exports.run import export
 from flamingo_bark_assets.exports.targets.huggingface import HuggingFaceTarget
 from flamingo_bark_assets.exports.targets.webdataset import WebDatasetTarget
 from tests.export_songs import MadeSource, made_source
-from tests.hub import FakeHub, closed_port, keep_off_the_network, serving, sha256
-from tests.hub_uploads import TOKEN
+from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
+from tests.hub_uploads import TOKEN, sha256
 
 REPO = "me/songs"
 

@@ -34,6 +34,7 @@ from flamingo_bark_assets.prompts.edits import apply_prompt_edits
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
 from flamingo_bark_assets.record import Record, digest_of
 from flamingo_bark_assets.settings import PromptSettings, Settings, Thresholds
+from flamingo_bark_assets.splits.landmarks import find_landmarks
 from flamingo_bark_assets.steps import STEM_STEPS, STEP_OF_RECORD, STEPS, SettingsGroup, Step
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.threads import one_blas_thread
@@ -53,14 +54,7 @@ class UndeclaredInput(Exception):
 
 
 class SongWork:
-    """One song in one run: its files are found once and decoded at most once, and results are shared.
-
-    Args:
-        files: the song's files.
-        paths: where results are stored.
-        settings: thresholds, weights and budgets.
-        captioner: who describes the song.
-    """
+    """One song in one run: its files are found once and decoded at most once, and results are shared."""
 
     def __init__(self, files: SongFiles, paths: DataPaths, settings: Settings, captioner: Captioner) -> None:
         self.files = files
@@ -274,6 +268,7 @@ def inspect_song(work: SongWork) -> RawSong:
         files,
         work.mix,
         quality_of(view),
+        find_landmarks(view),
         fingerprint=work.fingerprint,
         content_sha256=work.sha256(files.mix),
     )

@@ -12,7 +12,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args, get_origin
 
 import click
 from pydantic import BaseModel
@@ -24,12 +24,11 @@ from flamingo_bark_assets.cli import main as command_line
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate, PromptOverride, VocabularyFiles
 from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.pipeline import SongWork
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.record import Record
-from flamingo_bark_assets.settings import PromptSettings, RunSettings, Settings, Thresholds
+from flamingo_bark_assets.settings import Settings, Thresholds
 from flamingo_bark_assets.steps import RECORDS, SETTINGS_GROUPS, STEPS
 from flamingo_bark_assets.storage.tables import SQL_TYPES, Table, all_tables, tables_of
 from flamingo_bark_assets.training.suitability import RULES, SONG, RuleResult, judge
@@ -96,17 +95,7 @@ def _settings() -> Lines:
     yield "# Settings\n"
     yield "Every key of `data/settings.toml`. A key that is missing takes its default; an unknown key, or a value"
     yield "outside its range, is refused by name. A step that reads a key is due again once it changes.\n"
-    groups: tuple[tuple[str, str, BaseModel | type[BaseModel]], ...] = (
-        ("[thresholds]", "thresholds", Thresholds()),
-        ("[prompts]", "prompts", PromptSettings()),
-        ("[inference]", "inference", InferenceSettings()),
-        ("[[inference.chain]]", "inference", ModelCandidate()),
-        ("[listening.vocabularies]", "inference", VocabularyFiles()),
-        ("[[listening.prompts]]", "inference", PromptOverride),
-        ("[runs]", "runs", RunSettings()),
-    )
-    for title, field, group in groups:
-        model = group if isinstance(group, type) else type(group)
+    for title, field, model in _groups(Settings):
         yield f"## `{title}`\n"
         yield f"{(model.__doc__ or '').splitlines()[0]}\n"
         yield from _table(
@@ -116,6 +105,18 @@ def _settings() -> Lines:
                 for key, schema in _properties(model).items()
             ),
         )
+
+
+def _groups(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, type[BaseModel]]]:
+    """Find the tables of a settings file: the line that each begins with, its first name, and what it holds."""
+    for name, field in model.model_fields.items():
+        names = (*path, name)
+        is_list = get_origin(field.annotation) is tuple
+        for inner in (field.annotation, *get_args(field.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                title = f"[{'.'.join(names)}]"
+                yield f"[{title}]" if is_list else title, names[0], inner
+                yield from _groups(inner, names)
 
 
 def _properties(model: type[BaseModel]) -> Mapping[str, Any]:

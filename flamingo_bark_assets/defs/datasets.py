@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     },
 )
 def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """JSON lines over all suitable songs, with the SHA-256 of every file that it names.
+    """Publish JSON lines over all suitable songs, with the SHA-256 of every file that it names.
 
     A song whose dataset is missing, unfit or unreadable is left out, and stops nothing.
     """

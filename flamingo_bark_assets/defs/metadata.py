@@ -26,7 +26,7 @@ Metadata = Mapping[str, Any]
 
 
 def describe_result(work: SongWork, result: Record) -> Metadata:
-    """Metadata of one materialisation.
+    """Give the metadata of one materialisation.
 
     Numbers stand as floats under their column names, so that the UI plots them over songs; unknown values stand
     together with their reasons; nothing is invented for them.

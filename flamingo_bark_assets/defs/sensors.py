@@ -150,13 +150,7 @@ def _gone(paths: DataPaths, known: Sequence[str], library: Sequence[str], busy: 
 
 
 def contiguous(order: Sequence[str], due: Set[str], *, at_most: int) -> Iterator[list[str]]:
-    """Group due songs that stand side by side in the order of the partitions, as only those can share a run.
-
-    Args:
-        order: all partitions in their order of insertion.
-        due: the songs to run.
-        at_most: most songs of a group.
-    """
+    """Group due songs that stand side by side in the order of the partitions, as only those can share a run."""
     positions = [index for index, song_id in enumerate(order) if song_id in due]
     group: list[str] = []
     for position, following in pairwise([*positions, -1]):

@@ -56,11 +56,7 @@ with warnings.catch_warnings():
 
 
 def observe_settings(instance: dg.DagsterInstance, versions: "SettingsVersions") -> list[str]:
-    """Report the versions of the settings that differ from those that were observed last.
-
-    Returns:
-        The groups that changed.
-    """
+    """Report the versions of the settings that differ from those that were observed last; return their groups."""
     changed: list[str] = []
     for group in SETTINGS_GROUPS:
         key = settings_key(group)

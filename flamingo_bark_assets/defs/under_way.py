@@ -42,13 +42,7 @@ class UnderWay:
 
 
 def under_way(instance: dg.DagsterInstance, graph: BaseAssetGraph, order: Sequence[str]) -> UnderWay:  # type: ignore[type-arg]
-    """Find what is queued or under way.
-
-    Args:
-        instance: its runs and backfills are read.
-        graph: the assets, by which the targets of backfills are read.
-        order: all songs in the order of the partitions, by which ranges are read.
-    """
+    """Find what is queued or under way; ranges are read by `order`, all songs as their partitions follow."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
     songs = {song_id for run in runs for song_id in _songs_of(run, order)}
     songs.update(_songs_of_backfills(instance, graph))

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ExportError, FileFault, LibraryError
-from flamingo_bark_assets.exports.interface import ClipSound, ExportedClip, FileEntry, Note
+from flamingo_bark_assets.exports.interface import ExportedClip, FileEntry, Note
 from flamingo_bark_assets.files.atomic import delete_tree, remove_leftovers, sync_folder, temporary_path, writes_named
 from flamingo_bark_assets.files.exchange import exchange_folders
 from flamingo_bark_assets.files.opening import is_missing, open_regular
@@ -73,9 +74,10 @@ class FileWriter:
     def audio(self, path: str, sound: ClipSound, *, bits: Literal[16, 24] = 16) -> FileEntry:
         """Write a sound file, WAV or FLAC by the ending of its path."""
         channels, samples = sound.samples.shape
+        peak = round(float(abs(sound.samples).max(initial=0.0)), 6)
         entry = self.data(path, encode_sound(sound, path.rpartition(".")[2], bits=bits))
         self.files[-1] = dataclasses.replace(
-            entry, sample_rate_hz=sound.sample_rate_hz, channels=channels, samples=samples
+            entry, sample_rate_hz=sound.sample_rate_hz, channels=channels, samples=samples, peak=peak
         )
         return self.files[-1]
 
@@ -105,9 +107,13 @@ class FileWriter:
     def copy(self, path: str, source: str) -> FileEntry:
         """Write a file of this unit again under another path."""
         (entry,) = (each for each in self.files if each.path == source)
+        return self.link(path, entry)
+
+    def link(self, path: str, entry: FileEntry) -> FileEntry:
+        """Write a file that stands below the folder again under another path."""
         place = self._place(path)
         with writes_named(place):
-            link_or_copy(self.root / source, place)
+            link_or_copy(self.root / entry.path, place)
         self.files.append(dataclasses.replace(entry, path=path))
         return self.files[-1]
 

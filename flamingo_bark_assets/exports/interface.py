@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flamingo_bark_assets.audio.signal import FloatArray
+    from flamingo_bark_assets.tokens.catalogue import TokenModels
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -33,6 +34,7 @@ class ExportOptions:
         by_artist: keep all songs of an artist in one split.
         custom_tag: word that the trainer puts before each caption; "" for none.
         folder: where the files will stand, absolute; some layouts need it in their paths.
+        tokens: the models that make tokens; None where none is configured, so that no tokens are written.
     """
 
     commercial: bool = False
@@ -40,26 +42,7 @@ class ExportOptions:
     by_artist: bool = False
     custom_tag: str = ""
     folder: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ClipSound:
-    """The rendered sound of one clip.
-
-    Attributes:
-        samples: float32, shape (n_channels, n_samples), full scale 1.0, all finite, peak at most 1.
-        sample_rate_hz: samples a second of each channel.
-        gain_db: what it was turned up or down by.
-    """
-
-    samples: FloatArray
-    sample_rate_hz: int
-    gain_db: float
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return float(self.samples.shape[1] / self.sample_rate_hz)
+    tokens: TokenModels | None = None
 
 
 class Renderer(Protocol):
@@ -122,6 +105,7 @@ class FileEntry:
         sample_rate_hz: of a sound file; None for others.
         channels: of a sound file; None for others.
         samples: of each channel of a sound file; None for others.
+        peak: largest absolute sample of a sound file, full scale 1; None for others.
     """
 
     path: str
@@ -130,6 +114,7 @@ class FileEntry:
     sample_rate_hz: int | None = None
     channels: int | None = None
     samples: int | None = None
+    peak: float | None = None
 
     @property
     def duration_s(self) -> float | None:
@@ -158,6 +143,7 @@ class ExportedClip:
         gain_db: what its sound was turned up or down by.
         repeats: how often the trainer meets it in one epoch.
         texts: the words that are read for its further sounds, by the role of the sound in `files`.
+        outside_domain: why the trainer's model does not know such sound; None where it does.
     """
 
     name: str
@@ -175,6 +161,7 @@ class ExportedClip:
     gain_db: float
     repeats: int = 1
     texts: Mapping[str, str] = field(default_factory=dict)
+    outside_domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +218,10 @@ class IndexWriter(Protocol):
 
     def stream(self, path: str, write: Callable[[Path], None]) -> FileEntry:
         """Let a library write a file to the path that it is given."""
+        ...
+
+    def link(self, path: str, entry: FileEntry) -> FileEntry:
+        """Write a file of any unit again under another path (a link where the disk allows it)."""
         ...
 
     def note(self, note: Note) -> None:
@@ -291,6 +282,15 @@ class Target(ABC):
     def versions(self, options: ExportOptions) -> str:
         """Return what else than clips, options and `VERSION` the files depend on, such as model weights."""
         return ""
+
+    def repeats(self, weights: Collection[float]) -> Mapping[float, int]:
+        """Return how often the trainer shall meet a clip of each training weight; empty where each is met once.
+
+        Args:
+            weights: all that clips for training have. What it returns becomes `ExportedClip.repeats` of these clips,
+                before `write_index` reads them; held-out clips stay at one.
+        """
+        return {}
 
     @abstractmethod
     def write_unit(

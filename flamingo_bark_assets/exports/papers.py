@@ -15,8 +15,14 @@ README = "README.md"
 ATTRIBUTION = "ATTRIBUTION.md"
 
 
-def readme(target: Target, summary: Summary) -> str:
-    """Write what the export is for, what it holds, and the command that trains from it."""
+def readme(target: Target, summary: Summary, folder: Path = Path()) -> str:
+    """Write what the export is for, what it holds, and the command that trains from it.
+
+    Args:
+        target: the layout.
+        summary: what it holds.
+        folder: where it stands, for a layout whose files name that place anyway.
+    """
     rows = "".join(
         f"| {split} | {summary.songs[split]} | {summary.clips[split]} | {summary.hours[split]:.2f} |\n"
         for split in SPLITS
@@ -26,7 +32,7 @@ def readme(target: Target, summary: Summary) -> str:
     return (
         f"# {target.TITLE}\n\n{target.AUDIENCE}\n\n"
         f"| split | songs | clips | hours |\n| --- | --- | --- | --- |\n{rows}\n"
-        f"Train from it:\n\n```sh\n{target.command(Path())}\n```\n\n"
+        f"Train from it:\n\n```sh\n{target.command(folder)}\n```\n\n"
         f"Check it first: `flamingo-bark verify FOLDER` replays what the trainer reads.\n\n"
         + (f"Seen with:\n\n{pins}\n" if pins else "")
         + (f"Noted (`provenance/notes.jsonl` has each):\n\n{notes}\n" if notes else "")

@@ -66,11 +66,7 @@ def _digest(versions: Versions, steps: frozenset[str] | None) -> str:
 
 
 def due_publications(paths: DataPaths, versions: Versions) -> dict[str, str]:
-    """Find the publications that were made from something else than what is there now.
-
-    Returns:
-        The digest of what there is now, by the publication's name.
-    """
+    """Find the publications, by name, that were made from something else than what is there now, with its digest."""
     published = _read(paths)
     inputs = publication_inputs(versions)
     return {

@@ -299,8 +299,9 @@ def _write_index(
         NOTES, (json_line([note.song_id, note.clip, note.rule, note.message]).decode().rstrip("\n") for note in notes)
     )
     writer.data(EXPORT_JSON, json_line(_export_json(target, summary)))
-    files = sorted([*(entry for unit in stored() for entry in unit.files), *writer.files], key=lambda entry: entry.path)
-    FileWriter(staging).lines(CHECKSUMS, (f"{entry.sha256}  {entry.path}" for entry in files))
+    made = ((entry.path, entry.sha256) for unit in stored() for entry in unit.files)
+    files = sorted([*made, *((entry.path, entry.sha256) for entry in writer.files)])
+    FileWriter(staging).lines(CHECKSUMS, (f"{sha256}  {path}" for path, sha256 in files))
 
 
 def _export_json(target: Target, summary: Summary) -> dict[str, object]:

@@ -368,9 +368,10 @@ def list_models(paths: DataPaths) -> None:
     from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
     from flamingo_bark_assets.inference.fetching import cached
     from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID
+    from flamingo_bark_assets.tokens.catalogue import KNOWN_TOKEN_MODELS
 
     inference = load_settings(paths.settings).inference
-    for model in (*KNOWN_MODELS, *KNOWN_CLAPS):
+    for model in (*KNOWN_MODELS, *KNOWN_CLAPS, *KNOWN_TOKEN_MODELS):
         is_default = model.model_id in {DEFAULT_MODEL_ID, DEFAULT_CLAP_ID}
         snapshot = cached(model, inference.cache_folder)
         memory = (
@@ -396,8 +397,9 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
     from flamingo_bark_assets.inference import fetching
     from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS, ModelError
     from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
+    from flamingo_bark_assets.tokens.catalogue import KNOWN_TOKEN_MODELS
 
-    known = {model.model_id.lower(): model for model in (*KNOWN_MODELS, *KNOWN_CLAPS)}
+    known = {model.model_id.lower(): model for model in (*KNOWN_MODELS, *KNOWN_CLAPS, *KNOWN_TOKEN_MODELS)}
     model = known.get(model_id.lower())
     if model is None:
         raise ModelError(f"{model_id}: not a known model; `flamingo-bark models list` shows those that are")

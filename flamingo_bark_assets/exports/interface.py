@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flamingo_bark_assets.audio.signal import FloatArray
+    from flamingo_bark_assets.tokens.catalogue import TokenModels
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -33,6 +34,7 @@ class ExportOptions:
         by_artist: keep all songs of an artist in one split.
         custom_tag: word that the trainer puts before each caption; "" for none.
         folder: where the files will stand, absolute; some layouts need it in their paths.
+        tokens: the models that make tokens; None where none is configured, so that no tokens are written.
     """
 
     commercial: bool = False
@@ -40,6 +42,7 @@ class ExportOptions:
     by_artist: bool = False
     custom_tag: str = ""
     folder: str = ""
+    tokens: TokenModels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ class ExportedClip:
         gain_db: what its sound was turned up or down by.
         repeats: how often the trainer meets it in one epoch.
         texts: the words that are read for its further sounds, by the role of the sound in `files`.
+        outside_domain: why the trainer's model does not know such sound; None where it does.
     """
 
     name: str
@@ -177,6 +181,7 @@ class ExportedClip:
     gain_db: float
     repeats: int = 1
     texts: Mapping[str, str] = field(default_factory=dict)
+    outside_domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,11 +171,11 @@ def export(
             "no song can be exported: "
             + (source.refused()[0].message if source.refused() else "there is none that is fit")
         )
-    tally, kept = _Tally(), 0
+    tally, kept, versions = _Tally(), 0, target.versions(options)
     with replacing_folder(out) as staging:
         for done, (name, heads) in enumerate(units.items()):
             progress(done, len(units))
-            digest = _unit_digest(target, heads, options)
+            digest = _unit_digest(target, heads, options, versions)
             old = read_unit(out, name)
             if old is not None and old.digest == digest and take_over(out, staging, old):
                 unit, kept = old, kept + 1
@@ -192,12 +192,11 @@ def export(
 
 def plan(target: Target, source: SongSource, out: Path, options: ExportOptions) -> ExportReport:
     """Tell what an export would write, from the clips as they were cut; nothing is rendered or written."""
-    tally = _Tally()
+    tally, kept, versions = _Tally(), 0, target.versions(options)
     units = _units(target, source.heads())
-    kept = 0
     for name, heads in units.items():
         old = read_unit(out, name)
-        if old is not None and old.digest == _unit_digest(target, heads, options):
+        if old is not None and old.digest == _unit_digest(target, heads, options, versions):
             kept += 1
         for head in heads:
             song, _ = source.load(head.song_id)
@@ -216,9 +215,9 @@ def _units(target: Target, heads: Sequence[SongHead]) -> dict[str, list[SongHead
     return dict(sorted(units.items()))
 
 
-def _unit_digest(target: Target, heads: Sequence[SongHead], options: ExportOptions) -> str:
+def _unit_digest(target: Target, heads: Sequence[SongHead], options: ExportOptions, versions: str) -> str:
     made_from = [
-        FORMAT, target.NAME, target.VERSION, target.versions(options),
+        FORMAT, target.NAME, target.VERSION, versions,
         [options.commercial, options.view, options.custom_tag, options.folder],
         [[head.song_id, head.split, head.digest] for head in heads],
     ]  # fmt: skip

@@ -66,7 +66,10 @@ def save_bark(folder: Path, *, hidden: int = 48, layers: int = 2, seed: int = 0)
 
 
 def write_bark_export(folder: Path, *, rows: int = 8, held_out: int = 2, seed: int = 0) -> Path:
-    """Write lists and tokens as the target ``bark`` does, the sound files aside, which no trainer opens."""
+    """Write lists and tokens as the target ``bark`` does, the sound files aside, which no trainer opens.
+
+    The tokens repeat themselves, as those of a held note do, so that a small model learns them in few steps.
+    """
     random = np.random.default_rng(seed)
     (folder / "tokens").mkdir(parents=True)
     for stage, (train, valid), frames in (
@@ -80,9 +83,9 @@ def write_bark_export(folder: Path, *, rows: int = 8, held_out: int = 2, seed: i
                 semantic = frames * 2 // 3 - 1
                 np.savez(
                     folder / "tokens" / f"{base}.npz",
-                    semantic=random.integers(0, 10_000, semantic),
-                    coarse=random.integers(0, 1024, (2, frames)),
-                    fine=random.integers(0, 1024, (8, frames)),
+                    semantic=np.resize(random.integers(0, 10_000, 4), semantic),
+                    coarse=np.resize(random.integers(0, 1024, (2, 1)), (2, frames)),
+                    fine=np.resize(random.integers(0, 1024, (8, 1)), (8, frames)),
                 )
                 lines.append(f"wavs/{base}.wav|♪ line {row} of the song ♪\n")
             (folder / name).write_text("".join(lines), encoding="utf-8")

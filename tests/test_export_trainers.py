@@ -346,7 +346,7 @@ def test_hostile_texts_reach_the_three_trainers_of_ace_step_whole_and_alike(tmp_
     assert row["lyrics"].split("\n")[0] == "first line"
     side = read_side_step(out / f"side-step/train/{row['id']}-side-step.txt")
     assert (side["caption"], side["lyrics"], side["bpm"]) == (row["caption"], row["lyrics"], "100")
-    assert side["is_instrumental"] == "false"
+    assert (side["is_instrumental"], side["genre"]) == ("false", row["genre"])
     tags = read_ai_toolkit(out / f"ai-toolkit/train/{row['id']}-ai-toolkit.txt")
     assert (tags["CAPTION"], tags["LYRICS"], tags["BPM"]) == (
         f"{row['custom_tag']}, {row['caption']}", row["lyrics"], "100"
@@ -614,6 +614,7 @@ def test_metres_and_tempi_are_those_of_the_trainers() -> None:
         ("Hold me closer, tiny dancer in the moonlight\nWe were strangers on a Saturday night", 18),
         ("Über sieben Brücken musst du gehn, durch dunkle Nächte und vergessene Straßen", 23),
         ("Ночь, улица, фонарь, аптека, бессмысленный и тусклый свет", 24),
+        ("xqzvk jjwqp bdfgh tklmn zzxcv qwrtp", 19),
         ("明月几时有，把酒问青天。不知天上宫阙，今夕是何年。", 25),
     ],
 )

@@ -22,15 +22,14 @@ from flamingo_bark_assets.record import Record, Row, columns_of
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.splits.groups import Link, SongIdentity, artist_links, find_links, group_songs
 from flamingo_bark_assets.splits.matching import Constellation
-from flamingo_bark_assets.splits.rules import SPLITS, SongSplit, Split, SplitRow, assign, find_leaks, rule_of
+from flamingo_bark_assets.splits.records import SPLITS, SPLITS_TABLE, SongSplit, Split, SplitRow
+from flamingo_bark_assets.splits.rules import assign, find_leaks, rule_of
 from flamingo_bark_assets.storage.feature_store import FeatureStore
-from flamingo_bark_assets.storage.tables import long_table
 from flamingo_bark_assets.text import short_line
 
 if TYPE_CHECKING:
     import polars as pl
 
-SPLITS_TABLE = long_table(SplitRow)
 _FILE_NAMES = {False: "splits.parquet", True: "splits_by_artist.parquet"}
 
 
@@ -196,7 +195,7 @@ def _constellations(stars: pl.DataFrame) -> dict[str, Constellation]:
     songs = stars["song_id"].to_numpy()
     begins = np.flatnonzero(np.concatenate([[True], songs[1:] != songs[:-1]]))
     ends = np.append(begins[1:], songs.size)
-    time_s, pitch = (np.ascontiguousarray(stars[name].to_numpy(), np.float64) for name in ("time_s", "pitch"))
+    time_s, pitch = (np.array(stars[name], np.float64) for name in ("time_s", "pitch"))  # copies, as kernels want
     return {
         str(songs[begin]): Constellation(time_s[begin:end], pitch[begin:end])
         for begin, end in zip(begins, ends, strict=True)

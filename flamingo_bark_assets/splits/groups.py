@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from flamingo_bark_assets.splits.components import Components
 from flamingo_bark_assets.splits.matching import Constellation, Match, find_matches
 from flamingo_bark_assets.text import clean_text
 
@@ -117,24 +118,15 @@ def group_songs(songs: Sequence[SongIdentity], links: Iterable[Link], *, by_arti
     Returns:
         Every song is in one group; in the order of their first songs.
     """
-    parent = {song.song_id: song.song_id for song in songs}
-
-    def root(song_id: str) -> str:
-        while parent[song_id] != song_id:
-            parent[song_id] = parent[parent[song_id]]
-            song_id = parent[song_id]
-        return song_id
-
-    links = tuple(links)
+    links, together = tuple(links), Components()
     for link in links:
-        low, high = sorted((root(link.first), root(link.second)))
-        parent[high] = low
+        together.join(link.first, link.second)
     members: dict[str, list[SongIdentity]] = {}
     for song in sorted(songs, key=lambda song: song.song_id):
-        members.setdefault(root(song.song_id), []).append(song)
+        members.setdefault(together.root(song.song_id), []).append(song)
     links_of: dict[str, list[Link]] = {}
     for link in links:
-        links_of.setdefault(root(link.first), []).append(link)
+        links_of.setdefault(together.root(link.first), []).append(link)
     return tuple(
         Group(
             tuple(song.song_id for song in group),

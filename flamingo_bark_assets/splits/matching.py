@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from flamingo_bark_assets.kernels import compiled
+from flamingo_bark_assets.splits.components import Components
 from flamingo_bark_assets.splits.quads import MAX_TRANSPOSITION, Meetings, meet
 
 _MIN_AGREEING = 3
-_MOST_CONSIDERED = 96
+_MOST_CONSIDERED = 64
 _MAX_SPEED_CHANGE = 0.08  # natural logarithm
 _MIN_BASE_S = 2.0
 _LINE_TOLERANCE_S = 0.2
@@ -68,9 +69,9 @@ class Match:
 
 
 def find_matches(songs: Mapping[str, Constellation]) -> tuple[Match, ...]:
-    """Find the pairs of songs that hold the same recording.
+    """Find the songs that hold the same recording.
 
-    Of more than about sixty versions of one recording not every pair is named, but all hang together.
+    Not every pair is named: songs that hang together already, through others, are not compared again.
 
     Args:
         songs: fingerprints by song.
@@ -81,10 +82,13 @@ def find_matches(songs: Mapping[str, Constellation]) -> tuple[Match, ...]:
     names = sorted(songs)
     stars = [songs[name] for name in names]
     met = meet([one.time_s for one in stars], [one.pitch for one in stars])
-    found = []
+    found, together = [], Components()
     for (a, b), line in zip(*_lines(met, stars), strict=True):
+        if together.root(names[a]) == together.root(names[b]):
+            continue
         match = _judge(stars[a], stars[b], line)
         if match is not None:
+            together.join(names[a], names[b])
             found.append(Match(names[a], names[b], *match))
     return tuple(found)
 
@@ -174,10 +178,13 @@ def _draw_lines(times: Floats, pitches: Floats, borders: Ints, lines: Floats) ->
     for group in range(borders.size - 1):
         lines[group] = 0.0
         start, end = borders[group], borders[group + 1]
-        step = max(1, (end - start) // _MOST_CONSIDERED)
+        step = (end - start + _MOST_CONSIDERED - 1) // _MOST_CONSIDERED
+        enough = max(_MIN_AGREEING, (end - start) // step // 2)
         if end - start < _MIN_AGREEING:
             continue
         for i in range(start, end, step):
+            if lines[group, 3] > enough:
+                break
             for j in range(start, end, step):
                 base = times[j, 0] - times[i, 0]
                 shift_i, shift_j = pitches[i, 1] - pitches[i, 0], pitches[j, 1] - pitches[j, 0]

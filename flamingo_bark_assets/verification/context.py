@@ -93,11 +93,11 @@ class Check:
             if facts and facts.channels != channels:
                 self.add("channels", path, None, f"{facts.channels} channel(s); most others have {channels}")
 
-    def unnamed_sounds(self, index: str, under: str, consequence: str) -> None:
+    def unnamed_sounds(self, under: str, message: str) -> None:
         """Report the sound files below a folder that no row has named."""
         for path in self.folder.files(under, AUDIO_SUFFIXES):
             if path not in self._sounds:
-                self.add("unused", path, None, f"{index} does not name it; {consequence}")
+                self.add("unused", path, None, message)
 
     def text(
         self, file: str, row: int | None, text: object, rules: TextRules, *, name: str, clip: ClipFacts | None,

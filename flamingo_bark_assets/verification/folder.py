@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flamingo_bark_assets.errors import FileFault, LibraryError
-from flamingo_bark_assets.files.opening import file_problem, open_regular
+from flamingo_bark_assets.files.opening import file_problem, is_missing, open_regular
 from flamingo_bark_assets.verification.findings import Findings
 
 MAX_JSON_BYTES = 256 << 20
@@ -98,7 +98,7 @@ class ExportFolder:
 
     def exists(self, path: str) -> bool:
         """Tell whether a regular file stands there, inside the export."""
-        return is_plain(path) and file_problem(self.root / path, self.root) is None
+        return is_plain(path) and self.problem(path) is None
 
     def has_folder(self, path: str) -> bool:
         """Tell whether a folder stands there."""
@@ -106,6 +106,8 @@ class ExportFolder:
 
     def problem(self, path: str) -> str | None:
         """Say why a file of the export may not be opened; None where it may."""
+        if is_missing(self.root / path):
+            return "does not exist"
         return file_problem(self.root / path, self.root)
 
     def size(self, path: str) -> int:

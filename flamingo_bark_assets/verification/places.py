@@ -20,7 +20,8 @@ class NamedPlaces:
     def __init__(self, check: Check, index: str) -> None:
         self._check = check
         self._index = index
-        self._elsewhere: dict[str, int] = {}
+        self._elsewhere: list[tuple[int, str]] = []
+        self._bases: set[str] = set()
         self._gone: list[tuple[int, str]] = []
         self._rows = 0
 
@@ -46,9 +47,13 @@ class NamedPlaces:
         inside_or_none = self._tail(path)
         if not Path(path).is_file():
             self._gone.append((row, path))
-        elif inside_or_none is None or not self._is_same(path, inside_or_none):
-            self._check.add("unsafe_path", self._index, row, f"the trainer reads {path}, outside this folder"
-                            + (f", and not {inside_or_none}, which is another" if inside_or_none else ""))  # fmt: skip
+        elif inside_or_none is None:
+            self._elsewhere.append((row, path))
+        elif not self._is_same(path, inside_or_none):
+            self._check.add("unsafe_path", self._index, row, f"the trainer reads {path}, outside this folder, and not "
+                            f"{inside_or_none}, which is another")  # fmt: skip
+        if inside_or_none is not None:
+            self._bases.add(path.removesuffix(inside_or_none))
         return inside_or_none
 
     def folder(self, path: str, row: int | None, consequence: str) -> str | None:
@@ -80,6 +85,13 @@ class NamedPlaces:
 
     def close(self) -> None:
         """Report what is gone: once where it is all of it, as the folder was moved, else each row."""
+        for row, path in self._elsewhere:
+            if any(path.startswith(base) for base in self._bases):
+                self._check.add(
+                    "missing_file", self._index, row, f"{path} is there, and not in this copy of its folder"
+                )
+            else:
+                self._check.add("unsafe_path", self._index, row, f"the trainer reads {path}, outside this folder")
         if self._gone and len(self._gone) == self._rows:
             _, path = self._gone[0]
             self._check.add("missing_file", self._index, None, f"names files in another place, such as {path}; the "

@@ -67,10 +67,10 @@ SAMPLE_RATE_HZ = 48_000
 CHANNELS = 2
 # The trainer reads the first 240 s; its vocabulary of durations begins at 10 s.
 MIN_DURATION_S, MAX_DURATION_S = 10.0, 240.0
-# The prompt is cut at 256 tokens, of which the template with its metadata takes up to 64. Lyrics are cut at 512, with
-# a header of 12 in newer releases; the rest is for what the estimate may fall short of.
-PROMPT_TOKENS, PROMPT_RESERVE = 256, 64
-LYRICS_TOKENS, LYRICS_RESERVE = 512, 32
+# The prompt is cut at 256 tokens, of which the template with its metadata takes up to 64; lyrics at 512, with a header
+# of 12 in newer code. The rest of the reserves is for what the estimate of tokens may fall short of.
+PROMPT_TOKENS, PROMPT_RESERVE = 256, 80
+LYRICS_TOKENS, LYRICS_RESERVE = 512, 64
 WORDS_UNKNOWN = "[Vocals]"
 """Lyrics of a clip whose voice sounds and whose words nobody knows: the trainer takes empty ones for no voice."""
 # Each copy of a clip is encoded and kept by the trainer like a clip: a coarser ratio costs less than it spoils.
@@ -103,6 +103,7 @@ class AceStep(Target):
         """Write sound and sidecars of each clip once; its repeats are linked with the index."""
         absolute_folder(self, options)
         for song, renderer in songs:
+            genres = tuple(filter(None, map(clean_line, song.genres)))
             wordless = {
                 clip.number for clip in _clips(song, options) if clip.source == MIX and _is_wordless(song, clip)
             }
@@ -117,7 +118,7 @@ class AceStep(Target):
                 name = base_name(song.song_id, clip)
                 audio = writer.audio(f"audio/{song.split}/{name}.flac", sound)
                 exported = ExportedClip(
-                    name, song.song_id, song.title, song.artist, song.genres, song.group, song.split, clip,
+                    name, song.song_id, song.title, song.artist, genres, song.group, song.split, clip,
                     {"audio": audio}, _caption(song, clip, options, writer), _lyrics(song, clip, writer),
                     clip.captioner, sound.gain_db,
                 )  # fmt: skip
@@ -132,9 +133,8 @@ class AceStep(Target):
                 continue
             count = sum(clip.repeats for clip in clips() if clip.split == split)
             wordless = all(clip.lyrics is None for clip in clips() if clip.split == split)
-            copies = (
-                clip for each in clips() if each.split == split for clip in _copies(each, writer)
-            )  # each is linked as its row is written
+            # Each copy is linked as its row is written.
+            copies = (copy for clip in clips() if clip.split == split for copy in _copies(clip, writer))
             tables = _Tables(io.StringIO(newline=""))
             metadata = _metadata(summary.options, count, wordless)
             rows = _rows(copies, tables, folder, summary.options)
@@ -150,8 +150,8 @@ class AceStep(Target):
         }
         trainer = "python -m acestep.training_v2.cli.train_fixed"
         return (
-            "# ACE-Step 1.5, in its folder (or `uv run acestep`, tab LoRA Training, Load Existing Dataset); new code\n"
-            "# refuses whatever is not below the folder that it is started in: export to a place below it.\n"
+            "# ACE-Step 1.5, in its folder (or `uv run acestep`, tab LoRA Training, Load Existing Dataset). Newer\n"
+            "# code refuses whatever is not below the folder that it is started in: export to a place below it.\n"
             f"{trainer} --checkpoint-dir ./checkpoints --model-variant turbo --preprocess \\\n"
             f"    --dataset-json {place['dataset.json']} --tensor-output ./tensors \\\n"
             "    --dataset-dir ./tensors --output-dir ./lora\n"

@@ -26,7 +26,7 @@ def whole_seconds(clip: ExportedClip) -> int:
 
 def genre_line(clip: ExportedClip) -> str:
     """Return the genres of a clip in one line; "" where none is known."""
-    return ", ".join(filter(None, map(clean_line, clip.genres)))
+    return ", ".join(clip.genres)
 
 
 def ai_toolkit_text(clip: ExportedClip, options: ExportOptions) -> str:

@@ -65,7 +65,7 @@ def check(check: Check) -> None:
                 _check_index(check, index, split, gathered)
     _check_repeats(check, gathered)
     for folder in sorted({posixpath.dirname(path) for path in gathered.named}):
-        check.unnamed_sounds("dataset.json", folder, "a scan of the folder takes it in, a list does not")
+        check.unnamed_sounds(folder, "no list names it; only a scan of the folder takes it in")
     check_sidecars(check, SOUND)
 
 

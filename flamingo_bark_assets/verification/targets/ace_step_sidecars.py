@@ -91,7 +91,7 @@ def _check_tags(check: Check, path: str, text: str, name: str, clip: ClipFacts |
     metre = check_metre(check.findings, path, None, found.get("TIMESIGNATURE"), "TIMESIGNATURE")
     if "LANGUAGE" in found:
         check_language(check.findings, path, None, found["LANGUAGE"], "LANGUAGE")
-    _check_facts(check, path, found.get("CAPTION"), bpm, key, metre, clip)
+    _check_facts(check, path, None, found.get("CAPTION"), bpm, key, metre, clip)
 
 
 def _check_lines(check: Check, path: str, text: str, name: str, clip: ClipFacts | None) -> None:
@@ -122,7 +122,7 @@ def _check_lines(check: Check, path: str, text: str, name: str, clip: ClipFacts 
     bpm = check_bpm(check.findings, path, None, _number(values.get("bpm")), "bpm", whole=True)
     key = check_key(check.findings, path, None, values.get("key"), "key")
     metre = check_metre(check.findings, path, None, values.get("signature"), "signature")
-    _check_facts(check, path, values.get("caption"), bpm, key, metre, clip)
+    _check_facts(check, path, None, values.get("caption"), bpm, key, metre, clip)
 
 
 def _check_contains(check: Check, path: str, caption: str, name: str, clip: ClipFacts | None) -> None:
@@ -132,11 +132,11 @@ def _check_contains(check: Check, path: str, caption: str, name: str, clip: Clip
 
 
 def _check_facts(
-    check: Check, path: str, caption: str | None, bpm: float | None, key: str | None, metre: str | None,
-    clip: ClipFacts | None,
+    check: Check, path: str, row: int | None, caption: str | None, bpm: float | None, key: str | None,
+    metre: str | None, clip: ClipFacts | None,
 ) -> None:  # fmt: skip
-    check_facts(check, path, None, bpm, key, metre, clip)
-    check_repeated(check, path, None, caption, key, metre)
+    check_facts(check, path, row, bpm, key, metre, clip)
+    check_repeated(check, path, row, caption, key, metre)
 
 
 def _check_complete(check: Check, folder: str, kinds: set[str], sound: SoundRules) -> None:
@@ -190,7 +190,7 @@ def _check_table_row(check: Check, path: str, row: int, cells: Mapping[str, str]
     _, clip = _clip_of(check, sound, f".{sound.rpartition('.')[2]}")
     bpm = check_bpm(check.findings, path, row, _number(cells.get("bpm")), "bpm", whole=True)
     key = check_key(check.findings, path, row, cells.get("key"), "key")
-    _check_facts(check, path, None, bpm, key, None, clip)
+    _check_facts(check, path, row, None, bpm, key, None, clip)
     if "caption" in cells:
         check.text(path, row, cells["caption"], TextRules("caption"), name=cells["file"], clip=clip)
 

@@ -46,7 +46,7 @@ def check(check: Check) -> None:
         with check.findings.guarded(path):
             _check_manifest(check, path)
     check.check_formats()
-    check.unnamed_sounds("no manifest", "", "it is never trained on")
+    check.unnamed_sounds("", "no manifest names it; it is never trained on")
     for path in check.folder.files("dset", (".yaml", ".yml")):
         with check.findings.guarded(path):
             _check_datasource(check, path)

@@ -220,7 +220,7 @@ def _check_constant(check: Check, clips: dict[str, _Clip]) -> None:
 
 
 def _check_unlisted(check: Check, clips: dict[str, _Clip]) -> None:
-    check.unnamed_sounds("no list", "wavs", "no stage reads it")
+    check.unnamed_sounds("wavs", "no list names it; no stage reads it")
     for path in check.folder.files("tokens", (".npz",)):
         if base_of(path) not in clips:
             check.add("unused", path, None, "no list names its clip; no stage reads it")

@@ -16,7 +16,7 @@ from flamingo_bark_assets.verification.vocabulary import is_language
 
 CARD = "README.md"
 CROISSANT = "croissant.json"
-_CARD_KEYS = ("license", "pretty_name", "language", "task_categories", "size_categories", "configs")
+_CARD_KEYS = ("license", "pretty_name", "task_categories", "size_categories", "configs")
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(?P<yaml>.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
 _MAX_CARD_BYTES = 4 << 20
 # n < upper bound, as the hub words them.

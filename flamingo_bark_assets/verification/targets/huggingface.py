@@ -164,4 +164,5 @@ def _check_schemas(check: Check, columns: Mapping[str, Mapping[str, str]]) -> No
 
 def _check_unnamed(check: Check, tables: list[str]) -> None:
     for table in tables:
-        check.unnamed_sounds(table, posixpath.dirname(table), "`datasets` stops, or loads it with empty columns")
+        folder = posixpath.dirname(table)
+        check.unnamed_sounds(folder, f"{table} does not name it; `datasets` loses it, or stops")

@@ -60,7 +60,7 @@ def check(check: Check) -> None:
     for name, row in ({} if prompts is None else prompts.rows).items():
         if prompts is not None and name not in prompts.used:
             check.add("unused", PROMPTS, row, f"there is no sound {name} for this prompt")
-    check.unnamed_sounds("no config", "", "it is never trained on")
+    check.unnamed_sounds("", "no config names its folder; it is never trained on")
 
 
 def _read_prompts(check: Check) -> _Prompts | None:
@@ -179,7 +179,8 @@ def _check_sound(check: Check, path: str, split: str, prompts: _Prompts | None, 
     clip = check.clip(path)
     other = names.setdefault(file_name, path)
     if other != path:
-        check.add("duplicate_name", path, None, f"{other} has this name too; both get one prompt")
+        for one, another in ((path, other), (other, path)):
+            check.add("duplicate_name", one, None, f"{another} has this name too; both get one prompt")
     check.splits.add(split, path, None, clip=clip, name=name, sound=path)
     check.sound(path, _SOUND)
     if prompts is None:

@@ -18,6 +18,7 @@ from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.verification.context import AUDIO_SUFFIXES, Check
 from flamingo_bark_assets.verification.fields import check_fields
 from flamingo_bark_assets.verification.folder import MAX_SIDECAR_BYTES, is_plain
+from flamingo_bark_assets.verification.places import NamedPlaces
 from flamingo_bark_assets.verification.provenance import ClipFacts
 from flamingo_bark_assets.verification.sound import SoundFacts, SoundRules, check_sound
 from flamingo_bark_assets.verification.texts import TextRules
@@ -29,6 +30,7 @@ _MEMBER = re.compile(r"(?P<key>(?:.*/)?[^./]+)\.(?P<suffix>[^/]+)")
 _PARTS_OF_NAMES = frozenset({*STEM_KINDS, "mix", "instrumental"})
 _SPLITS = {"train": "train", "valid": "validation", "val": "validation", "validation": "validation", "test": "test"}
 _END = 1024
+_CONFIG = "stable-audio-tools.json"
 
 
 @dataclass(slots=True)
@@ -64,6 +66,30 @@ def check(check: Check) -> None:
         with check.findings.guarded(shard):
             _check_shard(check, shard, gathered)
     _check_sets(check, gathered)
+    if check.folder.exists(_CONFIG):
+        with check.findings.guarded(_CONFIG):
+            _check_config(check)
+
+
+def _check_config(check: Check) -> None:
+    """Check the config by which stable-audio-tools reads the shards."""
+    values = check.folder.json(_CONFIG)
+    datasets = values.get("datasets") if isinstance(values, dict) else None
+    if not isinstance(datasets, list) or not datasets:
+        if values is not None:
+            check.add("missing_key", _CONFIG, None, "there is no list 'datasets'; train.py stops")
+        return
+    if values.get("dataset_type") != "wds":
+        check.add("field_value", _CONFIG, None, f"dataset_type is {values.get('dataset_type')!r}, not 'wds'")
+    if values.get("remove_silence"):
+        check.add("field_value", _CONFIG, None, "remove_silence is on; it takes the rests out and destroys timing")
+    places = NamedPlaces(check, _CONFIG)
+    for row, entry in enumerate(datasets, start=1):
+        path = entry.get("path") if isinstance(entry, dict) else None
+        if not isinstance(path, str):
+            check.add("missing_key", _CONFIG, row, "the dataset has no path; train.py stops")
+        elif "://" not in path:
+            places.folder(path, row, "the loader finds no shard")
 
 
 def _split_of(shard: str) -> str | None:
@@ -156,13 +182,13 @@ def _check_suffix(check: Check, shard: str, row: int, name: str, suffix: str) ->
 def _check_member(
     check: Check, shard: str, row: int, archive: tarfile.TarFile, member: tarfile.TarInfo, sample: _Sample, suffix: str
 ) -> None:
-    limit = _MAX_MEMBER_BYTES if suffix.endswith(AUDIO_SUFFIXES) else MAX_SIDECAR_BYTES
+    last = suffix.rpartition(".")[2]
+    limit = _MAX_MEMBER_BYTES if f".{last}" in AUDIO_SUFFIXES else MAX_SIDECAR_BYTES
     if member.size > limit:
         check.add("too_large", shard, row, f"{member.name} has {member.size} bytes")
         return
     stream = archive.extractfile(member)
     data = b"" if stream is None else stream.read(limit)
-    last = suffix.rpartition(".")[2]
     clip = check.provenance.clip_of_name(sample.key)
     with check.findings.guarded(shard, row):
         if f".{last}" in AUDIO_SUFFIXES:
@@ -218,7 +244,7 @@ def _close(check: Check, sample: _Sample, gathered: _Shards) -> None:
         form = (facts.sample_rate_hz, facts.channels)
         gathered.formats[form] += 1
         _remember(gathered.of_format.setdefault(form, []), place)
-    if not any(suffix.endswith(AUDIO_SUFFIXES) or f".{suffix}" in AUDIO_SUFFIXES for suffix in sample.suffixes):
+    if not any(f".{suffix.rpartition('.')[2]}" in AUDIO_SUFFIXES for suffix in sample.suffixes):
         check.add("missing_key", sample.file, sample.row, f"{sample.key} has no sound; the loader stops, or passes it "
                   "over without a word")  # fmt: skip
 

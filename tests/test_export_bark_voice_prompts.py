@@ -16,7 +16,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.clips.records import Clip
-from flamingo_bark_assets.exports.interface import ClipSound, ExportOptions
+from flamingo_bark_assets.clips.sound import ClipSound
+from flamingo_bark_assets.exports.interface import ExportOptions
 from flamingo_bark_assets.exports.run import ExportReport, export
 from flamingo_bark_assets.exports.targets.bark_voice_prompts import BarkVoicePrompts
 from flamingo_bark_assets.tokens.catalogue import TokenModels

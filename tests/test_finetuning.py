@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.errors import FinetuningError
 from flamingo_bark_assets.finetuning.models import Bark, load_bark
 from flamingo_bark_assets.finetuning.rows import read_rows, read_tokens
@@ -28,10 +31,12 @@ from flamingo_bark_assets.finetuning.stages import (
 )
 from flamingo_bark_assets.finetuning.training import TrainingOptions, train
 from tests.bark_models import save_bark, write_bark_export, write_voice
-from tests.running import ROOT, run_cli
+from tests.running import ROOT
 
 IDS = BarkIds()
-QUICK = {"max_steps": 2, "batch_size": 1, "eval_every": 1, "sample_every": 0, "device": "cpu", "patience": 0}
+QUICK = TrainingOptions(
+    stage="semantic", max_steps=2, batch_size=1, eval_every=1, sample_every=0, device="cpu", patience=0
+)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +130,7 @@ def test_what_was_trained_comes_back_with_the_same_logits(
 ) -> None:
     import torch
 
-    report = train(export, bark, tmp_path / "run", TrainingOptions(stage="semantic", lora_rank=rank, **QUICK))
+    report = train(export, bark, tmp_path / "run", replace(QUICK, lora_rank=rank))
     batch = collate([semantic_example(np.array([5]), np.arange(20), IDS, block_size=1024)], "semantic", IDS)
     with torch.no_grad():
         before = stage_logits(bark.model.semantic.eval(), "semantic", IDS, batch["prefix"], batch["tokens"])
@@ -178,13 +183,11 @@ def test_samples_are_spoken_on_the_way(bark: Bark, export: Path, tmp_path: Path)
 
 
 def test_a_trained_bark_speaks_in_a_voice(bark_folder: Path, bark: Bark, export: Path, tmp_path: Path) -> None:
-    train(export, bark, tmp_path / "run", TrainingOptions(stage="semantic", lora_rank=2, **QUICK))
+    train(export, bark, tmp_path / "run", replace(QUICK, lora_rank=2))
     voice = write_voice(tmp_path / "voice.npz")
-    done = run_cli(
-        "sample", str(tmp_path / "run"), "♪ rain ♪", "--to", str(tmp_path / "out.wav"), "--voice", str(voice),
-        "--tokens", "8",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    arguments = ["sample", tmp_path / "run", "♪ rain ♪", "--to", tmp_path / "out.wav", "--voice", voice, "--tokens", 8]
+    done = CliRunner().invoke(main, ["--data", str(tmp_path / "data"), *map(str, arguments)])
+    assert done.exit_code == 0, done.output
     import soundfile
 
     samples, rate = soundfile.read(tmp_path / "out.wav")
@@ -201,11 +204,11 @@ def test_a_folder_of_another_training_is_not_mixed_up(bark: Bark, export: Path, 
     (tmp_path / "run").mkdir()
     (tmp_path / "run/run.json").write_text(json.dumps({"training": {"stage": "coarse"}}))
     with pytest.raises(FinetuningError, match="holds another training"):
-        train(export, bark, tmp_path / "run", TrainingOptions(stage="semantic", **QUICK))
+        train(export, bark, tmp_path / "run", QUICK)
     (tmp_path / "other").mkdir()
     (tmp_path / "other/thesis.doc").touch()
     with pytest.raises(FinetuningError, match="holds files of something else"):
-        train(export, bark, tmp_path / "other", TrainingOptions(stage="semantic", **QUICK))
+        train(export, bark, tmp_path / "other", QUICK)
 
 
 def test_rows_without_tokens_say_what_to_do(export: Path, tmp_path: Path) -> None:

@@ -108,7 +108,8 @@ def edit_row(path: Path, row: int, change: Callable[[dict[str, Any]], Any]) -> N
 
 
 def edit_sound(
-    path: Path, change: Callable[[NDArray[np.float64]], NDArray[Any]], *, rate: int | None = None, subtype: str | None = None
+    path: Path, change: Callable[[NDArray[np.float64]], NDArray[Any]], *, rate: int | None = None,
+    subtype: str | None = None,
 ) -> None:  # fmt: skip
     """Change the samples of a sound file, shape (n_samples, n_channels)."""
     write(path, changed_sound(path.read_bytes(), change, rate=rate, subtype=subtype))

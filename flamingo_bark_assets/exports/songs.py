@@ -24,7 +24,7 @@ from flamingo_bark_assets.provenance.due import DueSongs
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.splits.assignment import read_splits
-from flamingo_bark_assets.splits.rules import SongSplit
+from flamingo_bark_assets.splits.records import SongSplit
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 
 MEASURED = "measured"

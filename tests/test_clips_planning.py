@@ -259,7 +259,7 @@ def test_measured_texts_hold_no_word_of_a_model_and_name_nobody() -> None:
 
 
 def test_texts_keep_to_their_budget_and_line() -> None:
-    told = " ".join(f"The arrangement number {i} shimmers quietly." for i in range(60))
+    told = " ".join(f"The arrangement number {i} shimmers quietly." for i in range(15))
     for clip in plan(captions=said(mix=told, drums=told, bass=told)).clips:
         for text in (clip.text, clip.measured_text):
             assert 0 < non_space_length(text) <= PromptSettings().max_non_space_characters

@@ -37,9 +37,9 @@ def clips(demo: SongWork) -> TrainingClips:
 
 def test_the_demo_song_gives_clips_of_every_view_and_source(clips: TrainingClips) -> None:
     assert (clips.unusable, clips.cut_by, clips.cut_reason) == (None, "downbeats", None)
-    found = {
-        view.name: {clip.source for clip in clips.clips if clip.view == view.name} for view in ClipSettings().views
-    }
+    found: dict[str, set[str]] = {}
+    for clip in clips.clips:
+        found.setdefault(clip.view, set()).add(clip.source)
     assert found["semantic"] == found["coarse"] == {"mix", "drums", "bass", "vocals", "harmonic"}
     assert {"instrumental", "drums+bass", "drums+bass+vocals"} < found["30s"]
     assert found["full"] == {"mix", "instrumental"}
@@ -97,6 +97,6 @@ def test_the_instrumental_is_the_mix_without_the_voice(demo: SongWork, clips: Tr
 
 def _likeness(one: FloatArray, other: FloatArray) -> float:
     """Largest correlation within 10 ms."""
-    lags = range(-240, 241, 4)
+    lags = range(-240, 241, 12)
     body = other[1000:-1000]
     return max(abs(float(np.corrcoef(one[1000 + lag : 1000 + lag + body.size], body)[0, 1])) for lag in lags)

@@ -149,10 +149,7 @@ def test_dagster_calls_the_dataset_stale_when_only_the_licence_was_read_again(
         ("[thresholds]\nmin_duration_s = 600", ["bark_dataset", "training_clips"]),
         ("[prompts]\nstem_weight = 0.5", ["training_prompts", "bark_dataset", "training_clips"]),
         ("[clips]\nmin_active_fraction = 0.6", ["training_clips"]),
-        (
-            "[inference]\nmax_new_tokens = 7",
-            ["flamingo_captions", "training_prompts", "bark_dataset", "training_clips"],
-        ),
+        ("[inference]\nmax_new_tokens = 7", TEXT[1:]),
         ("[thresholds]\nmax_truncated_s = 0.7", [step.name for step in STEPS if step.name != "song_metadata"]),
         ("[runs]\nmax_attempts = 7", []),
     ],

@@ -100,7 +100,7 @@ def cut(grid: Grid, view: ViewSettings) -> tuple[Piece, ...]:
     else:
         places = _Places(grid, view)
         pieces = places.best(0.0, grid.duration_s)
-        pieces += _left_out(grid, view, pieces)
+        pieces += _left_out(grid, view, pieces, places.shortest_s)
     ordered = sorted(pieces, key=lambda piece: piece.start_s)
     return tuple(dataclasses.replace(piece, number=number) for number, piece in enumerate(ordered))
 
@@ -240,11 +240,10 @@ def _is_near(times: Sequence[float], time_s: float) -> bool:
     return i < len(times) and times[i] <= time_s + _SAME_S
 
 
-def _left_out(grid: Grid, view: ViewSettings, pieces: Sequence[Piece]) -> list[Piece]:
+def _left_out(grid: Grid, view: ViewSettings, pieces: Sequence[Piece], shortest_s: float) -> list[Piece]:
     """Return what a view leaves of a song: pieces that only a torn line would give, and remainders."""
     lines = _lines(grid, view)
     torn = _Places(grid, view, torn=True) if lines else None
-    shortest_s = _Places(grid, view).shortest_s
     left = []
     used = sorted((Span(piece.start_s, piece.end_s) for piece in pieces), key=lambda span: span.start_s)
     for gap in gaps_between(used, grid.duration_s):

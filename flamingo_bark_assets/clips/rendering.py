@@ -195,8 +195,8 @@ def _cut_out(sources: Sequence[FloatArray], clip: Clip, rate_hz: int) -> FloatAr
     around = _summed(sources, first, wanted + length + 1)
     start = _crossing(around, wanted - first, reach)
     end = start + length
-    if not is_exact:
-        end = around.shape[1] if clip.end_cut == "song" else _crossing(around, min(end, around.shape[1] - 1), reach)
+    if not is_exact and clip.end_cut != "song":
+        end = _crossing(around, min(end, around.shape[1] - 1), reach)
     cut = around[:, start:end].copy()
     if is_exact and cut.shape[1] < length:
         cut = np.pad(cut, ((0, 0), (0, length - cut.shape[1])))

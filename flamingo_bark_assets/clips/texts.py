@@ -114,16 +114,13 @@ class ClipWriter:
     def _captions_inside(
         self, evidence: Evidence, measured: Captions, kinds: tuple[StemKind, ...], *, is_whole: bool
     ) -> Captions:
-        """Return the answers about the song that hold inside; measured ones are measured inside."""
-        own = {(answer.part, answer.question): answer for answer in measured.answers}
-        answers = []
+        """Return the answers that hold inside: what was said of the song, and else what is measured inside."""
+        answers = {(answer.part, answer.question): answer for answer in measured.answers}
         for answer in self._captions.answers:
-            if answer.source in _WRITTEN and answer.text:
-                text = self._check(answer, evidence, kinds, is_whole=is_whole)
-                answers.append(dataclasses.replace(answer, text=text or None))
-            elif (answer.part, answer.question) in own:
-                answers.append(own[answer.part, answer.question])
-        return dataclasses.replace(self._captions, answers=tuple(answers), claims=(), labels=())
+            text = self._check(answer, evidence, kinds, is_whole=is_whole) if answer.source in _WRITTEN else ""
+            if text:
+                answers[answer.part, answer.question] = dataclasses.replace(answer, text=text)
+        return dataclasses.replace(self._captions, answers=tuple(answers.values()), claims=(), labels=())
 
     def _check(self, answer: Answer, evidence: Evidence, kinds: tuple[StemKind, ...], *, is_whole: bool) -> str:
         """Return what of an answer holds inside; '' where nothing does. A genre or mood is of the whole song."""
@@ -147,7 +144,7 @@ class ClipWriter:
         if key not in self._checked:
             told = text if is_whole else _without_course(text)
             claims = check_claims(part, question, told, evidence, self._settings.min_claim_confidence)
-            told = rewrite(told, [_unless_measured(claim, evidence) for claim in claims])
+            told = rewrite(told, [_strictly(claim, evidence) for claim in claims])
             self._checked[key] = " ".join(s for s in split_sentences(told) if _may_be_said(s, voiceless=voiceless))
         return self._checked[key]
 
@@ -178,12 +175,17 @@ def _without_course(text: str) -> str:
     return " ".join(kept)
 
 
-def _unless_measured(claim: Claim, evidence: Evidence) -> Claim:
-    """Take a tempo or key that is not known inside for wrong: the song's may be another one there."""
+def _strictly(claim: Claim, evidence: Evidence) -> Claim:
+    """Take a tempo or key for wrong that is not known inside, or only agrees as half the tempo or a relative key.
+
+    The song's may be another one there, and the text names the measured one beside it.
+    """
+    if claim.kind not in _MUST_HOLD:
+        return claim
     measured = evidence.song.key if claim.kind == "key" else evidence.song.tempo_bpm
-    if claim.kind in _MUST_HOLD and measured.value is None:
+    if measured.value is None:
         return dataclasses.replace(claim, verdict="conflict", measured=None, measured_number=None)
-    return claim
+    return dataclasses.replace(claim, verdict="conflict") if claim.verdict == "agree" and claim.note else claim
 
 
 def _may_be_said(sentence: str, *, voiceless: bool) -> bool:

@@ -98,7 +98,9 @@ def load_bark(name: str, *, revision: str | None = None, cache_dir: Path | None 
     except ModelError as error:
         raise FinetuningError(str(error)) from error
     from transformers import BarkModel, BarkProcessor
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     try:
         model = BarkModel.from_pretrained(folder, local_files_only=True)
         processor = BarkProcessor.from_pretrained(folder, local_files_only=True)

@@ -43,7 +43,8 @@ def speak(
     """
     import torch
 
-    inputs = bark.processor(text, voice_preset=voice, truncation=True).to(bark.model.device)
+    # A longer text is cut by the model: with a voice, transformers 5.23's processor takes no `truncation`.
+    inputs = bark.processor(text, voice_preset=voice).to(bark.model.device)
     was_training = bark.model.training
     bark.model.eval()
     state = torch.get_rng_state()

@@ -146,8 +146,7 @@ def train(
     _need_libraries(options)
     training, held_out = read_rows(export, options.stage)
     _claim_folder(folder, bark, options)
-    import torch
-    from transformers import EarlyStoppingCallback, TrainingArguments, set_seed
+    from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments, set_seed
 
     set_seed(options.seed)
     dataset, held_out_dataset = (_Rows(rows, bark, options.stage) for rows in (training, held_out))
@@ -192,6 +191,7 @@ def train(
         data_collator=lambda rows: collate(rows, options.stage, bark.ids),
         callbacks=callbacks,
     )
+    trainer.remove_callback(PrinterCallback)  # `told` is told
     checkpoint = _last_checkpoint(folder)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if has_held_out:
@@ -213,7 +213,6 @@ def train(
         stopped_early=trainer.state.global_step < options.max_steps,
         samples=tuple(sorted((folder / SAMPLES).glob("*.wav"))),
     )
-    del torch
     _write_report(report, bark, options)
     return report
 

@@ -89,8 +89,8 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
     jobs=[publish],
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Publishes the manifest, the splits and the warehouse when songs were made, changed or removed and none is "
-    "under way. A publication that dies is asked for again.",
+    description="Publishes the manifest, the splits and the warehouse when songs were made, changed or removed and "
+    "none is under way. A publication that dies is asked for again.",
 )
 def publication(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult | dg.SkipReason:
     """Compare what was published with the stored results."""

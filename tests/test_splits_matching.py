@@ -97,7 +97,7 @@ def test_many_copies_and_loops_are_one_group(original: Constellation) -> None:
         )
         for number in range(80)
     ]
-    loop = Constellation(np.arange(4000) * 0.25, 60.0 + np.arange(4000) % 7)
+    loop = Constellation(np.linspace(0.0, 1000.0, 4001), 60.0 + np.linspace(0.0, 4000.0, 4001) % 7)
     loops = [SongIdentity(f"loop-{number}", f"loop {number}", constellation=loop) for number in range(2)]
     songs = [*copies, *loops]
     groups = group_songs(songs, find_links(songs), by_artist=False)

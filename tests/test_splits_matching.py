@@ -85,7 +85,7 @@ def test_landmarks_are_in_order_and_do_not_depend_on_gain() -> None:
     assert [one.time_s for one in quiet] == pytest.approx(times, abs=0.002)
 
 
-def test_hundreds_of_copies_and_loops_are_one_group(original: Constellation) -> None:
+def test_many_copies_and_loops_are_one_group(original: Constellation) -> None:
     rng = np.random.default_rng(0)
     copies = [
         SongIdentity(
@@ -95,13 +95,13 @@ def test_hundreds_of_copies_and_loops_are_one_group(original: Constellation) -> 
                 original, time_s=np.sort(original.time_s + rng.normal(0.0, 0.003, original.time_s.size))
             ),
         )
-        for number in range(150)
+        for number in range(80)
     ]
-    loop = Constellation(np.arange(4000) * 0.25, 60.0 + np.arange(4000) % 7)
+    loop = Constellation(np.linspace(0.0, 1000.0, 4001), 60.0 + np.linspace(0.0, 4000.0, 4001) % 7)
     loops = [SongIdentity(f"loop-{number}", f"loop {number}", constellation=loop) for number in range(2)]
     songs = [*copies, *loops]
     groups = group_songs(songs, find_links(songs), by_artist=False)
-    assert sorted(len(group.songs) for group in groups) == [2, 150]
+    assert sorted(len(group.songs) for group in groups) == [2, 80]
 
 
 def test_equal_files_and_equal_stems_are_linked_without_a_fingerprint() -> None:

@@ -82,6 +82,7 @@ class Provenance:
         self._folder = folder
         self._offset_of_name: dict[str, int] = {}
         self._offset_of_path: dict[str, int] = {}
+        self._latest: tuple[int, ClipFacts] | None = None  # each clip is asked for several times in a row
 
     @property
     def exists(self) -> bool:
@@ -170,9 +171,11 @@ class Provenance:
     def _at(self, offset: int | None) -> ClipFacts | None:
         if offset is None:
             return None
-        with self._folder.open(CLIPS) as file:
-            file.seek(offset)
-            return _facts(json.loads(file.readline()))
+        if self._latest is None or self._latest[0] != offset:
+            with self._folder.open(CLIPS) as file:
+                file.seek(offset)
+                self._latest = offset, _facts(json.loads(file.readline()))
+        return self._latest[1]
 
     def names(self) -> Iterator[str]:
         """Give the names of all clips."""

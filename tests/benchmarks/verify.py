@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.verify [SONGS ...]
 
-Exports made songs as each layout (without tokens those of Bark are not timed) and verifies each in a process of its own.
+Exports made songs as each layout and verifies each in a process of its own; Bark's are made without tokens.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def timed(folder: Path) -> None:
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sounds = sum(1 for path in folder.rglob("*") if path.suffix in {".wav", ".flac"} and path.stat().st_nlink == 1)
     print(
-        f"{verification.target:20} {verification.clips:6} rows {sounds:6} sounds {len(verification.findings):4} findings "
-        f"{seconds:7.2f} CPU-s {verification.clips / seconds:7.0f} rows/s {sounds / seconds:7.0f} sounds/s "
+        f"{verification.target:20} {verification.clips:6} rows {sounds:6} sounds {len(verification.findings):4} "
+        f"findings {seconds:7.2f} CPU-s {verification.clips / seconds:7.0f} rows/s {sounds / seconds:7.0f} sounds/s "
         f"{peak_mb:7.0f} MB"
     )
 

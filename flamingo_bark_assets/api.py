@@ -105,9 +105,7 @@ class AudioFlamingoService:
     async def analyze_audio_content(self, audio_path: Path, *, stems_dir: Path | None = None) -> ContentAnalysis:
         """Measure and describe a song, and keep no file.
 
-        Args:
-            audio_path: the full mix.
-            stems_dir: folder with the stem files; None where there are none.
+        `stems_dir` is a folder with the stem files, if there are any.
 
         Raises:
             LibraryError: a file is missing. One that cannot be decoded is no error: its records say so.
@@ -130,12 +128,7 @@ class _Song:
 
 
 class AnalysisService:
-    """The whole way from files to a dataset, outside Dagster.
-
-    Args:
-        settings: thresholds, weights and budgets.
-        flamingo: who describes the songs; made on first use.
-    """
+    """The whole way from files to a dataset, outside Dagster."""
 
     def __init__(self, settings: Settings | None = None, flamingo: AudioFlamingoService | None = None) -> None:
         self.settings = settings or Settings()

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from flamingo_bark_assets.commands.exporting import export, verify
+from flamingo_bark_assets.commands.finetuning import sample, train
+from flamingo_bark_assets.commands.models import models
 from flamingo_bark_assets.commands.paths import FOLDER, OUTPUT_FILE, PATH
 from flamingo_bark_assets.errors import FileFault, FlamingoBarkError, LibraryError, describe_os_error
 from flamingo_bark_assets.library.layout import DataPaths, find_song, find_unlisted, list_song_ids
@@ -352,75 +354,7 @@ def _killed_by_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-@main.group(invoke_without_command=True)
-@click.pass_context
-def models(context: click.Context) -> None:
-    """Show the captioning models, and get one."""
-    if context.invoked_subcommand is None:
-        context.invoke(list_models)
-
-
-@models.command("list")
-@click.pass_obj
-def list_models(paths: DataPaths) -> None:
-    """Show the known models with size, memory, licence and what is in the cache."""
-    from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS
-    from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
-    from flamingo_bark_assets.inference.fetching import cached
-    from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID
-    from flamingo_bark_assets.tokens.catalogue import KNOWN_TOKEN_MODELS
-
-    inference = load_settings(paths.settings).inference
-    for model in (*KNOWN_MODELS, *KNOWN_CLAPS, *KNOWN_TOKEN_MODELS):
-        is_default = model.model_id in {DEFAULT_MODEL_ID, DEFAULT_CLAP_ID}
-        snapshot = cached(model, inference.cache_folder)
-        memory = (
-            f"{model.memory_bytes('bfloat16') / 1e9:.1f} GB bf16 / {model.memory_bytes('float32') / 1e9:.1f} GB fp32"
-        )
-        state = f"cached at {snapshot.revision[:8]}" if snapshot else "not cached"
-        default = " (default)" if is_default else ""
-        _console.say("[bold]{}[/bold]{}: {}", model.model_id, default, state)
-        parameters = f"{model.parameters / 1e9:.2f} B parameters"
-        _console.say("    {}, download {}, memory {}", parameters, model.size_text, memory)
-        _console.say("    licence: {}", model.licence)
-
-
-@models.command()
-@click.argument("model_id")
-@click.option("--revision", help="Branch, tag or commit; default: the main branch.")
-@click.option("--accept-licence", is_flag=True, help="Agree to the licence without being asked.")
-@click.pass_obj
-def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence: bool) -> None:
-    """Download MODEL_ID: shows its licence first, resumes, checks every file."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    from flamingo_bark_assets.inference import fetching
-    from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS, ModelError
-    from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
-    from flamingo_bark_assets.tokens.catalogue import KNOWN_TOKEN_MODELS
-
-    known = {model.model_id.lower(): model for model in (*KNOWN_MODELS, *KNOWN_CLAPS, *KNOWN_TOKEN_MODELS)}
-    model = known.get(model_id.lower())
-    if model is None:
-        raise ModelError(f"{model_id}: not a known model; `flamingo-bark models list` shows those that are")
-    _console.say("{}: {}\nlicence: {}", model.name, model.size_text, model.licence)
-    if not accept_licence:
-        click.confirm("Do you agree to this licence?", abort=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=_console) as progress:
-        task = progress.add_task("downloading", total=None)
-
-        def show(event: fetching.FetchEvent) -> None:
-            progress.update(task, completed=event.done_bytes, total=event.total_bytes)
-
-        cache_folder = load_settings(paths.settings).inference.cache_folder
-        snapshot = fetching.fetch(
-            model, cache_dir=cache_folder, acknowledge_licence=True, progress=show, revision=revision
-        )
-    _console.say("{} at {} is ready", model.model_id, snapshot.revision)
-
-
-for _command in (export, verify):
+for _command in (models, export, verify, train, sample):
     main.add_command(_command)
 
 

@@ -160,3 +160,12 @@ class ClipRefused(FlamingoBarkError):
     def __init__(self, rule: str, reason: str) -> None:
         super().__init__(reason)
         self.rule = rule
+
+
+class FinetuningError(FlamingoBarkError):
+    """Bark cannot be fine-tuned, or spoken with, as it was asked for."""
+
+    code = "FB801"
+    remedy = (
+        "The message says what is missing and the command that gets it; `flamingo-bark verify OUT` checks the data."
+    )

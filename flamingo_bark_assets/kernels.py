@@ -64,9 +64,6 @@ def librosa_module(name: str) -> Any:
 
     Its loops have several signatures, which are compiled and kept on disk when it is imported and first used: what
     `compiled` says of two processes holds for them too. Calls that may compile stand within `compiling_alone`.
-
-    Args:
-        name: for instance ``"librosa.filters"``.
     """
     with compiling_alone():
         return importlib.import_module(name)

@@ -69,11 +69,7 @@ def run_songs(
 ) -> list[RunReport]:
     """Run songs through every asset: one run for one song, or a run over many and one for publication.
 
-    Args:
-        instance: where the runs are recorded.
-        song_ids: the songs; with none of them only publication runs.
-        progress: told of each asset (and song) that was made.
-        only_due: make only what is due of them, and not all.
+    With none of them only publication runs. `progress` is told of each asset (and song) that was made.
     """
     tags = {REQUESTED_TAG: f"{time.time():.6f}", ONLY_DUE_TAG: str(only_due).lower()}
     instance.add_dynamic_partitions(SONGS, sorted(set(song_ids) - set(instance.get_dynamic_partitions(SONGS))))
@@ -93,7 +89,7 @@ def run_songs(
 
 
 def planned_steps(song_count: int) -> int:
-    """Materialisations that `run_songs` makes when nothing fails."""
+    """Count the materialisations that `run_songs` makes when nothing fails."""
     return len(SONG_ASSETS) * song_count + 2
 
 

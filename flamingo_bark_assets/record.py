@@ -42,10 +42,7 @@ class Measurement(Generic[T]):
     def of(cls, value: T, *, method: str, confidence: float | None = None) -> Measurement[T]:
         """Return a measured value; one that is not finite becomes unknown.
 
-        Args:
-            value: a number, truth value or word; numpy scalars are turned into Python's.
-            method: the procedure's name.
-            confidence: clipped to 0..1; one that is not finite becomes None.
+        Confidence is clipped to 0..1; numpy scalars are turned into Python's.
         """
         plain: Any = value.item() if hasattr(value, "item") else value
         if isinstance(plain, float) and not math.isfinite(plain):
@@ -56,7 +53,7 @@ class Measurement(Generic[T]):
 
     @classmethod
     def unknown(cls, reason: str, *, method: str) -> Measurement[T]:
-        """No value, for a reason that a user can read."""
+        """Make a measurement without a value, for a reason that a user can read."""
         return cls(None, method, None, reason)
 
 
@@ -87,7 +84,7 @@ class ColumnSpec:
 
 
 def quantity(unit: str, doc: str) -> Any:
-    """Declare a `Measurement` field. `unit` is empty for ratios, words and truth values."""
+    """Declare a `Measurement` field. `unit` is empty for ratios, words and booleans."""
     return field(metadata={"unit": unit, "doc": doc})
 
 
@@ -125,10 +122,6 @@ AnyRow = TypeVar("AnyRow", bound=Row)
 def rows_of(row_class: type[AnyRow], **columns: Any) -> tuple[AnyRow, ...]:
     """Make many rows from a sequence or array a column; a fifth of what a call of the class for each costs.
 
-    Args:
-        row_class: the rows' class.
-        columns: all of its columns, of one length.
-
     Raises:
         ValueError: a column is missing, unknown or of another length.
     """
@@ -145,11 +138,7 @@ def rows_of(row_class: type[AnyRow], **columns: Any) -> tuple[AnyRow, ...]:
 
 
 def digest_of(record: Record) -> str:
-    """Digest a record by its values alone, whether it was just made or read back from storage.
-
-    Returns:
-        16 hexadecimal digits of SHA-256.
-    """
+    """Digest a record by its values alone, made or read back, into 16 hexadecimal digits of SHA-256."""
     values: list[Any] = [_canonical(spec, getattr(record, spec.name)) for spec in columns_of(type(record))]
     for name, row_class in events_of(type(record)).items():
         rows: tuple[Row, ...] = getattr(record, name)
@@ -202,7 +191,7 @@ def columns_of(cls: type[Row] | type[Record]) -> tuple[ColumnSpec, ...]:
 
 
 def events_of(cls: type[Record]) -> dict[str, type[Row]]:
-    """Field name and row class of each long table that a record class carries."""
+    """Return field name and row class of each long table that a record class carries."""
     return _events_of(typing.cast(Any, cls))
 
 

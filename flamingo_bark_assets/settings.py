@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from flamingo_bark_assets.errors import ConfigurationError, FileFault
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
-from flamingo_bark_assets.inference_settings import InferenceSettings
+from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID, InferenceSettings
 
-ANALYSIS_VERSION = "2.2"
+ANALYSIS_VERSION = "2.3"
 _MAX_PROBLEMS = 5
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -127,6 +127,15 @@ class ClipSettings(_Frozen):
         return self
 
 
+class TokenSettings(_Frozen):
+    """The models that make Bark's tokens; nothing of them is downloaded unasked."""
+
+    hubert: str = Field(HUBERT_ID, min_length=1, description="HuBERT base: the known id, or a folder.")
+    quantizer: str = Field(QUANTIZER_ID, min_length=1, description="Semantic quantizer: the known id, or a .pth file.")
+    encodec: str = Field(ENCODEC_ID, min_length=1, description="EnCodec at 24 kHz: the known id, or a folder.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
+
+
 class ExportSettings(_Frozen):
     """What exports may hold."""
 
@@ -134,6 +143,21 @@ class ExportSettings(_Frozen):
         (),
         description="Licences that allow commercial use besides the open ones that are known, as the songs state them.",
     )
+
+
+class SplitSettings(_Frozen):
+    """How songs are parted into training, validation and test; what is assigned already stays while these do."""
+
+    seed: int = Field(0, ge=0, description="Another seed assigns all songs anew.")
+    validation: float = Field(0.1, ge=0, le=1, description="Share of the groups of duplicates that is for validation.")
+    test: float = Field(0.1, ge=0, le=1, description="Share of the groups of duplicates that is for testing.")
+    by_artist: bool = Field(False, description="Whether all songs of an artist go together.")
+
+    @model_validator(mode="after")
+    def _some_are_left(self) -> Self:
+        if self.validation + self.test > 1:
+            raise ValueError(f"{self._told('validation')} and {self._told('test')} are more than 1 together")
+        return self
 
 
 class RunSettings(_Frozen):
@@ -162,13 +186,17 @@ class Settings(_Frozen):
     inference: InferenceSettings = Field(default_factory=InferenceSettings)
     clips: ClipSettings = Field(default_factory=ClipSettings)
     exports: ExportSettings = Field(default_factory=ExportSettings)
+    tokens: TokenSettings = Field(default_factory=TokenSettings)
+    splits: SplitSettings = Field(default_factory=SplitSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
 
     @model_validator(mode="before")
     @classmethod
     def _former_name(cls, values: Any) -> Any:
         """Take ``[listening]``, as earlier versions called it, for ``[inference]``."""
-        if isinstance(values, dict) and "listening" in values and "inference" not in values:
+        if isinstance(values, dict) and "listening" in values:
+            if "inference" in values:
+                raise ValueError("[listening] is the former name of [inference]; put the keys of both into [inference]")
             return {"inference" if name == "listening" else name: value for name, value in values.items()}
         return values
 
@@ -235,5 +263,5 @@ def data_folder(chosen: Path | None = None) -> Path:
 
 
 def dagster_home() -> Path:
-    """Dagster's own folder: `DAGSTER_HOME`, or else ``dagster_home`` in the current folder."""
+    """Return Dagster's own folder: `DAGSTER_HOME`, or else ``dagster_home`` in the current folder."""
     return Path(os.environ.get("DAGSTER_HOME") or "dagster_home").absolute()

@@ -39,16 +39,10 @@ _FUNCTION_WORDS = frozenset(
 
 
 def clean_text(text: str) -> str:
-    """Make one printable line of any text.
+    """Make one printable line of any text, in Unicode form NFC, possibly empty.
 
-    White space and control characters become single spaces; format characters, lone surrogates, private and
-    unassigned code points vanish; '|', '[', ']' and '♪' become spaces.
-
-    Args:
-        text: anything.
-
-    Returns:
-        One line in Unicode form NFC, possibly empty, cut between words at `MAX_TEXT_CHARACTERS`.
+    White space and control characters become single spaces; format characters, lone surrogates, private and unassigned
+    code points vanish; '|', '[', ']' and '♪' become spaces. It is cut between words at `MAX_TEXT_CHARACTERS`.
     """
     composed = unicodedata.normalize("NFC", text[: 2 * MAX_TEXT_CHARACTERS])
     line = " ".join(_RESERVED.sub(" ", printable(composed)).split())
@@ -56,16 +50,12 @@ def clean_text(text: str) -> str:
 
 
 def printable(text: str, *, control: str = " ") -> str:
-    """Replace what is not printed: white space becomes spaces, and what is no character of a text vanishes.
+    """Replace what is not printed: white space becomes spaces, other control characters become `control`.
 
-    Args:
-        text: anything.
-        control: what control characters that are no white space become; format characters, lone surrogates, private
-            and unassigned code points vanish in any case.
-
-    Returns:
-        Text of one line; spaces are not joined.
+    Spaces are not joined; format characters, lone surrogates, private and unassigned code points vanish.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(" " if c.isspace() else _printed(c, control) for c in text)
 
 
@@ -77,13 +67,8 @@ def short_line(text: str, limit: int) -> str:
 def clean_genres(text: str | None, *, limit: int = MAX_GENRES) -> list[str]:
     """Read genre names out of a tag or an answer.
 
-    Args:
-        text: names parted by ';', ',' or '/'; hostile text is allowed, None is none.
-        limit: most names that are returned.
-
-    Returns:
-        Different names in their order, each of at most `MAX_GENRE_WORDS` words and `MAX_GENRE_CHARACTERS`
-        characters; longer ones are no genre names and are left out, as are placeholders such as 'Unknown'.
+    They are parted by ';', ',' or '/'. Names that are too long are none and are left out, as are placeholders such as
+    'Unknown'; hostile text is allowed.
     """
     names: dict[str, str] = {}
     parts = _GENRE_BORDER.split((text or "")[: MAX_TAG_CHARACTERS + 1])
@@ -110,17 +95,10 @@ def first_fitting(candidates: Sequence[str], budget: int) -> str:
 def fit(opening: str, sentences: Sequence[str], budget: int) -> str:
     """Put sentences behind an opening as long as the budget lasts.
 
-    A sentence most of whose words, and all of whose numbers, were said before is left out. One that does not
-    fit is cut at the border of a clause, never inside one or inside an enumeration, and then ends the text;
-    where it has no such border, it is left out.
-
-    Args:
-        opening: text without a final full stop, itself within the budget.
-        sentences: clean sentences in order of importance.
-        budget: most non-space characters of the result.
-
-    Returns:
-        The opening alone, or the opening and sentences, each closed by a full stop.
+    A sentence most of whose words, and all of whose numbers, were said before is left out. One that does not fit is cut
+    at the border of a clause, never inside one or inside an enumeration, and then ends the text; where it has no such
+    border, it is left out. The budget counts non-space characters; the opening is within it and has no final full stop.
+    Each part is closed by one.
     """
     said = [opening] if opening else []
     for candidate in sentences:

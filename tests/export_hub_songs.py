@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ClipRefused
-from flamingo_bark_assets.exports.interface import ClipSound, ExportSong, Split
+from flamingo_bark_assets.exports.interface import ExportSong, Split
 from tests.export_songs import MadeRenderer, MadeSource, made_song
 
 CLIP_S = 2.0

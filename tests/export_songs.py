@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from flamingo_bark_assets.clips.records import Clip
-from flamingo_bark_assets.exports.interface import ClipSound, ExportSong, Note, Renderer, Split
+from flamingo_bark_assets.clips.sound import ClipSound
+from flamingo_bark_assets.exports.interface import ExportSong, Note, Renderer, Split
 from flamingo_bark_assets.exports.run import SongHead
 from tests.signals import music
 

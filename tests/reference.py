@@ -12,7 +12,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args, get_origin
 
 import click
 from pydantic import BaseModel
@@ -24,12 +24,12 @@ from flamingo_bark_assets.cli import main as command_line
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate, PromptOverride, VocabularyFiles
 from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.pipeline import SongWork
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.record import Record
-from flamingo_bark_assets.settings import PromptSettings, RunSettings, Settings, Thresholds
+from flamingo_bark_assets.settings import Settings, Thresholds
+from flamingo_bark_assets.splits.records import SPLITS_TABLE
 from flamingo_bark_assets.steps import RECORDS, SETTINGS_GROUPS, STEPS
 from flamingo_bark_assets.storage.tables import SQL_TYPES, Table, all_tables, tables_of
 from flamingo_bark_assets.training.suitability import RULES, SONG, RuleResult, judge
@@ -69,10 +69,11 @@ def _code(words: Iterable[str]) -> str:
 
 def _tables() -> Lines:
     made_by = {table.name: step.name for step in STEPS for table in tables_of(step.record)}
+    made_by[SPLITS_TABLE.name] = "training_splits"
     yield "# Tables\n"
     yield "Every table of `data/warehouse.duckdb`. A result is one row a song; what a song has many of stands in a"
     yield "table of its own. A *measured* column is null where it is unknown; the table `measurements` then says why.\n"
-    tables = all_tables(RECORDS)
+    tables = (*all_tables(RECORDS), SPLITS_TABLE)
     yield from _table(
         ("table", "made by", "key", "what it holds"),
         ((f"[`{t.name}`](#{t.name})", made_by.get(t.name, "every step"), _code(t.key), t.doc) for t in tables),
@@ -96,17 +97,7 @@ def _settings() -> Lines:
     yield "# Settings\n"
     yield "Every key of `data/settings.toml`. A key that is missing takes its default; an unknown key, or a value"
     yield "outside its range, is refused by name. A step that reads a key is due again once it changes.\n"
-    groups: tuple[tuple[str, str, BaseModel | type[BaseModel]], ...] = (
-        ("[thresholds]", "thresholds", Thresholds()),
-        ("[prompts]", "prompts", PromptSettings()),
-        ("[inference]", "inference", InferenceSettings()),
-        ("[[inference.chain]]", "inference", ModelCandidate()),
-        ("[listening.vocabularies]", "inference", VocabularyFiles()),
-        ("[[listening.prompts]]", "inference", PromptOverride),
-        ("[runs]", "runs", RunSettings()),
-    )
-    for title, field, group in groups:
-        model = group if isinstance(group, type) else type(group)
+    for title, field, model in _groups(Settings):
         yield f"## `{title}`\n"
         yield f"{(model.__doc__ or '').splitlines()[0]}\n"
         yield from _table(
@@ -118,16 +109,34 @@ def _settings() -> Lines:
         )
 
 
+def _groups(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, type[BaseModel]]]:
+    """Find the tables of a settings file: the line that each begins with, its first name, and what it holds."""
+    for name, field in model.model_fields.items():
+        names = (*path, name)
+        is_list = get_origin(field.annotation) is tuple
+        for inner in (field.annotation, *get_args(field.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                title = f"[{'.'.join(names)}]"
+                yield f"[{title}]" if is_list else title, names[0], inner
+                yield from _groups(inner, names)
+
+
 def _properties(model: type[BaseModel]) -> Mapping[str, Any]:
     """Give the JSON schemas of a model's keys but for tables, which have sections of their own."""
     properties: Mapping[str, Any] = model.model_json_schema()["properties"]
-    return {key: schema for key, schema in properties.items() if not ({"$ref", "items"} & set(schema))}
+    return {
+        key: schema
+        for key, schema in properties.items()
+        if "$ref" not in schema and not ("items" in schema and "enum" not in schema["items"])
+    }
 
 
 def _default(schema: Mapping[str, Any]) -> str:
     if "default" not in schema:
         return "must be given"
     default = schema["default"]
+    if isinstance(default, list):
+        return _code(default)
     return "none" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
@@ -139,6 +148,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
 def _allowed_value(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return _code(schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_allowed_value(schema['items'])}"
     limits = {"exclusiveMinimum": "> ", "minimum": ">= ", "exclusiveMaximum": "< ", "maximum": "<= "}
     ranges = [f"{sign}{schema[key]:.20g}" for key, sign in limits.items() if key in schema]
     if "maxLength" in schema:
@@ -152,13 +163,14 @@ def _readers(field: str, key: str) -> str:
     """Find the steps that read a key: those whose group of settings gets another version where the key changes."""
     settings = Settings()
     group: BaseModel = getattr(settings, field)
-    # All of the tables below [inference] are read together.
-    key = key if field != "inference" else "clap"
+    # All of the tables below [inference] are read together, as are those below [clips].
+    key = {"inference": "clap", "clips": "min_active_fraction"}.get(field, key)
     value = getattr(group, key)
     changed = group.model_copy(update={key: f"{value}?" if isinstance(value, str) else value + 1})
     before, after = (settings_versions(s) for s in (settings, settings.model_copy(update={field: changed})))
     groups = {name for name in SETTINGS_GROUPS if before.of(name) != after.of(name)}
-    return _code(step.name for step in STEPS if groups & set(step.settings)) or "the sensors"
+    others = "`training_splits`" if field == "splits" else "the sensors"
+    return _code(step.name for step in STEPS if groups & set(step.settings)) or others
 
 
 # Checks and rules

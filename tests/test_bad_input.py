@@ -202,8 +202,8 @@ def test_a_missing_stem_is_named_and_the_rest_is_measured(tmp_path: Path) -> Non
     (folder / "stems" / "vocals.wav").unlink()
     work = work_on(tmp_path / "data")
     assert work.evidence().stems.missing_kinds.value == "vocals"
-    assert "no vocals stem" in (work.evidence().vocals.unusable or "")
-    assert work.evidence().bass.unusable is None
+    assert "no vocals stem" in (work.evidence().of_stem("vocals").unusable or "")
+    assert work.evidence().of_stem("bass").unusable is None
     assert work.result(Verdict).suitable
 
 
@@ -214,7 +214,7 @@ def test_two_files_for_one_stem_are_both_named_and_the_rest_is_measured(tmp_path
     reason = work.evidence().drums.unusable or ""
     assert "drums.wav" in reason
     assert "drums.flac" in reason
-    assert work.evidence().bass.unusable is None
+    assert work.evidence().of_stem("bass").unusable is None
     assert "drums" not in work.result(Verdict).suitable_stems
 
 
@@ -222,7 +222,7 @@ def test_a_broken_stem_is_named_and_the_rest_is_measured(tmp_path: Path) -> None
     folder = write_song(tmp_path / "data" / "songs", "song")
     (folder / "stems" / "vocals.wav").write_bytes(b"RIFF but no more")
     work = work_on(tmp_path / "data")
-    assert "vocals.wav" in (work.evidence().vocals.unusable or "")
+    assert "vocals.wav" in (work.evidence().of_stem("vocals").unusable or "")
     assert work.evidence().of_stem("harmonic").unusable is None
     assert work.result(Verdict).suitable
 
@@ -232,7 +232,7 @@ def test_a_stem_with_an_odd_name_is_measured(tmp_path: Path, name: str) -> None:
     folder = write_song(tmp_path / "data" / "songs", "song")
     (folder / "stems" / "bass.wav").rename(folder / "stems" / f"{name}.wav")
     work = work_on(tmp_path / "data")
-    assert work.evidence().bass.unusable is None
+    assert work.evidence().of_stem("bass").unusable is None
     assert "bass" in work.result(Verdict).suitable_stems
 
 

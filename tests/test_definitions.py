@@ -48,8 +48,17 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         "flamingo_captions": {*evidence, "settings/captioning"},
         "training_prompts": {*evidence, "flamingo_captions", "settings/prompts"},
         "bark_dataset": {*evidence, "flamingo_captions", "training_prompts", "settings/suitability"},
+        "training_clips": {
+            *evidence,
+            "flamingo_captions",
+            "training_prompts",
+            "bark_dataset",
+            "settings/prompts",
+            "settings/clips",
+        },
         "training_manifest": {"bark_dataset"},
-        "feature_warehouse": set(SONG_ASSETS),
+        "training_splits": {"raw_song", "stems", "song_metadata", "bark_dataset"},
+        "feature_warehouse": {*SONG_ASSETS, "training_splits"},
     }
 
 

@@ -18,8 +18,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ClipRefused
-from flamingo_bark_assets.exports.interface import ClipSound, ExportOptions, ExportSong, Split
+from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Split
 from flamingo_bark_assets.exports.run import ExportReport, export
 from flamingo_bark_assets.exports.targets.bark import Bark, end_share, file_name
 from flamingo_bark_assets.exports.targets.bark_text import BUDGET, bark_text

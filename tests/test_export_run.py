@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ClipRefused, ExportError, StorageError
-from flamingo_bark_assets.exports.interface import ClipSound, ExportOptions, ExportSong, Renderer
+from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Renderer
 from flamingo_bark_assets.exports.run import export, plan
 from tests.export_songs import MadeRenderer, MadeSource, made_song, made_source
 from tests.export_text_target import TextTarget

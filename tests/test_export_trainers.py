@@ -22,8 +22,9 @@ import soundfile
 import yaml
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ClipRefused, ExportError
-from flamingo_bark_assets.exports.interface import ClipSound, ExportOptions, ExportSong, Target
+from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Target
 from flamingo_bark_assets.exports.run import ExportReport, export
 from flamingo_bark_assets.exports.targets.ace_step import AceStep
 from flamingo_bark_assets.exports.targets.audiocraft import AudioCraft

@@ -1,4 +1,4 @@
-"""A model listens in a real Dagster run: loaded once, shared by the songs, named in every table and file."""
+"""Inference in a real Dagster run: loaded once, shared by the songs, named in every table and file."""
 
 from __future__ import annotations
 

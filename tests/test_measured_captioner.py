@@ -254,7 +254,7 @@ def test_chords_are_told_in_words_and_what_is_no_chord_is_left_out() -> None:
 
 
 def test_a_stem_of_which_nothing_was_measured_is_only_named() -> None:
-    evidence = make_evidence(bass=type(make_evidence().bass).of_unusable("song", "too short"))
+    evidence = make_evidence(bass=type(make_evidence().of_stem("bass")).of_unusable("song", "too short"))
     captions = describe(evidence)
     assert captions.text("bass", "caption") is None
     assert captions.text("bass", "instruments") == "bass"

@@ -1,4 +1,4 @@
-"""The captioner that listens: who answers, what is kept, what is contradicted, and what happens without a model."""
+"""The captioner with a model: who answers, what is kept, what is contradicted, and what happens without a model."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from flamingo_bark_assets.exports import pushing
 from flamingo_bark_assets.exports.interface import ExportOptions
 from flamingo_bark_assets.exports.pushing import PushPlan, plan_push, push
 from flamingo_bark_assets.exports.run import export
-from flamingo_bark_assets.exports.targets.huggingface import HuggingFaceTarget
-from flamingo_bark_assets.exports.targets.webdataset import WebDatasetTarget
+from flamingo_bark_assets.exports.targets.huggingface import HuggingFace
+from flamingo_bark_assets.exports.targets.webdataset import WebDataset
 from tests.export_songs import MadeSource, made_source
 from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
 from tests.hub_uploads import TOKEN, sha256
@@ -30,7 +30,7 @@ def short_source(songs: int = 3) -> MadeSource:
 
 
 def write(source: MadeSource, out: Path) -> Path:
-    export(HuggingFaceTarget(), source, out, ExportOptions(view="coarse", folder=str(out)))
+    export(HuggingFace(), source, out, ExportOptions(view="coarse", folder=str(out)))
     return out
 
 
@@ -259,7 +259,7 @@ def test_a_link_in_place_of_a_file_is_refused(folder: Path) -> None:
 
 def test_only_a_hugging_face_export_is_uploaded(tmp_path: Path, folder: Path) -> None:
     other = tmp_path / "shards"
-    export(WebDatasetTarget(), short_source(1), other, ExportOptions(view="coarse", folder=str(other)))
+    export(WebDataset(), short_source(1), other, ExportOptions(view="coarse", folder=str(other)))
 
     with pytest.raises(ExportError, match="is an export for webdataset"):
         plan_of(other)

@@ -12,9 +12,10 @@ import pytest
 import flamingo_bark_assets
 from flamingo_bark_assets.cli import main as command_line
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.settings import Settings
+from flamingo_bark_assets.settings import Settings, load_settings
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.tables import all_tables
+from flamingo_bark_assets.training.suitability import RULES
 from tests import reference
 
 
@@ -57,6 +58,15 @@ def test_every_key_stands_on_the_page_of_settings(pages: dict[str, str]) -> None
         assert f"| `{key}` |" in pages["settings.md"], key
 
 
+def test_a_table_of_the_page_of_settings_is_one_that_a_file_may_hold(pages: dict[str, str], tmp_path: Path) -> None:
+    titles = re.findall(r"^## `(\[.*\])`$", pages["settings.md"], flags=re.MULTILINE)
+    assert {"[thresholds]", "[[inference.chain]]", "[inference.vocabularies]"} <= set(titles)
+    prompt = 'part = "mix"\nquestion = "caption"\nprompt = "What is it?"\n'
+    file = tmp_path / "settings.toml"
+    file.write_text("".join(f"{title}\n{prompt if 'prompts]]' in title else ''}" for title in titles))
+    assert load_settings(file).inference.prompts[0].prompt == "What is it?"
+
+
 def test_every_command_stands_on_the_page_of_the_command_line(pages: dict[str, str]) -> None:
     for name in command_line.commands:
         assert f"\n## flamingo-bark {name}" in pages["cli.md"]
@@ -66,6 +76,11 @@ def test_a_rule_names_the_setting_of_its_limit(pages: dict[str, str]) -> None:
     assert "| stem | `silence` |" in pages["checks.md"]
     (line,) = [line for line in pages["checks.md"].splitlines() if line.startswith("| stem | `silence` |")]
     assert line.endswith("| <= 0.9 | `max_stem_silent_fraction` |")
+
+
+def test_every_rule_stands_on_the_page_as_a_check_or_the_verdict_applies_it(pages: dict[str, str]) -> None:
+    for rule in RULES:
+        assert f" | `{rule}` | " in pages["checks.md"], f"no check and no verdict applies {rule}"
 
 
 def test_every_error_has_a_code_and_advice_of_its_own() -> None:

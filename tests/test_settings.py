@@ -142,3 +142,8 @@ def test_the_former_name_of_the_table_of_inference_still_holds(tmp_path: Path) -
     file = tmp_path / "settings.toml"
     file.write_text("[listening]\nmax_new_tokens = 7\n")
     assert load_settings(file).inference.max_new_tokens == 7
+
+
+def test_both_names_of_the_table_of_inference_together_are_refused_by_name(tmp_path: Path) -> None:
+    message = problem(settings_toml(tmp_path, "[inference]\nseed = 1\n[listening]\nmax_new_tokens = 7"))
+    assert "[listening] is the former name of [inference]" in message

@@ -168,8 +168,8 @@ def test_an_unknown_key_is_named_with_the_one_that_was_meant(
         ('edits.mix = "x"', ["edits.mix:", "table", "[edits.mix]"]),
         ("edits.prompts = []", ["edits.prompts:", "table", "[edits.prompts]"]),
         (
-            '[edits.organ]\ncaption = "x"',
-            ["'edits.organ'", "mix, drums, bass, vocals, guitar, piano, harmonic, prompts"],
+            '[edits.theremin]\ncaption = "x"',
+            ["'edits.theremin'", ", ".join((*PARTS, "prompts"))],
         ),
         (
             '[edits.mix]\ntempo = "x"',

@@ -23,6 +23,7 @@ from flamingo_bark_assets.defs.specs import SONG_ASSETS
 from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.descriptions.sentences import stem_texts
 from flamingo_bark_assets.inference.catalogue import default_prompt
+from flamingo_bark_assets.library.ids import latin
 from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.library.song_toml import Edits
 from flamingo_bark_assets.library.stem_kinds import kinds_in
@@ -89,6 +90,18 @@ def test_every_part_can_be_edited_by_hand(part: str) -> None:
 
 def test_what_a_stem_proves_is_an_instrument_of_its_kind() -> None:
     assert all(INSTRUMENT_KIND[name] == kind for kind in STEM_KINDS for name in KINDS[kind].proves)
+
+
+def test_a_word_and_an_instrument_stand_in_one_kind_only() -> None:
+    for of_kind in (
+        lambda facts: [latin(word) for word in (*facts.words.split(), *facts.weak_words.split(), *facts.pairs)],
+        lambda facts: [name.strip().replace("-", " ") for names in facts.instruments for name in names.split(",")],
+    ):
+        kinds_of: dict[str, set[StemKind]] = {}
+        for kind in STEM_KINDS:
+            for name in of_kind(KINDS[kind]):
+                kinds_of.setdefault(name, set()).add(kind)
+        assert {name: kinds for name, kinds in kinds_of.items() if len(kinds) > 1} == {}
 
 
 def test_a_kind_is_part_of_one_that_is_whole() -> None:
@@ -173,12 +186,15 @@ def test_a_song_whose_other_stem_is_called_guitar_is_measured_alike(tmp_path: Pa
     assert residual[0] == residual[1] != []
 
 
-def test_a_song_in_six_stems_has_results_and_prompts_of_each(tmp_path: Path) -> None:
+def test_a_song_with_a_stem_of_each_kind_has_results_and_prompts_of_each(tmp_path: Path) -> None:
     paths = DataPaths(tmp_path)
     folder = write_song(paths.songs, "one")
     other = tiny_stems(6.0)["other"]
-    for name, share in (("guitar", 0.5), ("piano", 0.3), ("other", 0.2)):
-        write_audio(folder / "stems" / f"{name}.wav", other * share, rate_hz=RATE_HZ)
+    chordal = [kind for kind in STEM_KINDS if KINDS[kind].harmony == "chords"]
+    (folder / "stems" / "other.wav").unlink()
+    for number, kind in enumerate(chordal, start=1):
+        share = number / sum(range(len(chordal) + 1))
+        write_audio(folder / "stems" / f"{kind}.wav", other * share, rate_hz=RATE_HZ)
     work = SongWork(find_song(paths, "one"), paths, Settings(), MeasuredCaptioner())
     run_all(work)
     assert work.evidence().audible_kinds == STEM_KINDS

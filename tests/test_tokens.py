@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.inference.catalogue import ModelError
 from flamingo_bark_assets.inference.fetching import FetchEvent, cached, fetch
+from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID
 from flamingo_bark_assets.tokens import tokenizer as tokenizer_module
 from flamingo_bark_assets.tokens.acoustic import acoustic_frames, acoustic_tokens
 from flamingo_bark_assets.tokens.cache import TokenCache, Tokens, sound_digest
 from flamingo_bark_assets.tokens.catalogue import (
-    ENCODEC_ID,
-    HUBERT_ID,
     KNOWN_TOKEN_MODELS,
     QUANTIZER_FILE,
-    QUANTIZER_ID,
     TokenModels,
     find_models,
     missing_models,

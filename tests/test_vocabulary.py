@@ -119,16 +119,6 @@ def test_a_file_says_what_it_holds_by_its_name_or_is_told(tmp_path: Path) -> Non
         load_vocabulary(path)
 
 
-def test_a_template_of_ones_own_is_used() -> None:
-    assert load_vocabulary("mood", template="It feels {}.").sentences[0].startswith("It feels ")
-
-
-@pytest.mark.parametrize("template", ["no place", "{} and {}", "", "{0}", "{}" + "x" * 500])
-def test_a_template_without_one_place_is_refused(template: str) -> None:
-    with pytest.raises(ConfigurationError, match="template"):
-        load_vocabulary("mood", template=template)
-
-
 def test_braces_in_a_term_are_only_text(tmp_path: Path) -> None:
     path = written(tmp_path, "{0.__class__} pop\nrock {}\n")
     assert load_vocabulary(path).sentences == (

@@ -24,7 +24,7 @@ from tests.evidence import make_evidence
 
 def put(store: FeatureStore, song_id: str, **song: object) -> None:
     evidence = make_evidence(song_id, song=song)
-    for record in (evidence.raw_song, evidence.stems, evidence.song, evidence.drums, evidence.bass):
+    for record in (evidence.raw_song, evidence.stems, evidence.song, evidence.drums, evidence.of_stem("bass")):
         store.write(record)
 
 

@@ -97,3 +97,52 @@ def save_token_models(folder: Path, *, version: int = 0, token_cache: Path | Non
         device="cpu",
         token_cache=token_cache,
     )
+
+
+def save_bark(folder: Path, *, semantic_tokens: int = 24) -> Path:
+    """Save a Bark of few channels with the real vocabularies, and a processor with a tokenizer of a few words."""
+    import torch
+    from transformers import (
+        BarkCoarseConfig,
+        BarkConfig,
+        BarkFineConfig,
+        BarkModel,
+        BarkProcessor,
+        BarkSemanticConfig,
+        BertTokenizer,
+        EncodecConfig,
+        GenerationConfig,
+    )
+    from transformers.models.bark.generation_configuration_bark import (
+        BarkCoarseGenerationConfig,
+        BarkFineGenerationConfig,
+        BarkGenerationConfig,
+        BarkSemanticGenerationConfig,
+    )
+
+    sizes: dict[str, Any] = {"num_layers": 1, "num_heads": 2, "hidden_size": 8}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = BarkModel(
+            BarkConfig(
+                semantic_config=BarkSemanticConfig(**sizes, input_vocab_size=129_600).to_dict(),
+                coarse_acoustics_config=BarkCoarseConfig(
+                    **sizes, input_vocab_size=12_096, output_vocab_size=12_096
+                ).to_dict(),
+                fine_acoustics_config=BarkFineConfig(
+                    **sizes, input_vocab_size=1056, output_vocab_size=1056, n_codes_total=8, n_codes_given=1
+                ).to_dict(),
+                codec_config=EncodecConfig(num_filters=2, hidden_size=8, codebook_dim=8).to_dict(),
+            )
+        )
+    model.generation_config = GenerationConfig()  # its own cannot be saved by transformers 5.23
+    model.save_pretrained(folder)
+    generation = BarkGenerationConfig.from_sub_model_configs(
+        BarkSemanticGenerationConfig(max_new_tokens=semantic_tokens), BarkCoarseGenerationConfig(),
+        BarkFineGenerationConfig(),
+    )  # fmt: skip
+    (folder / "generation_config.json").write_text(json.dumps(generation.to_dict()), encoding="utf-8")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "la", "music", "♪"]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    BarkProcessor(BertTokenizer(str(folder / "vocab.txt"))).save_pretrained(folder)
+    return folder

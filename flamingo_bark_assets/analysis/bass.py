@@ -56,17 +56,9 @@ def analyse_bass(
     song: SongFeatures | None = None,
     drums: DrumFeatures | None = None,
 ) -> BassFeatures:
-    """Measure the bass stem.
+    """Measure the bass stem; all is unknown, for the same reason, where it is silent or too short.
 
-    Args:
-        song_id: the song's identifier.
-        view: the stem.
-        energy_share: energy of the stem over the summed energy of all stems.
-        song: the mix, for its beats and chords.
-        drums: the drums, for their kicks.
-
-    Returns:
-        The measurements; all unknown, for the same reason, where the stem is silent or too short.
+    `song` gives beats and chords, `drums` the kicks.
     """
     if view.unusable is not None:
         return BassFeatures.of_unusable(song_id, view.unusable)

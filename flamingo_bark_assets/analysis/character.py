@@ -39,15 +39,9 @@ _FULL_CONFIDENCE_S = 60.0
 
 
 def measure_character(view: AudioView, rhythm: RhythmFeatures) -> CharacterFeatures:
-    """Measure energy and danceability of the mix.
+    """Measure energy and danceability of the mix; unknown where it is unusable, danceability where short.
 
-    Args:
-        view: the mix.
-        rhythm: what was measured of its rhythm: its onsets count.
-
-    Returns:
-        Energy from 0 to 1 and danceability above 0, about 0.7 (a drifting level) and more; unknown where the mix is
-        unusable, and danceability where it is short.
+    Energy goes from 0 to 1; danceability is above 0, about 0.7 (a drifting level) and more.
     """
     if view.unusable is not None:
         return CharacterFeatures(

@@ -25,13 +25,9 @@ from flamingo_bark_assets.record import Measurement
 
 
 def measure_dynamics(view: AudioView) -> DynamicsFeatures:
-    """Measure loudness, peaks and range.
+    """Measure loudness, peaks and range of the mix, each unknown with its reason for silence or too short a sound.
 
-    Args:
-        view: the mix; announce `TruePeakReader` to it, or it is read once more.
-
-    Returns:
-        All measurements, each unknown with its reason for silence or too short a sound.
+    Announce `TruePeakReader` to the view, or it is read once more.
     """
     loudness = integrated_loudness(view.energies)
     peak = true_peak(view)
@@ -48,14 +44,7 @@ def measure_dynamics(view: AudioView) -> DynamicsFeatures:
 
 
 def true_peak(view: AudioView) -> Measurement[float]:
-    """Return true peak over all channels (ITU-R BS.1770-4, annex 2).
-
-    Args:
-        view: any sound.
-
-    Returns:
-        dBTP, never below the sample peak; unknown for digital silence.
-    """
+    """Return true peak over all channels (ITU-R BS.1770-4, annex 2), dBTP, never below the sample peak."""
     peak = view.read_native(TruePeakReader)
     if peak <= 0.0:
         return Measurement.unknown("the sound is digital silence", method=TRUE_PEAK_METHOD)
@@ -63,14 +52,7 @@ def true_peak(view: AudioView) -> Measurement[float]:
 
 
 def crest_factor(levels: Levels) -> Measurement[float]:
-    """Return peak over RMS of the channel with the highest RMS.
-
-    Args:
-        levels: of the whole.
-
-    Returns:
-        dB; unknown for digital silence.
-    """
+    """Return peak over RMS of the channel with the highest RMS, dB; unknown for digital silence."""
     method = "peak-over-rms"
     loudest = int(np.argmax(levels.power))
     power, peak = float(levels.power[loudest]), float(levels.peak[loudest])

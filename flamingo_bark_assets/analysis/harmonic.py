@@ -9,9 +9,10 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures, StemChord
+from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import ActiveSegment
+from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.analysis.tonality.chord_model import NO_CHORD
@@ -45,17 +46,9 @@ def analyse_harmonic(
     energy_share: Measurement[float],
     song: SongFeatures | None = None,
 ) -> C:
-    """Measure the stems of one kind that plays chords.
+    """Measure the stems of one kind that plays chords; all is unknown where their sum is silent or too short.
 
-    Args:
-        result: the class of that kind's results.
-        song_id: the song's identifier.
-        view: the sum of the stems.
-        energy_share: energy of the stems over the summed energy of all stems.
-        song: the mix, whose beats and tuning the chords are read with; None where it is not known.
-
-    Returns:
-        The measurements; all unknown, for the same reason, where the stem is silent or too short.
+    Beats and tuning are those of `song`, where it is known.
     """
     if view.unusable is not None:
         return result.of_unusable(song_id, view.unusable)
@@ -65,7 +58,7 @@ def analyse_harmonic(
     rows = events_of(result)
     return result(
         **vars(measure_stem(song_id, view, energy_share=energy_share, song=song)),
-        **_chords(heard, cast("type[StemChord]", rows["chords"])),
+        **_chords(heard, cast("type[Chord]", rows["chords"])),
         **_texture(view, heard, cents),
         activity=activity_rows(view, cast("type[ActiveSegment]", rows["activity"])),
     )
@@ -78,7 +71,7 @@ def _cents(view: AudioView, song: SongFeatures | None) -> float:
     return view.tuning.cents if view.tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
 
 
-def _chords(heard: Harmony, row: type[StemChord]) -> dict[str, Any]:
+def _chords(heard: Harmony, row: type[Chord]) -> dict[str, Any]:
     named = [span for span in heard.spans if span.label != NO_CHORD]
     names = ("chord_count", "main_chords", "harmonic_rhythm_hz", "seventh_share")
     if not named or heard.chord_share < MIN_CHORD_SHARE:

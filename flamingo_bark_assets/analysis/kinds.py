@@ -61,13 +61,7 @@ def analyse_stem(
 ) -> StemResult:
     """Measure the stems of one kind.
 
-    Args:
-        kind: the kind.
-        song_id: the song's identifier.
-        view: the sum of the stems.
-        energy_share: energy of the stems over the summed energy of all stems.
-        song: the mix.
-        others: what was measured of the kinds that the kind reads (`KindFacts.reads`); those that there are.
+    `view` is the sum of the stems; `others` are the kinds that it reads (`KindFacts.reads`), as far as there are any.
     """
     result = RESULT_CLASSES[kind]
     if issubclass(result, ChordalFeatures):

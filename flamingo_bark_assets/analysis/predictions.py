@@ -50,12 +50,7 @@ class MeasuredSong:
 
 
 def measure_all(sources: Sequence[Source], *, jobs: int) -> Iterator[MeasuredSong]:
-    """Measure songs, in order; one that cannot be measured spoils no other.
-
-    Args:
-        sources: the songs.
-        jobs: processes that share them.
-    """
+    """Measure songs, in order; one that cannot be measured spoils no other."""
     if jobs == 1 or len(sources) < 2:
         yield from map(measure_source, sources)
         return
@@ -94,12 +89,7 @@ def write_predictions(path: Path, songs: Mapping[str, Mapping[str, Any]]) -> Non
 
 
 def prediction_of(analysis: Analysis, quality: TechnicalQuality) -> dict[str, Any]:
-    """Return one song's entry: only what was measured is in it.
-
-    Args:
-        analysis: the measured song.
-        quality: technical quality of its mix.
-    """
+    """Return one song's entry: only what was measured is in it."""
     entry = {**_rhythm(analysis.song), **_tonality(analysis.song), "technical": _technical(quality)}
     loudness = {
         "integrated_lufs": analysis.song.loudness_integrated_lufs.value,

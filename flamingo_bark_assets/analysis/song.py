@@ -21,10 +21,6 @@ from flamingo_bark_assets.analysis.tonality.measure import measure_tonality
 def analyse_song(song_id: str, views: SongViews) -> SongFeatures:
     """Measure the full mix, with the help of what stems there are: drums for beats, chordal kinds and bass for chords.
 
-    Args:
-        song_id: the song's identifier.
-        views: the mix and its stems; stems that hold no sound are left out.
-
     Returns:
         The measurements; all unknown, for the same reason, where the mix is silent or too short.
     """

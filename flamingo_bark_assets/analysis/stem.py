@@ -41,13 +41,7 @@ def measure_stem(
 ) -> StemFeatures:
     """Measure what every stem has; the instrument's own result is built on it.
 
-    Args:
-        song_id: the song's identifier.
-        view: the stem, usable (`AudioView.unusable` is None).
-        energy_share: energy of the stem over the summed energy of all stems.
-        song: the mix, whose beats syncopation needs.
-        onsets_s: onset times where the instrument's own analysis knows them, seconds, ascending; else they are the
-            peaks of the spectral flux.
+    `onsets_s` are the onset times where the instrument's own analysis knows them; else the peaks of the spectral flux.
     """
     if onsets_s is None:
         onsets_s = onset_times_s(onset_strength(view))
@@ -78,10 +72,6 @@ def activity_rows(view: AudioView, row: type[Segment]) -> tuple[Segment, ...]:
     """Return the segments in which a stem sounds, as rows of the stem's own table.
 
     Pauses up to 0.3 s are bridged; segments shorter than 0.1 s are left out.
-
-    Args:
-        view: the stem.
-        row: the row class of the instrument, for instance `BassActivity`.
     """
     sounding, edges_s = sounding_frames(view)
     power = np.concatenate(([0.0], np.cumsum(view.activity_power.astype(np.float64) * np.diff(edges_s))))
@@ -94,7 +84,7 @@ def activity_rows(view: AudioView, row: type[Segment]) -> tuple[Segment, ...]:
 
 
 def sounding_frames(view: AudioView) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which 50 ms frames of a stem sound, (n_frames,), and where they begin and the last one ends, (n_frames + 1,).
+    """Return which 50 ms frames of a stem sound, (n_frames,), and their edges, (n_frames + 1,).
 
     A frame sounds above -60 dBFS and within 35 dB of the 95th percentile of the frames above -60 dBFS.
     """

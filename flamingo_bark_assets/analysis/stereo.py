@@ -24,9 +24,6 @@ _MAX_DB = 60.0
 def measure_stereo(levels: Levels) -> StereoFeatures:
     """Measure the stereo image from sums over frames of 50 ms.
 
-    Args:
-        levels: of a sound with any number of channels.
-
     Returns:
         Width 0 for one channel; all else is unknown there, and everything for more than two channels and for
         silence. The correlation is unknown where one of the channels is silent.

@@ -22,9 +22,7 @@ from flamingo_bark_assets.threads import one_blas_thread
 def mix_view(source: SoundSource, *, also: Sequence[NativeReader[Any]] = ()) -> AudioView:
     """Return a view of a mix; the sound is read at once.
 
-    Args:
-        source: the sound.
-        also: who else reads its samples in the same pass.
+    The readers of `also` take its samples in the same pass.
 
     Raises:
         AudioFault: the file turns out to be at fault.
@@ -37,9 +35,7 @@ def mix_view(source: SoundSource, *, also: Sequence[NativeReader[Any]] = ()) -> 
 def stem_view(source: SoundSource, *, also: Sequence[NativeReader[Any]] = ()) -> AudioView:
     """Return a view of a stem; the sound is read at once.
 
-    Args:
-        source: the sound.
-        also: who reads its samples in the same pass.
+    See `mix_view`.
 
     Raises:
         AudioFault: the file turns out to be at fault.
@@ -49,5 +45,5 @@ def stem_view(source: SoundSource, *, also: Sequence[NativeReader[Any]] = ()) ->
 
 
 def quality_of(view: AudioView) -> TechnicalQuality:
-    """Technical quality of a mix, from what its readers gathered."""
+    """Judge the technical quality of a mix, from what its readers gathered."""
     return judge_quality(view.levels, view.read_native(ClippingReader), view.read_native(SpectrumReader))

@@ -27,12 +27,7 @@ class Analysis:
 
 
 def analyse_whole(song_id: str, views: SongViews) -> Analysis:
-    """Measure the mix and every stem that there is.
-
-    Args:
-        song_id: the song's identifier.
-        views: the mix and its stems.
-    """
+    """Measure the mix and every stem that there is."""
     with one_blas_thread():
         return _analyse(song_id, views)
 

@@ -64,15 +64,11 @@ class MixReference:
     """A mix in which any number of stems are looked for; its spectra are computed once.
 
     The stem is cut into segments of 1 to 8 s, of which up to 24 that sound are looked for one by one. The
-    cross-spectrum of each is partly whitened (generalized cross-correlation, C. Knapp and G. Carter, 1976; exponent
-    0.7 in place of PHAT's 1), which sharpens the peak of tonal sound. The correlations, each scaled to a deviation of
-    1, are added up with the highest and the lowest quarter at each lag left out: a drum sample that two songs share
-    matches strongly, but at another lag each time it is struck. The polarity of the stem does not matter.
-
-    Args:
-        waveform: the mix in mono, without DC, shape (n_samples,).
-        rate_hz: its sample rate.
-        max_lag_s: the largest lag that is looked for, either way.
+    cross-spectrum of each is partly whitened (generalized cross-correlation, C. Knapp and G. Carter, 1976; exponent 0.7
+    in place of PHAT's 1), which sharpens the peak of tonal sound. The correlations, each scaled to a deviation of 1,
+    are added up with the highest and the lowest quarter at each lag left out: a drum sample that two songs share
+    matches strongly, but at another lag each time it is struck. The polarity of the stem does not matter. The mix is
+    mono, without DC, shape (n_samples,).
     """
 
     def __init__(self, waveform: FloatArray, *, rate_hz: int = RATE_HZ, max_lag_s: float = MAX_LAG_S) -> None:
@@ -90,11 +86,7 @@ class MixReference:
     def match(self, stem: FloatArray) -> Match | None:
         """Find a stem at the peak of its correlation with the mix, refined by a parabola to well below 1 ms.
 
-        Args:
-            stem: in mono at the same rate, without DC, shape (n_samples,).
-
-        Returns:
-            The place; None where stem or mix hold no sound.
+        `stem` is mono at the mix's rate, without DC, shape (n_samples,). None where stem or mix hold no sound.
         """
         return self._match({index: self._stem_spectrum(stem, index) for index in self._sounding(stem)}, {})
 
@@ -192,10 +184,7 @@ class MixReference:
 class WaveformReader:
     """Gathers the first half hour of a sound that comes block by block, as `MixReference` takes it.
 
-    Args:
-        sample_rate_hz: samples a second of each channel.
-        channels: number of channels.
-        difference: of two channels take half the difference in place of the mean.
+    With `difference` it takes half the difference of two channels in place of their mean.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int, *, difference: bool = False) -> None:
@@ -223,9 +212,7 @@ class WaveformReader:
 def waveform_of(sound: Sound, *, difference: bool | None = None) -> FloatArray:
     """Read a sound through for its waveform alone.
 
-    Args:
-        sound: any rate, channels and length.
-        difference: as of `WaveformReader`; None to take it where one of two channels is in inverted polarity.
+    Without `difference` it is taken where one of two channels is in inverted polarity.
     """
     if difference is None:
         difference = levels_of(sound).opposed

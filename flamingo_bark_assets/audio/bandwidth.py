@@ -71,9 +71,6 @@ def measure_bandwidth(spectrum: LongTermSpectrum) -> Bandwidth:
     higher than the rounding noise of 16 bits, else half the sample rate: hiss that reaches so far shows that the
     medium does.
 
-    Args:
-        spectrum: of any sound.
-
     Returns:
         Bandwidth in Hz and whether there is a low-pass; both unknown where no frame of the sound is heard. The
         confidence grows with the distance of the deepest fall from what would be an edge.

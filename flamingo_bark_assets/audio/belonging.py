@@ -50,10 +50,6 @@ class StemJudge:
     A stem is rejected only where it would have been found had it been in the mix, even 12 dB below its own level;
     where that is not so, it is kept, with a low confidence. Before it is rejected, it is also looked for in what the
     other stems leave of the mix, in the difference of the channels, and up to 30 s early or late.
-
-    Args:
-        mix: the mix.
-        waveform: of the mix, as `waveform_of` gives it.
     """
 
     def __init__(self, mix: Sound, waveform: FloatArray) -> None:
@@ -71,12 +67,7 @@ class StemJudge:
         return match
 
     def judge(self, stem: Sound, match: Match | None) -> Belonging:
-        """Judge a stem after all stems have been looked for; it is read again where it was not found.
-
-        Args:
-            stem: the stem.
-            match: what `look_for` gave.
-        """
+        """Judge a stem after all stems have been looked for; it is read again where it was not found."""
         if match is None:
             return Belonging(None, None, None)
         if match.strength >= FOUND_STRENGTH:

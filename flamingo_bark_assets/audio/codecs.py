@@ -71,9 +71,7 @@ class Header:
 def libsndfile_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
     """Yield the header, then blocks of shape (n_channels, n), as libsndfile reads them.
 
-    Args:
-        path: the file.
-        file: the same, open; its position changes.
+    The position of `file`, which is open, changes.
 
     Raises:
         LibraryRefusal: libsndfile cannot read the file, or not on.
@@ -126,9 +124,7 @@ def _declared_s(file: BinaryIO, file_format: str, header_s: float) -> float | No
 def ffmpeg_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
     """Yield the header, then blocks of shape (n_channels, n), as FFmpeg's libraries read them.
 
-    Args:
-        path: the file's name, which chooses among FFmpeg's names of one container.
-        file: the file, open; its position changes.
+    The name of `path` chooses among FFmpeg's names of one container; the position of `file`, which is open, changes.
 
     Raises:
         LibraryRefusal: FFmpeg cannot read the file, or most of its packets are damaged.

@@ -23,12 +23,6 @@ def open_container(file: BinaryIO) -> InputContainer:
 
     The file object, not its name, goes to FFmpeg, so that no name can be taken for a URL or an option.
 
-    Args:
-        file: the file, open for reading.
-
-    Returns:
-        The container; use it as a context manager.
-
     Raises:
         av.FFmpegError: the contents are no known container of sound.
     """

@@ -52,12 +52,7 @@ class Decoded:
 
 
 class SampleMemory:
-    """The memory in which the decoded sounds of one song are held; those that find no room stay in their files.
-
-    Args:
-        limit_bytes: for all of them.
-        limit_bytes_a_sound: for each.
-    """
+    """The memory in which the decoded sounds of one song are held; those that find no room stay in their files."""
 
     def __init__(self, limit_bytes: int = HELD_BYTES, limit_bytes_a_sound: int = HELD_BYTES_A_SOUND) -> None:
         self._left = limit_bytes
@@ -74,12 +69,7 @@ class SampleMemory:
 
 
 class FileSound(Sound):
-    """A sound that was decoded once without a fault and is decoded again each time it is read.
-
-    Args:
-        source: the file.
-        n_samples: samples of each channel that were found in it.
-    """
+    """A sound that was decoded once without a fault and is decoded again each time it is read."""
 
     def __init__(self, source: SoundBlocks, n_samples: int) -> None:
         self._source = source
@@ -112,10 +102,7 @@ class FileSound(Sound):
 def decode(path: Path, *, max_duration_s: float, memory: SampleMemory | None = None) -> Decoded:
     """Decode a sound file from end to end, so that all its faults come to light, in bounded memory.
 
-    Args:
-        path: the file, whatever its name and ending.
-        max_duration_s: longest sound that is decoded.
-        memory: where its samples are held if they find room; one of its own by default.
+    The samples are held in `memory` if they find room, by default in one of its own.
 
     Returns:
         The samples (float32, shape (n_channels, n_samples), all finite) with format and declared length.
@@ -159,10 +146,6 @@ def open_blocks(path: Path, *, max_duration_s: float) -> SoundBlocks:
     """Open a sound file for reading block by block.
 
     libsndfile decodes WAV, FLAC, Ogg, Opus, AIFF; FFmpeg's libraries MP3, M4A, the rest and what it refuses.
-
-    Args:
-        path: the file, whatever its name and ending.
-        max_duration_s: longest sound that is decoded.
 
     Raises:
         AudioFault: the file is missing, empty, no regular file, not decodable, its header is absurd or declares

@@ -13,17 +13,11 @@ _STREAMED_SIZE = 0x7FFF0000  # writers to a pipe leave 0x7fffffff, 0xffffffff or
 
 
 def wav_declared_s(file: BinaryIO) -> float | None:
-    """Length that a RIFF WAVE header declares, whatever the file really holds.
+    """Read the length that a RIFF WAVE header declares, whatever the file really holds.
 
-    libsndfile and FFmpeg both cut the data chunk's size to the end of the file, which hides that a file is
-    truncated.
-
-    Args:
-        file: open at any position; its position changes.
-
-    Returns:
-        Seconds; None where the file is no RIFF WAVE, its size is a streaming placeholder, or its codec has no
-        fixed number of bytes a second.
+    libsndfile and FFmpeg both cut the data chunk's size to the end of the file, which hides that a file is truncated.
+    None where the file is no RIFF WAVE, its size is a streaming placeholder, or its codec has no fixed number of bytes
+    a second. The position of `file` changes, here and below.
     """
     file.seek(0)
     head = file.read(12)
@@ -50,9 +44,6 @@ def mp3_declares_length(file: BinaryIO) -> bool:
     """Return whether an MP3 file's first frame carries a number of frames (Xing, Info or VBRI header).
 
     Without one, FFmpeg guesses the length from file size and bit rate, which declares nothing.
-
-    Args:
-        file: open at any position; its position changes.
     """
     file.seek(skip_id3v2(file))
     head = file.read(4096)
@@ -66,11 +57,7 @@ def mp3_declares_length(file: BinaryIO) -> bool:
 
 
 def skip_id3v2(file: BinaryIO) -> int:
-    """Offset of the first byte after an ID3v2 tag at the start of the file; 0 where there is none.
-
-    Args:
-        file: open at any position; its position changes.
-    """
+    """Return the offset of the first byte after an ID3v2 tag at the start of the file; 0 where there is none."""
     file.seek(0)
     head = file.read(10)
     if len(head) < 10 or head[:3] != b"ID3":

@@ -41,9 +41,7 @@ class SegmentEnergies:
 class EnergyReader:
     """Filters a sound that comes block by block and sums up its energy in segments of 100 ms.
 
-    Args:
-        sample_rate_hz: samples a second of each channel.
-        channels: number of channels; six are taken for 5.1 (L R C LFE Ls Rs).
+    Six channels are taken for 5.1 (L R C LFE Ls Rs).
     """
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
@@ -85,16 +83,11 @@ class EnergyReader:
 
 
 def k_weighting(sample_rate_hz: int) -> Floats:
-    """Second-order sections of the K-weighting filter at any sample rate.
+    """Design the second-order sections of the K-weighting filter at any sample rate.
 
-    BS.1770 tabulates the two sections at 48 kHz only; the analogue parameters behind that table are those of
-    B. De Man, "Evaluation of Implementations of the EBU R128 Loudness Measurement" (AES 145, 2018).
-
-    Args:
-        sample_rate_hz: at least `MIN_RATE_HZ`.
-
-    Returns:
-        Shape (2, 6): high shelf, then high pass, as scipy.signal.sosfilt takes them.
+    BS.1770 tabulates the two sections at 48 kHz only; the analogue parameters behind that table are those of B. De Man,
+    "Evaluation of Implementations of the EBU R128 Loudness Measurement" (AES 145, 2018). `sample_rate_hz` is at least
+    `MIN_RATE_HZ`. Shape (2, 6): high shelf, then high pass, as scipy.signal.sosfilt takes them.
     """
     k, q = math.tan(math.pi * 1681.974450955533 / sample_rate_hz), 0.7071752369554196
     high = 10 ** (3.999843853973347 / 20)

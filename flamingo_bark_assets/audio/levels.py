@@ -83,12 +83,7 @@ class Levels:
 
 
 class LevelReader:
-    """Sums up the frames of a sound that comes block by block.
-
-    Args:
-        sample_rate_hz: samples a second of each channel.
-        channels: number of channels.
-    """
+    """Sums up the frames of a sound that comes block by block."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self._sample_rate_hz = sample_rate_hz
@@ -130,23 +125,22 @@ class LevelReader:
 
 
 def levels_of(sound: Sound) -> Levels:
-    """Read a sound through to sum up its frames.
-
-    Args:
-        sound: any rate and number of channels.
-    """
+    """Read a sound through to sum up its frames."""
     reader = LevelReader(sound.sample_rate_hz, sound.channels)
     for block in sound.blocks():
         reader.add(block)
     return reader.finish()
 
 
-def mono_pieces(sound: Sound, length: int) -> Iterator[FloatArray]:
-    """Give the down-mix of a sound of any length, piece by piece; see `Signal.mono`.
+def power_db(power: Floats | np.floating | float) -> Floats:
+    """Return the level of a power, dB; -200 at least."""
+    return np.asarray(10.0 * np.log10(np.maximum(power, 1e-20)), dtype=np.float64)
 
-    Args:
-        sound: any rate and number of channels; it is read once more where only its end shows the polarity.
-        length: samples of each piece; the last one may be shorter.
+
+def mono_pieces(sound: Sound, length: int) -> Iterator[FloatArray]:
+    """Give the down-mix of a sound of any length, piece by piece; of an opposed pair, half the difference.
+
+    It is read once more where only its end shows the polarity; the last piece may be shorter.
     """
     opposed = sound.channels == 2 and levels_of(sound).opposed
     waiting: list[FloatArray] = []

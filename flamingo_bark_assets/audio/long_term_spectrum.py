@@ -74,13 +74,9 @@ class LongTermSpectrum:
         return (np.arange(GROUPS) * GROUP + 1 + (GROUP - 1) / 2) * self.sample_rate_hz / FRAME
 
     def quantile_db(self, share: float) -> Floats | None:
-        """Return level that each group stays below for `share` of the sounding time, dB, shape (GROUPS,).
+        """Return level that each group stays below for `share` of the sounding time, shape (GROUPS,).
 
-        Args:
-            share: 0 to 1.
-
-        Returns:
-            10 log10 of the power a bin, to 0.75 dB; None where no frame sounded.
+        10 log10 of the power a bin, to 0.75 dB; None where no frame sounded.
         """
         total = int(self.histogram[0].sum())
         if not total:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flamingo_bark_assets.audio.k_weighting import MIN_RATE_HZ, SEGMENT_S, SegmentEnergies
+from flamingo_bark_assets.audio.levels import power_db
 from flamingo_bark_assets.record import Measurement
 
 _ABSOLUTE_GATE_LUFS = -70.0
@@ -22,15 +23,10 @@ Floats = npt.NDArray[np.float64]
 
 
 def integrated_loudness(energies: SegmentEnergies) -> Measurement[float]:
-    """Gated loudness of the whole (ITU-R BS.1770-4).
+    """Measure the gated loudness of the whole (ITU-R BS.1770-4).
 
-    Blocks of 400 ms overlap by 75 %; the gates are at -70 LUFS and 10 LU below the loudness above that.
-
-    Args:
-        energies: of the whole.
-
-    Returns:
-        LUFS; unknown for silence, less than 400 ms, or a sample rate below 4 kHz.
+    Blocks of 400 ms overlap by 75 %; the gates are at -70 LUFS and 10 LU below the loudness above that. LUFS; unknown
+    for silence, less than 400 ms, or a sample rate below 4 kHz.
     """
     method = "bs1770-4-gated"
     blocks = _weighted_windows(energies, _BLOCK_SEGMENTS, method)
@@ -43,11 +39,7 @@ def integrated_loudness(energies: SegmentEnergies) -> Measurement[float]:
 def loudest_momentary(energies: SegmentEnergies) -> Measurement[float]:
     """Return loudness of the loudest 400 ms (momentary maximum, EBU Tech 3341), windows 100 ms apart.
 
-    Args:
-        energies: of the whole.
-
-    Returns:
-        LUFS; unknown for silence, less than 400 ms, or a sample rate below 4 kHz.
+    LUFS; unknown for silence, less than 400 ms, or a sample rate below 4 kHz.
     """
     return _loudest(energies, _BLOCK_SEGMENTS, "ebu-tech-3341-momentary-max")
 
@@ -55,11 +47,7 @@ def loudest_momentary(energies: SegmentEnergies) -> Measurement[float]:
 def loudest_short_term(energies: SegmentEnergies) -> Measurement[float]:
     """Return loudness of the loudest 3 s (short-term maximum, EBU Tech 3341), windows 100 ms apart.
 
-    Args:
-        energies: of the whole.
-
-    Returns:
-        LUFS; unknown for silence, less than 3 s, or a sample rate below 4 kHz.
+    LUFS; unknown for silence, less than 3 s, or a sample rate below 4 kHz.
     """
     return _loudest(energies, _SHORT_TERM_SEGMENTS, "ebu-tech-3341-short-term-max")
 
@@ -72,13 +60,8 @@ def _loudest(energies: SegmentEnergies, segments: int, method: str) -> Measureme
 def loudness_range(energies: SegmentEnergies) -> Measurement[float]:
     """Return loudness range (EBU Tech 3342): from the 10th to the 95th percentile of the loudness of 3 s windows.
 
-    Windows start every 100 ms; the gates are at -70 LUFS and 20 LU below the loudness above that.
-
-    Args:
-        energies: of the whole.
-
-    Returns:
-        LU; unknown for silence, less than 3 s, or a sample rate below 4 kHz.
+    Windows start every 100 ms; the gates are at -70 LUFS and 20 LU below the loudness above that. LU; unknown for
+    silence, less than 3 s, or a sample rate below 4 kHz.
     """
     method = "ebu-tech-3342"
     windows = _weighted_windows(energies, _SHORT_TERM_SEGMENTS, method)
@@ -104,28 +87,20 @@ def _weighted_windows(energies: SegmentEnergies, segments: int, method: str) -> 
 
 
 def _lufs(energy: Floats | np.floating) -> Floats:
-    return -0.691 + _db(energy)
-
-
-def _db(power: Floats | np.floating | float) -> Floats:
-    return np.asarray(10.0 * np.log10(np.maximum(power, 1e-20)), dtype=np.float64)
+    return -0.691 + power_db(energy)
 
 
 def dynamic_range(energies: SegmentEnergies) -> Measurement[float]:
-    """95th minus 10th percentile of the RMS level of 400 ms frames above -70 dBFS.
+    """Return the 95th minus the 10th percentile of the RMS level of 400 ms frames above -70 dBFS.
 
-    Args:
-        energies: of the whole.
-
-    Returns:
-        dB; unknown for silence or less than 400 ms.
+    dB; unknown for silence or less than 400 ms.
     """
     method = "p95-p10-rms-400ms"
     power = energies.plain.mean(axis=0)
     count = power.size // _BLOCK_SEGMENTS
     if not count:
         return Measurement.unknown("the sound is shorter than 0.4 s", method=method)
-    levels = _db(power[: count * _BLOCK_SEGMENTS].reshape(count, _BLOCK_SEGMENTS).mean(axis=1))
+    levels = power_db(power[: count * _BLOCK_SEGMENTS].reshape(count, _BLOCK_SEGMENTS).mean(axis=1))
     levels = levels[levels > _DYNAMIC_GATE_DBFS]
     if not levels.size:
         return Measurement.unknown("the sound is silent (below -70 dBFS throughout)", method=method)

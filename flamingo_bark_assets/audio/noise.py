@@ -74,12 +74,9 @@ def measure_noise_floor(spectrum: LongTermSpectrum, *, lowpass_hz: float | None 
     Fading music has no such lower end. Bands that show no floor take the line through those that do, or their own
     minimum if that is lower.
 
-    Martin, "Noise power spectral density estimation based on optimal smoothing and minimum statistics", IEEE
-    Trans. Speech and Audio Processing 9(5), 2001.
-
-    Args:
-        spectrum: of any sound; frames of digital silence are left out.
-        lowpass_hz: where a low-pass has cut the sound off; what lies above it says nothing of the noise below.
+    Martin, "Noise power spectral density estimation based on optimal smoothing and minimum statistics", IEEE Trans.
+    Speech and Audio Processing 9(5), 2001. Frames of digital silence are left out, and so is what lies above
+    `lowpass_hz`, which says nothing of the noise below.
 
     Returns:
         RMS of the noise in dBFS, the mean over channels, unknown where less than a fifth of the bandwidth shows a

@@ -20,12 +20,7 @@ _SHADES = 16
 def waveform_png(sound: Sound, *, width: int = 640, height: int = 120) -> bytes:
     """Draw the waveform: the range from lowest to highest sample of each column.
 
-    Full scale takes the full height, so a quiet song looks quiet.
-
-    Args:
-        sound: any rate and length; all channels are drawn over one another.
-        width: columns.
-        height: rows.
+    Full scale takes the full height, so a quiet song looks quiet. All channels are drawn over one another.
 
     Returns:
         A PNG of two colours, the background transparent; the same bytes for the same sound.
@@ -40,14 +35,9 @@ def waveform_png(sound: Sound, *, width: int = 640, height: int = 120) -> bytes:
 
 
 def shaded_png(values: npt.NDArray[np.floating], *, row_height: int = 1) -> bytes:
-    """Draw a table of values from 0 to 1 in 16 shades of the waveform's colour, 0 being transparent.
+    """Draw a table of values from 0 to 1 in 16 shades of the waveform's colour, 0 being transparent, as a PNG.
 
-    Args:
-        values: shape (n_rows, n_columns); the first row is drawn at the bottom.
-        row_height: pixels of each row.
-
-    Returns:
-        A PNG of n_columns by n_rows * row_height pixels; the same bytes for the same values.
+    `values` has shape (n_rows, n_columns), the first row at the bottom; the same bytes for the same values.
     """
     shades = np.round(np.clip(values, 0.0, 1.0) * (_SHADES - 1)).astype(np.uint8)[::-1]
     ramp = np.linspace(_COLOURS[:3], _COLOURS[3:], _SHADES).round().astype(int)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from flamingo_bark_assets.audio.bandwidth import measure_bandwidth
 from flamingo_bark_assets.audio.clipping import ClippedSamples
-from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, Levels
+from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, Levels, power_db
 from flamingo_bark_assets.audio.long_term_spectrum import LongTermSpectrum
 from flamingo_bark_assets.audio.noise import measure_noise_floor
 from flamingo_bark_assets.audio.signal import OPPOSED_CORRELATION
@@ -76,16 +76,7 @@ class TechnicalQuality:
 
 
 def judge_quality(levels: Levels, clipping: ClippedSamples, spectrum: LongTermSpectrum) -> TechnicalQuality:
-    """Draw the technical quality from what was gathered in passing.
-
-    Args:
-        levels: sums of all frames.
-        clipping: flat tops.
-        spectrum: statistics of the spectrum.
-
-    Returns:
-        All measurements; what a silent or very short sound does not have is unknown with the reason.
-    """
+    """Draw the technical quality from what was gathered in passing; what silence does not have is unknown."""
     frames = frame_levels_of(levels)
     bandwidth = measure_bandwidth(spectrum)
     cut_off_hz = bandwidth.bandwidth_hz.value if bandwidth.lowpass_detected.value else None
@@ -112,9 +103,6 @@ def judge_quality(levels: Levels, clipping: ClippedSamples, spectrum: LongTermSp
 
 def measure_polarity(levels: Levels) -> tuple[Measurement[float], Measurement[bool]]:
     """Correlate left and right about their means; no way of placing sound in stereo brings that below -0.3.
-
-    Args:
-        levels: sums of all frames.
 
     Returns:
         Pearson's correlation, -1 to 1, and whether one channel is in inverted polarity: sure at -1 and from 0.4
@@ -157,12 +145,6 @@ def frame_levels_of(levels: Levels) -> FrameLevels:
     """Return level of every 50 ms frame.
 
     The mean of each channel in the frame is taken off first, as an offset is no sound.
-
-    Args:
-        levels: sums of all frames.
-
-    Returns:
-        One level a frame and the total.
     """
     if not levels.frame_length.size:
         return FrameLevels(np.zeros(0), -200.0)
@@ -171,12 +153,8 @@ def frame_levels_of(levels: Levels) -> FrameLevels:
     deviations[deviations < _ROUNDING * levels.frame_squares] = 0.0
     total = np.maximum(levels.frame_squares.sum(axis=1) - levels.n_samples * np.square(levels.dc), 0.0).mean()
     return FrameLevels(
-        _power_db(deviations.mean(axis=0) / levels.frame_length), float(_power_db(total / max(1, levels.n_samples)))
+        power_db(deviations.mean(axis=0) / levels.frame_length), float(power_db(total / max(1, levels.n_samples)))
     )
-
-
-def _power_db(power: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
-    return np.asarray(10.0 * np.log10(np.maximum(power, 1e-20)), dtype=np.float64)
 
 
 def _peak(levels: Levels) -> Measurement[float]:

@@ -11,15 +11,9 @@ from flamingo_bark_assets.audio.signal import FloatArray
 
 
 def resample(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:
-    """Resample with soxr at high quality (linear phase, no delay).
+    """Resample with soxr at high quality (linear phase, no delay); the input itself if the rates agree.
 
-    Args:
-        samples: float32, shape (n_channels, n_samples).
-        from_hz: their sample rate.
-        to_hz: the rate wanted.
-
-    Returns:
-        float32, shape (n_channels, about n_samples * to_hz / from_hz); the input itself if the rates agree.
+    From float32, shape (n_channels, n_samples), to float32, shape (n_channels, about n_samples * to_hz / from_hz).
     """
     if from_hz == to_hz or not samples.shape[1]:
         return samples

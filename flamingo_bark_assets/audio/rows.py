@@ -19,12 +19,8 @@ _FIRST_ROWS = 1 << 10
 class GrowingRows(Generic[S]):
     """An array of shape (n_rows, *row_shape) to which rows are added.
 
-    The memory is enlarged in place where the system can, so that no second copy lives beside the first.
-
-    Args:
-        dtype: of the elements.
-        row_shape: shape of one row; () for plain numbers.
-        first_rows: for how many to ask at once; the system gives the memory of large arrays only as it is used.
+    The memory is enlarged in place where the system can, so that no second copy lives beside the first. `first_rows` is
+    for how many to ask at once; the system gives the memory of large arrays only as it is used.
     """
 
     def __init__(self, dtype: type[S], row_shape: tuple[int, ...] = (), *, first_rows: int = _FIRST_ROWS) -> None:

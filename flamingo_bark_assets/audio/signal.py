@@ -17,8 +17,6 @@ FloatArray = NDArray[np.float32]
 OPPOSED_CORRELATION = -0.3
 BLOCK = 1 << 15  # samples a channel read at a time: 256 KiB in stereo, which stays in a processor's cache
 
-_CHUNK = 1 << 18  # samples that are worked on in float64 at a time
-
 
 class Sound(ABC):
     """Sampled sound that was decoded without a fault, and can be read in blocks as often as wanted."""
@@ -83,42 +81,12 @@ class Signal(Sound):
             block = self.samples[:, start : start + BLOCK]
             yield block if plain else block.copy(order="C")
 
-    def mono(self) -> FloatArray:
-        """Give the mean of the channels, shape (n_samples,).
-
-        A stereo pair whose correlation is below `OPPOSED_CORRELATION` has one channel in inverted polarity;
-        it is turned over first, as the plain mean would cancel the music.
-        """
-        if self.channels == 1:
-            return np.asarray(self.samples[0])
-        if self.channels == 2 and stereo_correlation(self) < OPPOSED_CORRELATION:
-            return np.asarray((self.samples[0] - self.samples[1]) * np.float32(0.5))
-        return np.asarray(self.samples.mean(axis=0, dtype=np.float32))
-
-
-def stereo_correlation(signal: Signal) -> float:
-    """Return correlation of left and right, -1 to 1, about the mean; 1.0 for mono, one silent channel or silence."""
-    if signal.channels != 2:
-        return 1.0
-    means = signal.samples.mean(axis=1, dtype=np.float64, keepdims=True)
-    products = np.zeros((2, 2))
-    for start in range(0, signal.samples.shape[1], _CHUNK):
-        chunk = signal.samples[:, start : start + _CHUNK] - means
-        products += chunk @ chunk.T
-    norm = float(np.sqrt(products[0, 0] * products[1, 1]))
-    return float(products[0, 1]) / norm if norm > 1e-12 else 1.0
-
 
 def frame_edges(n_samples: int, sample_rate_hz: int, frame_s: float) -> NDArray[np.intp]:
-    """Sample indices at which consecutive frames begin, and the end of the last, possibly shorter frame.
+    """Return the sample indices at which consecutive frames begin, and the end of the last, possibly shorter frame.
 
-    Args:
-        n_samples: length of the signal.
-        sample_rate_hz: its rate; frames keep time where frame_s * sample_rate_hz is no whole number.
-        frame_s: length of a frame, seconds.
-
-    Returns:
-        Strictly increasing, shape (n_frames + 1,); a single 0 where there are no samples.
+    Frames keep time where frame_s * sample_rate_hz is no whole number. Strictly increasing, shape (n_frames + 1,); a
+    single 0 where there are no samples.
     """
     count = int(np.ceil(n_samples / (frame_s * sample_rate_hz)))
     edges = np.round(np.arange(count) * (frame_s * sample_rate_hz)).astype(np.intp)
@@ -126,12 +94,7 @@ def frame_edges(n_samples: int, sample_rate_hz: int, frame_s: float) -> NDArray[
 
 
 class FrameClock:
-    """Says, block by block, to which frame the samples belong; the frames are those of `frame_edges`.
-
-    Args:
-        sample_rate_hz: samples a second.
-        frame_s: length of a frame, seconds; more than one sample.
-    """
+    """Says, block by block, to which frame the samples belong; the frames are those of `frame_edges`."""
 
     def __init__(self, sample_rate_hz: int, frame_s: float) -> None:
         self._step = frame_s * sample_rate_hz

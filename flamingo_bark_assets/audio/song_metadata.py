@@ -38,12 +38,8 @@ class SongMetadata(Record):
 def describe_metadata(files: SongFiles) -> SongMetadata:
     """Collect what is said about a song; no sample is decoded.
 
-    Args:
-        files: the song's files.
-
-    Returns:
-        The record; what song.toml says goes before the file's own tags, field by field. Unusable, with the tags alone,
-        where song.toml cannot be read: what its owner wanted to say is then unknown.
+    What song.toml says goes before the file's own tags, field by field. Unusable, with the tags alone, where song.toml
+    cannot be read: what its owner wanted to say is then unknown.
     """
     from flamingo_bark_assets.audio.tags import Tags, read_tags
     from flamingo_bark_assets.library.fingerprint import edits_digest

@@ -33,8 +33,7 @@ _RANGE_DB = 60.0
 def spectral_pngs(sound: Sound) -> Mapping[str, bytes]:
     """Draw mel bands, constant-Q notes and chroma of a sound by librosa, time from left to right.
 
-    Args:
-        sound: any rate and length, at least one sample; drawn as its down-mix.
+    Its down-mix is drawn; it has at least one sample.
 
     Returns:
         PNGs `WIDTH` pixels wide by what they show: ``mel`` (64 bands to 11 kHz), ``cqt`` (84 semitones from C1) and

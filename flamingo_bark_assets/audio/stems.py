@@ -64,11 +64,6 @@ class StemInput:
 def compare_stems(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
     """Compare the stems of a song with its mix.
 
-    Args:
-        song_id: the song's identifier.
-        mix: the full mix.
-        stems: every file of the stems folder, usable or not.
-
     Returns:
         One row a stem file, in their order, and how well all stems that belong to the mix together explain it.
     """
@@ -95,15 +90,9 @@ def _compare(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
 def stem_signal(kind: StemKind, stems: Sequence[StemInput], compared: StemSet) -> Sound | None:
     """Sum the files of one kind that help to measure the song, for instance two guitars.
 
-    Args:
-        kind: the kind.
-        stems: the song's stems.
-        compared: the same against the mix; those that it rejects are left out.
-
-    Returns:
-        The sum at the first file's sample rate, as long as the longest; mono files go to all channels. A
-        single file is given back as it is; None where no file of that kind is usable. The sum may pass full
-        scale.
+    Those that `compared` rejects are left out. The sum has the first file's sample rate and the longest's length; mono
+    files go to all channels. A single file is given back as it is; None where no file of that kind is usable. The sum
+    may pass full scale.
     """
     rejected = {(row.kind, row.content_sha256) for row in compared.stems if row.rejected is not None}
     sounds = [
@@ -126,14 +115,9 @@ def why_unmeasured(kind: StemKind, compared: StemSet) -> str | None:
 
 
 def energy_share(stems: StemSet, kind: StemKind) -> Measurement[float]:
-    """Energy of the stems of one kind over the summed energy of all that belong to the mix, from levels and lengths.
+    """Return the energy of the stems of one kind over that of all that belong, 0 to 1, from levels and lengths.
 
-    Args:
-        stems: the compared stems.
-        kind: the kind.
-
-    Returns:
-        0 to 1; unknown where no stem holds sound.
+    Unknown where no stem holds sound.
     """
     method = "mean-square-times-length"
     energies = [

@@ -15,10 +15,7 @@ from flamingo_bark_assets.audio.signal import BLOCK, FloatArray, Sound
 class SumSound(Sound):
     """The sum of sounds; those that end early are silent after their end, and it may pass full scale.
 
-    Args:
-        parts: at least one; mono parts go to all channels.
-        sample_rate_hz: its sample rate; by default the first part's.
-        channels: number of channels; by default the most of any part.
+    Mono parts go to all channels. Rate and number of channels are the first part's and the most of any by default.
     """
 
     def __init__(
@@ -56,10 +53,7 @@ class SumSound(Sound):
 def equal_blocks(sound: Sound, rate_hz: int, channels: int) -> Iterator[FloatArray]:
     """Return the samples of a sound in blocks of `BLOCK`, the last one shorter, at some rate and number of channels.
 
-    Args:
-        sound: the sound.
-        rate_hz: the rate wanted; the change is of linear phase and without delay.
-        channels: the number of channels wanted: where the sound has another, each is the mean of its channels.
+    The change of rate is of linear phase and without delay; where the number of channels differs, each is their mean.
     """
     mixed = (_with_channels(block, channels) for block in sound.blocks())
     return _of_equal_length(_at_rate(mixed, sound.sample_rate_hz, rate_hz, channels))

@@ -41,14 +41,9 @@ class Tags:
 
 
 def read_tags(path: Path) -> Tags:
-    """Read the tags of a sound file (ID3, Vorbis comments, MP4 atoms, RIFF INFO, ...).
+    """Read the tags of a sound file, which may be anything (ID3, Vorbis comments, MP4 atoms, RIFF INFO, ...).
 
-    Args:
-        path: the file; it may be anything.
-
-    Returns:
-        The cleaned tags: no control characters, at most 500 characters each and 20 genres. Empty where the
-        file cannot be read.
+    They are cleaned: no control characters, at most 500 characters each and 20 genres. Empty where it cannot be read.
     """
     if not path.is_file():
         return Tags()

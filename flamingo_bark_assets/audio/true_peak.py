@@ -30,10 +30,6 @@ class TruePeakReader:
     go up to 192 kHz. A piece of 32 samples is interpolated only where the filter's gain could lift it above the
     peak found so far, and finely only where a rough interpolation comes near it. No silence is assumed before the
     first and after the last sample, so that a cut there makes no overshoot.
-
-    Args:
-        sample_rate_hz: samples a second of each channel.
-        channels: number of channels.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:

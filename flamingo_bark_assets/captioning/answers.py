@@ -129,12 +129,8 @@ def parse_text(reply: str, *, prompt: str | None = None, truncated: bool = False
     Markup, prompt echoes, roles ('Assistant:'), openings ('Sure, here is:'), quotation marks and special tokens are
     taken off; a loop is cut where it begins to repeat; an unfinished last sentence is dropped. A text in another
     language is kept and flagged. Time grows in proportion to the length of the reply, of which the first
-    `plain_replies.MAX_REPLY_CHARACTERS` are read.
-
-    Args:
-        reply: anything.
-        prompt: what the model was asked, to know an echo of it.
-        truncated: whether the reply was cut off by its token limit.
+    `plain_replies.MAX_REPLY_CHARACTERS` are read. `prompt` is what the model was asked, to know an echo of it;
+    `truncated` whether its token limit cut the reply off.
 
     Returns:
         A text of at most `MAX_TEXT_CHARACTERS`, never longer than the reply, or None with the reason. Reading the
@@ -153,13 +149,8 @@ def parse_labels(
     """Read genres, moods or instruments out of a reply.
 
     Lists in any form are read: one a line, numbered, with bullets, as JSON, parted by commas, 'and' or '/', or as a
-    sentence ('The genre is rock with elements of jazz.'). What is denied ('no drums') is no label.
-
-    Args:
-        reply: anything.
-        prompt: what the model was asked, to know an echo of it.
-        truncated: whether the reply was cut off by its token limit; its last label is then left out.
-        limit: most labels that are returned, at least 1.
+    sentence ('The genre is rock with elements of jazz.'). What is denied ('no drums') is no label. The last label of a
+    truncated reply is left out. `limit` is at least 1.
 
     Returns:
         Labels of at most `MAX_LABEL_WORDS` words and `MAX_LABEL_CHARACTERS` characters, or none with the reason.

@@ -20,10 +20,6 @@ def apply_caption_edits(captions: Captions, edits: Edits) -> Captions:
     An edited answer keeps nothing of the one it replaces: model, prompt, scores and windows told of other words.
     For the same reason claims that were found in a replaced answer are left out.
 
-    Args:
-        captions: the answers about one song.
-        edits: what its song.toml says.
-
     Returns:
         The same captions where there are no edits; otherwise the answers in the order of parts, then questions,
         with one of source and captioner `human` for each edit, also where there was no answer before.

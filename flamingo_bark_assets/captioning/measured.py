@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from flamingo_bark_assets.audio.signal import Sound
 from flamingo_bark_assets.captioning.interface import Answer, Captions, Identity
@@ -28,6 +29,9 @@ NO_STEMS = "no stem with sound, and no captioning model ran"
 NOTHING_SURE = "nothing was measured with enough confidence"
 
 
+_answer = partial(Answer, captioner=IDENTITY.name, is_fallback=IDENTITY.is_fallback, revision=IDENTITY.revision)
+
+
 @dataclass(frozen=True, slots=True)
 class MeasuredCaptioner:
     """Writes what was measured, in words; a `Captioner`.
@@ -44,14 +48,9 @@ class MeasuredCaptioner:
         return IDENTITY
 
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
-        """Answer all questions for the mix and for each audible stem.
+        """Answer all questions for the mix and for each audible stem; `audio` is never called.
 
-        Args:
-            evidence: the measurements of the song.
-            audio: never called.
-
-        Returns:
-            Answers, each with a text or the reason why there is none; for an unusable song that reason alone.
+        Answers have a text or the reason why there is none; an unusable song has that reason alone.
         """
         del audio
         unusable = evidence.untellable
@@ -103,38 +102,14 @@ def _genre(tags: str | None) -> Answer:
     genres = ", ".join(clean_genres(tags, limit=MAX_TAGS))
     if not genres:
         return _silent("mix", "genre", NO_READABLE_GENRE)
-    return _answer("mix", "genre", text=genres, source="file_tags", raw_text=tags)
+    return _answer(part="mix", question="genre", text=genres, source="file_tags", raw_text=tags)
 
 
 def _measured(part: Part, question: Question, phrase: Phrase | None, otherwise: str) -> Answer:
     if phrase is None:
         return _silent(part, question, otherwise)
-    return _answer(part, question, text=phrase.text, source="measured", confidence=phrase.confidence)
+    return _answer(part=part, question=question, text=phrase.text, source="measured", confidence=phrase.confidence)
 
 
 def _silent(part: Part, question: Question, reason: str) -> Answer:
-    return _answer(part, question, text=None, source="none", reason=reason)
-
-
-def _answer(
-    part: Part,
-    question: Question,
-    *,
-    text: str | None,
-    source: str,
-    raw_text: str | None = None,
-    confidence: float | None = None,
-    reason: str | None = None,
-) -> Answer:
-    return Answer(
-        part=part,
-        question=question,
-        text=text,
-        source=source,
-        captioner=IDENTITY.name,
-        is_fallback=IDENTITY.is_fallback,
-        revision=IDENTITY.revision,
-        raw_text=raw_text,
-        confidence=confidence,
-        reason=reason,
-    )
+    return _answer(part=part, question=question, text=None, source="none", reason=reason)

@@ -56,12 +56,9 @@ class _Asked:
 class ModelCaptioner:
     """Runs the first model of the chain that can be had; without one the measured captioner writes.
 
-    The model is loaded when the first song asks and is kept for all songs after it.
-
-    Args:
-        settings: the chain, prompts and decoding.
-        prompts: its `min_claim_confidence` says how sure a measurement must be to contradict a model.
-        cache_folder: where answers are kept, so that nothing is asked twice.
+    The model is loaded when the first song asks and is kept for all songs after it. Answers are kept in `cache_folder`,
+    so that nothing is asked twice; of `prompts`, `min_claim_confidence` says how sure a measurement must be to
+    contradict a model.
     """
 
     def __init__(self, settings: InferenceSettings, prompts: PromptSettings, cache_folder: Path) -> None:
@@ -86,13 +83,7 @@ class ModelCaptioner:
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer all questions for the mix and for each audible stem.
 
-        Args:
-            evidence: the measurements of the song.
-            audio: gives the decoded sound of a part.
-
-        Returns:
-            Answers with their claims and the captioners that were considered; where memory runs out the next candidate
-            of the chain answers, and at the end of the chain the measured captioner.
+        Where memory runs out the next candidate of the chain answers, and at its end the measured captioner.
         """
         if evidence.untellable:
             return self._fallback.describe(evidence, audio)
@@ -114,7 +105,7 @@ class ModelCaptioner:
         if loaded.model is None:
             return self._measured(evidence, audio, loaded)
         try:
-            return self._heard(evidence, audio, loaded, loaded.model)
+            return self._inferred(evidence, audio, loaded, loaded.model)
         except OutOfMemory as error:
             skipped = loaded.failed(f"out of memory in inference on {evidence.song_id}: {error}")
         # The next model finds room only when nothing holds the last one, the error's traceback included.
@@ -128,7 +119,7 @@ class ModelCaptioner:
         captions = self._fallback.describe(evidence, audio)
         return dataclasses.replace(captions, candidates=_candidates(loaded.skipped, "measured"))
 
-    def _heard(
+    def _inferred(
         self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded, model: CaptioningModel
     ) -> Captions:
         asked = self._questions(evidence, audio, model)
@@ -186,7 +177,7 @@ class ModelCaptioner:
         reason = parsed.reason
         if said is not None and asked.question not in UNCHECKED:
             claims = check_claims(asked.part, asked.question, said, evidence, self._prompts.min_claim_confidence)
-            said = rewrite(said, claims).text or None
+            said = rewrite(said, claims) or None
             if said is None:
                 reason = "every sentence of the reply contradicts the measurements"
         answer = Answer(

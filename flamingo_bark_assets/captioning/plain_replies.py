@@ -41,9 +41,7 @@ _TEXT_KEYS = ("caption", "description", "text", "answer", "response", "output")
 def plain_lines(reply: str, flags: set[Flag]) -> list[str]:
     """Give the lines of a reply without markup, special tokens, control characters and empty lines.
 
-    Args:
-        reply: anything; the first `MAX_REPLY_CHARACTERS` are read.
-        flags: gets json where the reply is JSON, too_long where it is cut.
+    The first `MAX_REPLY_CHARACTERS` are read; `flags` gets json where the reply is JSON, too_long where it is cut.
     """
     if len(reply) > MAX_REPLY_CHARACTERS:
         reply = reply[:MAX_REPLY_CHARACTERS]
@@ -86,9 +84,7 @@ def _strings_in(value: Any) -> Iterator[str]:
 def joined(lines: Sequence[str], limit: int) -> str:
     """Make one line; a line without punctuation at its end gets a full stop where there is room for it.
 
-    Args:
-        lines: plain lines.
-        limit: most characters that full stops may make it grow to.
+    Full stops make it grow to `limit` characters at most.
     """
     room = limit - sum(len(line) + 1 for line in lines)
     text = ""

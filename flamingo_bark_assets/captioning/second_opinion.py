@@ -41,11 +41,7 @@ _VOCABULARY_OF: dict[Question, VocabularyName] = {"genre": "genre", "mood": "moo
 
 
 class SecondOpinion:
-    """CLAP, loaded when the first song asks and kept for all songs after it.
-
-    Args:
-        settings: which CLAP, which vocabularies and what may be downloaded.
-    """
+    """CLAP, loaded when the first song asks and kept for all songs after it."""
 
     def __init__(self, settings: InferenceSettings) -> None:
         self._settings = settings
@@ -55,14 +51,8 @@ class SecondOpinion:
     def on(self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Add CLAP's labels, the fit of each text and the agreement of each list of labels.
 
-        Args:
-            captions: what the captioner said.
-            evidence: the measurements, which say what sounds.
-            audio: gives the decoded sound of a part.
-
-        Returns:
-            The captions; without CLAP the same with the reason. The confidence of an answer becomes the geometric mean
-            of the captioner's own and of the agreement, where both are known.
+        Without CLAP the captions are the same, with the reason. The confidence of an answer becomes the geometric mean
+        of the captioner's own and of the agreement, where both are known.
         """
         clap = self._load()
         if isinstance(clap, ClapUnavailable):
@@ -99,14 +89,14 @@ class SecondOpinion:
             )
             if clip is None:
                 continue
-            heard = {
+            given = {
                 name: tuple(map(_rounded, clap.label(clip, vocabulary, part=part)))
                 for name, vocabulary in self._vocabularies.items()
             }
-            labels += [label for found in heard.values() for label in found[: self._settings.labels_per_vocabulary]]
+            labels += [label for found in given.values() for label in found[: self._settings.labels_per_vocabulary]]
             for index, answer in enumerate(answers):
                 if answer.part == part and answer.text is not None:
-                    answers[index] = self._weighed(answer, answer.text, clip, heard, clap)
+                    answers[index] = self._weighed(answer, answer.text, clip, given, clap)
                     labels += _said(answer, answer.text)
         return dataclasses.replace(
             captions,
@@ -120,7 +110,7 @@ class SecondOpinion:
         answer: Answer,
         text: str,
         clip: Clip,
-        heard: dict[VocabularyName, tuple[Label, ...]],
+        given: dict[VocabularyName, tuple[Label, ...]],
         clap: LoadedClap,
     ) -> Answer:
         vocabulary = next((name for question, name in _VOCABULARY_OF.items() if question == answer.question), None)
@@ -128,7 +118,7 @@ class SecondOpinion:
             similarity = clap.similarity(clip, text)
             fit = None if similarity is None else round(similarity, _DIGITS)
             return dataclasses.replace(answer, audio_text_similarity=fit)
-        agreed = agreement(heard[vocabulary], text.split(", "), self._vocabularies[vocabulary])
+        agreed = agreement(given[vocabulary], text.split(", "), self._vocabularies[vocabulary])
         own = answer.confidence
         both = own if own is None or agreed is None else math.sqrt(own * agreed)
         return dataclasses.replace(answer, label_agreement=agreed, confidence=both)

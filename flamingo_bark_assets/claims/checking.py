@@ -54,21 +54,11 @@ def check_claims(
 ) -> tuple[Claim, ...]:
     """Check every claim of an answer.
 
-    A tempo agrees within 4 %, also at half, twice, a third and three times the measured one (with a note); a key
-    agrees with its relative (with a note) and not with its parallel. A word such as 'fast' is held against the limits
-    of the scale in `wording`, with a border in which nothing is decided. What was not measured, or with a confidence
-    below the limit, is unverifiable; so is what a text says of a part of the song only, unless it agrees. Who sings
-    is never measured.
-
-    Args:
-        part: the part of the song that the answer is about.
-        question: the question that it answers.
-        text: the answer; None has no claims.
-        evidence: the measurements of the song.
-        min_confidence: a measurement with a confidence below it proves nothing, 0 to 1.
-
-    Returns:
-        One row a claim, in order of place.
+    A tempo agrees within 4 %, also at half, twice, a third and three times the measured one (with a note); a key agrees
+    with its relative (with a note) and not with its parallel. A word such as 'fast' is held against the limits of the
+    scale in `wording`, with a border in which nothing is decided. What was not measured, or with a confidence below the
+    limit, is unverifiable; so is what a text says of a part of the song only, unless it agrees. Who sings is never
+    measured. Below `min_confidence`, 0 to 1, a measurement proves nothing. The claims come in order of place.
     """
     return tuple(
         _checked(_Case(part, claim, evidence, min_confidence), question, number, text or "")
@@ -184,13 +174,9 @@ def _fidelity(case: _Case) -> Judgement:
     is_clean = floor.value is not None and floor.value < CLEAN_NOISE_FLOOR_DBFS
     if is_full is None:
         return unverifiable("near the limit", measured)
-    if case.claim.value == "hi-fi":
-        if is_full and not is_clean:
-            return unverifiable("full bandwidth, but not known to be free of noise", measured)
-        return Judgement("agree" if is_full else "conflict", None, measured)
     if is_full and not is_clean:
         return unverifiable("full bandwidth, but not known to be free of noise", measured)
-    return Judgement("conflict" if is_full else "agree", None, measured)
+    return Judgement("agree" if is_full == (case.claim.value == "hi-fi") else "conflict", None, measured)
 
 
 def _noise_measurement(raw: RawSong) -> Measurement[float]:

@@ -64,11 +64,7 @@ class _Place:
 def cuttings(text: str, tokens: Sequence[Token], claim: FoundClaim, others: Sequence[int]) -> Iterator[str]:
     """Give the sentence without a claim, in several ways that need not all be good English.
 
-    Args:
-        text: one sentence.
-        tokens: its words.
-        claim: found in it.
-        others: where its other claims begin.
+    `others` is where the sentence's other claims begin.
     """
     inside = [i for i, t in enumerate(tokens) if t.start < claim.end and t.end > claim.start]
     value = [i for i in inside if tokens[i].start < claim.value_end and tokens[i].end > claim.value_start]

@@ -31,15 +31,9 @@ _REACH = 6
 def find_claims(text: str) -> tuple[FoundClaim, ...]:
     """Find what a text claims about the music.
 
-    Claims in quotation marks, names, comparisons ('like a saxophone') and wishes ('would be') are left out, as
-    they claim nothing of this music; denied ones are marked. A sentence is read by itself: what is found in it
-    does not depend on the others. Time grows in proportion to the length of the text.
-
-    Args:
-        text: anything, in English where claims are to be found.
-
-    Returns:
-        Claims in order of their place.
+    Claims in quotation marks, names, comparisons ('like a saxophone') and wishes ('would be') are left out, as they
+    claim nothing of this music; denied ones are marked. A sentence is read by itself: what is found in it does not
+    depend on the others. Time grows in proportion to the length of the text. The claims come in order of their place.
     """
     found = [claim for sentence in split_sentences(text) for claim in _claims_of(text, sentence)]
     return tuple(sorted(found, key=lambda claim: (claim.start, claim.end, claim.kind, claim.value)))

@@ -55,11 +55,8 @@ class WordLimits:
 def _words(scale: Scale, *accepted: str, undecided: tuple[str, ...] = (), margin: float = 0.0) -> WordLimits:
     """Make limits of neighbouring words of a scale.
 
-    Args:
-        scale: the scale.
-        accepted: its words of which the claimed one is true.
-        undecided: its words that neither bear it out nor contradict it.
-        margin: how far nothing is decided beyond those, as a share of a positive limit.
+    Of `accepted` the claimed one is true; `undecided` neither bear it out nor contradict it. Nothing is decided up to
+    `margin`, a share of a positive limit, beyond those.
     """
     low, ranges = -math.inf, {}
     for limit, word in scale.steps:

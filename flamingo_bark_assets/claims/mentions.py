@@ -48,7 +48,7 @@ def _instruments_and_patterns(tokens: Sequence[Token]) -> Iterator[Span]:
     while i < len(tokens):
         if length := _genre_length(tokens, i):
             i += length
-        elif _phrase(tokens, i, 4) in _KICK_PATTERNS:
+        elif phrase_at(tokens, i, 4) in _KICK_PATTERNS:
             yield Span("kick_pattern", "four on the floor", i, i + 4)
             i += 4
         elif tokens[i].lower == "drumless":
@@ -63,14 +63,14 @@ def _instruments_and_patterns(tokens: Sequence[Token]) -> Iterator[Span]:
 
 def _genre_length(tokens: Sequence[Token], i: int) -> int:
     for length in (3, 2):
-        if _phrase(tokens, i, length) in _GENRES or (length == 2 and _phrase(tokens, i, 2, gap=" & ") in _GENRES):
+        if phrase_at(tokens, i, length) in _GENRES or (length == 2 and phrase_at(tokens, i, 2, " & ") in _GENRES):
             return length
     return 0
 
 
 def _instrument(tokens: Sequence[Token], i: int) -> Span | None:
     for length in range(LONGEST_PHRASE, 0, -1):
-        name = _phrase(tokens, i, length)
+        name = phrase_at(tokens, i, length)
         if name in INSTRUMENT_NAMES:
             return _judged(tokens, i, i + length, INSTRUMENT_NAMES[name])
     return None
@@ -99,7 +99,7 @@ def _is_voice(tokens: Sequence[Token], i: int) -> bool:
         before = tokens[i - 1].lower if i else ""
         return before not in INSTRUMENT_NAMES
     if word in VOICE_TYPES:
-        return not (_follows_instrument(tokens, i) or _phrase(tokens, i, 2) in INSTRUMENT_NAMES)
+        return not (_follows_instrument(tokens, i) or phrase_at(tokens, i, 2) in INSTRUMENT_NAMES)
     if word == "bass":
         return i + 1 < len(tokens) and tokens[i + 1].lower in {"singer", "singers", "voice", "vocalist"}
     return False
@@ -129,7 +129,7 @@ def _voices(tokens: Sequence[Token], voices: Sequence[int]) -> Iterator[Span]:
         yield Span("vocals", "vocals", first, i + 1)
     for i in range(len(tokens)):
         for length in (1, 2):
-            if _phrase(tokens, i, length) in VOICE_PHRASES:
+            if phrase_at(tokens, i, length) in VOICE_PHRASES:
                 yield Span("vocals", "vocals", i, i + length)
 
 
@@ -165,7 +165,3 @@ def _instrumentals(tokens: Sequence[Token]) -> Iterator[Span]:
             while first and tokens[first].joined and tokens[first - 1].lower in INTENSIFIERS | {"purely", "entirely"}:
                 first -= 1
             yield Span("vocals", "vocals", first, i + 1, value_first=i, denies=True)
-
-
-def _phrase(tokens: Sequence[Token], i: int, length: int, gap: str | None = None) -> str:
-    return phrase_at(tokens, i, length, gap)

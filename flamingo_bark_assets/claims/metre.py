@@ -20,12 +20,8 @@ def judge_metre(claimed: str, evidence: Evidence, min_confidence: float) -> Judg
     """Judge a claimed metre.
 
     Duple and triple exclude each other. What only differs in how it is written (2/4 and 4/4, 3/4 and 6/8, a 4/4 with
-    triplet swing and 12/8) stays open, and so do the odd metres, which are not measured.
-
-    Args:
-        claimed: a time signature, or duple, triple, compound, odd.
-        evidence: what was measured.
-        min_confidence: a less sure measurement proves nothing.
+    triplet swing and 12/8) stays open, and so do the odd metres, which are not measured. `claimed` is a time signature,
+    or duple, triple, compound, odd.
     """
     measurement = evidence.song.metre
     measured = Measured.of(measurement)

@@ -1,4 +1,4 @@
-"""Claims as values: what was found in a text, what came of checking it, and a rewritten text.
+"""Claims as values: what was found in a text and what came of checking it.
 
 Types and table rows belong here; finding, checking and rewriting have modules of their own.
 """
@@ -56,11 +56,6 @@ class FoundClaim:
         """Whether what contradicts it contradicts it in each part of the song: a silent stem is silent throughout."""
         return self.kind in _EVERYWHERE and not self.negated
 
-    @property
-    def label(self) -> str:
-        """The claim in one line: 'tempo 120', 'not instrument drums'."""
-        return f"{'not ' if self.negated else ''}{self.kind} {self.value}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Claim(Row):
@@ -84,33 +79,3 @@ class Claim(Row):
     note: str | None = optional_column("How it agrees ('half tempo', 'relative key') or why it cannot be checked.")
     method: str | None = optional_column("Method of the measurement that it was checked against.")
     confidence: float | None = optional_column("Confidence of that measurement, 0 to 1.")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One claim that was taken out of a text or corrected in it.
-
-    Attributes:
-        claim: its number in the answer.
-        said: the phrase as it was.
-        action: corrected (the value was replaced by the measured one) or removed.
-        replacement: the measured value that stands in its place; None where it was removed.
-    """
-
-    claim: int
-    said: str
-    action: Literal["corrected", "removed"]
-    replacement: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rewriting:
-    """A text without what the measurements contradict.
-
-    Attributes:
-        text: the rewritten text; empty where nothing is left of it.
-        changes: one for each conflicting claim, in their order.
-    """
-
-    text: str
-    changes: tuple[Change, ...]

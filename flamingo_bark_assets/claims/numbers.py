@@ -87,13 +87,7 @@ class Figure:
 
 
 def find_figures(text: str, start: int, end: int) -> list[Figure]:
-    """Find tempo numbers, keys and metres in one sentence, in their order, without overlap.
-
-    Args:
-        text: the whole text.
-        start: offset of the sentence.
-        end: offset behind it.
-    """
+    """Find tempo numbers, keys and metres in one sentence, in their order, without overlap."""
     found = [*_tempos(text, start, end), *_keys(text, start, end), *_metres(text, start, end)]
     kept: list[Figure] = []
     for figure in sorted(found, key=lambda f: (f.start, -f.end)):

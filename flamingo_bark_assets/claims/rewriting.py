@@ -12,7 +12,7 @@ from dataclasses import replace
 from flamingo_bark_assets.claims.cutting import cuttings
 from flamingo_bark_assets.claims.finding import find_claims
 from flamingo_bark_assets.claims.lexicon import FINITE_VERBS, PREPOSITIONS
-from flamingo_bark_assets.claims.model import Change, Claim, ClaimKind, FoundClaim, Rewriting
+from flamingo_bark_assets.claims.model import Claim, ClaimKind, FoundClaim
 from flamingo_bark_assets.claims.tokens import Token, split_sentences
 from flamingo_bark_assets.descriptions.wording import capitalised, figure, key_name
 
@@ -37,41 +37,26 @@ _LOOSE = re.compile(
 )
 
 
-def rewrite(text: str, claims: Sequence[Claim]) -> Rewriting:
+def rewrite(text: str, claims: Sequence[Claim]) -> str:
     """Take every conflicting claim out of a text, or put the measured value in its place.
 
     A single tempo and a key are corrected where they stand. Other claims are cut out: the adjective, the item of a
     list, the phrase, the clause or, where no shorter cut leaves a sentence that reads well and claims nothing new, the
-    whole sentence. A sentence without a conflict stays as it is, to the character.
-
-    Args:
-        text: the text that was checked; it is not changed.
-        claims: what `check_claims` gave for it.
-
-    Returns:
-        The new text, in which no conflicting claim is found, and what was done about each.
+    whole sentence. A sentence without a conflict stays as it is, to the character. In the new text no conflicting claim
+    is found.
     """
     conflicts = [claim for claim in claims if claim.verdict == "conflict"]
     if not conflicts:
-        return Rewriting(text, ())
+        return text
     pieces, behind = [], 0
-    corrected: dict[int, str] = {}
     for sentence in split_sentences(text):
         inside = [claim for claim in conflicts if sentence.start <= claim.start_char < sentence.end]
         piece = text[sentence.start : sentence.end]
         if inside:
-            piece, values = _rewritten(piece, inside, sentence.start)
-            corrected.update(values)
+            piece = _rewritten(piece, inside, sentence.start)
         pieces.append((text[behind : sentence.start], piece))
         behind = sentence.end
-    changes = tuple(_change(claim, corrected) for claim in conflicts)
-    return Rewriting(_assembled(pieces, text[behind:]), changes)
-
-
-def _change(claim: Claim, corrected: dict[int, str]) -> Change:
-    if claim.claim in corrected:
-        return Change(claim.claim, claim.said, "corrected", corrected[claim.claim])
-    return Change(claim.claim, claim.said, "removed")
+    return _assembled(pieces, text[behind:])
 
 
 def _assembled(pieces: Iterable[tuple[str, str]], rest: str) -> str:
@@ -83,15 +68,14 @@ def _assembled(pieces: Iterable[tuple[str, str]], rest: str) -> str:
     return (text + rest).strip()
 
 
-def _rewritten(sentence: str, conflicts: Sequence[Claim], offset: int) -> tuple[str, dict[int, str]]:
-    """Rewrite one sentence; also the values that were put in, by number of the claim."""
+def _rewritten(sentence: str, conflicts: Sequence[Claim], offset: int) -> str:
     if len(conflicts) > _MAX_CUTS:
-        return "", {}
+        return ""
     found = find_claims(sentence)
     wrong = {(claim.kind, claim.start_char - offset, claim.end_char - offset): claim for claim in conflicts}
     bad = {f.statement for f in found if (f.kind, f.start, f.end) in wrong}
     allowed = {f.statement for f in found} - bad
-    draft, values = sentence, {}
+    draft = sentence
     for claim_found in sorted(found, key=lambda f: f.value_start, reverse=True):
         claim = wrong.get((claim_found.kind, claim_found.start, claim_found.end))
         value = _measured_value(claim_found, claim) if claim else None
@@ -104,9 +88,7 @@ def _rewritten(sentence: str, conflicts: Sequence[Claim], offset: int) -> tuple[
         if new in statements and statements <= {f.statement for f in find_claims(draft)} | {new}:
             draft = shown
             allowed.add(new)
-            values[claim.claim] = value
-    draft = _cut(draft, allowed)
-    return draft, values if draft else {}
+    return _cut(draft, allowed)
 
 
 def _measured_value(found: FoundClaim, claim: Claim) -> str | None:

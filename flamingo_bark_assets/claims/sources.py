@@ -29,12 +29,6 @@ def judge_instrument(name: str, part: Part, evidence: Evidence, min_confidence: 
 
     Kick, snare and hi-hat have measurements of their own. Of others a silent stem of their kind disproves them;
     a sounding one proves only the kind, and a single instrument where the stem is named after it.
-
-    Args:
-        name: canonical name.
-        part: the part of the song that the claim is about.
-        evidence: the measurements.
-        min_confidence: a less sure measurement proves nothing.
     """
     kind = _carrier(INSTRUMENT_KIND[name], part, evidence)
     general = _judge_kind(kind, name, part, evidence, min_confidence)

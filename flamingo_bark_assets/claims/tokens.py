@@ -72,8 +72,7 @@ class Sentence:
 def split_sentences(text: str) -> tuple[Sentence, ...]:
     """Take a text apart; sentences without a word are left out.
 
-    Args:
-        text: anything; time grows in proportion to its length.
+    Time grows in proportion to the length of the text.
     """
     borders = [match.end() for match in _BORDER.finditer(text) if not _is_abbreviation(text, match)]
     if not borders or borders[-1] != len(text):

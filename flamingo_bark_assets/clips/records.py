@@ -30,7 +30,7 @@ class Clip(Row):
     number: int = column("Number of the clip among those of its view, from 0; equal for all sources.")
     start_s: float = column("Start in the song.", unit="s")
     end_s: float = column("End in the song.", unit="s")
-    start_cut: str = column("What begins there: song, section, downbeat, beat or pause.")
+    start_cut: str = column("What begins there: song, section, downbeat, pause or length (nothing does).")
     end_cut: str = column("What begins there: song (its end), section, downbeat, beat, pause or length (cut to it).")
     start_bar: int | None = column("Number of the first bar that begins in it, from 0; null without bars.")
     bars: int | None = column("Number of bars that begin in it; null without bars.")
@@ -60,6 +60,7 @@ class Clip(Row):
     measured_text: str = column("The same without any word of a captioning model.")
     lyrics: str | None = column("Lines that are sung inside, one a line; null where none is known.")
     lyrics_reason: str | None = column("Why there are no lyrics; null where there are.")
+    timed_lyrics: str | None = optional_column("The same as LRC at the clip's own time; null without times.")
     training_weight: float = column("Relative weight, of the prompt.")
     captioner: str = column("Who wrote the words of `text` that were not measured.")
     captioner_licence: str | None = column("Licence of the captioning model's weights; null without a model.")
@@ -116,7 +117,7 @@ class TrainingClips(Record):
     TABLE: ClassVar[str] = "training_clips"
 
     cut_by: str | None = optional_column(
-        "What the cuts follow: downbeats, sections, pauses; null where nothing was cut."
+        "What the cuts follow: downbeats, sections, pauses, or regular (nothing); null where nothing was cut."
     )
     cut_reason: str | None = optional_column("Why the cuts do not follow downbeats; null where they do.")
     clips: tuple[Clip, ...] = events("One row a clip.")

@@ -5,7 +5,6 @@ Asking and telling belong here; exporting stands in `exports`, checking in `veri
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,12 +52,14 @@ def export(
     from flamingo_bark_assets.exports.run import export as run_export
     from flamingo_bark_assets.exports.run import plan
     from flamingo_bark_assets.exports.songs import StoredSongs
+    from flamingo_bark_assets.tokens.catalogue import configured_models
 
     if repo_id and name != "huggingface":
         raise click.UsageError("--push goes with --to huggingface")
     target, folder = TARGETS[name], out.absolute()
-    options = ExportOptions(commercial, view, by_artist, custom_tag, str(folder))
-    songs = StoredSongs(paths, load_settings(paths.settings), target, options)
+    settings = load_settings(paths.settings)
+    options = ExportOptions(commercial, view, by_artist, custom_tag, str(folder), configured_models(settings, paths))
+    songs = StoredSongs(paths, settings, target, options)
     if dry_run:
         _tell(plan(target, songs, folder, options))
         return
@@ -82,17 +83,16 @@ def verify(paths: DataPaths, out: Path | None, name: str | None, as_json: bool) 
     if out is None:
         _verify_manifest(paths)
         return
-    from flamingo_bark_assets.verification.report import as_text, to_json
+    from flamingo_bark_assets.verification.report import report_json, report_lines
     from flamingo_bark_assets.verification.run import verify_export
 
     verification = verify_export(out, as_target=name)
     if as_json:
-        click.echo(json.dumps(to_json(verification), ensure_ascii=False, indent=2))
+        click.echo(report_json(verification))
     else:
-        for line in as_text(verification):
+        for line in report_lines(verification):
             console.say("{}", line)
-    if verification.findings:
-        sys.exit(1)
+    sys.exit(verification.exit_status)
 
 
 def _verify_manifest(paths: DataPaths) -> None:

@@ -3,6 +3,8 @@
 Only what Dagster adds belongs here; layouts stand in `exports`, the replay in `verification`.
 """
 
+import json
+
 import dagster as dg
 
 from flamingo_bark_assets.defs.datasets import told_in_one_line
@@ -46,11 +48,13 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
         from flamingo_bark_assets.exports.interface import ExportOptions
         from flamingo_bark_assets.exports.run import export
         from flamingo_bark_assets.exports.songs import StoredSongs
-        from flamingo_bark_assets.verification.report import to_json
+        from flamingo_bark_assets.tokens.catalogue import configured_models
+        from flamingo_bark_assets.verification.report import report_json
         from flamingo_bark_assets.verification.run import verify_export
 
         out = platform.paths.exports / target.NAME
-        options = ExportOptions(config.commercial, config.view, config.by_artist, config.custom_tag, str(out))
+        tokens = configured_models(platform.settings, platform.paths)
+        options = ExportOptions(config.commercial, config.view, config.by_artist, config.custom_tag, str(out), tokens)
         with told_in_one_line():
             songs = StoredSongs(platform.paths, platform.settings, target, options)
             report = export(target, songs, out, options)
@@ -62,8 +66,8 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
                 "dagster/row_count": sum(report.clips.values()),
                 "path": dg.MetadataValue.path(out),
                 "hours": sum(report.hours.values()),
-                "clips": dg.MetadataValue.json(dict(report.clips)),
-                "songs": dg.MetadataValue.json(dict(report.songs)),
+                "clips": dg.MetadataValue.json({str(k): v for k, v in report.clips.items()}),
+                "songs": dg.MetadataValue.json({str(k): v for k, v in report.songs.items()}),
                 "units_written": report.units_written,
                 "units_kept": report.units_kept,
                 "notes": dg.MetadataValue.json(dict(report.notes)),
@@ -73,10 +77,10 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
             check_results=[
                 dg.AssetCheckResult(
                     check_name=CHECK,
-                    passed=not verification.findings,
+                    passed=verification.is_clean,
                     description="; ".join(f"{f.file}: {f.message}" for f in verification.findings[:10])
                     or f"{sum(report.clips.values())} clips load as they should",
-                    metadata={"findings": dg.MetadataValue.json(to_json(verification))},
+                    metadata={"findings": dg.MetadataValue.json(json.loads(report_json(verification)))},
                 )
             ],
         )

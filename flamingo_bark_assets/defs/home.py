@@ -58,7 +58,7 @@ class _Schema:
     has_history: bool
 
     def is_whole(self, new: _Schema) -> bool:
-        """Whether nothing is missing that a new database has; one of an older Dagster is for Dagster to migrate."""
+        """Return whether nothing is missing of a new database; one of an older Dagster is for Dagster to migrate."""
         if len(self.revisions) != 1:
             return False
         return self.revisions != new.revisions or (

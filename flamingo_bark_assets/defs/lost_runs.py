@@ -67,10 +67,8 @@ class _Lock:
 def holding(instance: dg.DagsterInstance, run_id: str, *, hand_over: bool = False) -> Iterator[None]:
     """Show that a run lives for as long as this context, and this process, does.
 
-    Args:
-        instance: where the run is recorded.
-        run_id: the run; it need not be recorded yet.
-        hand_over: another process will take the lock over, so that a free one means nothing for a while.
+    `hand_over`: another process will take the lock over, so that a free one means nothing for a while. The run need not
+    be recorded yet.
 
     Raises:
         OSError: the lock file cannot be written.
@@ -102,9 +100,6 @@ def fail_lost_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
 
     A run that is cancelling becomes cancelled, any other fails. Runs that wait in the queue are left alone: whichever
     daemon comes next starts them.
-
-    Returns:
-        The runs that were ended.
     """
     lost = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY)):

@@ -46,11 +46,6 @@ class Purged:
 def purge(instance: dg.DagsterInstance, *, older_than_days: float, dry_run: bool = False) -> Purged:
     """Forget the superseded runs that ended long enough ago: their events, logs and records.
 
-    Args:
-        instance: whose runs.
-        older_than_days: runs that ended later are kept.
-        dry_run: only look.
-
     Raises:
         HomeError: the instance keeps its events where they cannot be told apart.
     """

@@ -29,11 +29,7 @@ Outcomes = Sequence[tuple[SongCheck, dg.AssetCheckResult]]
 
 
 class EventPointer:
-    """A place in the event log behind the inputs of the steps of one song, looked up as seldom as that allows.
-
-    Args:
-        instance: its event log holds what is reported.
-    """
+    """A place in the event log behind the inputs of the steps of one song, looked up as seldom as that allows."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
@@ -63,13 +59,8 @@ def provenance_tags(
     """Return the tags from which Dagster tells whether an asset is stale.
 
     An input is named by its data version and by a pointer into the event log. Dagster compares the last event of the
-    input up to the pointer with the last one after it, so one place behind all inputs serves for each.
-
-    Args:
-        pointer: where in the event log the inputs stand.
-        step: the step that is reported.
-        versions: data version of the step's own result and of those that it needs.
-        settings: the versions of the settings in force.
+    input up to the pointer with the last one after it, so one place behind all inputs serves for each. `versions` are
+    those of the step's own result and of those that it needs.
     """
     place = str(pointer.behind(step.needs))
     inputs = {dg.AssetKey(need): versions[need] for need in step.needs}

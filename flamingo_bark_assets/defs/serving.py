@@ -77,11 +77,7 @@ class Address:
 def serve(home: Path, address: Address, *, module: str = DEFINITIONS, tell: Callable[[str], None] = print) -> None:
     """Run the platform until it is interrupted or one of its processes ends.
 
-    Args:
-        home: DAGSTER_HOME; made whole first, and runs that an earlier platform left behind are ended.
-        address: where the UI is served.
-        module: the Dagster definitions.
-        tell: told what a person wants to know, line by line.
+    The home is made whole first, and runs that an earlier platform left behind are ended.
 
     Raises:
         HomeError: the home cannot be used, or another platform is at work on it.

@@ -23,6 +23,7 @@ _WHAT = {
     "captioning": "The chain of captioning models, what is asked of them and how, and which of them are here.",
     "prompts": "Weights and budgets of training prompts.",
     "suitability": "The limits of the suitability rules.",
+    "clips": "How songs are cut into training clips, and which clips are left out.",
 }
 
 
@@ -56,11 +57,7 @@ with warnings.catch_warnings():
 
 
 def observe_settings(instance: dg.DagsterInstance, versions: "SettingsVersions") -> list[str]:
-    """Report the versions of the settings that differ from those that were observed last.
-
-    Returns:
-        The groups that changed.
-    """
+    """Report the versions of the settings that differ from those that were observed last; return their groups."""
     changed: list[str] = []
     for group in SETTINGS_GROUPS:
         key = settings_key(group)

@@ -153,11 +153,7 @@ class _Run:
         return self.platform.paths.songs / song_id
 
     def _guarded(self, song_id: str, failed: dict[str, _Failures], *, wait: bool) -> Generator[Event, None, bool]:
-        """Make one song under its lock, whatever may happen; note failures.
-
-        Returns:
-            False where another process holds the lock, and nothing was done.
-        """
+        """Make one song under its lock, whatever may happen, and note failures; False where it is locked elsewhere."""
         from flamingo_bark_assets.provenance.state import song_lock
 
         failures: _Failures = {}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 _NOT_ENDED = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
-PUBLISHED_ASSETS = frozenset({dg.AssetKey("training_manifest"), dg.AssetKey("feature_warehouse")})
+PUBLISHED_ASSETS = frozenset(map(dg.AssetKey, ("training_manifest", "training_splits", "feature_warehouse")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,7 @@ class UnderWay:
 
 
 def under_way(instance: dg.DagsterInstance, graph: BaseAssetGraph, order: Sequence[str]) -> UnderWay:  # type: ignore[type-arg]
-    """Find what is queued or under way.
-
-    Args:
-        instance: its runs and backfills are read.
-        graph: the assets, by which the targets of backfills are read.
-        order: all songs in the order of the partitions, by which ranges are read.
-    """
+    """Find what is queued or under way; ranges are read by `order`, all songs as their partitions follow."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
     songs = {song_id for run in runs for song_id in _songs_of(run, order)}
     songs.update(_songs_of_backfills(instance, graph))

@@ -40,14 +40,9 @@ class Speaker:
     min_confidence: float
 
     def say(self, words: Callable[..., str | None], *measurements: Measurement[Any]) -> Phrase | None:
-        """Make a phrase of one or more values.
+        """Make a phrase of one or more values by `words`, which may give None where they do not make any.
 
-        Args:
-            words: takes the values and gives the text, or None where they do not make any.
-            *measurements: all of them must be known and sure enough.
-
-        Returns:
-            The phrase; None where a value is unknown, too unsure or absurd, or `words` gives None.
+        None as well where a value is unknown, too unsure or absurd.
         """
         if not all(self.trusts(measurement) for measurement in measurements):
             return None

@@ -129,9 +129,7 @@ def seconds(value: float) -> str | None:
 def note_name(frequency_hz: float, key: str | None = None) -> str | None:
     """Name the nearest note of equal temperament at A4 = 440 Hz, C4 being middle C; None outside C0 to B8.
 
-    Args:
-        frequency_hz: of the note.
-        key: the key in which it is spelled, for instance 'F major'; sharps without one.
+    It is spelled as in `key`, for instance 'F major'; with sharps without one.
     """
     if frequency_hz < 1:
         return None
@@ -173,9 +171,7 @@ def _notes_in(key: str | None) -> Sequence[str]:
 def chord_names(labels: str, key: str | None = None) -> list[str]:
     """Name chords in words from Harte labels (Harte et al. 2005) joined by spaces; others are left out.
 
-    Args:
-        labels: such as 'C:maj A#:maj7'.
-        key: the key in which the roots are spelled; as the labels have them without one.
+    Roots are spelled as in `key`; without one as the labels ('C:maj A#:maj7') have them.
     """
     note_to_midi = librosa_module("librosa.core.convert").note_to_midi
     found = (_CHORD.fullmatch(label) for label in labels.split())

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ExportError, FileFault, LibraryError
-from flamingo_bark_assets.exports.interface import ClipSound, ExportedClip, FileEntry, Note
+from flamingo_bark_assets.exports.interface import ExportedClip, FileEntry, Note
 from flamingo_bark_assets.files.atomic import delete_tree, remove_leftovers, sync_folder, temporary_path, writes_named
 from flamingo_bark_assets.files.exchange import exchange_folders
 from flamingo_bark_assets.files.opening import is_missing, open_regular

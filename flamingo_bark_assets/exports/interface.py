@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flamingo_bark_assets.audio.signal import FloatArray
     from flamingo_bark_assets.tokens.catalogue import TokenModels
 
 Split = Literal["train", "validation", "test"]
@@ -43,26 +43,6 @@ class ExportOptions:
     custom_tag: str = ""
     folder: str = ""
     tokens: TokenModels | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ClipSound:
-    """The rendered sound of one clip.
-
-    Attributes:
-        samples: float32, shape (n_channels, n_samples), full scale 1.0, all finite, peak at most 1.
-        sample_rate_hz: samples a second of each channel.
-        gain_db: what it was turned up or down by.
-    """
-
-    samples: FloatArray
-    sample_rate_hz: int
-    gain_db: float
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return float(self.samples.shape[1] / self.sample_rate_hz)
 
 
 class Renderer(Protocol):

@@ -18,7 +18,7 @@ from flamingo_bark_assets.errors import ExportError, FileFault, LibraryError
 from flamingo_bark_assets.exports.folder import CHECKSUMS, EXPORT_JSON, PROVENANCE
 from flamingo_bark_assets.exports.interface import SPLITS
 from flamingo_bark_assets.exports.run import FORMAT
-from flamingo_bark_assets.exports.targets.huggingface import HuggingFaceTarget
+from flamingo_bark_assets.exports.targets.huggingface import HuggingFace
 from flamingo_bark_assets.files.opening import open_regular, read_text
 from flamingo_bark_assets.text import short_line
 
@@ -174,8 +174,8 @@ def _refuse_other(folder: Path) -> None:
         target = values["target"] if values["format"] == FORMAT else None
     except (FileFault, ValueError, KeyError, TypeError) as error:
         raise ExportError(f"{folder}: is no export: {EXPORT_JSON} cannot be read ({error}); export it again") from error
-    if target != HuggingFaceTarget.NAME:
-        raise ExportError(f"{folder}: is an export for {target}; only one for {HuggingFaceTarget.NAME} is uploaded")
+    if target != HuggingFace.NAME:
+        raise ExportError(f"{folder}: is an export for {target}; only one for {HuggingFace.NAME} is uploaded")
 
 
 def _listed(folder: Path) -> Iterator[PushFile]:

@@ -6,8 +6,9 @@ What all layouts do with a clip belongs here; where its files stand does not.
 from __future__ import annotations
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ClipRefused
-from flamingo_bark_assets.exports.interface import ClipSound, ExportSong, Note, Renderer, UnitWriter
+from flamingo_bark_assets.exports.interface import ExportSong, Note, Renderer, UnitWriter
 
 
 def rendered(

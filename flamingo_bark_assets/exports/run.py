@@ -117,11 +117,14 @@ class _Tally:
     songs: dict[Split, set[str]] = field(default_factory=dict)
     hours: dict[Split, float] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0.0))
     notes: Counter[str] = field(default_factory=Counter)
+    weights: set[float] = field(default_factory=set)
 
     def add(self, unit: Unit) -> None:
         for clip in unit.clips:
             self.clips[clip.split] += 1
             self.songs.setdefault(clip.split, set()).add(clip.song_id)
+            if clip.split == "train":
+                self.weights.add(clip.clip.training_weight)
             audio = clip.files.get("audio")
             seconds = audio.duration_s if audio is not None else None
             self.hours[clip.split] += (seconds if seconds is not None else clip.clip.duration_s) / 3600
@@ -185,7 +188,7 @@ def export(
             tally.add(unit)
         tally.add_notes(source.refused())
         summary = tally.summary(options)
-        _write_index(target, list(units), source.refused(), staging, summary)
+        _write_index(target, list(units), source.refused(), staging, summary, target.repeats(tally.weights))
         progress(len(units), len(units))
     return _report(target, out, summary, options, written=len(units) - kept, kept=kept)
 
@@ -265,7 +268,12 @@ class _LoadedInTurn(Sequence[tuple[ExportSong, Renderer]]):
 
 
 def _write_index(
-    target: Target, units: Sequence[str], refused: Sequence[Note], staging: Path, summary: Summary
+    target: Target,
+    units: Sequence[str],
+    refused: Sequence[Note],
+    staging: Path,
+    summary: Summary,
+    repeats: Mapping[float, int],
 ) -> None:
     def stored() -> Iterator[Unit]:
         for name in units:
@@ -273,9 +281,6 @@ def _write_index(
             if unit is None:
                 raise ExportError(f"{staging / unit_path(name)}: cannot be read back; run the export again")
             yield unit
-
-    trained_on = {clip.clip.training_weight for unit in stored() for clip in unit.clips if clip.split == "train"}
-    repeats = target.repeats(trained_on)
 
     def clips() -> Iterator[ExportedClip]:
         for clip in (clip for unit in stored() for clip in unit.clips):
@@ -294,8 +299,9 @@ def _write_index(
         NOTES, (json_line([note.song_id, note.clip, note.rule, note.message]).decode().rstrip("\n") for note in notes)
     )
     writer.data(EXPORT_JSON, json_line(_export_json(target, summary)))
-    files = sorted([*(entry for unit in stored() for entry in unit.files), *writer.files], key=lambda entry: entry.path)
-    FileWriter(staging).lines(CHECKSUMS, (f"{entry.sha256}  {entry.path}" for entry in files))
+    made = ((entry.path, entry.sha256) for unit in stored() for entry in unit.files)
+    files = sorted([*made, *((entry.path, entry.sha256) for entry in writer.files)])
+    FileWriter(staging).lines(CHECKSUMS, (f"{sha256}  {path}" for path, sha256 in files))
 
 
 def _export_json(target: Target, summary: Summary) -> dict[str, object]:

@@ -10,22 +10,21 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.clips.records import Clip, TrainingClips
-from flamingo_bark_assets.clips.rendering import ClipSound, SongSounds
-from flamingo_bark_assets.errors import AudioFault, ClipRefused, ExportError, FileFault, LibraryError, StorageError
+from flamingo_bark_assets.clips.rendering import SongRenderer
+from flamingo_bark_assets.errors import ClipRefused, ExportError, LibraryError, StorageError
 from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Note, Renderer, Target
 from flamingo_bark_assets.exports.rights import normal_licence, why_not_commercial
 from flamingo_bark_assets.exports.run import SongHead
-from flamingo_bark_assets.library.fingerprint import sha256_of
-from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song, list_song_ids
+from flamingo_bark_assets.library.layout import DataPaths, find_song, list_song_ids
 from flamingo_bark_assets.provenance.due import DueSongs
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.settings import Settings
-from flamingo_bark_assets.splits.assignment import SongSplit, read_splits
+from flamingo_bark_assets.splits.assignment import read_splits
+from flamingo_bark_assets.splits.records import SongSplit
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 
 MEASURED = "measured"
@@ -90,7 +89,7 @@ class StoredSongs:
         """
         song = self._song(song_id)
         stems = self._store.read(StemSet, song_id)
-        return song, CheckedRenderer(find_song(self._paths, song_id), stems)
+        return song, SongRenderer(find_song(self._paths, song_id), stems, self._settings.clips)
 
     def _head(self, song_id: str) -> SongHead:
         song = self._song(song_id)
@@ -137,42 +136,6 @@ class StoredSongs:
         )
 
 
-class CheckedRenderer:
-    """Renders clips of one song, after a look whether its files are those that the clips were cut from.
-
-    Args:
-        files: the song's files.
-        stems: the stems against the mix.
-    """
-
-    def __init__(self, files: SongFiles, stems: StemSet) -> None:
-        self._files = files
-        self._sounds = SongSounds(files, stems)
-        self._known: frozenset[str] | None = None
-
-    def render(self, clip: Clip, *, sample_rate_hz: int, channels: int) -> ClipSound:
-        """Render one clip.
-
-        Raises:
-            ClipRefused: a file of its has changed, is gone or cannot be decoded, or the sound cannot be trained on.
-        """
-        if missing := set(clip.source_sha256.split("+")) - self._contents():
-            raise ClipRefused(
-                "changed",
-                f"{self._files.song_id}: {len(missing)} of its files changed since it was cut; run the song again",
-            )
-        try:
-            return self._sounds.render(clip, sample_rate_hz=sample_rate_hz, channels=channels)
-        except (AudioFault, LibraryError, FileFault, OSError) as error:
-            raise ClipRefused("unreadable", f"{self._files.song_id}: {error}") from error
-
-    def _contents(self) -> frozenset[str]:
-        if self._known is None:
-            paths = [self._files.mix, *(stem.path for stem in self._files.stems)]
-            self._known = frozenset(digest for path in paths if path is not None and (digest := _sha256(path)))
-        return self._known
-
-
 def views_of(target: Target, options: ExportOptions, settings: Settings) -> tuple[str, ...]:
     """Return the views of clips that an export takes.
 
@@ -192,10 +155,3 @@ def views_of(target: Target, options: ExportOptions, settings: Settings) -> tupl
 def _digest(song: ExportSong) -> str:
     values = dataclasses.asdict(song)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        return sha256_of(path)
-    except LibraryError:
-        return None

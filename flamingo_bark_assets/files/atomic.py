@@ -52,11 +52,8 @@ def temporary_path(folder: Path) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file elsewhere and put it into place only when it is whole.
 
-    Args:
-        path: the final file; parent folders are created, an existing file or symbolic link is replaced.
-
-    Yields:
-        A path in the same folder at which the caller creates the file.
+    The caller creates the file at the path that is yielded, in the same folder; parent folders are created, an existing
+    file or symbolic link is replaced.
 
     Raises:
         WriteError: the file cannot be written, or the caller has not created it; `path` is then as it was.
@@ -98,15 +95,8 @@ def write_text(path: Path, text: str) -> None:
 def write_failure(error: BaseException, path: Path, temporary: Path) -> WriteError | None:
     """Translate what went wrong while `path` was written into one clear line.
 
-    Libraries tell a full disk in exceptions of their own, which only hold the system's words for it.
-
-    Args:
-        error: what was raised.
-        path: the final file.
-        temporary: where it was being written.
-
-    Returns:
-        None where the error is no failed write of this file: a programming error, or another file's fault.
+    Libraries tell a full disk in exceptions of their own, which only hold the system's words for it. None where the
+    error is no failed write of this file: a programming error, or another file's fault.
     """
     if isinstance(error, WriteError) or not isinstance(error, Exception):
         return None
@@ -152,15 +142,9 @@ def writes_named(path: Path) -> Iterator[None]:
 def remove_leftovers(folder: Path, *, recursive: bool = True) -> int:
     """Delete temporary files and folders that nobody is writing any more.
 
-    Those of a process of this host and container go as soon as it has ended, even where another process has its
-    number by now. Whether the owner of any other one lives cannot be seen: it goes after a day without a change.
-
-    Args:
-        folder: where to look; it need not exist.
-        recursive: also look into the folders below; symbolic links are never followed.
-
-    Returns:
-        How many were deleted. What cannot be deleted is left for the next time.
+    Those of a process of this host and container go as soon as it has ended, even where another process has its number
+    by now. Whether the owner of any other one lives cannot be seen: it goes after a day without a change. Symbolic
+    links are never followed. Return how many were deleted; what cannot be is left for the next time.
     """
     removed = 0
     for parent, folders, files in os.walk(folder):
@@ -174,11 +158,7 @@ def remove_leftovers(folder: Path, *, recursive: bool = True) -> int:
 
 
 def delete_tree(path: Path) -> bool:
-    """Delete a file, a symbolic link (not its target) or a whole folder.
-
-    Returns:
-        Whether nothing is left of it.
-    """
+    """Delete a file, a symbolic link (not its target) or a whole folder; return whether nothing is left of it."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -28,14 +28,9 @@ def is_unicode(name: str) -> bool:
 
 
 def link_problem(path: Path, folder: Path) -> str | None:
-    """Say what is wrong with the place that a path really leads to, all symbolic links followed.
+    """Say in a clause what is wrong with the place that a path really leads to, all symbolic links followed.
 
-    Args:
-        path: a file or folder.
-        folder: the folder that it must lie below.
-
-    Returns:
-        A clause for a message, or None where the path leads to something below `folder`.
+    None where that lies below `folder`.
     """
     try:
         real = path.resolve(strict=True)
@@ -48,12 +43,7 @@ def link_problem(path: Path, folder: Path) -> str | None:
 def file_problem(path: Path, folder: Path | None = None) -> str | None:
     """Say why a file may not be opened: its link leaves `folder`, it is no regular file, it may not be read.
 
-    Args:
-        path: the file.
-        folder: the folder that it must lie below when all symbolic links are followed; None: anywhere.
-
-    Returns:
-        A clause for a message, or None where the file may be opened.
+    A clause for a message; without `folder` it may lie anywhere.
     """
     if folder is not None and (problem := link_problem(path, folder)):
         return problem
@@ -114,10 +104,7 @@ def is_missing(path: Path) -> bool:
 def read_text(path: Path, *, max_bytes: int, within: Path | None = None) -> str:
     """Read a text file that others wrote: UTF-8, with or without a byte order mark.
 
-    Args:
-        path: the file; a pipe, socket or device is refused instead of waited for.
-        max_bytes: largest file that is read.
-        within: the folder that it must lie below when all symbolic links are followed; None: anywhere.
+    A pipe, socket or device is refused instead of waited for, and so is a link that leaves `within`.
 
     Raises:
         FileFault: the file cannot be read, is no regular file, too large or not UTF-8.

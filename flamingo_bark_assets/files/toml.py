@@ -36,9 +36,7 @@ _LONG_DOTTED_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_MAX_DO
 def read_toml(path: Path, *, within: Path | None = None) -> dict[str, Any]:
     """Read a TOML file of at most 1 MiB; a hostile one costs no more than its size.
 
-    Args:
-        path: the file.
-        within: the folder that it must lie below when all symbolic links are followed; None: anywhere.
+    A link that leaves `within` is refused.
 
     Raises:
         FileFault: the file cannot be read, is no regular file, too large, not UTF-8 or not TOML.
@@ -60,12 +58,7 @@ def read_toml(path: Path, *, within: Path | None = None) -> dict[str, Any]:
 
 
 def describe_error(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """Say in one line which key is wrong and why; an unknown one with the key that was probably meant.
-
-    Args:
-        error: one of `ValidationError.errors()`.
-        model: what the whole file was checked against.
-    """
+    """Say in one line which key is wrong and why; an unknown one with the key that was probably meant."""
     keys = [str(key) for key in error["loc"] if not isinstance(key, int)]
     is_key = keys[-1:] == ["[key]"]  # pydantic's mark for a key of a dict that is wrong itself
     name = _shortened(".".join(toml_key(key) for key in (keys[:-1] if is_key else keys)))

@@ -34,19 +34,9 @@ def infer_in_batches(
 ) -> list[Reply]:
     """Ask prompt i about clip i; a batch that does not fit into memory is halved, and stays so.
 
-    Clips go from the longest to the shortest: those of a batch are of like length, and what does not fit shows
-    first.
-
-    Args:
-        model: who is asked.
-        clips: the sound.
-        prompts: what it is asked, one a clip.
-        decoding: how it answers.
-        batch_size: most clips at once, at least 1.
-        on_reply: told the index and reply of each clip as soon as its batch is done.
-
-    Returns:
-        One reply a clip, in the order of the clips.
+    Clips go from the longest to the shortest: those of a batch are of like length, and what does not fit shows first.
+    `batch_size` is at least 1; `on_reply` is told the index and reply of each clip as soon as its batch is done.
+    Replies come in the order of the clips.
 
     Raises:
         OutOfMemory: a batch of one does not fit; what came before was given to `on_reply`.

@@ -53,7 +53,6 @@ class KnownModel:
         licence: of the weights, in words.
         non_commercial: whether commercial use is excluded.
         sample_rate_hz: rate of the sound that it takes.
-        longest_clip_s: longest sound that it takes at once; None where only its processor knows.
         base_lm: repository of the base language model, of which only tokenizer and configuration are fetched.
         allow_patterns: which files of the repository are fetched.
         ignore_patterns: which of those are not.
@@ -69,7 +68,6 @@ class KnownModel:
     licence: str
     non_commercial: bool
     sample_rate_hz: int
-    longest_clip_s: float | None
     base_lm: str | None = None
     allow_patterns: tuple[str, ...] = _TRANSFORMERS_PATTERNS
     ignore_patterns: tuple[str, ...] = ("*/*",)
@@ -107,14 +105,13 @@ def _af2(size: str, model_id: str, parameters: int, download_bytes: int, *, comp
         licence=AF2_LICENCE,
         non_commercial=True,
         sample_rate_hz=16_000,
-        longest_clip_s=120.0,
         base_lm=f"Qwen/Qwen2.5-{size}",
         allow_patterns=("safe_ckpt/*",),
         ignore_patterns=(),
     )
 
 
-def _newer(model_id: str, name: str, family: Family, longest_clip_s: float | None) -> KnownModel:
+def _newer(model_id: str, name: str, family: Family) -> KnownModel:
     return KnownModel(
         model_id=model_id,
         family=family,
@@ -125,7 +122,6 @@ def _newer(model_id: str, name: str, family: Family, longest_clip_s: float | Non
         licence=NEWER_LICENCE,
         non_commercial=True,
         sample_rate_hz=16_000,
-        longest_clip_s=longest_clip_s,
     )
 
 
@@ -133,11 +129,11 @@ KNOWN_MODELS: tuple[KnownModel, ...] = (
     _af2("0.5B", "nvidia/audio-flamingo-2-0.5B", 1_070_000_000, 7_200_000_000, computed=False),
     _af2("1.5B", DEFAULT_MODEL_ID, 2_530_000_000, 18_800_000_000, computed=True),
     _af2("3B", "nvidia/audio-flamingo-2", 4_800_000_000, 37_000_000_000, computed=True),
-    _newer("nvidia/audio-flamingo-3-hf", "Audio Flamingo 3", "audio-flamingo-3", 600.0),
-    _newer("nvidia/music-flamingo-2601-hf", "Music Flamingo", "music-flamingo", 1200.0),
-    _newer("nvidia/music-flamingo-hf", "Music Flamingo, older preview", "audio-flamingo-3", None),
-    _newer("nvidia/audio-flamingo-next-hf", "Audio Flamingo Next", "music-flamingo", 1800.0),
-    _newer("nvidia/audio-flamingo-next-captioner-hf", "Audio Flamingo Next Captioner", "music-flamingo", 1800.0),
+    _newer("nvidia/audio-flamingo-3-hf", "Audio Flamingo 3", "audio-flamingo-3"),
+    _newer("nvidia/music-flamingo-2601-hf", "Music Flamingo", "music-flamingo"),
+    _newer("nvidia/music-flamingo-hf", "Music Flamingo, older preview", "audio-flamingo-3"),
+    _newer("nvidia/audio-flamingo-next-hf", "Audio Flamingo Next", "music-flamingo"),
+    _newer("nvidia/audio-flamingo-next-captioner-hf", "Audio Flamingo Next Captioner", "music-flamingo"),
 )
 
 _BY_ID = {model.model_id.lower(): model for model in KNOWN_MODELS}
@@ -176,11 +172,6 @@ _NEWER_PROMPTS: dict[Question, str] = {
 
 def default_prompt(family: Family, part: Part, question: Question) -> str:
     """Return what a model of a family is asked about the mix or one kind of stem.
-
-    Args:
-        family: the model's family.
-        part: mix or a kind of stem.
-        question: one of the fixed questions.
 
     Returns:
         The prompt without any audio token. Genre and mood of a stem are asked as those of the mix; caption,

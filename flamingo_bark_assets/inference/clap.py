@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 LICENCE = "Apache-2.0"
 _SILENT_RMS = 10.0 ** (SILENCE_DBFS / 20.0)
 MAX_TEXT_TOKENS = 77  # LAION's CLAP was trained and is run with texts cut there (LAION-AI/CLAP, hook.py)
-HEARD_CLIPS = 512
+KEPT_CLIPS = 512
 
 Embeddings = NDArray[np.float32]
 _Item = TypeVar("_Item")
@@ -63,7 +63,6 @@ def _laion(name: str, title: str, parameters: int, download_bytes: int, *, compu
         licence=LICENCE,
         non_commercial=False,
         sample_rate_hz=48_000,
-        longest_clip_s=10.0,
         allow_patterns=("*.json", "*.txt", "pytorch_model.bin"),
     )
 
@@ -105,16 +104,8 @@ def load_clap(
     """Load a CLAP from a folder, the cache or, only where that is allowed, the hub.
 
     The weights of the known models are free to use (Apache-2.0), so that `allow_download` is all the consent needed.
-
-    Args:
-        path_or_id: a folder with a `ClapModel` and its processor, or the id of one of `KNOWN_CLAPS`.
-        revision: branch, tag or commit of an id.
-        device: auto takes a GPU where there is one.
-        dtype: of the weights in memory.
-        offline: never ask the network.
-        allow_download: download a known model that is not in the cache.
-        cache_dir: folder of the cache; None is huggingface_hub's own.
-        progress: told how far a download is, the licence first.
+    `path_or_id` is a folder with a `ClapModel` and its processor, or the id of one of `KNOWN_CLAPS`; auto takes a GPU
+    where there is one; `progress` is told how far a download is, the licence first.
 
     Returns:
         The model, or why it cannot be had; nothing is raised.
@@ -180,15 +171,10 @@ def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) 
 class LoadedClap:
     """Compares sound with words; one caller at a time, others wait.
 
-    Sound is taken in windows as long as the model was trained on (10 s): as many as cover a clip, of like distance,
-    so that nothing is cropped at random, which transformers' feature extractor does with longer sound. Windows below
-    -60 dBFS RMS are left out. Embeddings of vocabularies and of the last `HEARD_CLIPS` clips are kept.
-
-    Args:
-        model: transformers' ClapModel.
-        processor: its ClapProcessor.
-        identity: which model it is.
-        batch_size: most windows or texts at once; halved where memory runs out.
+    Sound is taken in windows as long as the model was trained on (10 s): as many as cover a clip, of like distance, so
+    that nothing is cropped at random, which transformers' feature extractor does with longer sound. Windows below -60
+    dBFS RMS are left out. Embeddings of vocabularies and of the last `KEPT_CLIPS` clips are kept. At most `batch_size`
+    windows or texts are taken at once; it is halved where memory runs out.
 
     Raises:
         ModelError: the processor's settings or the model's scale make no sense.
@@ -205,7 +191,7 @@ class LoadedClap:
         whole = isinstance(self._window, int) and isinstance(self._extractor.sampling_rate, int)
         if not whole or self._window < 1 or self._extractor.sampling_rate < 1 or not math.isfinite(self._scale):
             raise ModelError(f"{identity.model_id}: its rate, window or scale makes no sense; get it anew")
-        self._heard: OrderedDict[bytes, Embeddings] = OrderedDict()
+        self._clips: OrderedDict[bytes, Embeddings] = OrderedDict()
         self._read: dict[tuple[str, ...], Embeddings] = {}
         self._lock = threading.Lock()
 
@@ -217,12 +203,8 @@ class LoadedClap:
     def similarity(self, clips: Clip | Sequence[Clip], text: str) -> float | None:
         """Return how well a text fits a sound.
 
-        Args:
-            clips: one or several segments of it, best at a rate of 48 kHz.
-            text: what is said about it; what lies beyond `MAX_TEXT_TOKENS` tokens is not read.
-
-        Returns:
-            Mean cosine of text and windows, -1 to 1; None where the text is empty or the sound silent.
+        Mean cosine of text and windows, -1 to 1; None where the text is empty or the sound silent. Clips are best at 48
+        kHz; text beyond `MAX_TEXT_TOKENS` tokens is not read.
 
         Raises:
             ValueError: a clip has no samples, or samples that are not finite.
@@ -241,17 +223,10 @@ class LoadedClap:
     ) -> tuple[Label, ...]:
         """Sort a sound into a vocabulary.
 
-        The probability of a term is the softmax of its scaled cosine over the vocabulary, averaged over the windows
-        (Wu et al., "Large-scale contrastive language-audio pretraining", ICASSP 2023, section 4: zero-shot).
-
-        Args:
-            clips: one or several segments of one part of a song.
-            vocabulary: the terms.
-            part: which part it is.
-            top_k: how many of the likeliest terms are returned; None returns all, whose probabilities sum to 1.
-
-        Returns:
-            Terms from the likeliest on, ties by name; none where the sound is silent.
+        The probability of a term is the softmax of its scaled cosine over the vocabulary, averaged over the windows (Wu
+        et al., "Large-scale contrastive language-audio pretraining", ICASSP 2023, section 4: zero-shot). Terms come
+        from the likeliest on, ties by name, `top_k` of them, else all, whose probabilities sum to 1; none where the
+        sound is silent.
 
         Raises:
             ValueError: `top_k` is below 1, or a clip has no samples, or samples that are not finite.
@@ -292,18 +267,18 @@ class LoadedClap:
         windows = {
             key: self._audible_windows(clip)
             for key, clip in dict(zip(keys, clips, strict=True)).items()
-            if key not in self._heard
+            if key not in self._clips
         }
         found = self._in_batches([w for of_clip in windows.values() for w in of_clip], self._embed_sound)
         start = 0
         for key, of_clip in windows.items():
-            self._heard[key] = found[start : start + len(of_clip)].copy()
+            self._clips[key] = found[start : start + len(of_clip)].copy()
             start += len(of_clip)
         for key in keys:
-            self._heard.move_to_end(key)
-        together = np.concatenate([self._heard[key] for key in keys]) if keys else found
-        while len(self._heard) > HEARD_CLIPS:
-            self._heard.popitem(last=False)
+            self._clips.move_to_end(key)
+        together = np.concatenate([self._clips[key] for key in keys]) if keys else found
+        while len(self._clips) > KEPT_CLIPS:
+            self._clips.popitem(last=False)
         return together
 
     def _audible_windows(self, clip: Clip) -> list[FloatArray]:

@@ -100,13 +100,8 @@ def is_offline() -> bool:
 def cached(model: KnownModel, cache_dir: Path | None = None, *, revision: str | None = None) -> Snapshot | None:
     """Find a complete download without asking the network; nothing is hashed.
 
-    Args:
-        model: which one.
-        cache_dir: folder of the cache; None is huggingface_hub's own.
-        revision: branch, tag or commit; None is the main branch as it was fetched last.
-
-    Returns:
-        Where it lies, or None where it is missing, interrupted or incomplete.
+    None where it is missing, interrupted or incomplete. Without a revision it is the main branch as it was fetched
+    last.
     """
     cache_dir = cache_dir or default_cache_folder()
     folders = [_cached_folder(repository, cache_dir) for repository in _repositories(model, revision)]
@@ -127,22 +122,11 @@ def fetch(
 ) -> Snapshot:
     """Download a model, or go on with a download that was interrupted, and check every byte of it.
 
-    The licence is the first that `progress` is told, before the hub is asked anything. huggingface_hub compares
-    only the size of a plain download and begins an interrupted file anew; so large files are fetched here
-    with its own HTTP code, into the name that it expects, go on where they stopped, and count only when their
-    SHA-256 is the hub's. Files in git are compared by their git hash.
-
-    Args:
-        model: which one.
-        cache_dir: folder of the cache; None is huggingface_hub's own.
-        acknowledge_licence: whether the user agrees to the licence.
-        progress: told how far it is, on this thread or another.
-        revision: branch, tag or commit; None is the main branch.
-        offline: do not ask the hub.
-        endpoint: address of the hub; None is `HF_ENDPOINT` or the public one.
-
-    Returns:
-        Where the complete download lies.
+    The licence is the first that `progress` is told, before the hub is asked anything. huggingface_hub compares only
+    the size of a plain download and begins an interrupted file anew; so large files are fetched here with its own HTTP
+    code, into the name that it expects, go on where they stopped, and count only when their SHA-256 is the hub's. Files
+    in git are compared by their git hash. `progress` is told on this thread or another; `endpoint` is `HF_ENDPOINT` or
+    the public hub by default.
 
     Raises:
         LicenceNotAcknowledged: `acknowledge_licence` is false; nothing was asked of the hub.
@@ -171,11 +155,9 @@ def fetch(
 
 
 def revision_of(folder: Path) -> str:
-    """Name the exact version of a model's folder.
+    """Name the exact version of a model's folder: the commit, where it lies in the cache of huggingface_hub.
 
-    Returns:
-        The commit, for a folder in the cache of huggingface_hub; else ``sha256:`` and the first 40 digits of a
-        digest of the names and contents of its files.
+    Else ``sha256:`` and the first 40 digits of a digest of the names and contents of its files.
     """
     if folder.parent.name == "snapshots" and is_commit(folder.name):
         return folder.name

@@ -20,10 +20,6 @@ _GENERATION = Path("custom_generate", "generate.py")  # and a file that it runs 
 def refuse_foreign_code(folder: Path, model_id: str) -> None:
     """Refuse a folder that asks for code of its own, whatever its files are.
 
-    Args:
-        folder: of a model or a tokenizer.
-        model_id: what it is called in the message.
-
     Raises:
         ModelError: a JSON file of the folder names code to run, or there is code for generation.
     """

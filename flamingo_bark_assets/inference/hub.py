@@ -149,16 +149,9 @@ def download_large(
 ) -> None:
     """Bring the contents of a large file into the cache, going on where an interrupted download stopped.
 
-    A file that is there already is hashed, and fetched anew where it is damaged. What huggingface_hub itself does
-    (2.4: a new temporary name a try, only the size compared) neither resumes nor notices damage.
-
-    Args:
-        listing: the commit.
-        file: one of its large files.
-        cache_dir: folder of the cache.
-        endpoint: address of the hub.
-        received: told how many more bytes lie on the disk; negative where the hub began a file anew.
-        verifying: told when the file is hashed.
+    A file that is there already is hashed, and fetched anew where it is damaged. What huggingface_hub itself does (2.4:
+    a new temporary name a try, only the size compared) neither resumes nor notices damage. `received` is told how many
+    more bytes lie on the disk, negative where the hub began a file anew; `verifying` when the file is hashed.
 
     Raises:
         HubUnreachable: the connection broke and did not come back.
@@ -188,9 +181,6 @@ def download_large(
 
 def finish_snapshot(listing: Listing, cache_dir: Path, endpoint: str | None) -> Path:
     """Fetch the small files, give all files their names in the cache, and check the small ones' git hashes.
-
-    Returns:
-        The folder of the snapshot.
 
     Raises:
         HubUnreachable: the hub stopped answering.

@@ -104,13 +104,8 @@ def load_first(
 ) -> Loaded:
     """Load the first model of the chain that can be had.
 
-    Args:
-        settings: the chain and what may be done for it.
-        skipped: what has been skipped before, one a candidate from the chain's beginning.
-        progress: told how far a download is; by default the log is.
-
-    Returns:
-        The model, or none, with a reason for each candidate before it.
+    `skipped` holds a reason for each candidate from the chain's beginning that has been passed over before. Without
+    `progress` the log is told how far a download is.
     """
     for candidate in settings.chain[len(skipped) :]:
         try:

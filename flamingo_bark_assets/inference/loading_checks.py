@@ -27,12 +27,7 @@ def refuse_download(
 ) -> None:
     """Refuse to download a model that is not in the cache, unless the settings let it be downloaded.
 
-    Args:
-        known: the model.
-        offline: whether the settings forbid the network; the environment may forbid it as well.
-        allow_download: whether the settings allow a download.
-        when_online: what to do about being offline.
-        when_allowed: what to do about downloads that are not allowed.
+    The environment may forbid the network as well; `when_online` and `when_allowed` say what to do.
 
     Raises:
         ModelError: it may not be downloaded.
@@ -67,13 +62,7 @@ def model_type_of(folder: Path) -> str | None:
 
 
 def why_not_loaded(model_id: str, error: Exception, *, without_memory: str) -> str:
-    """Say in one line why loading a model failed, whatever a damaged checkpoint made a library raise.
-
-    Args:
-        model_id: what was asked for.
-        error: what loading raised.
-        without_memory: what to do where memory ran out.
-    """
+    """Say in one line why loading a model failed, whatever a damaged checkpoint made a library raise."""
     text = short_line(str(error), _MAX_REASON_CHARACTERS)
     if isinstance(error, ModelError):
         return text

@@ -127,9 +127,6 @@ class AnswerCache:
 
         Each answer is kept as soon as its batch is done, so that what was interrupted goes on where it stopped.
 
-        Returns:
-            One reply a clip, in the order of the clips.
-
         Raises:
             OutOfMemory: not even one clip fits into memory; what was answered before is kept.
             WriteError: an answer cannot be written.

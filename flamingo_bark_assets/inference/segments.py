@@ -38,16 +38,8 @@ def typical_clip(
     measured sections or, where there are none, where these levels change. Of the sections that sound and are at least
     half as long as the clip, the one is taken whose mean levels are nearest to the median of all sounding blocks; in
     it, the segment that is nearest and holds least silence. So a verse or chorus is taken rather than an intro. A song
-    of which nothing sounds that long gives the segment that sounds most.
-
-    Args:
-        sound: the mix or a stem.
-        length_s: longest clip; a shorter song is taken whole.
-        sample_rate_hz: rate that the model wants.
-        sections: the song's sections, where they were measured.
-
-    Returns:
-        The clip, one channel, or None where nothing sounds above -60 dBFS.
+    of which nothing sounds that long gives the segment that sounds most. A song shorter than `length_s` is taken whole;
+    None where nothing sounds above -60 dBFS.
     """
     rate = sound.sample_rate_hz
     block = max(1, round(BLOCK_S * rate))
@@ -97,12 +89,8 @@ def _band_levels(samples: FloatArray, edges: npt.NDArray[np.intp]) -> Floats:
 def measured_sections(levels_db: Floats, sounding: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Part a song where its sound changes: the two-sided novelty of Foote (ICME 2000) over the band levels.
 
-    Args:
-        levels_db: shape (n_blocks, n_bands).
-        sounding: shape (n_blocks,).
-
-    Returns:
-        First block and block behind the last of each section, in order; together they are the whole song.
+    Levels have shape (n_blocks, n_bands). First block and block behind the last of each section are returned; together
+    they are the whole song.
     """
     count = len(levels_db)
     # Silence is one level, however deep it is: a fade is no change of section.

@@ -19,10 +19,8 @@ def share_encoding(model: Any) -> None:
     """Let a model's audio encoder take each window once and keep what came of the last 40.
 
     The five questions about a clip hold the same windows; the encoder sees them one time and its output is repeated,
-    also over batches. Windows are told apart by all of their features and their mask.
-
-    Args:
-        model: AudioFlamingo3ForConditionalGeneration or MusicFlamingoForConditionalGeneration; changed in place.
+    also over batches. Windows are told apart by all of their features and their mask. The model, an Audio Flamingo 3 or
+    Music Flamingo, is changed in place.
     """
     tower = next(module for name, module in model.named_modules() if name.rpartition(".")[2] == "audio_tower")
     encode = tower.forward

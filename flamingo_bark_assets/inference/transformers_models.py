@@ -37,18 +37,8 @@ def load_transformers_model(
 ) -> TransformersModel:
     """Load a model from a folder: a snapshot in the hub's cache, or any other with the same files.
 
-    Nothing is downloaded, no code of the folder is run, and only safetensors are read.
-
-    Args:
-        folder: with configuration, processor, tokenizer and weights.
-        model_id: what it is called in records.
-        licence: of the weights.
-        dtype: of the weights in memory.
-        device: cpu, cuda or cuda:N.
-        quantisation: 8bit or 4bit need the packages bitsandbytes and accelerate.
-
-    Returns:
-        The model, ready for inference.
+    Nothing is downloaded, no code of the folder is run, and only safetensors are read. Records call it by `model_id`;
+    8bit and 4bit need the packages bitsandbytes and accelerate.
 
     Raises:
         ModelError: the folder is no model of these families, asks for code of its own, or a package for the
@@ -106,13 +96,7 @@ def quantisation_problem(quantisation: Quantisation) -> str | None:
 
 
 class TransformersModel:
-    """A `CaptioningModel` of one of transformers' classes; one caller at a time, others wait.
-
-    Args:
-        model: AudioFlamingo3ForConditionalGeneration or MusicFlamingoForConditionalGeneration.
-        processor: of the same family.
-        identity: which model it is.
-    """
+    """A `CaptioningModel` of one of transformers' classes; one caller at a time, others wait."""
 
     def __init__(self, model: Any, processor: Any, identity: ModelIdentity) -> None:
         self._model = model
@@ -138,15 +122,9 @@ class TransformersModel:
     def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
         """Answer prompt i about clip i, all as one batch.
 
-        Sampling depends on the seed and on the batch, as the batch draws from one stream of random numbers.
-
-        Args:
-            clips: at `sample_rate_hz`, none empty.
-            prompts: without the token that stands for sound.
-            decoding: how it answers.
-
-        Returns:
-            One reply a clip; its mean log-probability is the model's own, before temperature and nucleus.
+        Sampling depends on the seed and on the batch, as the batch draws from one stream of random numbers. Clips are
+        at `sample_rate_hz`, prompts without the token that stands for sound. The mean log-probability of a reply is the
+        model's own, before temperature and nucleus.
 
         Raises:
             ValueError: a clip has another rate or no sample, or a prompt holds the token that stands for sound.

@@ -28,7 +28,6 @@ CLAP_SOURCE = "clap"
 MAX_FILE_BYTES = 256 * 1024
 MAX_LABELS = 2000
 MAX_LABEL_CHARACTERS = 80
-MAX_TEMPLATE_CHARACTERS = 200
 
 # Published with LAION's CLAP (github.com/LAION-AI/CLAP, README): the first for genres of GTZAN, the last for ESC-50.
 TEMPLATES: dict[VocabularyName, str] = {
@@ -77,12 +76,12 @@ class Label(Row):
     part: str = column(f"{ANY_PART}.")
     vocabulary: str = column("genre, mood or instrument.")
     label: str = column("The term.")
-    source: str = column("Who says so: clap, or the name of a captioner.")
+    source: str = column("Where the label comes from: clap, or the name of a captioner.")
     probability: float | None = column(
         "Share of the whole vocabulary, 0 to 1; the terms of a vocabulary share 1. Null where the source gives none."
     )
     rank: int = column("1 for the likeliest term of its vocabulary.")
-    model_id: str | None = optional_column("The model that said it.")
+    model_id: str | None = optional_column("The model that gave the label.")
     revision: str | None = optional_column("Revision of the model.")
 
 
@@ -106,27 +105,18 @@ class Vocabulary:
         return tuple(self.template.replace("{}", label) for label in self.labels)
 
     def matching(self, said: str) -> frozenset[str]:
-        """Return the terms that a word or two of someone else mean.
+        """Return the terms that a genre, mood or instrument in any spelling means; hostile text is allowed.
 
-        Args:
-            said: a genre, mood or instrument in any spelling; hostile text is allowed.
-
-        Returns:
-            The term that it is in another spelling, and those that are kinds of it, which end in its words: 'Rock
-            music' means rock, hard rock and punk rock, 'hiphop' means hip hop. Empty where there is none.
+        The term that it is in another spelling, and those that are kinds of it, which end in its words: 'Rock music'
+        means rock, hard rock and punk rock, 'hiphop' means hip hop. Empty where there is none.
         """
         return _by_ending(self.labels).get(_joined(_words(said)), frozenset())
 
 
-def load_vocabulary(
-    source: VocabularyName | str | Path, *, name: VocabularyName | None = None, template: str | None = None
-) -> Vocabulary:
+def load_vocabulary(source: VocabularyName | str | Path, *, name: VocabularyName | None = None) -> Vocabulary:
     """Read a shipped vocabulary, or one of the user's own.
 
-    Args:
-        source: genre, mood or instrument for the shipped one; else a text file, one term a line, '#' before comments.
-        name: what a file holds; by default its name says so (genre.txt or genres.txt).
-        template: a sentence with one ``{}``; by default that of `TEMPLATES`.
+    A file holds one term a line, '#' before comments; by default its name (genre.txt or genres.txt) says what it holds.
 
     Returns:
         The vocabulary; control and format characters are gone from its terms, white space is single, and of terms
@@ -134,7 +124,7 @@ def load_vocabulary(
 
     Raises:
         ConfigurationError: the file cannot be read, is too large, is not UTF-8 or holds less than 2 or more than
-            `MAX_LABELS` terms; a term is too long or has no letter; the name or the template is not usable.
+            `MAX_LABELS` terms; a term is too long or has no letter; the name is not usable.
     """
     if isinstance(source, str) and source in VOCABULARY_NAMES:
         kind = source
@@ -144,20 +134,15 @@ def load_vocabulary(
         kind = name or _name_of(path)
     if kind not in VOCABULARY_NAMES:
         raise ConfigurationError(f"{kind!r} is no vocabulary; there are {', '.join(VOCABULARY_NAMES)}")
-    return Vocabulary(kind, _labels(path), TEMPLATES[kind] if template is None else _checked_template(template))
+    return Vocabulary(kind, _labels(path), TEMPLATES[kind])
 
 
 def agreement(labels: Sequence[Label], said: Sequence[str], vocabulary: Vocabulary) -> float | None:
     """Return how much of CLAP's probability lies on what someone else said.
 
-    Args:
-        labels: all terms of the vocabulary for one part, of `clap.LoadedClap.label`; rows of other sources and other
-            vocabularies are left out. Where only the first were kept, the result is a lower bound.
-        said: genres, moods or instruments in any spelling.
-        vocabulary: of the same name; `Vocabulary.matching` tells which of its terms a word means.
-
-    Returns:
-        0 to 1; None where nothing that was said is in the vocabulary, or CLAP gave no label.
+    `labels` holds all terms of the vocabulary for one part; rows of other sources and vocabularies are left out, and
+    where only the first were kept, the result is a lower bound. 0 to 1; None where nothing that was said is in the
+    vocabulary, or CLAP gave no label.
     """
     meant = frozenset[str]().union(*(vocabulary.matching(word) for word in said))
     shares = {
@@ -177,15 +162,6 @@ def _name_of(path: Path) -> VocabularyName:
     raise ConfigurationError(
         f"{shown(path.name)}: say whether it holds genres, moods or instruments: give the name, or call it genres.txt"
     )
-
-
-def _checked_template(template: str) -> str:
-    text = " ".join(printable(template, control="").split())
-    if text.count("{}") != 1 or len(text) > MAX_TEMPLATE_CHARACTERS:
-        raise ConfigurationError(
-            f"{template[:80]!r}: a template has {{}} once and at most {MAX_TEMPLATE_CHARACTERS} characters"
-        )
-    return text
 
 
 def _labels(path: Path) -> tuple[str, ...]:

@@ -113,12 +113,8 @@ def same_sound_files(signature: str, other: str) -> bool:
 def stat_signature(files: SongFiles) -> str:
     """Digest names, sizes and times of last change of a song's files; no file is opened.
 
-    Args:
-        files: the song's files as `find_song` gives them.
-
-    Returns:
-        32 hexadecimal digits, 16 for the sound files and 16 for song.toml, the same that `library_stamps`
-        gives for the song.
+    32 hexadecimal digits, 16 for the sound files and 16 for song.toml, the same that `library_stamps` gives for the
+    song.
     """
     return _stamp(str(files.folder)).signature if files.folder else _digest([]) + _digest([])
 
@@ -130,9 +126,6 @@ def folder_signature(folder: Path) -> str:
 
 def library_stamps(paths: DataPaths) -> dict[str, FilesStamp]:
     """Look at the names, sizes and times of every song's files; no file is opened.
-
-    Returns:
-        A stamp by song id, sorted by id.
 
     Raises:
         LibraryError: the folder of all songs cannot be read.

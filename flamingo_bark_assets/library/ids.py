@@ -34,12 +34,7 @@ def latin(text: str) -> str:
 def make_song_id(text: str, *, fallback: str) -> str:
     """Make an identifier out of a title or file name.
 
-    Args:
-        text: any text.
-        fallback: what to give for text without a Latin letter or digit; itself an identifier.
-
-    Returns:
-        A valid identifier, at most 100 characters; different texts may give the same one.
+    At most 100 characters; different texts may give the same one, and those without a Latin letter or digit `fallback`.
 
     Raises:
         LibraryError: `fallback` is needed and is not an identifier.

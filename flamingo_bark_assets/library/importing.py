@@ -69,17 +69,9 @@ def add_song(
 ) -> SongFiles:
     """Store a song in the library; other processes see all of it or nothing.
 
-    Args:
-        paths: the data folder; it is created where it is missing.
-        file: the full mix; a symbolic link is followed.
-        stems_dir: a folder with one sound file a stem; hidden and other files in it are left out, and so is
-            `file` itself.
-        song_id: the identifier; by default made from the title or the file name, with a number where taken.
-        info: what to write into song.toml.
-        link: make hard links instead of copies where the file system can.
-
-    Returns:
-        The stored files, as `find_song` gives them.
+    Hidden files, those that are no sound files and `file` itself are left out of the stems. By default the identifier
+    is made from the title or the file name, with a number where taken. With `link` hard links are made where the file
+    system can.
 
     Raises:
         LibraryError: a source is missing or no sound file by its name, a stem is a link that leaves its

@@ -84,6 +84,11 @@ class DataPaths:
         return self.root / "exports"
 
     @property
+    def tokens(self) -> Path:
+        """Tokens of clips, kept so that no sound is tokenised twice."""
+        return self.root / "tokens"
+
+    @property
     def answers(self) -> Path:
         """What models answered, kept so that nothing is asked twice."""
         return self.root / "answers"

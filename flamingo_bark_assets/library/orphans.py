@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.atomic import delete_tree, remove_leftovers
+from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.library.ids import is_song_id
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 
@@ -55,7 +56,7 @@ def remove_orphans(paths: DataPaths) -> Cleanup:
         present = list_song_ids(paths)
     except LibraryError as error:
         return Cleanup(leftovers, (), f"{error}; nothing that was made of songs is removed")
-    gone = sorted(song_id for song_id in made - set(present) if _is_gone(paths.songs / song_id))
+    gone = sorted(song_id for song_id in made - set(present) if is_missing(paths.songs / song_id))
     if gone and not present:
         kept = (
             f"{paths.songs} holds no song; its disk may not be mounted, so what was made of {len(gone)} songs is kept"
@@ -80,7 +81,7 @@ def _remove_derived(paths: DataPaths, song_id: str, present: list[str]) -> list[
     stuck: list[Path] = []
     for path in derived_files(paths, song_id):
         # Again before each: the song may be added again, or the disk of all songs go, at any moment.
-        if not _is_gone(paths.songs / song_id) or all(_is_gone(paths.songs / other) for other in present):
+        if not is_missing(paths.songs / song_id) or all(is_missing(paths.songs / other) for other in present):
             return stuck
         if not delete_tree(path):
             stuck.append(path)
@@ -98,17 +99,6 @@ def _songs_with_files(paths: DataPaths) -> set[str]:
         matches = []
     found |= {group for match in matches if match for group in match.groups() if group}
     return {song_id for song_id in found if is_song_id(song_id)}
-
-
-def _is_gone(folder: Path) -> bool:
-    """Tell whether there is certainly no such entry; a disk that fails or refuses hides none."""
-    try:
-        folder.lstat()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _existing(path: Path) -> Iterator[Path]:

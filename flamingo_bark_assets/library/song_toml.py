@@ -135,9 +135,6 @@ def read_song_info(path: Path) -> ReadInfo:
 
     A key that is unknown or whose value is not allowed costs only itself: it is left out with a warning.
 
-    Args:
-        path: the file; its folder is the song's.
-
     Raises:
         LibraryError: the file cannot be read or is not TOML; the message names song, file and place.
     """

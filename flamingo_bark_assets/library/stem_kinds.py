@@ -39,14 +39,9 @@ def kinds_in(name: str) -> tuple[StemKind, ...]:
     """Find the kinds that a stem's file name says.
 
     Where a title goes before the stem's name, only the latter counts: what stands in brackets ("All About That
-    Bass_(Drums)"), or behind the last dash or underscore ("Beat It - Bass"), if it is made of stems' words alone.
-
-    Args:
-        name: the file name without its ending, in its own letters' case ("01 - LeadVocals").
-
-    Returns:
-        Each kind once, sorted; empty where no word of the name says one. A word that is negated ("no drums")
-        says none. Kinds that are part of the same one are that one together ("Piano+Strings").
+    Bass_(Drums)"), or behind the last dash or underscore ("Beat It - Bass"), if it is made of stems' words alone. Each
+    kind is given once, sorted. A word that is negated ("no drums") says none. Kinds that are part of the same one are
+    that one together ("Piano+Strings"). The name, without its ending, keeps its letters' case ("01 - LeadVocals").
     """
     kinds = _kinds_of_name(_decisive_part(name))
     wholes = {KINDS[kind].part_of or kind for kind in kinds}

@@ -14,14 +14,9 @@ from flamingo_bark_assets.text import clean_text
 
 
 def apply_prompt_edits(prompts: TrainingPrompts, edits: Edits) -> TrainingPrompts:
-    """Put the user's combined prompts in the place of the made ones.
+    """Put the user's combined prompts, cleaned by `clean_text`, in the place of the made ones; captioner `human`.
 
-    Args:
-        prompts: the prompts of one song.
-        edits: what its song.toml says; names of prompts that the song does not have are passed over.
-
-    Returns:
-        Prompts in the same order; edited ones are cleaned by `clean_text` and have the captioner `human`.
+    Names of prompts that the song does not have are passed over.
     """
     texts = _clean_prompts(edits)
     return dataclasses.replace(

@@ -59,17 +59,10 @@ class TrainingPrompts(Record):
 def build_prompts(evidence: Evidence, captions: Captions, settings: PromptSettings) -> TrainingPrompts:
     """Write all training prompts of one song.
 
-    There is one prompt for the full track, one for each audible stem, and one for each pair and triple of
-    audible stems that is not all of them (all of them together are the full track).
-
-    Args:
-        evidence: the measurements of the song; those less sure than `min_claim_confidence` are not told.
-        captions: the answers about the same song; an answer less sure than that is not used either.
-        settings: weights, budget of non-space characters, least confidence.
-
-    Returns:
-        Prompts without '|', line breaks or control characters, none longer than the budget, the same for the
-        same input; for a song of which nothing could be measured none, with the reason.
+    There is one prompt for the full track, one for each audible stem, and one for each pair and triple of audible stems
+    that is not all of them (all of them together are the full track). What is less sure than `min_claim_confidence` is
+    not told. Prompts have no '|', line break or control character, and none is longer than the budget of non-space
+    characters; where nothing could be measured there is none, with the reason.
 
     Raises:
         ValueError: evidence and captions are of different songs.
@@ -83,6 +76,23 @@ def build_prompts(evidence: Evidence, captions: Captions, settings: PromptSettin
     stems = (writer.stem(kind) for kind in evidence.audible_kinds)
     several = (writer.several(kinds) for kinds in _combinations(evidence.audible_kinds))
     return TrainingPrompts(song_id=evidence.song_id, prompts=(writer.full_track(), *stems, *several))
+
+
+def build_prompt(
+    evidence: Evidence, captions: Captions, settings: PromptSettings, kinds: tuple[StemKind, ...]
+) -> Prompt:
+    """Write one training prompt, of whatever was measured.
+
+    Args:
+        evidence: the measurements, of a song or of a part of it.
+        captions: the answers about the same.
+        settings: as for `build_prompts`.
+        kinds: the kinds of stem that it is about; none for the full track.
+    """
+    writer = _Writer(evidence, captions, settings)
+    if not kinds:
+        return writer.full_track()
+    return writer.stem(kinds[0]) if len(kinds) == 1 else writer.several(kinds)
 
 
 def _combinations(audible: Sequence[StemKind]) -> Iterator[tuple[StemKind, ...]]:

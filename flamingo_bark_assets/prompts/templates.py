@@ -25,11 +25,7 @@ from flamingo_bark_assets.text import cut_attributes, first_fitting
 def full_track_style(speaker: Speaker, evidence: Evidence, genres: Sequence[str], budget: int) -> str:
     """Write 'Electronic dance music in D major at 128 BPM with drums and bass', less what is not known.
 
-    Args:
-        speaker: says only what is sure enough.
-        evidence: the measurements of the song.
-        genres: clean names, possibly none.
-        budget: most non-space characters; instruments, then the genre, then all else give way.
+    Within the budget instruments, then the genre, then all else give way.
     """
     names = [KINDS[kind].noun for kind in evidence.audible_kinds]
     instruments = f"with {listed(names)}" if names else ""

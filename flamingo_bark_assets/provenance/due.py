@@ -61,11 +61,7 @@ class DueSong:
 
 
 class DueSongs:
-    """Finds what is due over and over again, and looks again only at what has changed since.
-
-    Args:
-        paths: the data folder.
-    """
+    """Finds what is due over and over again, and looks again only at what has changed since."""
 
     def __init__(self, paths: DataPaths) -> None:
         self._paths = paths
@@ -76,13 +72,8 @@ class DueSongs:
     def find(self, settings: SettingsVersions) -> dict[str, DueSong]:
         """Find the songs of the library some of whose results are due.
 
-        Sound files are read only where their names, sizes or times differ from those that were measured.
-
-        Args:
-            settings: the versions of the settings in force.
-
-        Returns:
-            The due songs by id, sorted by id.
+        Sound files are read only where their names, sizes or times differ from those that were measured. The due songs
+        come by id, sorted.
 
         Raises:
             LibraryError: the folder of all songs cannot be read.
@@ -159,16 +150,6 @@ def present_files(
 
     Where the contents are the stored ones (after a copy, a restore, a touch) the new signature is stored, so that they
     are read once and not at every look.
-
-    Args:
-        paths: the data folder.
-        song_id: the song.
-        stamp: of its files now.
-        state: its stored state.
-        hashed: gives the SHA-256 of a file.
-
-    Returns:
-        The digests, and the state that is stored now.
     """
     if state.files is not None and state.signature == stamp.signature:
         return state.files, state
@@ -202,11 +183,8 @@ def due_steps(
 ) -> dict[str, str]:
     """Find the steps of one song that are due.
 
-    A step is due where it was never made, its stored result is lost, an input is another one than it was made from,
-    or a step that it needs is due.
-
-    Returns:
-        The due steps in their order, each with the reason.
+    A step is due where it was never made, its stored result is lost, an input is another one than it was made from, or
+    a step that it needs is due. Each step has its reason; they come in their order.
     """
     due: dict[str, str] = {}
     for step in STEPS:

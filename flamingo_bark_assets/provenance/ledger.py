@@ -23,15 +23,8 @@ class Ledger:
     """The state of one song during a run; the song's lock must be held as long as it is used.
 
     A kill at any moment leaves the steps that were to be made unmade in the stored state, so they are due again. The
-    state is written twice a song, before the first step and after the last, and not at each step.
-
-    Args:
-        paths: the data folder.
-        files: the song's files, found after the lock was taken.
-        signature: of their names, sizes and times, taken before they were found.
-        settings: the versions of the settings in force.
-        run_id: the run that works on the song.
-        hashed: gives the SHA-256 of a file.
+    state is written twice a song, before the first step and after the last, and not at each step. `files` were found
+    after the lock was taken, `signature` was taken before.
     """
 
     def __init__(
@@ -88,11 +81,7 @@ class Ledger:
         write_state(self._paths, self._song_id, self._state)
 
     def kept(self, step: str) -> bool:
-        """Take over the stored result of a step that was to be made, where none of its inputs turned out to change.
-
-        Returns:
-            Whether it was taken over.
-        """
+        """Take over the stored result of a step that was to be made, where none of its inputs turned out to change."""
         spec, made = STEP_NAMED[step], self._before.get(step)
         if made is None or made.inputs != step_inputs(spec, self._state, self.files, self._settings):
             return False

@@ -61,15 +61,7 @@ class Decision:
 def decide(
     due: Mapping[str, DueSong], busy: Set[str], asked: Mapping[str, Asked], policy: RunSettings, now_s: float
 ) -> Decision:
-    """Decide which songs to ask a run for.
-
-    Args:
-        due: the songs some of whose results are due.
-        busy: songs that are queued or under way, in whatever run.
-        asked: what was asked for before.
-        policy: attempts and pauses.
-        now_s: s since the epoch.
-    """
+    """Decide which songs to ask a run for."""
     together: set[str] = set()
     alone: set[str] = set()
     later: dict[str, str] = {}

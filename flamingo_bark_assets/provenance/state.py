@@ -143,9 +143,7 @@ def write_state(paths: DataPaths, song_id: str, state: SongState) -> None:
 def read_json(path: Path, parse: Callable[[Any], T]) -> T | None:
     """Read one of the files of the state folder; None where it is missing, damaged, or no such file.
 
-    Args:
-        path: the file.
-        parse: makes the value from what the JSON holds, which may be anything.
+    `parse` makes the value from what the JSON holds, which may be anything.
     """
     try:
         return parse(json.loads(read_text(path, max_bytes=_MAX_STATE_BYTES)))
@@ -171,15 +169,8 @@ def song_lock(paths: DataPaths, song_id: str, *, wait: bool = True) -> Iterator[
     """Hold the lock of a song: one process at a time makes its results.
 
     The operating system frees it when the process ends, however it ends. Songs share 256 lock files, as one for each
-    could never be deleted safely; a process holds the lock of one song at a time.
-
-    Args:
-        paths: the data folder.
-        song_id: the song.
-        wait: wait for another holder; otherwise give up at once.
-
-    Yields:
-        Whether the lock is held.
+    could never be deleted safely; a process holds the lock of one song at a time. Yield whether it is held: without
+    `wait` another holder's stays.
 
     Raises:
         WriteError: the lock file cannot be written.
@@ -193,12 +184,7 @@ def song_lock(paths: DataPaths, song_id: str, *, wait: bool = True) -> Iterator[
 def file_lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold the lock of a file, which is created.
 
-    Args:
-        path: the file.
-        wait: wait for another holder; otherwise give up at once.
-
-    Yields:
-        Whether the lock is held.
+    As `song_lock` does.
 
     Raises:
         WriteError: the file cannot be written.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -48,11 +48,7 @@ class FeatureStore:
         return (self.path(cls.TABLE, song_id), *measured, *events)
 
     def write(self, record: Record) -> int:
-        """Store a record; its wide row is written last and so marks the record as complete.
-
-        Returns:
-            Rows written over all its tables.
-        """
+        """Store a record and count its rows; the wide row is written last and so marks it as complete."""
         song_id = record.song_id
         rows = 0
         for name, row_class in events_of(type(record)).items():
@@ -75,12 +71,7 @@ class FeatureStore:
         """Read a record back, measurements and rows included.
 
         What an older version did not measure yet is unknown and says so; what is measured no more is passed over.
-
-        Args:
-            cls: the record's class.
-            song_id: the song.
-            outdated: the older version that made it: tables that it may not have had are then empty; None where the
-                present version made it, or where that is not known.
+        Tables that the older version `outdated` may not have had are then empty.
 
         Raises:
             StorageError: it was never written, or its files cannot be read; names song and table.
@@ -116,6 +107,29 @@ class FeatureStore:
         stored = frame.to_dict(as_series=False)
         columns = {spec.name: stored.get(spec.name, [None] * frame.height) for spec in columns_of(row_class)}
         return rows_of(row_class, **columns)
+
+    def read_columns(
+        self, table: str, song_ids: Iterable[str], columns: Sequence[ColumnSpec]
+    ) -> tuple[pl.DataFrame, tuple[str, ...]]:
+        """Read columns of one table for many songs at once.
+
+        Returns:
+            The rows in the order of songs, null in columns that a file of an older version lacks; and the songs whose
+            files cannot be read, which are left out. Songs without a file have no rows.
+        """
+        import polars as pl
+
+        files = {song_id: path for song_id in song_ids if (path := self.path(table, song_id)).is_file()}
+        try:
+            return _scan(list(files.values()), columns), ()
+        except _reading_errors():
+            frames, unreadable = [_scan([], columns)], []
+            for song_id, path in files.items():
+                try:
+                    frames.append(_scan([path], columns))
+                except _reading_errors():
+                    unreadable.append(song_id)
+            return pl.concat(frames), tuple(unreadable)
 
     def song_ids(self, table: str) -> list[str]:
         """Return songs that have a file in a table, sorted."""
@@ -161,6 +175,16 @@ def _write(path: Path, columns: tuple[ColumnSpec, ...], values: dict[str, list[A
     frame = pl.DataFrame(values, schema=_schema(columns))
     with replacing(path) as temporary:
         frame.write_parquet(temporary, compression="zstd", statistics=False)
+
+
+def _scan(paths: Sequence[Path], columns: Sequence[ColumnSpec]) -> pl.DataFrame:
+    import polars as pl
+
+    schema = _schema(tuple(columns))
+    if not paths:
+        return pl.DataFrame(schema=schema)
+    scanned = pl.scan_parquet(list(paths), schema=schema, missing_columns="insert", extra_columns="ignore", glob=False)
+    return scanned.collect()
 
 
 def _schema(columns: tuple[ColumnSpec, ...]) -> pl.Schema:

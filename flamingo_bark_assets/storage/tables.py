@@ -31,7 +31,7 @@ class MeasurementRow(Row):
 
     record: str = column("The wide table that holds the value.")
     name: str = column("The column that holds the value.")
-    value: float | None = optional_column("The value where it is a number or truth value (1 true, 0 false).")
+    value: float | None = optional_column("The value where it is a number or boolean (1 true, 0 false).")
     text: str | None = optional_column("The value where it is a word.")
     unit: str = column("Unit of the value; empty where it has none.")
     confidence: float | None = optional_column("0 (guess) to 1 (certain); null where the method gives none.")

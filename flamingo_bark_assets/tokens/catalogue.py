@@ -12,10 +12,10 @@ from typing import Literal, cast
 
 from flamingo_bark_assets.inference.catalogue import Family, KnownModel, ModelError
 from flamingo_bark_assets.inference.fetching import cached, revision_of
+from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.settings import Settings
 
-HUBERT_ID = "facebook/hubert-base-ls960"
-ENCODEC_ID = "facebook/encodec_24khz"
-QUANTIZER_ID = "GitMylo/bark-voice-cloning"
 QUANTIZER_FILE = "quantifier_hubert_base_ls960_14.pth"
 
 # They answer no question, so that they are of no family of those that do.
@@ -32,7 +32,6 @@ KNOWN_TOKEN_MODELS: tuple[KnownModel, ...] = (
         licence="Apache-2.0",
         non_commercial=False,
         sample_rate_hz=16_000,
-        longest_clip_s=None,
         allow_patterns=("config.json", "preprocessor_config.json", "pytorch_model.bin", "model.safetensors"),
     ),
     KnownModel(
@@ -45,7 +44,6 @@ KNOWN_TOKEN_MODELS: tuple[KnownModel, ...] = (
         licence="MIT",
         non_commercial=False,
         sample_rate_hz=16_000,
-        longest_clip_s=None,
         allow_patterns=(QUANTIZER_FILE,),
     ),
     KnownModel(
@@ -58,7 +56,6 @@ KNOWN_TOKEN_MODELS: tuple[KnownModel, ...] = (
         licence="none is stated on the model's page; the code of facebookresearch/encodec is MIT",
         non_commercial=False,
         sample_rate_hz=24_000,
-        longest_clip_s=None,
         allow_patterns=("config.json", "preprocessor_config.json", "model.safetensors"),
     ),
 )
@@ -84,6 +81,14 @@ class TokenModels:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     model_cache: Path | None = None
     token_cache: Path | None = None
+
+
+def configured_models(settings: Settings, paths: DataPaths) -> TokenModels:
+    """Return the models that the settings name; tokens are kept in the data folder."""
+    tokens = settings.tokens
+    return TokenModels(
+        tokens.hubert, tokens.quantizer, tokens.encodec, tokens.device, settings.inference.cache_folder, paths.tokens
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from flamingo_bark_assets.audio.recording import Stem
-from flamingo_bark_assets.captioning.interface import Answer, Captions
+from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.parts import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
-from flamingo_bark_assets.record import Measurement, Record
+from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.settings import ANALYSIS_VERSION, Settings, digest_of_settings
 from flamingo_bark_assets.training.dataset_models import (
     SCHEMA_VERSION,
@@ -36,6 +38,8 @@ from flamingo_bark_assets.training.dataset_models import (
 from flamingo_bark_assets.training.rendering import json_bytes
 from flamingo_bark_assets.training.suitability import SONG, Verdict
 
+E = TypeVar("E", bound=BaseModel)
+
 SCHEMA_PATH = Path(__file__).with_name("bark_dataset.schema.json")
 
 
@@ -47,19 +51,7 @@ def dataset_file_name(song_id: str) -> str:
 def build_dataset(
     evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict, settings: Settings
 ) -> BarkDataset:
-    """Put the results of one song together.
-
-    Args:
-        evidence: all that was measured.
-        captions: the answers about mix and stems.
-        prompts: the training prompts.
-        verdict: the judgement of the song and its stems.
-        settings: the settings in force.
-
-    Returns:
-        The dataset; of a song that cannot be read, with null and the reason where a value would stand.
-
-    """
+    """Put the results of one song together; of one that cannot be read, null and the reason stand for values."""
     return BarkDataset(
         dataset_metadata=_metadata(evidence, captions, settings),
         main_track=_main_track(evidence, captions, prompts, verdict),
@@ -176,63 +168,36 @@ def _technical_features(features: Record) -> dict[str, Scalar]:
 
 def _measurements(records: Iterable[Record]) -> dict[str, MeasurementEntry]:
     return {
-        spec.name: _measurement(spec.unit, measurement)
+        spec.name: _entry(MeasurementEntry, measurement, unit=spec.unit)
         for record in records
         for spec, measurement in record.measurements()
     }
 
 
-def _measurement(unit: str, measurement: Measurement[Any]) -> MeasurementEntry:
-    return MeasurementEntry(
-        value=measurement.value,
-        unit=unit,
-        confidence=measurement.confidence,
-        method=measurement.method,
-        reason=measurement.reason,
-    )
-
-
 def _suitability(verdict: Verdict, subject: str) -> Suitability:
     return Suitability(
         reasons=[rule.reason or rule.rule for rule in verdict.failed(subject)],
-        rules=[
-            RuleEntry(
-                rule=rule.rule,
-                value=rule.value,
-                comparison=rule.comparison,
-                threshold=rule.threshold,
-                unit=rule.unit,
-                passed=rule.passed,
-                reason=rule.reason,
-            )
-            for rule in verdict.rules
-            if rule.subject == subject
-        ],
+        rules=[_entry(RuleEntry, rule) for rule in verdict.rules if rule.subject == subject],
     )
 
 
 def _answers(captions: Captions, part: Part) -> list[AnswerEntry]:
-    return [_answer(answer) for answer in captions.answers if answer.part == part]
-
-
-def _answer(answer: Answer) -> AnswerEntry:
-    return AnswerEntry.model_validate({name: getattr(answer, name) for name in AnswerEntry.model_fields})
+    return [_entry(AnswerEntry, answer) for answer in captions.answers if answer.part == part]
 
 
 def _stem_file(stem: Stem) -> StemFileEntry:
-    renamed = {"path": _stem_path(stem), "sha256": stem.content_sha256}
-    same = {name: getattr(stem, name) for name in StemFileEntry.model_fields if name not in renamed}
-    return StemFileEntry.model_validate({**same, **renamed})
+    return _entry(StemFileEntry, stem, path=_stem_path(stem), sha256=stem.content_sha256)
 
 
 def _prompt_entry(prompt: Prompt, verdict: Verdict) -> PromptEntry:
-    own = {
-        "name": prompt.prompt,
-        "parts": prompt.parts.split("+"),
-        "suitable": suitable_prompt(prompt, verdict),
-    }
-    same = {name: getattr(prompt, name) for name in PromptEntry.model_fields if name not in own}
-    return PromptEntry.model_validate({**same, **own})
+    parts, suitable = prompt.parts.split("+"), suitable_prompt(prompt, verdict)
+    return _entry(PromptEntry, prompt, name=prompt.prompt, parts=parts, suitable=suitable)
+
+
+def _entry(model: type[E], source: object, **own: Any) -> E:
+    """Fill a part of the file with `own`, and all else by its name from what was stored."""
+    same = {name: getattr(source, name) for name in model.model_fields if name not in own}
+    return model.model_validate({**same, **own})
 
 
 def _files_of(evidence: Evidence, kind: StemKind) -> list[Stem]:

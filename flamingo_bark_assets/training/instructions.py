@@ -39,18 +39,9 @@ def instructions_file_name(song_id: str) -> str:
 
 
 def write_instructions(evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict) -> str:
-    """Write the instructions for one song.
+    """Write the instructions for one song: Markdown with tables (GitHub's).
 
-    Args:
-        evidence: all that was measured.
-        captions: the answers about mix and stems.
-        prompts: the training prompts.
-        verdict: the judgement of the song and its stems.
-
-    Returns:
-        Markdown with tables (GitHub's), ending with a newline. Names and texts from outside are escaped, so
-        that they read as they are and form no heading, cell, link or tag.
-
+    Names and texts from outside are escaped, so that they read as they are and form no heading, cell, link or tag.
     """
     sections = [
         _heading(evidence),

@@ -110,21 +110,11 @@ def manifest_entry(
 ) -> ManifestEntry:
     """Make the manifest entry of one song, after its dataset and instructions have been written.
 
-    Args:
-        evidence: all that was measured.
-        captions: the answers about mix and stems.
-        prompts: the training prompts.
-        verdict: the judgement of the song and its stems.
-        files: where the song's files are.
-        paths: the data folder; dataset and instructions are looked for in its place for datasets.
-
-    Returns:
-        The entry. Mix and stems carry the checksum of the contents that were measured, so that a file changed
-        since then is found by `verify_manifest`; of an unfit song only what can be read is listed.
+    Mix and stems carry the checksum of the contents that were measured, so that a file changed since then is found by
+    `verify_manifest`; of an unfit song only what can be read is listed.
 
     Raises:
         StorageError: a file cannot be read or lies outside the data folder.
-
     """
     song_id = evidence.song_id
     dataset = paths.datasets / dataset_file_name(song_id)
@@ -165,14 +155,9 @@ def read_entry(path: Path) -> ManifestEntry:
 def write_manifest(entries: Iterable[ManifestEntry], path: Path) -> None:
     """Write the manifest of the songs that are fit for training: JSON lines, sorted by song, atomic.
 
-    Args:
-        entries: entries in any order; those of unfit songs are left out.
-        path: the file; replaced where it is there.
-
     Raises:
         StorageError: two entries are of the same song.
         WriteError: the file cannot be written.
-
     """
     fit = sorted((entry for entry in entries if entry.suitable), key=lambda entry: entry.song_id)
     for one, other in itertools.pairwise(fit):
@@ -196,17 +181,11 @@ def read_manifest(path: Path) -> list[ManifestEntry]:
 def verify_manifest(path: Path, root: Path) -> list[Problem]:
     """Find the files of a manifest that are missing, changed or unreadable.
 
-    Args:
-        path: the manifest.
-        root: the data folder that its paths are relative to.
-
-    Returns:
-        The problems in the manifest's order; empty where everything is as it was. A path that leads outside
-        the data folder over a symbolic link is not opened and counts as unreadable.
+    They come in the manifest's order. A path that leads outside the data folder over a symbolic link is not opened and
+    counts as unreadable.
 
     Raises:
         StorageError: the manifest itself cannot be read.
-
     """
     home = root.resolve()
     return [problem for entry in read_manifest(path) for file in entry.files for problem in _check(entry, file, home)]

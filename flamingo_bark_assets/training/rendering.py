@@ -35,15 +35,7 @@ def encodable(text: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Make a value fit for JSON: floats rounded, texts encodable, numpy scalars Python's, at every depth.
-
-    Args:
-        value: anything; what is none of these is returned as it is.
-
-    Returns:
-        The value; a float that is not finite becomes None.
-
-    """
+    """Make a value fit for JSON: floats rounded, or None where not finite, texts encodable, numpy scalars Python's."""
     if isinstance(value, str):
         return encodable(value)
     if isinstance(value, bool | int | None):
@@ -60,13 +52,8 @@ def plain(value: Any) -> Any:
 def json_bytes(value: Any, *, indent: int | None = None) -> bytes:
     """Write JSON as UTF-8 with a final newline, keys in the order given.
 
-    Args:
-        value: what `plain` gives.
-        indent: spaces a level; None puts everything on one line.
-
     Raises:
         ValueError: a number is not finite.
-
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
     return (text + "\n").encode("utf-8")
@@ -82,13 +69,7 @@ def one_line(text: str, *, max_length: int = 2000) -> str:
 
 
 def markdown(text: str, *, max_length: int = 2000) -> str:
-    """Escape a text so that it stands in a markdown line or table cell as the words it is.
-
-    Args:
-        text: anything, hostile or not.
-        max_length: characters kept, before escaping.
-
-    """
+    """Escape a text so that it stands in a markdown line or table cell as the words it is."""
     line = _MARKDOWN.sub(r"\\\1", one_line(text, max_length=max_length))
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -99,12 +80,7 @@ def number(value: float) -> str:
 
 
 def told_apart(value: float, limit: float) -> tuple[str, str]:
-    """Write a value and the limit that it misses so that the two texts differ.
-
-    Returns:
-        The value with as few digits as show the difference, and the limit in full.
-
-    """
+    """Write a value with as few digits as tell it from the limit that it misses, and the limit in full."""
     shown_limit = f"{limit:.10g}"
     shown = number(value)
     for digits in range(4, 16):
@@ -117,13 +93,8 @@ def told_apart(value: float, limit: float) -> tuple[str, str]:
 def repeats(weights: Sequence[float]) -> tuple[int, ...]:
     """Turn weights into the smallest numbers of repeated lines, as no Bark loader reads a weight.
 
-    Args:
-        weights: each above 0; 1.0 and 0.7 become 10 and 7.
-
-    Returns:
-        One number a weight, each at least 1, in the weights' ratio within 1 % where the largest weight needs
-        no more than `MAX_REPEATS` lines for it, else the nearest ratio with that many.
-
+    1.0 and 0.7 become 10 and 7: the weights' ratio within 1 % where the largest weight needs no more than `MAX_REPEATS`
+    lines for it, else the nearest ratio with that many.
     """
     if not weights:
         return ()

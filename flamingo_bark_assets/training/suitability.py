@@ -103,18 +103,10 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
     most of them do not match it, or where all of them together do not give the mix. Of a mix that is silent
     or too short no stem is fit either.
 
-    An unknown value fails its rule with the measurement's own reason. Rules are left out where unknown is no
-    fault: `not_truncated` without a declared length, `noise_floor` where music hides the noise, `stems_in_time`
-    without an audible stem, `residual` where the stems cannot be expected to add up to the mix, a stem's `lag`
-    where the lag is unsure.
-
-    Args:
-        evidence: all that was measured of the song.
-        thresholds: the limits.
-
-    Returns:
-        The verdict with one row a rule; a song that cannot be read has the single failed rule ``readable``.
-
+    An unknown value fails its rule with the measurement's own reason. Rules are left out where unknown is no fault:
+    `not_truncated` without a declared length, `noise_floor` where music hides the noise, `stems_in_time` without an
+    audible stem, `residual` where the stems cannot be expected to add up to the mix, a stem's `lag` where the lag is
+    unsure. The verdict has one row a rule; a song that cannot be read has the single failed rule ``readable``.
     """
     song_id, unreadable = evidence.song_id, evidence.raw_song.unusable
     if unreadable is not None:

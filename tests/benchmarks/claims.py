@@ -22,7 +22,7 @@ _SETS: dict[str, tuple[Sentence, ...]] = {
 
 def labels(text: str) -> frozenset[str]:
     """Give the claims of a text as the table writes them."""
-    return frozenset(claim.label for claim in find_claims(text))
+    return frozenset(f"{'not ' if claim.negated else ''}{claim.kind} {claim.value}" for claim in find_claims(text))
 
 
 def main(arguments: Sequence[str]) -> None:

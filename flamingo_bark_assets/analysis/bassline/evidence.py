@@ -43,9 +43,7 @@ class NoteEvidence:
 def weigh_evidence(onset_power: FloatArray, track: PitchTrack) -> NoteEvidence:
     """Weigh how level, spectrum, periodicity and pitch move about each frame of the pitch track.
 
-    Args:
-        onset_power: `AudioView.onset_power` of the bass, shape (n, 24).
-        track: its pitch.
+    `onset_power` is that of the bass, shape (n, 24).
     """
     network = _network()
     frames = describe_frames(onset_power, track)

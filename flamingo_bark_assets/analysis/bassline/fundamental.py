@@ -21,12 +21,8 @@ def fundamental_share(view: AudioView, rate_hz: int, track: PitchTrack) -> float
     """Return power of each voiced frame's projection on a sinusoid at f0 over its whole power; the median.
 
     The main lobe of the 0.1 s Hann window reaches 20 Hz to either side. At most some 2000 frames, evenly spread over
-    the voiced ones, are looked at.
-
-    Args:
-        view: the bass.
-        rate_hz: one of the rates of `AudioView.mono`; half of it bounds the whole power.
-        track: its pitch, voiced somewhere.
+    the voiced ones, are looked at. `rate_hz` is one of the rates of `AudioView.mono`; half of it bounds the whole
+    power.
     """
     exact_hz = RATE_HZ / round(RATE_HZ / rate_hz)
     voiced = np.flatnonzero(track.voiced)

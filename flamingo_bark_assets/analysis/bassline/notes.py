@@ -65,12 +65,7 @@ class Notes:
 
 
 def find_notes(track: PitchTrack, evidence: NoteEvidence) -> Notes:
-    """Cut the line at the peaks of the onset probability and where it stops sounding.
-
-    Args:
-        track: its pitch.
-        evidence: what speaks for notes, frame by frame.
-    """
+    """Cut the line at the peaks of the onset probability and where it stops sounding."""
     rows = _cut(
         np.ascontiguousarray(evidence.onset),
         np.ascontiguousarray(evidence.sounding),

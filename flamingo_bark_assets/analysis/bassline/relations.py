@@ -46,11 +46,7 @@ def relate(
 ) -> Relations:
     """Relate the notes to the kicks and the chords.
 
-    Args:
-        notes: the bass line.
-        confidence: mean confidence of the notes.
-        kicks: time in seconds and confidence of each kick, ascending; None without drums.
-        chords: the song's chords; None where they are unknown.
+    `confidence` is the notes' mean; `kicks` are (seconds, confidence), ascending.
     """
     lock, support = _kick_lock(notes, confidence, kicks)
     root, third, fifth = _chord_tones(notes, confidence, chords)

@@ -69,10 +69,6 @@ def probabilities(view: AudioView, onsets: Onsets) -> FloatArray:
     say what else this kit has and how often, and each onset is judged against them (after Lee et al., Set
     Transformer, ICML 2019), so that a kit never heard before is understood from itself.
 
-    Args:
-        view: the stem.
-        onsets: its onsets.
-
     Returns:
         Shape (n, len(DRUMS) + 1); the last column is any other percussion.
     """
@@ -94,14 +90,7 @@ def calibrated(times_s: Times, heard: FloatArray) -> FloatArray:
     """Return probabilities that hold, from those of the network and from what the same drum does a period away.
 
     A logistic regression for each drum (Platt, Advances in Large Margin Classifiers, 1999) on the network's logit and
-    `repetition`.
-
-    Args:
-        times_s: of the onsets, shape (n,).
-        heard: what `forward` gives, shape (n, len(DRUMS) + 1).
-
-    Returns:
-        Shape (n, len(DRUMS)).
+    `repetition`. All are of shape (n, len(DRUMS)); `heard`, of `forward`, has one column more.
     """
     heard = heard[:, : len(DRUMS)]
     slope, offset, short, long = _weights()["calibration"]
@@ -151,14 +140,8 @@ def choose_hits(onsets: Onsets, probability: FloatArray) -> dict[str, Hits]:
     """Take for hits of each drum the onsets above the threshold that promises the best F-measure in this stem.
 
     With calibrated probabilities the expected F-measure of a threshold can be computed without truth (Lipton et al.,
-    ECML 2014); the threshold is kept within `LOWEST_THRESHOLD` and `HIGHEST_THRESHOLD`.
-
-    Args:
-        onsets: the onsets.
-        probability: of each drum at each, shape (n, at least len(DRUMS)).
-
-    Returns:
-        The hits of each drum, also where there are none.
+    ECML 2014); the threshold is kept within `LOWEST_THRESHOLD` and `HIGHEST_THRESHOLD`. `probability` has shape (n, at
+    least len(DRUMS)).
     """
     found = {}
     for column, drum in enumerate(DRUMS):
@@ -170,14 +153,9 @@ def choose_hits(onsets: Onsets, probability: FloatArray) -> dict[str, Hits]:
 
 
 def choose_strokes(onsets: Onsets, probability: FloatArray) -> tuple[Times, NDArray[np.float64]]:
-    """Return onsets at which anything is struck, other percussion included.
+    """Return times (s) at which anything is struck, other percussion included, and the probability of each.
 
-    Args:
-        onsets: the onsets.
-        probability: what `probabilities` gives, shape (n, len(DRUMS) + 1).
-
-    Returns:
-        Times in seconds and probability that something is struck, each of shape (strokes,).
+    `probability` is what `probabilities` gives, shape (n, len(DRUMS) + 1).
     """
     p = 1.0 - np.prod(1.0 - probability.astype(np.float64), axis=1)
     tops = _separate(onsets.times_s, p)
@@ -221,12 +199,7 @@ def _strength(onsets: Onsets, frames: NDArray[np.int64], drum: str) -> NDArray[n
 
 
 def presence(hits: Hits, drum: str) -> Measurement[bool]:
-    """Return whether a drum is played at all: from how many hits are expected and how probable the best of them are.
-
-    Args:
-        hits: its hits.
-        drum: its name.
-    """
+    """Return whether a drum is played at all: from how many hits are expected and how probable the best of them are."""
     score = presence_score(hits.probability)
     weights = _weights()["presence"][DRUMS.index(drum)]
     certainty = float(1.0 / (1.0 + np.exp(-np.dot(weights, score))))

@@ -53,17 +53,9 @@ Placed = dict[str, tuple[Steps, Steps]]
 def analyse_drums(
     song_id: str, view: AudioView, *, energy_share: Measurement[float], song: SongFeatures | None
 ) -> DrumFeatures:
-    """Measure the drums stem.
+    """Measure the drums stem; all is unknown, for the same reason, where it is silent or too short.
 
-    Args:
-        song_id: the song's identifier.
-        view: the stem.
-        energy_share: energy of the stem over the summed energy of all stems.
-        song: the song's features, for the bars; None where they are not known.
-
-    Returns:
-        The measurements; all unknown, for the same reason, where the stem is silent or too short; those that need
-        bars unknown where there are none.
+    What needs bars is unknown where `song` has none.
     """
     if view.unusable is not None:
         return DrumFeatures.of_unusable(song_id, view.unusable)

@@ -95,9 +95,6 @@ def find_onsets(view: AudioView) -> Onsets:
 
     The rise of the log level over two frames, averaged over the bands of a group, has a local maximum at each
     (spectral flux in bands, Bello et al., IEEE Trans. Speech and Audio Processing 13, 2005).
-
-    Args:
-        view: the stem, usable.
     """
     loud = max(float(np.percentile(view.onset_power.sum(axis=1), 99.5)), 1e-12)
     levels, rises = _levels_and_rises(view.onset_power, loud)
@@ -151,10 +148,6 @@ def _offsets(rises: FloatArray, frames: Frames) -> Times:
 
 def describe_onsets(view: AudioView, onsets: Onsets) -> FloatArray:
     """Describe what is heard around each onset, in dB relative to the stem's loud frames.
-
-    Args:
-        view: the stem.
-        onsets: its onsets.
 
     Returns:
         Shape (n, FEATURES): level of each band in each of `SLOTS` (slot by slot), the fine spectrum of the 93 ms

@@ -89,13 +89,7 @@ class Swing:
 
 
 def grid_of(times_s: Times, positions: Steps, *, compound: bool) -> Grid | None:
-    """Bars from beats and their places in the bar (from 1); None where there are fewer than two downbeats.
-
-    Args:
-        times_s: beat times, ascending.
-        positions: 1 for a downbeat, as in `features.rhythm.Beat`.
-        compound: whether a beat is a dotted quarter (6/8).
-    """
+    """Bars from ascending beats and their places (1: downbeat); None where there are fewer than two downbeats."""
     downbeat = positions == 1
     if int(downbeat.sum()) < 2 or bool((np.diff(times_s) <= 0.0).any()):
         return None
@@ -181,12 +175,7 @@ def steps_of(grid: Grid, times_s: Times, swing: Swing | None) -> tuple[Steps, St
 
 
 def pattern_syncopation(pattern: NDArray[np.bool_], weights: NDArray[np.int64]) -> float:
-    """Syncopation of a repeated bar (Longuet-Higgins & Lee, Music Perception 1, 1984).
-
-    Args:
-        pattern: whether a note begins at each step, shape (steps,).
-        weights: of the steps (`rhythm.stems.metrical_weights`), shape (steps,).
-    """
+    """Syncopation of a repeated bar (Longuet-Higgins & Lee, Music Perception 1, 1984); both of shape (steps,)."""
     notes = np.flatnonzero(pattern)
     return syncopation_of_steps(np.append(notes, notes[:1] + pattern.size), weights)
 
@@ -201,13 +190,7 @@ def bar_table(bars: Steps, steps: Steps, size: int) -> dict[int, NDArray[np.bool
 
 
 def pattern_of(drum: str, grid: Grid, table: dict[int, NDArray[np.bool_]]) -> DrumPattern:
-    """Return the most common bar of one drum; of equally common ones that nearest to the average.
-
-    Args:
-        drum: its name.
-        grid: the bars.
-        table: its bars, at least one.
-    """
+    """Return the most common bar of one drum; of equally common ones that nearest to the average."""
     stacked = np.stack(list(table.values()))
     average = stacked.mean(axis=0)
     counts = Counter(row.tobytes() for row in stacked)

@@ -9,22 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from flamingo_bark_assets.analysis.features.stem import ActiveSegment, StemFeatures
-from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
-
-
-@dataclass(frozen=True, kw_only=True)
-class StemChord(Row):
-    """One chord of one kind of stem alone; each kind has a table of its own."""
-
-    KEY: ClassVar[tuple[str, ...]] = ("chord",)
-
-    chord: int = column("Number of the chord, from 0.")
-    start_s: float = column("Start.", unit="s")
-    end_s: float = column("End.", unit="s")
-    label: str = column("Chord in Harte syntax (C:maj, A:min7); N where there is none.")
-    confidence: float = column(
-        "0 (guess) to 1 (certain): expected share of its time in which root and third are right."
-    )
+from flamingo_bark_assets.analysis.features.tonality import Chord
+from flamingo_bark_assets.record import Measurement, events, quantity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +40,12 @@ class ChordalFeatures(StemFeatures):
     brightness: Measurement[float] = quantity(
         "", "Share of the energy of 27 Hz to 4 kHz that lies above 1500 Hz (Juslin 2000)."
     )
-    chords: tuple[StemChord, ...] = events("One row a chord.")
+    chords: tuple[Chord, ...] = events("One row a chord.")
     activity: tuple[ActiveSegment, ...] = events("One row a segment in which it sounds.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuitarChord(StemChord):
+class GuitarChord(Chord):
     """One chord of the guitar alone."""
 
     TABLE: ClassVar[str] = "guitar_chords"
@@ -83,7 +69,7 @@ class GuitarFeatures(ChordalFeatures):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PianoChord(StemChord):
+class PianoChord(Chord):
     """One chord of the piano alone."""
 
     TABLE: ClassVar[str] = "piano_chords"
@@ -107,7 +93,7 @@ class PianoFeatures(ChordalFeatures):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HarmonicChord(StemChord):
+class HarmonicChord(Chord):
     """One chord of the harmonic instruments alone."""
 
     TABLE: ClassVar[str] = "harmonic_chords"

@@ -53,7 +53,7 @@ class VocalFormants(Row):
     f1_hz: float = column("First formant.", unit="Hz")
     f2_hz: float = column("Second formant.", unit="Hz")
     f3_hz: float = column("Third formant.", unit="Hz")
-    confidence: float = column("Probability that all three lie within 10 % of the truth, 0 to 1.")
+    confidence: float = column("Probability that all three lie within 10 % of the true values, 0 to 1.")
 
 
 @dataclass(frozen=True, kw_only=True)

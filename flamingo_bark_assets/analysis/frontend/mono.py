@@ -58,12 +58,7 @@ class MonoPiece:
 
 
 class Decimator:
-    """Changes the rate of one channel that comes piece by piece: linear phase, no delay, 0 outside the sound.
-
-    Args:
-        from_rate: its rate, in any unit.
-        to_rate: the rate wanted.
-    """
+    """Changes the rate of one channel that comes piece by piece: linear phase, no delay, 0 outside the sound."""
 
     def __init__(self, from_rate: float, to_rate: float) -> None:
         import soxr

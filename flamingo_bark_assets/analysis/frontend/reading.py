@@ -116,11 +116,7 @@ def read_sound(
 ) -> SoundRead:
     """Read a sound through once; twice where only its end shows how its channels must be added.
 
-    Args:
-        source: the sound.
-        native: who reads its samples.
-        shape: who reads its power spectra.
-        longest_whole_s: what is longer is kept as a long sound.
+    The readers of `native` take its samples, those of `shape` its power spectra.
 
     Raises:
         AudioFault: the source is at fault.

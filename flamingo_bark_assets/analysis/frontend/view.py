@@ -123,14 +123,10 @@ class AudioView:
     def read_shape(self, make: ShapeReader[T]) -> T:
         """Return what a reader of the power spectra at the sound's own rate gives; the same object for the same `make`.
 
-        The reader gets all frames of `SHAPE_FRAME` samples of the down-mix, which follow one another without
-        overlap, the last filled up with 0, in pieces of at most 256: |X|^2 over the squared window sum, so that a
-        sine of amplitude 1 gives 0.25. Bin k lies at k * `shape_rate_hz` / `SHAPE_FRAME`. A faint mean of the
-        samples remains in the bins 0 and 1.
-
-        Args:
-            make: makes the reader of `shape_rate_hz`; a class, as a rule. Where it was not announced, the source is
-                read again.
+        The reader gets all frames of `SHAPE_FRAME` samples of the down-mix, which follow one another without overlap,
+        the last filled up with 0, in pieces of at most 256: |X|^2 over the squared window sum, so that a sine of
+        amplitude 1 gives 0.25. Bin k lies at k * `reading.shape_rate_hz` / `SHAPE_FRAME`. A faint mean of the samples
+        remains in the bins 0 and 1. The source is read again where `make` was not announced.
         """
         results = self._read.results
         if make not in results:
@@ -157,11 +153,6 @@ class AudioView:
     def sample_rate_hz(self) -> int:
         """The sound's own sample rate."""
         return self._source.sample_rate_hz
-
-    @property
-    def shape_rate_hz(self) -> float:
-        """The rate of the power spectra: the sound's own, or a whole fraction of it from 64 kHz on."""
-        return reading.shape_rate_hz(self.sample_rate_hz)
 
     @property
     def channels(self) -> int:
@@ -213,10 +204,8 @@ class AudioView:
     def mono(self, rate_hz: int = RATE_HZ) -> FloatArray:
         """Down-mix without DC, shape (n_samples,), linear phase, no delay.
 
-        Where one channel of a pair is the other one's inverse (`Levels.opposed`), it is turned over first.
-
-        Args:
-            rate_hz: `RATE_HZ`, or that over 2, 4, 8, rounded down (11025, 5512, 2756: exactly 5512.5 and 2756.25).
+        Where one channel of a pair is the other one's inverse (`Levels.opposed`), it is turned over first. `rate_hz` is
+        `RATE_HZ`, or that over 2, 4, 8, rounded down (11025, 5512, 2756: exactly 5512.5 and 2756.25).
 
         Raises:
             TooLongError: the sound is long.
@@ -226,12 +215,8 @@ class AudioView:
     def mono_pieces(self, rate_hz: int, *, piece_s: float = 60.0, margin_s: float = 1.0) -> Iterator[MonoPiece]:
         """Return the same down-mix in consecutive pieces, for a sound of any length.
 
-        A long sound is read once more for each call, as its down-mix is not kept.
-
-        Args:
-            rate_hz: as of `mono`.
-            piece_s: length of a piece.
-            margin_s: how much of its neighbours is given with it on either side.
+        A long sound is read once more for each call, as its down-mix is not kept. Each comes with `margin_s` of its
+        neighbours on either side.
         """
         if self.is_long:
             return reading.read_pieces(self._source, self.levels, rate_hz, piece_s=piece_s, margin_s=margin_s)
@@ -280,20 +265,15 @@ def read_view(
     *,
     native: Sequence[NativeReader[Any]] = (),
     shape: Sequence[ShapeReader[Any]] = (),
-    longest_whole_s: float = LONGEST_WHOLE_S,
 ) -> AudioView:
     """Read a sound at once, so that its faults come to light here.
 
-    Args:
-        source: as of `AudioView`; so the rest.
-        native: readers of its own samples that will be asked for.
-        shape: readers of its power spectra that will be asked for.
-        longest_whole_s: what is longer counts as long.
+    The arguments are those of `AudioView`.
 
     Raises:
         AudioFault: the file turns out to be at fault.
     """
-    view = AudioView(source, native=native, shape=shape, longest_whole_s=longest_whole_s)
+    view = AudioView(source, native=native, shape=shape)
     view.levels  # noqa: B018
     return view
 

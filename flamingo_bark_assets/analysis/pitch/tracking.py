@@ -105,15 +105,7 @@ SINGER = Manner()
 
 
 def track_view(view: AudioView, rate_hz: int, *, fmin_hz: float, fmax_hz: float, manner: Manner = SINGER) -> PitchTrack:
-    """Track the pitch of one voice in a view of any length; see `track_pitch`.
-
-    Args:
-        view: the voice alone.
-        rate_hz: one of the rates of `AudioView.mono` (11025, 5512, 2756).
-        fmin_hz: lowest pitch.
-        fmax_hz: highest pitch, a sixth of the rate at most.
-        manner: how the voice behaves.
-    """
+    """Track the pitch of one voice in a view of any length; see `track_pitch`."""
     exact_hz = RATE_HZ / round(RATE_HZ / rate_hz)
     if not view.is_long:
         return track_pitch(view.mono(rate_hz), exact_hz, fmin_hz=fmin_hz, fmax_hz=fmax_hz, manner=manner)
@@ -126,16 +118,11 @@ def track_pitch(
 ) -> PitchTrack:
     """Track the pitch of one voice: dips of the difference function (YIN), joined by the cheapest path.
 
-    The difference function is that of de Cheveigne & Kawahara (JASA 111, 2002), normalised as by McLeod & Wyvill
-    (ICMC 2005); the path's costs are those of Boersma (IFA Proceedings 17, 1993). A frame is voiced where it
-    repeats and stands not far below the loudest frame within half a second: reverberation repeats too.
-
-    Args:
-        samples: mono without DC, shape (n_samples,).
-        sample_rate_hz: its exact rate (2756.25 for `AudioView.mono(2756)`).
-        fmin_hz: lowest pitch.
-        fmax_hz: highest pitch, a sixth of the rate at most.
-        manner: how the voice behaves.
+    The difference function is that of de Cheveigne & Kawahara (JASA 111, 2002), normalised as by McLeod & Wyvill (ICMC
+    2005); the path's costs are those of Boersma (IFA Proceedings 17, 1993). A frame is voiced where it repeats and
+    stands not far below the loudest frame within half a second: reverberation repeats too. `fmax_hz` is a sixth of the
+    rate at most, and the rate exact (2756.25 for `AudioView.mono(2756)`). `samples` are mono without DC, shape
+    (n_samples,).
     """
     whole = [MonoPiece(samples, 0, 0, samples.size)]
     return _tracked(whole, samples.size, sample_rate_hz, fmin_hz, fmax_hz, manner)

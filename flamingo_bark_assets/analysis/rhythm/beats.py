@@ -34,8 +34,7 @@ class Pulse:
         positions: place in the bar, from 1, (n_beats,).
         beats_per_bar: 2, 3 or 4.
         compound: whether each beat has three parts, as in 6/8.
-        bar_share: probability of the chosen metre and first beat, 0 to 1.
-        metre_share: probability of the chosen metre.
+        metre_share: probability of the chosen metre, 0 to 1.
         tempi: (tempo in BPM, share of all readings), the chosen one first, then by share.
         salience: how much the onsets repeat at the beat, see `tempo.local_salience`.
         clarity: mean onset strength on the beats, in standard deviations above the mean.
@@ -45,7 +44,6 @@ class Pulse:
     positions: NDArray[np.int64]
     beats_per_bar: int
     compound: bool
-    bar_share: float
     metre_share: float
     tempi: tuple[tuple[float, float], ...]
     salience: float
@@ -53,11 +51,7 @@ class Pulse:
 
 
 def find_pulse(evidence: Evidence) -> Pulse | None:
-    """Return the likeliest reading of the beat and of the bars; None where nothing repeats.
-
-    Args:
-        evidence: of the song.
-    """
+    """Return the likeliest reading of the beat and of the bars; None where nothing repeats."""
     suffix = "-stems" if evidence.with_stems else ""
     readings = possible_readings(evidence)
     if not readings:
@@ -76,7 +70,6 @@ def find_pulse(evidence: Evidence) -> Pulse | None:
         positions=(np.arange(times_s.size) - bar.first) % bar.beats_per_bar + 1,
         beats_per_bar=bar.beats_per_bar,
         compound=bar.beats_per_bar == 2 and bar.triple > 0.0,
-        bar_share=float(bar_share.max()),
         metre_share=metre_share,
         tempi=_tempi([reading.period_s for reading in readings], share, int(np.argmax(share))),
         salience=local_salience(evidence.curves[:, :REGISTER_COUNT], chosen.beats),

@@ -37,11 +37,9 @@ class BarReading:
 
 
 def possible_bars(evidence: Evidence, beats: Frames) -> list[BarReading]:
-    """Every metre and phase with the mean accents on each beat of its bar, as far as they differ from the average.
+    """Return each metre and phase with the mean accents on each beat of its bar, less the average.
 
-    Args:
-        evidence: of the song.
-        beats: frames, ascending, at least 8.
+    `beats` are frames, ascending, at least 8.
     """
     grid = sampled(evidence.curves, beats)
     level = grid.mean(axis=(0, 1)) + 1e-3

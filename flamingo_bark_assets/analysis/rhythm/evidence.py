@@ -44,11 +44,7 @@ class Evidence:
 
 
 def gather_evidence(views: SongViews) -> Evidence:
-    """Return the curves of a song from where its music starts to where it ends.
-
-    Args:
-        views: the mix and what stems there are.
-    """
+    """Return the curves of a song from where its music starts to where it ends."""
     mix = onset_strength(views.mix)
     frames = mix.total.size
     chroma = _chroma(np.asarray(views.mix.note_spectrum))
@@ -81,12 +77,7 @@ def gather_evidence(views: SongViews) -> Evidence:
 
 
 def mean_chroma(evidence: Evidence, edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return mean chroma between successive times, shape (n_edges - 1, 24).
-
-    Args:
-        evidence: of the song.
-        edges: frames of the evidence's curves, ascending.
-    """
+    """Return mean chroma between successive times (frames of the curves, ascending), shape (n_edges - 1, 24)."""
     last = evidence.chroma.shape[0] - 1
     at = (edges / ONSET_RATE_HZ + evidence.start_s) * NOTE_RATE_HZ + 0.5
     index = np.clip(np.round(at).astype(int), 0, last)
@@ -95,7 +86,7 @@ def mean_chroma(evidence: Evidence, edges: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def distance(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 minus the cosine of the angle between rows, 0 where either is silent, shape (n_rows,)."""
+    """Return 1 minus the cosine of the angle between rows, 0 where either is silent, shape (n_rows,)."""
     norm = np.sqrt((before**2).sum(axis=1) * (after**2).sum(axis=1))
     cosine = (before * after).sum(axis=1) / np.maximum(norm, 1e-9)
     return np.asarray(np.where(norm > 1e-9, 1.0 - cosine, 0.0), np.float64)

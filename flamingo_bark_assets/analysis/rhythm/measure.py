@@ -37,9 +37,6 @@ def measure_rhythm(views: SongViews) -> RhythmFeatures:
 
     Candidate tempi from the autocorrelation of the onset strength, a bar-pointer tracker for each (Krebs, Böck &
     Widmer, ISMIR 2015), the choice between them and their off-beats, and the bars, by what starts and changes where.
-
-    Args:
-        views: the mix and its stems.
     """
     if views.mix.unusable is not None:
         return _without_pulse(views.mix.unusable, None)

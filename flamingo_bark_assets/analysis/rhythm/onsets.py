@@ -54,8 +54,7 @@ class OnsetStrength:
 def onset_strength(*views: AudioView) -> OnsetStrength:
     """Rise of the logarithmic band power (Klapuri, ICASSP 1999), in four registers, locally normalised.
 
-    Args:
-        views: signals that sound together, one or several; their powers add up.
+    The powers of several views, which sound together, add up.
     """
     power = np.zeros((max(view.onset_power.shape[0] for view in views), ONSET_BANDS), np.float32)
     for view in views:
@@ -67,8 +66,7 @@ def onset_strength(*views: AudioView) -> OnsetStrength:
 def strength_of_power(power: FloatArray) -> FloatArray:
     """Return onset strength of band powers, shape (n_frames, 4); see `OnsetStrength.registers`.
 
-    Args:
-        power: shape (n_frames, `ONSET_BANDS`), contiguous.
+    `power` has shape (n_frames, `ONSET_BANDS`) and is contiguous.
     """
     if power.shape[0] < 3:
         return np.zeros((power.shape[0], REGISTER_COUNT), np.float32)
@@ -89,9 +87,6 @@ def onset_times_s(strength: OnsetStrength) -> Times:
 
     Peaks of the strength over 30 ms on each side that stand out of the surroundings (Dixon, DAFx 2006), at least
     `MIN_ONSET_GAP_S` apart, refined by a parabola.
-
-    Args:
-        strength: of the signal.
     """
     frames = peak_frames(strength.total)
     return frames / ONSET_RATE_HZ

@@ -42,11 +42,7 @@ class Reading:
 
 
 def possible_readings(evidence: Evidence) -> list[Reading]:
-    """Track each candidate tempo, and shift each track by half and thirds of a beat.
-
-    Args:
-        evidence: of the song.
-    """
+    """Track each candidate tempo, and shift each track by half and thirds of a beat."""
     correlation = autocorrelation(evidence.curves[:, :4])
     out = []
     for period in candidate_periods(correlation):
@@ -76,9 +72,7 @@ def possible_readings(evidence: Evidence) -> list[Reading]:
 def sampled(curves: FloatArray, beats: Frames) -> FloatArray:
     """Return the curves' largest value about each twelfth of each beat, shape (n_beats - 1, `SLOTS`, n_curves).
 
-    Args:
-        curves: shape (n_frames, n_curves).
-        beats: frames, ascending.
+    `curves` has shape (n_frames, n_curves); `beats` are frames, ascending.
     """
     return _sampled(np.ascontiguousarray(curves), np.ascontiguousarray(beats, np.float64), SLOTS)
 

@@ -29,12 +29,7 @@ _MIN_NOTES = 8
 
 
 def onset_density(onsets_s: Times, over_s: float) -> Measurement[float]:
-    """Return onsets a second.
-
-    Args:
-        onsets_s: onset times, seconds.
-        over_s: the time to divide by, seconds.
-    """
+    """Return onsets a second."""
     if over_s <= 0.0:
         return Measurement.unknown("nothing sounds", method=_DENSITY_METHOD)
     return Measurement.of(onsets_s.size / over_s, method=_DENSITY_METHOD)
@@ -45,9 +40,6 @@ def rhythm_complexity(onsets_s: Times) -> Measurement[float]:
 
     1 would be all 72 cells filled alike; longer intervals are pauses and are left out. The confidence is the share
     of the way to one interval a cell, as few intervals cannot fill the grid.
-
-    Args:
-        onsets_s: onset times, seconds, ascending.
     """
     intervals = np.diff(onsets_s)
     cells = np.round(12.0 * np.log2(np.maximum(intervals, 1e-6) / _SHORTEST_IOI_S)).astype(int)
@@ -61,11 +53,7 @@ def rhythm_complexity(onsets_s: Times) -> Measurement[float]:
 
 
 def evenness(onsets_s: Times) -> Measurement[float]:
-    """1 minus `rhythm_complexity`: 1 where all intervals are alike.
-
-    Args:
-        onsets_s: onset times, seconds, ascending.
-    """
+    """Return 1 minus `rhythm_complexity`: 1 where all intervals are alike."""
     complexity = rhythm_complexity(onsets_s)
     if complexity.value is None:
         return Measurement.unknown(complexity.reason or "", method=_EVENNESS_METHOD)
@@ -78,11 +66,6 @@ def syncopation(onsets_s: Times, beats: Sequence[Beat], *, compound: bool = Fals
     Onsets are put on the grid of sixteenths. A note that is held or followed by silence over a stronger place of the
     metre counts by how much stronger the strongest such place is. The confidence is the share of onsets within a
     quarter of a sixteenth of the grid.
-
-    Args:
-        onsets_s: onset times, seconds, ascending.
-        beats: the song's, with their places in the bar.
-        compound: whether each beat has three parts, as in 6/8.
     """
     if len(beats) < 2:
         return Measurement.unknown("no beats to be syncopated against", method=_SYNCOPATION_METHOD)
@@ -106,12 +89,7 @@ def syncopation(onsets_s: Times, beats: Sequence[Beat], *, compound: bool = Fals
 def metrical_weights(beats_per_bar: int, *, compound: bool = False) -> NDArray[np.int64]:
     """Return weight of each sixteenth of a bar: 0 on its first, one less on each finer level of the metre.
 
-    Args:
-        beats_per_bar: 2, 3 or 4.
-        compound: whether each beat has three eighths; else it has two.
-
-    Returns:
-        Shape (sixteenths in the bar,).
+    A beat has two eighths, three where `compound`.
     """
     beat = 6 if compound else 4
     bar = beats_per_bar * beat
@@ -123,9 +101,7 @@ def metrical_weights(beats_per_bar: int, *, compound: bool = False) -> NDArray[n
 def syncopation_of_steps(steps: NDArray[np.int64], weights: NDArray[np.int64]) -> float:
     """Return summed syncopation of notes on metrical steps; see `syncopation`.
 
-    Args:
-        steps: steps with a note, ascending, without repeats, counted from a downbeat.
-        weights: of the steps of one bar.
+    Steps are ascending, without repeats, counted from a downbeat.
     """
     total = 0
     for note, following in itertools.pairwise(steps.tolist()):

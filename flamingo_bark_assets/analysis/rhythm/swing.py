@@ -26,10 +26,6 @@ def swing_ratio(onsets_s: NDArray[np.float64], beats_s: NDArray[np.float64]) -> 
     The mode of the onsets' phase about the middle of the unit (the beat-upbeat ratio of Friberg & Sundström, Music
     Perception 19, 2002, as a share of the unit). Halves of the beat are read first; where these are straight,
     quarters of it. The confidence is the concentration of the onsets about the mode.
-
-    Args:
-        onsets_s: onset times, seconds.
-        beats_s: beat times, seconds, ascending.
     """
     if beats_s.size < 4 or onsets_s.size < _LEAST_COUNT:
         return Measurement.unknown("too few beats or onsets", method=_METHOD)

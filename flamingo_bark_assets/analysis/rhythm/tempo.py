@@ -27,11 +27,7 @@ _PIECE_S = 12.0
 def autocorrelation(registers: FloatArray) -> NDArray[np.float64]:
     """Return mean autocorrelation of the registers' onset strength at lags up to 2.5 s, 1 at lag 0, unbiased.
 
-    Args:
-        registers: shape (n_frames, n_registers).
-
-    Returns:
-        Shape (n_lags,); all zero for a constant.
+    `registers` has shape (n_frames, n_registers); all is zero for a constant.
     """
     import scipy.fft
 
@@ -58,11 +54,7 @@ def autocorrelation(registers: FloatArray) -> NDArray[np.float64]:
 def candidate_periods(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Beat periods worth a look, seconds: the strongest repetitions and their doubles, halves, triples and thirds.
 
-    Args:
-        correlation: of `autocorrelation`.
-
-    Returns:
-        At most `MOST_CANDIDATES`, likeliest first, no two within 6 %.
+    At most `MOST_CANDIDATES`, likeliest first, no two within 6 %.
     """
     first = round(_SHORTEST_PERIOD_S * ONSET_RATE_HZ)
     inner = correlation[first - 1 : round(_LONGEST_PERIOD_S * ONSET_RATE_HZ) + 2]
@@ -104,9 +96,7 @@ def salience(correlation: NDArray[np.float64], period_s: float) -> float:
 def local_salience(registers: FloatArray, beats: NDArray[np.float64]) -> float:
     """Return how much the onsets repeat at the beat's local period or a simple part of it, mean over pieces of 12 s.
 
-    Args:
-        registers: onset strength, shape (n_frames, n_registers).
-        beats: frames, ascending, at least 2.
+    `registers` has shape (n_frames, n_registers); `beats` are frames, ascending, at least 2.
     """
     piece = round(_PIECE_S * ONSET_RATE_HZ)
     values = []

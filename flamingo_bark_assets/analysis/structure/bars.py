@@ -61,11 +61,8 @@ class Bars:
 def bars_of(beats_s: Values, positions: NDArray[np.int64], *, start_s: float, end_s: float) -> Bars:
     """Return the bars from first to last sound: those of the beats, continued to both sides.
 
-    Args:
-        beats_s: times of the beats, shape (n,).
-        positions: place of each beat in its bar, 1 for a downbeat, shape (n,).
-        start_s: where the music starts.
-        end_s: where it ends, later than `start_s`.
+    `positions` is 1 for a downbeat. Where there are fewer than three of them, the grid is in steps of 2 s. Both arrays
+    have shape (n,), and `end_s` is later than `start_s`.
 
     Returns:
         The grid; in steps of 2 s where there are fewer than three downbeats.
@@ -112,13 +109,7 @@ class BarFeatures:
 
 
 def bar_features(bars: Bars, mix: AudioView, stems: Sequence[AudioView]) -> BarFeatures:
-    """Measure each bar.
-
-    Args:
-        bars: the grid.
-        mix: the mix.
-        stems: those stems that there are.
-    """
+    """Measure each bar."""
     n, slots = bars.count, bars.beats * SLOTS_A_BEAT
     power, rises = _slot_means(mix.onset_power, _parted(bars.edges_s, slots) * ONSET_RATE_HZ)
     by_slot = power.reshape(n, slots, ONSET_BANDS)

@@ -42,9 +42,6 @@ def part(log_odds: Values) -> Parting:
     Each section pays for its length, least where it is the phrase length of the song, a little more for half or twice
     that, for other multiples of four, of two, most for odd lengths; each bar line that parts sections adds its log
     odds. First and last sections may be short. The phrase length is 4, 6, 8, 12 or 16, whichever parts it best.
-
-    Args:
-        log_odds: evidence for a section beginning at each bar, the first is not read, shape (n_bars,), n_bars >= 1.
     """
     readings = [(length, odds, *_search(log_odds, _length_prior(length))) for length, odds in _PHRASES.items()]
     length, _, _, starts, probability = max(readings, key=lambda reading: reading[1] + reading[2])

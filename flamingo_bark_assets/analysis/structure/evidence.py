@@ -39,11 +39,7 @@ _LEAST_TIMBRE_DB, _LEAST_RHYTHM_DB, _LEAST_HARMONY, _LEAST_STEMS_DB = 1.0, 0.3, 
 
 
 def boundary_log_odds(features: BarFeatures) -> Values:
-    """Return log odds of a section beginning at each bar, length and neighbours aside, shape (n_bars,).
-
-    Args:
-        features: what each bar sounds like.
-    """
+    """Return log odds of a section beginning at each bar, length and neighbours aside, shape (n_bars,)."""
     evidence = boundary_evidence(features)
     if features.stems.shape[1]:
         return np.asarray(evidence @ _WEIGHTS_STEMS + _BIAS_STEMS)
@@ -58,9 +54,6 @@ def boundary_evidence(features: BarFeatures) -> Values:
     song. Returns are the novelty of the time-lag structure (Serra, Mueller, Grosche and Arcos, IEEE Trans. Multimedia
     16, 2014). A crash is high frequencies in the first half of a bar above those of the bars around it, an accent the
     same of the first beat over the rest of its bar, a fill a last bar whose rhythm departs from the one before it.
-
-    Args:
-        features: what each bar sounds like.
     """
     timbre, rhythm = _Bars(features.timbre, _LEAST_TIMBRE_DB), _Bars(features.rhythm, _LEAST_RHYTHM_DB)
     harmony, stems = _Bars(features.harmony, _LEAST_HARMONY), _Bars(features.stems, _LEAST_STEMS_DB)
@@ -96,7 +89,7 @@ class _Bars:
         self.spread = float(np.sqrt(values.var(axis=0).mean())) if values.shape[1] else 0.0
 
     def novelty(self, squares: Values) -> Values:
-        """Logarithm of mean square differences over the usual one, with zeros put before, shape (n_bars,).
+        """Return the logarithm of mean square differences over the usual one, with zeros put before, shape (n_bars,).
 
         Usual is their median, with a share of the spread where most bars are alike, and never what means nothing.
         """

@@ -29,10 +29,6 @@ def letters(features: BarFeatures, starts: Sequence[int]) -> list[str]:
 
     Two sections are compared by the medians of timbre, rhythm and stem levels over their bars and by the harmony bar
     by bar from their starts. After Z follow A1, B1 and so on.
-
-    Args:
-        features: what each bar sounds like.
-        starts: first bar of each section, 0 first.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
@@ -45,12 +41,7 @@ def letters(features: BarFeatures, starts: Sequence[int]) -> list[str]:
 
 
 def section_distances(features: BarFeatures, starts: Sequence[int]) -> Values:
-    """Return how unlike two sections are, about 1 half-way between alike and unlike, shape (n_sections, n_sections).
-
-    Args:
-        features: what each bar sounds like.
-        starts: first bar of each section, 0 first.
-    """
+    """Return how unlike two sections are, about 1 half-way between alike and unlike, shape (n_sections, n_sections)."""
     edges = np.array([*starts, len(features.timbre)], np.int64)
     total, weights = np.zeros((len(starts), len(starts))), 0.0
     parts = [(features.timbre, *_TIMBRE), (features.rhythm, *_RHYTHM), (features.stems, *_STEMS)]

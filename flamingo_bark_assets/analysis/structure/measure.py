@@ -30,14 +30,8 @@ def measure_structure(views: SongViews, beats: Sequence[Beat]) -> StructureFeatu
     """Part a song into sections and name those alike by the same letter.
 
     Bars that begin a section are chosen by novelty, repetition, drummers' signals and the usual lengths of sections;
-    the stems, where there are any, tell who enters and leaves.
-
-    Args:
-        views: the mix and what stems there are.
-        beats: the beats of the mix with their places in the bar; without beats a grid of 2 s takes the place of bars.
-
-    Returns:
-        The sections from the first to the last sound; unknown where the song is unusable or shorter than four bars.
+    the stems, where there are any, tell who enters and leaves. Without beats a grid of 2 s takes the place of bars.
+    Unknown where the song is unusable or shorter than four bars.
     """
     mix = views.mix
     if mix.unusable is not None:

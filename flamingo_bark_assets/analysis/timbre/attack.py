@@ -23,16 +23,10 @@ _CENTRES_HZ = 0.5 * (_EDGES[:-1] + _EDGES[1:] - 1.0) * RATE_HZ / ONSET_FRAME
 
 
 def attack_centroids_hz(onset_power: FloatArray) -> NDArray[np.float64] | None:
-    """Centroid of the amplitude that comes in within 40 ms at each strong attack.
+    """Centroid (Hz) of the amplitude that comes in within 40 ms at each strong attack; None for fewer than four.
 
-    An attack is a local maximum (50 ms to both sides) of the summed rise of the band powers, of at least half the
-    power before it.
-
-    Args:
-        onset_power: power in bands, 100 frames a second, shape (n_frames, ONSET_BANDS).
-
-    Returns:
-        Hz, shape (n_attacks,); None where there are fewer than four.
+    An attack is a local maximum (50 ms to both sides) of the summed rise of the band powers, of at least half the power
+    before it. `onset_power` has 100 frames a second, shape (n_frames, ONSET_BANDS).
     """
     from scipy.ndimage import maximum_filter1d
 

@@ -25,14 +25,9 @@ BANDS_HZ = {
 
 
 def measure_bands(energies: NDArray[np.float64], n_frames: int) -> BandFeatures:
-    """Return share and level of each band.
+    """Return share, which sum to 1, and level in dB of each band; the level of one without any energy is unknown.
 
-    Args:
-        energies: mean energy in each of `BANDS_HZ` over the sounding frames, any scale, shape (6,).
-        n_frames: number of these frames.
-
-    Returns:
-        Shares, which sum to 1, and the same in dB; the level of a band without any energy is unknown.
+    `energies` is the mean energy in each of `BANDS_HZ` over the `n_frames` sounding frames, any scale, shape (6,).
     """
     total = float(energies.sum())
     measured: dict[str, Measurement[float]] = {}

@@ -59,15 +59,7 @@ class CepstralPlan:
 
 
 def cepstrum(power: FloatArray, plan: CepstralPlan) -> FloatArray:
-    """Cepstral coefficients of some frames.
-
-    Args:
-        power: |X|^2, shape (n, 1025).
-        plan: filters and basis for its sample rate.
-
-    Returns:
-        dB, shape (n, 13); zeros for a frame without power.
-    """
+    """Cepstral coefficients in dB, shape (n, 13), of powers of shape (n, 1025); zeros for a frame without power."""
     out = np.zeros((power.shape[0], COEFFICIENTS), np.float32)
     _cepstrum(power, plan.filters, plan.edges, plan.basis, out)
     return out

@@ -22,9 +22,6 @@ def chroma_weights(cents: float) -> FloatArray:
     """Return weight of each bin of the note spectrum in each pitch class, shape (NOTE_BINS, 12).
 
     A bin counts fully on the note and linearly less to nothing two thirds of a semitone off it.
-
-    Args:
-        cents: tuning of the song against A4 = 440 Hz.
     """
     note = np.arange(NOTE_BINS) / BINS_PER_SEMITONE + LOWEST_NOTE - cents / 100.0
     off = np.abs((note[:, None] - np.arange(12) + 6.0) % 12.0 - 6.0)
@@ -32,12 +29,7 @@ def chroma_weights(cents: float) -> FloatArray:
 
 
 def chroma(note_spectrum: FloatArray, *, cents: float) -> FloatArray:
-    """Return energy of each pitch class in each frame, shape (n_frames, 12).
-
-    Args:
-        note_spectrum: magnitudes on the grid of `AudioView.note_spectrum`.
-        cents: tuning of the song against A4 = 440 Hz.
-    """
+    """Return energy of each pitch class in each frame, shape (n_frames, 12)."""
     weights = chroma_weights(cents)
     starts = range(0, note_spectrum.shape[0], _PIECE)
     pieces = [np.square(note_spectrum[start : start + _PIECE]) @ weights for start in starts]
@@ -45,13 +37,9 @@ def chroma(note_spectrum: FloatArray, *, cents: float) -> FloatArray:
 
 
 def chroma_rows(energies: FloatArray) -> tuple[PitchClass, ...]:
-    """Return mean and spread over the sounding frames of each pitch class's share.
+    """Return mean and spread over the sounding frames of each pitch class's share, C first; none where nothing sounds.
 
-    Args:
-        energies: energy of each pitch class in each frame, shape (n_frames, 12).
-
-    Returns:
-        Twelve rows, C first; none where nothing sounds.
+    `energies` has shape (n_frames, 12).
     """
     total = energies.sum(axis=1)
     sounding = total > total.max(initial=0.0) * 10.0 ** (-_SOUNDING_RANGE_DB / 10.0)

@@ -28,11 +28,7 @@ _LEAST_UPPER_SLOPE_DB = 5.0
 
 
 def threshold_in_quiet_db(khz: Values) -> Values:
-    """Return level of a tone that is just heard, dB SPL (Terhardt, Hearing Research 1, 1979).
-
-    Args:
-        khz: frequencies, kHz.
-    """
+    """Return level of a tone that is just heard, dB SPL (Terhardt, Hearing Research 1, 1979)."""
     return np.asarray(3.64 * khz**-0.8 - 6.5 * np.exp(-0.6 * (khz - 3.3) ** 2) + 1e-3 * khz**4)
 
 
@@ -41,13 +37,8 @@ def mean_specific_loudness(band_levels_db: FloatArray) -> Values:
 
     The excitation falls by 27 dB a Bark below and by 24 + 0.23 / f - 0.2 L dB a Bark above each band (Terhardt 1979);
     its loudness is N' = 0.08 (E_TQ / E_0)^0.23 ((0.5 + 0.5 E / E_TQ)^0.23 - 1) (Zwicker and Fastl, Psychoacoustics,
-    1999, chapter 8). No masking from frame to frame.
-
-    Args:
-        band_levels_db: level of each band in each frame, dB SPL, shape (n_frames, 24).
-
-    Returns:
-        Sone a Bark, shape (24,); zeros where there are no frames.
+    1999, chapter 8). No masking from frame to frame. Levels are dB SPL, shape (n_frames, 24); the result is in sone a
+    Bark, shape (24,), zeros without frames.
     """
     total = np.zeros(BARKS.size)
     if band_levels_db.shape[0]:

@@ -16,13 +16,9 @@ from flamingo_bark_assets.analysis.timbre.spectrum import measure_shape
 
 
 def measure_timbre(view: AudioView) -> TimbreFeatures:
-    """Measure the colour of the mix.
+    """Measure the colour of the mix; unknown where no frame of 46 ms sounds.
 
-    Args:
-        view: the mix; announce `SongFrames` to it as a shape reader, so that it is read in the first pass.
-
-    Returns:
-        The measurements; unknown where no frame of 46 ms sounds.
+    Announce `SongFrames` to the view as a shape reader, so that it is read in the first pass.
     """
     read = view.read_shape(SongFrames)
     sounding = read.sounding
@@ -38,8 +34,7 @@ def measure_timbre(view: AudioView) -> TimbreFeatures:
 def measure_stem_spectrum(view: AudioView) -> SpectralShapeFeatures:
     """Measure the shape of a stem's spectrum.
 
-    Args:
-        view: the stem; announce `ShapeFrames` to it as a shape reader.
+    Announce `ShapeFrames` to the view as a shape reader.
     """
     return measure_shape(view.read_shape(ShapeFrames))
 

@@ -28,12 +28,7 @@ _ACUM_PER_BARK = 0.11
 
 
 def measure_perceptual(view: AudioView, read: SongFrames) -> PerceptualFeatures:
-    """Measure the perceptual attributes of a mix or stem.
-
-    Args:
-        view: the signal.
-        read: its frames.
-    """
+    """Measure the perceptual attributes of a mix or stem."""
     sounding = read.sounding
     loudness = _specific_loudness(read)
     bright, all_hz, warm, warm_reference, deep, deep_reference = read.attribute_energies(sounding).tolist()
@@ -52,13 +47,8 @@ def measure_perceptual(view: AudioView, read: SongFrames) -> PerceptualFeatures:
 def sharpness_acum(specific_loudness: Values) -> float | None:
     """Sharpness: S = 0.11 sum N' g z / sum N', g = 1 to 15.8 Bark, 0.15 exp(0.42 (z - 15.8)) + 0.85 above (DIN 45692).
 
-    A critical band of noise at 1 kHz and 60 dB has 1 acum.
-
-    Args:
-        specific_loudness: sone a Bark, shape (24,).
-
-    Returns:
-        acum; None where nothing is loud.
+    A critical band of noise at 1 kHz and 60 dB has 1 acum. Specific loudness is in sone a Bark, shape (24,); None where
+    nothing is loud.
     """
     total = float(specific_loudness.sum())
     if total <= 0.0:
@@ -68,11 +58,7 @@ def sharpness_acum(specific_loudness: Values) -> float | None:
 
 
 def boominess(specific_loudness: Values) -> float | None:
-    """Return share of the loudness below 200 Hz; None where nothing is loud.
-
-    Args:
-        specific_loudness: sone a Bark, shape (24,).
-    """
+    """Return share of the loudness (sone a Bark, shape (24,)) below 200 Hz; None where nothing is loud."""
     return _ratio(float(specific_loudness[BARKS < _BOOMY_BARKS].sum()), float(specific_loudness.sum()))
 
 

@@ -31,14 +31,9 @@ def mean_roughness(note_spectrum: FloatArray) -> float | None:
     """Return summed roughness of all pairs of peaks of a frame, its strongest peak at 1, mean over the sounding frames.
 
     The roughness of a pair is that of Vassilakis (Perceptual and physical properties of amplitude fluctuation, 2001):
-    0.5 (A1 A2)^0.1 (2 A2 / (A1 + A2))^3.11 (exp(-3.5 x) - exp(-5.75 x)), x = 0.24 |f2 - f1| / (0.0207 f1 + 18.96),
-    with A2 the weaker, f1 the lower. It is largest near a quarter of a critical band (Plomp and Levelt 1965).
-
-    Args:
-        note_spectrum: magnitudes on the grid of `AudioView.note_spectrum`, shape (n_frames, NOTE_BINS).
-
-    Returns:
-        0 for a single partial; None where nothing sounds.
+    0.5 (A1 A2)^0.1 (2 A2 / (A1 + A2))^3.11 (exp(-3.5 x) - exp(-5.75 x)), x = 0.24 |f2 - f1| / (0.0207 f1 + 18.96), with
+    A2 the weaker, f1 the lower. It is largest near a quarter of a critical band (Plomp and Levelt 1965). 0 for a single
+    partial; None where nothing sounds. `note_spectrum` has shape (n_frames, NOTE_BINS).
     """
     chosen = np.ascontiguousarray(note_spectrum[::FRAME_STEP])
     strongest = chosen.max(axis=1, initial=0.0)

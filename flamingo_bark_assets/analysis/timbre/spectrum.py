@@ -19,11 +19,7 @@ _FULL_CONFIDENCE_FRAMES = 100.0
 
 
 def measure_shape(read: ShapeFrames) -> SpectralShapeFeatures:
-    """Average each descriptor over the sounding frames; the confidence is that of a mean of so many frames.
-
-    Args:
-        read: the frames of one signal.
-    """
+    """Average each descriptor over the sounding frames; the confidence is that of a mean of so many frames."""
     values = read.values[read.sounding]
     return SpectralShapeFeatures(
         spectral_centroid_hz=_mean(values[:, frames.CENTROID]),

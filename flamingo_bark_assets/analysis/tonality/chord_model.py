@@ -109,7 +109,7 @@ def spread_out(compact: dict[str, FloatArray]) -> ChordModel:
 
 
 def chord_label(state: int) -> str:
-    """Harte syntax of a column of `chord_probabilities`; the last is no chord."""
+    """Name a column of `chord_probabilities` in Harte syntax; the last is no chord."""
     if state == CHORDS - 1:
         return NO_CHORD
     return f"{PITCH_CLASSES[state // len(QUALITIES)]}:{QUALITIES[state % len(QUALITIES)]}"
@@ -118,9 +118,8 @@ def chord_label(state: int) -> str:
 def chord_probabilities(salience: FloatArray, *, step: int = 2) -> FloatArray:
     """Return probability of each chord in each frame, shape (n_frames, CHORDS), column 12 * quality count for no chord.
 
-    Args:
-        salience: of `note_salience`, shape (n_frames, 84).
-        step: every such frame is judged, those between are interpolated.
+    Every `step`-th frame is judged, those between are interpolated. `salience` is that of `note_salience`, shape
+    (n_frames, 84).
     """
     model = chord_model()
     sums = running_sum(levelled(salience))
@@ -202,9 +201,7 @@ def running_sum(notes: FloatArray) -> NDArray[np.float64]:
 def context(sums: NDArray[np.float64], frames: NDArray[np.int_]) -> FloatArray:
     """Return mean notes in every slot around each frame, shape (n_frames, slots * 84); nothing sounds outside the song.
 
-    Args:
-        sums: of `running_sum`.
-        frames: the frames that are judged.
+    `sums` are of `running_sum`; `frames` are those that are judged.
     """
     total = sums.shape[0] - 1
     parts = []

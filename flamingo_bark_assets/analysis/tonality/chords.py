@@ -65,11 +65,7 @@ def decode_chords(
     """Return the most probable sequence of chords, without gap or overlap, from 0 to `duration_s`.
 
     Any chord can follow any other; a change is likelier on a beat. Borders move to a beat within 0.15 s.
-
-    Args:
-        probabilities: of `chord_probabilities`, shape (n_frames, CHORDS).
-        duration_s: length of the song.
-        beats_s: times of the beats; None where they are not known.
+    `probabilities` has shape (n_frames, CHORDS).
     """
     frames = probabilities.shape[0]
     states = _most_probable(

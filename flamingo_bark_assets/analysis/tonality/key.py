@@ -71,12 +71,7 @@ def chord_function_weights() -> FloatArray:
 
 
 def key_evidence(probabilities: FloatArray, salience: FloatArray) -> KeyEvidence:
-    """Return the evidence in a whole song.
-
-    Args:
-        probabilities: of `chord_probabilities`, shape (n_frames, CHORDS).
-        salience: of `note_salience`, shape (n_frames, 84).
-    """
+    """Return the evidence in chord probabilities, (n_frames, CHORDS), and salience, (n_frames, 84), of a whole song."""
     kinds = frame_kinds(probabilities)
     sounding = np.flatnonzero(kinds.any(axis=1))
     first, last = (kinds[part].sum(axis=0) for part in (sounding[:_EDGE_FRAMES], sounding[-_EDGE_FRAMES:]))
@@ -84,14 +79,9 @@ def key_evidence(probabilities: FloatArray, salience: FloatArray) -> KeyEvidence
 
 
 def gathered(whole: FloatArray, first: FloatArray, last: FloatArray, chroma: FloatArray) -> KeyEvidence:
-    """Return evidence from sums over frames.
+    """Return evidence from sums over frames of `frame_kinds` and `frame_chroma`.
 
-    Args:
-        whole: sum of `frame_kinds`, shape (12 * KIND_COUNT,); likewise of the first and of the last chord, 0 where
-            the segment has no beginning or end that means something.
-        first: see `whole`.
-        last: see `whole`.
-        chroma: sum of `frame_chroma`, shape (12,).
+    First and last chord are 0 where the segment has no beginning or end that means something.
     """
     kinds = [x.reshape(12, KIND_COUNT) for x in (whole, first, last)]
     return KeyEvidence(chord_evidence(*kinds), np.asarray(chroma / max(float(chroma.sum()), 1e-9), np.float32))
@@ -106,8 +96,7 @@ def frame_chroma(salience: FloatArray) -> FloatArray:
 def key_probabilities(*heard: KeyEvidence) -> FloatArray:
     """Return probability of each key, in the order of `KEYS`, shape (24,).
 
-    Args:
-        heard: the evidence of the same music in different signals; their log-odds are averaged.
+    The log-odds of the same music in different signals are averaged.
     """
     scores = np.mean([key_scores(evidence) for evidence in heard], axis=0)
     odds = np.exp(scores - scores.max())
@@ -115,7 +104,7 @@ def key_probabilities(*heard: KeyEvidence) -> FloatArray:
 
 
 def key_scores(evidence: KeyEvidence) -> FloatArray:
-    """Logarithm of the odds of each key, in the order of `KEYS`, shape (24,)."""
+    """Return the logarithm of the odds of each key, in the order of `KEYS`, shape (24,)."""
     weights = chord_function_weights()
     functions = np.concatenate([evidence.chords[:12] @ weights[0], evidence.chords[12:] @ weights[1]])
     return np.asarray(functions + _PROFILE_WEIGHT * profile_correlations(evidence.chroma), np.float32)
@@ -124,9 +113,7 @@ def key_scores(evidence: KeyEvidence) -> FloatArray:
 def window_scores(kinds: FloatArray, chroma: FloatArray) -> FloatArray:
     """Return the same for many segments that have no first and last chord of their own, shape (n, 24).
 
-    Args:
-        kinds: sums of `frame_kinds`, shape (n, 12 * KIND_COUNT).
-        chroma: sums of `frame_chroma`, shape (n, 12).
+    `kinds` are sums of `frame_kinds`, shape (n, 12 * KIND_COUNT), `chroma` of `frame_chroma`, shape (n, 12).
     """
     shares = kinds / np.maximum(kinds.sum(axis=1, keepdims=True), 1e-9)
     functions = shares @ _function_matrix()
@@ -165,10 +152,7 @@ def _profiles() -> FloatArray:
 def frame_kinds(probabilities: FloatArray) -> FloatArray:
     """Return probability of each kind of chord on each root in each frame, shape (n_frames, 12 * KIND_COUNT).
 
-    Frames in which no chord is the likelier are 0.
-
-    Args:
-        probabilities: of `chord_probabilities`, shape (n_frames, CHORDS).
+    Frames in which no chord is the likelier are 0. `probabilities` has shape (n_frames, CHORDS).
     """
     kinds = probabilities @ _kind_matrix()
     kinds[probabilities[:, CHORDS - 1] >= 0.5] = 0.0
@@ -189,10 +173,7 @@ def _kind_matrix() -> FloatArray:
 def chord_evidence(whole: FloatArray, first: FloatArray, last: FloatArray) -> FloatArray:
     """Return what each key would see as its chords, shape (24, CHORD_EVIDENCE); the 12 tonics twice.
 
-    Args:
-        whole: strength of each kind of chord on each root, shape (12, KIND_COUNT); so of the first and last chord.
-        first: see `whole`.
-        last: see `whole`.
+    The strengths of whole, first and last chord have shape (12, KIND_COUNT).
     """
     rows = []
     for tonic in range(12):
@@ -204,12 +185,7 @@ def chord_evidence(whole: FloatArray, first: FloatArray, last: FloatArray) -> Fl
 
 
 def relation_of(key: int, chosen: int) -> str:
-    """Return the relation of a key to the chosen one: chosen, relative, parallel, fifth or other.
-
-    Args:
-        key: index in `KEYS`.
-        chosen: the other's.
-    """
+    """Return the relation of a key to the chosen one: chosen, relative, parallel, fifth or other."""
     if key == chosen:
         return "chosen"
     step = (key - chosen) % 12
@@ -230,10 +206,6 @@ def scale_of(evidence: KeyEvidence, key: int) -> tuple[str | None, float]:
 
     In major the seventh (mixolydian) and the fourth (lydian), in minor the sixth (dorian) and the second (phrygian)
     tell the modes apart: the stronger of the two variants of each, unless they are near to equal.
-
-    Args:
-        evidence: of the song.
-        key: index in `KEYS`.
     """
     degrees = np.roll(evidence.chroma, -(key % 12))
     plain, variants = ("major", _MAJOR_MODES) if key < 12 else ("minor", _MINOR_MODES)

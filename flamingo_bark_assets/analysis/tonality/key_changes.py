@@ -24,11 +24,8 @@ def key_segments(
 ) -> tuple[KeySegment, ...]:
     """Segments of one key each, from 0 to the end; one segment in the home key where none other is clear.
 
-    Args:
-        probabilities: of `chord_probabilities`, shape (n_frames, CHORDS).
-        salience: of `note_salience`, shape (n_frames, 84).
-        home: index in `KEYS` of the song's key.
-        duration_s: length of the song.
+    `probabilities` has shape (n_frames, CHORDS), `salience` (n_frames, 84); `home` is the index in `KEYS` of the song's
+    key.
     """
     hop, width = round(_HOP_S * NOTE_RATE_HZ), round(_WINDOW_S * NOTE_RATE_HZ)
     starts = np.arange(0, max(1, probabilities.shape[0] - width + hop), hop)

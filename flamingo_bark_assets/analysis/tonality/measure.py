@@ -71,14 +71,7 @@ class Harmony:
 def read_harmony(
     views: tuple[AudioView, ...], *, cents: float, duration_s: float, beats_s: NDArray[np.float64] | None
 ) -> Harmony:
-    """Return notes, chord probabilities and chords of signals that sound together.
-
-    Args:
-        views: one or several.
-        cents: their tuning.
-        duration_s: where the last chord ends.
-        beats_s: times of the beats; None where they are not known.
-    """
+    """Return notes, chord probabilities and chords of signals that sound together."""
     salience = note_salience(views, cents=cents)
     probabilities = chord_probabilities(salience)
     level = np.zeros(salience.shape[0], np.float32)
@@ -96,10 +89,6 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
     Chords are heard in the stems that play chords and the bass together where there is one of the former, else in the
     mix. The key is read from both. Confidences are calibrated: of the key, as the expected MIREX score; of a chord, as
     the share of its time in which it is right.
-
-    Args:
-        views: the mix and what stems there are.
-        beats_s: times of the beats, shape (n_beats,); None where they are not known.
     """
     mix = views.mix
     if mix.unusable is not None:

@@ -33,16 +33,10 @@ _LEAST = np.float32(1e-5)
 def note_salience(views: tuple[AudioView, ...], *, cents: float) -> FloatArray:
     """Return strength of each semitone from MIDI 24 in each frame, shape (n_frames, 84), non-negative.
 
-    Non-negative least squares over notes of 16 decaying harmonics (Mauch & Dixon, "Approximate note transcription
-    for the improved identification of difficult chords", ISMIR 2010), by multiplicative updates (Lee & Seung, NIPS
-    2000), on the compressed and locally flattened note spectrum.
-
-    Args:
-        views: signals that sound together, one or several; their powers add up.
-        cents: the tuning by which the grid is shifted.
-
-    Returns:
-        The salience, on a scale of its own; only its proportions mean anything.
+    Non-negative least squares over notes of 16 decaying harmonics (Mauch & Dixon, "Approximate note transcription for
+    the improved identification of difficult chords", ISMIR 2010), by multiplicative updates (Lee & Seung, NIPS 2000),
+    on the compressed and locally flattened note spectrum. The powers of several views add up; of the result only
+    proportions mean anything.
     """
     return salience_of_spectra([view.note_spectrum for view in views], cents=cents)
 

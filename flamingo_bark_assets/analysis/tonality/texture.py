@@ -56,11 +56,7 @@ class Texture:
 
 
 def measure_texture(view: AudioView) -> Texture | None:
-    """Return what the note spectrum says about a signal's texture; None where nothing sounds in it.
-
-    Args:
-        view: the signal.
-    """
+    """Return what the note spectrum says about a signal's texture; None where nothing sounds in it."""
     spectrum = view.note_spectrum
     power = np.concatenate([np.square(spectrum[i : i + _CHUNK]).sum(axis=1) for i in range(0, len(spectrum), _CHUNK)])
     sounding = power > _SOUNDING_SHARE * float(np.percentile(power, 95))
@@ -82,11 +78,7 @@ def measure_texture(view: AudioView) -> Texture | None:
 
 
 def mean_polyphony(salience: FloatArray) -> float | None:
-    """Return mean number of notes that sound together, over the sounding frames; None where there are none.
-
-    Args:
-        salience: of `note_salience`, shape (n_frames, 84).
-    """
+    """Return mean number of notes that sound together, of a salience of shape (n_frames, 84); None without any."""
     level = salience.sum(axis=1)
     sounding = level > 0.05 * float(np.percentile(level, 95)) if level.any() else np.zeros(level.size, bool)
     if not sounding.any():
@@ -123,15 +115,10 @@ def _over_floor(energy: FloatArray) -> FloatArray:
 
 
 def measure_inharmonicity(view: AudioView, salience: FloatArray, *, cents: float) -> tuple[float, float] | None:
-    """Fletcher's coefficient B, and the spread of its estimates as a share of them; None where too few notes are clear.
+    """Measure Fletcher's coefficient B and the relative spread of its estimates; None where too few notes are clear.
 
-    Partials of the lowest clear note of up to 48 loud frames, by parabolic interpolation; B is the slope of
-    (f_h / h)^2 over h^2 (Fletcher, JASA 36, 1964).
-
-    Args:
-        view: the signal; of one too long to be kept whole, its first minute.
-        salience: its notes.
-        cents: its tuning.
+    Partials of the lowest clear note of up to 48 loud frames, by parabolic interpolation; B is the slope of (f_h / h)^2
+    over h^2 (Fletcher, JASA 36, 1964). Of a sound too long to be kept whole, its first minute is used.
     """
     samples = next(view.mono_pieces(TONAL_RATE_HZ)).samples if view.is_long else view.mono(TONAL_RATE_HZ)
     frames = min(salience.shape[0], max(0, (samples.size - TONAL_FRAME // 2) // TONAL_HOP))

@@ -33,9 +33,6 @@ def voice_only(track: PitchTrack) -> PitchTrack:
 
     Bleed of other instruments stands 20 dB and more below the voice; the gate lies where the fewest voiced frames
     have their level, 15 to 30 dB below the loud ones.
-
-    Args:
-        track: the pitch of the stem.
     """
     if not track.voiced.any():
         return track
@@ -51,13 +48,10 @@ def _gate_db(level_db: NDArray[np.float32]) -> float:
 
 
 def pitch_confidence(track: PitchTrack) -> NDArray[np.float64]:
-    """Probability that each frame is voice and its likeliest pitch right within a quarter tone, shape (n_frames,).
+    """Return how probably each frame is voice and its pitch right within a quarter tone, shape (n_frames,).
 
     Logistic regression on aperiodicity and on the level below the loud voice and below the loudest frame within half
     a second, fitted on generated singing with known pitch, clean and separated.
-
-    Args:
-        track: the pitch of the voice.
     """
     if not track.voiced.any():
         return np.zeros(track.voiced.size)
@@ -70,19 +64,13 @@ def pitch_confidence(track: PitchTrack) -> NDArray[np.float64]:
 def own_voice_probability(energy_share: Measurement[float]) -> float:
     """Return how likely the stem holds a voice at all, 0 to 1: one that a separator found nothing for holds only bleed.
 
-    Args:
-        energy_share: energy of the stem over that of all stems; a voice has 5 % and more, bleed below 1 %.
+    A voice has 5 % and more of the energy, bleed below 1 %.
     """
     return 1.0 if energy_share.value is None else min(1.0, max(0.0, energy_share.value) / _BLEED_SHARE)
 
 
 def voiced_fraction(track: PitchTrack, phrases: Sequence[VocalPhrase]) -> Measurement[float]:
-    """Return share of the time in phrases that is voiced.
-
-    Args:
-        track: the pitch of the voice.
-        phrases: its phrases.
-    """
+    """Return share of the time in phrases that is voiced."""
     spoken_s = sum(phrase.end_s - phrase.start_s for phrase in phrases)
     if not phrases:
         return Measurement.unknown("no phrase", method=METHOD)
@@ -94,11 +82,8 @@ def voiced_fraction(track: PitchTrack, phrases: Sequence[VocalPhrase]) -> Measur
 def find_phrases(track: PitchTrack, confidence: NDArray[np.float64]) -> tuple[VocalPhrase, ...]:
     """Join voiced frames over breaths of up to 0.3 s; what is shorter than 0.15 s is no phrase.
 
-    Where nothing at all is voiced, as in whispering, sound stands for voice.
-
-    Args:
-        track: the pitch, voiced only where there is a voice.
-        confidence: that of each voiced frame, shape (n_voiced,).
+    Where nothing at all is voiced, as in whispering, sound stands for voice. `confidence` is that of each voiced frame,
+    shape (n_voiced,).
     """
     sounding = track.voiced
     if not sounding.any():

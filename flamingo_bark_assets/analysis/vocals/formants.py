@@ -43,7 +43,7 @@ class FormantTrack:
         frames: those frames of the pitch track in which three resonances were found, shape (n,).
         times_s: their centres, shape (n,).
         hz: frequencies, increasing along the second axis, shape (n, 3).
-        confidence: probability that all three lie within 10 % of the truth, shape (n,).
+        confidence: probability that all three lie within 10 % of the true values, shape (n,).
         looked_at: number of voiced frames looked at, n or more.
     """
 
@@ -55,7 +55,7 @@ class FormantTrack:
 
 
 def joined(tracks: list[FormantTrack]) -> FormantTrack:
-    """Tracks one after the other, of which there is one at least."""
+    """Join tracks one after the other, of which there is one at least."""
     return FormantTrack(
         np.concatenate([track.frames for track in tracks]),
         np.concatenate([track.times_s for track in tracks]),
@@ -70,10 +70,6 @@ def median_formants(vowels: FormantTrack, track: PitchTrack) -> tuple[Measuremen
 
     The confidence is the mean probability that a frame is right, times the share of voiced frames that showed three
     resonances.
-
-    Args:
-        vowels: the formants of the voiced frames.
-        track: the pitch that they were looked for by.
     """
     if not vowels.frames.size:
         reason = "no voiced frame" if not track.voiced.any() else "no voiced frame shows three resonances"
@@ -85,11 +81,8 @@ def median_formants(vowels: FormantTrack, track: PitchTrack) -> tuple[Measuremen
 def track_formants(samples: FloatArray, rate_hz: float, track: PitchTrack, *, first_frame: int = 0) -> FormantTrack:
     """Follow F1 to F3 through the voiced frames, 20 ms apart.
 
-    Args:
-        samples: mono, about 11 kHz, so that the order suits the five formants below half of it, shape (n_samples,).
-        rate_hz: its rate.
-        track: the pitch of the same samples, 10 ms apart.
-        first_frame: number of the track's first frame in the whole sound, of which the samples may be a piece.
+    The rate is about 11 kHz, so that the order suits the five formants below half of it; frames are 10 ms apart,
+    `first_frame` the number of the first in the whole sound. `samples` are mono, shape (n_samples,).
     """
     length = round(_WINDOW_S * rate_hz)
     frames = np.flatnonzero(track.voiced)

@@ -32,7 +32,7 @@ def find_resonances(
     widest_hz: float,
     most: int,
 ) -> tuple[FloatArray, FloatArray]:
-    """Frequencies and bandwidths of the poles of each frame, the lowest first.
+    """Return frequencies and bandwidths of the poles of each frame, the lowest first.
 
     Args:
         samples: mono, shape (n_samples,).

@@ -31,17 +31,7 @@ _PIECE_S, _MARGIN_S = 60.0, 1.0
 def analyse_vocals(
     song_id: str, view: AudioView, *, energy_share: Measurement[float], song: SongFeatures | None = None
 ) -> VocalFeatures:
-    """Measure the vocals stem.
-
-    Args:
-        song_id: the song's identifier.
-        view: the stem.
-        energy_share: energy of the stem over the summed energy of all stems.
-        song: the mix, whose beats syncopation needs.
-
-    Returns:
-        The measurements; all unknown, for the same reason, where the stem is silent or too short.
-    """
+    """Measure the vocals stem; all is unknown, for the same reason, where it is silent or too short."""
     if view.unusable is not None:
         return VocalFeatures.of_unusable(song_id, view.unusable)
     track = activity.voice_only(track_view(view, TONAL_RATE_HZ, fmin_hz=_FMIN_HZ, fmax_hz=_FMAX_HZ, manner=_MANNER))

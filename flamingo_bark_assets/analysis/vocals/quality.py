@@ -68,10 +68,7 @@ class Evidence:
 def read_cycles(samples: FloatArray, rate_hz: float, track: PitchTrack) -> Evidence:
     """Gather the cycles and cepstra of the voiced segments.
 
-    Args:
-        samples: mono, about 22 kHz, or 11 kHz at the cost of precision, shape (n_samples,).
-        rate_hz: its rate.
-        track: the pitch of the same sound.
+    The rate is about 22 kHz, or 11 kHz at the cost of precision. `samples` are mono, shape (n_samples,).
     """
     return Evidence(_groups(_cycles(samples, rate_hz, track)), _prominence_db(samples, rate_hz, track))
 
@@ -82,9 +79,6 @@ def measure_quality(evidence: Sequence[Evidence]) -> VoiceQuality:
     Jitter and shimmer are the local ones of Boersma's definitions (and of Titze & Liang, 1993), each the median over
     groups of 16 cycles, since where notes join the pitch moves by itself. Reverberation and what is left of other
     instruments add to all of them; they compare voices recorded alike and are no clinical values.
-
-    Args:
-        evidence: of all pieces of the sound.
     """
     groups = np.concatenate([piece.groups for piece in evidence])
     prominence_db = np.concatenate([piece.prominence_db for piece in evidence])

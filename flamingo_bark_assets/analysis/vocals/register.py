@@ -43,12 +43,7 @@ class VocalRange:
 
 
 def measure_range(track: PitchTrack, *, confidence: float) -> VocalRange:
-    """Percentiles of the pitch of voiced frames, and the octave of their median in a word.
-
-    Args:
-        track: the pitch of the voice.
-        confidence: mean probability that a voiced frame has the pitch given.
-    """
+    """Measure percentiles of the pitch of voiced frames, and the octave of their median in a word."""
     f0_hz = track.f0_hz[track.voiced]
     if not f0_hz.size:
         unknown: Measurement[float] = Measurement.unknown(_NO_PITCH, method=PITCH_METHOD)
@@ -79,9 +74,6 @@ def measure_sung_tendency(track: PitchTrack) -> Measurement[float]:
     pitch glides nearly all the time; that stability tells singing from speech was shown by Thompson, "Discrimination
     between singing and speech in real-world audio" (2014), and by Gerhard, "Computationally measurable differences
     between speech and song" (2003).
-
-    Args:
-        track: the pitch of the voice.
     """
     held, voiced = 0, 0
     edges = np.flatnonzero(np.diff(track.voiced.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)

@@ -74,9 +74,6 @@ def measure_vibrato(track: PitchTrack) -> Vibrato:
 
     A note carries one where a sinusoid of 4 to 8 Hz and at least 12 cents explains half of the variance of its
     pitch, at the rate of the other notes: a singer's rate is nearly constant (Prame, JASA 96, 1994).
-
-    Args:
-        track: the pitch of the voice.
     """
     swing = measure_swing(track)
     if swing.duration_s.size == 0:
@@ -117,11 +114,7 @@ def _median(values: Values, weights: Values) -> float:
 
 
 def measure_swing(track: PitchTrack) -> Swing:
-    """Fit a sinusoid to the pitch of each held note.
-
-    Args:
-        track: the pitch of the voice.
-    """
+    """Fit a sinusoid to the pitch of each held note."""
     notes = held_notes(track)
     found = np.zeros((len(notes), 3))
     for row, (start, stop) in enumerate(notes.tolist()):

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ClipRefused
 from flamingo_bark_assets.exports.interface import (
-    ClipSound,
     ExportedClip,
     ExportOptions,
     ExportSong,

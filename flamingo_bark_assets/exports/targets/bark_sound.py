@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.exports.interface import ClipSound, ExportOptions
+from flamingo_bark_assets.clips.sound import ClipSound
+from flamingo_bark_assets.exports.interface import ExportOptions
 from flamingo_bark_assets.tokens.cache import Tokens
 from flamingo_bark_assets.tokens.catalogue import find_models, missing_models
 from flamingo_bark_assets.tokens.tokenizer import tokenizer_for

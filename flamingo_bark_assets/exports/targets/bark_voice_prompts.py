@@ -14,10 +14,10 @@ from typing import ClassVar
 import numpy as np
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ClipRefused
 from flamingo_bark_assets.exports.folder import json_line
 from flamingo_bark_assets.exports.interface import (
-    ClipSound,
     ExportedClip,
     ExportOptions,
     ExportSong,
@@ -71,8 +71,8 @@ parser.add_argument("--model", default="suno/bark-small")
 parser.add_argument("--out", default="spoken.wav")
 arguments = parser.parse_args()
 
-processor = AutoProcessor.from_pretrained(arguments.model)
-model = BarkModel.from_pretrained(arguments.model)
+processor = AutoProcessor.from_pretrained(arguments.model, trust_remote_code=False)
+model = BarkModel.from_pretrained(arguments.model, trust_remote_code=False)
 inputs = processor(arguments.text, voice_preset=str(arguments.prompt))
 sound = model.generate(**inputs)
 wavfile.write(arguments.out, model.generation_config.sample_rate, sound.float().cpu().numpy().reshape(-1))

@@ -40,7 +40,7 @@ SAMPLE_RATE_HZ = 44_100
 CHANNELS = 2
 
 
-class HuggingFaceTarget(Target):
+class HuggingFace(Target):
     """A dataset of one row a clip of the mix, with the stems of the same number beside it."""
 
     NAME = "huggingface"

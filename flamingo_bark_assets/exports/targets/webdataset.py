@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ClipRefused
 from flamingo_bark_assets.exports.folder import encode_sound, json_line
 from flamingo_bark_assets.exports.interface import (
-    ClipSound,
     ExportedClip,
     ExportOptions,
     ExportSong,
@@ -47,7 +47,7 @@ STABLE_AUDIO_CONFIG = "stable-audio-tools.json"
 _MEMBER_MODE = 0o644
 
 
-class WebDatasetTarget(Target):
+class WebDataset(Target):
     """One sample a clip, whatever its source: ``key.flac``, ``key.json`` and ``key.txt``."""
 
     NAME = "webdataset"

@@ -59,15 +59,9 @@ def load_network(
 ) -> AudioFlamingo2Network:
     """Load a checkpoint in the released layout.
 
-    The network is built without random numbers and filled tensor by tensor, so memory holds the weights once.
-
-    Args:
-        path: folder that holds `safe_ckpt`.
-        base_lm_path: folder with the base language model's config.json; None where `path` has base_lm_config.json.
-        dtype: of the weights in memory.
-        device: of torch.
-        cache_folder: where a converted bfloat16 copy is kept, which loads instead of the float32 files next time;
-            None for no such copy.
+    The network is built without random numbers and filled tensor by tensor, so memory holds the weights once. The base
+    model's configuration is read from `base_lm_path` or, without it, from `path` itself. In `cache_folder` a converted
+    bfloat16 copy is kept, which loads instead of the float32 files next time.
 
     Raises:
         CheckpointError: the checkpoint is of the old revision, incomplete, broken or of another base model.
@@ -99,11 +93,7 @@ def load_network(
 def fill(network: AudioFlamingo2Network, tensors: Iterable[tuple[str, Tensor]], *, dtype: DType, device: str) -> None:
     """Give a network that was built on the meta device its weights, each copied before the next is asked for.
 
-    Args:
-        network: from `build_on_meta`.
-        tensors: our name and value of each of `saved_tensors`.
-        dtype: of the weights in memory.
-        device: of torch.
+    `tensors` gives our name and value of each of `saved_tensors`.
 
     Raises:
         CheckpointError: a tensor was not given.

@@ -127,11 +127,7 @@ class Configuration:
 
 
 def read_configuration(shapes: Mapping[str, Shape], language_model: Mapping[str, Any]) -> Configuration:
-    """Find all dimensions.
-
-    Args:
-        shapes: shape of each tensor of the checkpoint, by canonical released name.
-        language_model: config.json of the base language model.
+    """Find all dimensions in the tensors' shapes, by canonical released name, and the base model's config.json.
 
     Raises:
         CheckpointError: a tensor is missing or its shape fits no Audio Flamingo 2, or the base model is no Qwen2.
@@ -166,7 +162,7 @@ class _ShapeReader:
         return shape
 
     def indices(self, pattern: str) -> tuple[int, ...]:
-        """Sorted numbers that the one group of a pattern takes over all names."""
+        """Return the sorted numbers that the one group of a pattern takes over all names."""
         matches = (re.match(pattern, name) for name in self.shapes)
         return tuple(sorted({int(match[1]) for match in matches if match}))
 

@@ -32,11 +32,9 @@ class ClipEncoder:
         self._remembered: OrderedDict[bytes, Tensor] = OrderedDict()
 
     def encode(self, clips: Sequence[Clip]) -> tuple[Tensor, Tensor, list[int]]:
-        """Embed clips.
+        """Embed the distinct clips, shape (n_distinct, n_windows * tokens of a window, audio_width), padded at the end.
 
-        Returns:
-            Embeddings of the distinct clips, shape (n_distinct, n_windows * tokens of a window, audio_width), padded
-            at the end; which windows are sound, bool, shape (n_distinct, n_windows); of each clip, its row.
+        Further return which windows are sound, bool, shape (n_distinct, n_windows), and the row of each clip.
         """
         keys = [_digest(clip) for clip in clips]
         distinct = dict(zip(keys, clips, strict=True))
@@ -56,12 +54,8 @@ class ClipEncoder:
 def encode_clips(network: AudioFlamingo2Network, clips: Sequence[Clip]) -> list[Tensor]:
     """Embed clips as the audio transformer gives them.
 
-    Args:
-        network: the loaded network.
-        clips: of any sample rate; silence is allowed, what lies after 120 s is left out.
-
-    Returns:
-        One a clip, shape (n_windows, tokens of a window, audio_width).
+    Clips may be silent and of any sample rate; what lies after 120 s is left out. One tensor a clip, shape (n_windows,
+    tokens of a window, audio_width).
 
     Raises:
         ValueError: samples that are not finite.
@@ -90,9 +84,6 @@ def waveform(clip: Clip) -> Tensor:
 
 def pad_windows(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Stack clips of different lengths.
-
-    Args:
-        clips: shape (n_windows, tokens of a window, audio_width) each.
 
     Returns:
         Padded with zeros at the end, shape (n_clips, n_windows, tokens of a window, audio_width), and which windows

@@ -32,12 +32,7 @@ _POWER_FLOOR = 1e-10
 
 
 def to_model_rate(samples: FloatArray, sample_rate_hz: int) -> FloatArray:
-    """Resample to 16 kHz as `librosa.resample` does: soxr at high quality, ceil(n * ratio) samples.
-
-    Args:
-        samples: float32, shape (n_samples,).
-        sample_rate_hz: their rate.
-    """
+    """Resample to 16 kHz as `librosa.resample` does: soxr at high quality, ceil(n * ratio) samples."""
     if sample_rate_hz == SAMPLE_RATE_HZ:
         return samples
     wanted = -(-samples.size * SAMPLE_RATE_HZ // sample_rate_hz)
@@ -48,13 +43,8 @@ def to_model_rate(samples: FloatArray, sample_rate_hz: int) -> FloatArray:
 def normalise(samples: FloatArray) -> NDArray[np.float64]:
     """Scale the peak to 1; a signal that is never negative is stretched to -1..1 as NVIDIA's reader does.
 
-    In float64, as the 16-bit codes that follow are truncated: float32 would move samples across an integer.
-
-    Args:
-        samples: float32, shape (n_samples,).
-
-    Returns:
-        Same shape; silence stays silence (NVIDIA's code divides zero by zero there).
+    In float64, as the 16-bit codes that follow are truncated: float32 would move samples across an integer. Silence
+    stays silence (NVIDIA's code divides zero by zero there).
 
     Raises:
         ValueError: a sample is not finite.
@@ -71,8 +61,7 @@ def normalise(samples: FloatArray) -> NDArray[np.float64]:
 def windows(samples: NDArray[np.float64]) -> FloatArray:
     """Cut into 10 s windows, padded with zeros, and round to 16 bit as NVIDIA's code does.
 
-    Args:
-        samples: peak-normalised at 16 kHz, shape (n_samples,); what lies after 120 s is left out.
+    What lies after 120 s is left out.
 
     Returns:
         float32, shape (n_windows, 160000), 1 to 12 windows.
@@ -85,7 +74,7 @@ def windows(samples: NDArray[np.float64]) -> FloatArray:
 
 
 def int16_codes(samples: NDArray[np.float64]) -> NDArray[np.int16]:
-    """16-bit codes of samples in -1..1, truncated toward zero, full scale 32767."""
+    """Return 16-bit codes of samples in -1..1, truncated toward zero, full scale 32767."""
     return np.trunc(np.clip(samples, -1, 1) * _INT16_SCALE).astype(np.int16)
 
 
@@ -93,11 +82,7 @@ def log_mel(waveforms: Tensor, *, mel_bins: int) -> Tensor:
     """Return log-mel power spectra, decibels.
 
     Periodic Hann window of 1024, hop 160, centred with reflection, power 2, HTK mel bands of 50-8000 Hz without
-    normalisation, floor -100 dB and no other limit.
-
-    Args:
-        waveforms: float32, shape (n_windows, n_samples).
-        mel_bins: number of mel bands.
+    normalisation, floor -100 dB and no other limit. `waveforms` is float32, shape (n_windows, n_samples).
 
     Returns:
         float32, shape (n_windows, n_samples // 160 + 1, mel_bins), on the same device.

@@ -45,12 +45,8 @@ def generate(
 ) -> list[Generated]:
     """Continue prompts.
 
-    Args:
-        network: the loaded network.
-        context: the audio; row i is about prompt i.
-        prompts: token ids.
-        decoding: greedy or sampling; sampled tokens depend on the seed and on the whole batch.
-        pad_id: fills shorter prompts, on the left.
+    Row i of `context` is about prompt i; sampled tokens depend on the seed and on the whole batch; `pad_id` fills
+    shorter prompts, on the left.
 
     Raises:
         ValueError: a prompt is empty or there are not as many rows of audio as prompts.

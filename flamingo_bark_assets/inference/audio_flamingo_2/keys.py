@@ -116,13 +116,8 @@ def is_unused(name: str) -> bool:
 def plan_keys(ours: Mapping[str, Shape], released: Mapping[str, Shape], *, tied: bool) -> tuple[Assignment, ...]:
     """Match every tensor of the network with one of the checkpoint.
 
-    Args:
-        ours: shape of each parameter and saved buffer of the network.
-        released: shape of each tensor of the checkpoint, by canonical name.
-        tied: whether the output embedding is the input embedding; the released output embedding then wins.
-
-    Returns:
-        One assignment a tensor of ours, in the order of `ours`.
+    Where the output embedding is tied to the input embedding, the released output embedding wins. The assignments are
+    in the order of `ours`.
 
     Raises:
         CheckpointError: a tensor is missing, unknown or of another shape; the message names the first few of each.

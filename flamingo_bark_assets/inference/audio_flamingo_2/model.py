@@ -54,10 +54,7 @@ class AudioFlamingo2:
     def __init__(self, network: AudioFlamingo2Network, tokenizer: Any, identity: ModelIdentity) -> None:
         """Join a network and its tokenizer.
 
-        Args:
-            network: the loaded network.
-            tokenizer: transformers' of the base language model; what is missing of the added tokens is added.
-            identity: which model it is.
+        The tokenizer is transformers' of the base language model; what is missing of the added tokens is added.
 
         Raises:
             CheckpointError: the tokenizer is not the one that the network was trained with.
@@ -87,12 +84,8 @@ class AudioFlamingo2:
     def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
         """Answer prompt i about clip i, all as one batch.
 
-        A clip that stands in the batch several times, or was encoded a moment ago, is encoded once.
-
-        Args:
-            clips: sound, one channel; any sample rate.
-            prompts: as many questions; they are put in lower case, as the model was trained.
-            decoding: greedy, or sampling, which depends on the whole batch.
+        A clip that stands in the batch several times, or was encoded a moment ago, is encoded once. Prompts are put in
+        lower case, as the model was trained; sampling depends on the whole batch.
 
         Raises:
             ValueError: there are not as many prompts as clips, or samples that are not finite.
@@ -148,16 +141,8 @@ def load_audio_flamingo_2(
 ) -> AudioFlamingo2:
     """Load a released checkpoint from disk; nothing is downloaded.
 
-    Args:
-        path: folder that holds `safe_ckpt`.
-        base_lm_path: folder with config.json and tokenizer of the Qwen2.5 base model it was made from; None where
-            `path` holds base_lm_config.json and a tokenizer is given.
-        dtype: of the weights in memory.
-        device: of torch.
-        tokenizer: transformers' tokenizer of the base model; None to read it from `base_lm_path`.
-        cache_folder: where a converted bfloat16 copy is kept for the next load; None for no copy.
-        model_id: what the model is called in records; the path if None.
-        revision: commit of the weights; a digest of their files if None.
+    Arguments are as of `load_network`; the tokenizer is read from `base_lm_path` where none is given. Records call the
+    model by `model_id`, else by the path; its revision is a digest of its files where none is given.
 
     Raises:
         CheckpointError: the checkpoint or the tokenizer is missing, incomplete, broken or of another model.

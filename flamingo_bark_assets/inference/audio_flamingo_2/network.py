@@ -212,13 +212,9 @@ class AudioFlamingo2Network(nn.Module):
         return self.configuration.audio_encoder.mel_bins
 
     def encode_windows(self, log_mel: Tensor) -> Tensor:
-        """Embed windows, one by one.
+        """Embed windows, one by one: log_mel in decibels, float32, shape (n_windows, n_frames, mel_bins).
 
-        Args:
-            log_mel: decibels, float32, shape (n_windows, n_frames, mel_bins).
-
-        Returns:
-            Shape (n_windows, tokens of a window, audio_width).
+        Return shape (n_windows, tokens of a window, audio_width).
         """
         parts = [
             self.audio_encoder(input_features=part[:, None].to(self.device))
@@ -231,9 +227,8 @@ class AudioFlamingo2Network(nn.Module):
     def relate_windows(self, embeddings: Tensor, window_mask: Tensor) -> Tensor:
         """Let the windows of each clip see one another.
 
-        Args:
-            embeddings: shape (n_clips, n_windows, tokens of a window, audio_width), padded at the end.
-            window_mask: True or 1 where there is a window, shape (n_clips, n_windows).
+        The embeddings are of shape (n_clips, n_windows, tokens of a window, audio_width), the mask (n_clips,
+        n_windows).
 
         Returns:
             Shape (n_clips, n_windows * tokens of a window, audio_width); without meaning in padded windows.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -95,11 +96,7 @@ def open_release(folder: Path) -> Release:
 
 
 def read_base_config(folder: Path, base_lm_path: Path | None) -> dict[str, Any]:
-    """Read the base language model's config.
-
-    Args:
-        folder: of the release; its `base_lm_config.json` is taken where there is no `base_lm_path`.
-        base_lm_path: folder of the base model, with its config.json, or None.
+    """Read the base language model's config: of `base_lm_path` or, without it, of the release's own folder.
 
     Raises:
         CheckpointError: there is none, or it is no JSON object.
@@ -198,16 +195,9 @@ def _groups(all_stored: list[Stored]) -> Iterator[list[Stored]]:
     size = 0
     for stored in all_stored:
         group.append(stored)
-        size += 4 * _elements(stored.shape)
+        size += 4 * math.prod(stored.shape)
         if size >= _REOPEN_AFTER_BYTES:
             yield group
             group, size = [], 0
     if group:
         yield group
-
-
-def _elements(shape: Shape) -> int:
-    count = 1
-    for length in shape:
-        count *= length
-    return count

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tests.verification_exports import (
     Member,
     changed_sound,
+    edit_arrays,
     edit_cell,
     edit_json,
     edit_lines,

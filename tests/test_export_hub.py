@@ -17,6 +17,7 @@ import soundfile
 import yaml
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.exports.interface import ExportOptions, Split, Summary
 from flamingo_bark_assets.exports.parquet import ParquetColumn, write_parquet
 from flamingo_bark_assets.exports.registry import TARGETS
@@ -32,7 +33,7 @@ from tests.export_hub_songs import (
     short_song,
     short_source,
 )
-from tests.export_songs import MadeSource
+from tests.export_songs import MadeRenderer, MadeSource
 from tests.hub import keep_off_the_network
 
 KINDS = ("instrumental", "drums", "bass", "vocals", "harmonic")
@@ -297,10 +298,25 @@ def test_a_refused_mix_leaves_its_row_out_and_a_refused_stem_its_cell(tmp_path: 
     assert row["clip"] == "30s.mix.001"
     assert row["bass_file_name"] is None and row["drums_file_name"] is not None
     assert [(song, clip, rule) for song, clip, rule, _ in notes(tmp_path) if song] == [
-        ("song-00", "30s.mix.000", "left_out"),
-        ("song-00", "30s.bass.001", "stem_left_out"),
+        ("song-00", "30s.mix.000", "silent"),
+        ("song-00", "30s.bass.001", "silent"),
     ]
     assert not list(tmp_path.glob("train/song-00/*_000.flac"))
+
+
+def test_the_gain_of_each_sound_is_recorded(tmp_path: Path) -> None:
+    class Quieter(MadeRenderer):
+        def render(self, clip: Clip, *, sample_rate_hz: int, channels: int) -> ClipSound:
+            sound = super().render(clip, sample_rate_hz=sample_rate_hz, channels=channels)
+            return dataclasses.replace(sound, gain_db={"mix": -2.5, "bass": -1.0}.get(clip.source, 0.0))
+
+    source = short_source(("train",))
+    source.renderers["song-00"] = Quieter("song-00")
+
+    write(source, tmp_path)
+
+    gains = metadata(tmp_path).select("gain_db", "bass_gain_db", "drums_gain_db").rows()
+    assert gains == [(-2.5, -1.0, 0.0)] * 2
 
 
 def test_a_stem_of_other_seconds_is_not_put_beside_the_mix(tmp_path: Path) -> None:

@@ -386,6 +386,13 @@ def test_every_cut_of_text_and_lyrics_is_noted_with_clip_and_words(tmp_path: Pat
     assert row["raw_lyrics"].endswith("last")  # kept beside, for a trainer that reads more
 
 
+def test_lyrics_that_the_trainer_may_cut_although_they_fit_the_estimate_are_noted(tmp_path: Path) -> None:
+    clips = [short(lyrics="la " * 400), short(number=1, lyrics="la " * 300)]
+    made(AceStep(), MadeSource([song_of(*clips)]), tmp_path / "out")
+    assert [note[1] for note in cut_notes(tmp_path / "out", "lyrics_near_limit")] == ["full.mix.000"]
+    assert not cut_notes(tmp_path / "out", "lyrics_cut")
+
+
 def test_a_prompt_longer_than_its_conditioner_reads_is_cut_and_noted(tmp_path: Path) -> None:
     clip = short("30s", text="a " * 200, key="F# minor")
     made(StableAudioTools(), MadeSource([song_of(clip)]), tmp_path / "out")
@@ -610,7 +617,7 @@ def test_metres_and_tempi_are_those_of_the_trainers() -> None:
 
 @pytest.mark.parametrize(
     ("text", "tokens"),
-    [  # as counted by the byte-pair tokenizer of ACE-Step's text encoder
+    [  # as counted with a published vocabulary of Qwen, of which family ACE-Step's text encoder is
         ("Hold me closer, tiny dancer in the moonlight\nWe were strangers on a Saturday night", 18),
         ("Über sieben Brücken musst du gehn, durch dunkle Nächte und vergessene Straßen", 23),
         ("Ночь, улица, фонарь, аптека, бессмысленный и тусклый свет", 24),
@@ -618,7 +625,7 @@ def test_metres_and_tempi_are_those_of_the_trainers() -> None:
         ("明月几时有，把酒问青天。不知天上宫阙，今夕是何年。", 25),
     ],
 )
-def test_tokens_are_estimated_from_above_and_not_wildly(text: str, tokens: int) -> None:
+def test_the_tokens_of_these_lines_are_estimated_from_above_and_not_wildly(text: str, tokens: int) -> None:
     assert tokens <= estimated_tokens(text) <= 2.5 * tokens
 
 

@@ -190,7 +190,7 @@ def test_refused_clips_are_noted_and_a_shard_without_a_clip_is_not_written(tmp_p
 
     assert [path.stem for path in tmp_path.rglob("*.tar")] == [TARGET.unit_of("song-01", "train")]
     assert len(samples(tmp_path)) == report.clips["train"] == len(source.songs["song-01"].clips) - 1
-    refused = [(song, clip) for song, clip, rule, _ in notes(tmp_path) if rule == "left_out"]
+    refused = [(song, clip) for song, clip, rule, _ in notes(tmp_path) if rule == "silent"]
     assert len(refused) == len(source.songs["song-00"].clips) + 1
     assert ("song-01", "30s.mix.000") in refused
 

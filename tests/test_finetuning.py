@@ -23,6 +23,7 @@ from flamingo_bark_assets.finetuning.speaking import apply_trained, read_voice, 
 from flamingo_bark_assets.finetuning.stages import (
     IGNORED,
     BarkIds,
+    Stage,
     coarse_example,
     collate,
     semantic_example,
@@ -89,7 +90,9 @@ def test_padding_of_a_batch_changes_no_loss(bark: Bark) -> None:
     both = collate(rows, "semantic", IDS)
     logits = stage_logits(bark.model.semantic.eval(), "semantic", IDS, both["prefix"], both["tokens"])
     together = stage_loss(logits, both["targets"])
-    torch.testing.assert_close(float(together), sum(alone) / sum(len(row.targets) for row in rows), rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        float(together.detach()), sum(alone) / sum(len(row.targets) for row in rows), rtol=1e-5, atol=0
+    )
 
 
 def test_the_logits_are_those_of_barks_own_inference(bark: Bark) -> None:
@@ -109,14 +112,11 @@ def test_the_logits_are_those_of_barks_own_inference(bark: Bark) -> None:
     assert logits[0, : len(stock), : IDS.semantic_vocabulary + 1].argmax(-1).tolist() == stock.tolist()
 
 
-@pytest.mark.parametrize(("stage", "rank", "rate"), [("semantic", None, 0.02), ("coarse", 8, 0.05)])
+@pytest.mark.parametrize("stage", ["semantic", "coarse"])
 def test_the_loss_of_a_stage_falls_by_four_fifths_and_the_held_out_loss_is_told(
-    stage: str, rank: int | None, rate: float, bark: Bark, export: Path, tmp_path: Path
+    stage: Stage, bark: Bark, export: Path, tmp_path: Path
 ) -> None:
-    options = TrainingOptions(
-        stage="semantic" if stage == "semantic" else "coarse", lora_rank=rank, max_steps=30, batch_size=1,
-        eval_every=30, sample_every=0, device="cpu", patience=0, learning_rate=rate,
-    )  # fmt: skip
+    options = replace(QUICK, stage=stage, lora_rank=None, max_steps=25, eval_every=25, learning_rate=0.02)
     report = train(export, bark, tmp_path / "run", options)
     losses = [point.training for point in report.curve if point.training is not None]
     assert losses[-1] < 0.2 * losses[0]
@@ -144,7 +144,7 @@ def test_what_was_trained_comes_back_with_the_same_logits(
 
 def test_a_training_that_was_killed_goes_on_where_it_stopped(bark_folder: Path, export: Path, tmp_path: Path) -> None:
     command = [
-        sys.executable, "-m", "flamingo_bark_assets.cli", "train", "bark", str(export), "--stage", "semantic", "--to",
+        sys.executable, "-c", "from flamingo_bark_assets.cli import main; main()", "train", "bark", str(export), "--stage", "semantic", "--to",
         str(tmp_path / "run"), "--model", str(bark_folder), "--steps", "500", "--batch-size", "1", "--eval-every", "2",
         "--sample-every", "0", "--patience", "0", "--device", "cpu", "--lora", "4",
     ]  # fmt: skip

@@ -143,6 +143,7 @@ class ExportedClip:
         gain_db: what its sound was turned up or down by.
         repeats: how often the trainer meets it in one epoch.
         texts: the words that are read for its further sounds, by the role of the sound in `files`.
+        gains_db: what its further sounds were turned up or down by, by role.
         outside_domain: why the trainer's model does not know such sound; None where it does.
     """
 
@@ -161,6 +162,7 @@ class ExportedClip:
     gain_db: float
     repeats: int = 1
     texts: Mapping[str, str] = field(default_factory=dict)
+    gains_db: Mapping[str, float] = field(default_factory=dict)
     outside_domain: str | None = None
 
 

@@ -85,10 +85,10 @@ def tempo(clip: Clip, said: str = "") -> str:
 def estimated_tokens(text: str) -> int:
     """Estimate, rather too high than too low, how many tokens a text has.
 
-    For a byte-pair or unigram tokenizer of 30,000 tokens or more. A short word of ASCII letters counts as one token, a
-    longer one as one for every three letters, an odd one as two; any other printed character as half its bytes in
-    UTF-8. Against the tokenizer of ACE-Step's text encoder that is 1.4 times for English, 0.93 (Finnish) to 4 (Thai)
-    times for 15 other languages, 0.8 for syllables put together by chance.
+    A short word of ASCII letters counts as one token, a longer one as one for every three letters, an odd one as two;
+    any other printed character as half its bytes in UTF-8. No bound: against a published vocabulary of Qwen, of which
+    family ACE-Step's text encoder is, lines that the rule was not made with gave 1.6 times the tokens in English, 0.94
+    to 2.6 times in 15 other languages, and 0.79 times in Swahili.
     """
     return sum(map(_piece_tokens, _PIECE.findall(text)))
 

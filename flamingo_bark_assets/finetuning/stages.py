@@ -117,7 +117,8 @@ def coarse_example(semantic: NDArray[np.int64], coarse: NDArray[np.int64], ids: 
     flat = flatten_coarse(coarse, ids)
     room = block_size - PREFIX_LENGTH  # the last target needs no place of its own
     room -= room % COARSE_CODEBOOKS
-    return Example(prefix, flat[: room - 1], flat[:room], max(0, len(flat) - room))
+    targets = flat[:room]
+    return Example(prefix, targets[:-1], targets, len(flat) - len(targets))
 
 
 def flatten_coarse(coarse: NDArray[np.int64], ids: BarkIds) -> NDArray[np.int64]:

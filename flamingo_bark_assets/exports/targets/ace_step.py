@@ -14,6 +14,7 @@ import dataclasses
 import io
 import json
 import shlex
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -71,6 +72,8 @@ MIN_DURATION_S, MAX_DURATION_S = 10.0, 240.0
 # of 12 in newer code. The rest of the reserves is for what the estimate of tokens may fall short of.
 PROMPT_TOKENS, PROMPT_RESERVE = 256, 80
 LYRICS_TOKENS, LYRICS_RESERVE = 512, 64
+# Estimates of tokens fell short by up to a fifth in some languages: above it the trainer may cut what was not cut here.
+SURE_LYRICS_TOKENS = 375
 WORDS_UNKNOWN = "[Vocals]"
 """Lyrics of a clip whose voice sounds and whose words nobody knows: the trainer takes empty ones for no voice."""
 # Each copy of a clip is encoded and kept by the trainer like a clip: a coarser ratio costs less than it spoils.
@@ -127,18 +130,23 @@ class AceStep(Target):
     def write_index(self, clips: ReadClips, writer: IndexWriter, summary: Summary) -> None:
         """Write one ``dataset.json`` a split, the repeats of its clips, and a config of ai-toolkit."""
         folder = absolute_folder(self, summary.options)
-        _note_ratio(clips, writer)
-        for split in SPLITS:
-            if not summary.clips[split]:
-                continue
-            count = sum(clip.repeats for clip in clips() if clip.split == split)
-            wordless = all(clip.lyrics is None for clip in clips() if clip.split == split)
+        rows: Counter[Split] = Counter()
+        sung: set[Split] = set()
+        repeats: dict[float, int] = {}
+        for clip in clips():
+            rows[clip.split] += clip.repeats
+            if clip.lyrics is not None:
+                sung.add(clip.split)
+            if clip.split == "train":
+                repeats[clip.clip.training_weight] = clip.repeats
+        _note_ratio(repeats, writer)
+        for split in filter(rows.__getitem__, SPLITS):
             # Each copy is linked as its row is written.
             copies = (copy for clip in clips() if clip.split == split for copy in _copies(clip, writer))
             tables = _Tables(io.StringIO(newline=""))
-            metadata = _metadata(summary.options, count, wordless)
-            rows = _rows(copies, tables, folder, summary.options)
-            writer.lines(dataset_file(split), _json_lines(metadata, rows))
+            metadata = _metadata(summary.options, rows[split], split not in sung)
+            samples = _rows(copies, tables, folder, summary.options)
+            writer.lines(dataset_file(split), _json_lines(metadata, samples))
             writer.data(f"audio/{split}/metadata.csv", tables.file.getvalue().encode())
         writer.data("ai-toolkit.yaml", ai_toolkit_config(folder, summary.options).encode())
         writer.data(README, readme(self, summary, folder).encode())
@@ -219,6 +227,12 @@ def _lyrics(song: ExportSong, clip: Clip, writer: UnitWriter) -> str | None:
         return WORDS_UNKNOWN
     kept, left = cut_lines(words, LYRICS_TOKENS - LYRICS_RESERVE)
     _note_cut(song, clip, "lyrics_cut", left, LYRICS_TOKENS - LYRICS_RESERVE, "lyrics", writer)
+    if (tokens := estimated_tokens(kept)) > SURE_LYRICS_TOKENS:
+        message = (
+            f"{song.song_id}, {clip.clip}: its lyrics are estimated at {tokens} tokens; in languages with long words "
+            f"they may be more than the {LYRICS_TOKENS} that the trainer reads, and it cuts the end in silence"
+        )
+        writer.note(Note(song.song_id, clip.clip, "lyrics_near_limit", message))
     return kept
 
 
@@ -337,10 +351,9 @@ def _json_lines(metadata: Mapping[str, object], rows: Iterator[dict[str, object]
     yield "]}"
 
 
-def _note_ratio(clips: ReadClips, writer: IndexWriter) -> None:
+def _note_ratio(repeats: Mapping[float, int], writer: IndexWriter) -> None:
     """Note where the copies do not keep the ratio of the weights."""
-    numbers = {clip.clip.training_weight: clip.repeats for clip in clips() if clip.split == "train"}
-    if (error := ratio_error(numbers)) > 0.01:
-        shown = ", ".join(f"{weight:g} x {number}" for weight, number in sorted(numbers.items(), reverse=True))
+    if (error := ratio_error(repeats)) > 0.01:
+        shown = ", ".join(f"{weight:g} x {number}" for weight, number in sorted(repeats.items(), reverse=True))
         message = f"training weights become copies (weight x copies: {shown}); their ratio is off by {error:.0%}"
         writer.note(Note("", "", "weights_rounded", message))

@@ -184,6 +184,7 @@ def _limits(counted: Survey, summary: Summary) -> str:
         "  mix, are outside its domain.",
         "MusicGen was trained without voices; `instrumental` is the column for it. Its kits take clips of less than\n"
         "  30 s by default and drop one of exactly 30 s: raise their limit a little.",
+        "A sound whose peak is too high is turned down: add a stem's `<stem>_gain_db` back before stems are summed.",
         "Tempo, key, chords, lyrics and loudness are those of the clip, not of the song; what was unsure is null.",
     ]
     if not counted.with_lyrics:

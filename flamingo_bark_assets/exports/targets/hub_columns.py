@@ -59,6 +59,10 @@ def hub_columns(sounds: Iterable[str]) -> tuple[HubColumn, ...]:
             HubColumn(f"{sound}_text", "text", f"What is told of {sound}.", _text_of(sound))
             for sound in sounds
         ),
+        *(
+            HubColumn(f"{sound}_gain_db", "number", f"What {sound} was turned up or down by, dB.", _gain_of(sound))
+            for sound in sounds
+        ),
         *FACTS,
     )  # fmt: skip
 
@@ -69,6 +73,10 @@ def _path_of(role: str) -> Callable[[ExportedClip], str | None]:
         return None if entry is None else entry.path.removeprefix(f"{clip.split}/")
 
     return read
+
+
+def _gain_of(sound: str) -> Callable[[ExportedClip], float | None]:
+    return lambda clip: clip.gains_db.get(sound)
 
 
 def _text_of(sound: str) -> Callable[[ExportedClip], str | None]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from flamingo_bark_assets.clips.records import MIX, Clip
-from flamingo_bark_assets.errors import ClipRefused
 from flamingo_bark_assets.exports.interface import (
     ExportedClip,
     ExportOptions,
@@ -29,6 +28,7 @@ from flamingo_bark_assets.exports.interface import (
 )
 from flamingo_bark_assets.exports.papers import README
 from flamingo_bark_assets.exports.parquet import ParquetColumn, write_parquet
+from flamingo_bark_assets.exports.rendering import rendered
 from flamingo_bark_assets.exports.targets.croissant import write_croissant
 from flamingo_bark_assets.exports.targets.hub_card import Survey, description, hub_card, survey
 from flamingo_bark_assets.exports.targets.hub_columns import AUDIO, FURTHER_SOUNDS, HubColumn, hub_columns
@@ -113,26 +113,22 @@ def _write_row(
     """Write the mix of one clip and all that sounds in the same seconds; None where the mix is refused."""
     # A folder a song: the Hub takes no more than 10,000 files in one.
     folder = f"{song.split}/{song.song_id}"
-    try:
-        sound = renderer.render(mix, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
-    except ClipRefused as refused:
-        writer.note(Note(song.song_id, mix.clip, "left_out", f"{mix.clip} of {song.song_id}: {refused}"))
+    sound = rendered(song, mix, renderer, writer, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
+    if sound is None:
         return None
     name = base_name(song.song_id, mix)
     files = {AUDIO: writer.audio(f"{folder}/{name}.flac", sound)}
-    texts = {}
+    texts, gains_db = {}, {}
     for part in _parts(song, mix):
-        try:
-            heard = renderer.render(part, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
-        except ClipRefused as refused:
-            writer.note(Note(song.song_id, part.clip, "stem_left_out", f"{part.clip} of {song.song_id}: {refused}"))
-            continue
-        files[part.source] = writer.audio(f"{folder}/{base_name(song.song_id, part)}.flac", heard)
-        texts[part.source] = _tagged(part.text, options)
+        stem = rendered(song, part, renderer, writer, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
+        if stem is not None:
+            files[part.source] = writer.audio(f"{folder}/{base_name(song.song_id, part)}.flac", stem)
+            texts[part.source] = _tagged(part.text, options)
+            gains_db[part.source] = stem.gain_db
     return ExportedClip(
         name=name, song_id=song.song_id, title=song.title, artist=song.artist, genres=song.genres, group=song.group,
         split=song.split, clip=mix, files=files, text=_tagged(mix.text, options), lyrics=mix.lyrics,
-        captioner=mix.captioner, gain_db=sound.gain_db, texts=texts,
+        captioner=mix.captioner, gain_db=sound.gain_db, texts=texts, gains_db=gains_db,
     )  # fmt: skip
 
 

@@ -18,7 +18,6 @@ from typing import ClassVar
 
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
-from flamingo_bark_assets.errors import ClipRefused
 from flamingo_bark_assets.exports.folder import encode_sound, json_line
 from flamingo_bark_assets.exports.interface import (
     ExportedClip,
@@ -35,6 +34,7 @@ from flamingo_bark_assets.exports.interface import (
     UnitWriter,
     base_name,
 )
+from flamingo_bark_assets.exports.rendering import rendered
 from flamingo_bark_assets.exports.targets.hub_columns import AUDIO, FACTS
 
 SHARDS = 256
@@ -126,12 +126,9 @@ def _samples(
 ) -> Iterator[_Sample]:
     for song, renderer in songs:
         for clip in song.clips_of(view):
-            try:
-                sound = renderer.render(clip, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
-            except ClipRefused as refused:
-                writer.note(Note(song.song_id, clip.clip, "left_out", f"{clip.clip} of {song.song_id}: {refused}"))
-                continue
-            yield _sample(song, clip, sound, options)
+            sound = rendered(song, clip, renderer, writer, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
+            if sound is not None:
+                yield _sample(song, clip, sound, options)
 
 
 def _sample(song: ExportSong, clip: Clip, sound: ClipSound, options: ExportOptions) -> _Sample:

@@ -24,8 +24,12 @@ from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong
 from flamingo_bark_assets.exports.registry import TARGETS
 from flamingo_bark_assets.exports.run import export
+from flamingo_bark_assets.exports.targets.bark import Bark
+from flamingo_bark_assets.exports.targets.bark_voice_prompts import BarkVoicePrompts
 from tests.export_songs import SPLIT_OF, MadeSource, made_clip, made_song
+from tests.token_models import one_torch_thread, save_token_models
 
+ALL_TARGETS = {**TARGETS, **{target.NAME: target for target in (Bark(), BarkVoicePrompts())}}
 SONGS = 5
 KEYS = ("F# minor", "C major", "Bb major", "E minor", "G major")
 TEMPOS = (100.0, 118.0, 92.0, 131.0, 76.0)
@@ -58,7 +62,7 @@ def songs() -> MadeSource:
             _clip(song, view, source, number)
             for view, sources in SOURCES.items()
             for source in sources
-            for number in range(2 if view in {"semantic", "coarse"} else 1)
+            for number in range(2 if view == "semantic" else 1)
         )
         made.append(dataclasses.replace(made_song(f"song-{song:02d}", SPLIT_OF[song], views=()), clips=clips))
     return MadeSource(made)
@@ -66,7 +70,12 @@ def songs() -> MadeSource:
 
 def make(target: str, out: Path) -> Path:
     """Export the songs as one layout."""
-    export(TARGETS[target], songs(), out, ExportOptions(folder=str(out)))
+    tokens = None
+    if target.startswith("bark"):
+        models = out.parent / "token-models"
+        tokens = save_token_models(models, token_cache=models / "cache")
+    with one_torch_thread():
+        export(ALL_TARGETS[target], songs(), out, ExportOptions(folder=str(out), tokens=tokens))
     return out
 
 

@@ -5,7 +5,6 @@ The table belongs here; planting and looking for them stands in `test_verify_fau
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from tests.verification_exports import (
     Member,
     changed_sound,
+    edit_arrays,
     edit_cell,
     edit_json,
     edit_lines,
@@ -706,6 +706,210 @@ def _shard_leak(folder: Path) -> Place:
     return "train/train-000067.tar", 1
 
 
+# ---- Bark -----------------------------------------------------------------------------------------------------------
+
+_WAV = "wavs/song-00__semantic_mix_000.wav"
+_TOKENS = "tokens/song-00__semantic_mix_000.npz"
+_SEMANTIC_LIST, _COARSE_LIST, _HELD_OUT_LIST = "train_valid.txt", "train.txt", "valid_valid.txt"
+
+
+def _listed(kind: str, rule: str, change: Callable[[str], str], wav: str = _WAV, file: str = _SEMANTIC_LIST) -> Fault:
+    """Change the first line of a list that names a sound."""
+
+    def plant(folder: Path) -> Place:
+        row = 0
+
+        def edit(lines: list[str]) -> None:
+            nonlocal row
+            row = next(number for number, line in enumerate(lines) if line.startswith(wav))
+            lines[row] = change(lines[row])
+
+        edit_lines(folder / file, edit)
+        return file, row + 1
+
+    return Fault(BARK, kind, rule, plant)
+
+
+def _arrays(
+    target: str, path: str, kind: str, rule: str, change: Callable[[dict[str, Any]], Any], place: Place | None = None
+) -> Fault:
+    def plant(folder: Path) -> Place:
+        edit_arrays(folder / path, change)
+        return place or (path, None)
+
+    return Fault(target, kind, rule, plant)
+
+
+def _set(name: str, change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
+    def edit(arrays: dict[str, Any]) -> None:
+        arrays[name] = change(arrays[name])
+
+    return edit
+
+
+def _put(name: str, index: Any, value: int) -> Callable[[dict[str, Any]], None]:
+    def edit(arrays: dict[str, Any]) -> None:
+        arrays[name][index] = value
+
+    return edit
+
+
+def token_faults(target: str, path: str, suffix: str) -> Iterator[Fault]:
+    """Give the faults of one file of tokens, whose arrays have names that end so."""
+    semantic, coarse, fine = (f"{name}{suffix}" for name in ("semantic", "coarse", "fine"))
+    yield from (
+        _arrays(target, path, "semantic as float", "token_dtype", _set(semantic, lambda a: a.astype(np.float32))),
+        _arrays(target, path, "objects", "token_dtype", _set(semantic, lambda a: a.astype(object))),
+        _arrays(target, path, "semantic id of the end", "token_range", _put(semantic, 3, 10_000)),
+        _arrays(target, path, "semantic id below zero", "token_range", _put(semantic, 3, -1)),
+        _arrays(target, path, "coarse id out of range", "token_range", _put(coarse, (1, 3), 1024)),
+        _arrays(target, path, "coarse with offset", "token_range", _set(coarse, lambda a: a + 10_000)),
+        _arrays(target, path, "fine id out of range", "token_range", _put(fine, (7, 3), 1024)),
+        _arrays(target, path, "semantic with a batch", "token_shape", _set(semantic, lambda a: a[None])),
+        _arrays(target, path, "coarse flat", "token_shape", _set(coarse, lambda a: a.T.reshape(-1))),
+        _arrays(target, path, "coarse turned", "token_shape", _set(coarse, lambda a: a.T)),
+        _arrays(target, path, "fine of four codebooks", "token_shape", _set(fine, lambda a: a[:4])),
+        _arrays(target, path, "coarse swapped", "token_phase", _set(coarse, lambda a: a[::-1])),
+        _arrays(target, path, "a codebook one frame late", "token_phase",
+                _set(coarse, lambda a: np.stack([a[0], np.roll(a[1], 1)]))),
+        _arrays(target, path, "coarse cut", "token_shape", _set(coarse, lambda a: a[:, :-20])),
+        _arrays(target, path, "semantic of another rate", "token_shape", _set(semantic, lambda a: a[::2])),
+        _arrays(target, path, "no semantic", "missing_key", lambda arrays: arrays.pop(semantic)),
+        _arrays(target, path, "fine under another name", "missing_key",
+                lambda arrays: arrays.update(fines=arrays.pop(fine))),
+        _arrays(target, path, "one id throughout", "token_content", _set(semantic, lambda a: a * 0 + 7)),
+        _bytes(target, path, "half a file of tokens", "unreadable", lambda b: b[: len(b) // 2]),
+        _bytes(target, path, "a pickle", "unreadable", lambda b: b"\x80\x04K\x01."),
+    )  # fmt: skip
+
+
+def bark_faults() -> Iterator[Fault]:
+    """Give the faults of lists, tokens and texts."""
+    lists, vocals = _SEMANTIC_LIST, "wavs/song-00__semantic_vocals_000.wav"
+    yield from (
+        _bytes(BARK, lists, "byte order mark", "bom", lambda b: b"\xef\xbb\xbf" + b, 1),
+        _bytes(BARK, lists, "Windows line ends", "line_ends", lambda b: b.replace(b"\n", b"\r\n"), 1),
+        _bytes(BARK, lists, "blank line at the end", "blank_line", lambda b: b + b"\n", 103),
+        _bytes(BARK, lists, "blank line within", "blank_line", lambda b: b.replace(b"\n", b"\n\n", 1), 2),
+        _bytes(BARK, lists, "not UTF-8", "encoding", lambda b: b.replace(b"Rock", b"R\xf6ck", 1), 1),
+        _bytes(BARK, lists, "empty", "empty_split", lambda b: b""),
+        _bytes(BARK, lists, "sorted by song", "order", lambda b: b"\n".join(sorted(b.split(b"\n")[:-1])) + b"\n", 3),
+        _bytes(BARK, lists, "held-out song in training", "wrong_split",
+               lambda b: b + b"wavs/song-03__semantic_mix_000.wav|[music] Rock.\n", 103),
+        _bytes(BARK, _HELD_OUT_LIST, "training song held out", "wrong_split",
+               lambda b: b + b"wavs/song-00__semantic_mix_000.wav|[music] Rock.\n", 5),
+        _listed("a second separator", "separator", lambda line: line + "| more"),
+        _listed("no separator", "separator", lambda line: line.replace("|", " ")),
+        _listed("no text", "empty_text", lambda line: line.split("|")[0] + "|"),
+        _listed("text too long", "budget", lambda line: line + LONG),
+        _listed("text names silent drums", "claim_instrument", lambda line: line + " Loud drums."),
+        _listed("text tells another tempo", "claim_tempo", lambda line: line.replace("100 BPM", "171 BPM")),
+        _listed("text tells another key", "claim_key", lambda line: line.replace("F# minor", "Eb major")),
+        _listed("text of another clip", "text_changed", lambda line: line.replace("song-00.", "song-01.")),
+        _listed("capital suffix", "unsafe_path", lambda line: line.replace(".wav|", ".WAV|")),
+        _listed("absolute path", "unsafe_path", lambda line: f"/data/{line}"),
+        _listed("path without folder", "unsafe_path", lambda line: line.removeprefix("wavs/")),
+        _listed("suffix twice", "unsafe_path", lambda line: line.replace(".wav|", ".wav.wav|")),
+        _listed("NUL", "control_character", lambda line: line + "\0"),
+        _listed("notes lost", "lyrics_format", lambda line: line.replace("♪ ", "").replace(" ♪", ""), vocals),
+        _listed("one note only", "lyrics_format", lambda line: line.removesuffix(" ♪"), vocals),
+        _listed("weight not kept", "count", lambda line: f"{line}\n{line}"),
+        _gone(BARK, lists, "no list", "missing_index"),
+        _gone(BARK, "valid.txt", "no held-out list", "missing_index"),
+        _gone(BARK, _TOKENS, "tokens gone"),
+        Fault(BARK, "no tokens at all", "tokens_missing", _bark_untokenised),
+        _arrays(BARK, _TOKENS, "int32 coarse", "token_dtype", _set("coarse", lambda a: a.astype(np.int32))),
+        _arrays(BARK, _TOKENS, "int16 semantic", "token_dtype", _set("semantic", lambda a: a.astype(np.int16))),
+        _arrays(BARK, _TOKENS, "tokens of another length", "token_content", _bark_cut(300, 450)),
+        Fault(BARK, "a short clip in the semantic list", "end_share", _bark_short),
+        Fault(BARK, "short clips throughout", "end_share", _bark_all_short),
+        Fault(BARK, "a long clip in the coarse list", "token_phase", _bark_long),
+        Fault(BARK, "coarse clip cut", "token_phase", _bark_coarse_cut),
+        Fault(BARK, "tokens that no list names", "unused", lambda folder: _link_to(
+            folder, _TOKENS, "tokens/another.npz")),
+        Fault(BARK, "sound that no list names", "unused", lambda folder: _link_to(folder, _WAV, "wavs/another.wav")),
+    )  # fmt: skip
+    yield from token_faults(BARK, _TOKENS, "")
+    yield from sound_faults(BARK, _WAV, index=(_SEMANTIC_LIST, None), short="length")
+
+
+def _bark_untokenised(folder: Path) -> Place:
+    for path in (folder / "tokens").iterdir():
+        path.unlink()
+    return "tokens", None
+
+
+def _bark_cut(semantic: int, frames: int) -> Callable[[dict[str, Any]], None]:
+    def edit(arrays: dict[str, Any]) -> None:
+        arrays["semantic"] = arrays["semantic"][:semantic]
+        arrays["coarse"], arrays["fine"] = arrays["coarse"][:, :frames], arrays["fine"][:, :frames]
+
+    return edit
+
+
+def _row_of(folder: Path, file: str, begin: str) -> int:
+    lines = (folder / file).read_text().split("\n")
+    return next(number for number, line in enumerate(lines, start=1) if line.startswith(begin))
+
+
+def _bark_coarse_cut(folder: Path) -> Place:
+    edit_arrays(folder / "tokens/song-00__coarse_mix_000.npz", _bark_cut(200, 300))
+    return _COARSE_LIST, _row_of(folder, _COARSE_LIST, "wavs/song-00__coarse_mix_000.wav")
+
+
+def _bark_short(folder: Path) -> Place:
+    """Put a clip of 5.12 s into the list of the semantic stage: half of what it teaches is the end token."""
+    lines = (folder / _SEMANTIC_LIST).read_bytes()
+    write(folder / _SEMANTIC_LIST, b"wavs/song-00__coarse_mix_000.wav|[music] Rock.\n" + lines)
+    return _SEMANTIC_LIST, 1
+
+
+def _bark_all_short(folder: Path) -> Place:
+    for path in sorted((folder / "tokens").glob("song-0[012]__semantic_*.npz")):
+        edit_arrays(path, _bark_cut(440, 660))
+    return _SEMANTIC_LIST, None
+
+
+def _bark_long(folder: Path) -> Place:
+    lines = (folder / _COARSE_LIST).read_bytes()
+    write(folder / _COARSE_LIST, b"wavs/song-00__semantic_mix_000.wav|[music] Rock.\n" + lines)
+    return _COARSE_LIST, 1
+
+
+_PROMPT = "prompts/song-00__semantic_vocals_000.npz"
+
+
+def voice_faults() -> Iterator[Fault]:
+    """Give the faults of voice prompts."""
+    names = "voice_prompts.jsonl"
+    yield from token_faults(VOICES, _PROMPT, "_prompt")
+    yield from (
+        _arrays(VOICES, _PROMPT, "half a second", "too_short", _voice_cut(24, 36)),
+        _arrays(VOICES, _PROMPT, "prompt of another length", "token_content", _voice_cut(200, 300)),
+        _gone(VOICES, _PROMPT, "prompt gone", "missing_file", (names, 1)),
+        _bytes(VOICES, names, "row twice", "duplicate_id", lambda b: b + b.split(b"\n")[0] + b"\n", 11),
+        _bytes(VOICES, names, "row broken", "syntax", lambda b: b"{\n" + b, 1),
+        _bytes(VOICES, names, "row lost", "unused", lambda b: b.split(b"\n", 1)[1], place=(_PROMPT, None)),
+        Fault(VOICES, "no prompts", "tokens_missing", _voice_none),
+    )
+    yield from sound_faults(VOICES, "wavs/song-00__semantic_vocals_000.wav", index=(names, 1), short="too_short")
+
+
+def _voice_cut(semantic: int, frames: int) -> Callable[[dict[str, Any]], None]:
+    def edit(arrays: dict[str, Any]) -> None:
+        arrays["semantic_prompt"] = arrays["semantic_prompt"][:semantic]
+        for name in ("coarse_prompt", "fine_prompt"):
+            arrays[name] = arrays[name][:, :frames]
+
+    return edit
+
+
+def _voice_none(folder: Path) -> Place:
+    for path in (folder / "prompts").iterdir():
+        path.unlink()
+    return "prompts", None
+
+
 # ---- papers: the same in every layout -------------------------------------------------------------------------------
 
 
@@ -730,8 +934,9 @@ def _by_artist(folder: Path) -> Place:
 def faults() -> tuple[Fault, ...]:
     """Return all of them."""
     planted = (
-        *ace_faults(), *hub_faults(), *stable_faults(), *craft_faults(), *shard_faults(), *paper_faults(),
+        *ace_faults(), *hub_faults(), *stable_faults(), *craft_faults(), *shard_faults(), *bark_faults(),
+        *voice_faults(), *paper_faults(),
     )  # fmt: skip
     names = [fault.id for fault in planted]
     assert len(set(names)) == len(names), [name for name in names if names.count(name) > 1]
-    return tuple(dataclasses.replace(fault) for fault in planted)
+    return planted

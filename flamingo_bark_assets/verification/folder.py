@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flamingo_bark_assets.errors import FileFault, LibraryError
-from flamingo_bark_assets.files.opening import file_problem, is_missing, open_regular
+from flamingo_bark_assets.files.opening import file_problem, link_problem, open_regular
 from flamingo_bark_assets.verification.findings import Findings
 
 MAX_JSON_BYTES = 256 << 20
@@ -38,6 +38,8 @@ class ExportFolder:
     def __init__(self, root: Path, findings: Findings) -> None:
         self.root = root
         self.findings = findings
+        self._inside: dict[str, bool] = {}
+        self._root = str(root)
 
     def files(self, under: str = "", suffixes: tuple[str, ...] = ()) -> Iterator[str]:
         """Give the regular files below a folder, sorted in each folder, as paths relative to the export.
@@ -106,9 +108,24 @@ class ExportFolder:
 
     def problem(self, path: str) -> str | None:
         """Say why a file of the export may not be opened; None where it may."""
-        if is_missing(self.root / path):
+        place = f"{self._root}/{path}"  # Called for every file several times, and building a Path takes longer.
+        try:
+            mode = os.lstat(place).st_mode
+        except FileNotFoundError:
             return "does not exist"
-        return file_problem(self.root / path, self.root)
+        except (OSError, ValueError):
+            return file_problem(self.root / path, self.root)
+        if not stat.S_ISREG(mode) or not self._is_inside(path.rpartition("/")[0]):
+            return file_problem(self.root / path, self.root)
+        return None if os.access(place, os.R_OK) else "may not be read by this user"
+
+    def _is_inside(self, folder: str) -> bool:
+        """Tell whether a folder really lies in the export; found out once, as following links takes time."""
+        if folder not in self._inside:
+            self._inside[folder] = link_problem(self.root / folder / ".", self.root.parent) is None and (
+                (self.root / folder).resolve().is_relative_to(self.root)
+            )
+        return self._inside[folder]
 
     def size(self, path: str) -> int:
         """Return the size of a file in bytes.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flamingo_bark_assets.exports.folder import CHECKSUMS, CLIPS, EXPORT_JSON, PROVENANCE, UNITS
+from flamingo_bark_assets.exports.folder import CHECKSUMS, CLIPS, EXPORT_JSON, NOTES, PROVENANCE, UNITS
 from flamingo_bark_assets.verification.folder import MAX_SIDECAR_BYTES, ExportFolder, is_plain
 from flamingo_bark_assets.verification.sound import SoundFacts
 
@@ -82,6 +82,7 @@ class Provenance:
         self._folder = folder
         self._offset_of_name: dict[str, int] = {}
         self._offset_of_path: dict[str, int] = {}
+        self._latest: tuple[int, ClipFacts] | None = None  # each clip is asked for several times in a row
 
     @property
     def exists(self) -> bool:
@@ -98,6 +99,25 @@ class Provenance:
     def by_artist(self) -> bool:
         """Whether all songs of an artist shall share a split."""
         return self.export.get("by_artist") is True
+
+    def clips_in(self, split: str) -> int | None:
+        """Return how many clips the export has in a split, as it says itself; None where it does not."""
+        clips = self.export.get("clips")
+        count = clips.get(split) if isinstance(clips, dict) else None
+        return count if isinstance(count, int) else None
+
+    def has_note(self, rule: str, begin: str) -> bool:
+        """Tell whether the export noted something of itself, in a message that begins so."""
+        if not self._folder.exists(NOTES):
+            return False
+        for _, line in self._folder.lines(NOTES):
+            try:
+                _, _, noted, message = json.loads(line)
+            except (ValueError, TypeError, RecursionError):
+                continue
+            if noted == rule and isinstance(message, str) and message.startswith(begin):
+                return True
+        return False
 
     def read(self) -> None:
         """Read the papers that are there; what is wrong with them is a finding."""
@@ -151,9 +171,11 @@ class Provenance:
     def _at(self, offset: int | None) -> ClipFacts | None:
         if offset is None:
             return None
-        with self._folder.open(CLIPS) as file:
-            file.seek(offset)
-            return _facts(json.loads(file.readline()))
+        if self._latest is None or self._latest[0] != offset:
+            with self._folder.open(CLIPS) as file:
+                file.seek(offset)
+                self._latest = offset, _facts(json.loads(file.readline()))
+        return self._latest[1]
 
     def names(self) -> Iterator[str]:
         """Give the names of all clips."""

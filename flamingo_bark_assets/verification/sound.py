@@ -29,11 +29,11 @@ MAX_SILENT_FRACTION = 0.6
 
 _LENGTH_TOLERANCE_S = 0.02
 _BLOCK_S = 0.5
-_BLOCKS = 64
 _DC_STRIDE = 16
-_SPOTS = 12
-_SPOT_S = 0.25
+_SPOTS = 5
+_SPOT_S = 0.1
 _FULL_SCALE = 32768.0
+_FLOATS = frozenset({"FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_III"})
 _MAX_CHANNELS = 64
 _MAX_RATE_HZ = 768_000
 
@@ -104,8 +104,8 @@ def check_sound(
         row: its row, where the file is an archive.
         source: the opened file or a buffer.
         rules: what the trainer wants.
-        is_unchanged: whether its checksum is that of the export: a compressed file is then decoded at some places
-            only, and as a whole where one of them is suspicious.
+        is_unchanged: whether its checksum is that of the export, which looked at every sample: such a file is
+            decoded at some places only, and as a whole where one of them is suspicious or it could hold NaN.
         stated: what the export states that it is.
 
     Returns:
@@ -123,7 +123,7 @@ def check_sound(
                 return None
             facts = SoundFacts(sound.samplerate, sound.channels, sound.frames)
             _check_format(findings, file, row, facts, rules, stated)
-            if is_unchanged and sound.format in {"FLAC", "OGG", "MP3"} and not _is_suspicious(_spots(sound)):
+            if is_unchanged and sound.subtype not in _FLOATS and not _is_suspicious(_spots(sound)):
                 return facts
             measure = _measured(sound)
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
@@ -231,7 +231,7 @@ def _measured(sound: Any) -> _Measure:
         sound.seek(0)
         measure.sums, measure.summed = 0.0, 0
         for block in _blocks(sound):
-            measure.sums = measure.sums + _scaled(block.sum(axis=0, dtype=np.float64), block)
+            measure.sums = measure.sums + _sums(block, 1)
             measure.summed += len(block)
     return measure
 
@@ -265,7 +265,7 @@ def _offset(measure: _Measure) -> float:
 
 def _blocks(sound: Any) -> Iterator[NDArray[Any]]:
     """Give the samples, shape (n_samples, n_channels): int16 where that loses nothing that is looked for."""
-    kind = "float32" if sound.subtype in {"FLOAT", "DOUBLE"} else "int16"
+    kind = "float32" if sound.subtype in _FLOATS else "int16"
     length = max(1, int(_BLOCK_S * sound.samplerate))
     buffer = np.empty((length, sound.channels), kind)
     while len(block := sound.read(length, dtype=kind, out=buffer)):
@@ -290,11 +290,14 @@ def _add(measure: _Measure, block: NDArray[Any], stride: int) -> None:
     peak = max(high, -low)
     measure.peak = max(measure.peak, peak)
     measure.block_peaks.append(peak)
-    measure.sums = measure.sums + _scaled(block[::stride].sum(axis=0, dtype=np.float64), block)
+    measure.sums = measure.sums + _sums(block, stride)
     measure.summed += len(block[::stride])
     if peak >= 0.9999:
         measure.clipped += int(np.count_nonzero(block >= ceiling) + np.count_nonzero(block <= -ceiling))
 
 
-def _scaled(sums: NDArray[np.float64], block: NDArray[Any]) -> NDArray[np.float64]:
+def _sums(block: NDArray[Any], stride: int) -> NDArray[np.float64]:
+    """Add up each channel by itself, which is ten times faster than along the first axis; full scale 1."""
+    kind = np.int64 if block.dtype == np.int16 else np.float64
+    sums = np.array([float(block[::stride, channel].sum(dtype=kind)) for channel in range(block.shape[1])])
     return sums / _FULL_SCALE if block.dtype == np.int16 else sums

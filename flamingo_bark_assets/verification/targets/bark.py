@@ -27,8 +27,8 @@ from flamingo_bark_assets.verification.tokens import (
     end_share,
 )
 
-SEMANTIC_LISTS = {"train_valid.txt": "train", "valid_valid.txt": "validation"}
-COARSE_LISTS = {"train.txt": "train", "valid.txt": "validation"}
+SEMANTIC_LISTS = {"train_valid.txt": "train", "valid_valid.txt": "validation", "test_valid.txt": "test"}
+COARSE_LISTS = {"train.txt": "train", "valid.txt": "validation", "test.txt": "test"}
 _PATH = re.compile(r"wavs/[^/|]+\.wav")
 _MAX_ROW_END_SHARE = 0.25
 _MAX_MEDIAN_END_SHARE = 0.10
@@ -51,6 +51,8 @@ class _List:
     """What is gathered over the lines of a list."""
 
     name: str
+    split: str
+    has_tokens: bool
     songs: list[str] = field(default_factory=list)
     clips: list[str] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
@@ -61,40 +63,39 @@ class _List:
 def check(check: Check) -> None:
     """Replay what the fine-tuning code reads."""
     clips: dict[str, _Clip] = {}
-    there = [name for name in (*SEMANTIC_LISTS, *COARSE_LISTS) if check.folder.exists(name)]
-    for names, stage in ((SEMANTIC_LISTS, "semantic"), (COARSE_LISTS, "coarse")):
-        for name in names:
-            if not there or (name not in there and any(other in there for other in names)):
-                check.add("missing_index", name, None, f"is not there; the {stage} stage cannot start without it")
-        if there and not any(name in there for name in names):
-            for name in names:
-                check.add("missing_index", name, None, f"is not there; the {stage} stage cannot be trained")
-    for name, split in (SEMANTIC_LISTS | COARSE_LISTS).items():
-        if name in there:
-            with check.findings.guarded(name):
-                _check_list(check, name, split, clips)
+    has_tokens = next(check.folder.files("tokens", (".npz",)), None) is not None
+    if not has_tokens:
+        check.add("tokens_missing", "tokens", None, "there are no tokens, and training opens nothing else; README.md "
+                  "says how they are made")  # fmt: skip
+    for names in (SEMANTIC_LISTS, COARSE_LISTS):
+        for name, split in names.items():
+            if check.folder.exists(name):
+                with check.findings.guarded(name):
+                    _check_list(check, _List(name, split, has_tokens), clips)
+            elif split != "test":
+                check.add("missing_index", name, None, "is not there; the stage that reads it stops")
     _check_constant(check, clips)
     _check_unlisted(check, clips)
 
 
-def _check_list(check: Check, name: str, split: str, clips: dict[str, _Clip]) -> None:
-    gathered = _List(name)
+def _check_list(check: Check, gathered: _List, clips: dict[str, _Clip]) -> None:
     number = 0
-    for number, line in check.folder.lines(name):
+    for number, line in check.folder.lines(gathered.name):
         check.clips += 1
-        with check.findings.guarded(name, number):
-            _check_line(check, gathered, split, clips, number, line)
+        with check.findings.guarded(gathered.name, number):
+            _check_line(check, gathered, clips, number, line)
     if not number:
-        check.add("empty_split", name, None, "is empty; the trainer stops")
+        if gathered.split == "train" or check.provenance.clips_in(gathered.split) != 0:
+            check.add("empty_split", gathered.name, None, "is empty; the trainer stops")
         return
     _check_order(check, gathered)
     _check_repeats(check, gathered)
     if gathered.end_shares and median(gathered.end_shares) > _MAX_MEDIAN_END_SHARE:
-        check.add("end_share", name, None, f"half of its rows are more than {median(gathered.end_shares):.0%} end "
-                  "token; the loss is not masked, so the model learns to stop")  # fmt: skip
+        check.add("end_share", gathered.name, None, f"half of its rows are more than {median(gathered.end_shares):.0%} "
+                  "end token; the loss is not masked, so the model learns to stop")  # fmt: skip
 
 
-def _check_line(check: Check, gathered: _List, split: str, clips: dict[str, _Clip], number: int, line: bytes) -> None:
+def _check_line(check: Check, gathered: _List, clips: dict[str, _Clip], number: int, line: bytes) -> None:
     name = gathered.name
     if line.endswith(b"\r"):
         check.add("line_ends", name, number, "ends in CR LF; the carriage return becomes part of the text")
@@ -130,11 +131,11 @@ def _check_line(check: Check, gathered: _List, split: str, clips: dict[str, _Cli
     gathered.songs.append(facts.song_id if facts is not None else base.partition("__")[0])
     gathered.clips.append(base)
     gathered.rows.setdefault(base, number)
-    check.splits.add(split, name, number, clip=facts, name=base, sound=path)
+    check.splits.add(gathered.split, name, number, clip=facts, name=base, sound=path)
     if check.has_file(name, number, path, "the trainer's cell for tokens stops"):
         check.sound(path, _SOUND)
     tokens = f"tokens/{base}.npz"
-    if check.has_file(name, number, tokens, "training opens it and stops"):
+    if gathered.has_tokens and check.has_file(name, number, tokens, "training opens it and stops"):
         _check_row(check, gathered, number, base, _tokens(check, clips, base, tokens, path))
 
 
@@ -191,15 +192,14 @@ def _check_order(check: Check, gathered: _List) -> None:
     counts = Counter(songs)
     if len(counts) < 2 or counts.most_common(1)[0][1] > _MAX_RUN * (len(songs) - counts.most_common(1)[0][1] + 1):
         return
+    if check.provenance.has_note("order", gathered.name):
+        return
     run = 1
     for place in range(1, len(songs)):
         run = run + 1 if songs[place] == songs[place - 1] else 1
         if run == _MAX_RUN + 1:
             check.add("order", gathered.name, place + 1, f"the song {songs[place]} stands on more than {_MAX_RUN} "
                       "lines in a row; the loader does not shuffle")  # fmt: skip
-        elif len(counts) > 1 and gathered.clips[place] == gathered.clips[place - 1]:
-            check.add("order", gathered.name, place + 1, f"{gathered.clips[place]} is repeated on the next line; the "
-                      "loader does not shuffle")  # fmt: skip
 
 
 def _check_repeats(check: Check, gathered: _List) -> None:

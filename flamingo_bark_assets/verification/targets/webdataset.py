@@ -107,8 +107,9 @@ def _check_shard(check: Check, shard: str, gathered: _Shards) -> None:
         seen: set[str] = set()
         row = 0
         try:
-            with tarfile.open(fileobj=file, mode="r|") as archive:
-                for row, member in enumerate(archive, start=1):
+            with tarfile.open(fileobj=file, mode="r:") as archive:
+                while (member := archive.next()) is not None:
+                    row += 1
                     if row > _MAX_MEMBERS:
                         check.add("too_large", shard, row, f"holds more than {_MAX_MEMBERS} members")
                         break
@@ -192,10 +193,12 @@ def _check_member(
     clip = check.provenance.clip_of_name(sample.key)
     with check.findings.guarded(shard, row):
         if f".{last}" in AUDIO_SUFFIXES:
-            sample.digest = hashlib.sha256(data).digest() if sample.digest is None else sample.digest
+            is_unchanged = check.provenance.is_unchanged(shard)
+            if sample.digest is None and not is_unchanged:
+                sample.digest = hashlib.sha256(data).digest()
             facts = check_sound(
                 check.findings, shard, row, io.BytesIO(data), SoundRules(),
-                is_unchanged=check.provenance.is_unchanged(shard),
+                is_unchanged=is_unchanged,
             )  # fmt: skip
             if facts is not None:
                 sample.sounds.append(facts)

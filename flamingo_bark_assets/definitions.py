@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from flamingo_bark_assets.defs.datasets import feature_warehouse, training_manifest, training_splits
+from flamingo_bark_assets.defs.datasets import feature_warehouse, no_leak, training_manifest, training_splits
 from flamingo_bark_assets.defs.exports import exports
 from flamingo_bark_assets.defs.finetuning import train_bark
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
@@ -18,6 +18,7 @@ from flamingo_bark_assets.defs.songs import song
 
 defs = dg.Definitions(
     assets=[settings_sources, song, training_manifest, training_splits, feature_warehouse, *exports],
+    asset_checks=[no_leak],
     jobs=[one_song, all_songs, publish, train_bark],
     sensors=[song_library, publication],
     resources={"platform": Platform()},

@@ -63,6 +63,7 @@ def export(
     if dry_run:
         _tell(plan(target, songs, folder, options))
         return
+    songs.settle_splits()
     with _Progress() as progress:
         report = run_export(target, songs, folder, options, progress=progress.show)
     _tell(report)

@@ -57,6 +57,7 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
         options = ExportOptions(config.commercial, config.view, config.by_artist, config.custom_tag, str(out), tokens)
         with told_in_one_line():
             songs = StoredSongs(platform.paths, platform.settings, target, options)
+            songs.settle_splits()
             report = export(target, songs, out, options)
             verification = verify_export(out)
         for missing in report.missing:

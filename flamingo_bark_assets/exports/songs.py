@@ -23,7 +23,7 @@ from flamingo_bark_assets.library.layout import DataPaths, find_song, list_song_
 from flamingo_bark_assets.provenance.due import DueSongs
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.settings import Settings
-from flamingo_bark_assets.splits.assignment import read_splits
+from flamingo_bark_assets.splits.assignment import read_splits, renew_splits
 from flamingo_bark_assets.splits.records import SongSplit
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 
@@ -52,6 +52,15 @@ class StoredSongs:
         self._views = frozenset(views_of(target, options, settings))
         self._refused: list[Note] = []
         self._also_allowed = frozenset(map(normal_licence, settings.exports.commercial_licences))
+
+    def settle_splits(self) -> None:
+        """Store the splits of songs that have none yet, so that later songs move nobody.
+
+        Raises:
+            StorageError: the stored assignments cannot be read.
+            WriteError: they cannot be written.
+        """
+        renew_splits(self._paths, self._settings)
 
     @cached_property
     def _splits(self) -> Mapping[str, SongSplit]:

@@ -76,6 +76,13 @@ def key_and_metre(clip: Clip, said: str = "") -> str:
     return f"In {', '.join(left)}." if left else ""
 
 
+def followed(text: str, *sentences: str) -> str:
+    """Put sentences behind a text, which is ended by a full stop first; empty ones are left out."""
+    said = [sentence for sentence in sentences if sentence]
+    ended = text if not said or not text or text[-1] in ".!?…" else f"{text}."
+    return " ".join(filter(None, [ended, *said]))
+
+
 def tempo(clip: Clip, said: str = "") -> str:
     """Say the tempo of a clip in a sentence; "" where it is unknown or said already."""
     bpm = whole_bpm(clip.tempo_bpm)

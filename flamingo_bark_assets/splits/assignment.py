@@ -42,7 +42,6 @@ class RenewedSplits:
         songs: number of songs by split.
         duplicates: number of songs that are duplicates of another.
         moved: songs that were assigned to another split before, with the reason.
-        leaks: pairs of songs that belong together and are stored in different splits.
         left_out: songs some of whose results cannot be read, with what follows from that.
     """
 
@@ -50,7 +49,6 @@ class RenewedSplits:
     songs: Mapping[Split, int]
     duplicates: int
     moved: tuple[str, ...]
-    leaks: tuple[str, ...]
     left_out: tuple[str, ...]
 
 
@@ -102,10 +100,24 @@ def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
         {split: sum(each.split == split for each in splits.values()) for split in SPLITS},
         len({link.second for link in links}),
         moved,
-        find_leaks(
-            _all_links(songs, links, by_artist=by_artist), {each.song_id: each.split for each in splits.values()}
-        ),
         left_out,
+    )
+
+
+def stored_leaks(paths: DataPaths, settings: Settings) -> tuple[str, ...]:
+    """Find the pairs of songs that belong together and are stored in different splits; duplicates are looked for anew.
+
+    What is stored is judged as it stands, whoever has written it.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+        StorageError: the stored assignments cannot be read.
+    """
+    songs, _ = read_identities(paths)
+    by_artist = settings.splits.by_artist
+    rows = _read_rows(splits_path(paths, by_artist=by_artist))
+    return find_leaks(
+        _all_links(songs, find_links(songs), by_artist=by_artist), {song_id: row.split for song_id, row in rows.items()}
     )
 
 

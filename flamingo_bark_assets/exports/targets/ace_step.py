@@ -56,6 +56,7 @@ from flamingo_bark_assets.exports.vocabulary import (
     cut_lines,
     cut_text,
     estimated_tokens,
+    followed,
     key_and_metre,
     key_name,
     metre_number,
@@ -242,7 +243,7 @@ def _caption(song: ExportSong, clip: Clip, options: ExportOptions, writer: UnitW
     budget = PROMPT_TOKENS - PROMPT_RESERVE - estimated_tokens(f"{tag}, {key_and_metre(clip)}")
     kept, left = cut_text(clean_line(clip.text), budget)
     _note_cut(song, clip, "text_cut", left, budget, "the prompt", writer)
-    return f"{kept} {key_and_metre(clip, kept)}".strip()
+    return followed(kept, key_and_metre(clip, kept))
 
 
 def _note_cut(song: ExportSong, clip: Clip, rule: str, left: str, budget: int, reader: str, writer: UnitWriter) -> None:

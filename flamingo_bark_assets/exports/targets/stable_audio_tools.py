@@ -34,6 +34,7 @@ from flamingo_bark_assets.exports.vocabulary import (
     clean_line,
     cut_text,
     estimated_tokens,
+    followed,
     key_and_metre,
     tempo,
     told_cut,
@@ -149,12 +150,14 @@ def config_file(split: Split) -> str:
 def _prompt(song: ExportSong, clip: Clip, options: ExportOptions, writer: UnitWriter) -> str:
     """Return tag and text, then what the model has no other field for: key, metre and tempo."""
     text = ", ".join(filter(None, (clean_line(options.custom_tag), clean_line(clip.text))))
-    budget = PROMPT_TOKENS - estimated_tokens(f"{key_and_metre(clip)} {tempo(clip)}") - 1  # one for the end
+    budget = (
+        PROMPT_TOKENS - estimated_tokens(f"{key_and_metre(clip)} {tempo(clip)}") - 2
+    )  # one for the end, one for a full stop
     kept, left = cut_text(text, budget)
     if left:
         message = f"{song.song_id}, {clip.clip}: {told_cut(left, budget, 'a prompt may have')}"
         writer.note(Note(song.song_id, clip.clip, "text_cut", message))
-    return " ".join(filter(None, (kept, key_and_metre(clip, kept), tempo(clip, kept))))
+    return followed(kept, key_and_metre(clip, kept), tempo(clip, kept))
 
 
 def _prompt_lines(clips: ReadClips) -> Iterator[str]:

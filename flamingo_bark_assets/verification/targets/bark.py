@@ -29,6 +29,9 @@ from flamingo_bark_assets.verification.tokens import (
 
 SEMANTIC_LISTS = {"train_valid.txt": "train", "valid_valid.txt": "validation"}
 COARSE_LISTS = {"train.txt": "train", "valid.txt": "validation"}
+TEST_LISTS = {"test_valid.txt": "test", "test.txt": "test"}
+"""Of what the trainer never sees; they need not be there, and may be empty."""
+_SEMANTIC = {*SEMANTIC_LISTS, "test_valid.txt"}
 _PATH = re.compile(r"wavs/[^/|]+\.wav")
 _MAX_ROW_END_SHARE = 0.25
 _MAX_MEDIAN_END_SHARE = 0.10
@@ -69,8 +72,8 @@ def check(check: Check) -> None:
         if there and not any(name in there for name in names):
             for name in names:
                 check.add("missing_index", name, None, f"is not there; the {stage} stage cannot be trained")
-    for name, split in (SEMANTIC_LISTS | COARSE_LISTS).items():
-        if name in there:
+    for name, split in (SEMANTIC_LISTS | COARSE_LISTS | TEST_LISTS).items():
+        if name in there or (name in TEST_LISTS and check.folder.exists(name)):
             with check.findings.guarded(name):
                 _check_list(check, name, split, clips)
     _check_constant(check, clips)
@@ -84,6 +87,8 @@ def _check_list(check: Check, name: str, split: str, clips: dict[str, _Clip]) ->
         check.clips += 1
         with check.findings.guarded(name, number):
             _check_line(check, gathered, split, clips, number, line)
+    if not number and name in TEST_LISTS:
+        return
     if not number:
         check.add("empty_split", name, None, "is empty; the trainer stops")
         return
@@ -159,7 +164,7 @@ def _tokens(check: Check, clips: dict[str, _Clip], base: str, tokens: str, wav: 
 def _check_row(check: Check, gathered: _List, number: int, base: str, clip: _Clip) -> None:
     if clip.semantic is None or clip.frames is None:
         return
-    if gathered.name in SEMANTIC_LISTS:
+    if gathered.name in _SEMANTIC:
         share = end_share(clip.semantic)
         gathered.end_shares.append(share)
         if share > _MAX_ROW_END_SHARE:
@@ -180,24 +185,26 @@ def _check_lyrics(check: Check, name: str, number: int, text: str, facts: ClipFa
         check.add("lyrics_format", name, number, f"{base}: an odd number of ♪; lyrics stand between two")
     elif re.search(r"♪\s*♪", text):
         check.add("lyrics_format", name, number, f"{base}: nothing stands between two ♪")
-    if name in SEMANTIC_LISTS and facts is not None and facts.lyrics and "♪" not in text:
+    if name in _SEMANTIC and facts is not None and facts.lyrics and "♪" not in text:
         check.add("lyrics_format", name, number, f"{base}: its lyrics are known and do not stand between ♪; the model "
                   "would speak them")  # fmt: skip
 
 
 def _check_order(check: Check, gathered: _List) -> None:
-    """Report runs of one song, as the loader does not shuffle; runs that no order avoids are passed over."""
+    """Report runs of one song or clip, as the loader does not shuffle; what no order avoids is passed over."""
     songs = gathered.songs
     counts = Counter(songs)
     if len(counts) < 2 or counts.most_common(1)[0][1] > _MAX_RUN * (len(songs) - counts.most_common(1)[0][1] + 1):
         return
+    repeats = max(Counter(gathered.clips).values())
+    clips_can_part = 2 * repeats <= len(songs) + 1
     run = 1
     for place in range(1, len(songs)):
         run = run + 1 if songs[place] == songs[place - 1] else 1
         if run == _MAX_RUN + 1:
             check.add("order", gathered.name, place + 1, f"the song {songs[place]} stands on more than {_MAX_RUN} "
                       "lines in a row; the loader does not shuffle")  # fmt: skip
-        elif len(counts) > 1 and gathered.clips[place] == gathered.clips[place - 1]:
+        elif clips_can_part and gathered.clips[place] == gathered.clips[place - 1]:
             check.add("order", gathered.name, place + 1, f"{gathered.clips[place]} is repeated on the next line; the "
                       "loader does not shuffle")  # fmt: skip
 

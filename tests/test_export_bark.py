@@ -24,9 +24,11 @@ from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Sp
 from flamingo_bark_assets.exports.run import ExportReport, export
 from flamingo_bark_assets.exports.targets.bark import Bark, end_share, file_name
 from flamingo_bark_assets.exports.targets.bark_text import BUDGET, bark_text
+from flamingo_bark_assets.inference.catalogue import ModelError
 from flamingo_bark_assets.text import non_space_length
 from flamingo_bark_assets.tokens.catalogue import TokenModels
 from flamingo_bark_assets.tokens.tokenizer import tokenizer_for
+from flamingo_bark_assets.verification.run import verify_export
 from tests.export_songs import MadeRenderer, MadeSource, made_clip, made_song
 from tests.token_models import one_torch_thread, save_quantizer, save_token_models
 
@@ -258,6 +260,21 @@ def test_when_weights_come_only_tokens_are_added(models: TokenModels, tmp_path: 
     changed = {path for path, content in before.items() if after[path] != content}
     assert all(path.startswith("provenance/") or path == "README.md" for path in changed)
     assert bark(some_songs(), out, models).units_written == 0
+
+
+def test_damaged_weights_stop_the_export_and_leave_the_old_one(models: TokenModels, tmp_path: Path) -> None:
+    source, out = MadeSource([some_song("song", "train", clips=1)]), tmp_path / "bark"
+    bark(source, out)
+    before = contents(out)
+    (tmp_path / "damaged.pth").write_bytes(Path(models.quantizer).read_bytes()[:5000])
+    damaged = dataclasses.replace(models, quantizer=str(tmp_path / "damaged.pth"))
+    with pytest.raises(ModelError, match=r"damaged\.pth: cannot be read as weights"):
+        bark(source, out, damaged)
+    assert contents(out) == before
+
+
+def test_the_platform_finds_nothing_wrong_with_it(exported: Exported) -> None:
+    assert verify_export(exported.folder).findings == ()
 
 
 def test_other_weights_make_the_tokens_anew(models: TokenModels, tmp_path: Path) -> None:

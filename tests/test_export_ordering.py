@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from flamingo_bark_assets.exports.ordering import MAX_RUN, phase, spread
@@ -61,6 +61,15 @@ def test_repeats_of_an_item_lie_apart() -> None:
     gaps = [late - early for each in places.values() for early, late in itertools.pairwise(each)]
     assert min(gaps) > len(order) / 10 / 2
     assert max(gaps) < len(order) / 10 * 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([1, 7, 10])), min_size=8, max_size=20))
+@settings(max_examples=100, deadline=None)
+def test_no_item_stands_beside_itself_where_songs_are_of_like_length(items: Items) -> None:
+    lines = [sum(repeats for song, repeats in items if song == each) for each in range(4)]
+    assume(2 * max(lines) <= sum(lines))
+    order, _ = order_of(items)
+    assert all(early != late for early, late in itertools.pairwise(order))
 
 
 def test_neighbours_in_a_song_are_no_neighbours_in_the_list() -> None:

@@ -254,6 +254,27 @@ def test_folders_of_other_models_are_refused_by_name(models: TokenModels, tmp_pa
         load_models(find_models(other))
 
 
+def test_weights_under_the_names_of_the_published_files_are_read(models: TokenModels, tmp_path: Path) -> None:
+    """They are of 2021 and 2023: weight norm had other names, and HuBERT's are pickled."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    def published(folder: str) -> dict[str, Any]:
+        name = "parametrizations.weight.original"
+        weights = load_file(Path(folder) / "model.safetensors")
+        return {key.replace(f"{name}0", "weight_g").replace(f"{name}1", "weight_v"): w for key, w in weights.items()}
+
+    for source in (models.hubert, models.encodec):
+        (tmp_path / Path(source).name).mkdir()
+        shutil.copy(Path(source) / "config.json", tmp_path / Path(source).name)
+    torch.save(published(models.hubert), tmp_path / "hubert" / "pytorch_model.bin")
+    save_file(published(models.encodec), tmp_path / "encodec" / "model.safetensors", {"format": "pt"})
+    old = dataclasses.replace(models, hubert=str(tmp_path / "hubert"), encodec=str(tmp_path / "encodec"))
+    found, wanted = (Tokenizer(each, ("a",)).tokens([noise(1.0)])[0] for each in (old, models))
+    np.testing.assert_array_equal(found.semantic, wanted.semantic)
+    np.testing.assert_array_equal(found.fine, wanted.fine)
+
+
 def test_weights_that_are_missing_are_never_made_up(models: TokenModels, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 

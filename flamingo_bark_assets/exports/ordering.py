@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,52 +55,79 @@ def spread(phases: Sequence[float], songs: Sequence[int], repeats: Sequence[int]
     turn = np.arange(items.size) - np.repeat(np.cumsum(counts) - counts, counts)
     places = (turn + np.asarray(phases, dtype=np.float64)[items]) / counts[items]
     wanted = items[np.lexsort((items, places))]
-    lines_of = np.bincount(song_of[wanted])
-    most = int(lines_of.max(initial=0))
+    most = int(np.bincount(song_of[wanted]).max(initial=0))
     run = max(MAX_RUN, -(-most // (items.size - most + 1)))
-    return Order(_interleave(wanted, song_of, lines_of, run), run)
+    order = _interleave(wanted.tolist(), song_of.tolist(), run)
+    if run == MAX_RUN:
+        _part_equals(order, song_of.tolist())
+    return Order(np.array(order, dtype=np.int64), run)
 
 
-def _interleave(
-    wanted: NDArray[np.int64], song_of: NDArray[np.int64], lines_of: NDArray[np.int64], run: int
-) -> NDArray[np.int64]:
-    """Keep the wanted order as far as no song stands on more than `run` adjacent lines.
+def _interleave(wanted: list[int], song_of: list[int], run: int) -> list[int]:
+    """Keep the wanted order as far as no song stands on more than `run` adjacent lines; equal lines are held apart too.
 
     The song with the most lines left needs a line of another song before each `run` of them: as soon as all lines of
     others are needed for that, it is its turn. Only that song can ever run short of others, so that no line is left
     over for which there is no place.
     """
-    songs = song_of[wanted]
-    by_song = np.argsort(songs, kind="stable")
-    ends = np.cumsum(lines_of)
-    following = ends - lines_of  # the next line of each song, as an index of `by_song`
-    left = lines_of.copy()
-    heads = [(int(by_song[following[song]]), int(song)) for song in np.flatnonzero(lines_of)]
+    waiting: dict[int, deque[int]] = defaultdict(deque)  # places in the wanted order, by song
+    for place, item in enumerate(wanted):
+        waiting[song_of[item]].append(place)
+    heads = [(places[0], song) for song, places in waiting.items()]
     heapq.heapify(heads)
-    longest = [(-int(count), song) for song, count in enumerate(lines_of)]
+    longest = [(-len(places), song) for song, places in waiting.items()]
     heapq.heapify(longest)
-    order = np.empty_like(wanted)
-    last, length = -1, 0
-    for place in range(wanted.size):
-        while -longest[0][0] != left[longest[0][1]]:
-            heapq.heapreplace(longest, (-int(left[longest[0][1]]), longest[0][1]))
+    order: list[int] = []
+    last, length, before = -1, 0, -1
+    for left in range(len(wanted), 0, -1):
+        while -longest[0][0] != len(waiting[longest[0][1]]):
+            heapq.heapreplace(longest, (-len(waiting[longest[0][1]]), longest[0][1]))
         dominant = longest[0][1]
-        others = wanted.size - place - int(left[dominant])
-        held: tuple[int, int] | None = None
-        if heads[0][1] == last and length == run:
+        held = None
+        if heads[0][1] == last and (length == run or wanted[heads[0][0]] == before) and len(heads) > 1:
             held = heapq.heappop(heads)
-        if left[dominant] > run * others and not (held and held[1] == dominant):
-            line, song = int(by_song[following[dominant]]), dominant
-            heads.remove((line, song))
-            heapq.heapify(heads)
+        if len(waiting[dominant]) > run * (left - len(waiting[dominant])):
+            song = dominant
+            if held is not None and held[1] == dominant:
+                held = None
+            else:
+                heads.remove((waiting[song][0], song))
+                heapq.heapify(heads)
         else:
-            line, song = heapq.heappop(heads)
-        order[place] = wanted[line]
+            song = heapq.heappop(heads)[1]
+        places = waiting[song]
+        nearest = next((n for n, place in enumerate(places) if wanted[place] != before), 0)
+        before = wanted[places[nearest]]
+        del places[nearest]
+        order.append(before)
         length = length + 1 if song == last else 1
         last = song
-        following[song] += 1
-        left[song] -= 1
-        for each in (held, (int(by_song[following[song]]), song) if left[song] else None):
-            if each is not None:
-                heapq.heappush(heads, each)
+        if held is not None:
+            heapq.heappush(heads, held)
+        if places:
+            heapq.heappush(heads, (places[0], song))
     return order
+
+
+def _part_equals(order: list[int], song_of: list[int]) -> None:
+    """Move each line that stands beside an equal one to the first place where it does not, where there is one.
+
+    Taking out one of two equal lines joins nothing that was not joined, and a run of a song only becomes shorter.
+    """
+
+    def fits(item: int, place: int) -> bool:
+        if item in order[max(0, place - 1) : place + 1]:
+            return False
+        start = max(0, place - MAX_RUN)
+        songs = [song_of[each] for each in (*order[start:place], item, *order[place : place + MAX_RUN])]
+        return all(len(set(songs[n : n + MAX_RUN + 1])) > 1 for n in range(len(songs) - MAX_RUN))
+
+    place = 1
+    while place < len(order):
+        there = place
+        if order[place] == order[place - 1]:
+            item = order.pop(place)
+            there = next((n for n in range(len(order) + 1) if fits(item, n)), place)
+            order.insert(there, item)
+        if there <= place:
+            place += 1

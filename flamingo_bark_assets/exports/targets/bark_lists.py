@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from flamingo_bark_assets.exports.ordering import phase, spread
+from flamingo_bark_assets.files.atomic import writes_named
 
 
 class OrderedList:
@@ -43,8 +44,12 @@ class OrderedList:
             name: of the clip; its hash decides where the line stands.
             song: number of the song.
             repeats: how often it stands in the list.
+
+        Raises:
+            WriteError: the folder of temporary files refuses.
         """
-        self._starts.append(self._starts[-1] + self._waiting.write(line.encode()))
+        with writes_named(Path(tempfile.gettempdir())):
+            self._starts.append(self._starts[-1] + self._waiting.write(line.encode()))
         self._phases.append(phase(name))
         self._songs.append(song)
         self._repeats.append(repeats)

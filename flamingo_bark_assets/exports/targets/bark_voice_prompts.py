@@ -117,8 +117,9 @@ class BarkVoicePrompts(Target):
         missing = "".join(f"- {line}\n" for line in self.requirements(summary.options))
         more = (
             "\n## Prompts\n\n"
-            "`voice_prompts.jsonl` names song, artist, words and length of each. A voice belongs to the person who "
-            "sings: ask before you publish what Bark says with it.\n\n"
+            "`voice_prompts.jsonl` names song, artist, words and length of each. `speak.py` takes `--prompt`, `--out` "
+            "and `--model`, a folder or `suno/bark-small`, which transformers downloads at first. A voice belongs to "
+            "the person who sings: ask before you publish what Bark says with it.\n\n"
         ) + (
             f"**There are no prompts yet, only the excerpts that they are made from.** What is missing:\n\n{missing}\n"
             "Then export again.\n"

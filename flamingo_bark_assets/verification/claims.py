@@ -5,6 +5,7 @@ The judgement belongs here; finding claims in a text stands in the package `clai
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from flamingo_bark_assets.claims.finding import find_claims
@@ -18,6 +19,8 @@ from flamingo_bark_assets.verification.provenance import ClipFacts
 
 _DUPLE = frozenset({"2/4", "4/4", "2/2", "duple"})
 _TRIPLE = frozenset({"3/4", "3/8", "3/2", "triple", "6/8", "12/8", "compound"})
+_CHORDS_BEFORE = re.compile(r"\bplaying mainly\b|\bchords?\b", re.IGNORECASE)
+_KEY_BEFORE = re.compile(r"\b(?:in|key of|key:)\s*$", re.IGNORECASE)
 _CACHED_TEXTS = 256
 
 _found = lru_cache(_CACHED_TEXTS)(find_claims)
@@ -30,7 +33,7 @@ def check_text_claims(findings: Findings, file: str, row: int | None, text: str,
         if claim.kind == "tempo":
             _check_tempo(findings, file, row, claim, said, clip)
         elif claim.kind == "key" and clip.key is not None and not claim.negated:
-            if compare_keys(claim.value, clip.key) in {"parallel", "other"}:
+            if compare_keys(claim.value, clip.key) in {"parallel", "other"} and not _is_chord(text, claim.value_start):
                 findings.add("claim_key", file, row, f"{clip.name}: the text says {said!r}; measured inside: "
                              f"{clip.key}")  # fmt: skip
         elif claim.kind == "metre" and clip.metre is not None and not claim.negated:
@@ -39,6 +42,12 @@ def check_text_claims(findings: Findings, file: str, row: int | None, text: str,
             _check_instrument(findings, file, row, claim, said, clip)
         elif claim.kind == "vocals":
             _check_voice(findings, file, row, claim, said, clip)
+
+
+def _is_chord(text: str, start: int) -> bool:
+    """Tell whether what reads like a key stands in a list of chords: 'playing mainly G major, A major'."""
+    head = re.split(r"[.!?]\s", text[:start])[-1]
+    return _CHORDS_BEFORE.search(head) is not None and _KEY_BEFORE.search(head) is None
 
 
 def check_metre_claim(findings: Findings, file: str, row: int | None, claimed: str, clip: ClipFacts) -> None:

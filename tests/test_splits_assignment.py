@@ -15,7 +15,7 @@ from flamingo_bark_assets.provenance.publication import SPLITS as PUBLICATION
 from flamingo_bark_assets.provenance.publication import WAREHOUSE, publication_inputs
 from flamingo_bark_assets.settings import Settings, SplitSettings, load_settings
 from flamingo_bark_assets.splits import assignment
-from flamingo_bark_assets.splits.assignment import read_splits, renew_splits, stored_leaks, splits_path
+from flamingo_bark_assets.splits.assignment import read_splits, renew_splits, splits_path, stored_leaks
 from flamingo_bark_assets.splits.records import SPLITS_TABLE, SongSplit
 from flamingo_bark_assets.splits.rules import BY_HASH, assign
 from flamingo_bark_assets.steps import RECORDS

@@ -27,16 +27,8 @@ from flamingo_bark_assets.verification.tokens import (
     end_share,
 )
 
-<<<<<<< HEAD
 SEMANTIC_LISTS = {"train_valid.txt": "train", "valid_valid.txt": "validation", "test_valid.txt": "test"}
 COARSE_LISTS = {"train.txt": "train", "valid.txt": "validation", "test.txt": "test"}
-=======
-SEMANTIC_LISTS = {"train_valid.txt": "train", "valid_valid.txt": "validation"}
-COARSE_LISTS = {"train.txt": "train", "valid.txt": "validation"}
-TEST_LISTS = {"test_valid.txt": "test", "test.txt": "test"}
-"""Of what the trainer never sees; they need not be there, and may be empty."""
-_SEMANTIC = {*SEMANTIC_LISTS, "test_valid.txt"}
->>>>>>> bark
 _PATH = re.compile(r"wavs/[^/|]+\.wav")
 _MAX_ROW_END_SHARE = 0.25
 _MAX_MEDIAN_END_SHARE = 0.10
@@ -71,7 +63,6 @@ class _List:
 def check(check: Check) -> None:
     """Replay what the fine-tuning code reads."""
     clips: dict[str, _Clip] = {}
-<<<<<<< HEAD
     has_tokens = next(check.folder.files("tokens", (".npz",)), None) is not None
     if not has_tokens:
         check.add("tokens_missing", "tokens", None, "there are no tokens, and training opens nothing else; README.md "
@@ -83,20 +74,6 @@ def check(check: Check) -> None:
                     _check_list(check, _List(name, split, has_tokens), clips)
             elif split != "test":
                 check.add("missing_index", name, None, "is not there; the stage that reads it stops")
-=======
-    there = [name for name in (*SEMANTIC_LISTS, *COARSE_LISTS) if check.folder.exists(name)]
-    for names, stage in ((SEMANTIC_LISTS, "semantic"), (COARSE_LISTS, "coarse")):
-        for name in names:
-            if not there or (name not in there and any(other in there for other in names)):
-                check.add("missing_index", name, None, f"is not there; the {stage} stage cannot start without it")
-        if there and not any(name in there for name in names):
-            for name in names:
-                check.add("missing_index", name, None, f"is not there; the {stage} stage cannot be trained")
-    for name, split in (SEMANTIC_LISTS | COARSE_LISTS | TEST_LISTS).items():
-        if name in there or (name in TEST_LISTS and check.folder.exists(name)):
-            with check.findings.guarded(name):
-                _check_list(check, name, split, clips)
->>>>>>> bark
     _check_constant(check, clips)
     _check_unlisted(check, clips)
 
@@ -105,15 +82,8 @@ def _check_list(check: Check, gathered: _List, clips: dict[str, _Clip]) -> None:
     number = 0
     for number, line in check.folder.lines(gathered.name):
         check.clips += 1
-<<<<<<< HEAD
         with check.findings.guarded(gathered.name, number):
             _check_line(check, gathered, clips, number, line)
-=======
-        with check.findings.guarded(name, number):
-            _check_line(check, gathered, split, clips, number, line)
-    if not number and name in TEST_LISTS:
-        return
->>>>>>> bark
     if not number:
         if gathered.split == "train" or check.provenance.clips_in(gathered.split) != 0:
             check.add("empty_split", gathered.name, None, "is empty; the trainer stops")
@@ -190,7 +160,7 @@ def _tokens(check: Check, clips: dict[str, _Clip], base: str, tokens: str, wav: 
 def _check_row(check: Check, gathered: _List, number: int, base: str, clip: _Clip) -> None:
     if clip.semantic is None or clip.frames is None:
         return
-    if gathered.name in _SEMANTIC:
+    if gathered.name in SEMANTIC_LISTS:
         share = end_share(clip.semantic)
         gathered.end_shares.append(share)
         if share > _MAX_ROW_END_SHARE:
@@ -211,7 +181,7 @@ def _check_lyrics(check: Check, name: str, number: int, text: str, facts: ClipFa
         check.add("lyrics_format", name, number, f"{base}: an odd number of ♪; lyrics stand between two")
     elif re.search(r"♪\s*♪", text):
         check.add("lyrics_format", name, number, f"{base}: nothing stands between two ♪")
-    if name in _SEMANTIC and facts is not None and facts.lyrics and "♪" not in text:
+    if name in SEMANTIC_LISTS and facts is not None and facts.lyrics and "♪" not in text:
         check.add("lyrics_format", name, number, f"{base}: its lyrics are known and do not stand between ♪; the model "
                   "would speak them")  # fmt: skip
 
@@ -222,25 +192,19 @@ def _check_order(check: Check, gathered: _List) -> None:
     counts = Counter(songs)
     if len(counts) < 2 or counts.most_common(1)[0][1] > _MAX_RUN * (len(songs) - counts.most_common(1)[0][1] + 1):
         return
-<<<<<<< HEAD
     if check.provenance.has_note("order", gathered.name):
         return
-=======
     repeats = max(Counter(gathered.clips).values())
     clips_can_part = 2 * repeats <= len(songs) + 1
->>>>>>> bark
     run = 1
     for place in range(1, len(songs)):
         run = run + 1 if songs[place] == songs[place - 1] else 1
         if run == _MAX_RUN + 1:
             check.add("order", gathered.name, place + 1, f"the song {songs[place]} stands on more than {_MAX_RUN} "
                       "lines in a row; the loader does not shuffle")  # fmt: skip
-<<<<<<< HEAD
-=======
         elif clips_can_part and gathered.clips[place] == gathered.clips[place - 1]:
             check.add("order", gathered.name, place + 1, f"{gathered.clips[place]} is repeated on the next line; the "
                       "loader does not shuffle")  # fmt: skip
->>>>>>> bark
 
 
 def _check_repeats(check: Check, gathered: _List) -> None:

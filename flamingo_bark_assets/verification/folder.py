@@ -56,27 +56,20 @@ class ExportFolder:
     def _walk(self, under: str, suffixes: tuple[str, ...], depth: int) -> Iterator[str]:
         try:
             with os.scandir(self.root / under) as entries:
-                names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+                visible = sorted(
+                    (entry for entry in entries if not entry.name.startswith(".")), key=lambda each: each.name
+                )
         except (OSError, ValueError):
             return
-        for name in names:
-            path = f"{under}/{name}" if under else name
-            kind = self._kind(path)
-            if kind == "folder" and depth > 0:
-                yield from self._walk(path, suffixes, depth - 1)
-            elif kind == "file" and (not suffixes or name.endswith(suffixes)):
+        for entry in visible:
+            path = f"{under}/{entry.name}" if under else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if depth > 0:
+                    yield from self._walk(path, suffixes, depth - 1)
+            elif (not suffixes or entry.name.endswith(suffixes)) and (
+                entry.is_file(follow_symlinks=False) or (entry.is_symlink() and self.problem(path) is None)
+            ):
                 yield path
-
-    def _kind(self, path: str) -> str | None:
-        try:
-            mode = os.lstat(self.root / path).st_mode
-        except (OSError, ValueError):
-            return None
-        if stat.S_ISDIR(mode):
-            return "folder"
-        if stat.S_ISREG(mode):
-            return "file"
-        return "file" if stat.S_ISLNK(mode) and file_problem(self.root / path, self.root) is None else None
 
     def check_entries(self) -> None:
         """Report what is neither a file nor a folder, and links that lead out of the export or nowhere."""

@@ -16,6 +16,7 @@ from flamingo_bark_assets.exports.folder import CHECKSUMS, CLIPS, EXPORT_JSON, N
 from flamingo_bark_assets.verification.folder import MAX_SIDECAR_BYTES, ExportFolder, is_plain
 from flamingo_bark_assets.verification.sound import SoundFacts
 
+_RECENT = 256
 _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -82,7 +83,7 @@ class Provenance:
         self._folder = folder
         self._offset_of_name: dict[str, int] = {}
         self._offset_of_path: dict[str, int] = {}
-        self._latest: tuple[int, ClipFacts] | None = None  # each clip is asked for several times in a row
+        self._recent: dict[int, ClipFacts] = {}  # each clip is asked for several times in a row
 
     @property
     def exists(self) -> bool:
@@ -171,11 +172,13 @@ class Provenance:
     def _at(self, offset: int | None) -> ClipFacts | None:
         if offset is None:
             return None
-        if self._latest is None or self._latest[0] != offset:
+        if offset not in self._recent:
+            if len(self._recent) >= _RECENT:
+                self._recent.clear()
             with self._folder.open(CLIPS) as file:
                 file.seek(offset)
-                self._latest = offset, _facts(json.loads(file.readline()))
-        return self._latest[1]
+                self._recent[offset] = _facts(json.loads(file.readline()))
+        return self._recent[offset]
 
     def names(self) -> Iterator[str]:
         """Give the names of all clips."""

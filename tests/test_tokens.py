@@ -26,8 +26,9 @@ from flamingo_bark_assets.tokens.catalogue import (
     find_models,
     missing_models,
 )
+from flamingo_bark_assets.tokens.frames import semantic_frames
 from flamingo_bark_assets.tokens.loading import LoadedModels, load_hubert, load_models
-from flamingo_bark_assets.tokens.semantic import Quantizer, read_quantizer, semantic_frames, semantic_tokens
+from flamingo_bark_assets.tokens.semantic import Quantizer, read_quantizer, semantic_tokens
 from flamingo_bark_assets.tokens.tokenizer import Tokenizer, to_semantic_rate, tokenizer_for
 from tests.hub import keep_off_the_network, serving
 from tests.token_models import (

@@ -10,9 +10,11 @@ import heapq
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_RUN = 2
 """Most adjacent lines of one song, wherever the numbers of lines allow it."""
@@ -50,6 +52,8 @@ def spread(phases: Sequence[float], songs: Sequence[int], repeats: Sequence[int]
         songs: number of the song of each item, from 0.
         repeats: how often each item stands in the list, at least once.
     """
+    import numpy as np
+
     counts, song_of = np.asarray(repeats, dtype=np.int64), np.asarray(songs, dtype=np.int64)
     items = np.repeat(np.arange(counts.size), counts)
     turn = np.arange(items.size) - np.repeat(np.cumsum(counts) - counts, counts)

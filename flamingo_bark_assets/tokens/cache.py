@@ -19,7 +19,8 @@ from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.files.opening import open_regular
 from flamingo_bark_assets.tokens.acoustic import COARSE_CODEBOOKS, CODEBOOK_IDS, CODEBOOKS, acoustic_frames
-from flamingo_bark_assets.tokens.semantic import SEMANTIC_IDS, semantic_frames
+from flamingo_bark_assets.tokens.frames import semantic_frames
+from flamingo_bark_assets.tokens.semantic import SEMANTIC_IDS
 
 VERSION = 1
 _MAX_FILE_BYTES = 64_000_000  # a minute takes 80 kB; a larger file is none of ours

@@ -18,24 +18,16 @@ from flamingo_bark_assets.files.opening import file_problem
 from flamingo_bark_assets.inference.catalogue import ModelError
 from flamingo_bark_assets.text import short_line
 
-SEMANTIC_RATE_HZ = 16_000
 SEMANTIC_IDS = 10_000
 HUBERT_LAYER = 9
 """Layer whose output the published quantizers were trained on (their file names and model cards)."""
 
-_RECEPTIVE_FIELD = 400
-_HOP = 320
 _MAX_FILE_BYTES = 2_000_000_000
 _MAX_INFO_BYTES = 65_536
 _LSTM_KEYS = tuple(
     f"lstm.{kind}_{way}_l{layer}" for layer in (0, 1) for kind in ("weight", "bias") for way in ("ih", "hh")
 )
 _LINEAR = (("fc",), ("intermediate", "fc"))  # by version
-
-
-def semantic_frames(n_samples: int) -> int:
-    """Return the number of semantic tokens of a wave of so many samples at 16 kHz; 0 where it is too short for one."""
-    return max(0, (n_samples - _RECEPTIVE_FIELD) // _HOP + 1)
 
 
 @dataclass(frozen=True, slots=True)

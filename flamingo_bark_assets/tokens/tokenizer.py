@@ -17,8 +17,9 @@ from flamingo_bark_assets.inference.batching import OutOfMemory, is_out_of_memor
 from flamingo_bark_assets.tokens.acoustic import ACOUSTIC_RATE_HZ, acoustic_tokens
 from flamingo_bark_assets.tokens.cache import TokenCache, Tokens, sound_digest
 from flamingo_bark_assets.tokens.catalogue import TokenModels, find_models
+from flamingo_bark_assets.tokens.frames import SEMANTIC_RATE_HZ
 from flamingo_bark_assets.tokens.loading import LoadedModels, load_models
-from flamingo_bark_assets.tokens.semantic import SEMANTIC_RATE_HZ, semantic_tokens
+from flamingo_bark_assets.tokens.semantic import semantic_tokens
 
 Wave = NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
@@ -41,8 +41,10 @@ from flamingo_bark_assets.exports.targets.bark_sound import (
     tokenise,
 )
 from flamingo_bark_assets.exports.targets.bark_text import bark_text, in_domain, outside_domain
-from flamingo_bark_assets.tokens.cache import Tokens
-from flamingo_bark_assets.tokens.semantic import SEMANTIC_RATE_HZ, semantic_frames
+from flamingo_bark_assets.tokens.frames import SEMANTIC_RATE_HZ, semantic_frames
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.tokens.cache import Tokens
 
 SEMANTIC, COARSE = "semantic", "coarse"
 COARSE_SAMPLES = 122_880

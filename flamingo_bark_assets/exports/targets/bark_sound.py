@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.exports.interface import ExportOptions
-from flamingo_bark_assets.tokens.cache import Tokens
 from flamingo_bark_assets.tokens.catalogue import find_models, missing_models
-from flamingo_bark_assets.tokens.tokenizer import tokenizer_for
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from flamingo_bark_assets.tokens.cache import Tokens
 
 RATE_HZ = 24_000
 
@@ -40,11 +42,15 @@ def tokenise(sounds: Sequence[ClipSound], options: ExportOptions) -> list[Tokens
     """
     if options.tokens is None or missing_models(options.tokens):
         return [None] * len(sounds)
+    from flamingo_bark_assets.tokens.tokenizer import tokenizer_for
+
     return [*tokenizer_for(options.tokens).tokens([_as_stored(sound) for sound in sounds])]
 
 
 def npz(arrays: Mapping[str, NDArray[np.int64]]) -> bytes:
     """Return arrays as an ``.npz``; equal arrays give equal bytes."""
+    import numpy as np
+
     buffer = io.BytesIO()
     np.savez(buffer, **{name: np.ascontiguousarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
     return buffer.getvalue()

@@ -9,9 +9,7 @@ import dataclasses
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
-
-import numpy as np
+from typing import TYPE_CHECKING, ClassVar
 
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
@@ -40,7 +38,9 @@ from flamingo_bark_assets.exports.targets.bark_sound import (
     tokenise,
 )
 from flamingo_bark_assets.exports.targets.bark_text import bark_text
-from flamingo_bark_assets.tokens.cache import Tokens
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.tokens.cache import Tokens
 
 VIEW, SOURCE = "semantic", "vocals"
 MIN_PHRASES = 3
@@ -167,6 +167,8 @@ def _trimmed(clip: Clip, sound: ClipSound) -> tuple[Clip, ClipSound] | None:
         The clip with its new times and its sound, whole frames of 20 ms with fades of 5 ms where it was cut; None
         where too little is left.
     """
+    import numpy as np
+
     frames = sound.samples[0, : sound.samples.shape[1] // _FRAME * _FRAME].reshape(-1, _FRAME)
     level = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1))
     loud = np.flatnonzero(level > level.max(initial=0.0) * 10.0 ** (_QUIET_DB / 20.0))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.files.opening import file_problem
 from flamingo_bark_assets.inference.catalogue import ModelError
 from flamingo_bark_assets.text import short_line
+from flamingo_bark_assets.tokens.frames import semantic_frames
 
 SEMANTIC_IDS = 10_000
 HUBERT_LAYER = 9

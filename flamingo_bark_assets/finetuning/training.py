@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flamingo_bark_assets.errors import FinetuningError
-from flamingo_bark_assets.files.atomic import write_bytes
+from flamingo_bark_assets.files.atomic import delete_tree, write_bytes
 from flamingo_bark_assets.finetuning.models import LORA_MODULES, STAGE_MODULES, Bark
 from flamingo_bark_assets.finetuning.rows import Row, read_rows, read_tokens
 from flamingo_bark_assets.finetuning.stages import (
@@ -341,11 +341,19 @@ def _save(model: Any, folder: Path, options: TrainingOptions) -> Path:
 
 
 def _last_checkpoint(folder: Path) -> Path | None:
-    from transformers.trainer_utils import get_last_checkpoint
-
-    place = folder / "checkpoints"
-    found = get_last_checkpoint(str(place)) if place.is_dir() else None
-    return Path(found) if found else None
+    """Find the last checkpoint that is whole; one that a kill left half written is deleted."""
+    numbered = {
+        int(path.name[11:]): path
+        for path in (folder / "checkpoints").glob("checkpoint-*")
+        if path.name[11:].isdecimal()
+    }
+    for checkpoint in sorted(found, key=lambda path: int(path.name[11:]), reverse=True):
+        try:  # the state is what the trainer writes last
+            json.loads((checkpoint / "trainer_state.json").read_bytes())
+            return checkpoint
+        except (OSError, ValueError):
+            delete_tree(checkpoint)
+    return None
 
 
 def _claim_folder(folder: Path, bark: Bark, options: TrainingOptions) -> None:

@@ -342,11 +342,7 @@ def _save(model: Any, folder: Path, options: TrainingOptions) -> Path:
 
 def _last_checkpoint(folder: Path) -> Path | None:
     """Find the last checkpoint that is whole; one that a kill left half written is deleted."""
-    numbered = {
-        int(path.name[11:]): path
-        for path in (folder / "checkpoints").glob("checkpoint-*")
-        if path.name[11:].isdecimal()
-    }
+    found = [path for path in (folder / "checkpoints").glob("checkpoint-*") if path.name[11:].isdecimal()]
     for checkpoint in sorted(found, key=lambda path: int(path.name[11:]), reverse=True):
         try:  # the state is what the trainer writes last
             json.loads((checkpoint / "trainer_state.json").read_bytes())

@@ -39,7 +39,7 @@ class TextTarget(Target):
     ) -> Iterator[ExportedClip]:
         """Write a WAV and the text of each clip."""
         for song, renderer in songs:
-            for clip in song.clips_of("30s", "mix"):
+            for clip in song.clips_of(options.view or "30s", "mix"):
                 name = base_name(song.song_id, clip)
                 time.sleep(self.pause_s)
                 try:

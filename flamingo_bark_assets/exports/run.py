@@ -170,10 +170,8 @@ def export(
     refuse_foreign(out)
     units = _units(target, source.heads())
     if not units:
-        raise ExportError(
-            "no song can be exported: "
-            + (source.refused()[0].message if source.refused() else "there is none that is fit")
-        )
+        why = [note.message for note in source.refused() if note.rule != "due"] or ["there is none that is fit"]
+        raise ExportError(f"no song can be exported: {why[0]}")
     tally, kept, versions = _Tally(), 0, target.versions(options)
     with replacing_folder(out) as staging:
         for done, (name, heads) in enumerate(units.items()):

@@ -149,11 +149,15 @@ def test_an_export_is_an_asset_with_the_verification_as_its_check(
     monkeypatch.setenv("FLAMINGO_BARK_DATA", str(library.root))
     with dg.DagsterInstance.ephemeral() as instance:
         done = dg.materialize(
-            [defs.resolve_assets_def("export_audiocraft")],
+            [defs.resolve_assets_def("export_webdataset")],
             instance=instance,
-            resources=defs.resources,
-            run_config={"ops": {"export_audiocraft": {"config": {"view": "coarse"}}}},
+            run_config={"ops": {"export_webdataset": {"config": {"view": "coarse"}}}},
         )
         (check,) = done.get_asset_check_evaluations()
     assert done.success and check.passed, check.description
-    assert (library.exports / "audiocraft/README.md").is_file()
+    assert (library.exports / "webdataset/README.md").is_file()
+
+
+def test_an_export_without_a_clip_is_an_error_and_leaves_what_stands_there(library: DataPaths, tmp_path: Path) -> None:
+    done = flamingo_bark(library, "export", "--to", "audiocraft", "--view", "coarse", tmp_path / "out")
+    assert done.exit_code == 1 and "no clip can be exported" in done.output and not (tmp_path / "out").exists()

@@ -164,15 +164,15 @@ def export(
         progress: told the number of units done and of all.
 
     Raises:
-        ExportError: something else stands at `out`, or there is no song to export.
+        ExportError: something else stands at `out`, or there is nothing to export; an old export stays as it is.
         WriteError: the disk refuses; the old export stays.
     """
     refuse_foreign(out)
     units = _units(target, source.heads())
     if not units:
-        why = [note.message for note in source.refused() if note.rule != "due"] or ["there is none that is fit"]
-        raise ExportError(f"no song can be exported: {why[0]}")
+        raise ExportError(f"no song can be exported: {_why_empty(source.refused())}")
     tally, kept, versions = _Tally(), 0, target.versions(options)
+    first_notes: Sequence[Note] = ()
     with replacing_folder(out) as staging:
         for done, (name, heads) in enumerate(units.items()):
             progress(done, len(units))
@@ -184,6 +184,9 @@ def export(
                 unit = _make_unit(target, source, heads, digest, staging, options)
             write_unit(staging, name, unit)
             tally.add(unit)
+            first_notes = first_notes or unit.notes
+        if not sum(tally.clips.values()):
+            raise ExportError(f"no clip can be exported: {_why_empty([*first_notes, *source.refused()])}")
         tally.add_notes(source.refused())
         summary = tally.summary(options)
         _write_index(target, list(units), source.refused(), staging, summary, target.repeats(tally.weights))
@@ -200,13 +203,22 @@ def plan(target: Target, source: SongSource, out: Path, options: ExportOptions) 
         if old is not None and old.digest == _unit_digest(target, heads, options, versions):
             kept += 1
         for head in heads:
-            song, _ = source.load(head.song_id)
+            try:
+                song, _ = source.load(head.song_id)
+            except FlamingoBarkError as error:
+                tally.add_notes([_left_out(head, error)])
+                continue
             for clip in song.clips:
                 tally.clips[song.split] += 1
                 tally.songs.setdefault(song.split, set()).add(song.song_id)
                 tally.hours[song.split] += clip.duration_s / 3600
     tally.add_notes(source.refused())
     return _report(target, out, tally.summary(options), options, written=len(units) - kept, kept=kept, dry_run=True)
+
+
+def _why_empty(notes: Sequence[Note]) -> str:
+    reasons = [note.message for note in notes if note.rule != "due"]
+    return reasons[0] if reasons else "there is none that is fit"
 
 
 def _units(target: Target, heads: Sequence[SongHead]) -> dict[str, list[SongHead]]:
@@ -223,6 +235,10 @@ def _unit_digest(target: Target, heads: Sequence[SongHead], options: ExportOptio
         [[head.song_id, head.split, head.digest] for head in heads],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
+
+
+def _left_out(head: SongHead, error: FlamingoBarkError) -> Note:
+    return Note(head.song_id, "", "left_out", f"{head.song_id}: left out: {error}")
 
 
 def _make_unit(
@@ -260,7 +276,7 @@ class _LoadedInTurn(Sequence[tuple[ExportSong, Renderer]]):
             try:
                 loaded = self._source.load(head.song_id)
             except FlamingoBarkError as error:  # One song that went away or was damaged meanwhile stops no other.
-                self._writer.note(Note(head.song_id, "", "left_out", f"{head.song_id}: {error}"))
+                self._writer.note(_left_out(head, error))
                 continue
             yield loaded
 

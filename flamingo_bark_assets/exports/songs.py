@@ -76,8 +76,10 @@ class StoredSongs:
         for song_id in list_song_ids(self._paths):
             try:
                 heads.append(self._head(song_id))
-            except (StorageError, LibraryError, ClipRefused) as error:
-                self._refused.append(Note(song_id, "", "left_out", f"{song_id}: {error}"))
+            except ClipRefused as refusal:
+                self._refused.append(Note(song_id, "", refusal.rule, f"{song_id}: left out: {refusal}"))
+            except (StorageError, LibraryError) as error:
+                self._refused.append(Note(song_id, "", "left_out", f"{song_id}: left out: {error}"))
         return tuple(heads)
 
     def heads(self) -> Sequence[SongHead]:

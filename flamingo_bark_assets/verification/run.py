@@ -7,32 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 from flamingo_bark_assets.errors import ExportError
+from flamingo_bark_assets.exports.registry import TARGETS
 from flamingo_bark_assets.verification.context import Check
 from flamingo_bark_assets.verification.findings import Findings, Verification
 from flamingo_bark_assets.verification.folder import ExportFolder
 from flamingo_bark_assets.verification.provenance import Provenance
 from flamingo_bark_assets.verification.splits import Splits
-from flamingo_bark_assets.verification.targets import (
-    ace_step,
-    audiocraft,
-    bark,
-    bark_voice_prompts,
-    huggingface,
-    stable_audio_tools,
-    webdataset,
-)
+from flamingo_bark_assets.verification.targets import bark
 
 CHECKS: Mapping[str, Callable[[Check], None]] = {
-    "ace-step": ace_step.check,
-    "huggingface": huggingface.check,
-    "stable-audio-tools": stable_audio_tools.check,
-    "audiocraft": audiocraft.check,
-    "webdataset": webdataset.check,
-    "bark": bark.check,
-    "bark-voice-prompts": bark_voice_prompts.check,
+    name: import_module(f"flamingo_bark_assets.verification.targets.{name.replace('-', '_')}").check for name in TARGETS
 }
 """The check of each layout, by the name of the target."""
 

@@ -48,7 +48,7 @@ def make_and_publish(instance: dg.DagsterInstance, *songs: str) -> bool:
 
 
 def not_fresh(instance: dg.DagsterInstance, songs: Iterable[str]) -> dict[str, str]:
-    """The assets that Dagster's own resolver, the one behind the UI, does not call fresh; what is made later or on demand may miss."""
+    """The assets that Dagster's own resolver, that of the UI, does not call fresh; those of `MADE_LATER` may miss."""
     graph = defs.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
     found = {}

@@ -12,6 +12,7 @@ import pytest
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.sensors import contiguous
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
+from flamingo_bark_assets.exports.registry import TARGETS
 from flamingo_bark_assets.pipeline import WORK
 from flamingo_bark_assets.steps import SETTINGS_GROUPS, STEPS
 
@@ -36,6 +37,7 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         "harmonic_features",
     }  # fmt: skip
     evidence = {"raw_song", "song_metadata", "stems", *features}
+    exported = {"training_clips", "training_splits", "song_metadata"}
     stem_needs = {"raw_song", "stems", "song_features"}
     assert edges == {
         **{f"settings/{group}": set() for group in SETTINGS_GROUPS},
@@ -59,14 +61,8 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         "training_manifest": {"bark_dataset"},
         "training_splits": {"raw_song", "stems", "song_metadata", "bark_dataset"},
         "feature_warehouse": {*SONG_ASSETS, "training_splits"},
-        **dict.fromkeys(
-            (
-                "export_ace_step", "export_huggingface", "export_stable_audio_tools", "export_audiocraft",
-                "export_webdataset", "export_bark", "export_bark_voice_prompts",
-            ),
-            {"training_clips", "training_splits", "song_metadata"},
-        ),
-    }  # fmt: skip
+        **{f"export_{name.replace('-', '_')}": exported for name in TARGETS},
+    }
 
 
 def test_every_step_has_its_work_and_stands_after_what_it_needs() -> None:

@@ -146,7 +146,8 @@ def test_a_training_that_was_killed_goes_on_where_it_stopped(bark_folder: Path, 
     command = [
         sys.executable, "-c", "from flamingo_bark_assets.cli import main; main()", "train", "bark", str(export),
         "--stage", "semantic", "--to", str(tmp_path / "run"), "--model", str(bark_folder),
-        "--steps", "500", "--batch-size", "1", "--eval-every", "2", "--sample-every", "0", "--patience", "0", "--device", "cpu", "--lora", "4",
+        "--steps", "500", "--batch-size", "1", "--eval-every", "2", "--sample-every", "0", "--patience", "0",
+        "--device", "cpu", "--lora", "4",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
     deadline = time.monotonic() + 120

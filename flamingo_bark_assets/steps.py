@@ -33,7 +33,7 @@ SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 TEXT_VERSION = "2"
 """Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
 
-CLIPS_VERSION = "1"
+CLIPS_VERSION = "2"
 """Of the rules by which songs are cut and clips are described; raise it when their results change."""
 
 

@@ -11,6 +11,7 @@ from flamingo_bark_assets.clips.lyrics import (
     MAX_LINES,
     Line,
     is_timed,
+    joined_phrases,
     lines_within,
     plain_lyrics,
     read_lyrics,
@@ -43,6 +44,13 @@ def test_a_line_ends_with_the_last_phrase_that_is_sung_before_the_next() -> None
     sung = (Span(10.2, 11.5), Span(11.9, 13.0), Span(60.3, 63.0))
     first, second, last = read_lyrics(LRC, 70.0, sung)
     assert (first.end_s, second.end_s, last.end_s) == (13.0, 18.0, 63.0)
+
+
+def test_the_phrases_of_a_given_line_are_one_and_those_of_no_line_or_of_half_a_song_are_not() -> None:
+    sung = (Span(2.0, 4.0), Span(9.8, 11.5), Span(11.9, 13.0), Span(14.4, 15.0), Span(60.3, 63.0), Span(76.0, 79.0))
+    joined = joined_phrases(sung, read_lyrics(LRC, 80.0, sung))
+    assert joined == (Span(2.0, 4.0), Span(9.8, 13.0), Span(14.4, 15.0), Span(60.3, 63.0), Span(76.0, 79.0))
+    assert joined_phrases(sung, read_lyrics("one\ntwo", 80.0, sung)) == sung
 
 
 def test_a_line_that_returns_has_several_times_and_an_offset_moves_all() -> None:

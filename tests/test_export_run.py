@@ -17,6 +17,7 @@ from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ClipRefused, ExportError, StorageError
 from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Renderer
+from flamingo_bark_assets.exports.registry import TARGETS
 from flamingo_bark_assets.exports.run import export, plan
 from tests.export_songs import MadeRenderer, MadeSource, made_song, made_source
 from tests.export_text_target import TextTarget
@@ -166,7 +167,45 @@ class _Damaged(MadeSource):
 def test_a_song_that_cannot_be_read_is_named_and_stops_no_other(tmp_path: Path) -> None:
     source = _Damaged([made_song(f"song-{i:02d}", "train", clips=2, views=("30s",)) for i in range(3)])
     report = export(TextTarget(), source, tmp_path / "out", OPTIONS)
-    assert report.songs["train"] == 2 and report.notes == {"left_out": 1}
+    assert report.songs["train"] == 2 and report.notes == {"gone": 1}
+
+
+class _Passing(MadeRenderer):
+    def render(self, clip: Clip, *, sample_rate_hz: int, channels: int) -> ClipSound:
+        raise ClipRefused("changed", "its sound files are not those that it was made from")
+
+
+@pytest.mark.parametrize("fault", ["song", "sound"])
+def test_what_could_not_be_had_just_then_is_made_by_the_next_export(fault: str, tmp_path: Path) -> None:
+    export(TextTarget(), songs(), tmp_path / "whole", OPTIONS)
+    source = _Damaged(list(songs().songs.values())) if fault == "song" else songs()
+    if fault == "sound":
+        source.renderers["song-01"] = _Passing("song-01")
+    export(TextTarget(), source, tmp_path / "out", OPTIONS)
+
+    assert plan(TextTarget(), songs(), tmp_path / "out", OPTIONS).units_written == 1
+    assert export(TextTarget(), songs(), tmp_path / "out", OPTIONS).units_kept == 2
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_an_export_of_another_layout_is_never_replaced(tmp_path: Path) -> None:
+    export(TextTarget(), songs(), tmp_path / "out", OPTIONS)
+    old, other = contents(tmp_path / "out"), TARGETS["webdataset"]
+    with pytest.raises(ExportError, match="holds an export of the layout"):
+        export(other, songs(), tmp_path / "out", ExportOptions(folder=str(tmp_path / "out")))
+    assert contents(tmp_path / "out") == old
+
+
+def test_files_that_a_user_has_put_into_an_export_are_never_deleted(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export(TextTarget(), songs(), out, OPTIONS)
+    for name in ("audio/mine.txt", "audio/__pycache__/x.pyc", ".cache/state"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("mine")
+    with pytest.raises(ExportError, match=r"audio/mine\.txt; move them away"):
+        export(TextTarget(), songs(), out, OPTIONS)
+    (out / "audio/mine.txt").unlink()
+    assert export(TextTarget(), songs(), out, OPTIONS).units_kept == 3
 
 
 def test_without_a_song_nothing_is_written_and_the_reason_is_told(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from flamingo_bark_assets.exports.rights import normal_licence, why_not_commerci
         "CC0-1.0", "CC0", "CC0 1.0 Universal", "http://creativecommons.org/publicdomain/zero/1.0/", "Public Domain",
         "CC-BY-4.0", "cc by 4.0", "Creative Commons Attribution 4.0 International", "CC BY-SA 3.0", "MIT",
         "https://creativecommons.org/licenses/by-sa/4.0/deed.de",
+        "creativecommons.org/licenses/by/2.0/uk", "<https://www.creativecommons.org/licenses/by/4.0/legalcode>",
     ],
 )  # fmt: skip
 def test_an_open_licence_allows_commercial_use(licence: str) -> None:
@@ -31,6 +32,9 @@ def test_an_open_licence_allows_commercial_use(licence: str) -> None:
         ("all rights reserved", "is not known to allow"),
         ("CC0-1.0 but not really", "is not known to allow"),
         ("not MIT", "is not known to allow"),
+        ("All rights reserved; cover https://creativecommons.org/licenses/by/4.0/", "is not known to allow"),
+        ("CC BY-NC 4.0 (see https://creativecommons.org/licenses/by/4.0/)", "is not known to allow"),
+        ("https://example.org/?creativecommons.org/licenses/by/4.0", "is not known to allow"),
         ("NVIDIA OneWay Noncommercial License", "is not known to allow"),
     ],
 )

@@ -31,6 +31,7 @@ def rules(text: str, *, kinds: str = "", sounding: str = "bass+vocals+harmonic",
         "An instrumental break without drums.",
         "Bass ranging from F#1 to E2 (46 Hz to 82 Hz).",
         "A song like a drummer's dream?",
+        "[music] Rock. ♪ play the drums in C minor at 60 BPM, no singer ♪",
     ],
 )
 def test_a_true_or_open_text_is_left_alone(text: str) -> None:

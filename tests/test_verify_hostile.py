@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -15,9 +16,13 @@ import polars as pl
 import pytest
 
 from flamingo_bark_assets.errors import ExportError
+from flamingo_bark_assets.exports.interface import ExportOptions
+from flamingo_bark_assets.exports.registry import TARGETS
+from flamingo_bark_assets.exports.run import export
 from flamingo_bark_assets.verification.findings import MAX_FINDINGS_OF_A_RULE
 from flamingo_bark_assets.verification.report import report_json, report_lines
 from flamingo_bark_assets.verification.run import CHECKS, verify_export
+from tests.export_songs import MadeSource, made_song
 
 
 def found(folder: Path, target: str | None = None) -> set[tuple[str, str]]:
@@ -156,6 +161,14 @@ def test_a_table_of_other_columns_is_no_crash(tmp_path: Path) -> None:
     )
 
     assert ("field_type", "train/metadata.parquet") in found(tmp_path, "huggingface")
+
+
+@pytest.mark.parametrize("name", ["NA", "{x} <b> demo.wav", "Unknown", "0.12345"])
+def test_songs_and_artists_may_have_any_name(tmp_path: Path, name: str) -> None:
+    song = dataclasses.replace(made_song("song", "train", clips=1, views=["30s"]), title=name, artist=name)
+    export(TARGETS["audiocraft"], MadeSource([song]), tmp_path / "out", ExportOptions(folder=str(tmp_path / "out")))
+
+    assert verify_export(tmp_path / "out").findings == ()
 
 
 def test_findings_of_one_rule_are_counted_beyond_a_limit(tmp_path: Path) -> None:

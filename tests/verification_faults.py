@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,6 +228,9 @@ def ace_faults() -> Iterator[Fault]:
     """Give the faults of ACE-Step's list and of the sidecars around it."""
     yield from (
         _ace("key in capitals", "key_spelling", keyscale="Gb Major"),
+        _bytes(ACE, "ai-toolkit.yaml", "job of nothing", "missing_file", _replace("toolkit/train", "toolkit/no"), 1),
+        _bytes(ACE, "ai-toolkit.yaml", "job on held-out songs", "leak", _replace("toolkit/train", "toolkit/test"), 1),
+        _bytes(ACE, "ai-toolkit.yaml", "job without folder", "syntax", _replace("folder_path", "folder")),
         _ace("key as Camelot", "key_spelling", keyscale="8A"),
         _ace("metre 4/4", "metre_spelling", timesignature="4/4"),
         _ace("metre as number", "metre_spelling", timesignature=4),
@@ -482,6 +486,7 @@ def stable_faults() -> Iterator[Fault]:
         _gone(STABLE, config, "no config", "missing_index"),
         _json(STABLE, config, "folder of nothing", "missing_file", lambda v: first(v).update(path="/no/where/"),
               (config, 1)),
+        _json(STABLE, config, "relative folder", "unsafe_path", lambda v: first(v).update(path="train/"), (config, 1)),
         _json(STABLE, config, "no datasets", "missing_key", lambda v: v.update(datasets=[])),
         _json(STABLE, config, "no module", "missing_key", lambda v: first(v).pop("custom_metadata_module") and None,
               (config, 1)),
@@ -584,6 +589,8 @@ def craft_faults() -> Iterator[Fault]:
         _bytes(CRAFT, dset, "datasource broken", "syntax", lambda b: b + b"  : [", None),
         _bytes(CRAFT, dset, "no stage", "missing_key", _replace("  valid:", "  held_out:")),
         _bytes(CRAFT, dset, "stage of nothing", "missing_file", _replace("/validation", "/nothing")),
+        _bytes(CRAFT, dset, "validation on training songs", "leak",
+               lambda b: re.sub(rb"(valid: .*)validation", rb"\1train", b)),
         _bytes(CRAFT, "README.md", "override not told", "weight_ignored", _replace("sample_on_weight=true", ""),
                place=(_MANIFEST, None)),
         Fault(CRAFT, "held-out row in training", "wrong_split", _craft_leak),

@@ -17,6 +17,10 @@ MAX_LINES = 1000
 """Most lines that are read; a song has a hundred or two."""
 _MAX_LINE_CHARACTERS = 500
 _INSIDE_S = 0.1
+_EARLY_S = 0.5
+"""Most that a phrase begins before the time that is given for its line."""
+LONGEST_LINE_S = 15.0
+"""What is longer is more than a line: the words between, or the end of the line, are not given."""
 
 # LRC: [mm:ss.xx] before a line, several for one that returns; [ar:...] and [offset:...] on lines of their own; the
 # enhanced form has <mm:ss.xx> before words.
@@ -95,6 +99,23 @@ def lines_within(lines: Sequence[Line], start_s: float, end_s: float) -> tuple[L
     )
 
 
+def joined_phrases(sung: Sequence[Span], lines: Sequence[Line]) -> tuple[Span, ...]:
+    """Return the measured phrases with those of one given line as one: a breath inside a line is no place to cut it.
+
+    Args:
+        sung: the measured phrases in order.
+        lines: as `read_lyrics` gives them with these phrases; those without times join nothing.
+    """
+    spans = list(sung)
+    for line in lines:
+        if line.start_s is None or line.end_s is None:
+            continue
+        own = [i for i, span in enumerate(spans) if line.start_s - _EARLY_S <= span.start_s < line.end_s]
+        if len(own) > 1 and spans[own[-1]].end_s - spans[own[0]].start_s <= LONGEST_LINE_S:
+            spans[own[0] : own[-1] + 1] = [Span(spans[own[0]].start_s, spans[own[-1]].end_s)]
+    return tuple(spans)
+
+
 def write_lrc(lines: Sequence[Line]) -> str:
     """Write lines with times as LRC."""
     written = []
@@ -125,7 +146,7 @@ def _with_ends(lines: Sequence[Line], duration_s: float, sung: Sequence[Span] | 
         if not line.text or start_s >= duration_s:
             continue
         # A phrase that begins just before the next line is that line's own.
-        phrases = [span.end_s for span in sung or () if start_s - 0.5 <= span.start_s < until_s - 0.25]
+        phrases = [span.end_s for span in sung or () if start_s - _EARLY_S <= span.start_s < until_s - 0.25]
         end_s = min(until_s, max(phrases)) if phrases and max(phrases) > start_s else until_s
         ended.append(replace(line, end_s=end_s))
     return tuple(ended)

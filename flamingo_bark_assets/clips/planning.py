@@ -5,6 +5,7 @@ Putting clips together and leaving them out belongs here; cutting, measuring ins
 
 from __future__ import annotations
 
+import dataclasses
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.clips.cutting import Fault, Piece, cut
 from flamingo_bark_assets.clips.grid import Grid, grid_of
 from flamingo_bark_assets.clips.levels import PieceLevels, SourceLevels, sum_piece
-from flamingo_bark_assets.clips.lyrics import Line, is_timed, lines_within, read_lyrics, write_lrc
+from flamingo_bark_assets.clips.lyrics import Line, is_timed, joined_phrases, lines_within, read_lyrics, write_lrc
 from flamingo_bark_assets.clips.records import INSTRUMENTAL, MIX, Clip, RejectedClip, TrainingClips
 from flamingo_bark_assets.clips.texts import ClipWriter
 from flamingo_bark_assets.clips.within import Inside, SongInside, stem_chords
@@ -111,11 +112,13 @@ class _Plan:
         self.settings = settings
         self.fit = tuple(k for k in evidence.audible_kinds if k in verdict.suitable_kinds and k in levels)
         mix, voice = levels["mix"], levels.get("vocals")
-        self.grid: Grid = grid_of(
+        grid = grid_of(
             evidence, mix.duration_s, mix.quiet(), settings.min_beat_confidence, voice.onset_s if voice else float
         )
         self.downbeats = [beat.time_s for beat in evidence.song.beats if beat.position == 1]
-        self.lyrics = read_lyrics(evidence.metadata.lyrics, mix.duration_s, self.grid.sung)
+        self.lyrics = read_lyrics(evidence.metadata.lyrics, mix.duration_s, grid.sung)
+        sung = None if grid.sung is None else joined_phrases(grid.sung, self.lyrics)
+        self.grid: Grid = dataclasses.replace(grid, sung=sung)
         self.inside = SongInside(evidence, prompt_settings.min_claim_confidence)
         self.writer = ClipWriter(captions, prompts, prompt_settings)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flamingo_bark_assets.commands.paths import PATH
+from flamingo_bark_assets.errors import ExportError
 from flamingo_bark_assets.exports.interface import SPLITS
 from flamingo_bark_assets.exports.registry import TARGETS
 from flamingo_bark_assets.library.layout import DataPaths
@@ -57,6 +58,8 @@ def export(
     if repo_id and name != "huggingface":
         raise click.UsageError("--push goes with --to huggingface")
     target, folder = TARGETS[name], out.absolute()
+    if folder.resolve().is_relative_to(paths.songs.resolve()):
+        raise ExportError(f"{out}: lies among the songs and would be taken for one; name a place elsewhere")
     settings = load_settings(paths.settings)
     options = ExportOptions(commercial, view, by_artist, custom_tag, str(folder), configured_models(settings, paths))
     songs = StoredSongs(paths, settings, target, options)

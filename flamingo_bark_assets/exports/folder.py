@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -151,11 +152,11 @@ def encode_sound(sound: ClipSound, form: str, *, bits: Literal[16, 24] = 16) -> 
 def replacing_folder(out: Path) -> Iterator[Path]:
     """Give an empty folder beside `out` that takes its place at the end, in one step, unless an error comes first.
 
+    What stands at `out` then is deleted: ask `refuse_foreign` before.
+
     Raises:
-        ExportError: `out` is there and is no export, so that nothing of anyone else's is ever replaced.
         WriteError: the disk refuses.
     """
-    refuse_foreign(out)
     with writes_named(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(out.parent, recursive=False)
@@ -174,11 +175,13 @@ def replacing_folder(out: Path) -> Iterator[Path]:
         delete_tree(staging)
 
 
-def refuse_foreign(out: Path) -> None:
-    """Refuse a place where something else than an export stands.
+def refuse_foreign(out: Path, target: str) -> None:
+    """Refuse a place where something else stands than an export of the same layout, or files that are not of it.
+
+    All that stands there will be deleted. Hidden files and Python's caches are nobody's work.
 
     Raises:
-        ExportError: a file, or a folder that is neither empty nor an export.
+        ExportError: a file, or a folder that is neither empty nor such an export, or that holds more than it.
     """
     if not os.path.lexists(out):
         return
@@ -186,6 +189,41 @@ def refuse_foreign(out: Path) -> None:
         raise ExportError(f"{out}: is there already and is no folder; name another place")
     if any(out.iterdir()) and not (out / EXPORT_JSON).is_file():
         raise ExportError(f"{out}: holds files of something else; name an empty or a new folder")
+    held = _target_of(out)
+    if held is not None and held != target:
+        raise ExportError(f"{out}: holds an export of the layout {held}; name an empty or a new folder")
+    if added := list(itertools.islice(_added_files(out), 4)):
+        told = ", ".join(added[:3]) + (" ..." if len(added) > 3 else "")
+        raise ExportError(f"{out}: holds files that would be deleted, as no export has written them: {told}; move them "
+                          "away, or name an empty or a new folder")  # fmt: skip
+
+
+def _target_of(out: Path) -> str | None:
+    """Return the layout of an export; None where it does not say."""
+    try:
+        with open_regular(out / EXPORT_JSON) as file:
+            target = json.load(file)["target"]
+    except (OSError, LibraryError, FileFault, KeyError, TypeError, ValueError):
+        return None
+    return target if isinstance(target, str) else None
+
+
+def _added_files(out: Path) -> Iterator[str]:
+    """Give the files of an export that are not in its checksums; none where those cannot be read."""
+    try:
+        with open_regular(out / CHECKSUMS) as file:
+            known = {line.decode().rstrip("\n").partition("  ")[2] for line in file}
+    except (OSError, LibraryError, FileFault, ValueError):
+        return
+    for parent, folders, files in os.walk(out):
+        inside = Path(parent).relative_to(out)
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
+        if inside == Path(PROVENANCE):
+            folders.clear()
+            continue
+        for name in sorted(files):
+            if not name.startswith(".") and (path := (inside / name).as_posix()) not in known:
+                yield path
 
 
 def link_or_copy(source: Path, place: Path) -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 
 _SEPARATORS = re.compile(r"[\s_/]+|-+")
-_CC_URL = re.compile(r"creativecommons\.org/(?:licenses|publicdomain)/([a-z-]+)(?:/(\d\.\d))?")
+# The whole text: of an address among other words nobody knows what it is said of.
+_CC_URL = re.compile(
+    r"<?(?:https?://)?(?:www\.)?creativecommons\.org/(?:licenses|publicdomain)/([a-z-]+)(?:/(\d\.\d))?(?:/[a-z._/-]*)?>?"
+)
 _CC = re.compile(
     r"cc-?(?P<kind>by(?:-(?:nc|nd|sa))*|0|zero)(?:-(?P<version>\d\.\d))?(?:-(?:international|unported|universal))?"
 )
@@ -36,7 +39,7 @@ _PERMISSIVE = frozenset(
 def normal_licence(text: str) -> str:
     """Return a licence as a lower-case identifier: 'Creative Commons Attribution 4.0' is ``cc-by-4.0``."""
     plain = text.strip().casefold()
-    if match := _CC_URL.search(plain):
+    if match := _CC_URL.fullmatch(plain):
         kind = {"zero": "cc0", "mark": "public-domain"}.get(match[1], f"cc-{match[1]}")
         return kind if kind == "public-domain" else "-".join(filter(None, (kind, match[2])))
     name = "-".join(part for part in _SEPARATORS.split(plain.replace("(", " ").replace(")", " ")) if part)

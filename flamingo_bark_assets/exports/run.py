@@ -45,6 +45,8 @@ from flamingo_bark_assets.exports.interface import (
 from flamingo_bark_assets.exports.papers import ATTRIBUTION, README, attribution_lines, readme
 
 FORMAT = "flamingo-bark-export-1"
+PASSING = frozenset({"gone", "changed"})
+"""Rules of notes on sound that could not be had just then: what has such a note is made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ def export(
         ExportError: something else stands at `out`, or there is nothing to export; an old export stays as it is.
         WriteError: the disk refuses; the old export stays.
     """
-    refuse_foreign(out)
+    refuse_foreign(out, target.NAME)
     units = _units(target, source.heads())
     if not units:
         raise ExportError(f"no song can be exported: {_why_empty(source.refused())}")
@@ -178,7 +180,7 @@ def export(
             progress(done, len(units))
             digest = _unit_digest(target, heads, options, versions)
             old = read_unit(out, name)
-            if old is not None and old.digest == digest and take_over(out, staging, old):
+            if old is not None and _stands(old, digest) and take_over(out, staging, old):
                 unit, kept = old, kept + 1
             else:
                 unit = _make_unit(target, source, heads, digest, staging, options)
@@ -200,7 +202,7 @@ def plan(target: Target, source: SongSource, out: Path, options: ExportOptions) 
     units = _units(target, source.heads())
     for name, heads in units.items():
         old = read_unit(out, name)
-        if old is not None and old.digest == _unit_digest(target, heads, options, versions):
+        if old is not None and _stands(old, _unit_digest(target, heads, options, versions)):
             kept += 1
         for head in heads:
             try:
@@ -238,7 +240,12 @@ def _unit_digest(target: Target, heads: Sequence[SongHead], options: ExportOptio
 
 
 def _left_out(head: SongHead, error: FlamingoBarkError) -> Note:
-    return Note(head.song_id, "", "left_out", f"{head.song_id}: left out: {error}")
+    return Note(head.song_id, "", "gone", f"{head.song_id}: left out: {error}")
+
+
+def _stands(old: Unit, digest: str) -> bool:
+    """Tell whether a unit is what would be made now."""
+    return old.digest == digest and not any(note.rule in PASSING for note in old.notes)
 
 
 def _make_unit(

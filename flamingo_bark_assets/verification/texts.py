@@ -39,6 +39,7 @@ class TextRules:
         max_tokens: budget in tokens of a subword tokenizer; None for none.
         max_non_space: budget in characters that are not white space; None for none.
         may_be_empty: whether an empty one is meant.
+        is_name: whether it is a proper name, which need say nothing of the music: a song may be called "Unknown".
     """
 
     name: str = "text"
@@ -47,6 +48,7 @@ class TextRules:
     max_tokens: int | None = None
     max_non_space: int | None = None
     may_be_empty: bool = False
+    is_name: bool = False
 
 
 def least_tokens(text: str) -> int:
@@ -86,7 +88,8 @@ def check_text(
         if not rules.may_be_empty:
             found("empty_text", "is empty; the clip trains without text, or under its file name")
         return text
-    for rule, message in (*_form_problems(text, rules), *_content_problems(text, clip)):
+    content = () if rules.is_name else _content_problems(text, clip)
+    for rule, message in (*_form_problems(text, rules), *content):
         found(rule, message)
     _check_budget(findings, file, row, text, rules, clip)
     return text

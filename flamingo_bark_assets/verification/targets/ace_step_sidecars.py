@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 
 from flamingo_bark_assets.verification.context import AUDIO_SUFFIXES, Check
+from flamingo_bark_assets.verification.places import NamedPlaces
 from flamingo_bark_assets.verification.provenance import ClipFacts
 from flamingo_bark_assets.verification.sound import SoundRules
 from flamingo_bark_assets.verification.targets.ace_step_words import (
@@ -23,6 +24,7 @@ from flamingo_bark_assets.verification.targets.ace_step_words import (
 from flamingo_bark_assets.verification.texts import TextRules
 from flamingo_bark_assets.verification.vocabulary import check_bpm, check_key, check_language, check_metre
 
+_JOB = "ai-toolkit.yaml"
 _TAG = re.compile(r"<(?P<name>[A-Z]+)>(?P<value>.*?)</(?P=name)>", re.DOTALL)
 _TAGS = ("CAPTION", "LYRICS", "BPM", "KEYSCALE", "TIMESIGNATURE", "DURATION", "LANGUAGE")
 _SIDE_STEP = ("caption", "genre", "bpm", "key", "signature", "is_instrumental", "custom_tag", "lyrics")
@@ -44,6 +46,31 @@ def check_sidecars(check: Check, sound: SoundRules) -> None:
     for path in check.folder.files("", (".csv",)):
         with check.findings.guarded(path):
             _check_table(check, path)
+    if check.folder.exists(_JOB):
+        with check.findings.guarded(_JOB):
+            _check_job(check)
+
+
+def _check_job(check: Check) -> None:
+    """Check that the job of ai-toolkit names the training clips: it finds none in another folder, or held-out ones."""
+    import yaml
+
+    text = check.sidecar(_JOB)
+    try:
+        job = yaml.safe_load(text or "")
+        named = [each["folder_path"] for part in job["config"]["process"] for each in part["datasets"]]
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, RecursionError):
+        check.add("syntax", _JOB, None, "names no folder under config, process, datasets; run.py stops")
+        return
+    for row, folder in enumerate(named, start=1):
+        if not isinstance(folder, str) or not folder.startswith("/"):
+            check.add(
+                "unsafe_path", _JOB, row, f"the folder {folder!r} is looked for below the one run.py is started in"
+            )
+            continue
+        inside = NamedPlaces(check, _JOB).folder(folder, row, "run.py finds nothing to train on")
+        if inside is not None and posixpath.basename(inside) in {"validation", "test"}:
+            check.add("leak", _JOB, row, f"{inside} is held out; the model learns what it is judged by")
 
 
 def _check_sidecar(check: Check, path: str) -> str | None:

@@ -107,6 +107,9 @@ def _check_datasource(check: Check, path: str) -> None:
         if not isinstance(source.get(key), int) or isinstance(source.get(key), bool):
             check.add("missing_key", path, None, f"datasource.{key} is {source.get(key)!r} and no whole number")
     places = NamedPlaces(check, path)
+    held_out = {"validation", "test"} & {
+        posixpath.basename(posixpath.dirname(each)) for each in check.folder.files("egs") if each.endswith(_MANIFESTS)
+    }
     for stage in _STAGES:
         value = source.get(stage)
         if not isinstance(value, str):
@@ -117,6 +120,8 @@ def _check_datasource(check: Check, path: str) -> None:
             continue
         if not any(check.folder.exists(f"{folder}/{name}") for name in _MANIFESTS):
             check.add("missing_file", path, None, f"there is no manifest in {folder}, which {stage} names")
+        if stage != "train" and posixpath.basename(folder) == "train" and held_out:
+            check.add("leak", path, None, f"{stage} names {folder}, though songs are held out; held-out figures lie")
 
 
 def _check_row(check: Check, gathered: _Manifest, row: int, line: bytes) -> None:
@@ -201,7 +206,7 @@ def _check_sidecar(check: Check, path: str, manifest: str, row: int, name: str, 
         check.text(path, None, values["description"], TextRules("description"), name=name, clip=clip)
     for key in ("title", "artist", "name"):
         if values.get(key) is not None:
-            check_text(check.findings, path, None, values[key], TextRules(key, may_be_empty=True))
+            check_text(check.findings, path, None, values[key], TextRules(key, may_be_empty=True, is_name=True))
     _check_music(check, path, values, clip)
 
 

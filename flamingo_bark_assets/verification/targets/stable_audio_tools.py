@@ -135,6 +135,10 @@ def _check_dataset(
         if not isinstance(entry.get(key), str):
             check.add("missing_key", config, row, f"{key!r} is {entry.get(key)!r}; train.py stops")
     places = NamedPlaces(check, config)
+    for key in ("path", "custom_metadata_module"):
+        if isinstance(entry.get(key), str) and not entry[key].startswith("/"):
+            check.add("unsafe_path", config, row, f"{key} is {entry[key]!r}, which is looked for below the folder that "
+                      "train.py is started in; there may be 0 files, without a word")  # fmt: skip
     path = entry.get("path")
     if isinstance(path, str):
         folder = places.folder(path, row, "the loader finds 0 files and says nothing")

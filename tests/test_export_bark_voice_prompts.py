@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
+from flamingo_bark_assets.errors import ExportError
 from flamingo_bark_assets.exports.interface import ExportOptions
 from flamingo_bark_assets.exports.run import ExportReport, export
 from flamingo_bark_assets.exports.targets.bark_voice_prompts import BarkVoicePrompts
@@ -164,8 +165,8 @@ def test_silence_around_a_phrase_is_cut_off_and_its_times_are_told(tmp_path: Pat
 def test_what_is_too_short_without_its_silence_is_no_prompt(tmp_path: Path) -> None:
     source = source_of(phrase(0))
     source.renderers["song"] = Singing(1.0, 3.0)
-    prompts(source, tmp_path / "out")
-    assert rows(tmp_path / "out") == []
+    with pytest.raises(ExportError, match="no clip can be exported"):
+        prompts(source, tmp_path / "out")
 
 
 def test_without_weights_the_excerpts_are_written_and_the_commands_are_said(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@# torch first, by its exact release: where the CPU's build has a label of its own, a range would take the CUDA one.
 	$(PIP_INSTALL) "$$(grep '^torch==' $(CONSTRAINTS))"
-	$(PIP_INSTALL) --editable '.[dev]'
+	$(PIP_INSTALL) --editable '.[train,dev]'
 	@touch $@
 
 demo: install

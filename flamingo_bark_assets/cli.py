@@ -16,6 +16,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from flamingo_bark_assets.commands.exporting import export, verify
+from flamingo_bark_assets.commands.finetuning import sample, train
+from flamingo_bark_assets.commands.models import models
+from flamingo_bark_assets.commands.paths import FOLDER, OUTPUT_FILE, PATH
 from flamingo_bark_assets.errors import FileFault, FlamingoBarkError, LibraryError, describe_os_error
 from flamingo_bark_assets.library.layout import DataPaths, find_song, find_unlisted, list_song_ids
 from flamingo_bark_assets.settings import dagster_home, data_folder, load_settings
@@ -85,37 +89,13 @@ def _faults_told() -> Iterator[None]:
         raise click.ClickException(describe_os_error(error)) from error
 
 
-class _PathType(click.Path):
-    """A path that a system call can take."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if str(value) == "" or "\0" in str(value):
-            self.fail("a path may not be empty or hold a NUL", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class _OutputFileType(_PathType):
-    """A file to write, which must not take the place of a folder, pipe or device."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = super().convert(value, param, ctx)
-        if path.exists() and not path.is_file():
-            self.fail(f"{path} is there already and is not a regular file", param, ctx)
-        return path
-
-
-_PATH = _PathType(path_type=Path, readable=False)
-_OUTPUT_FILE = _OutputFileType(path_type=Path, readable=False)
-_FOLDER = _PathType(path_type=Path, readable=False, exists=True, file_okay=False)
-
-
 def _fail(message: str, status: int) -> NoReturn:
     _errors.say("Error: {}", " ".join(message.splitlines()))
     sys.exit(status)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--data", type=_PATH, default=None, help="Data folder; default: FLAMINGO_BARK_DATA or ./data.")
+@click.option("--data", type=PATH, default=None, help="Data folder; default: FLAMINGO_BARK_DATA or ./data.")
 @click.pass_context
 def main(context: click.Context, data: Path | None) -> None:
     """Turn songs and their stems into datasets that a Bark model can be trained on."""
@@ -125,15 +105,15 @@ def main(context: click.Context, data: Path | None) -> None:
 
 
 @main.command()
-@click.argument("file", type=_PATH)
-@click.option("--stems", "stems_dir", type=_PATH, help="Folder with the stem files.")
+@click.argument("file", type=PATH)
+@click.option("--stems", "stems_dir", type=PATH, help="Folder with the stem files.")
 @click.option("--id", "song_id", help="Identifier; default: made from the title or file name.")
 @click.option("--title", help="Title; default: the file's own tag.")
 @click.option("--artist", help="Artist; default: the file's own tag.")
 @click.option("--licence", help="Licence of the recording, for instance CC0-1.0.")
 @click.option("--attribution", help="Credit line that the licence asks for.")
 @click.option("--genre", "genres", multiple=True, help="Genre tag; may be given several times.")
-@click.option("--lyrics", "lyrics_file", type=_PATH, help="Text file with the words that are sung.")
+@click.option("--lyrics", "lyrics_file", type=PATH, help="Text file with the words that are sung.")
 @click.option("--link", is_flag=True, help="Hard link instead of copy, where the disk allows it.")
 @click.pass_obj
 def add(
@@ -267,8 +247,8 @@ def run(paths: DataPaths, song_ids: tuple[str, ...], everything: bool) -> None:
 
 
 @main.command()
-@click.argument("files", metavar="PATH...", type=_PATH, nargs=-1, required=True)
-@click.option("--predictions", type=_OUTPUT_FILE, help="JSON file for all that was measured.")
+@click.argument("files", metavar="PATH...", type=PATH, nargs=-1, required=True)
+@click.option("--predictions", type=OUTPUT_FILE, help="JSON file for all that was measured.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes that measure.")
 def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> None:
     """Measure the songs at PATH without the library: sound files, or folders with mix.wav and its stems."""
@@ -296,7 +276,7 @@ def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> Non
 
 @main.command()
 @click.option(
-    "--source", type=_FOLDER, default=Path("data/demo"), show_default=True, help="Folder of the demo song.",
+    "--source", type=FOLDER, default=Path("data/demo"), show_default=True, help="Folder of the demo song.",
 )  # fmt: skip
 @click.pass_context
 def demo(context: click.Context, source: Path) -> None:
@@ -374,86 +354,8 @@ def _killed_by_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-@main.group(invoke_without_command=True)
-@click.pass_context
-def models(context: click.Context) -> None:
-    """Show the captioning models, and get one."""
-    if context.invoked_subcommand is None:
-        context.invoke(list_models)
-
-
-@models.command("list")
-@click.pass_obj
-def list_models(paths: DataPaths) -> None:
-    """Show the known models with size, memory, licence and what is in the cache."""
-    from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS
-    from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
-    from flamingo_bark_assets.inference.fetching import cached
-    from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID
-
-    inference = load_settings(paths.settings).inference
-    for model in (*KNOWN_MODELS, *KNOWN_CLAPS):
-        is_default = model.model_id in {DEFAULT_MODEL_ID, DEFAULT_CLAP_ID}
-        snapshot = cached(model, inference.cache_folder)
-        memory = (
-            f"{model.memory_bytes('bfloat16') / 1e9:.1f} GB bf16 / {model.memory_bytes('float32') / 1e9:.1f} GB fp32"
-        )
-        state = f"cached at {snapshot.revision[:8]}" if snapshot else "not cached"
-        default = " (default)" if is_default else ""
-        _console.say("[bold]{}[/bold]{}: {}", model.model_id, default, state)
-        parameters = f"{model.parameters / 1e9:.2f} B parameters"
-        _console.say("    {}, download {}, memory {}", parameters, model.size_text, memory)
-        _console.say("    licence: {}", model.licence)
-
-
-@models.command()
-@click.argument("model_id")
-@click.option("--revision", help="Branch, tag or commit; default: the main branch.")
-@click.option("--accept-licence", is_flag=True, help="Agree to the licence without being asked.")
-@click.pass_obj
-def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence: bool) -> None:
-    """Download MODEL_ID: shows its licence first, resumes, checks every file."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    from flamingo_bark_assets.inference import fetching
-    from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS, ModelError
-    from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
-
-    known = {model.model_id.lower(): model for model in (*KNOWN_MODELS, *KNOWN_CLAPS)}
-    model = known.get(model_id.lower())
-    if model is None:
-        raise ModelError(f"{model_id}: not a known model; `flamingo-bark models list` shows those that are")
-    _console.say("{}: {}\nlicence: {}", model.name, model.size_text, model.licence)
-    if not accept_licence:
-        click.confirm("Do you agree to this licence?", abort=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=_console) as progress:
-        task = progress.add_task("downloading", total=None)
-
-        def show(event: fetching.FetchEvent) -> None:
-            progress.update(task, completed=event.done_bytes, total=event.total_bytes)
-
-        cache_folder = load_settings(paths.settings).inference.cache_folder
-        snapshot = fetching.fetch(
-            model, cache_dir=cache_folder, acknowledge_licence=True, progress=show, revision=revision
-        )
-    _console.say("{} at {} is ready", model.model_id, snapshot.revision)
-
-
-@main.command()
-@click.pass_obj
-def verify(paths: DataPaths) -> None:
-    """Compare every file that the training manifest names with its checksum."""
-    from flamingo_bark_assets.training.files import manifest_path
-    from flamingo_bark_assets.training.manifest import read_manifest, verify_manifest
-
-    problems = verify_manifest(manifest_path(paths), paths.root)
-    for problem in problems:
-        _console.say("[red]{}[/red]", problem.message)
-    if problems:
-        sys.exit(1)
-    count = len(read_manifest(manifest_path(paths)))
-    _console.say("{} {}, every file as stated", count, "song" if count == 1 else "songs")
+for _command in (models, export, verify, train, sample):
+    main.add_command(_command)
 
 
 def _due_songs(paths: DataPaths) -> list[str]:

@@ -137,3 +137,35 @@ def describe_os_error(error: OSError) -> str:
         what = f"{os.fsdecode(error.filename)}: {what}"
     advice = _ADVICE.get(error.errno or 0)
     return f"{what}; {advice}" if advice else what
+
+
+class ExportError(FlamingoBarkError):
+    """An export cannot be made as it was asked for."""
+
+    code = "FB701"
+    remedy = "The message says what stands in the way; `--dry-run` shows what would be written."
+
+
+class ClipRefused(FlamingoBarkError):
+    """The sound of a clip cannot be trained on; the clip is left out of the export and named.
+
+    Args:
+        rule: short name of what is wrong.
+        reason: a sentence.
+    """
+
+    code = "FB702"
+    remedy = "Nothing need be done: the clip is left out, and `provenance/notes.jsonl` of the export says why."
+
+    def __init__(self, rule: str, reason: str) -> None:
+        super().__init__(reason)
+        self.rule = rule
+
+
+class FinetuningError(FlamingoBarkError):
+    """Bark cannot be fine-tuned, or spoken with, as it was asked for."""
+
+    code = "FB801"
+    remedy = (
+        "The message says what is missing and the command that gets it; `flamingo-bark verify OUT` checks the data."
+    )

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+from flamingo_bark_assets.analysis.features.bass import BassFeatures
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import StemResult
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+
+F = TypeVar("F", bound=StemResult)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,21 @@ class Evidence:
     @property
     def drums(self) -> DrumFeatures:
         """The drums, measured."""
-        features = self.stem_features["drums"]
-        assert isinstance(features, DrumFeatures)
+        return self._of_class("drums", DrumFeatures)
+
+    @property
+    def bass(self) -> BassFeatures:
+        """The bass, measured."""
+        return self._of_class("bass", BassFeatures)
+
+    @property
+    def vocals(self) -> VocalFeatures:
+        """The vocals, measured."""
+        return self._of_class("vocals", VocalFeatures)
+
+    def _of_class(self, kind: StemKind, cls: type[F]) -> F:
+        features = self.stem_features[kind]
+        assert isinstance(features, cls)
         return features
 
     def of_stem(self, kind: StemKind) -> StemResult:

@@ -17,6 +17,9 @@ Quantisation = Literal["none", "8bit", "4bit"]
 
 DEFAULT_MODEL_ID = "nvidia/audio-flamingo-2-1.5B"
 DEFAULT_CLAP_ID = "laion/larger_clap_music"
+HUBERT_ID = "facebook/hubert-base-ls960"
+ENCODEC_ID = "facebook/encodec_24khz"
+QUANTIZER_ID = "GitMylo/bark-voice-cloning"
 
 
 class _Frozen(BaseModel):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -25,6 +25,7 @@ from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_meta
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
 from flamingo_bark_assets.captioning.edits import apply_caption_edits
 from flamingo_bark_assets.captioning.interface import Captioner, Captions
+from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResult
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
@@ -33,7 +34,8 @@ from flamingo_bark_assets.parts import KINDS, STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.edits import apply_prompt_edits
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
 from flamingo_bark_assets.record import Record, digest_of
-from flamingo_bark_assets.settings import PromptSettings, Settings, Thresholds
+from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds
+from flamingo_bark_assets.splits.landmarks import find_landmarks
 from flamingo_bark_assets.steps import STEM_STEPS, STEP_OF_RECORD, STEPS, SettingsGroup, Step
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.threads import one_blas_thread
@@ -226,6 +228,15 @@ class SongWork:
         self._declared("prompts")
         return self.settings.prompts
 
+    def clip_settings(self) -> ClipSettings:
+        """Return how songs are cut.
+
+        Raises:
+            UndeclaredInput: the step at work does not declare it.
+        """
+        self._declared("clips")
+        return self.settings.clips
+
     def _declared(self, group: SettingsGroup) -> None:
         if self._step is not None and group not in self._step.settings:
             raise UndeclaredInput(f"the step {self._step.name} reads settings of {group} without declaring them")
@@ -267,6 +278,7 @@ def inspect_song(work: SongWork) -> RawSong:
         files,
         work.mix,
         quality_of(view),
+        find_landmarks(view),
         fingerprint=work.fingerprint,
         content_sha256=work.sha256(files.mix),
     )
@@ -374,6 +386,28 @@ def make_dataset(work: SongWork) -> Verdict:
     return verdict
 
 
+def cut_clips(work: SongWork) -> TrainingClips:
+    """Cut the song into the clips to train on; what of it cannot be decoded any more gives none."""
+    from flamingo_bark_assets.clips.levels import SourceLevels, source_levels
+    from flamingo_bark_assets.clips.planning import plan_clips
+
+    verdict = work.result(Verdict)
+    parts: tuple[Part, ...] = ("mix", *verdict.suitable_kinds) if verdict.suitable else ()
+    levels: dict[Part, SourceLevels] = {}
+    for part in parts:
+        with suppress(AudioFault):
+            levels[part] = source_levels(work.audio(part))
+    return plan_clips(
+        work.evidence(),
+        work.result(Captions),
+        work.result(TrainingPrompts),
+        verdict,
+        levels,
+        work.clip_settings(),
+        work.prompt_settings(),
+    )
+
+
 WORK: dict[str, Callable[[SongWork], Record]] = {
     "raw_song": inspect_song,
     "song_metadata": collect_metadata,
@@ -383,6 +417,7 @@ WORK: dict[str, Callable[[SongWork], Record]] = {
     "flamingo_captions": describe,
     "training_prompts": write_prompts,
     "bark_dataset": make_dataset,
+    "training_clips": cut_clips,
 }
 """What each step does, by its name."""
 

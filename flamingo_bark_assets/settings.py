@@ -11,16 +11,16 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from flamingo_bark_assets.errors import ConfigurationError, FileFault
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
-from flamingo_bark_assets.inference_settings import InferenceSettings
+from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID, InferenceSettings
 
-ANALYSIS_VERSION = "2.2"
+ANALYSIS_VERSION = "2.3"
 _MAX_PROBLEMS = 5
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -86,6 +86,80 @@ class PromptSettings(_Frozen):
     )
 
 
+class ViewSettings(_Frozen):
+    """One way to cut songs: how long its clips are, and of what."""
+
+    name: str = Field("30s", pattern=r"^[a-z0-9]{1,20}$", description="Name of the view, in the names of its clips.")
+    min_s: float = Field(24.0, gt=0, le=3600, description="Shortest clip, seconds.")
+    max_s: float = Field(30.0, gt=0, le=3600, description="Longest clip, seconds; equal to `min_s` for exactly that.")
+    sources: tuple[Literal["mix", "instrumental", "stems", "several"], ...] = Field(
+        ("mix", "instrumental", "stems", "several"),
+        description="mix, instrumental (all stems but the vocals), stems (each), several (each pair and triple).",
+    )
+    cuts_sung_lines: bool = Field(False, description="Whether a sung line may be cut: for clips that carry no text.")
+
+
+class ClipSettings(_Frozen):
+    """How songs are cut into training clips, and which clips are refused."""
+
+    views: tuple[ViewSettings, ...] = Field(
+        (
+            ViewSettings(name="semantic", min_s=9.0, max_s=10.22, sources=("mix", "stems")),
+            ViewSettings(name="coarse", min_s=5.12, max_s=5.12, sources=("mix", "stems"), cuts_sung_lines=True),
+            ViewSettings(),
+            ViewSettings(name="full", min_s=10.0, max_s=240.0, sources=("mix", "instrumental")),
+        ),
+        description="The ways to cut; the shipped exports ask for semantic, coarse, 30s and full.",
+    )
+    min_active_fraction: float = Field(0.5, ge=0, le=1, description="Smallest share of a clip in which it sounds.")
+    min_peak_dbfs: float = Field(-60.0, le=0, description="Lowest peak of a clip, dBFS.")
+    max_dc_offset: float = Field(0.01, ge=0, le=1, description="Largest mean of a channel of a clip, full scale 1.")
+    max_clipped_fraction: float = Field(0.001, ge=0, le=1, description="Largest share of clipped samples in a clip.")
+    min_beat_confidence: float = Field(
+        0.3, ge=0, le=1, description="Below it the beats are unsure, and cuts follow sections or pauses."
+    )
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        names = [view.name for view in self.views]
+        if len(set(names)) != len(names):
+            raise ValueError("two views have one name")
+        return self
+
+
+class TokenSettings(_Frozen):
+    """The models that make Bark's tokens; nothing of them is downloaded unasked."""
+
+    hubert: str = Field(HUBERT_ID, min_length=1, description="HuBERT base: the known id, or a folder.")
+    quantizer: str = Field(QUANTIZER_ID, min_length=1, description="Semantic quantizer: the known id, or a .pth file.")
+    encodec: str = Field(ENCODEC_ID, min_length=1, description="EnCodec at 24 kHz: the known id, or a folder.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
+
+
+class ExportSettings(_Frozen):
+    """What exports may hold."""
+
+    commercial_licences: tuple[str, ...] = Field(
+        (),
+        description="Licences that allow commercial use besides the open ones that are known, as the songs state them.",
+    )
+
+
+class SplitSettings(_Frozen):
+    """How songs are parted into training, validation and test; what is assigned already stays while these do."""
+
+    seed: int = Field(0, ge=0, description="Another seed assigns all songs anew.")
+    validation: float = Field(0.1, ge=0, le=1, description="Share of the groups of duplicates that is for validation.")
+    test: float = Field(0.1, ge=0, le=1, description="Share of the groups of duplicates that is for testing.")
+    by_artist: bool = Field(False, description="Whether all songs of an artist go together.")
+
+    @model_validator(mode="after")
+    def _some_are_left(self) -> Self:
+        if self.validation + self.test > 1:
+            raise ValueError(f"{self._told('validation')} and {self._told('test')} are more than 1 together")
+        return self
+
+
 class RunSettings(_Frozen):
     """How the sensors ask for runs."""
 
@@ -110,6 +184,10 @@ class Settings(_Frozen):
     thresholds: Thresholds = Field(default_factory=Thresholds)
     prompts: PromptSettings = Field(default_factory=PromptSettings)
     inference: InferenceSettings = Field(default_factory=InferenceSettings)
+    clips: ClipSettings = Field(default_factory=ClipSettings)
+    exports: ExportSettings = Field(default_factory=ExportSettings)
+    tokens: TokenSettings = Field(default_factory=TokenSettings)
+    splits: SplitSettings = Field(default_factory=SplitSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
 
     @model_validator(mode="before")

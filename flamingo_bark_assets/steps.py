@@ -14,6 +14,7 @@ from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Record
@@ -25,12 +26,15 @@ FilePart = Literal["sound", "info", "edits"]
 
 StepGroup = Literal["ingest", "features", "text", "datasets"]
 
-SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability"]
+SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability", "clips"]
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 
 TEXT_VERSION = "2"
 """Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
+
+CLIPS_VERSION = "2"
+"""Of the rules by which songs are cut and clips are described; raise it when their results change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,13 @@ STEPS: tuple[Step, ...] = (
         "The verdict on the song and its stems, the dataset JSON, the training instructions and the manifest entry. "
         "An unfit song gets all of them too, and never enters the training manifest.",
         needs=(*_EVIDENCE, "flamingo_captions", "training_prompts"), settings=("suitability",), badge="json",
+    ),
+    Step(
+        "training_clips", TrainingClips, "datasets",
+        "The pieces of a fit song to train on: where each is cut, what is heard inside it, its texts and lyrics; and "
+        "what was left out, with the rule and the value. Exports render their sound.",
+        needs=(*_EVIDENCE, "flamingo_captions", "training_prompts", "bark_dataset"), settings=("prompts", "clips"),
+        version=CLIPS_VERSION,
     ),
 )  # fmt: skip
 """In an order in which each step stands after those that it needs."""

@@ -54,6 +54,8 @@ def printable(text: str, *, control: str = " ") -> str:
 
     Spaces are not joined; format characters, lone surrogates, private and unassigned code points vanish.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(" " if c.isspace() else _printed(c, control) for c in text)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-LARGE_BYTES = 2000  # files from this size on are stored outside git, as the hub does for weights
+from tests.hub_uploads import LARGE_BYTES, Uploads, answer, git_sha1, sha256, tree_entry
 
 
 @dataclass
@@ -27,12 +27,14 @@ class FakeHub:
         endpoint: its address.
         requests: method, path and Range header of each request.
         corrupt: names of files of which wrong bytes are sent.
+        uploads: the dataset repositories, which can be written.
     """
 
     repositories: dict[str, dict[str, bytes]]
     endpoint: str = ""
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     corrupt: set[str] = field(default_factory=set)
+    uploads: Uploads = field(default_factory=Uploads)
 
     def commit(self, repo_id: str) -> str:
         names = repr(sorted((name, sha256(data)) for name, data in self.repositories[repo_id].items()))
@@ -41,14 +43,6 @@ class FakeHub:
     def ranges(self, name: str) -> list[str | None]:
         """The Range headers with which a file's contents were asked for."""
         return [r for method, path, r in self.requests if method == "GET" and path.endswith(f"/{name}")]
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def git_sha1(data: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 @contextmanager
@@ -121,14 +115,27 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def do_POST(self) -> None:
+        self._answer()
+
+    def do_PUT(self) -> None:
+        self._answer()
+
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append((self.command, path, self.headers.get("Range")))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        given = answer(
+            self.hub.uploads, self.hub.endpoint, self.command, self.path, self.headers.get("Authorization"), body
+        )
+        if given is not None:
+            status, value = given
+            return self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
         for repo_id, files in self.hub.repositories.items():
             if path == f"/api/models/{repo_id}" or path.startswith(f"/api/models/{repo_id}/revision/"):
                 return self._json(self._info(repo_id, files))
             if path.startswith(f"/api/models/{repo_id}/tree/"):
-                return self._json([_tree_entry(name, data) for name, data in files.items()])
+                return self._json([tree_entry(name, data) for name, data in files.items()])
             prefix = f"/{repo_id}/resolve/{self.hub.commit(repo_id)}/"
             if path.startswith(prefix) and path.removeprefix(prefix) in files:
                 return self._file(repo_id, path.removeprefix(prefix))
@@ -169,10 +176,3 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _is_large(data: bytes) -> bool:
     return len(data) >= LARGE_BYTES
-
-
-def _tree_entry(name: str, data: bytes) -> dict[str, Any]:
-    entry: dict[str, Any] = {"type": "file", "path": name, "size": len(data), "oid": git_sha1(data)}
-    if _is_large(data):
-        entry["lfs"] = {"oid": sha256(data), "size": len(data), "pointerSize": 130}
-    return entry

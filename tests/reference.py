@@ -29,6 +29,7 @@ from flamingo_bark_assets.pipeline import SongWork
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.settings import Settings, Thresholds
+from flamingo_bark_assets.splits.records import SPLITS_TABLE
 from flamingo_bark_assets.steps import RECORDS, SETTINGS_GROUPS, STEPS
 from flamingo_bark_assets.storage.tables import SQL_TYPES, Table, all_tables, tables_of
 from flamingo_bark_assets.training.suitability import RULES, SONG, RuleResult, judge
@@ -68,10 +69,11 @@ def _code(words: Iterable[str]) -> str:
 
 def _tables() -> Lines:
     made_by = {table.name: step.name for step in STEPS for table in tables_of(step.record)}
+    made_by[SPLITS_TABLE.name] = "training_splits"
     yield "# Tables\n"
     yield "Every table of `data/warehouse.duckdb`. A result is one row a song; what a song has many of stands in a"
     yield "table of its own. A *measured* column is null where it is unknown; the table `measurements` then says why.\n"
-    tables = all_tables(RECORDS)
+    tables = (*all_tables(RECORDS), SPLITS_TABLE)
     yield from _table(
         ("table", "made by", "key", "what it holds"),
         ((f"[`{t.name}`](#{t.name})", made_by.get(t.name, "every step"), _code(t.key), t.doc) for t in tables),
@@ -122,13 +124,19 @@ def _groups(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tupl
 def _properties(model: type[BaseModel]) -> Mapping[str, Any]:
     """Give the JSON schemas of a model's keys but for tables, which have sections of their own."""
     properties: Mapping[str, Any] = model.model_json_schema()["properties"]
-    return {key: schema for key, schema in properties.items() if not ({"$ref", "items"} & set(schema))}
+    return {
+        key: schema
+        for key, schema in properties.items()
+        if "$ref" not in schema and not ("items" in schema and "enum" not in schema["items"])
+    }
 
 
 def _default(schema: Mapping[str, Any]) -> str:
     if "default" not in schema:
         return "must be given"
     default = schema["default"]
+    if isinstance(default, list):
+        return _code(default)
     return "none" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
@@ -140,6 +148,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
 def _allowed_value(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return _code(schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_allowed_value(schema['items'])}"
     limits = {"exclusiveMinimum": "> ", "minimum": ">= ", "exclusiveMaximum": "< ", "maximum": "<= "}
     ranges = [f"{sign}{schema[key]:.20g}" for key, sign in limits.items() if key in schema]
     if "maxLength" in schema:
@@ -153,13 +163,14 @@ def _readers(field: str, key: str) -> str:
     """Find the steps that read a key: those whose group of settings gets another version where the key changes."""
     settings = Settings()
     group: BaseModel = getattr(settings, field)
-    # All of the tables below [inference] are read together.
-    key = key if field != "inference" else "clap"
+    # All of the tables below [inference] are read together, as are those below [clips].
+    key = {"inference": "clap", "clips": "min_active_fraction"}.get(field, key)
     value = getattr(group, key)
     changed = group.model_copy(update={key: f"{value}?" if isinstance(value, str) else value + 1})
     before, after = (settings_versions(s) for s in (settings, settings.model_copy(update={field: changed})))
     groups = {name for name in SETTINGS_GROUPS if before.of(name) != after.of(name)}
-    return _code(step.name for step in STEPS if groups & set(step.settings)) or "the sensors"
+    others = "`training_splits`" if field == "splits" else "the sensors"
+    return _code(step.name for step in STEPS if groups & set(step.settings)) or others
 
 
 # Checks and rules

@@ -532,3 +532,22 @@ def test_no_text_raises_or_keeps_a_conflict(text: str, song: str) -> None:
     assert all(text[c.start_char : c.end_char] == c.said for c in claims)
     assert all(c.confidence is None or 0 <= c.confidence <= 1 for c in claims)
     assert not [c for c in check(rewrite(text, claims), SONGS[song]) if c.verdict == "conflict"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Harmonic instruments playing mainly G major, A major, F# minor seventh and E minor seventh.",
+        "The guitar plays A major and G major.",
+        "It cycles through D major, A major, B minor and G major.",
+    ],
+)
+def test_a_list_of_chords_is_no_claim_about_the_key(text: str) -> None:
+    assert not [claim for claim in find_claims(text) if claim.kind == "key"]
+
+
+@pytest.mark.parametrize(
+    "text", ["It moves from A major to E minor.", "In A major and E minor.", "It is in D major, slow."]
+)
+def test_keys_that_a_song_is_in_are_claims(text: str) -> None:
+    assert [claim for claim in find_claims(text) if claim.kind == "key"]

@@ -366,3 +366,11 @@ def test_an_interrupt_at_a_question_ends_quietly_with_its_status(shelf: Path) ->
     os.close(terminal)
     os.close(user)
     assert (process.returncode, error.strip()) == (130, b"")
+
+
+def test_an_export_is_never_put_among_the_songs(shelf: Path) -> None:
+    place = shelf / "data/songs/export"
+    result = CliRunner().invoke(main, ["--data", str(shelf / "data"), "export", "--to", "bark", str(place)])
+    assert result.exit_code == 1
+    assert "lies among the songs" in result.output
+    assert not place.exists()

@@ -15,7 +15,10 @@ from tests.running import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 # With the number of files that each touches.
-WALKS = {"A new measurement": 2, "A new check": 3, "A new export": 3, "A new kind of stem": 3}
+WALKS = {
+    "A new measurement": 2, "A new check": 3, "A new file of the dataset": 3, "A new export": 3,
+    "A new kind of stem": 3,
+}  # fmt: skip
 
 
 def blocks(title: str) -> dict[str, str]:
@@ -107,7 +110,7 @@ def test_a_check_stands_on_the_pages_with_its_rule_and_limit(walked: Path) -> No
     assert "| `max_true_peak_dbtp` | `3.0` | number |" in page(walked, "settings.md")
 
 
-def test_an_export_has_a_place_and_contents_and_goes_with_its_song(walked: Path) -> None:
+def test_a_file_of_the_dataset_has_a_place_and_contents_and_goes_with_its_song(walked: Path) -> None:
     shown = run(
         walked,
         "import types\n"
@@ -122,6 +125,26 @@ def test_an_export_has_a_place_and_contents_and_goes_with_its_song(walked: Path)
         "print(name, repr(write_chord_labels(types.SimpleNamespace(chords=(chord,)))))",
     )
     assert shown.split(" ", 1) == ["chords_one.lab", "'0.000\\t2.000\\tC:maj\\n'\n"]
+
+
+def test_an_export_is_written_and_verified(walked: Path) -> None:
+    shutil.copy(ROOT / "tests/export_songs.py", walked / "tests")
+    shutil.copy(ROOT / "tests/signals.py", walked / "tests")
+    shown = run(
+        walked,
+        "from pathlib import Path\n"
+        "from flamingo_bark_assets.exports.interface import ExportOptions\n"
+        "from flamingo_bark_assets.exports.registry import TARGETS\n"
+        "from flamingo_bark_assets.exports.run import export\n"
+        "from flamingo_bark_assets.verification.run import verify_export\n"
+        "from tests.export_songs import made_source\n"
+        "out = Path('made')\n"
+        "export(TARGETS['csv-captions'], made_source(2, clips=1, views=('30s',)), out, ExportOptions())\n"
+        "clean = verify_export(out)\n"
+        "next(out.glob('train/*.wav')).unlink()\n"
+        "print(clean.clips, clean.findings, sorted({found.rule for found in verify_export(out).findings}))\n",
+    )
+    assert shown.startswith("2 () [") and "missing_file" in shown
 
 
 def test_a_kind_of_stem_is_found_by_its_name_and_has_a_step_tables_and_edits(walked: Path) -> None:
@@ -144,7 +167,7 @@ def test_a_kind_of_stem_is_found_by_its_name_and_has_a_step_tables_and_edits(wal
 
 def test_mypy_names_a_declaration_and_a_place_that_were_forgotten(tmp_path: Path) -> None:
     apply(copy(tmp_path), "A new measurement", but="features/dynamics.py")
-    apply(tmp_path, "A new export")
+    apply(tmp_path, "A new file of the dataset")
     remove(tmp_path / "flamingo_bark_assets/training/files.py", r"        chords=paths.*\n")
     files = [*blocks("A new measurement"), "flamingo_bark_assets/training/files.py"]
     # Without the imports of these files, which take mypy a minute.

@@ -12,6 +12,7 @@ import pytest
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.sensors import contiguous
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
+from flamingo_bark_assets.exports.registry import TARGETS
 from flamingo_bark_assets.pipeline import WORK
 from flamingo_bark_assets.steps import SETTINGS_GROUPS, STEPS
 
@@ -36,6 +37,7 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         "harmonic_features",
     }  # fmt: skip
     evidence = {"raw_song", "song_metadata", "stems", *features}
+    exported = {"training_clips", "training_splits", "song_metadata"}
     stem_needs = {"raw_song", "stems", "song_features"}
     assert edges == {
         **{f"settings/{group}": set() for group in SETTINGS_GROUPS},
@@ -48,8 +50,18 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         "flamingo_captions": {*evidence, "settings/captioning"},
         "training_prompts": {*evidence, "flamingo_captions", "settings/prompts"},
         "bark_dataset": {*evidence, "flamingo_captions", "training_prompts", "settings/suitability"},
+        "training_clips": {
+            *evidence,
+            "flamingo_captions",
+            "training_prompts",
+            "bark_dataset",
+            "settings/prompts",
+            "settings/clips",
+        },
         "training_manifest": {"bark_dataset"},
-        "feature_warehouse": set(SONG_ASSETS),
+        "training_splits": {"raw_song", "stems", "song_metadata", "bark_dataset"},
+        "feature_warehouse": {*SONG_ASSETS, "training_splits"},
+        **{f"export_{name.replace('-', '_')}": exported for name in TARGETS},
     }
 
 
@@ -64,11 +76,11 @@ def test_every_step_has_its_work_and_stands_after_what_it_needs() -> None:
 @pytest.mark.parametrize("key", sorted(defs.resolve_asset_graph().get_all_asset_keys()))
 def test_every_asset_has_group_kinds_owner_description_and_columns(key: dg.AssetKey) -> None:
     node = defs.resolve_asset_graph().get(key)
-    assert node.group_name in {"ingest", "features", "text", "datasets", "settings"}
+    assert node.group_name in {"ingest", "features", "text", "datasets", "exports", "settings"}
     assert "python" in node.kinds
     assert node.owners
     assert len(node.description or "") > 40
-    if node.is_materializable and key.to_user_string() != "feature_warehouse":
+    if node.is_materializable and key.to_user_string() != "feature_warehouse" and node.group_name != "exports":
         assert node.metadata["dagster/column_schema"].columns
 
 

@@ -23,7 +23,8 @@ from flamingo_bark_assets.inference.fetching import (
     revision_of,
 )
 from flamingo_bark_assets.inference.hub import HubUnreachable
-from tests.hub import FakeHub, closed_port, keep_off_the_network, serving, sha256
+from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
+from tests.hub_uploads import sha256
 
 AF2 = "nvidia/audio-flamingo-2-0.5B"
 QWEN = "Qwen/Qwen2.5-0.5B"

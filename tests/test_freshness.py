@@ -54,7 +54,7 @@ from tests.songs import write_song, write_unreadable_song
 pytestmark = pytest.mark.dagster
 
 EDIT = '[edits.mix]\ndescription = "A waltz."\n'
-TEXT = ["song_metadata", "flamingo_captions", "training_prompts", "bark_dataset"]
+TEXT = ["song_metadata", "flamingo_captions", "training_prompts", "bark_dataset", "training_clips"]
 
 
 def materialise(instance: dg.DagsterInstance, song_id: str, *assets: str) -> dg.ExecuteInProcessResult:
@@ -146,9 +146,10 @@ def test_dagster_calls_the_dataset_stale_when_only_the_licence_was_read_again(
 @pytest.mark.parametrize(
     ("change", "due_steps"),
     [
-        ("[thresholds]\nmin_duration_s = 600", ["bark_dataset"]),
-        ("[prompts]\nstem_weight = 0.5", ["training_prompts", "bark_dataset"]),
-        ("[inference]\nmax_new_tokens = 7", ["flamingo_captions", "training_prompts", "bark_dataset"]),
+        ("[thresholds]\nmin_duration_s = 600", ["bark_dataset", "training_clips"]),
+        ("[prompts]\nstem_weight = 0.5", ["training_prompts", "bark_dataset", "training_clips"]),
+        ("[clips]\nmin_active_fraction = 0.6", ["training_clips"]),
+        ("[inference]\nmax_new_tokens = 7", TEXT[1:]),
         ("[thresholds]\nmax_truncated_s = 0.7", [step.name for step in STEPS if step.name != "song_metadata"]),
         ("[runs]\nmax_attempts = 7", []),
     ],
@@ -193,7 +194,7 @@ def test_a_changed_limit_is_judged_by_every_check_also_after_a_run_that_died(
         (died,) = do(instance, asked(tick(instance)))
         assert not died.success
     (request,) = asked(tick(instance))
-    assert request.asset_selection == [dg.AssetKey("bark_dataset")]
+    assert request.asset_selection == [dg.AssetKey("bark_dataset"), dg.AssetKey("training_clips")]
     (result,) = do(instance, [request])
     assert {found.check_name for found in result.get_asset_check_evaluations()} == {check.name for check in CHECKS}
 
@@ -423,7 +424,7 @@ def test_captions_that_a_run_let_others_write_are_due_and_change_no_setting(
     chosen = {"resources": {"platform": {"config": {"inference": {"chain": [{"model": str(tmp_path / "mine")}]}}}}}
     job = defs.resolve_job_def("all_songs").get_subset(asset_selection={dg.AssetKey("flamingo_captions")})
     assert job.execute_in_process(instance=instance, partition_key="a", run_config=chosen).success
-    texts = ["flamingo_captions", "training_prompts", "bark_dataset"]
+    texts = ["flamingo_captions", "training_prompts", "bark_dataset", "training_clips"]
     assert due(data) == {"a": texts}
     assert set(not_fresh(instance, "ab")) <= {f"{asset} of a" for asset in texts}
     assert "flamingo_captions of a" in not_fresh(instance, "ab")

@@ -18,7 +18,8 @@ CONSTRAINTS = [
 ]
 PINNED = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in CONSTRAINTS}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DIRECT = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = PROJECT["optional-dependencies"]
+DIRECT = [*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["dev"]]
 
 
 @pytest.mark.parametrize("dependency", [*map(Requirement, DIRECT)], ids=str)

@@ -28,6 +28,8 @@ from tests.songs import truncate, write_song, write_unreadable_song
 
 pytestmark = pytest.mark.dagster
 
+TEXT_AND_DATASETS = ("flamingo_captions", "training_prompts", "bark_dataset", "training_clips")
+
 
 def run(instance: dg.DagsterInstance, *songs: str) -> list[RunReport]:
     return run_songs(instance, sorted(songs), lambda asset, song_id: None)
@@ -53,7 +55,8 @@ def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance:
     (report,) = run(instance, "one")
     assert report.success
     assert set(report.materialised) == {
-        *((asset, "one") for asset in SONG_ASSETS), ("training_manifest", None), ("feature_warehouse", None),
+        *((asset, "one") for asset in SONG_ASSETS),
+        *((asset, None) for asset in ("training_manifest", "training_splits", "feature_warehouse")),
     }  # fmt: skip
     checks = {(check.asset, check.check): check.passed for check in report.checks}
     assert checks == {
@@ -64,6 +67,7 @@ def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance:
         ("flamingo_captions", "claims_agree"): True,
         ("bark_dataset", "fit_for_training"): True,
         ("training_manifest", "files_match_checksums"): True,
+        ("training_splits", "no_leak"): True,
         ("feature_warehouse", "holds_every_song"): True,
     }
     assert [entry.song_id for entry in read_manifest(manifest_path(data))] == ["one"]
@@ -82,7 +86,7 @@ def test_a_crash_of_one_song_fails_only_that_song_from_that_asset_on(
     assert "b: drum_features: RuntimeError: analysis went wrong" in ranged.errors[0]
     for asset in ("raw_song", "stems", "song_features", "vocal_features"):
         assert materialised(instance, asset) == set(songs), asset
-    for asset in ("drum_features", "bass_features", "flamingo_captions", "training_prompts", "bark_dataset"):
+    for asset in ("drum_features", "bass_features", *TEXT_AND_DATASETS):
         assert materialised(instance, asset) == {"a", "c", "d"}, asset
     assert published.success
     assert [entry.song_id for entry in read_manifest(manifest_path(data))] == ["a", "c", "d"]

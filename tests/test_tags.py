@@ -83,7 +83,9 @@ def test_a_file_that_cannot_be_read_has_no_tags(tmp_path: Path) -> None:
 def describe(path: Path) -> RawSong:
     files = SongFiles("song-1", path, (), SongInfo())
     decoded = decode(path, max_duration_s=60)
-    return describe_song(files, decoded, measure_quality(decoded.signal), fingerprint="f" * 32, content_sha256="0" * 64)
+    return describe_song(
+        files, decoded, measure_quality(decoded.signal), (), fingerprint="f" * 32, content_sha256="0" * 64
+    )
 
 
 def metadata(path: Path, info: SongInfo | None = None) -> SongMetadata:

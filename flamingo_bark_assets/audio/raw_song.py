@@ -9,17 +9,24 @@ import dataclasses
 
 from flamingo_bark_assets.audio.decode import Decoded
 from flamingo_bark_assets.audio.quality import TechnicalQuality
-from flamingo_bark_assets.audio.recording import RawSong
+from flamingo_bark_assets.audio.recording import Landmark, RawSong
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.record import Measurement
 
 
 def describe_song(
-    files: SongFiles, decoded: Decoded, quality: TechnicalQuality, *, fingerprint: str, content_sha256: str
+    files: SongFiles,
+    decoded: Decoded,
+    quality: TechnicalQuality,
+    landmarks: tuple[Landmark, ...],
+    *,
+    fingerprint: str,
+    content_sha256: str,
 ) -> RawSong:
     """Describe a decoded song file: its format and its technical quality.
 
-    `fingerprint` digests all sound files of the song, `content_sha256` the mix.
+    `fingerprint` digests all sound files of the song, `content_sha256` the mix; `landmarks` are its acoustic
+    fingerprint.
     """
     return RawSong(
         song_id=files.song_id,
@@ -32,6 +39,7 @@ def describe_song(
         declared_duration_s=_declared(decoded),
         sample_rate_hz=Measurement.of(decoded.signal.sample_rate_hz, method="decoded-samples"),
         channels=Measurement.of(decoded.signal.channels, method="decoded-samples"),
+        landmarks=landmarks,
         **{field.name: getattr(quality, field.name) for field in dataclasses.fields(quality)},
     )
 

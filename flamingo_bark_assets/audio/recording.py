@@ -14,6 +14,18 @@ from flamingo_bark_assets.record import Measurement, Record, Row, column, events
 
 
 @dataclass(frozen=True, kw_only=True)
+class Landmark(Row):
+    """One point of the acoustic fingerprint: a note, or another sound with a pitch, begins."""
+
+    TABLE: ClassVar[str] = "landmarks"
+    KEY: ClassVar[tuple[str, ...]] = ("number",)
+
+    number: int = column("Number in order of time, from 0.")
+    time_s: float = column("When it begins.", unit="s")
+    pitch: float = column("Its pitch as a MIDI note number; fractions are parts of a semitone.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class RawSong(Record):
     """The song file: its format, and what the medium did to its sound."""
 
@@ -50,6 +62,9 @@ class RawSong(Record):
     stereo_correlation: Measurement[float] = quantity("", "Correlation of left and right, -1 to 1.")
     is_mono: Measurement[bool] = quantity("", "Whether all channels carry the same signal.")
     polarity_inverted: Measurement[bool] = quantity("", "Whether one of two channels is in inverted polarity.")
+    landmarks: tuple[Landmark, ...] = events(
+        "One row a point of the acoustic fingerprint, by which duplicates are found."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

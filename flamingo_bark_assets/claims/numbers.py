@@ -55,6 +55,12 @@ _NOT_BEHIND_KEY = frozenset(
 )  # fmt: skip
 _CHORDS = re.compile(r"\bchords?\b", re.IGNORECASE)
 _KEY_WORD = re.compile(r"\bkey\b", re.IGNORECASE)
+# Chords are listed like keys: 'playing mainly G major, A major and E minor seventh'.
+_LISTED = re.compile(
+    r"(?P<chord>\s+(?:seventh|sixth|ninth|triad)s?)?\s*(?:,|&|/|-|\band\b)\s*(?:and\s+)?", re.IGNORECASE
+)
+_PLAYED = re.compile(r"\b(?:play(?:s|ing|ed)?|mainly|mostly|between|cycl(?:es|ing) through|over)\s*$", re.IGNORECASE)
+_CHORD_LIST = 3
 
 _METRES = frozenset(
     f"{beats}/{unit}"
@@ -120,8 +126,9 @@ def _tempo(match: re.Match[str]) -> Figure:
 
 def _keys(text: str, start: int, end: int) -> Iterator[Figure]:
     has_chords = bool(_CHORDS.search(text, start, end)) and not _KEY_WORD.search(text, start, end)
+    chords = _listed_chords(text, start, end)
     for match in _KEY.finditer(text, start, end):
-        if not has_chords and _is_key(text, start, end, match):
+        if not has_chords and match.start() not in chords and _is_key(text, start, end, match):
             mode = match["mode"].lower().replace("-", " ")
             mode = {"maj": "major", "min": "minor"}.get(mode, mode.split()[-1])
             stop = match.end("mode")
@@ -131,6 +138,24 @@ def _keys(text: str, start: int, end: int) -> Iterator[Figure]:
         yield Figure("key", value, match.start(), match.end(), match.start("tonic"), match.end())
     for match in _MODE_ONLY.finditer(text, start, end):
         yield Figure("key", match["mode"].lower(), match.start(), match.end(), match.start("mode"), match.end("mode"))
+
+
+def _listed_chords(text: str, start: int, end: int) -> frozenset[int]:
+    """Return where the items of lists of chords begin: three in a row, or two that are played."""
+    chords: list[int] = []
+    items: list[re.Match[str]] = []
+    for match in _KEY.finditer(text, start, end):
+        between = text[items[-1].end("mode") : match.start()] if items else ""
+        if items and not _LISTED.fullmatch(between):
+            chords += _as_chords(text, start, items)
+            items = []
+        items.append(match)
+    return frozenset([*chords, *_as_chords(text, start, items)])
+
+
+def _as_chords(text: str, start: int, items: list[re.Match[str]]) -> list[int]:
+    is_played = len(items) > 1 and bool(_PLAYED.search(text, start, items[0].start()))
+    return [item.start() for item in items] if is_played or len(items) >= _CHORD_LIST else []
 
 
 def _note(match: re.Match[str]) -> str:

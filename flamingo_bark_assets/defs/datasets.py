@@ -1,4 +1,4 @@
-"""The assets over all songs: the training manifest and the DuckDB warehouse.
+"""The assets over all songs: the training manifest, the splits and the DuckDB warehouse.
 
 Publication belongs here; what is published was made song by song.
 """
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from flamingo_bark_assets.defs.resources import Platform
-from flamingo_bark_assets.defs.specs import OWNER, SONG_ASSETS
+from flamingo_bark_assets.defs.specs import OWNER, SONG_ASSETS, column_schema
 from flamingo_bark_assets.errors import FlamingoBarkError
+from flamingo_bark_assets.splits.records import SPLITS_TABLE
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.library.orphans import Cleanup
@@ -52,8 +53,8 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
     )
     from flamingo_bark_assets.training.files import publish_manifest
 
-    with _told_in_one_line():
-        inputs = publication_inputs(stored_versions(platform.paths))[MANIFEST]
+    with told_in_one_line():
+        inputs = publication_inputs(stored_versions(platform.paths), platform.settings.splits)[MANIFEST]
         published = publish_manifest(platform.paths)
         note_published(platform.paths, MANIFEST, inputs)
     _warn(context, published.cleanup, published.left_out)
@@ -77,7 +78,63 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 
 
 @dg.asset(
-    deps=list(SONG_ASSETS),
+    deps=["raw_song", "stems", "song_metadata", "bark_dataset"],
+    group_name="datasets",
+    kinds={"python", "parquet"},
+    owners=[OWNER],
+    metadata={"dagster/column_schema": column_schema(SPLITS_TABLE), "dagster/table_name": SPLITS_TABLE.name},
+)
+def training_splits(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Training, validation or test for every song: duplicates, found by file and by sound, go together.
+
+    What was assigned stays; new songs are assigned by the hash of their group.
+    """
+    from flamingo_bark_assets.provenance.publication import (
+        SPLITS,
+        note_published,
+        publication_inputs,
+        stored_versions,
+    )
+    from flamingo_bark_assets.splits.assignment import renew_splits
+
+    settings = platform.settings
+    with told_in_one_line():
+        inputs = publication_inputs(stored_versions(platform.paths), settings.splits)[SPLITS]
+        renewed = renew_splits(platform.paths, settings)
+        note_published(platform.paths, SPLITS, inputs)
+    _warn(context, None, (*renewed.left_out, *renewed.moved))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(renewed.songs.values()),
+            **{f"{split}_songs": count for split, count in renewed.songs.items()},
+            "duplicates": renewed.duplicates,
+            "moved": dg.MetadataValue.json(list(renewed.moved)),
+            "left_out": dg.MetadataValue.json(list(renewed.left_out)),
+            "path": dg.MetadataValue.path(renewed.path),
+        },
+    )
+
+
+@dg.asset_check(
+    asset="training_splits",
+    description="No two songs that are duplicates of one another, or of one artist where artists are kept together, "
+    "are stored in different splits.",
+)
+def no_leak(platform: Platform) -> dg.AssetCheckResult:
+    """Judge the assignments as they are stored, whoever has written them."""
+    from flamingo_bark_assets.splits.assignment import stored_leaks
+
+    with told_in_one_line():
+        leaks = stored_leaks(platform.paths, platform.settings)
+    return dg.AssetCheckResult(
+        passed=not leaks,
+        description="; ".join(leaks[:20]) or "no two songs that belong together are parted",
+        metadata={"leaks": dg.MetadataValue.json(list(leaks))},
+    )
+
+
+@dg.asset(
+    deps=[*SONG_ASSETS, "training_splits"],
     group_name="datasets",
     kinds={"python", "duckdb"},
     owners=[OWNER],
@@ -99,15 +156,18 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         publication_inputs,
         stored_versions,
     )
+    from flamingo_bark_assets.splits.assignment import splits_path
     from flamingo_bark_assets.steps import RECORDS
     from flamingo_bark_assets.storage.feature_store import FeatureStore
     from flamingo_bark_assets.storage.warehouse import publish
 
     paths = platform.paths
-    with _told_in_one_line():
+    with told_in_one_line():
         cleanup = remove_orphans(paths)
-        inputs = publication_inputs(stored_versions(paths))[WAREHOUSE]
-        published = publish(FeatureStore(paths.features), list_song_ids(paths), paths.warehouse, RECORDS)
+        splits = platform.settings.splits
+        inputs = publication_inputs(stored_versions(paths), splits)[WAREHOUSE]
+        over_all = {SPLITS_TABLE: splits_path(paths, by_artist=splits.by_artist)}
+        published = publish(FeatureStore(paths.features), list_song_ids(paths), paths.warehouse, RECORDS, over_all)
         note_published(paths, WAREHOUSE, inputs)
     problems = (*published.left_out, *published.without_row)
     _warn(context, cleanup, problems)
@@ -134,7 +194,7 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
 
 
 @contextmanager
-def _told_in_one_line() -> Iterator[None]:
+def told_in_one_line() -> Iterator[None]:
     """Let Dagster show the message of our own errors, such as a full disk, instead of a traceback of its own."""
     try:
         yield
@@ -142,6 +202,6 @@ def _told_in_one_line() -> Iterator[None]:
         raise dg.Failure(str(error)) from error
 
 
-def _warn(context: dg.AssetExecutionContext, cleanup: "Cleanup", problems: Sequence[str]) -> None:
-    for problem in (*([cleanup.problem] if cleanup.problem else []), *problems):
+def _warn(context: dg.AssetExecutionContext, cleanup: "Cleanup | None", problems: Sequence[str]) -> None:
+    for problem in (*([cleanup.problem] if cleanup and cleanup.problem else []), *problems):
         context.log.warning(problem)

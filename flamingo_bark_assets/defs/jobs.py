@@ -10,12 +10,12 @@ import dagster as dg
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 
 SONGS = dg.AssetSelection.assets(*SONG_ASSETS)
-PUBLISHED = dg.AssetSelection.assets("training_manifest", "feature_warehouse")
+PUBLISHED = dg.AssetSelection.assets("training_manifest", "training_splits", "feature_warehouse")
 
 one_song = dg.define_asset_job(
     "one_song",
     selection=SONGS | PUBLISHED,
-    description="One song through every asset, manifest and warehouse included.",
+    description="One song through every asset, manifest, splits and warehouse included.",
 )
 all_songs = dg.define_asset_job(
     "all_songs",
@@ -23,5 +23,5 @@ all_songs = dg.define_asset_job(
     description="The per-song assets, for a backfill over many songs; publication follows by itself.",
 )
 publish = dg.define_asset_job(
-    "publish", selection=PUBLISHED, description="The training manifest and the DuckDB warehouse."
+    "publish", selection=PUBLISHED, description="The training manifest, the splits and the DuckDB warehouse."
 )

@@ -6,6 +6,7 @@ Metadata of materialisations belongs here; the values come from the records.
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Record, events_of
 from flamingo_bark_assets.training.suitability import Verdict
@@ -46,6 +48,8 @@ def describe_result(work: SongWork, result: Record) -> Metadata:
         metadata |= _prompts(work, result)
     if isinstance(result, Verdict):
         metadata |= _dataset(work, result)
+    if isinstance(result, TrainingClips):
+        metadata |= _clips(result)
     return metadata
 
 
@@ -132,4 +136,18 @@ def _dataset(work: SongWork, verdict: Verdict) -> dict[str, Any]:
         "suitable_stems": verdict.suitable_stems or "none",
         "dataset": dg.MetadataValue.path(files.dataset),
         "instructions": dg.MetadataValue.path(files.instructions),
+    }
+
+
+def _clips(result: TrainingClips) -> dict[str, Any]:
+    views = Counter(clip.view for clip in result.clips)
+    rules = Counter(clip.rule for clip in result.rejected_clips)
+    return {
+        "cut_by": result.cut_by or "nothing",
+        **({"cut_reason": result.cut_reason} if result.cut_reason else {}),
+        "clips": float(len(result.clips)),
+        "clip_minutes": round(sum(clip.duration_s for clip in result.clips) / 60.0, 3),
+        "rejected": float(len(result.rejected_clips)),
+        "clips_by_view": dg.MetadataValue.json(dict(views)),
+        "rejected_by_rule": dg.MetadataValue.json(dict(rules)),
     }

@@ -89,8 +89,8 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
     jobs=[publish],
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Publishes the manifest and the warehouse when songs were made, changed or removed and none is under "
-    "way. A publication that dies is asked for again.",
+    description="Publishes the manifest, the splits and the warehouse when songs were made, changed or removed and "
+    "none is under way. A publication that dies is asked for again.",
 )
 def publication(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult | dg.SkipReason:
     """Compare what was published with the stored results."""
@@ -100,7 +100,7 @@ def publication(context: dg.SensorEvaluationContext, platform: Platform) -> dg.S
         versions = _due_songs(platform.paths).made_versions(list_song_ids(platform.paths))
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))
-    due = due_publications(platform.paths, versions)
+    due = due_publications(platform.paths, versions, platform.settings.splits)
     if not due:
         return dg.SkipReason("all that was made is published")
     busy = _under_way(context, context.instance.get_dynamic_partitions(SONGS))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 _NOT_ENDED = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
-PUBLISHED_ASSETS = frozenset({dg.AssetKey("training_manifest"), dg.AssetKey("feature_warehouse")})
+PUBLISHED_ASSETS = frozenset(map(dg.AssetKey, ("training_manifest", "training_splits", "feature_warehouse")))
 
 
 @dataclass(frozen=True, slots=True)

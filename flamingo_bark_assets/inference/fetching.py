@@ -27,6 +27,7 @@ from flamingo_bark_assets.inference.hub import (
     partial_path,
 )
 
+_WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
 SPARE_BYTES = 1_000_000_000  # a disk filled to its end breaks more than a download
 
 
@@ -209,7 +210,8 @@ def _is_whole(folder: Path) -> bool:
             return all((chunks.parent / f"{name}.safetensors").is_file() for name in names)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
-    return any(folder.glob("*.safetensors")) or (folder / "tokenizer.json").is_file()
+    weights = (found for pattern in _WEIGHTS for found in folder.glob(pattern))
+    return any(weights) or (folder / "tokenizer.json").is_file()
 
 
 def _check_space(listings: Sequence[Listing], cache_dir: Path) -> None:

@@ -79,6 +79,16 @@ class DataPaths:
         return self.root / self.datasets_folder
 
     @property
+    def exports(self) -> Path:
+        """The datasets in the layouts of trainers that Dagster makes: one folder a target."""
+        return self.root / "exports"
+
+    @property
+    def tokens(self) -> Path:
+        """Tokens of clips, kept so that no sound is tokenised twice."""
+        return self.root / "tokens"
+
+    @property
     def answers(self) -> Path:
         """What models answered, kept so that nothing is asked twice."""
         return self.root / "answers"

@@ -78,6 +78,23 @@ def build_prompts(evidence: Evidence, captions: Captions, settings: PromptSettin
     return TrainingPrompts(song_id=evidence.song_id, prompts=(writer.full_track(), *stems, *several))
 
 
+def build_prompt(
+    evidence: Evidence, captions: Captions, settings: PromptSettings, kinds: tuple[StemKind, ...]
+) -> Prompt:
+    """Write one training prompt, of whatever was measured.
+
+    Args:
+        evidence: the measurements, of a song or of a part of it.
+        captions: the answers about the same.
+        settings: as for `build_prompts`.
+        kinds: the kinds of stem that it is about; none for the full track.
+    """
+    writer = _Writer(evidence, captions, settings)
+    if not kinds:
+        return writer.full_track()
+    return writer.stem(kinds[0]) if len(kinds) == 1 else writer.several(kinds)
+
+
 def _combinations(audible: Sequence[StemKind]) -> Iterator[tuple[StemKind, ...]]:
     for size in COMBINATION_SIZES:
         if size < len(audible):

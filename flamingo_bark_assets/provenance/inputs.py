@@ -22,6 +22,7 @@ class SettingsVersions:
     captioning: str
     prompts: str
     suitability: str
+    clips: str
 
     def of(self, group: SettingsGroup) -> str:
         """Return the version of one group."""
@@ -47,6 +48,7 @@ def settings_versions(settings: Settings) -> SettingsVersions:
         ),
         prompts=digest_of_settings(prompts.model_dump(mode="json")),
         suitability=digest_of_settings(thresholds.model_dump(mode="json")),
+        clips=digest_of_settings(settings.clips.model_dump(mode="json")),
     )
 
 

@@ -1,6 +1,7 @@
-"""What the manifest and the warehouse were published from, and so whether they are due.
+"""What the manifest, the splits and the warehouse were published from, and so whether they are due.
 
-The comparison and its memory belong here; publishing stands in `training.files` and `storage.warehouse`.
+The comparison and its memory belong here; publishing stands in `training.files`, `splits.assignment` and
+`storage.warehouse`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,18 @@ from typing import Any
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.provenance.requests import Asked, left_s, read_asked, write_asked
 from flamingo_bark_assets.provenance.state import STATE_FOLDER, file_lock, read_json, read_state, write_json
-from flamingo_bark_assets.settings import RunSettings
+from flamingo_bark_assets.settings import RunSettings, SplitSettings, digest_of_settings
+from flamingo_bark_assets.splits.assignment import splits_path
 from flamingo_bark_assets.training.files import manifest_path
 
 MANIFEST = "training_manifest"
+SPLITS = "training_splits"
 WAREHOUSE = "feature_warehouse"
-_STEPS_OF: dict[str, frozenset[str] | None] = {MANIFEST: frozenset({"bark_dataset"}), WAREHOUSE: None}
+_STEPS_OF: dict[str, frozenset[str] | None] = {
+    MANIFEST: frozenset({"bark_dataset"}),
+    SPLITS: frozenset({"raw_song", "stems", "song_metadata"}),
+    WAREHOUSE: None,
+}
 _FILE = "publication.json"
 _ASKED_FILE = "publication_requests.json"
 _ASKED_KEY = "publication"
@@ -51,9 +58,12 @@ def stored_versions(paths: DataPaths) -> dict[str, dict[str, str]]:
     }
 
 
-def publication_inputs(versions: Versions) -> dict[str, str]:
+def publication_inputs(versions: Versions, splits: SplitSettings) -> dict[str, str]:
     """Digest what each publication would be made from, by the publication's name."""
-    return {name: _digest(versions, steps) for name, steps in _STEPS_OF.items()}
+    settings = digest_of_settings(splits.model_dump())
+    return {
+        name: _digest(versions, steps) + (settings if name != MANIFEST else "") for name, steps in _STEPS_OF.items()
+    }
 
 
 def _digest(versions: Versions, steps: frozenset[str] | None) -> str:
@@ -65,10 +75,10 @@ def _digest(versions: Versions, steps: frozenset[str] | None) -> str:
     return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def due_publications(paths: DataPaths, versions: Versions) -> dict[str, str]:
+def due_publications(paths: DataPaths, versions: Versions, splits: SplitSettings) -> dict[str, str]:
     """Find the publications, by name, that were made from something else than what is there now, with its digest."""
     published = _read(paths)
-    inputs = publication_inputs(versions)
+    inputs = publication_inputs(versions, splits)
     return {
         name: now
         for name, now in inputs.items()
@@ -77,7 +87,10 @@ def due_publications(paths: DataPaths, versions: Versions) -> dict[str, str]:
 
 
 def _file(paths: DataPaths, name: str) -> Path:
-    return {MANIFEST: manifest_path(paths), WAREHOUSE: paths.warehouse}[name]
+    files = {
+        MANIFEST: manifest_path(paths), SPLITS: splits_path(paths, by_artist=False), WAREHOUSE: paths.warehouse,
+    }  # fmt: skip
+    return files[name]
 
 
 def _is_cut(file: Path, published: _Published) -> bool:

@@ -5,7 +5,7 @@ Publishing and read-only queries belong here; storing results does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,12 +67,21 @@ class Result:
     rows: tuple[tuple[Any, ...], ...]
 
 
-def publish(store: FeatureStore, song_ids: Sequence[str], path: Path, records: Records) -> Publication:
+def publish(
+    store: FeatureStore,
+    song_ids: Sequence[str],
+    path: Path,
+    records: Records,
+    over_all_songs: Mapping[Table, Path] | None = None,
+) -> Publication:
     """Build the warehouse from the stored results of the given songs and put it in place in one step.
 
     Readers that hold the old file keep their snapshot; later readers see the new one. Publishers take turns, so
     the file in place is never older than the results that the last of them saw. An unreadable Parquet file is left
     out and named, and spoils no other. What another program wrote into the old file goes with it.
+
+    `over_all_songs` are tables that are no result of one song, with the Parquet file of each; one that is missing
+    leaves its table empty.
 
     Raises:
         WriteError: the warehouse cannot be written; the old one stays.
@@ -82,7 +91,7 @@ def publish(store: FeatureStore, song_ids: Sequence[str], path: Path, records: R
         remove_leftovers(path.parent, recursive=False)
         remove_leftovers(store.folder)
         with replacing(path) as temporary:
-            publication = _build(store, song_ids, path, records, temporary)
+            publication = _build(store, song_ids, path, records, over_all_songs or {}, temporary)
             # Before the new file is there: its format does not tell it from the one that the journal belongs to, and
             # a client would apply the journal to it. A kill in between leaves the old file as last checkpointed.
             with writes_named(path):
@@ -143,20 +152,30 @@ def _turn(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _build(store: FeatureStore, song_ids: Sequence[str], path: Path, records: Records, temporary: Path) -> Publication:
+def _build(
+    store: FeatureStore,
+    song_ids: Sequence[str],
+    path: Path,
+    records: Records,
+    over_all_songs: Mapping[Table, Path],
+    temporary: Path,
+) -> Publication:
     import duckdb
 
     rows: dict[str, int] = {}
     left_out: list[str] = []
+    tables = (*all_tables(records), *over_all_songs)
     try:
         with duckdb.connect(str(temporary), config={"storage_compatibility_version": STORAGE_VERSION}) as connection:
             connection.begin()  # a commit costs an fsync, and there are hundreds of comments
-            for table in all_tables(records):
+            for table in tables:
                 connection.execute(table.ddl)
                 _comment(connection, table)
             connection.commit()
-            for table in all_tables(records):
-                left_out += _fill(connection, table, _files(store, table, song_ids, records))
+            for table in tables:
+                one = over_all_songs.get(table)
+                files = _files(store, table, song_ids, records) if one is None else [one] if one.is_file() else []
+                left_out += _fill(connection, table, files)
                 rows[table.name] = _count(connection, table)
             without_row = _songs_without_row(connection, store, song_ids, records)
             connection.execute("CHECKPOINT")

@@ -23,11 +23,10 @@ BARK_FACTS = (
     f"Bark's semantic tokens come from a quantizer trained on speech. {capitalised(listed(_SPEECH_LIKE))} are in its "
     f"domain; {listed([kind for kind in WHOLE_KINDS if kind not in _SPEECH_LIKE])} stems are not, nor is a mix that "
     "holds them: nothing promises that they can be learned.",
-    "No Bark trainer reads this folder's JSON or markdown: convert to a trainer's own layout first "
-    "(serp-ai's bark-with-voice-clone, or Barkify).",
+    "No trainer reads this folder's JSON or markdown: `flamingo-bark export --to bark OUT` writes the lists, sound and "
+    "tokens that `flamingo-bark train bark` and serp-ai's code of 2023 read; `flamingo-bark verify OUT` checks them.",
     "No Bark loader reads a weight. Weights become repeated lines: 1.0 to 0.7 means 10 lines to 7.",
-    "Clips: at most 10.22 s for serp-ai's semantic stage (the rest is cut off) and exactly 5.12 s for its "
-    "coarse stage. Barkify keeps the last 15.36 s of a clip.",
+    "Clips: at most 10.22 s for the semantic stage (the rest is cut off) and exactly 5.12 s for the coarse stage.",
     "Text is cut at 256 tokens; 256 characters without the spaces always fit.",
     "Bark works at 24 kHz, mono.",
 )

@@ -1,0 +1,97 @@
+"""`flamingo-bark models`: which models are known, and getting one.
+
+Asking and telling belong here; facts stand in the catalogues, downloading in `inference.fetching`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.settings import load_settings
+from flamingo_bark_assets.terminal import console
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.inference.catalogue import KnownModel
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """Show the known models, and get one."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_models)
+
+
+@models.command("list")
+@click.pass_obj
+def list_models(paths: DataPaths) -> None:
+    """Show the known models with size, memory, licence and what is in the cache."""
+    from flamingo_bark_assets.inference.fetching import cached
+    from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID
+
+    inference = load_settings(paths.settings).inference
+    for what, known in _known_models():
+        console.say("{}:", what)
+        for model in known:
+            is_default = model.model_id in {DEFAULT_MODEL_ID, DEFAULT_CLAP_ID}
+            snapshot = cached(model, inference.cache_folder)
+            as_bf16, as_fp32 = (model.memory_bytes(dtype) / 1e9 for dtype in ("bfloat16", "float32"))
+            state = f"cached at {snapshot.revision[:8]}" if snapshot else "not cached"
+            default = " (default)" if is_default else ""
+            console.say("  [bold]{}[/bold]{}: {}", model.model_id, default, state)
+            memory = f"{as_bf16:.1f} GB bf16 / {as_fp32:.1f} GB fp32"
+            parameters = f"{model.parameters / 1e9:.2f} B parameters"
+            console.say("    {}, download {}, memory {}", parameters, model.size_text, memory)
+            console.say("    licence: {}", model.licence)
+
+
+@models.command()
+@click.argument("model_id")
+@click.option("--revision", help="Branch, tag or commit; default: the main branch.")
+@click.option("--accept-licence", is_flag=True, help="Agree to the licence without being asked.")
+@click.pass_obj
+def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence: bool) -> None:
+    """Download MODEL_ID: shows its licence first, resumes, checks every file."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from flamingo_bark_assets.inference import fetching
+    from flamingo_bark_assets.inference.catalogue import ModelError
+
+    by_id = {model.model_id.lower(): model for _, known in _known_models() for model in known}
+    model = by_id.get(model_id.lower())
+    if model is None:
+        raise ModelError(f"{model_id}: not a known model; `flamingo-bark models list` shows those that are")
+    console.say("{}: {}\nlicence: {}", model.name, model.size_text, model.licence)
+    if not accept_licence:
+        click.confirm("Do you agree to this licence?", abort=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("downloading", total=None)
+
+        def show(event: fetching.FetchEvent) -> None:
+            progress.update(task, completed=event.done_bytes, total=event.total_bytes)
+
+        cache_folder = load_settings(paths.settings).inference.cache_folder
+        snapshot = fetching.fetch(
+            model, cache_dir=cache_folder, acknowledge_licence=True, progress=show, revision=revision
+        )
+    console.say("{} at {} is ready", model.model_id, snapshot.revision)
+
+
+def _known_models() -> tuple[tuple[str, Sequence[KnownModel]], ...]:
+    """Return all known models by what they are for."""
+    from flamingo_bark_assets.finetuning.models import KNOWN_BARKS
+    from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS
+    from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
+    from flamingo_bark_assets.tokens.catalogue import KNOWN_TOKEN_MODELS
+
+    return (
+        ("captions", KNOWN_MODELS),
+        ("second opinion", KNOWN_CLAPS),
+        ("tokens of the layouts bark and bark-voice-prompts", KNOWN_TOKEN_MODELS),
+        ("fine-tuning", KNOWN_BARKS),
+    )

@@ -1,0 +1,339 @@
+"""The folder of an export: written beside the old one, unchanged units taken over, and put in its place in one step.
+
+Where files stand and how they are kept belongs here; what stands in them does not.
+
+Beside the trainer's own files an export holds ``provenance/``: ``export.json`` (what it is), ``units/*.jsonl`` (what
+each unit was made from, its files and clips), ``clips.jsonl``, ``notes.jsonl`` and ``checksums.sha256``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import itertools
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.clips.sound import ClipSound
+from flamingo_bark_assets.errors import ExportError, FileFault, LibraryError
+from flamingo_bark_assets.exports.interface import ExportedClip, FileEntry, Note
+from flamingo_bark_assets.files.atomic import delete_tree, remove_leftovers, sync_folder, temporary_path, writes_named
+from flamingo_bark_assets.files.exchange import exchange_folders
+from flamingo_bark_assets.files.opening import is_missing, open_regular
+
+PROVENANCE = "provenance"
+EXPORT_JSON = f"{PROVENANCE}/export.json"
+CLIPS = f"{PROVENANCE}/clips.jsonl"
+NOTES = f"{PROVENANCE}/notes.jsonl"
+CHECKSUMS = f"{PROVENANCE}/checksums.sha256"
+UNITS = f"{PROVENANCE}/units"
+
+_PATH = re.compile(r"(?!.*//)(?!/)[^\\\0\n\r]{1,240}")
+_COPY_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What was written for some songs that are kept or made again together.
+
+    Attributes:
+        digest: of all that it was made from.
+        files: every file of it.
+        clips: every clip of it.
+        notes: what the user has to know of it.
+    """
+
+    digest: str
+    files: tuple[FileEntry, ...]
+    clips: tuple[ExportedClip, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclass(slots=True)
+class FileWriter:
+    """Writes files below a folder and remembers each; a path may be written once.
+
+    Attributes:
+        root: the folder.
+        files: what was written.
+        notes: what was noted.
+    """
+
+    root: Path
+    files: list[FileEntry] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def audio(self, path: str, sound: ClipSound, *, bits: Literal[16, 24] = 16) -> FileEntry:
+        """Write a sound file, WAV or FLAC by the ending of its path."""
+        channels, samples = sound.samples.shape
+        peak = round(float(abs(sound.samples).max(initial=0.0)), 6)
+        entry = self.data(path, encode_sound(sound, path.rpartition(".")[2], bits=bits))
+        self.files[-1] = dataclasses.replace(
+            entry, sample_rate_hz=sound.sample_rate_hz, channels=channels, samples=samples, peak=peak
+        )
+        return self.files[-1]
+
+    def data(self, path: str, content: bytes) -> FileEntry:
+        """Write a file that fits in memory."""
+        return self.stream(path, lambda place: _write(place, content))
+
+    def lines(self, path: str, lines: Iterable[str]) -> FileEntry:
+        """Write UTF-8 lines one after another."""
+
+        def write(place: Path) -> None:
+            with place.open("w", encoding="utf-8", newline="\n") as file:
+                file.writelines(f"{line}\n" for line in lines)
+
+        return self.stream(path, write)
+
+    def stream(self, path: str, write: Callable[[Path], None]) -> FileEntry:
+        """Let a function write a file to the path that it is given."""
+        place = self._place(path)
+        with writes_named(place):
+            write(place)
+            with place.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            self.files.append(FileEntry(path, digest, place.stat().st_size))
+        return self.files[-1]
+
+    def copy(self, path: str, source: str) -> FileEntry:
+        """Write a file of this unit again under another path."""
+        (entry,) = (each for each in self.files if each.path == source)
+        return self.link(path, entry)
+
+    def link(self, path: str, entry: FileEntry) -> FileEntry:
+        """Write a file that stands below the folder again under another path."""
+        place = self._place(path)
+        with writes_named(place):
+            link_or_copy(self.root / entry.path, place)
+        self.files.append(dataclasses.replace(entry, path=path))
+        return self.files[-1]
+
+    def note(self, note: Note) -> None:
+        """Report something that the user has to know."""
+        self.notes.append(note)
+
+    def _place(self, path: str) -> Path:
+        if not _PATH.fullmatch(path) or ".." in path.split("/"):
+            raise ValueError(f"not a plain relative path: {path!r}")
+        place = self.root / path
+        with writes_named(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(place):
+                raise ValueError(f"{path}: written twice")
+        return place
+
+
+def encode_sound(sound: ClipSound, form: str, *, bits: Literal[16, 24] = 16) -> bytes:
+    """Return the contents of a sound file, ``wav`` or ``flac``; equal samples give equal bytes.
+
+    Raises:
+        ValueError: another form.
+    """
+    import soundfile
+
+    if form not in {"wav", "flac"}:
+        raise ValueError(f"{form}: neither wav nor flac")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, sound.samples.T, sound.sample_rate_hz, format=form.upper(), subtype=f"PCM_{bits}")
+    return buffer.getvalue()
+
+
+@contextmanager
+def replacing_folder(out: Path) -> Iterator[Path]:
+    """Give an empty folder beside `out` that takes its place at the end, in one step, unless an error comes first.
+
+    What stands at `out` then is deleted: ask `refuse_foreign` before.
+
+    Raises:
+        WriteError: the disk refuses.
+    """
+    with writes_named(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(out.parent, recursive=False)
+        staging = temporary_path(out.parent)
+        staging.mkdir()
+    try:
+        yield staging
+        with writes_named(out):
+            sync_folder(staging)
+            if out.exists():
+                exchange_folders(staging, out)
+            else:
+                staging.rename(out)
+            sync_folder(out.parent)
+    finally:
+        delete_tree(staging)
+
+
+def refuse_foreign(out: Path, target: str) -> None:
+    """Refuse a place where something else stands than an export of the same layout, or files that are not of it.
+
+    All that stands there will be deleted. Hidden files and Python's caches are nobody's work.
+
+    Raises:
+        ExportError: a file, or a folder that is neither empty nor such an export, or that holds more than it.
+    """
+    if not os.path.lexists(out):
+        return
+    if out.is_symlink() or not out.is_dir():
+        raise ExportError(f"{out}: is there already and is no folder; name another place")
+    if any(out.iterdir()) and not (out / EXPORT_JSON).is_file():
+        raise ExportError(f"{out}: holds files of something else; name an empty or a new folder")
+    held = _target_of(out)
+    if held is not None and held != target:
+        raise ExportError(f"{out}: holds an export of the layout {held}; name an empty or a new folder")
+    if added := list(itertools.islice(_added_files(out), 4)):
+        told = ", ".join(added[:3]) + (" ..." if len(added) > 3 else "")
+        raise ExportError(f"{out}: holds files that would be deleted, as no export has written them: {told}; move them "
+                          "away, or name an empty or a new folder")  # fmt: skip
+
+
+def _target_of(out: Path) -> str | None:
+    """Return the layout of an export; None where it does not say."""
+    try:
+        with open_regular(out / EXPORT_JSON) as file:
+            target = json.load(file)["target"]
+    except (OSError, LibraryError, FileFault, KeyError, TypeError, ValueError):
+        return None
+    return target if isinstance(target, str) else None
+
+
+def _added_files(out: Path) -> Iterator[str]:
+    """Give the files of an export that are not in its checksums; none where those cannot be read."""
+    try:
+        with open_regular(out / CHECKSUMS) as file:
+            known = {line.decode().rstrip("\n").partition("  ")[2] for line in file}
+    except (OSError, LibraryError, FileFault, ValueError):
+        return
+    for parent, folders, files in os.walk(out):
+        inside = Path(parent).relative_to(out)
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
+        if inside == Path(PROVENANCE):
+            folders.clear()
+            continue
+        for name in sorted(files):
+            if not name.startswith(".") and (path := (inside / name).as_posix()) not in known:
+                yield path
+
+
+def link_or_copy(source: Path, place: Path) -> None:
+    """Give a file a second name, or copy it where the disk has no hard links.
+
+    Raises:
+        OSError: neither can be done.
+    """
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copyfile(source, place)
+
+
+def read_unit(out: Path, name: str) -> Unit | None:
+    """Read what an export holds for a unit; None where there is none that can be read."""
+    path = out / unit_path(name)
+    if is_missing(path):
+        return None
+    try:
+        with open_regular(path) as file:
+            head, *rows = (json.loads(line) for line in file)
+        return Unit(
+            head["digest"],
+            tuple(FileEntry(**row["file"]) for row in rows if "file" in row),
+            tuple(clip_from_json(row["clip"]) for row in rows if "clip" in row),
+            tuple(Note(**row["note"]) for row in rows if "note" in row),
+        )
+    except (OSError, LibraryError, FileFault, KeyError, TypeError, ValueError):
+        return None
+
+
+def take_over(old: Path, new: Path, unit: Unit) -> bool:
+    """Link the files of an unchanged unit from the old export into the new one; False where one is not as it was.
+
+    Raises:
+        WriteError: the disk refuses.
+    """
+    if not all(_is_as_written(old / entry.path, entry) for entry in unit.files):
+        return False
+    for entry in unit.files:
+        place = new / entry.path
+        with writes_named(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(old / entry.path, place)
+    return True
+
+
+def _is_as_written(path: Path, entry: FileEntry) -> bool:
+    try:
+        with open_regular(path) as file:
+            return (
+                path.stat().st_size == entry.bytes and hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+            )
+    except (OSError, LibraryError, FileFault):
+        return False
+
+
+def write_unit(root: Path, name: str, unit: Unit) -> None:
+    """Write what a unit holds, from which the next export takes it over.
+
+    Raises:
+        WriteError: the disk refuses.
+    """
+    rows: list[dict[str, Any]] = [{"digest": unit.digest}]
+    rows += [{"file": dataclasses.asdict(entry)} for entry in unit.files]
+    rows += [{"clip": clip_to_json(clip)} for clip in unit.clips]
+    rows += [{"note": dataclasses.asdict(note)} for note in unit.notes]
+    path = root / unit_path(name)
+    with writes_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, b"".join(json_line(row) for row in rows))
+
+
+def unit_path(name: str) -> str:
+    """Return where a unit is told, relative to the export."""
+    return f"{UNITS}/{name}.jsonl"
+
+
+def clip_to_json(clip: ExportedClip) -> dict[str, Any]:
+    """Return a clip as JSON can hold it."""
+    return dataclasses.asdict(clip)
+
+
+def clip_from_json(values: dict[str, Any]) -> ExportedClip:
+    """Return the clip that `clip_to_json` has written.
+
+    Raises:
+        KeyError, TypeError: it is no such thing.
+    """
+    return ExportedClip(
+        **{
+            **values,
+            "genres": tuple(values["genres"]),
+            "clip": Clip(**values["clip"]),
+            "files": {role: FileEntry(**entry) for role, entry in values["files"].items()},
+        }
+    )
+
+
+def json_line(value: Any) -> bytes:
+    """Return one line of JSON, UTF-8; equal values give equal bytes.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def _write(place: Path, content: bytes) -> None:
+    with place.open("xb") as file:
+        file.write(content)

@@ -1,0 +1,168 @@
+"""The songs of an export, read one at a time from the feature store: which go in, and what renders their clips.
+
+Choosing and loading belong here; what is written of them does not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from flamingo_bark_assets.audio.recording import RawSong, StemSet
+from flamingo_bark_assets.audio.song_metadata import SongMetadata
+from flamingo_bark_assets.clips.records import Clip, TrainingClips
+from flamingo_bark_assets.clips.rendering import SongRenderer
+from flamingo_bark_assets.errors import ClipRefused, ExportError, LibraryError, StorageError
+from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Note, Renderer, Target
+from flamingo_bark_assets.exports.rights import normal_licence, why_not_commercial
+from flamingo_bark_assets.exports.run import SongHead
+from flamingo_bark_assets.library.layout import DataPaths, find_song, list_song_ids
+from flamingo_bark_assets.provenance.due import DueSongs
+from flamingo_bark_assets.provenance.inputs import settings_versions
+from flamingo_bark_assets.settings import Settings
+from flamingo_bark_assets.splits.assignment import read_splits, renew_splits
+from flamingo_bark_assets.splits.records import SongSplit
+from flamingo_bark_assets.storage.feature_store import FeatureStore
+
+MEASURED = "measured"
+"""Who wrote a text in which no captioning model has a word."""
+
+
+class StoredSongs:
+    """A `SongSource` over the library.
+
+    Args:
+        paths: the data folder.
+        settings: what the user set.
+        target: whose views are asked for.
+        options: what the user chose.
+
+    Raises:
+        ExportError: the settings have no view of a name that is asked for.
+    """
+
+    def __init__(self, paths: DataPaths, settings: Settings, target: Target, options: ExportOptions) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._options = options
+        self._store = FeatureStore(paths.features)
+        self._views = frozenset(views_of(target, options, settings))
+        self._refused: list[Note] = []
+        self._also_allowed = frozenset(map(normal_licence, settings.exports.commercial_licences))
+
+    def settle_splits(self) -> None:
+        """Store the splits of songs that have none yet, so that later songs move nobody.
+
+        Raises:
+            StorageError: the stored assignments cannot be read.
+            WriteError: they cannot be written.
+        """
+        renew_splits(self._paths, self._settings)
+
+    @cached_property
+    def _splits(self) -> Mapping[str, SongSplit]:
+        return read_splits(self._paths, self._settings, by_artist=self._options.by_artist)
+
+    @cached_property
+    def _heads(self) -> tuple[SongHead, ...]:
+        self._refused = [
+            Note(song_id, "", "due", f"{song_id}: what is stored of it is due: {', '.join(due.steps)}; run it first")
+            for song_id, due in DueSongs(self._paths).find(settings_versions(self._settings)).items()
+        ]
+        heads = []
+        for song_id in list_song_ids(self._paths):
+            try:
+                heads.append(self._head(song_id))
+            except ClipRefused as refusal:
+                self._refused.append(Note(song_id, "", refusal.rule, f"{song_id}: left out: {refusal}"))
+            except (StorageError, LibraryError) as error:
+                self._refused.append(Note(song_id, "", "left_out", f"{song_id}: left out: {error}"))
+        return tuple(heads)
+
+    def heads(self) -> Sequence[SongHead]:
+        """Return the songs that go in: fit, with clips of the views, allowed by their licence."""
+        return self._heads
+
+    def refused(self) -> Sequence[Note]:
+        """Return a note for each song that stays out, and for each whose stored results are due."""
+        _ = self._heads
+        return tuple(self._refused)
+
+    def load(self, song_id: str) -> tuple[ExportSong, Renderer]:
+        """Load one song.
+
+        Raises:
+            StorageError: what is stored of it cannot be read.
+            ClipRefused: it may not go in.
+        """
+        song = self._song(song_id)
+        stems = self._store.read(StemSet, song_id)
+        return song, SongRenderer(find_song(self._paths, song_id), stems, self._settings.clips)
+
+    def _head(self, song_id: str) -> SongHead:
+        song = self._song(song_id)
+        return SongHead(song_id, song.split, song.digest)
+
+    def _song(self, song_id: str) -> ExportSong:
+        made = self._store.read(TrainingClips, song_id)
+        metadata = self._store.read(SongMetadata, song_id)
+        raw = self._store.read(RawSong, song_id)
+        if made.unusable is not None:
+            raise ClipRefused("unfit", made.unusable)
+        split = self._splits.get(song_id)
+        if split is None:
+            raise ClipRefused("no_split", "it has no split yet; run it first")
+        if self._options.commercial and (why := why_not_commercial(metadata.licence, self._also_allowed)):
+            raise ClipRefused("licence", why)
+        clips = tuple(self._allowed(clip) for clip in made.clips if clip.view in self._views)
+        if not clips:
+            raise ClipRefused("no_clips", f"it has no clip of the views {', '.join(sorted(self._views))}")
+        song = ExportSong(
+            song_id=song_id,
+            title=metadata.title,
+            artist=metadata.artist,
+            genres=tuple(metadata.genre_tags.split("; ")) if metadata.genre_tags else (),
+            licence=metadata.licence,
+            attribution=metadata.attribution,
+            duration_s=raw.duration_s.value or 0.0,
+            split=split.split,
+            group=split.group,
+            clips=clips,
+            digest="",
+            lyrics=metadata.lyrics,
+        )
+        return dataclasses.replace(song, digest=_digest(song))
+
+    def _allowed(self, clip: Clip) -> Clip:
+        """Return a clip with measured words only, where the captioning model's licence does not allow its own."""
+        if not self._options.commercial or clip.captioner_licence is None:
+            return clip
+        if why_not_commercial(clip.captioner_licence, self._also_allowed) is None:
+            return clip
+        return dataclasses.replace(
+            clip, text=clip.measured_text, captioner=MEASURED, captioner_licence=None, is_fallback=True
+        )
+
+
+def views_of(target: Target, options: ExportOptions, settings: Settings) -> tuple[str, ...]:
+    """Return the views of clips that an export takes.
+
+    Raises:
+        ExportError: the settings have no view of such a name.
+    """
+    views = (options.view, *target.VIEWS[1:]) if options.view else target.VIEWS
+    known = [view.name for view in settings.clips.views]
+    if unknown := [view for view in views if view not in known]:
+        raise ExportError(
+            f"no view is named {', '.join(unknown)}; there are {', '.join(known)}, and `[[clips.views]]` in "
+            "settings.toml adds one"
+        )
+    return views
+
+
+def _digest(song: ExportSong) -> str:
+    values = dataclasses.asdict(song)
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""One module a target: what its trainer reads, written from clips."""

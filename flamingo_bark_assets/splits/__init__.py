@@ -1,0 +1,1 @@
+"""Which part of the dataset a song belongs to: duplicates are found by their sound and share a split."""

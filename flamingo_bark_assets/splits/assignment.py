@@ -1,0 +1,285 @@
+"""The splits of the library: what is known of its songs read from the feature store, assignments kept in Parquet files.
+
+Reading and writing belong here; the rules stand in `groups` and `rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flamingo_bark_assets.audio.recording import Landmark, RawSong, Stem
+from flamingo_bark_assets.audio.song_metadata import SongMetadata
+from flamingo_bark_assets.errors import LibraryError, StorageError
+from flamingo_bark_assets.files.atomic import replacing
+from flamingo_bark_assets.files.opening import is_missing, open_regular
+from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
+from flamingo_bark_assets.record import Record, Row, columns_of
+from flamingo_bark_assets.settings import Settings
+from flamingo_bark_assets.splits.groups import Link, SongIdentity, artist_links, find_links, group_songs
+from flamingo_bark_assets.splits.matching import Constellation
+from flamingo_bark_assets.splits.records import SPLITS, SPLITS_TABLE, SongSplit, Split, SplitRow
+from flamingo_bark_assets.splits.rules import assign, find_leaks, rule_of
+from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.text import short_line
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_FILE_NAMES = {False: "splits.parquet", True: "splits_by_artist.parquet"}
+
+
+@dataclass(frozen=True, slots=True)
+class RenewedSplits:
+    """What a renewal of the splits found.
+
+    Attributes:
+        path: the file of the assignment that the settings choose.
+        songs: number of songs by split.
+        duplicates: number of songs that are duplicates of another.
+        moved: songs that were assigned to another split before, with the reason.
+        left_out: songs some of whose results cannot be read, with what follows from that.
+    """
+
+    path: Path
+    songs: Mapping[Split, int]
+    duplicates: int
+    moved: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def splits_path(paths: DataPaths, *, by_artist: bool) -> Path:
+    """Return where the assignments are stored."""
+    return paths.datasets / _FILE_NAMES[by_artist]
+
+
+def read_splits(paths: DataPaths, settings: Settings, *, by_artist: bool) -> Mapping[str, SongSplit]:
+    """Return the split of every song of the library that has results; nothing is written.
+
+    Where songs are new or changed since `renew_splits`, duplicates are looked for; until the next renewal their
+    assignment is not kept.
+
+    Args:
+        paths: the data folder.
+        settings: of them the seed and the shares.
+        by_artist: whether all songs of an artist go together.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+        StorageError: the stored assignments cannot be read.
+    """
+    songs, _ = read_identities(paths)
+    before = _still_valid(_read_rows(splits_path(paths, by_artist=by_artist)), songs, settings, by_artist=by_artist)
+    if len(before) == len(songs):
+        return before
+    return _assigned(songs, find_links(songs), before, settings, by_artist=by_artist)
+
+
+def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
+    """Look for duplicates among all songs, assign what is not assigned and store it, both by artist and not.
+
+    Of songs whose results are missing or cannot be read now, what was assigned is kept. Where the library holds no song
+    at all, its disk may not be mounted, and all that was assigned is kept.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+        StorageError: the stored assignments cannot be read.
+        WriteError: a file cannot be written; the old one stays.
+    """
+    songs, left_out = read_identities(paths)
+    links = find_links(songs)
+    both = {by_artist: _renew(paths, songs, links, settings, by_artist=by_artist) for by_artist in (False, True)}
+    by_artist = settings.splits.by_artist
+    splits, moved = both[by_artist]
+    return RenewedSplits(
+        splits_path(paths, by_artist=by_artist),
+        {split: sum(each.split == split for each in splits.values()) for split in SPLITS},
+        len({link.second for link in links}),
+        moved,
+        left_out,
+    )
+
+
+def stored_leaks(paths: DataPaths, settings: Settings) -> tuple[str, ...]:
+    """Find the pairs of songs that belong together and are stored in different splits; duplicates are looked for anew.
+
+    What is stored is judged as it stands, whoever has written it.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+        StorageError: the stored assignments cannot be read.
+    """
+    songs, _ = read_identities(paths)
+    by_artist = settings.splits.by_artist
+    rows = _read_rows(splits_path(paths, by_artist=by_artist))
+    return find_leaks(
+        _all_links(songs, find_links(songs), by_artist=by_artist), {song_id: row.split for song_id, row in rows.items()}
+    )
+
+
+def _renew(
+    paths: DataPaths, songs: Sequence[SongIdentity], links: Sequence[Link], settings: Settings, *, by_artist: bool
+) -> tuple[dict[str, SongSplit], tuple[str, ...]]:
+    """Renew one file; give what is stored in it now, and the songs that were moved."""
+    path = splits_path(paths, by_artist=by_artist)
+    rows = _read_rows(path)
+    before = _still_valid(rows, songs, settings, by_artist=by_artist)
+    now = _assigned(songs, links, before, settings, by_artist=by_artist)
+    library = set(list_song_ids(paths))
+    if library or not rows:
+        rule = rule_of(settings.splits, by_artist=by_artist)
+        content_of = {song.song_id: song.known_as(by_artist=by_artist) for song in songs}
+        _write_rows(
+            path,
+            {
+                **{song_id: row for song_id, row in rows.items() if song_id in library},
+                **{
+                    song_id: SplitRow(
+                        group_id=each.group,
+                        split=each.split,
+                        reason=each.reason,
+                        content=content_of[song_id],
+                        rule=rule,
+                    )
+                    for song_id, each in now.items()
+                },
+            },
+        )
+    stored = _still_valid(_read_rows(path), songs, settings, by_artist=by_artist)
+    moved = (song_id for song_id in before if before[song_id].split != now[song_id].split)
+    return stored, tuple(f"{song_id}: {now[song_id].reason}" for song_id in moved)
+
+
+def read_identities(paths: DataPaths) -> tuple[tuple[SongIdentity, ...], tuple[str, ...]]:
+    """Read what tells whether two songs are the same, of all songs that have results.
+
+    Returns:
+        The songs, sorted; and those whose results cannot be read, which are left out.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+    """
+    store, library = FeatureStore(paths.features), list_song_ids(paths)
+    raw, unreadable = _read(store, RawSong, library, "fingerprint", "content_sha256")
+    stars, no_stars = _read(store, Landmark, library, "time_s", "pitch")
+    stems, no_stems = _read(store, Stem, library, "content_sha256", "audible")
+    metadata, no_metadata = _read(store, SongMetadata, library, "artist")
+    left_out = (
+        *(f"{song_id}: raw_song cannot be read; it is assigned to no split" for song_id in unreadable),
+        *(f"{song_id}: landmarks cannot be read; its duplicates may not be found" for song_id in no_stars),
+        *(f"{song_id}: stems cannot be read; they are not compared" for song_id in no_stems),
+        *(f"{song_id}: song_metadata cannot be read; its artist is unknown" for song_id in no_metadata),
+    )
+    constellations = _constellations(stars)
+    stems_of: dict[str, set[str]] = {}
+    for song_id, digest, audible in stems.iter_rows():
+        if audible and digest:
+            stems_of.setdefault(song_id, set()).add(digest)
+    artist_of = dict(metadata.iter_rows())
+    songs = tuple(
+        SongIdentity(
+            song_id,
+            digest or fingerprint,
+            frozenset(stems_of.get(song_id, ())),
+            artist_of.get(song_id),
+            constellations.get(song_id),
+        )
+        for song_id, fingerprint, digest in raw.iter_rows()
+    )
+    return songs, left_out
+
+
+def _read(
+    store: FeatureStore, of: type[Record] | type[Row], song_ids: Sequence[str], *names: str
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    (song_id, *_) = columns_of(Record)
+    columns = {spec.name: spec for spec in columns_of(of)}
+    return store.read_columns(of.TABLE, song_ids, [song_id, *(columns[name] for name in names)])
+
+
+def _constellations(stars: pl.DataFrame) -> dict[str, Constellation]:
+    if stars.is_empty():
+        return {}
+    songs = stars["song_id"].to_numpy()
+    begins = np.flatnonzero(np.concatenate([[True], songs[1:] != songs[:-1]]))
+    ends = np.append(begins[1:], songs.size)
+    time_s, pitch = (np.array(stars[name], np.float64) for name in ("time_s", "pitch"))  # copies, as kernels want
+    return {
+        str(songs[begin]): Constellation(time_s[begin:end], pitch[begin:end])
+        for begin, end in zip(begins, ends, strict=True)
+    }
+
+
+def _assigned(
+    songs: Sequence[SongIdentity],
+    links: Sequence[Link],
+    before: Mapping[str, SongSplit],
+    settings: Settings,
+    *,
+    by_artist: bool,
+) -> dict[str, SongSplit]:
+    together = _all_links(songs, links, by_artist=by_artist)
+    return assign(group_songs(songs, together, by_artist=by_artist), before, settings.splits)
+
+
+def _all_links(songs: Sequence[SongIdentity], links: Sequence[Link], *, by_artist: bool) -> tuple[Link, ...]:
+    return (*links, *(artist_links(songs) if by_artist else ()))
+
+
+def _still_valid(
+    rows: Mapping[str, SplitRow], songs: Sequence[SongIdentity], settings: Settings, *, by_artist: bool
+) -> dict[str, SongSplit]:
+    """Return the assignments, made under these settings, of songs that are still what they were."""
+    rule = rule_of(settings.splits, by_artist=by_artist)
+    found = {}
+    for song in songs:
+        row = rows.get(song.song_id)
+        if row is not None and row.rule == rule and row.content == song.known_as(by_artist=by_artist):
+            split = next((split for split in SPLITS if split == row.split), None)
+            if split is not None:
+                found[song.song_id] = SongSplit(song.song_id, row.group_id, split, row.reason)
+    return found
+
+
+def _read_rows(path: Path) -> dict[str, SplitRow]:
+    """Read the stored rows by song; none where there is no file.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
+    import polars as pl
+
+    if is_missing(path):
+        return {}
+    names = [spec.name for spec in SPLITS_TABLE.columns]
+    try:
+        with open_regular(path) as file:
+            frame = pl.read_parquet(file.read()).select(names).cast(pl.String)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, LibraryError, OSError) as error:
+        raise StorageError(
+            f"{path}: cannot be read ({short_line(str(error), 200)}); restore it, or remove it to have all songs "
+            "assigned anew"
+        ) from error
+    return {
+        row.pop("song_id"): SplitRow(**{name: value or "" for name, value in row.items()}) for row in frame.to_dicts()
+    }
+
+
+def _write_rows(path: Path, rows: Mapping[str, SplitRow]) -> None:
+    """Store rows, sorted by song; a file that holds them already is left alone."""
+    import polars as pl
+
+    if path.is_file() and dict(_read_rows(path)) == dict(rows):
+        return
+    ordered = sorted(rows.items())
+    columns = {
+        "song_id": [song_id for song_id, _ in ordered],
+        **{spec.name: [getattr(row, spec.name) for _, row in ordered] for spec in columns_of(SplitRow)},
+    }
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    with replacing(path) as temporary:
+        frame.write_parquet(temporary, compression="zstd", statistics=False)

@@ -1,0 +1,1 @@
+"""Discrete tokens of sound, as Bark is trained on them: semantic by HuBERT and a quantizer, acoustic by EnCodec."""

@@ -1,0 +1,1 @@
+"""The reading rules of each trainer, one module a target."""

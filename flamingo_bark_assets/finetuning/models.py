@@ -53,6 +53,14 @@ KNOWN_BARKS: tuple[KnownModel, ...] = (
 )
 
 
+def with_lora(stage: Any, rank: int) -> Any:
+    """Put LoRA of a rank beside the projections of a stage, which is changed in place; gives the model of peft."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=list(LORA_MODULES))
+    return get_peft_model(stage, config)
+
+
 @dataclass(frozen=True, slots=True)
 class Bark:
     """A loaded Bark.
@@ -102,8 +110,8 @@ def load_bark(name: str, *, revision: str | None = None, cache_dir: Path | None 
 
     disable_progress_bar()
     try:
-        model = BarkModel.from_pretrained(folder, local_files_only=True)
-        processor = BarkProcessor.from_pretrained(folder, local_files_only=True)
+        model = BarkModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        processor = BarkProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FinetuningError(f"{name}: cannot be loaded as a Bark: {first}") from error

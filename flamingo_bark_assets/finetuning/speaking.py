@@ -10,7 +10,6 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.errors import FileFault, FinetuningError, LibraryError
 from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.files.opening import open_regular, read_text
-from flamingo_bark_assets.finetuning.models import STAGE_MODULES, Bark
+from flamingo_bark_assets.finetuning.models import STAGE_MODULES, Bark, with_lora
 from flamingo_bark_assets.finetuning.stages import STAGES, Stage
 
 SAMPLE_RATE_HZ = 24_000
@@ -106,17 +105,20 @@ def apply_trained(bark: Bark, folder: Path) -> Stage:
     Raises:
         FinetuningError: the folder holds no training that fits this model.
     """
-    stage = trained_model(folder).stage
+    from safetensors.torch import load_file
+
+    trained = trained_model(folder)
+    stage = trained.stage
     module = bark.stage(stage)
     try:
-        if (folder / "adapter").is_dir():
-            from peft import PeftModel
+        if trained.lora_rank is not None:
+            from peft import set_peft_model_state_dict
 
-            adapted: Any = PeftModel.from_pretrained(module, folder / "adapter")
+            # The adapter's own configuration is not read: what was trained is known, and the folder may be anyone's.
+            adapted = with_lora(module, trained.lora_rank)
+            set_peft_model_state_dict(adapted, load_file(folder / "adapter" / "adapter_model.safetensors"))
             setattr(bark.model, STAGE_MODULES[stage], adapted.merge_and_unload())
         else:
-            from safetensors.torch import load_file
-
             module.load_state_dict(load_file(folder / "weights" / f"{STAGE_MODULES[stage]}.safetensors"))
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -132,11 +134,13 @@ class TrainedModel:
         stage: the stage that was trained.
         name: folder or id of the Bark.
         revision: commit on the hub; None for a folder.
+        lora_rank: rank of its LoRA; None where all weights of the stage were trained.
     """
 
     stage: Stage
     name: str
     revision: str | None
+    lora_rank: int | None
 
 
 def trained_model(folder: Path) -> TrainedModel:
@@ -148,8 +152,9 @@ def trained_model(folder: Path) -> TrainedModel:
     try:
         told = json.loads(read_text(folder / "run.json", max_bytes=1 << 20))["training"]
         stage, name, revision = told["stage"], str(told["model"]), told["revision"]
+        rank = None if told["lora_rank"] is None else int(told["lora_rank"])
     except (FileFault, LibraryError, ValueError, KeyError, TypeError) as error:
         raise FinetuningError(f"{folder}: is no folder that `flamingo-bark train` has written") from error
     if stage not in STAGES:
         raise FinetuningError(f"{folder}: is of an unknown stage {stage!r}")
-    return TrainedModel(stage, name, revision if revision is None else str(revision))
+    return TrainedModel(stage, name, revision if revision is None else str(revision), rank)

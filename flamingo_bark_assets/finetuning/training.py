@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flamingo_bark_assets.errors import FinetuningError
 from flamingo_bark_assets.files.atomic import delete_tree, write_bytes
-from flamingo_bark_assets.finetuning.models import LORA_MODULES, STAGE_MODULES, Bark
+from flamingo_bark_assets.finetuning.models import STAGE_MODULES, Bark, with_lora
 from flamingo_bark_assets.finetuning.rows import Row, read_rows, read_tokens
 from flamingo_bark_assets.finetuning.stages import (
     Example,
@@ -253,12 +253,7 @@ def _trainable(bark: Bark, options: TrainingOptions) -> Any:
         for parameter in stage.parameters():
             parameter.requires_grad_(True)
         return stage
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=options.lora_rank, lora_alpha=2 * options.lora_rank, lora_dropout=0.0, target_modules=list(LORA_MODULES)
-    )
-    return get_peft_model(stage, config)
+    return with_lora(stage, options.lora_rank)
 
 
 def _trainer_class(bark: Bark, stage: Stage) -> Any:

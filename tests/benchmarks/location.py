@@ -18,6 +18,7 @@ from flamingo_bark_assets.record import Record
 
 defs = dg.Definitions(
     assets=definitions.defs.assets,
+    asset_checks=definitions.defs.asset_checks,
     jobs=definitions.defs.jobs,
     resources=definitions.defs.resources,
     executor=definitions.defs.executor,

@@ -248,3 +248,30 @@ def test_a_bark_that_is_not_there_names_the_command_that_fetches_it(tmp_path: Pa
         load_bark("nobody/bark", cache_dir=tmp_path)
     with pytest.raises(FinetuningError, match="cannot be loaded as a Bark"):
         load_bark(str(tmp_path))
+
+
+@pytest.mark.dagster
+def test_the_job_plots_the_loss_and_links_what_it_made(
+    bark_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dagster as dg
+
+    from flamingo_bark_assets.definitions import defs
+
+    monkeypatch.setenv("FLAMINGO_BARK_DATA", str(tmp_path / "data"))
+    write_bark_export(tmp_path / "data/exports/bark", rows=1, held_out=1)
+    config = {"stage": "semantic", "model": str(bark_folder), "steps": 2, "batch_size": 1, "eval_every": 1}
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = defs.resolve_job_def("train_bark").execute_in_process(
+            instance=instance, run_config={"ops": {"fine_tune_bark": {"config": {**config, "sample_tokens": 8}}}}
+        )
+        key = dg.AssetKey("bark_semantic")
+        observed = instance.fetch_observations(key, limit=20).records
+        (made,) = instance.fetch_materializations(key, limit=2).records
+    assert done.success
+    looks = [record.asset_observation for record in observed]
+    assert any(look is not None and "held_out_loss" in look.metadata for look in looks)
+    assert made.asset_materialization is not None
+    told = {name: str(entry.value) for name, entry in made.asset_materialization.metadata.items()}
+    assert "data:image/png;base64," in told["loss"]
+    assert Path(told["weights"]).is_dir() and told["sample"].endswith(".wav")

@@ -224,7 +224,7 @@ def _beside(paths: DataPaths) -> Iterator[DataPaths]:
 
 
 def _put_in_place(song_id: str, staging: DataPaths, paths: DataPaths) -> None:
-    """Let a song that is complete in `staging` take the place of the earlier one, if there is one, in one step."""
+    """Replace the earlier song, if there is one, with the complete one in `staging`, in one step."""
     new, current = staging.songs / song_id, paths.songs / song_id
     for made in [path for path in staging.root.iterdir() if path != staging.songs and not path.name.startswith(".")]:
         made.rename(new / made.name)

@@ -152,7 +152,7 @@ class SongWork:
             return StemInput(stem, None, str(fault), None)
 
     def _longest_s(self) -> float:
-        """Longest sound that is decoded, s.
+        """Return the longest sound that is decoded, s.
 
         Only the steps that judge whether a file can be decoded depend on it: those after them decode again what was
         found decodable.
@@ -423,7 +423,7 @@ WORK: dict[str, Callable[[SongWork], Record]] = {
 
 
 def run_step(step: Step, work: SongWork) -> Record:
-    """Do the work of one step for one song and store its result.
+    """Run one step for one song and store its result.
 
     Raises:
         UndeclaredInput: the step reads what its declaration does not name.

@@ -52,7 +52,9 @@ def measure_character(view: AudioView, rhythm: RhythmFeatures) -> CharacterFeatu
 
 
 def fluctuation_exponents(level: Values, scales: NDArray[np.int64]) -> Values:
-    """Local slopes of the detrended fluctuation over its scales (Peng et al. 1994; Streich and Herrera 2005).
+    """Compute the local slopes of the detrended fluctuation over its scales.
+
+    Peng et al. 1994; Streich and Herrera 2005.
 
     Args:
         level: level of each frame, shape (n_frames,), n_frames >= the largest scale.
@@ -109,7 +111,10 @@ def _danceability(view: AudioView) -> Measurement[float]:
 
 @compiled("void(float64[::1], int64[::1], float64[::1])")
 def _fluctuate(profile: Values, scales: NDArray[np.int64], fluctuation: Values) -> None:
-    """Root mean square of what linear trends leave of the profile, in windows of each scale that overlap by half."""
+    """Compute the root mean square that linear trends leave of the profile, in windows of each scale.
+
+    The windows overlap by half.
+    """
     for s in range(scales.size):
         length = scales[s]
         middle = 0.5 * (length - 1)

@@ -172,7 +172,10 @@ def _bass(bass: BassFeatures) -> dict[str, Any]:
 
 
 def _contour(points: Sequence[BassPitch | VocalPitch]) -> dict[str, Any]:
-    """Every frame up to the last row: 0 Hz where there is none, the guess of an unvoiced frame as a negative number."""
+    """Return the pitch of every frame up to the last row, Hz.
+
+    0 where there is none; the guess of an unvoiced frame as a negative number.
+    """
     hz = [0.0] * (points[-1].frame + 1 if points else 0)
     for point in points:
         hz[point.frame] = point.f0_hz if point.voiced else -point.f0_hz

@@ -133,7 +133,7 @@ class _Finding:
         return stems
 
     def _best_formats(self, folder: Path) -> dict[str, Path]:
-        """Each sound file of a folder by its name without ending, lower case; of several formats a lossless one."""
+        """Map lower-case names without ending to a folder's sound files; of several formats a lossless one is taken."""
         files = sorted(_sounds(folder), key=lambda file: (file.suffix.lower() not in _LOSSLESS, file.name))
         best: dict[str, Path] = {}
         for file in files:

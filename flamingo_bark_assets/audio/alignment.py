@@ -120,7 +120,7 @@ class MixReference:
         )
 
     def _is_inner(self, index: int) -> bool:
-        """Whether there is mix at all lags of a segment; where there is none, chance would look smaller than it is."""
+        """Return whether there is mix at all lags of a segment; without it, chance would look smaller than it is."""
         start = index * self._segment - self._max_lag
         return start >= 0 and start + self._segment + 2 * self._max_lag <= self._waveform.size
 
@@ -237,7 +237,7 @@ def _trimmed_sum(each: FloatArray) -> FloatArray:
 
 
 def _strength(correlation: FloatArray, width: int) -> float:
-    """Height of the highest point over the deviation of all that is not within `width` of it."""
+    """Compute the height of the highest point over the deviation of all that is not within `width` of it."""
     at = int(correlation.argmax())
     rest = np.concatenate((correlation[: max(0, at - width)], correlation[at + width + 1 :])).astype(np.float64)
     deviation = float(np.sqrt(np.mean(np.square(rest)))) if rest.size else 0.0

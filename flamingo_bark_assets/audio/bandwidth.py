@@ -149,7 +149,7 @@ def _drop(level: Floats) -> Floats:
 
 
 def _groups_ahead(size: int, ratio: float) -> npt.NDArray[np.intp]:
-    """For each group the one at `ratio` times its frequency, at most 98 % of the highest frequency."""
+    """Find for each group the one at `ratio` times its frequency, at most 98 % of the highest frequency."""
     groups = np.arange(size)
     ahead = np.minimum(np.ceil(groups * ratio), int(0.98 * (size - 1)))
     return np.asarray(np.maximum(groups, ahead), dtype=np.intp)

@@ -107,7 +107,7 @@ def libsndfile_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArra
 
 
 def _declared_s(file: BinaryIO, file_format: str, header_s: float) -> float | None:
-    """Length in the header of a file for which libsndfile gave `header_s`."""
+    """Read the length in the header of a file for which libsndfile gave `header_s`."""
     container = file_format.partition("/")[0]
     if container in ("WAV", "WAVEX"):
         return wav_declared_s(file)
@@ -155,7 +155,7 @@ def ffmpeg_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
 
 
 def _container_s(container: InputContainer) -> float | None:
-    """Length of the first audio stream, or of the container, as FFmpeg read it from the header."""
+    """Return the length of the first audio stream, or of the container, as FFmpeg read it from the header."""
     stream = container.streams.audio[0]
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
@@ -163,7 +163,7 @@ def _container_s(container: InputContainer) -> float | None:
 
 
 def _decode_packets(container: InputContainer) -> Iterator[tuple[int, FloatArray]]:
-    """Sample rate and samples; a bad packet is left out, as every player does, unless most are bad."""
+    """Return the sample rate and the samples; a bad packet is left out, as every player does, unless most are bad."""
     from av import AudioFrame, AudioResampler
 
     resampler: AudioResampler | None = None

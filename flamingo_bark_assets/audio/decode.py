@@ -250,7 +250,7 @@ def _libraries(path: Path) -> tuple[_Library, ...]:
 
 
 def _begin(path: Path, library: _Library, refuse: Callable[[Header], None]) -> tuple[Header, Iterator[FloatArray]]:
-    """Header, which is not refused, and the blocks, the first of which has been decoded."""
+    """Return the header, which is not refused, and the blocks, the first of which has been decoded."""
     pieces = _pieces(path, library)
     header = next(pieces)
     assert isinstance(header, Header)

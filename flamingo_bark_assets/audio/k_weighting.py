@@ -112,7 +112,7 @@ def _energies(
     state: Floats,
     sums: Floats,
 ) -> None:
-    """Energies of two channels between the edges, before the filter and behind its sections in direct form II.
+    """Compute the energies of two channels between the edges, unfiltered and behind the sections in direct form II.
 
     Names: l and r the channels, 1 and 2 the sections, p and q the values one and two samples ago.
     """

@@ -183,7 +183,10 @@ def _sum_frames(left: FloatArray, right: FloatArray, edges: npt.NDArray[np.int64
 
 @compiled("int64(int32[::1])")
 def _highest_bits(bits: npt.NDArray[np.int32]) -> int:
-    """Bits of the largest absolute float32, sign taken off; they are in the same order, and sooner compared."""
+    """Return the bits of the largest absolute float32, sign taken off.
+
+    They are in the same order as the values, and faster to compare.
+    """
     highest = 0
     for i in range(bits.size):
         size = bits[i] & 0x7FFFFFFF

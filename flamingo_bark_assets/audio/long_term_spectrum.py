@@ -129,7 +129,7 @@ class SpectrumReader:
         self._seen = end
 
     def finish(self) -> LongTermSpectrum:
-        """Work up what is left. A last frame that is not full is left out."""
+        """Process what is left. A last frame that is not full is left out."""
         self._work()
         n_bands = NOISE_BAND_EDGES.size - 1
         power, log2 = zip(*self._bands, strict=True) if self._bands else ((), ())

@@ -142,7 +142,10 @@ def _band_levels(spectrum: LongTermSpectrum) -> Floats:
 
 
 def _total_db(level_db: Floats) -> float:
-    """Level of noise over all frequencies; below the lowest band, where rumble and hum are, it is as dense as in it."""
+    """Compute the level of noise over all frequencies.
+
+    Below the lowest band, where rumble and hum are, the noise is taken to be as dense as in that band.
+    """
     widths = _WIDTHS.copy()
     widths[0] += NOISE_BAND_EDGES[0]
     widths[-1] += FRAME // 2 - NOISE_BAND_EDGES[-1]

@@ -73,7 +73,7 @@ def _transformed(samples: FloatArray, hop: int) -> tuple[FloatArray, FloatArray,
 
 
 def _in_decibels(magnitude: FloatArray) -> npt.NDArray[np.float64]:
-    """Shade of each magnitude: 1 for the largest, 0 for what lies `_RANGE_DB` below it, and for silence."""
+    """Map magnitudes to shades: 1 for the largest, 0 for what lies `_RANGE_DB` below it, and for silence."""
     peak = float(magnitude.max(initial=0.0))
     if peak <= 0.0:
         return np.zeros(magnitude.shape)

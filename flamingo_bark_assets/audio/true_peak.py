@@ -53,7 +53,7 @@ class TruePeakReader:
 
 @functools.cache
 def _interpolators(positions: tuple[float, ...], taps: int) -> tuple[FloatArray, np.float32]:
-    """Kaiser-windowed sinc interpolators, as weights on the samples around a point taken in pairs.
+    """Build Kaiser-windowed sinc interpolators, as weights on the samples around a point taken in pairs.
 
     Returns:
         Weights of the sums and of the differences of the pairs from the nearest on, shape
@@ -75,7 +75,7 @@ def _interpolators(positions: tuple[float, ...], taps: int) -> tuple[FloatArray,
 def _interpolated_peak(
     samples: FloatArray, rough: FloatArray, fine: FloatArray, gain: np.float32, best: np.float32
 ) -> np.float32:
-    """Largest absolute value between samples whose `_TAPS` neighbours are all there, or `best` if that is larger."""
+    """Return the largest absolute value between samples whose `_TAPS` neighbours are all there, or `best` if larger."""
     peaks = np.empty(_PIECE, np.float32)
     count = samples.size - (_TAPS - 1)
     for start in range(0, count, _PIECE):

@@ -240,7 +240,7 @@ def _without_loop(text: str, flags: set[Flag]) -> tuple[str, bool]:
 
 
 def _loop_of_words(text: str) -> int:
-    """Offset behind the first of several equal runs of words; the length of the text where there is no loop."""
+    """Return the offset behind the first of several equal runs of words; the text's length where there is no loop."""
     found = list(re.finditer(r"\S+", text))
     said = [match.group().lower().strip(".,;:!?") for match in found]
     cut = len(text)
@@ -310,7 +310,7 @@ def _different_labels(text: str, flags: set[Flag], *, is_cut: bool) -> list[str]
 
 
 def _parts(line: str) -> Iterator[str]:
-    """Part a line at commas, 'and' and the like, but not inside names such as 'drum and bass'."""
+    """Split a line at commas, 'and' and the like, but not inside names such as 'drum and bass'."""
     whole = [match.span() for match in _WHOLE_NAMES.finditer(line)]
     start = 0
     for border in _LABEL_BORDER.finditer(line):

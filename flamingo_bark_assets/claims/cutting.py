@@ -232,7 +232,10 @@ def _end_of_clause(place: _Place, i: int) -> int:
 
 
 def _is_no_item(place: _Place, i: int) -> bool:
-    """Whether what begins with a word is no noun: 'running at', 'accompanied by', 'which'; 'distorted guitar' is."""
+    """Return whether what begins with a word is not a noun: 'running at', 'accompanied by', 'which'.
+
+    'distorted guitar' is one.
+    """
     word = place.lower(i)
     if word in PREPOSITIONS | FINITE_VERBS | _RELATIVES | _CLAUSE_JOINERS:
         return True

@@ -88,7 +88,10 @@ def _from_span(span: Span, tokens: Sequence[Token], scope: Scope) -> FoundClaim 
 
 
 def _is_absent(tokens: Sequence[Token], last: int) -> bool:
-    """Whether a noun is said to be absent behind it: 'drums are missing', 'vocals never come in', 'drums: none'."""
+    """Return whether the words behind a noun say that it is absent.
+
+    For instance 'drums are missing', 'vocals never come in', 'drums: none'.
+    """
     for i in range(last, min(len(tokens), last + _REACH)):
         word = tokens[i].lower
         if word in _ABSENT:

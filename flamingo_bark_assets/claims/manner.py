@@ -143,7 +143,7 @@ def _manner(tokens: Sequence[Token], i: int, manner: _Manner, is_list: bool) -> 
 
 
 def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) -> int | None:
-    """Index behind the noun that an adjective before it belongs to, over further adjectives; None without one."""
+    """Return the index behind the noun that an adjective belongs to, over further adjectives; None without one."""
     if behind < len(tokens) and (tokens[behind].lower in NOT_PACE or _is_lone_hyphen(tokens, behind)):
         return None
     if i and tokens[i - 1].lower == "as":
@@ -172,7 +172,7 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
 
 
 def _is_lone_hyphen(tokens: Sequence[Token], behind: int) -> bool:
-    """Whether a hyphen ties the adjective to a word that is no further adjective: 'slow-burning', 'fast-food'."""
+    """Return whether a hyphen ties the adjective to a word that is not an adjective: 'slow-burning', 'fast-food'."""
     return "-" in tokens[behind].gap and tokens[behind].lower not in TEMPO_HEADS | {"moving", "sounding"}
 
 

@@ -182,6 +182,6 @@ def _reads_well(text: str, original: Sequence[Token]) -> bool:
 
 
 def _hanging(tokens: Sequence[Token]) -> set[tuple[str, str]]:
-    """Prepositions with nothing behind them, each with the word before it."""
+    """Find prepositions with nothing behind them, each with the word before it."""
     ends = (i for i in range(1, len(tokens)) if i + 1 == len(tokens) or tokens[i + 1].opens_clause)
     return {(tokens[i - 1].lower, tokens[i].lower) for i in ends if tokens[i].lower in PREPOSITIONS}

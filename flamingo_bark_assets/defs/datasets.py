@@ -85,7 +85,7 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
     metadata={"dagster/column_schema": column_schema(SPLITS_TABLE), "dagster/table_name": SPLITS_TABLE.name},
 )
 def training_splits(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Training, validation or test for every song: duplicates, found by file and by sound, go together.
+    """Assign every song to training, validation or test: duplicates, found by file and by sound, go together.
 
     What was assigned stays; new songs are assigned by the hash of their group.
     """

@@ -36,7 +36,7 @@ class BarkTrainingConfig(dg.Config):
 
 @dg.op(description="Fine-tunes one stage of Bark; each look at the loss is an observation of the asset bark_<stage>.")
 def fine_tune_bark(context: dg.OpExecutionContext, platform: Platform, config: BarkTrainingConfig) -> None:
-    """Train; a run that is executed again goes on from the last checkpoint of the first one."""
+    """Fine-tune Bark; a run that is executed again goes on from the last checkpoint of the first one."""
     from flamingo_bark_assets.errors import FinetuningError
     from flamingo_bark_assets.finetuning.models import load_bark
     from flamingo_bark_assets.finetuning.stages import STAGES

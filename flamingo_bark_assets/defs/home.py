@@ -82,7 +82,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
 
 
 def make_whole(home: Path) -> None:
-    """See to it that a home has its settings and all its databases, whole; safe against others who do the same.
+    """Ensure that a home has its settings and all its databases, whole; safe against others who do the same.
 
     A database that was left unfinished is made anew if it holds no history. One that holds some is completed, and a
     copy of it as it was is kept beside it.

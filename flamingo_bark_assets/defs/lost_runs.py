@@ -170,7 +170,10 @@ def _is_ours(run: dg.DagsterRun) -> bool:
 
 
 def _silence_s(instance: dg.DagsterInstance, record: RunRecord) -> float:
-    """Seconds since anything was recorded of a run; planning a run over many songs takes long and is told by events."""
+    """Compute the seconds since anything was recorded of a run.
+
+    Planning a run over many songs takes long and is told by events.
+    """
     run_id = record.dagster_run.run_id
     last = instance.get_records_for_run(run_id, limit=1, ascending=False).records
     return time.time() - max([record.update_timestamp.timestamp(), *(event.timestamp for event in last)])

@@ -78,7 +78,7 @@ class RequestGuard:
 
 
 def _refusal(scope: Scope, names: Names) -> tuple[int, str] | None:
-    """Status and reason why a request is refused, or None."""
+    """Return the status and the reason why a request is refused, or None."""
     hosts, origins = _headers(scope, b"host"), _headers(scope, b"origin")
     if len(hosts) != 1 or not names.hold(hosts[0]):
         return 403, "this server does not answer to that name; `flamingo-bark ui --allow-host NAME` makes it"
@@ -98,7 +98,10 @@ def _refusal(scope: Scope, names: Names) -> tuple[int, str] | None:
 
 
 def _asks_graphql(scope: Scope) -> bool:
-    """Whether a GET would be executed; who wants HTML gets the page to write queries on, whatever stands in the URL."""
+    """Return whether a GET would be executed.
+
+    A client that wants HTML gets the page to write queries on, whatever the URL holds.
+    """
     accepted = _headers(scope, b"accept")[:1]
     return b"query" in parse_qs(scope["query_string"]) and not any("text/html" in kinds for kinds in accepted)
 

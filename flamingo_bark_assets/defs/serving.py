@@ -196,7 +196,7 @@ def _is_under_way(run: dg.DagsterRun) -> bool:
 
 @contextmanager
 def _alone_on(home: Path, address: Address) -> Iterator[int]:
-    """Be the only platform on a home: two daemons would launch everything twice.
+    """Hold a home as its only platform: two daemons would launch everything twice.
 
     Yields:
         A file descriptor for the services to inherit: the next platform waits until the last of them has let go of it.

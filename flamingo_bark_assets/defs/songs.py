@@ -251,7 +251,7 @@ class _Run:
         return run_step(step, state.work), True
 
     def _version(self, state: _Song, name: str) -> str:
-        """Version of a result that the ledger knows, or else of the stored one."""
+        """Return the version of a result that the ledger knows, or else of the stored one."""
         known = state.ledger.data_version(name)
         return known or state.work.data_version(state.work.result(STEP_NAMED[name].record))
 

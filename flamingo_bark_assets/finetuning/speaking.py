@@ -28,7 +28,7 @@ _MAX_VOICE_BYTES = 1 << 26
 def speak(
     bark: Bark, text: str, *, voice: dict[str, NDArray[np.int64]] | None = None, max_tokens: int = 768, seed: int = 0
 ) -> NDArray[np.float32]:
-    """Let Bark speak a text.
+    """Render a text as speech with Bark.
 
     Args:
         bark: the model.

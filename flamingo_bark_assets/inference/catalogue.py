@@ -74,7 +74,7 @@ class KnownModel:
     base_lm_patterns: tuple[str, ...] = field(default=_BASE_LM_PATTERNS)
 
     def memory_bytes(self, dtype: Dtype, quantisation: Quantisation = "none") -> int:
-        """Memory of the weights, computed from the number of parameters."""
+        """Compute the memory of the weights from the number of parameters."""
         kind = dtype if quantisation == "none" else quantisation
         return round(self.parameters * BYTES_PER_PARAMETER[kind])
 

@@ -262,7 +262,7 @@ class LoadedClap:
         return self._read[sentences]
 
     def _sound_embeddings(self, clips: Sequence[Clip]) -> Embeddings:
-        """Embeddings of all audible windows of all clips, shape (n_windows, n_dimensions), clip after clip."""
+        """Embed all audible windows of all clips, shape (n_windows, n_dimensions), clip after clip."""
         keys = [_fingerprint(clip) for clip in clips]
         windows = {
             key: self._audible_windows(clip)

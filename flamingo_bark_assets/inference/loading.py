@@ -233,7 +233,7 @@ def _local_folder(model: str) -> Path | None:
 
 
 def _weights_bytes(folder: Path, candidate: ModelCandidate) -> int:
-    """Memory of a folder's weights, from the headers of its safetensors; unreadable ones count nothing."""
+    """Compute the memory of a folder's weights from the headers of its safetensors; unreadable ones count nothing."""
     from math import prod
 
     from safetensors import SafetensorError, safe_open

@@ -57,7 +57,10 @@ def typical_clip(
 
 
 def _blocks(sound: Sound, block: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Band levels of each block, dB, shape (n_blocks, 24), and which blocks sound; a last one not full is left out."""
+    """Compute each block's band levels, dB, shape (n_blocks, 24), and which blocks sound.
+
+    A last one that is not full is left out.
+    """
     edges = _band_edges(sound.sample_rate_hz)
     levels: list[Floats] = []
     sounding: list[bool] = []
@@ -87,7 +90,7 @@ def _band_levels(samples: FloatArray, edges: npt.NDArray[np.intp]) -> Floats:
 
 
 def measured_sections(levels_db: Floats, sounding: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Part a song where its sound changes: the two-sided novelty of Foote (ICME 2000) over the band levels.
+    """Split a song where its sound changes: the two-sided novelty of Foote (ICME 2000) over the band levels.
 
     Levels have shape (n_blocks, n_bands). First block and block behind the last of each section are returned; together
     they are the whole song.

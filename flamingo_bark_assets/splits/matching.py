@@ -171,7 +171,7 @@ def _common(first: Constellation, second: Constellation, line: _Line, tolerance_
 
 @compiled("void(float64[:, ::1], float64[:, ::1], int64[::1], float64[:, ::1])")
 def _draw_lines(times: Floats, pitches: Floats, borders: Ints, lines: Floats) -> None:
-    """For each group of meetings draw the line through two of them with which most agree.
+    """Draw for each group of meetings the line through two of them with which most agree.
 
     Filled in are slope, offset, transposition and the number of those that agree; 0 where no line can be drawn.
     """

@@ -151,7 +151,7 @@ class _Limit:
     scale: float = 1.0
 
     def apply(self, subject: str, value: float | None, unknown: str | None) -> RuleResult:
-        """Compare; `unknown` says why there is no value."""
+        """Compare a value with the threshold; `unknown` says why there is no value."""
         if value is not None and not math.isfinite(value):
             value, unknown = None, "the method gave no finite number"
         if value is None:

@@ -80,7 +80,10 @@ def describe_frames(onset_power: FloatArray, track: PitchTrack) -> FloatArray:
 
 
 def gather_context(frames: FloatArray, first: int, last: int) -> FloatArray:
-    """Frames `first` to `last` with those about them, shape (last - first, n_inputs); pitch as a step from here."""
+    """Gather frames `first` to `last` with those about them, shape (last - first, n_inputs).
+
+    Pitches around are steps from the frame's own, which is kept.
+    """
     places = np.clip(np.arange(first, last)[:, None] + np.array(_CONTEXT), 0, frames.shape[0] - 1)
     context = frames[places]
     here = context[:, _CONTEXT.index(0)]
@@ -95,7 +98,10 @@ def _levels(power: FloatArray | float) -> FloatArray:
 
 
 def _loud(power: NDArray[np.floating]) -> float:
-    """95th percentile of the frames within 40 dB of the loudest, so that silence around the music does not count."""
+    """Compute the 95th percentile of the frames within 40 dB of the loudest.
+
+    Silence around the music thus does not count.
+    """
     loudest = float(power.max())
     return max(float(np.percentile(power[power >= 1e-4 * loudest], 95)), 1e-12)
 

@@ -86,7 +86,10 @@ def find_notes(track: PitchTrack, evidence: NoteEvidence) -> Notes:
 
 @compiled("float64[:, ::1](float32[::1], float32[::1], float32[::1], float32[::1])")
 def _cut(onset: FloatArray, sounding: FloatArray, pitch_hz: FloatArray, level_db: FloatArray) -> NDArray[np.float64]:
-    """One row a note: start and end frame, median pitch, largest level, onset probability, agreement on the pitch."""
+    """Return one row a note.
+
+    Start and end frame, median pitch, largest level, onset probability, agreement on the pitch.
+    """
     frames = onset.size
     begins = np.zeros(frames, np.bool_)
     last = -_MIN_GAP_FRAMES

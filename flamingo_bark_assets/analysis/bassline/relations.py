@@ -112,7 +112,10 @@ def _chord_tones(
 
 
 def chord_tones(label: str) -> tuple[int, int, int] | None:
-    """Pitch classes of root, third and fifth of a chord in Harte syntax; -1 where it has none; None for no chord."""
+    """Return the pitch classes of root, third and fifth of a chord in Harte syntax.
+
+    -1 where it lacks one; None for no chord.
+    """
     match = _ROOT.match(label)
     if match is None:
         return None

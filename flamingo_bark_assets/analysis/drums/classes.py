@@ -58,7 +58,7 @@ def _weights() -> dict[str, FloatArray]:
 
 
 def use_weights(weights: dict[str, FloatArray]) -> None:
-    """Work with these weights instead of the ones that are shipped; for training and its checks."""
+    """Use these weights instead of the ones that are shipped; for training and its checks."""
     _loaded.update(weights)
 
 
@@ -164,7 +164,7 @@ def choose_strokes(onsets: Onsets, probability: FloatArray) -> tuple[Times, NDAr
 
 
 def _separate(times_s: Times, p: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Of onsets that follow each other within `SHORTEST_GAP_S` keep the more probable."""
+    """Keep the more probable of onsets that follow each other within `SHORTEST_GAP_S`."""
     kept: list[int] = []
     for k in np.flatnonzero(p >= 0.02).tolist():
         if kept and times_s[k] - times_s[kept[-1]] < SHORTEST_GAP_S:
@@ -184,7 +184,10 @@ def _best_threshold(p: NDArray[np.float64]) -> float:
 
 
 def _strength(onsets: Onsets, frames: NDArray[np.int64], drum: str) -> NDArray[np.float64]:
-    """Amplitude that comes in within 40 ms in the drum's bands, over the 90th percentile of its hits, at most 1."""
+    """Compute the amplitude that comes in within 40 ms in the drum's bands over the 90th percentile of its hits.
+
+    At most 1.
+    """
     if frames.size == 0:
         return np.zeros(0)
     first, end = _BANDS[drum]

@@ -111,7 +111,10 @@ def find_onsets(view: AudioView) -> Onsets:
 
 
 def _levels_and_rises(power: FloatArray, loud: float, chunk: int = 1 << 15) -> tuple[FloatArray, FloatArray]:
-    """Level in dB relative to the stem's loud frames, (n_frames, bands), and rises by group, (n_frames, groups)."""
+    """Compute levels in dB relative to the stem's loud frames and their rises by group.
+
+    Shapes (n_frames, bands) and (n_frames, groups).
+    """
     levels = np.maximum(power * np.float32(1.0 / loud), np.float32(10.0 ** (FLOOR_DB / 10.0)))
     np.log10(levels, out=levels)
     levels *= np.float32(10.0)
@@ -126,7 +129,7 @@ def _levels_and_rises(power: FloatArray, loud: float, chunk: int = 1 << 15) -> t
 
 
 def _merged(frames: Frames, height: FloatArray) -> Frames:
-    """Of candidates that follow each other within `MERGE_FRAMES` keep the higher."""
+    """Keep the higher of candidates that follow each other within `MERGE_FRAMES`."""
     kept: list[int] = []
     for frame in frames.tolist():
         if kept and frame - kept[-1] <= MERGE_FRAMES:
@@ -172,7 +175,7 @@ def describe_onsets(view: AudioView, onsets: Onsets) -> FloatArray:
 
 
 def _fine_spectra(view: AudioView, onsets: Onsets, chunk: int = 128) -> FloatArray:
-    """Fine spectrum and crests, (n, bands + octaves).
+    """Compute the fine spectrum and crests, (n, bands + octaves).
 
     The window rises from 9 to 4 ms before the onset and decays after.
     """

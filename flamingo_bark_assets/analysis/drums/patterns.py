@@ -89,7 +89,7 @@ class Swing:
 
 
 def grid_of(times_s: Times, positions: Steps, *, compound: bool) -> Grid | None:
-    """Bars from ascending beats and their places (1: downbeat); None where there are fewer than two downbeats."""
+    """Build bars from ascending beats and their places (1: downbeat); None where there are fewer than two downbeats."""
     downbeat = positions == 1
     if int(downbeat.sum()) < 2 or bool((np.diff(times_s) <= 0.0).any()):
         return None
@@ -175,7 +175,10 @@ def steps_of(grid: Grid, times_s: Times, swing: Swing | None) -> tuple[Steps, St
 
 
 def pattern_syncopation(pattern: NDArray[np.bool_], weights: NDArray[np.int64]) -> float:
-    """Syncopation of a repeated bar (Longuet-Higgins & Lee, Music Perception 1, 1984); both of shape (steps,)."""
+    """Compute a repeated bar's syncopation; both arrays are of shape (steps,).
+
+    After Longuet-Higgins & Lee, Music Perception 1, 1984.
+    """
     notes = np.flatnonzero(pattern)
     return syncopation_of_steps(np.append(notes, notes[:1] + pattern.size), weights)
 

@@ -46,7 +46,7 @@ def repetition(times_s: Times, probability: FloatArray) -> FloatArray:
 
 
 def _autocorrelations(times_s: Times, probability: FloatArray) -> NDArray[np.float64]:
-    """Unbiased autocorrelation of each drum's probability over time, shape (drums, LONG_LAGS[1])."""
+    """Compute the unbiased autocorrelation of each drum's probability over time, shape (drums, LONG_LAGS[1])."""
     import scipy.fft
 
     frames = np.round((times_s - times_s[0]) * RATE_HZ).astype(np.int64) + SPREAD.size

@@ -32,7 +32,7 @@ class SoundSource(Protocol):
         """Samples a second of each channel."""
 
     def blocks(self) -> Iterator[FloatArray]:
-        """Blocks of float32, shape (n_channels, n), n >= 1, each channel contiguous."""
+        """Yield blocks of float32, shape (n_channels, n), n >= 1, each channel contiguous."""
 
 
 class Reader(Protocol[T_co]):
@@ -102,7 +102,10 @@ class _ShapePass:
 
 
 def shape_rate_hz(sample_rate_hz: int) -> float:
-    """Rate at which power spectra are taken: the sound's, or a whole fraction of it where that is 64 kHz or more."""
+    """Return the rate at which power spectra are taken.
+
+    The sound's own, or a whole fraction of it where that is 64 kHz or more.
+    """
     divisor = 1 if sample_rate_hz < _HIGHEST_SHAPE_RATE_HZ else -(-sample_rate_hz // 48_000)
     return sample_rate_hz / divisor
 

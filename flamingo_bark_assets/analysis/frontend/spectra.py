@@ -137,7 +137,7 @@ class ShapePower:
 
 @functools.cache
 def _note_grid() -> tuple[Ints, FloatArray, Ints]:
-    """FFT bin below each note bin, its distance from it in bins, and where each note bin's half-bins around begin."""
+    """Return the FFT bin below each note bin, its distance from it in bins, and where its half-bins around begin."""
     notes = np.arange(NOTE_BINS + 1) / BINS_PER_SEMITONE + LOWEST_NOTE
     bins = 440.0 * 2.0 ** ((notes - 69.0) / 12.0) * TONAL_FRAME / TONAL_RATE_HZ
     edges = np.round(bins * 2.0 ** (-0.5 / (12.0 * BINS_PER_SEMITONE))).astype(np.int64)

@@ -202,7 +202,7 @@ class AudioView:
         return min(self.duration_s, last * ACTIVITY_FRAME_S)
 
     def mono(self, rate_hz: int = RATE_HZ) -> FloatArray:
-        """Down-mix without DC, shape (n_samples,), linear phase, no delay.
+        """Return the down-mix without DC, shape (n_samples,), linear phase, no delay.
 
         Where one channel of a pair is the other one's inverse (`Levels.opposed`), it is turned over first. `rate_hz` is
         `RATE_HZ`, or that over 2, 4, 8, rounded down (11025, 5512, 2756: exactly 5512.5 and 2756.25).

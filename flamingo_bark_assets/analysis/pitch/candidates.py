@@ -121,7 +121,7 @@ def _read_frames(
 
 
 def _padded(samples: FloatArray, start: int, stop: int) -> FloatArray:
-    """`samples[start:stop]` with zeros where there are none."""
+    """Return `samples[start:stop]` with zeros where there are none."""
     piece = np.zeros(stop - start, np.float32)
     inside = samples[max(0, start) : min(samples.size, stop)]
     piece[max(0, -start) : max(0, -start) + inside.size] = inside
@@ -138,7 +138,9 @@ def _normalised_difference(
     shortest: int,
     longest: int,
 ) -> FloatArray:
-    """Difference power over the power of both sides, shape (n_frames, longest + 2), meaningful from shortest - 1 on.
+    """Compute the difference power over the power of both sides, shape (n_frames, longest + 2).
+
+    Only columns from shortest - 1 on are meaningful.
 
     Column 0, which would be 0 as a lag, holds the mean square of the frame.
     """

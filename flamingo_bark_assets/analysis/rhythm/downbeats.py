@@ -74,7 +74,7 @@ def _accents(values: FloatArray, metre: int, first: int) -> NDArray[np.float64]:
 
 
 def _new_harmony(chroma: NDArray[np.float64], span: int) -> NDArray[np.float64]:
-    """Change of bass and harmony from the `span` beats before each beat to those from it on, (n_beats, 2)."""
+    """Compute how bass and harmony change from the `span` beats before each beat to those from it on, (n_beats, 2)."""
     count = len(chroma)
     summed = np.vstack([np.zeros((1, chroma.shape[1])), np.cumsum(chroma, axis=0)])
     k = np.arange(count)

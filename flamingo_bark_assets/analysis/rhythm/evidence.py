@@ -107,7 +107,10 @@ def _chroma(notes: FloatArray) -> NDArray[np.float64]:
 
 
 def _changes(chroma: NDArray[np.float64], frames: int) -> FloatArray:
-    """How much bass notes and harmony differ between the times before and after, standard deviation 1, (frames, 2)."""
+    """Compute how much bass notes and harmony change from before to after each time, shape (frames, 2).
+
+    Each is scaled to a standard deviation of 1.
+    """
     reach = max(1, round(_CHANGE_S * NOTE_RATE_HZ))
     count = chroma.shape[0] - 1
     if count < 2 * reach + 1:

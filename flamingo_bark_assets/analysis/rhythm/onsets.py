@@ -52,7 +52,7 @@ class OnsetStrength:
 
 
 def onset_strength(*views: AudioView) -> OnsetStrength:
-    """Rise of the logarithmic band power (Klapuri, ICASSP 1999), in four registers, locally normalised.
+    """Compute the rise of the logarithmic band power in four registers, locally normalised (Klapuri, ICASSP 1999).
 
     The powers of several views, which sound together, add up.
     """
@@ -93,7 +93,7 @@ def onset_times_s(strength: OnsetStrength) -> Times:
 
 
 def peak_frames(curve: FloatArray) -> Times:
-    """Refined places of the onset peaks of a curve, in frames, shape (n_onsets,)."""
+    """Find the refined places of the onset peaks of a curve, in frames, shape (n_onsets,)."""
     if curve.size < 5:
         return np.zeros(0)
     reach = round(_PEAK_S * ONSET_RATE_HZ)

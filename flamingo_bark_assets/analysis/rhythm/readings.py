@@ -100,7 +100,10 @@ def _features(evidence: Evidence, beats: Frames, levels: list[float]) -> FloatAr
 
 
 def _repetition(centred: FloatArray, lags: tuple[int, ...]) -> FloatArray:
-    """Autocorrelation of each curve's beats, (n_beats, n_slots, n_curves), at lags in beats: (n_lags, n_curves)."""
+    """Compute the autocorrelation of each curve's beats, (n_beats, n_slots, n_curves), at lags in beats.
+
+    Shape (n_lags, n_curves).
+    """
     power = (centred**2).sum(axis=(0, 1)) + 1e-3
     out = np.zeros((len(lags), centred.shape[2]), np.float32)
     for row, lag in enumerate(lags):

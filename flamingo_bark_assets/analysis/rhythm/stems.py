@@ -36,7 +36,7 @@ def onset_density(onsets_s: Times, over_s: float) -> Measurement[float]:
 
 
 def rhythm_complexity(onsets_s: Times) -> Measurement[float]:
-    """Entropy of the inter-onset intervals over a grid of semitone-wide cells from 50 ms to 3.2 s, 0 to 1.
+    """Compute the entropy of the inter-onset intervals over a grid of semitone-wide cells, 50 ms to 3.2 s, 0 to 1.
 
     1 would be all 72 cells filled alike; longer intervals are pauses and are left out. The confidence is the share
     of the way to one interval a cell, as few intervals cannot fill the grid.

@@ -49,7 +49,7 @@ def _ratio(place: float, concentration: float) -> Measurement[float]:
 
 
 def _off_beat(phase: NDArray[np.float64], units: int) -> tuple[float, float] | None:
-    """Mode of the off-beat phases and the share of them about it; None where there are too few."""
+    """Find the mode of the off-beat phases and the share of them about it; None where there are too few."""
     near = phase[(phase > _EARLIEST) & (phase < _LATEST)]
     if near.size < max(_LEAST_COUNT, _LEAST_SHARE * units):
         return None

@@ -52,7 +52,7 @@ def autocorrelation(registers: FloatArray) -> NDArray[np.float64]:
 
 
 def candidate_periods(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Beat periods worth a look, seconds: the strongest repetitions and their doubles, halves, triples and thirds.
+    """Find the beat periods worth a look, s: the strongest repetitions and their doubles, halves, triples and thirds.
 
     At most `MOST_CANDIDATES`, likeliest first, no two within 6 %.
     """
@@ -112,7 +112,10 @@ def local_salience(registers: FloatArray, beats: NDArray[np.float64]) -> float:
 
 
 def prior(period_s: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Log-normal preference for tempi about 110 BPM (after van Noorden & Moelants, J. New Music Res. 28, 1999)."""
+    """Return the log-normal preference for tempi about 110 BPM.
+
+    After van Noorden & Moelants, J. New Music Res. 28, 1999.
+    """
     octaves = np.log2(60.0 / np.asarray(period_s, np.float64) / 110.0)
     return np.asarray(np.exp(-0.5 * (octaves / 0.9) ** 2), np.float64)
 

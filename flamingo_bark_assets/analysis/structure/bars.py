@@ -143,7 +143,7 @@ def _decibel(power: Values) -> Values:
 
 
 def _parted(edges: Values, parts: int) -> Values:
-    """Edges with each interval parted evenly, shape ((n - 1) * parts + 1,)."""
+    """Split each interval between edges evenly, shape ((n - 1) * parts + 1,)."""
     return np.interp(np.arange((edges.size - 1) * parts + 1) / parts, np.arange(edges.size), edges)
 
 

@@ -37,7 +37,7 @@ class Parting:
 
 
 def part(log_odds: Values) -> Parting:
-    """Part a song into sections: a semi-Markov chain over bars.
+    """Split a song into sections: a semi-Markov chain over bars.
 
     Each section pays for its length, least where it is the phrase length of the song, a little more for half or twice
     that, for other multiples of four, of two, most for odd lengths; each bar line that parts sections adds its log
@@ -58,7 +58,7 @@ def _length_prior(phrase: int) -> Values:
 
 
 def _search(log_odds: Values, prior: Values) -> tuple[float, list[int], Values]:
-    """Log weight of the best parting under a prior, its starts, and the probability of each bar being a start."""
+    """Find the best partition under a prior: its log weight, its starts, and the probability of each bar being one."""
     n = log_odds.size
     back = np.zeros(n + 1, np.int64)
     best, forward, backward = np.full(n + 1, -np.inf), np.full(n + 1, -np.inf), np.full(n + 1, -np.inf)

@@ -99,7 +99,9 @@ class _Bars:
 
 
 def _step(bars: _Bars) -> Values:
-    """How unlike each bar is those before it, and the bar before those that follow, shape (n_bars,), 0 at the first.
+    """Compute how unlike each bar is those before it, and the bar before those that follow, shape (n_bars,).
+
+    The first is 0.
 
     Of four bars the likest counts: a progression of that many is no step.
     """
@@ -117,7 +119,7 @@ def _step(bars: _Bars) -> Values:
 
 
 def _change(bars: _Bars, width: int) -> Values:
-    """Difference of each of some bars from the bar as far before, shape (n_bars,), 0 where there are too few."""
+    """Compute how far each of some bars differs from the bar as far before, shape (n_bars,); 0 where too few."""
     apart = np.square(bars.values[width:] - bars.values[:-width]).mean(axis=1)
     running = np.concatenate([[0.0], np.cumsum(apart)])
     lines = np.arange(apart.size)
@@ -126,12 +128,15 @@ def _change(bars: _Bars, width: int) -> Values:
 
 
 def _fill(bars: _Bars) -> Values:
-    """Difference of the bar before the line from the one before that, shape (n_bars,)."""
+    """Compute how far the bar before the line differs from the one before that, shape (n_bars,)."""
     return bars.novelty(np.square(bars.values[1:-1] - bars.values[:-2]).mean(axis=1))
 
 
 def _over_neighbours(level_db: Values) -> Values:
-    """Level over that of the bars around, and of every other of them, within limits, over 6 dB, shape (n_bars,)."""
+    """Compute each bar's level over the usual one around it, clipped and in units of 6 dB, shape (n_bars,).
+
+    The usual level is the higher of the medians over the bars around and over every other one of them.
+    """
     padded = np.pad(level_db, _NEIGHBOURHOOD, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURHOOD + 1)
     # What comes in every other bar, as a chord of two may, is no signal.
@@ -162,7 +167,10 @@ def _return(bars: _Bars) -> Values:
 
 @compiled("void(float64[:, ::1], float64[:, ::1])")
 def _fill_lags(x: Values, apart: Values) -> None:
-    """Squared distance of each bar from those around it; column j is lag j - (n_columns - 1) / 2, lag 0 stays."""
+    """Fill in the squared distance of each bar from those around it.
+
+    Column j is lag j - (n_columns - 1) / 2, lag 0 stays.
+    """
     most = (apart.shape[1] - 1) // 2
     for i in range(x.shape[0]):
         for j in range(i + 1, min(i + most + 1, x.shape[0])):

@@ -66,7 +66,7 @@ def _spread(values: Values) -> float:
 
 
 def _median_distances(values: Values, edges: NDArray[np.int64]) -> Values:
-    """RMS difference of the sections' medians over the spread of all bars."""
+    """Compute the RMS difference of the sections' medians over the spread of all bars."""
     medians = np.stack([np.median(values[a:b], axis=0) for a, b in itertools.pairwise(edges)])
     squares = [np.square(medians - median).mean(axis=1) for median in medians]
     return np.asarray(np.sqrt(np.stack(squares)) / _spread(values))
@@ -74,7 +74,7 @@ def _median_distances(values: Values, edges: NDArray[np.int64]) -> Values:
 
 @compiled("void(float64[:, ::1], int64[::1], float64[:, ::1])")
 def _fill_distances_by_bar(x: Values, edges: NDArray[np.int64], apart: Values) -> None:
-    """Median over the bars that two sections both have of the RMS difference of their k-th bars."""
+    """Fill in the median, over the bars that two sections share, of the RMS difference of their k-th bars."""
     for i in range(edges.size - 1):
         for j in range(i + 1, edges.size - 1):
             shorter = min(edges[i + 1] - edges[i], edges[j + 1] - edges[j])

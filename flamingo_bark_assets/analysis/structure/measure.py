@@ -27,7 +27,7 @@ _TRUST_WITHOUT_BEATS = 0.5
 
 
 def measure_structure(views: SongViews, beats: Sequence[Beat]) -> StructureFeatures:
-    """Part a song into sections and name those alike by the same letter.
+    """Split a song into sections and name those alike by the same letter.
 
     Bars that begin a section are chosen by novelty, repetition, drummers' signals and the usual lengths of sections;
     the stems, where there are any, tell who enters and leaves. Without beats a grid of 2 s takes the place of bars.

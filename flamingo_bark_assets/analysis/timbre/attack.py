@@ -23,7 +23,7 @@ _CENTRES_HZ = 0.5 * (_EDGES[:-1] + _EDGES[1:] - 1.0) * RATE_HZ / ONSET_FRAME
 
 
 def attack_centroids_hz(onset_power: FloatArray) -> NDArray[np.float64] | None:
-    """Centroid (Hz) of the amplitude that comes in within 40 ms at each strong attack; None for fewer than four.
+    """Compute the centroid (Hz) of the amplitude coming in within 40 ms at each strong attack; None below four.
 
     An attack is a local maximum (50 ms to both sides) of the summed rise of the band powers, of at least half the power
     before it. `onset_power` has 100 frames a second, shape (n_frames, ONSET_BANDS).

@@ -42,7 +42,7 @@ class CepstralPlan:
 
     @classmethod
     def at(cls, rate_hz: float) -> CepstralPlan:
-        """Slaney's area-normalised triangles (Auditory Toolbox, 1998) from 20 Hz to 16 kHz."""
+        """Build Slaney's area-normalised triangles (Auditory Toolbox, 1998) from 20 Hz to 16 kHz."""
         mel = librosa_module("librosa.filters").mel
         with warnings.catch_warnings():
             # Bands above half the sample rate are empty and stay so.
@@ -59,7 +59,7 @@ class CepstralPlan:
 
 
 def cepstrum(power: FloatArray, plan: CepstralPlan) -> FloatArray:
-    """Cepstral coefficients in dB, shape (n, 13), of powers of shape (n, 1025); zeros for a frame without power."""
+    """Compute cepstral coefficients in dB, shape (n, 13), of powers of shape (n, 1025); 0 for a frame without power."""
     out = np.zeros((power.shape[0], COEFFICIENTS), np.float32)
     _cepstrum(power, plan.filters, plan.edges, plan.basis, out)
     return out

@@ -33,7 +33,7 @@ def threshold_in_quiet_db(khz: Values) -> Values:
 
 
 def mean_specific_loudness(band_levels_db: FloatArray) -> Values:
-    """Specific loudness of each critical band, mean over frames.
+    """Compute the specific loudness of each critical band, mean over frames.
 
     The excitation falls by 27 dB a Bark below and by 24 + 0.23 / f - 0.2 L dB a Bark above each band (Terhardt 1979);
     its loudness is N' = 0.08 (E_TQ / E_0)^0.23 ((0.5 + 0.5 E / E_TQ)^0.23 - 1) (Zwicker and Fastl, Psychoacoustics,

@@ -45,7 +45,9 @@ def measure_perceptual(view: AudioView, read: SongFrames) -> PerceptualFeatures:
 
 
 def sharpness_acum(specific_loudness: Values) -> float | None:
-    """Sharpness: S = 0.11 sum N' g z / sum N', g = 1 to 15.8 Bark, 0.15 exp(0.42 (z - 15.8)) + 0.85 above (DIN 45692).
+    """Compute the sharpness S = 0.11 sum N' g z / sum N' (DIN 45692), acum.
+
+    g = 1 to 15.8 Bark, 0.15 exp(0.42 (z - 15.8)) + 0.85 above.
 
     A critical band of noise at 1 kHz and 60 dB has 1 acum. Specific loudness is in sone a Bark, shape (24,); None where
     nothing is loud.
@@ -63,7 +65,10 @@ def boominess(specific_loudness: Values) -> float | None:
 
 
 def _specific_loudness(read: SongFrames) -> Values:
-    """Mean specific loudness with the mean power of the sounding frames at 70 dB SPL, so that gain does not matter."""
+    """Compute the mean specific loudness with the mean power of the sounding frames at 70 dB SPL.
+
+    This makes it independent of gain.
+    """
     values = read.values[read.sounding]
     bands = values[:, SHAPES + read.first_critical_band :][:, : len(CRITICAL_BANDS_HZ)]
     mean_power = float(values[:, POWER].mean(dtype=np.float64)) if len(values) else 0.0

@@ -25,7 +25,7 @@ _BINS_A_LOG = 16
 
 @compiled("void(float32[:, ::1], int64, float64, float32[:, ::1], float32[:, ::1])", fastmath=True)
 def moments(power: FloatArray, last: int, bin_hz: float, magnitude: FloatArray, out: FloatArray) -> None:
-    """Magnitudes from bin 1 to `last`, their total power and first four moments: columns 0 to 4 of `out`.
+    """Compute magnitudes from bin 1 to `last`, their total power and first four moments: columns 0 to 4 of `out`.
 
     A constant offset stands in bin 0 and, by the Hann window, with a quarter of that power in bin 1; it is taken off.
     """
@@ -84,7 +84,7 @@ def rolloff_and_bands(magnitude: FloatArray, last: int, bin_hz: float, bands: Va
 
 @compiled("void(float32[:, ::1], int64, float32[:, ::1])")
 def flatness(magnitude: FloatArray, last: int, out: FloatArray) -> None:
-    """Geometric over arithmetic mean of the power of bins 1 to `last`: column 6."""
+    """Compute the geometric over the arithmetic mean of the power of bins 1 to `last`: column 6."""
     for i in range(magnitude.shape[0]):
         peak = np.float32(0.0)
         for k in range(1, last):
@@ -106,7 +106,7 @@ def flatness(magnitude: FloatArray, last: int, out: FloatArray) -> None:
 
 
 def contrast(magnitude: FloatArray, edges: NDArray[np.int64], out: FloatArray) -> None:
-    """Mean over bands of the strongest over the weakest 2 % of their bins' powers, dB: column 7."""
+    """Average over the bands the strongest over the weakest 2 % of their bins' powers, dB: column 7."""
     # Numbers that are not negative stand in the order of their bits.
     bits = magnitude.view(np.int32)
     _contrast(magnitude, bits, bits.max(axis=1), edges, out)
@@ -156,7 +156,10 @@ def _contrast(
 
 @compiled("void(float32[:, ::1], int64, float32[::1], float32[:, ::1])", fastmath=True)
 def flux(magnitude: FloatArray, last: int, previous: FloatArray, out: FloatArray) -> None:
-    """Distance of each unit-norm spectrum from the one before, which `previous` carries: column 8, -1 after silence."""
+    """Measure the distance of each unit-norm spectrum from the one before: column 8, -1 after silence.
+
+    The spectrum before is carried in `previous`.
+    """
     for i in range(magnitude.shape[0]):
         norm = 1.0 / math.sqrt(out[i, 0]) if out[i, 0] > 0.0 else 0.0
         distance, before = 0.0, 0.0

@@ -34,5 +34,8 @@ class SongFrames(CepstralFrames):
         return self.energies(sounding)[: len(BANDS_HZ)]
 
     def attribute_energies(self, sounding: BoolArray) -> NDArray[np.float64]:
-        """Mean energy above 1.5 kHz, of all, of the 125-250 and 500-1000 Hz octaves, below 0.1 and 2 kHz, (6,)."""
+        """Compute the mean energies of the bands that the attributes need, shape (6,).
+
+        Above 1.5 kHz, of all, of the 125-250 and 500-1000 Hz octaves, below 0.1 and 2 kHz.
+        """
         return self.energies(sounding)[-len(_ATTRIBUTES_HZ) :]

@@ -81,7 +81,7 @@ def chord_model() -> ChordModel:
 
 
 def spread_out(compact: dict[str, FloatArray]) -> ChordModel:
-    """Matrices from the stored weights.
+    """Build matrices from the stored weights.
 
     Args:
         compact: ``notes`` (a, slots, 95): of a note 11 below to 83 above a root; ``roots`` (b, a, 12): of a root that
@@ -151,7 +151,10 @@ def _filled(judged: FloatArray, step: int, frames: int) -> FloatArray:
 
 
 def _template_fit(salience: FloatArray) -> FloatArray:
-    """Cosine of each chord's template to the chroma, plus the root's share of the bass, shape (n_frames, CHORDS)."""
+    """Compute the cosine of each chord's template to the chroma, plus the root's share of the bass.
+
+    Shape (n_frames, CHORDS).
+    """
     from scipy.ndimage import uniform_filter1d
 
     fold, templates = _templates()
@@ -194,7 +197,7 @@ def levelled(salience: FloatArray) -> FloatArray:
 
 
 def running_sum(notes: FloatArray) -> NDArray[np.float64]:
-    """Sum of all frames before each, shape (n_frames + 1, 84)."""
+    """Return the sum of all frames before each, shape (n_frames + 1, 84)."""
     return np.concatenate([np.zeros((1, notes.shape[1])), np.cumsum(notes, axis=0, dtype=np.float64)])
 
 

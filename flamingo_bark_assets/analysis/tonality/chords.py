@@ -113,7 +113,7 @@ def _change_probability(frames: int, beats_s: NDArray[np.float64] | None) -> Flo
 
 
 def _snapped(times_s: NDArray[np.float64], beats_s: NDArray[np.float64] | None, duration_s: float) -> FloatArray:
-    """Borders moved to beats close by, the first to 0, with the end of the song appended."""
+    """Move borders to beats close by, the first to 0, and append the end of the song."""
     borders = np.append(np.minimum(times_s, duration_s), duration_s)
     borders[0] = 0.0
     if beats_s is not None and beats_s.size >= 2 and borders.size > 2:
@@ -126,7 +126,10 @@ def _snapped(times_s: NDArray[np.float64], beats_s: NDArray[np.float64] | None, 
 
 @compiled("int32[::1](float32[:, ::1], float32[::1])")
 def _most_probable(evidence: FloatArray, change: FloatArray) -> NDArray[np.int32]:
-    """Viterbi's path where every change costs the same, shape (n_frames,); a step costs two passes over the states."""
+    """Find Viterbi's path where every change costs the same, shape (n_frames,).
+
+    A step costs two passes over the states.
+    """
     frames, states = evidence.shape
     best = evidence[0].copy()
     stayed = np.zeros((frames, states), np.bool_)

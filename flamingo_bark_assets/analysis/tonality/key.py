@@ -65,7 +65,7 @@ class KeyEvidence:
 
 @cache
 def chord_function_weights() -> FloatArray:
-    """Trained weight of each chord function in major and in minor, shape (2, CHORD_EVIDENCE), read once."""
+    """Return the trained weight of each chord function in major and in minor, shape (2, CHORD_EVIDENCE); read once."""
     with np.load(Path(__file__).with_name("key_model.npz")) as stored:
         return np.asarray(stored["chords"], np.float32)
 
@@ -134,7 +134,7 @@ def _function_matrix() -> FloatArray:
 
 
 def profile_correlations(chroma: FloatArray) -> FloatArray:
-    """Pearson correlation of chroma vectors, shape (..., 12), with the profile of each key, shape (..., 24)."""
+    """Compute Pearson's correlation of chroma vectors, shape (..., 12), with each key's profile, shape (..., 24)."""
     profiles = _profiles()
     centred = chroma - chroma.mean(axis=-1, keepdims=True)
     norm = np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-9)

@@ -22,7 +22,7 @@ _COST = 7.0
 def key_segments(
     probabilities: FloatArray, salience: FloatArray, home: int, *, duration_s: float
 ) -> tuple[KeySegment, ...]:
-    """Segments of one key each, from 0 to the end; one segment in the home key where none other is clear.
+    """Split a song into segments of one key each, from 0 to the end; only the home key's where none other is clear.
 
     `probabilities` has shape (n_frames, CHORDS), `salience` (n_frames, 84); `home` is the index in `KEYS` of the song's
     key.
@@ -59,7 +59,7 @@ def _window_sums(values: FloatArray, starts: NDArray[np.int_], width: int) -> Fl
 
 
 def _cheapest_path(scores: FloatArray) -> NDArray[np.int_]:
-    """Viterbi's path over the keys, shape (n_windows,)."""
+    """Find Viterbi's path over the keys, shape (n_windows,)."""
     best = scores[0].astype(np.float64)
     back = []
     for row in scores[1:]:

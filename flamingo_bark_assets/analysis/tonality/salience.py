@@ -42,7 +42,7 @@ def note_salience(views: tuple[AudioView, ...], *, cents: float) -> FloatArray:
 
 
 def salience_of_spectra(spectra: list[FloatArray], *, cents: float) -> FloatArray:
-    """Do as `note_salience` does, of note spectra of shape (n_frames, 252)."""
+    """Compute the salience of note spectra of shape (n_frames, 252), as `note_salience` does."""
     frames = max(s.shape[0] for s in spectra)
     peak = np.sqrt(sum(float(np.percentile(s.max(axis=1), 95)) ** 2 for s in spectra if s.shape[0]))
     if peak <= 0.0:
@@ -57,7 +57,7 @@ def salience_of_spectra(spectra: list[FloatArray], *, cents: float) -> FloatArra
 
 
 def _summed(spectra: list[FloatArray]) -> FloatArray:
-    """Magnitude of the sum of independent signals."""
+    """Compute the magnitude of the sum of independent signals."""
     if len(spectra) == 1:
         return spectra[0]
     frames = max(s.shape[0] for s in spectra)
@@ -78,7 +78,7 @@ def _tuned(spectrum: FloatArray, cents: float) -> FloatArray:
 
 
 def _salience_of(spectrum: FloatArray, floor: float) -> FloatArray:
-    """Salience of a tuned spectrum of some frames, shape (n_frames, 84)."""
+    """Compute the salience of a tuned spectrum of some frames, shape (n_frames, 84)."""
     flat = _flattened(spectrum, floor)
     dictionary, gram = _dictionary()
     correlation = flat @ dictionary.T

@@ -90,7 +90,7 @@ def mean_polyphony(salience: FloatArray) -> float | None:
 
 
 def _sustained_mask(magnitude: FloatArray) -> FloatArray:
-    """Wiener mask of what lasts against what is broad, from medians of five values in time and in frequency."""
+    """Compute a Wiener mask of what lasts against what is broad, by medians of five values in time and frequency."""
     lasting = np.square(
         _median_of_five(np.pad(magnitude, ((2 * _STEP_FRAMES,) * 2, (0, 0)), mode="edge"), _STEP_FRAMES)
     )
@@ -151,7 +151,7 @@ def _lowest_clear_note(salience: FloatArray) -> int:
 
 
 def _stretch_of_partials(magnitude: NDArray[np.floating], f0_hz: float) -> float | None:
-    """B from the partials of a note; None where fewer than six are clear or they follow no such law."""
+    """Compute B from the partials of a note; None where fewer than six are clear or they follow no such law."""
     bin_hz = TONAL_RATE_HZ / (2 * TONAL_FRAME)
     orders, squares = [], []
     stretch, fundamental = 0.0, f0_hz

@@ -115,7 +115,9 @@ def track_formants(samples: FloatArray, rate_hz: float, track: PitchTrack, *, fi
 def _confidence(
     raw_hz: FloatArray, smooth_hz: FloatArray, track: PitchTrack, frames: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Logistic regression on what goes with errors: unsteadiness in time, a high pitch, noise, a low level.
+    """Compute the confidence by logistic regression on what goes with errors.
+
+    These are unsteadiness in time, a high pitch, noise and a low level.
 
     Fitted on generated singing with known formants, clean and separated; of little worth below 0.3.
     """

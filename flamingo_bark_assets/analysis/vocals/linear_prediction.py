@@ -67,7 +67,7 @@ def find_resonances(
 def _frames(
     samples: FloatArray, starts: NDArray[np.int64], window: FloatArray, order: int, emphasis: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Pre-emphasised frames of mean square 1 and the weight of each of their samples, both (n_frames, length).
+    """Cut pre-emphasised frames of mean square 1 and weigh each of their samples, both (n_frames, length).
 
     A sample weighs as much as the `order` samples before it have energy (Ma, Kamp & Willems, Speech Communication 12,
     1993): where the vocal tract has just been excited the signal is its response, later it is faint and the next
@@ -97,7 +97,9 @@ def _frames(
 
 @compiled("float64[:, :, ::1](float32[:, ::1], float32[:, ::1], int64)", fastmath=True)
 def _normal_equations(frames: FloatArray, weights: FloatArray, order: int) -> Values:
-    """Weighted products of each frame's samples at lags 0 to `order`, both ways, (n_frames, order + 1, order + 1).
+    """Compute weighted products of each frame's samples at lags 0 to `order`, both ways.
+
+    Shape (n_frames, order + 1, order + 1).
 
     Each sample is predicted from those before it and, by the same coefficients, from those after it (Gowda, Airaksinen
     & Alku, Interspeech 2017). Only the upper triangle is filled.
@@ -123,7 +125,7 @@ def _normal_equations(frames: FloatArray, weights: FloatArray, order: int) -> Va
 
 @compiled("float64[:, ::1](float64[:, :, ::1])")
 def _predictors(products: Values) -> Values:
-    """Coefficients after the leading 1 (by Cholesky), shape (n_frames, order); all 0 where a frame is silent."""
+    """Compute the coefficients after the leading 1 (by Cholesky), (n_frames, order); 0 where a frame is silent."""
     order = products.shape[1] - 1
     coefficients = np.zeros((products.shape[0], order))
     lower = np.zeros((order, order))
@@ -154,7 +156,10 @@ def _predictors(products: Values) -> Values:
 
 @compiled("complex128[:, ::1](float64[:, ::1])")
 def _roots(coefficients: Values) -> NDArray[np.complex128]:
-    """Roots in the upper half plane of each predictor, by Laguerre's method and division, (n_frames, order // 2)."""
+    """Find the roots in the upper half plane of each predictor, (n_frames, order // 2).
+
+    By Laguerre's method and division.
+    """
     order = coefficients.shape[1]
     roots = np.zeros((coefficients.shape[0], order // 2), np.complex128)
     polynomial = np.zeros(order + 1)

@@ -120,7 +120,7 @@ def _emphasised(samples: FloatArray) -> FloatArray:
 
 
 def _groups(cycles: FloatArray) -> Values:
-    """Jitter, shimmer, harmonics-to-noise ratio (dB) and mean likeness of each group, shape (n_groups, 4)."""
+    """Compute jitter, shimmer, harmonics-to-noise ratio (dB) and mean likeness of each group, shape (n_groups, 4)."""
     if len(cycles) < 2 * _GROUP_CYCLES:
         return np.zeros((0, 4))
     period, likeness, amplitude, segment = np.asarray(cycles.T, np.float64)
@@ -148,7 +148,7 @@ def _groups(cycles: FloatArray) -> Values:
 
 
 def _prominence_db(samples: FloatArray, rate_hz: float, track: PitchTrack) -> Values:
-    """Height of the cepstral peak over the cepstrum's regression line in up to 1500 voiced frames, shape (n,).
+    """Compute the cepstral peak's height over the cepstrum's regression line in up to 1500 voiced frames, shape (n,).
 
     Hillenbrand, Cleveland & Erickson, J. Speech Hear. Res. 37 (1994): the more aspiration noise, the lower.
     """

@@ -157,7 +157,7 @@ def _steps(cents: Values, side: int) -> NDArray[np.intp]:
 
 
 def _rate(cents: Values, hop_s: float) -> tuple[float, float]:
-    """Rate of the sinusoid that, beside a parabola, explains most of a note, and the share that it explains."""
+    """Find the rate of the sinusoid that, beside a parabola, explains most of a note, and the share it explains."""
     drift, swings, inverse = _models(cents.size, hop_s)
     rest = cents - drift @ (drift.T @ cents)
     variance = float(rest @ rest)
@@ -192,7 +192,7 @@ def _models(size: int, hop_s: float) -> tuple[Values, Values, Values]:
 
 
 def _extent(cents: Values, rate_hz: float, hop_s: float) -> float:
-    """Half peak to peak of a swing of known rate where it is fully developed.
+    """Measure half the peak-to-peak extent of a swing of known rate where it is fully developed.
 
     A sinusoid and a line are fitted in Hann windows of one and a half periods all along the note; the extent is the
     median of those fits that reach 0.85 of the largest, as singers let a vibrato grow into the note.

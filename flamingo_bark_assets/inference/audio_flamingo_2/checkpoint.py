@@ -125,7 +125,7 @@ def shapes_of(network: AudioFlamingo2Network) -> dict[str, Shape]:
 
 
 def _released_tensors(release: Release, plan: Iterable[Assignment]) -> Iterator[tuple[str, Tensor]]:
-    """Our name and value of each tensor, in the order of the files; each released tensor is read once."""
+    """Yield our name and value of each tensor, in the order of the files; each released tensor is read once."""
     targets: dict[Stored, list[Assignment]] = {}
     for entry in plan:
         targets.setdefault(release.tensors[entry.source], []).append(entry)

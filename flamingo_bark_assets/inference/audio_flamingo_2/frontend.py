@@ -104,7 +104,7 @@ def log_mel(waveforms: Tensor, *, mel_bins: int) -> Tensor:
 
 
 def _mel_filters(mel_bins: int) -> Tensor:
-    """Triangular HTK mel filters, float32, shape (513, mel_bins); O'Shaughnessy's scale, peaks of 1."""
+    """Build triangular HTK mel filters, float32, shape (513, mel_bins); O'Shaughnessy's scale, peaks of 1."""
     import torch
 
     filters = librosa_module("librosa.filters").mel(

@@ -140,7 +140,7 @@ def plan_keys(ours: Mapping[str, Shape], released: Mapping[str, Shape], *, tied:
 
 
 def _sources(target: str, *, tied: bool) -> tuple[str, ...]:
-    """Canonical released names that hold one of our tensors, the preferred one first."""
+    """Return the canonical released names that hold one of our tensors, the preferred one first."""
     if tied and target == EMBEDDING:
         return (RELEASED_OUTPUT_EMBEDDING, RELEASED_EMBEDDING)
     name = _released_name(target)

@@ -70,7 +70,7 @@ class AudioTransformerAttention(nn.Module):
         self.norm = nn.LayerNorm(sizes.width, eps=AUDIO_TRANSFORMER_NORM_EPS)
 
     def forward(self, hidden: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
-        """Attend; `hidden` has the shape (n_clips, n_tokens, width), the rotation (n_tokens, rotated_size)."""
+        """Apply attention; `hidden` has the shape (n_clips, n_tokens, width), the rotation (n_tokens, rotated_size)."""
         query, key, value = (_heads(layer(hidden), self.sizes.heads) for layer in (self.query, self.key, self.value))
         query, key = (_rotate(x, *rotation) for x in (query, key))
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)

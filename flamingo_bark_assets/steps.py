@@ -123,8 +123,8 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "training_clips", TrainingClips, "datasets",
-        "The pieces of a fit song to train on: where each is cut, what is heard inside it, its texts and lyrics; and "
-        "what was left out, with the rule and the value. Exports render their sound.",
+        "The pieces of a fit song to train on: where each is cut, what is measured inside it, its texts and lyrics; "
+        "and what was left out, with the rule and the value. Exports render their sound.",
         needs=(*_EVIDENCE, "flamingo_captions", "training_prompts", "bark_dataset"), settings=("prompts", "clips"),
         version=CLIPS_VERSION,
     ),

@@ -54,12 +54,12 @@ def analyse_harmonic(
         return result.of_unusable(song_id, view.unusable)
     cents = _cents(view, song)
     beats_s = np.array([beat.time_s for beat in song.beats]) if song is not None and song.beats else None
-    heard = read_harmony((view,), cents=cents, duration_s=view.duration_s, beats_s=beats_s)
+    harmony = read_harmony((view,), cents=cents, duration_s=view.duration_s, beats_s=beats_s)
     rows = events_of(result)
     return result(
         **vars(measure_stem(song_id, view, energy_share=energy_share, song=song)),
-        **_chords(heard, cast("type[Chord]", rows["chords"])),
-        **_texture(view, heard, cents),
+        **_chords(harmony, cast("type[Chord]", rows["chords"])),
+        **_texture(view, harmony, cents),
         activity=activity_rows(view, cast("type[ActiveSegment]", rows["activity"])),
     )
 
@@ -71,10 +71,10 @@ def _cents(view: AudioView, song: SongFeatures | None) -> float:
     return view.tuning.cents if view.tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
 
 
-def _chords(heard: Harmony, row: type[Chord]) -> dict[str, Any]:
-    named = [span for span in heard.spans if span.label != NO_CHORD]
+def _chords(harmony: Harmony, row: type[Chord]) -> dict[str, Any]:
+    named = [span for span in harmony.spans if span.label != NO_CHORD]
     names = ("chord_count", "main_chords", "harmonic_rhythm_hz", "seventh_share")
-    if not named or heard.chord_share < MIN_CHORD_SHARE:
+    if not named or harmony.chord_share < MIN_CHORD_SHARE:
         return {name: Measurement.unknown("no chord is heard in most of it", method=CHORD_METHOD) for name in names}
     rate = change_rate(named)
     total_s = sum(span.duration_s for span in named)
@@ -93,7 +93,7 @@ def _chords(heard: Harmony, row: type[Chord]) -> dict[str, Any]:
                 label=span.label,
                 confidence=chord_confidence(span.probability),
             )
-            for number, span in enumerate(heard.spans)
+            for number, span in enumerate(harmony.spans)
         ),
     }
 
@@ -106,15 +106,15 @@ def _longest(chords: list[ChordSpan]) -> str:
     return " ".join(sorted(total_s, key=lambda label: -total_s[label])[:4])
 
 
-def _texture(view: AudioView, heard: Harmony, cents: float) -> dict[str, Any]:
+def _texture(view: AudioView, harmony: Harmony, cents: float) -> dict[str, Any]:
     texture = measure_texture(view)
-    notes = mean_polyphony(heard.salience)
-    stretch = measure_inharmonicity(view, heard.salience, cents=cents)
+    notes = mean_polyphony(harmony.salience)
+    stretch = measure_inharmonicity(view, harmony.salience, cents=cents)
     reason = "no sound between 27 Hz and 4 kHz"
     sustain, noise_db, brightness = (
         (texture.sustain, texture.harmonic_to_noise_db, texture.brightness) if texture is not None else (None,) * 3
     )
-    clear = heard.chord_share >= MIN_CHORD_SHARE
+    clear = harmony.chord_share >= MIN_CHORD_SHARE
     return {
         "polyphony": _known(notes if clear else None, _POLYPHONY_METHOD, reason if clear else "no pitched sound"),
         "sustain": _known(sustain, _SUSTAIN_METHOD, reason),

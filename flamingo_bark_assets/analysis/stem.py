@@ -24,7 +24,7 @@ from flamingo_bark_assets.record import Measurement
 Segment = TypeVar("Segment", bound=ActiveSegment)
 
 _ACTIVITY_METHOD = "rms-50ms-gated"
-# What a separator leaves of the other instruments lies 30 to 40 dB down; a note's own decay is heard that far.
+# What a separator leaves of the other instruments lies 30 to 40 dB down; a note's own decay is audible that far.
 _GATE_DB = -35.0
 _LOUD_PERCENTILE = 95.0
 _BRIDGED_S = 0.3

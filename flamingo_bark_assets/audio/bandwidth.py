@@ -72,7 +72,7 @@ def measure_bandwidth(spectrum: LongTermSpectrum) -> Bandwidth:
     medium does.
 
     Returns:
-        Bandwidth in Hz and whether there is a low-pass; both unknown where no frame of the sound is heard. The
+        Bandwidth in Hz and whether there is a low-pass; both unknown where no frame of the sound is audible. The
         confidence grows with the distance of the deepest fall from what would be an edge.
     """
     level = spectrum.quantile_db(_LOUD_SHARE)

@@ -14,7 +14,7 @@ from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
 # Chosen, not held out, on generated songs (`python -m tests.benchmarks.foreign_stems`). Looser limits than these two
-# (10 dB, 9) reject more foreign stems, and with them good ones that are only heard reverberated in a 15 s excerpt.
+# (10 dB, 9) reject more foreign stems, and with them good ones that are only present reverberated in a 15 s excerpt.
 FOUND_STRENGTH = 7.5
 QUIETER_DB = 12.0
 EXPECTED_STRENGTH = 10.0

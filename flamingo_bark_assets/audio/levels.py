@@ -18,7 +18,7 @@ from flamingo_bark_assets.kernels import compiled
 
 FRAME_S = 0.05
 SILENCE_DBFS = -60.0
-"""RMS below which nothing is heard anywhere in this project; the default of FFmpeg's silencedetect as well."""
+"""RMS below which sound counts as silence anywhere in this project; the default of FFmpeg's silencedetect as well."""
 
 Floats = npt.NDArray[np.float64]
 

@@ -84,15 +84,15 @@ def measure_noise_floor(spectrum: LongTermSpectrum, *, lowpass_hz: float | None 
         less than 20 frames.
     """
     level = _band_levels(spectrum)
-    heard = level.max(axis=1) > _SILENT_DBFS
-    if int(spectrum.weight[heard].sum()) < _MIN_FRAMES:
+    audible = level.max(axis=1) > _SILENT_DBFS
+    if int(spectrum.weight[audible].sum()) < _MIN_FRAMES:
         reason = "too little sound that is not digital silence"
         return NoiseFloor(
             Measurement.unknown(reason, method=_METHOD), Measurement.unknown(reason, method=_CEILING_METHOD)
         )
-    flatness = 10.0 * math.log10(2.0) * (spectrum.band_log2[heard] - np.log2(spectrum.band_power[heard] + 1e-30))
+    flatness = 10.0 * math.log10(2.0) * (spectrum.band_log2[audible] - np.log2(spectrum.band_power[audible] + 1e-30))
     inside = _CENTRES * spectrum.sample_rate_hz / FRAME < (math.inf if lowpass_hz is None else lowpass_hz)
-    floors = _band_floors(level[heard], flatness, spectrum.weight[heard] / spectrum.weight[heard].sum())
+    floors = _band_floors(level[audible], flatness, spectrum.weight[audible] / spectrum.weight[audible].sum())
     floor = _floor(floors, inside)
     ceiling_db = max(_total_db(floors.ceiling_db), -math.inf if floor.value is None else floor.value)
     return NoiseFloor(floor, Measurement.of(ceiling_db, method=_CEILING_METHOD))

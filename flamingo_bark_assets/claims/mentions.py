@@ -1,4 +1,4 @@
-"""Who and what is heard: instruments, voices, singers and the kick pattern, as words of one sentence.
+"""Mentions of sound sources: instruments, voices, singers and the kick pattern, as words of one sentence.
 
 Nouns that name a source of sound belong here; how the music is played or recorded stands in `manner`.
 """

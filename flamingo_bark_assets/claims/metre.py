@@ -27,14 +27,14 @@ def judge_metre(claimed: str, evidence: Evidence, min_confidence: float) -> Judg
     measured = Measured.of(measurement)
     if unsure := judged_unsure(measurement, min_confidence, measured):
         return unsure
-    said, heard = _family(claimed), _family(str(measurement.value))
-    if said is None or heard is None:
+    said, detected = _family(claimed), _family(str(measurement.value))
+    if said is None or detected is None:
         return unverifiable("a metre that is not told apart", measured)
-    if claimed in {measurement.value, heard}:
+    if claimed in {measurement.value, detected}:
         return Judgement("agree", None, measured)
     swing = evidence.song.swing_ratio.value
-    is_shuffle = heard == "duple" and said == "compound" and swing is not None and swing >= _TRIPLET_SWING
-    if said == heard or {said, heard} == {"triple", "compound"} or is_shuffle:
+    is_shuffle = detected == "duple" and said == "compound" and swing is not None and swing >= _TRIPLET_SWING
+    if said == detected or {said, detected} == {"triple", "compound"} or is_shuffle:
         return unverifiable("another way to write the measured metre", measured)
     return Judgement("conflict", None, measured)
 

@@ -34,29 +34,29 @@ def compare_keys(claimed: str, measured: str) -> Relation | None:
         whose notes, are the measured key's); parallel (same tonic, other mode); other. None where one cannot be
         read, and for a church mode that fits neither way, as the measurement knows major and minor only.
     """
-    heard = _read(measured)
-    if heard is None or heard[1] not in {"major", "minor"}:
+    found = _read(measured)
+    if found is None or found[1] not in {"major", "minor"}:
         return None
     if claimed in {"major", "minor"}:
-        return "same" if claimed == heard[1] else "other"
+        return "same" if claimed == found[1] else "other"
     said = _read(claimed)
     if said is None or (said[1] is not None and said[1] not in _TO_MAJOR):
         return None
     if said[1] is None:
-        relations = [_of_plain((said[0], mode), heard) for mode in ("major", "minor")]
+        relations = [_of_plain((said[0], mode), found) for mode in ("major", "minor")]
         return "same" if "same" in relations else "relative" if "relative" in relations else "other"
     if said[1] in _THIRDS:
-        fits = said[0] == heard[0] and _THIRDS[said[1]] == heard[1]
-        return "mode" if fits or _major_of(said) == _major_of(heard) else None
-    return _of_plain((said[0], said[1]), heard)
+        fits = said[0] == found[0] and _THIRDS[said[1]] == found[1]
+        return "mode" if fits or _major_of(said) == _major_of(found) else None
+    return _of_plain((said[0], said[1]), found)
 
 
-def _of_plain(said: tuple[int, str | None], heard: tuple[int, str | None]) -> Relation:
-    if said == heard:
+def _of_plain(said: tuple[int, str | None], found: tuple[int, str | None]) -> Relation:
+    if said == found:
         return "same"
-    if _major_of(said) == _major_of(heard):
+    if _major_of(said) == _major_of(found):
         return "relative"
-    return "parallel" if said[0] == heard[0] else "other"
+    return "parallel" if said[0] == found[0] else "other"
 
 
 def _read(key: str) -> tuple[int, str | None] | None:

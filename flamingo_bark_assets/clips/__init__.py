@@ -1,1 +1,1 @@
-"""Training clips: where a song is cut, what is heard inside each piece, and how its sound is rendered."""
+"""Training clips: where a song is cut, what is measured inside each piece, and how its sound is rendered."""

@@ -43,7 +43,7 @@ class Grid:
         positions: place of each beat in its bar, from 1.
         borders_s: where sections begin or end, ascending.
         sung: the sung lines in order; None where nobody knows where the voice sings.
-        quiet: stretches in which nothing is heard, in order.
+        quiet: stretches in which nothing is audible, in order.
     """
 
     duration_s: float
@@ -73,7 +73,7 @@ def grid_of(
     Args:
         evidence: all measurements of a song whose mix was measured.
         duration_s: length of the mix.
-        quiet: stretches of the mix in which nothing is heard.
+        quiet: stretches of the mix in which nothing is audible.
         min_beat_confidence: beats whose tempo is less sure are not followed.
         onset_s: gives where the sound of a sung line begins, whose phrase (known by its pitch) begins at some time.
     """

@@ -108,7 +108,7 @@ class SourceLevels:
         )
 
     def onset_s(self, before_s: float) -> float:
-        """Return where the sound rises that is heard at some time: at most 120 ms before it.
+        """Return where the sound that is audible at some time rises: at most 120 ms before it.
 
         Args:
             before_s: by when it has risen, as a phrase that is known by its pitch begins after its first consonant.

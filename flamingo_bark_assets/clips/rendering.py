@@ -33,7 +33,7 @@ HELD_BYTES = 256 << 20
 
 _FADE_S = 0.005
 _SHORT_FADE_S = 0.002
-# A step of 1 % of full scale at a cut is not heard as a click, and is less than music moves between two samples.
+# A step of 1 % of full scale at a cut is not audible as a click, and is less than music moves between two samples.
 _MAX_STEP = 0.01
 _LONGEST_S = 24 * 3600.0
 

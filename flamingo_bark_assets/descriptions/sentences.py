@@ -125,9 +125,9 @@ def stem_texts(speaker: Speaker, evidence: Evidence, kind: StemKind) -> Texts:
 
 
 def drum_instruments(speaker: Speaker, evidence: Evidence) -> Phrase:
-    """Name the drums that are heard, for instance 'drums (kick and snare)', or plainly 'drums'."""
-    heard = _drums(speaker, evidence.drums, present=True)
-    return enumerate_phrases(*heard, before="drums (", after=")") or Phrase("drums")
+    """Name the drums that are detected, for instance 'drums (kick and snare)', or plainly 'drums'."""
+    detected = _drums(speaker, evidence.drums, present=True)
+    return enumerate_phrases(*detected, before="drums (", after=")") or Phrase("drums")
 
 
 def _mix_opening(speaker: Speaker, evidence: Evidence) -> Phrase | None:
@@ -180,7 +180,7 @@ def _mix_details(speaker: Speaker, evidence: Evidence) -> tuple[Phrase | None, .
 
 
 def _drum_texts(speaker: Speaker, drums: DrumFeatures) -> _StemTexts:
-    heard = enumerate_phrases(*_drums(speaker, drums, present=True), before="with ")
+    detected = enumerate_phrases(*_drums(speaker, drums, present=True), before="with ")
     rate = speaker.say(lambda hz: _after("at about ", _per_second(hz, "hit", "hits")), drums.onset_density_hz)
     rhythm = speaker.say(lambda value: f"in a {RHYTHM.word(value)} rhythm", drums.rhythm_complexity)
     missing = enumerate_phrases(*_drums(speaker, drums, present=False), before="There is no clear sign of ", after=".")
@@ -189,7 +189,7 @@ def _drum_texts(speaker: Speaker, drums: DrumFeatures) -> _StemTexts:
         _hits(speaker, "snare", drums.snare_present, drums.snare_density_hz),
         _hits(speaker, "hi-hat", drums.hihat_present, drums.hihat_density_hz),
     )
-    return (heard, rate, rhythm), (counts, missing)
+    return (detected, rate, rhythm), (counts, missing)
 
 
 def _bass_texts(speaker: Speaker, bass: BassFeatures, key: str | None) -> _StemTexts:
@@ -266,7 +266,7 @@ def _drums(speaker: Speaker, drums: DrumFeatures, *, present: bool) -> Sequence[
     article = "" if present else "a "
 
     def named(name: str, measurement: Measurement[bool]) -> Phrase | None:
-        return speaker.say(lambda heard: f"{article}{name}" if heard is present else None, measurement)
+        return speaker.say(lambda detected: f"{article}{name}" if detected is present else None, measurement)
 
     return (
         named("kick", drums.kick_present),
@@ -277,7 +277,7 @@ def _drums(speaker: Speaker, drums: DrumFeatures, *, present: bool) -> Sequence[
 
 def _hits(speaker: Speaker, name: str, present: Measurement[bool], density_hz: Measurement[float]) -> Phrase | None:
     return speaker.say(
-        lambda heard, hz: _after(f"the {name} has ", _per_second(hz, "hit", "hits")) if heard else None,
+        lambda detected, hz: _after(f"the {name} has ", _per_second(hz, "hit", "hits")) if detected else None,
         present,
         density_hz,
     )

@@ -1,4 +1,4 @@
-"""How right the measurements are on songs with known truth: the tables of goals, and what confidences are worth.
+"""How right the measurements are on songs with ground truth: the tables of goals, and what confidences are worth.
 
 python -m tests.benchmarks.accuracy CORPUS... [--scorer FOLDER] [--jobs 2] [--worst METRIC]
 

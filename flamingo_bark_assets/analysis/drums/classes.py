@@ -67,7 +67,7 @@ def probabilities(view: AudioView, onsets: Onsets) -> FloatArray:
 
     Every onset is described by its sound; soft clusters of the sounds of the song (at most `BLOCK` onsets at a time)
     say what else this kit has and how often, and each onset is judged against them (after Lee et al., Set
-    Transformer, ICML 2019), so that a kit never heard before is understood from itself.
+    Transformer, ICML 2019), so that a kit never seen before is understood from itself.
 
     Returns:
         Shape (n, len(DRUMS) + 1); the last column is any other percussion.
@@ -82,20 +82,20 @@ def probabilities(view: AudioView, onsets: Onsets) -> FloatArray:
     ]
     if not rows:
         return np.zeros((0, len(DRUMS) + 1), np.float32)
-    heard = np.concatenate(rows)
-    return np.concatenate([calibrated(onsets.times_s, heard), heard[:, len(DRUMS) :]], axis=1)
+    raw = np.concatenate(rows)
+    return np.concatenate([calibrated(onsets.times_s, raw), raw[:, len(DRUMS) :]], axis=1)
 
 
-def calibrated(times_s: Times, heard: FloatArray) -> FloatArray:
+def calibrated(times_s: Times, raw: FloatArray) -> FloatArray:
     """Return probabilities that hold, from those of the network and from what the same drum does a period away.
 
     A logistic regression for each drum (Platt, Advances in Large Margin Classifiers, 1999) on the network's logit and
-    `repetition`. All are of shape (n, len(DRUMS)); `heard`, of `forward`, has one column more.
+    `repetition`. All are of shape (n, len(DRUMS)); `raw`, of `forward`, has one column more.
     """
-    heard = heard[:, : len(DRUMS)]
+    raw = raw[:, : len(DRUMS)]
     slope, offset, short, long = _weights()["calibration"]
-    evidence = repetition(times_s, heard)
-    logits = slope * logits_of(heard) + offset + short * evidence[..., 0] + long * evidence[..., 1]
+    evidence = repetition(times_s, raw)
+    logits = slope * logits_of(raw) + offset + short * evidence[..., 0] + long * evidence[..., 1]
     return _sigmoid(logits)
 
 

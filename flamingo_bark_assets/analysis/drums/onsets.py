@@ -123,8 +123,8 @@ def _levels_and_rises(power: FloatArray, loud: float, chunk: int = 1 << 15) -> t
     rises = np.zeros((levels.shape[0], widths.size), np.float32)
     for first in range(1, levels.shape[0] - 1, chunk):
         end = min(first + chunk, levels.shape[0] - 1)
-        heard = np.maximum(levels[first - 1 : end + 1], floors)
-        rises[first:end] = np.add.reduceat(np.maximum(heard[2:] - heard[:-2], 0.0), GROUPS[:-1], axis=1) / widths
+        floored = np.maximum(levels[first - 1 : end + 1], floors)
+        rises[first:end] = np.add.reduceat(np.maximum(floored[2:] - floored[:-2], 0.0), GROUPS[:-1], axis=1) / widths
     return levels, rises
 
 
@@ -150,7 +150,7 @@ def _offsets(rises: FloatArray, frames: Frames) -> Times:
 
 
 def describe_onsets(view: AudioView, onsets: Onsets) -> FloatArray:
-    """Describe what is heard around each onset, in dB relative to the stem's loud frames.
+    """Describe the sound around each onset, in dB relative to the stem's loud frames.
 
     Returns:
         Shape (n, FEATURES): level of each band in each of `SLOTS` (slot by slot), the fine spectrum of the 93 ms

@@ -17,7 +17,7 @@ class CharacterFeatures:
     energy: Measurement[float] = quantity(
         "",
         "Mean of three terms, each 0 to 1: onsets a second over 8, mean over loud level (-12 to 0 dB), share of "
-        "energy above 1500 Hz (-25 to -5 dB); event density, loudness and brightness go with heard arousal "
+        "energy above 1500 Hz (-25 to -5 dB); event density, loudness and brightness go with perceived arousal "
         "(Gabrielsson and Lindstrom 2010).",
     )
     danceability: Measurement[float] = quantity(

@@ -63,7 +63,7 @@ class TonalityFeatures:
         "",
         "Scale: major, minor, dorian, mixolydian, phrygian, lydian; only where its characteristic degrees are clear.",
     )
-    tonal: Measurement[bool] = quantity("", "Whether a key is defined at all: chords are heard in the song.")
+    tonal: Measurement[bool] = quantity("", "Whether a key is defined at all: chords are detected in the song.")
     tuning_cents: Measurement[float] = quantity(
         "cent", "Deviation from A4 = 440 Hz, -50 to 50: circular mean of the spectral peaks (Zhu et al. 2005)."
     )

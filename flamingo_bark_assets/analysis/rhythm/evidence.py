@@ -14,7 +14,7 @@ from flamingo_bark_assets.analysis.frontend.view import BINS_PER_SEMITONE, NOTE_
 from flamingo_bark_assets.analysis.rhythm.onsets import REGISTER_COUNT, onset_strength
 from flamingo_bark_assets.audio.signal import FloatArray
 
-# A new chord is heard against what sounded over this time before.
+# A new chord is compared with what sounded over this time before.
 _CHANGE_S = 0.37
 _BASS_SEMITONES = 28
 

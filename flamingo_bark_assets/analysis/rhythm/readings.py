@@ -28,7 +28,7 @@ _RANGE = 0.16
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to hear the beat.
+    """One interpretation of the beat.
 
     Attributes:
         beats: in frames of the evidence, ascending, (n_beats,).

@@ -1,4 +1,4 @@
-"""Which tempi a piece may be heard at: periods that its onsets repeat with, and their metrical relatives.
+"""Candidate tempi of a piece: periods that its onsets repeat with, and their metrical relatives.
 
 Candidates belong here; the judgement which of them is the beat is made in `readings`.
 """

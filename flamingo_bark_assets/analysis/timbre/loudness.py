@@ -28,7 +28,7 @@ _LEAST_UPPER_SLOPE_DB = 5.0
 
 
 def threshold_in_quiet_db(khz: Values) -> Values:
-    """Return level of a tone that is just heard, dB SPL (Terhardt, Hearing Research 1, 1979)."""
+    """Return level of a tone that is just audible, dB SPL (Terhardt, Hearing Research 1, 1979)."""
     return np.asarray(3.64 * khz**-0.8 - 6.5 * np.exp(-0.6 * (khz - 3.3) ** 2) + 1e-3 * khz**4)
 
 
@@ -79,5 +79,5 @@ def _add_specific_loudness(levels_db: FloatArray, quiet_db: Values, khz: Values,
         for band in range(bands):
             quiet = 10.0 ** (0.1 * quiet_db[band])
             if excitation[band] > quiet:
-                heard = math.exp(0.23 * math.log(0.5 + 0.5 * excitation[band] / quiet)) - 1.0
-                total[band] += 0.08 * math.exp(0.23 * math.log(quiet)) * heard
+                growth = math.exp(0.23 * math.log(0.5 + 0.5 * excitation[band] / quiet)) - 1.0
+                total[band] += 0.08 * math.exp(0.23 * math.log(quiet)) * growth

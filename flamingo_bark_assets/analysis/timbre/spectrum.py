@@ -1,6 +1,6 @@
 """The shape of the spectrum over the sounding part of a signal.
 
-Means over frames of what a single spectrum's shape says belong here; bands and hearing do not.
+Means over frames of what a single spectrum's shape says belong here; bands and models of perception do not.
 """
 
 from __future__ import annotations

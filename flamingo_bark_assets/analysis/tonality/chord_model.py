@@ -34,7 +34,7 @@ _CHUNK = 2048
 # taken off the logarithm of their odds.
 _RARITY = {"sus4": 4.0, "sus2": 5.0, "aug": 4.0, "dim7": 2.0, "5": 4.0, "dim": 2.0, "hdim7": 1.0}
 
-# Templates beside the network, which know no instruments and thus none that were not heard in training: the tones of
+# Templates beside the network, which know no instruments and thus none that were not seen in training: the tones of
 # each chord in the chroma of the middle register, and the root in that of the bass.
 _TEMPLATE_TONES = {
     "maj": (0, 4, 7),

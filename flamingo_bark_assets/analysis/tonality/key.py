@@ -93,12 +93,12 @@ def frame_chroma(salience: FloatArray) -> FloatArray:
     return np.asarray(np.square(levelled(salience)) @ fold, np.float32)
 
 
-def key_probabilities(*heard: KeyEvidence) -> FloatArray:
+def key_probabilities(*evidences: KeyEvidence) -> FloatArray:
     """Return probability of each key, in the order of `KEYS`, shape (24,).
 
     The log-odds of the same music in different signals are averaged.
     """
-    scores = np.mean([key_scores(evidence) for evidence in heard], axis=0)
+    scores = np.mean([key_scores(evidence) for evidence in evidences], axis=0)
     odds = np.exp(scores - scores.max())
     return np.asarray(odds / odds.sum(), np.float32)
 

@@ -46,7 +46,7 @@ _SOUNDING = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Harmony:
-    """What is heard in the notes of one or several signals.
+    """What is measured in the notes of one or several signals.
 
     Attributes:
         salience: of `note_salience`, shape (n_frames, 84).
@@ -86,9 +86,9 @@ def read_harmony(
 def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> TonalityFeatures:
     """Find key, tuning and chords.
 
-    Chords are heard in the stems that play chords and the bass together where there is one of the former, else in the
-    mix. The key is read from both. Confidences are calibrated: of the key, as the expected MIREX score; of a chord, as
-    the share of its time in which it is right.
+    Chords are detected in the stems that play chords and the bass together where there is one of the former, else in
+    the mix. The key is read from both. Confidences are calibrated: of the key, as the expected MIREX score; of a chord,
+    as the share of its time in which it is right.
     """
     mix = views.mix
     if mix.unusable is not None:
@@ -98,27 +98,27 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
     chordal = [view for view in views.chordal if view.unusable is None]
     bass = [view for kind, view in views.stems.items() if KINDS[kind].harmony == "bass" and view.unusable is None]
     with_stems = bool(chordal)
-    heard_in = (*chordal, *bass) if with_stems else (mix,)
-    heard = read_harmony(heard_in, cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
-    if with_stems and heard.chord_share < MIN_CHORD_SHARE:
+    sources = (*chordal, *bass) if with_stems else (mix,)
+    harmony = read_harmony(sources, cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
+    if with_stems and harmony.chord_share < MIN_CHORD_SHARE:
         # Stems of nothing but bleed: the harmony, if there is any, is sung.
         with_stems = False
-        heard = read_harmony((mix,), cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
-    tonal = _tonal(heard)
+        harmony = read_harmony((mix,), cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
+    tonal = _tonal(harmony)
     if not tonal.value:
         reason = "no tonal centre: no chord is heard in most of the song"
         return _unknown(reason, tonal=tonal, tuning=_tuning(tuning))
-    evidence = key_evidence(heard.probabilities, heard.salience)
+    evidence = key_evidence(harmony.probabilities, harmony.salience)
     others = (_key_evidence_of(mix, cents),) if with_stems else ()
     chances = key_probabilities(evidence, *others)
     best = int(np.argmax(chances))
-    segments = key_segments(heard.probabilities, heard.salience, best, duration_s=mix.duration_s)
+    segments = key_segments(harmony.probabilities, harmony.salience, best, duration_s=mix.duration_s)
     return TonalityFeatures(
         key=Measurement.of(KEYS[best], method=_KEY_METHOD, confidence=key_confidence(float(chances[best]))),
         mode_name=_scale(evidence, best),
         tonal=tonal,
         tuning_cents=_tuning(tuning),
-        chord_change_rate_hz=change_rate([span for span in heard.spans if span.label != NO_CHORD]),
+        chord_change_rate_hz=change_rate([span for span in harmony.spans if span.label != NO_CHORD]),
         key_change_count=Measurement.of(
             len(segments) - 1, method=_KEY_METHOD, confidence=min(s.confidence for s in segments)
         ),
@@ -130,7 +130,7 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
                 label=span.label,
                 confidence=chord_confidence(span.probability),
             )
-            for number, span in enumerate(heard.spans)
+            for number, span in enumerate(harmony.spans)
         ),
         key_segments=segments,
         key_candidates=tuple(
@@ -175,9 +175,9 @@ def _tuning(tuning: Tuning) -> Measurement[float]:
     )
 
 
-def _tonal(heard: Harmony) -> Measurement[bool]:
-    """Return whether chords are heard in enough of the song; the confidence is the distance from the border."""
-    share = heard.chord_share
+def _tonal(harmony: Harmony) -> Measurement[bool]:
+    """Return whether chords are detected in enough of the song; the confidence is the distance from the border."""
+    share = harmony.chord_share
     border = MIN_CHORD_SHARE
     certainty = (share - border) / (1.0 - border) if share >= border else (border - share) / border
     return Measurement.of(bool(share >= border), method=CHORD_METHOD, confidence=0.5 + 0.5 * certainty)

@@ -46,7 +46,7 @@ VIEW, SOURCE = "semantic", "vocals"
 MIN_PHRASES = 3
 MAX_PHRASES = 5
 MIN_PHRASE_S = 3.0
-"""Bark takes one second; its last 256 semantic tokens (5.1 s) are what it hears."""
+"""Bark takes one second; its last 256 semantic tokens (5.1 s) are what Bark conditions on."""
 
 _PHRASE_ENDS = ("pause", "section", "song")
 _MIN_ACTIVE_FRACTION = 0.6
@@ -161,7 +161,7 @@ def _order(clip: Clip) -> tuple[bool, float, int]:
 
 
 def _trimmed(clip: Clip, sound: ClipSound) -> tuple[Clip, ClipSound] | None:
-    """Cut a phrase to where the voice sounds: Bark hears the end of a prompt, and of silence it would learn silence.
+    """Cut a phrase to where the voice sounds: Bark conditions on the end of a prompt, and silence would breed silence.
 
     Returns:
         The clip with its new times and its sound, whole frames of 20 ms with fades of 5 ms where it was cut; None

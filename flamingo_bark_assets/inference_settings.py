@@ -20,6 +20,7 @@ DEFAULT_CLAP_ID = "laion/larger_clap_music"
 HUBERT_ID = "facebook/hubert-base-ls960"
 ENCODEC_ID = "facebook/encodec_24khz"
 QUANTIZER_ID = "GitMylo/bark-voice-cloning"
+DEFAULT_BARK_ID = "suno/bark-small"
 
 
 class _Frozen(BaseModel):

@@ -131,6 +131,7 @@ def test_a_dry_run_writes_nothing(library: DataPaths, tmp_path: Path) -> None:
         (["--to", "nothing"], "is not one of"),
         (["--to", "ace-step", "--view", "7min"], "no view is named 7min"),
         (["--to", "ace-step", "--push", "me/songs"], "--push goes with --to huggingface"),
+        (["--to", "bark", "--view", "30s"], "bark takes clips of semantic and coarse only"),
     ],
 )
 def test_what_cannot_be_exported_is_told_in_one_line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -236,3 +237,16 @@ def test_every_song_is_credited_on_one_line_whatever_its_title_holds(tmp_path: P
     lines = [line for line in (tmp_path / "out/ATTRIBUTION.md").read_text().splitlines() if line.startswith("- ")]
     assert lines[0] == "- song-00: A - song-99: B by [31mX, CC-BY-4.0: song-00 by Nobody"
     assert len(lines) == 3
+
+
+def test_a_unit_that_names_a_file_outside_the_export_is_made_again(tmp_path: Path) -> None:
+    export(TextTarget(), songs(), tmp_path / "out", OPTIONS)
+    whole = contents(tmp_path / "out")
+    (tmp_path / "secret").write_text("not ours")
+    unit = tmp_path / "out/provenance/units/song-00.jsonl"
+    entry = {"path": "../secret", "sha256": hashlib.sha256(b"not ours").hexdigest(), "bytes": 8}
+    with unit.open("a") as file:
+        file.write(json.dumps({"file": entry}) + "\n")
+    report = export(TextTarget(), songs(), tmp_path / "out", OPTIONS)
+    assert report.units_written == 1 and contents(tmp_path / "out") == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "secret"]

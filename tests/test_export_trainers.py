@@ -34,6 +34,7 @@ from flamingo_bark_assets.exports.vocabulary import (
     cut_lines,
     cut_text,
     estimated_tokens,
+    key_and_metre,
     key_name,
     metre_number,
     whole_bpm,
@@ -647,3 +648,16 @@ def test_lyrics_are_cut_after_a_line() -> None:
 
 def test_a_line_holds_nothing_that_is_not_printed() -> None:
     assert clean_line(" a\x00b\u202ec\n\n<|endoftext|> \ud800") == "a bc ‹|endoftext|›"
+
+
+@pytest.mark.parametrize(
+    ("said", "added"),
+    [
+        ("Rock in Gb minor at 100 BPM.", "In 4/4."),
+        ("Rock in F# minor, 4/4.", ""),
+        ("Rock with a minor change of pace.", "In F# minor, 4/4."),
+        ("Rock in A major.", "In F# minor, 4/4."),
+    ],
+)
+def test_a_key_that_is_said_in_any_spelling_is_not_said_again(said: str, added: str) -> None:
+    assert key_and_metre(made_clip("song", "full", "mix", 0), said) == added

@@ -133,15 +133,14 @@ class _Progress:
 
 
 def _tell(report: ExportReport) -> None:
-    would = "would hold" if report.dry_run else "holds"
-    console.say("[bold]{}[/bold] {} {}:", report.folder, would, report.target)
+    holds = "would hold at most" if report.dry_run else "holds"
+    console.say("[bold]{}[/bold] {} {}:", report.folder, holds, report.target)
     console.table(
         ("split", "songs", "clips", "hours"),
         ((split, report.songs[split], report.clips[split], f"{report.hours[split]:.2f}") for split in SPLITS),
     )
-    console.say("{} units to make, {} as they were", report.units_written, report.units_kept) if report.dry_run else (
-        console.say("{} units made, {} taken over as they were", report.units_written, report.units_kept)
-    )
+    made = "{} units to make, {} as they were" if report.dry_run else "{} units made, {} taken over as they were"
+    console.say(made, report.units_written, report.units_kept)
     for rule, count in report.notes.items():
         console.say("  {}: {}", rule, count)
     if report.notes and not report.dry_run:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from flamingo_bark_assets.commands.paths import OUTPUT_FILE, PATH
+from flamingo_bark_assets.inference_settings import DEFAULT_BARK_ID
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.settings import load_settings
 from flamingo_bark_assets.terminal import console
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.finetuning.training import LossPoint
-
-_DEFAULT_BARK = "suno/bark-small"
+    from flamingo_bark_assets.finetuning.curve import LossPoint
 
 
 @click.group()
@@ -30,7 +29,7 @@ def train() -> None:
 @click.argument("export_folder", metavar="OUT", type=PATH)
 @click.option("--stage", type=click.Choice(["coarse", "semantic"]), default="coarse", show_default=True, help="Stage.")
 @click.option("--to", "folder", type=PATH, help="Folder of the training; default: OUT-STAGE beside the export.")
-@click.option("--model", default=_DEFAULT_BARK, show_default=True, help="Known Bark, or folder of one.")
+@click.option("--model", default=DEFAULT_BARK_ID, show_default=True, help="Known Bark, or folder of one.")
 @click.option("--revision", help="Branch, tag or commit of the model.")
 @click.option("--lora", "rank", default=16, show_default=True, type=click.IntRange(0, 512), help="Rank; 0: no LoRA.")
 @click.option("--steps", default=1000, show_default=True, type=click.IntRange(1), help="Most optimiser steps.")

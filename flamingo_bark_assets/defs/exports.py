@@ -6,6 +6,7 @@ Only what Dagster adds belongs here; layouts stand in `exports`, the replay in `
 import json
 
 import dagster as dg
+from pydantic import Field
 
 from flamingo_bark_assets.defs.datasets import told_in_one_line
 from flamingo_bark_assets.defs.resources import Platform
@@ -19,10 +20,10 @@ CHECK = "loads_and_trains"
 class ExportConfig(dg.Config):
     """What one export may hold."""
 
-    commercial: bool = False
-    view: str | None = None
-    by_artist: bool = False
-    custom_tag: str = ""
+    commercial: bool = Field(False, description="Leave out what does not allow commercial use.")
+    view: str | None = Field(None, description="View of the clips in place of the layout's own, such as 30s or full.")
+    by_artist: bool = Field(False, description="Keep all songs of an artist in one split.")
+    custom_tag: str = Field("", description="Word that the trainer puts before each caption.")
 
 
 def _asset_of(target: Target) -> dg.AssetsDefinition:

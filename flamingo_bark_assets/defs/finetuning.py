@@ -11,16 +11,18 @@ from pydantic import Field
 
 from flamingo_bark_assets.defs.datasets import told_in_one_line
 from flamingo_bark_assets.defs.resources import Platform
+from flamingo_bark_assets.inference_settings import DEFAULT_BARK_ID
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.finetuning.training import LossPoint, TrainingReport
+    from flamingo_bark_assets.finetuning.curve import LossPoint
+    from flamingo_bark_assets.finetuning.training import TrainingReport
 
 
 class BarkTrainingConfig(dg.Config):
     """How a stage of Bark is trained on ``exports/bark`` of the data folder."""
 
     stage: str = Field("coarse", description="coarse or semantic.")
-    model: str = Field("suno/bark-small", description="A known Bark that was fetched.")
+    model: str = Field(DEFAULT_BARK_ID, description="A known Bark that was fetched, or a folder of one.")
     lora_rank: int = Field(16, ge=0, description="Rank of the LoRA; 0 trains all weights.")
     steps: int = Field(1000, ge=1, description="Most optimiser steps.")
     batch_size: int = Field(4, ge=1, description="Rows at once.")

@@ -123,7 +123,7 @@ class FileWriter:
         self.notes.append(note)
 
     def _place(self, path: str) -> Path:
-        if not _PATH.fullmatch(path) or ".." in path.split("/"):
+        if not _is_plain(path):
             raise ValueError(f"not a plain relative path: {path!r}")
         place = self.root / path
         with writes_named(place):
@@ -248,12 +248,28 @@ def read_unit(out: Path, name: str) -> Unit | None:
             head, *rows = (json.loads(line) for line in file)
         return Unit(
             head["digest"],
-            tuple(FileEntry(**row["file"]) for row in rows if "file" in row),
+            tuple(_entry(row["file"]) for row in rows if "file" in row),
             tuple(clip_from_json(row["clip"]) for row in rows if "clip" in row),
             tuple(Note(**row["note"]) for row in rows if "note" in row),
         )
     except (OSError, LibraryError, FileFault, KeyError, TypeError, ValueError):
         return None
+
+
+def _entry(values: dict[str, Any]) -> FileEntry:
+    """Return the file that a unit names; its path must stay below the export, whoever has written the unit.
+
+    Raises:
+        TypeError, ValueError: it is no such thing.
+    """
+    entry = FileEntry(**values)
+    if not _is_plain(entry.path):
+        raise ValueError(f"not a plain relative path: {entry.path!r}")
+    return entry
+
+
+def _is_plain(path: str) -> bool:
+    return bool(_PATH.fullmatch(path)) and ".." not in path.split("/")
 
 
 def take_over(old: Path, new: Path, unit: Unit) -> bool:

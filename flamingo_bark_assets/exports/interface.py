@@ -263,6 +263,7 @@ class Target(ABC):
         AUDIENCE: who trains what with it today; a sentence or two, for README and instructions.
         PINS: releases of the trainer and its libraries that the layout was seen with.
         VIEWS: the views of clips that it writes; the first is the one that ``--view`` replaces.
+        TAKES_VIEW: whether ``--view`` may replace it.
         VERSION: of the layout; raise it when equal clips give other files.
     """
 
@@ -271,6 +272,7 @@ class Target(ABC):
     AUDIENCE: ClassVar[str]
     PINS: ClassVar[Mapping[str, str]]
     VIEWS: ClassVar[tuple[str, ...]]
+    TAKES_VIEW: ClassVar[bool] = True
     VERSION: ClassVar[str] = "1"
 
     def unit_of(self, song_id: str, split: Split) -> str:

@@ -197,7 +197,10 @@ def export(
 
 
 def plan(target: Target, source: SongSource, out: Path, options: ExportOptions) -> ExportReport:
-    """Tell what an export would write, from the clips as they were cut; nothing is rendered or written."""
+    """Tell what an export would write at most: all clips of its views, as they were cut; nothing is written.
+
+    A layout may take fewer: the mix alone, or what is fit once it is rendered.
+    """
     tally, kept, versions = _Tally(), 0, target.versions(options)
     units = _units(target, source.heads())
     for name, heads in units.items():

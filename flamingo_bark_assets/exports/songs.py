@@ -151,8 +151,10 @@ def views_of(target: Target, options: ExportOptions, settings: Settings) -> tupl
     """Return the views of clips that an export takes.
 
     Raises:
-        ExportError: the settings have no view of such a name.
+        ExportError: the settings have no view of such a name, or the layout takes none but its own.
     """
+    if options.view and not target.TAKES_VIEW:
+        raise ExportError(f"{target.NAME} takes clips of {' and '.join(target.VIEWS)} only; leave --view away")
     views = (options.view, *target.VIEWS[1:]) if options.view else target.VIEWS
     known = [view.name for view in settings.clips.views]
     if unknown := [view for view in views if view not in known]:

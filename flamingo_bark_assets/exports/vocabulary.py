@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from flamingo_bark_assets.claims.finding import find_claims
+from flamingo_bark_assets.claims.tonality import compare_keys
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.text import printable, short_line
 
@@ -71,9 +73,12 @@ def key_and_metre(clip: Clip, said: str = "") -> str:
     Returns:
         "" where both are unknown or said.
     """
-    metre = clip.metre if metre_number(clip.metre) else None
-    left = [value for value in (key_name(clip.key), metre) if value and value.casefold() not in said.casefold()]
-    return f"In {', '.join(left)}." if left else ""
+    key, metre = key_name(clip.key), clip.metre if metre_number(clip.metre) else None
+    is_said = key is not None and any(
+        compare_keys(claim.value, key) == "same" for claim in find_claims(said) if claim.kind == "key"
+    )
+    left = [None if is_said else key, None if metre and metre in said else metre]
+    return f"In {', '.join(filter(None, left))}." if any(left) else ""
 
 
 def followed(text: str, *sentences: str) -> str:

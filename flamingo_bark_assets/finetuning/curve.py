@@ -1,35 +1,34 @@
-"""The picture of a loss curve.
+"""The loss over a training: its points and their picture.
 
-Drawing belongs here; measuring does not.
+Holding and drawing them belongs here; measuring does not.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from flamingo_bark_assets.files.atomic import write_bytes
 
 
-class Point(Protocol):
-    """The loss at one step."""
+@dataclass(frozen=True, slots=True)
+class LossPoint:
+    """The loss at one step; nats a token.
 
-    @property
-    def step(self) -> int:
-        """Optimiser steps so far."""
+    Attributes:
+        step: optimiser steps so far.
+        training: mean over the steps since the last point; None where there was none.
+        held_out: over all held-out rows; None where it was not measured.
+    """
 
-    @property
-    def training(self) -> float | None:
-        """Training loss; None where it was not measured."""
-
-    @property
-    def held_out(self) -> float | None:
-        """Held-out loss; None where it was not measured."""
+    step: int
+    training: float | None
+    held_out: float | None
 
 
-def draw_curve(curve: Sequence[Point], path: Path, *, title: str) -> None:
+def draw_curve(curve: Sequence[LossPoint], path: Path, *, title: str) -> None:
     """Write a PNG of training and held-out loss over the steps.
 
     Raises:

@@ -7,24 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.errors import FinetuningError
 from flamingo_bark_assets.finetuning.stages import BarkIds, Stage
-from flamingo_bark_assets.inference.catalogue import Family, KnownModel, ModelError, fetch_command
+from flamingo_bark_assets.inference.catalogue import KnownModel, ModelError, fetch_command
 from flamingo_bark_assets.inference.fetching import cached
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
+from flamingo_bark_assets.inference_settings import DEFAULT_BARK_ID
 
 STAGE_MODULES: dict[Stage, str] = {"semantic": "semantic", "coarse": "coarse_acoustics"}
 # The projections of a Bark block, where LoRA is known to work.
 LORA_MODULES = ("att_proj", "out_proj", "in_proj")
-DEFAULT_BARK = "suno/bark-small"
-
-# It answers no question, so that it is of no family of those that do.
-_NO_FAMILY = cast(Family, "bark")
 _FILES = (
     "config.json", "generation_config.json", "pytorch_model.bin", "model.safetensors", "tokenizer.json",
     "tokenizer_config.json", "vocab.txt", "special_tokens_map.json", "speaker_embeddings_path.json",
@@ -34,7 +31,7 @@ _FILES = (
 def _suno(model_id: str, name: str, parameters: int) -> KnownModel:
     return KnownModel(
         model_id=model_id,
-        family=_NO_FAMILY,
+        family=None,
         name=name,
         parameters=parameters,
         download_bytes=parameters * 4,
@@ -48,7 +45,7 @@ def _suno(model_id: str, name: str, parameters: int) -> KnownModel:
 
 # Parameters: the three stages, and 23 M of EnCodec.
 KNOWN_BARKS: tuple[KnownModel, ...] = (
-    _suno(DEFAULT_BARK, "Bark, small", 193_000_000 + 104_000_000 + 92_000_000 + 23_000_000),
+    _suno(DEFAULT_BARK_ID, "Bark, small", 193_000_000 + 104_000_000 + 92_000_000 + 23_000_000),
     _suno("suno/bark", "Bark, large", 446_000_000 + 328_000_000 + 312_000_000 + 23_000_000),
 )
 

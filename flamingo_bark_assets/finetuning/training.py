@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flamingo_bark_assets.errors import FinetuningError
 from flamingo_bark_assets.files.atomic import delete_tree, write_bytes
+from flamingo_bark_assets.finetuning.curve import LossPoint, draw_curve
 from flamingo_bark_assets.finetuning.models import STAGE_MODULES, Bark, with_lora
 from flamingo_bark_assets.finetuning.rows import Row, read_rows, read_tokens
 from flamingo_bark_assets.finetuning.stages import (
@@ -73,21 +74,6 @@ class TrainingOptions:
     bf16: bool = False
     seed: int = 0
     device: str = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class LossPoint:
-    """The loss at one step; nats a token.
-
-    Attributes:
-        step: optimiser steps so far.
-        training: mean over the steps since the last point; None where there was none.
-        held_out: over all held-out rows; None where it was not measured.
-    """
-
-    step: int
-    training: float | None
-    held_out: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +270,6 @@ def _trainer_class(bark: Bark, stage: Stage) -> Any:
 def _recorder(folder: Path, bark: Bark, options: TrainingOptions, rows: Sequence[Row], told: Told) -> Any:
     from transformers import TrainerCallback
 
-    from flamingo_bark_assets.finetuning.curve import draw_curve
     from flamingo_bark_assets.finetuning.speaking import speak, write_wav
 
     class Recorder(TrainerCallback):  # type: ignore[misc]

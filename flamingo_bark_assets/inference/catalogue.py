@@ -45,7 +45,7 @@ class KnownModel:
 
     Attributes:
         model_id: repository on the Hugging Face Hub.
-        family: which code runs it.
+        family: which code asks it about music; None where it answers no question.
         name: as people call it.
         parameters: number of parameters, rounded as published.
         download_bytes: size of the download.
@@ -60,7 +60,7 @@ class KnownModel:
     """
 
     model_id: str
-    family: Family
+    family: Family | None
     name: str
     parameters: int
     download_bytes: int

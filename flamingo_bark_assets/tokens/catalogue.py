@@ -8,9 +8,9 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
-from flamingo_bark_assets.inference.catalogue import Family, KnownModel, ModelError
+from flamingo_bark_assets.inference.catalogue import KnownModel, ModelError
 from flamingo_bark_assets.inference.fetching import cached, revision_of
 from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID
 from flamingo_bark_assets.library.layout import DataPaths
@@ -18,13 +18,10 @@ from flamingo_bark_assets.settings import Settings
 
 QUANTIZER_FILE = "quantifier_hubert_base_ls960_14.pth"
 
-# They answer no question, so that they are of no family of those that do.
-_NO_FAMILY = cast(Family, "tokens")
-
 KNOWN_TOKEN_MODELS: tuple[KnownModel, ...] = (
     KnownModel(
         model_id=HUBERT_ID,
-        family=_NO_FAMILY,
+        family=None,
         name="HuBERT base, LibriSpeech 960 h",
         parameters=94_400_000,
         download_bytes=378_000_000,
@@ -36,7 +33,7 @@ KNOWN_TOKEN_MODELS: tuple[KnownModel, ...] = (
     ),
     KnownModel(
         model_id=QUANTIZER_ID,
-        family=_NO_FAMILY,
+        family=None,
         name="semantic quantizer for Bark, English, 14 epochs",
         parameters=26_000_000,
         download_bytes=104_000_000,
@@ -48,7 +45,7 @@ KNOWN_TOKEN_MODELS: tuple[KnownModel, ...] = (
     ),
     KnownModel(
         model_id=ENCODEC_ID,
-        family=_NO_FAMILY,
+        family=None,
         name="EnCodec, 24 kHz",
         parameters=23_300_000,
         download_bytes=93_000_000,

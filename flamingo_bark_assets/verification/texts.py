@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from flamingo_bark_assets.verification.findings import Findings
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _LONE = re.compile(r"[\ud800-\udfff\ufffd\ufffe\uffff]")
 # UTF-8 that was read as Windows-1252: two or three letters where one was.
 _GARBLED = re.compile(

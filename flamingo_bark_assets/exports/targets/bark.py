@@ -83,6 +83,7 @@ class Bark(Target):
     """Sound, tokens and lists for serp-ai's trainer, and for `flamingo-bark train bark`."""
 
     NAME = "bark"
+    TAKES_VIEW = False
     TITLE = "Fine-tuning Bark (layout of serp-ai's trainer)"
     AUDIENCE = (
         "For `flamingo-bark train bark`, and for the notebooks of serp-ai/bark-with-voice-clone, whose code is of "

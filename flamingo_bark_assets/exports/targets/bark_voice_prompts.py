@@ -83,6 +83,7 @@ class BarkVoicePrompts(Target):
     """Excerpts of the voice, and Bark's three prompt arrays of each."""
 
     NAME = "bark-voice-prompts"
+    TAKES_VIEW = False
     TITLE = "Voice prompts for stock Bark"
     AUDIENCE = (
         "For anyone who has Bark sing or speak with one of these voices: nothing is trained, a prompt is given beside "

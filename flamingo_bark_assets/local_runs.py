@@ -5,6 +5,7 @@ Running and watching belong here; the daemon and the webserver do the same from 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import uuid
@@ -18,7 +19,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
@@ -72,7 +73,7 @@ def run_songs(
     With none of them only publication runs. `progress` is told of each asset (and song) that was made.
     """
     tags = {REQUESTED_TAG: f"{time.time():.6f}", ONLY_DUE_TAG: str(only_due).lower()}
-    instance.add_dynamic_partitions(SONGS, sorted(set(song_ids) - set(instance.get_dynamic_partitions(SONGS))))
+    _register(instance, song_ids)
     if len(song_ids) == 1 and not only_due:
         return [_run(instance, one_song.name, {**tags, PARTITION_NAME_TAG: song_ids[0]}, progress)]
     order = instance.get_dynamic_partitions(SONGS)
@@ -86,6 +87,14 @@ def run_songs(
         for group in contiguous(order, set(song_ids), at_most=SONGS_A_RUN)
     ]
     return [*reports, _run(instance, publish.name, {}, progress)]
+
+
+def _register(instance: dg.DagsterInstance, song_ids: Sequence[str]) -> None:
+    """Make every song a partition, also where the sensor or another command adds some of the same at this moment."""
+    while missing := sorted(set(song_ids) - set(instance.get_dynamic_partitions(SONGS))):
+        # Dagster looks which are new and then inserts them all or none; who comes second looks again.
+        with contextlib.suppress(IntegrityError):
+            instance.add_dynamic_partitions(SONGS, missing)
 
 
 def planned_steps(song_count: int) -> int:

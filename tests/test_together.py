@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, RESUME_RETRY_TAG, ROOT_RUN_ID_TAG
 
 from flamingo_bark_assets import pipeline
@@ -46,6 +47,28 @@ def test_two_runs_of_the_same_songs_share_the_work(data: DataPaths, tmp_path: Pa
         for step in STEPS:
             assert instance.get_materialized_partitions(dg.AssetKey(step.name)) == set(songs)
         assert not_fresh(instance, songs) == {}
+
+
+def test_a_song_that_another_process_registers_at_the_same_moment_is_run(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_unreadable_song(data.songs, "a")
+    others = dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"])
+    came_first: list[str] = []
+
+    def come_first(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("INSERT INTO dynamic_partitions") and not came_first:
+            came_first.append("a")
+            others.add_dynamic_partitions("songs", ["a"])
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", come_first)
+    try:
+        (report,) = run_songs(instance, ["a"], lambda asset, song_id: None)
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", come_first)
+        others.dispose()
+    assert came_first == ["a"]
+    assert report.success
 
 
 def test_a_sensors_run_of_songs_that_were_made_meanwhile_makes_nothing(

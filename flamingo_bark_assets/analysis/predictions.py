@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +55,15 @@ def measure_all(sources: Sequence[Source], *, jobs: int) -> Iterator[MeasuredSon
     if jobs == 1 or len(sources) < 2:
         yield from map(measure_source, sources)
         return
-    with concurrent.futures.ProcessPoolExecutor(min(jobs, len(sources))) as pool:
-        yield from pool.map(measure_source, sources)
+    # A Ctrl-C reaches the workers too: they end at once and say nothing, the command speaks for all.
+    pool = concurrent.futures.ProcessPoolExecutor(
+        min(jobs, len(sources)), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)
+    )
+    try:
+        for future in [pool.submit(measure_source, source) for source in sources]:
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def measure_source(source: Source) -> MeasuredSong:

@@ -30,10 +30,10 @@ SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability", "cli
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 
-TEXT_VERSION = "2"
+TEXT_VERSION = "3"
 """Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
 
-CLIPS_VERSION = "2"
+CLIPS_VERSION = "3"
 """Of the rules by which songs are cut and clips are described; raise it when their results change."""
 
 

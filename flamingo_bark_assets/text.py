@@ -31,7 +31,24 @@ _CLAUSE_BORDER = re.compile(
 _WORD = re.compile(r"[^\s,;:()!?\"]+")
 _ALPHANUMERIC = re.compile(r"[^\W_]+")
 _PLACEHOLDERS = frozenset(
-    {"none", "nan", "null", "unknown", "undefined", "other", "misc", "miscellaneous", "genre", "music"}
+    {
+        "none",
+        "nan",
+        "null",
+        "na",
+        "unknown",
+        "undefined",
+        "unclassified",
+        "untitled",
+        "default",
+        "other",
+        "misc",
+        "miscellaneous",
+        "genre",
+        "music",
+        "todo",
+        "tbd",
+    }
 )
 _FUNCTION_WORDS = frozenset(
     {"a", "an", "the", "and", "or", "of", "in", "at", "to", "with", "is", "are", "it", "its", "has", "by"}

@@ -325,11 +325,19 @@ def test_plain_words_go_to_the_whole_song_only() -> None:
     assert "no times" in (part.lyrics_reason or "")
 
 
-def test_without_a_vocals_stem_nobody_knows_where_the_voice_sings() -> None:
-    clips = plan(song(kinds=("drums", "bass", "harmonic"), metadata={"lyrics": LRC}))
-    clip = at(clips, "mix", 25.0)
-    assert clip.lyrics is None
-    assert "nobody knows where the voice sings" in (clip.lyrics_reason or "")
+def test_without_a_vocals_stem_lines_are_sung_when_their_given_times_say() -> None:
+    starts = (20.1, 24.1, 28.1, 32.1)
+    lrc = "".join(f"[00:{time_s}0] line at {time_s}\n" for time_s in starts) + "[00:36.10]\n"
+    clips = plan(song(kinds=("drums", "bass", "harmonic"), metadata={"lyrics": lrc}))
+    mixes = [clip for clip in clips.clips if clip.source == "mix"]
+    cuts = [time_s for clip in mixes for time_s in (clip.start_s, clip.end_s)]
+    assert not [time_s for time_s in cuts for start_s in starts if start_s < time_s < start_s + 3.7]
+    assert "line at 24.1" in [line for clip in mixes for line in (clip.lyrics or "").splitlines()]
+
+
+def test_without_a_vocals_stem_and_times_nobody_knows_where_the_voice_sings() -> None:
+    without = song(kinds=("drums", "bass", "harmonic"))
+    assert "nobody knows where the voice sings" in (at(plan(without), "mix", 25.0).lyrics_reason or "")
 
 
 # What is left out

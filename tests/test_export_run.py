@@ -16,7 +16,7 @@ import pytest
 
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
-from flamingo_bark_assets.errors import ClipRefused, ExportError, StorageError
+from flamingo_bark_assets.errors import ClipRefused, ExportError, StorageError, WriteError
 from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Renderer
 from flamingo_bark_assets.exports.registry import TARGETS
 from flamingo_bark_assets.exports.run import export, plan
@@ -207,6 +207,26 @@ def test_files_that_a_user_has_put_into_an_export_are_never_deleted(tmp_path: Pa
         export(TextTarget(), songs(), out, OPTIONS)
     (out / "audio/mine.txt").unlink()
     assert export(TextTarget(), songs(), out, OPTIONS).units_kept == 3
+
+
+def test_files_that_were_edited_since_are_written_anew_only_when_asked(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export(TextTarget(), songs(), out, OPTIONS)
+    whole = contents(out)
+    edited = next(path for path in sorted(out.rglob("*.txt")) if path.parent != out)
+    edited.write_text("my own words")
+    with pytest.raises(ExportError, match=rf"{edited.relative_to(out)}; say --overwrite"):
+        export(TextTarget(), songs(), out, OPTIONS)
+    assert edited.read_text() == "my own words"
+    assert export(TextTarget(), songs(), out, OPTIONS, overwrite=True).units_kept == 2
+    assert contents(out) == whole
+
+
+def test_a_full_disk_is_told_with_the_place_that_the_user_named(small_disk: Path) -> None:
+    source = MadeSource([made_song(f"song-{i:02d}", "train", clips=9, views=("30s",)) for i in range(9)])
+    with pytest.raises(WriteError, match=rf"^{small_disk}/out/.*: cannot be written: No space left"):
+        export(TextTarget(), source, small_disk / "out", OPTIONS)
+    assert list(small_disk.iterdir()) == []
 
 
 def test_without_a_song_nothing_is_written_and_the_reason_is_told(tmp_path: Path) -> None:

@@ -44,6 +44,13 @@ def test_a_folder_that_looks_like_nothing_is_refused(tmp_path: Path) -> None:
         verify_export(tmp_path / "gone")
 
 
+def test_a_layout_is_not_looked_for_deep_below_a_folder_that_is_no_export(tmp_path: Path) -> None:
+    (tmp_path / "a/b/c/d").mkdir(parents=True)
+    (tmp_path / "a/b/c/d/somebodys.tar").write_bytes(b"")
+    with pytest.raises(ExportError, match="nothing tells"):
+        verify_export(tmp_path)
+
+
 @pytest.mark.parametrize("target", CHECKS)
 def test_rubbish_under_every_name_that_is_read_ends_in_findings(tmp_path: Path, target: str) -> None:
     names = (

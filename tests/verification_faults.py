@@ -247,6 +247,7 @@ def ace_faults() -> Iterator[Fault]:
         _ace("not labeled", "unused", row=2, labeled=False),
         _ace("labeled in words", "unused", labeled="true"),
         _ace("equal ids", "duplicate_id", row=2, id=_SONG0),
+        _ace("ids that differ in case", "duplicate_id", row=2, id=_SONG0.upper()),
         _ace("id with a slash", "field_value", id="a/b"),
         _ace("no lyrics key", "missing_key", lyrics=...),
         _ace("no caption key", "missing_key", caption=...),

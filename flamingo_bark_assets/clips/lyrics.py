@@ -19,6 +19,7 @@ _MAX_LINE_CHARACTERS = 500
 _INSIDE_S = 0.1
 _EARLY_S = 0.5
 """Most that a phrase begins before the time that is given for its line."""
+_BREATH_S = 0.25
 LONGEST_LINE_S = 15.0
 """What is longer is more than a line: the words between, or the end of the line, are not given."""
 
@@ -116,6 +117,20 @@ def joined_phrases(sung: Sequence[Span], lines: Sequence[Line]) -> tuple[Span, .
     return tuple(spans)
 
 
+def given_lines(lines: Sequence[Line]) -> tuple[Span, ...] | None:
+    """Return when the lines are sung by their given times alone; None where they have none.
+
+    Where a line ends is not given: it is taken to last until shortly before the next, but never `LONGEST_LINE_S`.
+    """
+    if not is_timed(lines):
+        return None
+    return tuple(
+        Span(line.start_s, max(line.start_s, min(line.end_s - _BREATH_S, line.start_s + LONGEST_LINE_S)))
+        for line in lines
+        if line.start_s is not None and line.end_s is not None
+    )
+
+
 def write_lrc(lines: Sequence[Line]) -> str:
     """Write lines with times as LRC."""
     written = []
@@ -146,7 +161,7 @@ def _with_ends(lines: Sequence[Line], duration_s: float, sung: Sequence[Span] | 
         if not line.text or start_s >= duration_s:
             continue
         # A phrase that begins just before the next line is that line's own.
-        phrases = [span.end_s for span in sung or () if start_s - _EARLY_S <= span.start_s < until_s - 0.25]
+        phrases = [span.end_s for span in sung or () if start_s - _EARLY_S <= span.start_s < until_s - _BREATH_S]
         end_s = min(until_s, max(phrases)) if phrases and max(phrases) > start_s else until_s
         ended.append(replace(line, end_s=end_s))
     return tuple(ended)

@@ -15,7 +15,15 @@ from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.clips.cutting import Fault, Piece, cut
 from flamingo_bark_assets.clips.grid import Grid, grid_of
 from flamingo_bark_assets.clips.levels import PieceLevels, SourceLevels, sum_piece
-from flamingo_bark_assets.clips.lyrics import Line, is_timed, joined_phrases, lines_within, read_lyrics, write_lrc
+from flamingo_bark_assets.clips.lyrics import (
+    Line,
+    given_lines,
+    is_timed,
+    joined_phrases,
+    lines_within,
+    read_lyrics,
+    write_lrc,
+)
 from flamingo_bark_assets.clips.records import INSTRUMENTAL, MIX, Clip, RejectedClip, TrainingClips
 from flamingo_bark_assets.clips.texts import ClipWriter
 from flamingo_bark_assets.clips.within import Inside, SongInside, stem_chords
@@ -117,7 +125,8 @@ class _Plan:
         )
         self.downbeats = [beat.time_s for beat in evidence.song.beats if beat.position == 1]
         self.lyrics = read_lyrics(evidence.metadata.lyrics, mix.duration_s, grid.sung)
-        sung = None if grid.sung is None else joined_phrases(grid.sung, self.lyrics)
+        self.voice_is_measured = grid.sung is not None
+        sung = given_lines(self.lyrics) if grid.sung is None else joined_phrases(grid.sung, self.lyrics)
         self.grid: Grid = dataclasses.replace(grid, sung=sung)
         self.inside = SongInside(evidence, prompt_settings.min_claim_confidence)
         self.writer = ClipWriter(captions, prompts, prompt_settings)
@@ -286,20 +295,18 @@ class _Plan:
         """Return the lines that are sung inside, or why there are none."""
         if not source.holds_voice:
             return (), "there is no voice in it"
-        if self.grid.sung is not None and "vocals" not in inside.sounding:
+        if self.voice_is_measured and "vocals" not in inside.sounding:
             return (), "nobody sings in it"
         unknown = "there is no usable vocals stem, so nobody knows where the voice sings"
         if not self.lyrics:
             missing = "the words of the song are not given"
-            return (), missing if self.grid.sung is not None else f"{missing}; {unknown}"
+            return (), missing if self.voice_is_measured else f"{missing}; {unknown}"
         if is_whole:
             return (lines_within(self.lyrics, 0.0, piece.end_s) if is_timed(self.lyrics) else self.lyrics), None
         if view.cuts_sung_lines:
             return (), "the view may cut lines, so it carries no words"
         if not is_timed(self.lyrics):
             return (), "the words have no times, so nobody knows which of them are sung in it"
-        if self.grid.sung is None:
-            return (), f"{unknown}, and a line may be cut"
         lines = lines_within(self.lyrics, piece.start_s, piece.end_s)
         return lines, None if lines else "no given line lies wholly in it"
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--commercial", is_flag=True, help="Leave out what does not allow commercial use.")
 @click.option("--by-artist", is_flag=True, help="Keep all songs of an artist in one split.")
 @click.option("--custom-tag", default="", help="Word that the trainer puts before each caption (ace-step).")
+@click.option("--overwrite", is_flag=True, help="Write files anew that were changed by hand since the last export.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be written, with counts and hours.")
 @click.option("--push", "repo_id", metavar="REPO", help="Upload to a dataset repository of the Hub (huggingface).")
 @click.option("--public", is_flag=True, help="With --push: let everyone see the repository.")
@@ -43,6 +44,7 @@ def export(
     commercial: bool,
     by_artist: bool,
     custom_tag: str,
+    overwrite: bool,
     dry_run: bool,
     repo_id: str | None,
     public: bool,
@@ -68,7 +70,7 @@ def export(
         return
     songs.settle_splits()
     with _Progress() as progress:
-        report = run_export(target, songs, folder, options, progress=progress.show)
+        report = run_export(target, songs, folder, options, overwrite=overwrite, progress=progress.show)
     _tell(report)
     if repo_id:
         _push(folder, repo_id, private=not public, asked=yes)

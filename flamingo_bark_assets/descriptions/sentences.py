@@ -302,8 +302,8 @@ def _pitch_range(low_hz: float, high_hz: float, *, key: str | None) -> str | Non
     if low is None or high is None or low_hz > high_hz:
         return None
     if low == high:
-        return f"around {low} ({hertz(low_hz)})"
-    return f"ranging from {low} to {high} ({hertz(low_hz)} to {hertz(high_hz)})"
+        return f"around {low}"
+    return f"ranging from {low} to {high}"
 
 
 def _note_length(length_s: float) -> str | None:

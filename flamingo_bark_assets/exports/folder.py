@@ -16,7 +16,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
-from flamingo_bark_assets.errors import ExportError, FileFault, LibraryError
+from flamingo_bark_assets.errors import ExportError, FileFault, LibraryError, WriteError
 from flamingo_bark_assets.exports.interface import ExportedClip, FileEntry, Note
 from flamingo_bark_assets.files.atomic import delete_tree, remove_leftovers, sync_folder, temporary_path, writes_named
 from flamingo_bark_assets.files.exchange import exchange_folders
@@ -38,7 +38,7 @@ CHECKSUMS = f"{PROVENANCE}/checksums.sha256"
 UNITS = f"{PROVENANCE}/units"
 
 _PATH = re.compile(r"(?!.*//)(?!/)[^\\\0\n\r]{1,240}")
-_COPY_BLOCK = 1 << 20
+_EDITABLE = (".txt", ".json", ".jsonl", ".csv", ".md", ".yaml", ".py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,17 +171,25 @@ def replacing_folder(out: Path) -> Iterator[Path]:
             else:
                 staging.rename(out)
             sync_folder(out.parent)
+    except WriteError as error:  # told of the place that the user named, not of the hidden one beside it
+        raise WriteError(str(error).replace(str(staging), str(out)), error.errno, error.strerror) from error
     finally:
         delete_tree(staging)
 
 
-def refuse_foreign(out: Path, target: str) -> None:
+def refuse_foreign(out: Path, target: str, *, overwrite: bool = False) -> None:
     """Refuse a place where something else stands than an export of the same layout, or files that are not of it.
 
     All that stands there will be deleted. Hidden files and Python's caches are nobody's work.
 
+    Args:
+        out: the place.
+        target: name of the layout.
+        overwrite: whether files that were changed by hand since the export may be lost.
+
     Raises:
-        ExportError: a file, or a folder that is neither empty nor such an export, or that holds more than it.
+        ExportError: a file, or a folder that is neither empty nor such an export, or that holds more than it, or files
+            of it that were changed since.
     """
     if not os.path.lexists(out):
         return
@@ -192,10 +200,17 @@ def refuse_foreign(out: Path, target: str) -> None:
     held = _target_of(out)
     if held is not None and held != target:
         raise ExportError(f"{out}: holds an export of the layout {held}; name an empty or a new folder")
-    if added := list(itertools.islice(_added_files(out), 4)):
-        told = ", ".join(added[:3]) + (" ..." if len(added) > 3 else "")
-        raise ExportError(f"{out}: holds files that would be deleted, as no export has written them: {told}; move them "
-                          "away, or name an empty or a new folder")  # fmt: skip
+    known = _checksums(out)
+    if added := _some(_added_files(out, known)):
+        raise ExportError(
+            f"{out}: holds files that would be deleted, as no export has written them: {added}; move them away, or "
+            "name an empty or a new folder"
+        )
+    if not overwrite and (changed := _some(_changed_files(out, known))):
+        raise ExportError(
+            f"{out}: holds files that were changed since they were exported: {changed}; say --overwrite to write them "
+            "anew, or name an empty or a new folder. What shall last is edited in the song.toml of its song"
+        )
 
 
 def _target_of(out: Path) -> str | None:
@@ -208,12 +223,25 @@ def _target_of(out: Path) -> str | None:
     return target if isinstance(target, str) else None
 
 
-def _added_files(out: Path) -> Iterator[str]:
-    """Give the files of an export that are not in its checksums; none where those cannot be read."""
+def _some(paths: Iterator[str]) -> str:
+    """Name the first few paths; "" where there is none."""
+    first = list(itertools.islice(paths, 4))
+    return ", ".join(first[:3]) + (" ..." if len(first) > 3 else "")
+
+
+def _checksums(out: Path) -> Mapping[str, str]:
+    """Return the SHA-256 of each file of an export; of none where they cannot be read."""
     try:
         with open_regular(out / CHECKSUMS) as file:
-            known = {line.decode().rstrip("\n").partition("  ")[2] for line in file}
+            lines = [line.decode().rstrip("\n").partition("  ") for line in file]
     except (OSError, LibraryError, FileFault, ValueError):
+        return {}
+    return {path: sha256 for sha256, _, path in lines}
+
+
+def _added_files(out: Path, known: Mapping[str, str]) -> Iterator[str]:
+    """Give the files of an export that are not in its checksums; none where those cannot be read."""
+    if not known:
         return
     for parent, folders, files in os.walk(out):
         inside = Path(parent).relative_to(out)
@@ -224,6 +252,26 @@ def _added_files(out: Path) -> Iterator[str]:
         for name in sorted(files):
             if not name.startswith(".") and (path := (inside / name).as_posix()) not in known:
                 yield path
+
+
+def _changed_files(out: Path, known: Mapping[str, str]) -> Iterator[str]:
+    """Give the texts of an export that were written after it and are not what it wrote: somebody's work.
+
+    Sound and the export's own papers are no place for that: what is not as it was there is damaged, and made again.
+    """
+    exported_ns = (out / CHECKSUMS).stat().st_mtime_ns if known else 0
+    for path, sha256 in known.items():
+        if not path.endswith(_EDITABLE) or path.startswith(f"{PROVENANCE}/") or not _is_plain(path):
+            continue
+        try:
+            if (out / path).stat().st_mtime_ns > exported_ns:
+                with open_regular(out / path) as file:
+                    content = file.read()
+                content.decode()
+                if content.strip() and hashlib.sha256(content).hexdigest() != sha256:
+                    yield path
+        except (OSError, LibraryError, FileFault, UnicodeDecodeError):
+            continue  # nothing of it is lost
 
 
 def link_or_copy(source: Path, place: Path) -> None:

@@ -151,6 +151,7 @@ def export(
     out: Path,
     options: ExportOptions,
     *,
+    overwrite: bool = False,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> ExportReport:
     """Write an export, or bring the one that stands there up to date.
@@ -163,13 +164,15 @@ def export(
         source: the songs.
         out: the folder; made if it does not exist.
         options: what the user chose.
+        overwrite: whether files of the old export that were changed by hand since may be lost.
         progress: told the number of units done and of all.
 
     Raises:
-        ExportError: something else stands at `out`, or there is nothing to export; an old export stays as it is.
+        ExportError: something else stands at `out`, or files that were changed by hand, or there is nothing to export;
+            an old export stays as it is.
         WriteError: the disk refuses; the old export stays.
     """
-    refuse_foreign(out, target.NAME)
+    refuse_foreign(out, target.NAME, overwrite=overwrite)
     units = _units(target, source.heads())
     if not units:
         raise ExportError(f"no song can be exported: {_why_empty(source.refused())}")

@@ -41,7 +41,7 @@ class ExportFolder:
         self._inside: dict[str, bool] = {}
         self._root = str(root)
 
-    def files(self, under: str = "", suffixes: tuple[str, ...] = ()) -> Iterator[str]:
+    def files(self, under: str = "", suffixes: tuple[str, ...] = (), *, depth: int = MAX_DEPTH) -> Iterator[str]:
         """Give the regular files below a folder, sorted in each folder, as paths relative to the export.
 
         Names that begin with a dot are passed over, as every trainer does; links are followed to files only, inside
@@ -50,8 +50,9 @@ class ExportFolder:
         Args:
             under: a folder of the export; "" for the whole.
             suffixes: only names that end so; all where there is none.
+            depth: folders to go down at most.
         """
-        yield from self._walk(under, suffixes, MAX_DEPTH)
+        yield from self._walk(under, suffixes, depth)
 
     def _walk(self, under: str, suffixes: tuple[str, ...], depth: int) -> Iterator[str]:
         try:

@@ -23,6 +23,8 @@ CHECKS: Mapping[str, Callable[[Check], None]] = {
     name: import_module(f"flamingo_bark_assets.verification.targets.{name.replace('-', '_')}").check for name in TARGETS
 }
 """The check of each layout, by the name of the target."""
+_LAYOUT_DEPTH = 3
+"""Folders below the export in which a layout puts the files that it is known by; a whole disk is not searched."""
 
 
 def verify_export(folder: Path, *, as_target: str | None = None) -> Verification:
@@ -75,6 +77,6 @@ def guess_target(folder: ExportFolder) -> str | None:
         ("huggingface", "metadata.parquet"), ("audiocraft", "data.jsonl"), ("audiocraft", "data.jsonl.gz"),
         ("webdataset", ".tar"), ("bark-voice-prompts", ".npz"),
     ):  # fmt: skip
-        if next(folder.files("", (ending,)), None) is not None:
+        if next(folder.files("", (ending,), depth=_LAYOUT_DEPTH), None) is not None:
             return target
     return None

@@ -154,7 +154,8 @@ def _check_id(check: Check, index: str, row: int, value: object, gathered: _Inde
     if not isinstance(value, str) or not _ID.fullmatch(value):
         check.add("field_value", index, row, f"the id {value!r} is no file name; the trainer writes <id>.pt")
         return
-    place = gathered.ids.setdefault(value, f"{index}, row {row}")
+    # On the disks of macOS and Windows X.pt and x.pt are one file.
+    place = gathered.ids.setdefault(value.casefold(), f"{index}, row {row}")
     if place != f"{index}, row {row}":
         check.add("duplicate_id", index, row, f"the id {value!r} is that of {place} too; both become {value}.pt, and "
                   "the second overwrites the first without a word")  # fmt: skip

@@ -13,8 +13,15 @@ import numpy as np
 WORDS = ("music", "line", "of", "song", "love", "rain", "drums", "bass", "the", "night", "♪", "[", "]")
 
 
+# The released model reads 119,547 text tokens, whose embeddings take most of the time of a training step here.
+_TEXT_TOKENS = 128
+
+
 def save_bark(folder: Path, *, hidden: int = 48, layers: int = 2, seed: int = 0) -> Path:
-    """Save a Bark whose vocabularies are the released one's and whose layers are few."""
+    """Save a Bark whose vocabularies of sound are the released one's, and whose text tokens and layers are few.
+
+    Embeddings are as far apart as trained ones, so that training need not part them first.
+    """
     import torch
     from transformers import (
         BarkCoarseConfig,
@@ -40,7 +47,9 @@ def save_bark(folder: Path, *, hidden: int = 48, layers: int = 2, seed: int = 0)
     )
     model = BarkModel(
         BarkConfig(
-            semantic_config=BarkSemanticConfig(input_vocab_size=129_600, output_vocab_size=10_048, **small).to_dict(),
+            semantic_config=BarkSemanticConfig(
+                input_vocab_size=10_048 + _TEXT_TOKENS, output_vocab_size=10_048, **small
+            ).to_dict(),
             coarse_acoustics_config=BarkCoarseConfig(
                 input_vocab_size=12_096, output_vocab_size=12_096, **small
             ).to_dict(),
@@ -51,9 +60,15 @@ def save_bark(folder: Path, *, hidden: int = 48, layers: int = 2, seed: int = 0)
     with torch.no_grad():
         for layer in model.codec_model.quantizer.layers:
             layer.codebook.embed.normal_()
+        for stage in (model.semantic, model.coarse_acoustics):
+            stage.get_input_embeddings().weight.normal_()
     model.save_pretrained(folder)
     generation = BarkGenerationConfig.from_sub_model_configs(
-        BarkSemanticGenerationConfig(), BarkCoarseGenerationConfig(), BarkFineGenerationConfig()
+        BarkSemanticGenerationConfig(
+            text_pad_token=10_048 + _TEXT_TOKENS - 2, semantic_infer_token=10_048 + _TEXT_TOKENS - 1
+        ),
+        BarkCoarseGenerationConfig(),
+        BarkFineGenerationConfig(),
     )
     # As on the hub; its own `save_pretrained` fails in transformers 5.23.
     (folder / "generation_config.json").write_text(json.dumps(generation.to_dict(), default=str))

@@ -151,6 +151,7 @@ def train(
         eval_steps=options.eval_every,
         save_steps=options.eval_every,
         save_total_limit=2,
+        logging_first_step=True,
         logging_steps=max(1, min(options.eval_every, options.max_steps // 20)),
         load_best_model_at_end=has_held_out,
         metric_for_best_model="eval_loss" if has_held_out else None,

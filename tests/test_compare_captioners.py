@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 
@@ -15,10 +16,11 @@ from flamingo_bark_assets.audio.signal import Signal
 from flamingo_bark_assets.captioning.comparing import Compared, ask, captioner_named, places, tally
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.cli import main
+from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate, ServerSettings
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.parts import QUESTIONS, Part
-from flamingo_bark_assets.settings import PromptSettings
+from flamingo_bark_assets.settings import PromptSettings, dagster_home
 from tests.chat_server import MODEL, Asked, ChatServer, chatting, said
 from tests.evidence import make_evidence, unusable_song
 from tests.hub import closed_port
@@ -120,18 +122,19 @@ def test_a_model_of_the_chain_is_taken_as_the_chain_configures_it(chat: ChatServ
 
 @pytest.fixture
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chat: ChatServer) -> DataPaths:
-    """A library with a measured song and two servers, one of which is not there."""
+    """A library with a song, and a chain of two servers, the first of which is not there."""
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setattr(terminal.console, "_width", 160)
     paths = DataPaths(tmp_path / "data")
     write_song(paths.songs, "tune")
-    servers = (("here", chat.base_url), ("gone", f"{closed_port()}/v1"))
+    servers = (("gone", f"{closed_port()}/v1"), ("here", chat.base_url))
     paths.settings.write_text(
         "".join(
             f'[[inference.servers]]\nname = "{name}"\nbase_url = "{url}"\nmodel = "{MODEL}"\nfirst_pause_s = 0\n'
             for name, url in servers
         )
+        + "".join(f'[[inference.chain]]\nmodel = "server:{name}"\n' for name, _ in servers)
     )
     return paths
 
@@ -145,11 +148,20 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def test_captioners_are_shown_side_by_side_and_nothing_of_the_library_changes(
+def test_a_run_tells_where_sound_went_and_a_comparison_changes_nothing_of_the_library(
     paths: DataPaths, chat: ChatServer
 ) -> None:
     ran = flamingo_bark(paths, "run", "tune")
     assert ran.exit_code == 0, ran.output
+    place = f"{chat.base_url}, on this machine, outside this process"
+    assert f"captioner: server ({MODEL})" in ran.output
+    assert f"sound was sent to {place}" in ran.output
+    assert "skipped server:gone at" in ran.output
+    with open_instance(dagster_home()) as instance:
+        made = instance.get_latest_materialization_event(dg.AssetKey("flamingo_captions"))
+        assert made is not None and made.asset_materialization is not None
+        assert made.asset_materialization.metadata["sound_sent_to"].value == place
+
     before = contents(paths.root)
     shown = flamingo_bark(paths, "compare-captioners", "tune", "--with", "measured", "--with", "server:here")
     assert shown.exit_code == 0, shown.output

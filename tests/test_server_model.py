@@ -94,6 +94,7 @@ def test_log_probabilities_are_asked_for_unless_switched_off(chat: ChatServer) -
     asked_once(chat)
     asked_once(chat, log_probabilities=False)
     assert [asked.body.get("logprobs") for asked in chat.asked] == [True, None]
+    assert [asked.body.get("top_logprobs") for asked in chat.asked] == [1, None]
 
 
 def test_no_sound_is_sent_to_see_whether_a_server_is_there(chat: ChatServer) -> None:
@@ -378,11 +379,21 @@ def test_a_licence_that_nobody_states_is_null(chat: ChatServer) -> None:
     assert model_at(chat).identity.licence is None
 
 
-def test_another_model_behind_the_same_name_is_asked_anew(chat: ChatServer) -> None:
-    first = model_at(chat).identity.revision
-    assert model_at(chat).identity.revision == first
-    chat.models = Answer(body={"data": [{"id": MODEL, "root": "tiny-2"}]})
-    assert model_at(chat).identity.revision != first
+@pytest.mark.parametrize(
+    ("loaded", "restarted", "other"),
+    [
+        ({"root": "a", "created": 1}, {"root": "a", "created": 2}, {"root": "b", "created": 1}),
+        ({"meta": {"size": 7, "n_ctx": 1}}, {"meta": {"size": 7, "n_ctx": 2}}, {"meta": {"size": 8, "n_ctx": 1}}),
+    ],
+)
+def test_another_model_behind_the_same_name_is_asked_anew_and_a_restarted_one_is_not(
+    chat: ChatServer, loaded: dict[str, Any], restarted: dict[str, Any], other: dict[str, Any]
+) -> None:
+    revisions = []
+    for facts in (loaded, restarted, other):
+        chat.models = Answer(body={"data": [{"id": MODEL, **facts}]})
+        revisions.append(model_at(chat).identity.revision)
+    assert revisions[0] == revisions[1] != revisions[2]
 
 
 def test_sound_that_leaves_the_machine_unencrypted_is_told_as_such() -> None:

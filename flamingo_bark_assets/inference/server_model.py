@@ -126,7 +126,8 @@ def _question(server: ServerSettings, clip: Clip, prompt: str, decoding: Decodin
         "max_tokens": decoding.max_new_tokens,
         "temperature": decoding.temperature if decoding.do_sample else 0.0,
         **({"top_p": decoding.top_p, "seed": decoding.seed} if decoding.do_sample else {}),
-        **({"logprobs": True} if server.log_probabilities else {}),
+        # llama.cpp would send twenty alternatives of each token unless it is asked for fewer.
+        **({"logprobs": True, "top_logprobs": 1} if server.log_probabilities else {}),
         "stream": False,
     }
 
@@ -204,11 +205,13 @@ def _served(client: ServerClient) -> dict[str, Mapping[str, Any]]:
 def _revision(server: ServerSettings, facts: Mapping[str, Any] | None) -> str:
     """Return the stated revision, else one that changes when another model stands behind the same name.
 
-    vLLM names in `root` what it loaded, llama.cpp tells in `meta` how large it is.
+    vLLM names in `root` what it loaded, llama.cpp tells in `meta` how large it is, beside how it was started.
     """
     if server.revision is not None:
         return server.revision
-    told = {key: (facts or {}).get(key) for key in ("root", "meta")}
+    meta = (facts or {}).get("meta")
+    size = [meta.get(key) for key in ("n_params", "size", "n_vocab")] if isinstance(meta, dict) else None
+    told = [(facts or {}).get("root"), size]
     digest = hashlib.sha256(json.dumps([server.base_url, told], sort_keys=True).encode()).hexdigest()
     return f"unstated-{digest[:12]}"
 

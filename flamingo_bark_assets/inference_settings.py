@@ -86,7 +86,7 @@ class ServerSettings(_Frozen):
         "itself is neither stored nor logged.",
     )  # fmt: skip
     sample_rate_hz: int = Field(16_000, ge=8_000, le=48_000, description="Rate of the sound that is sent, Hz.")
-    max_clip_s: float = Field(30.0, ge=1, le=600, description="Longest sound that is sent, seconds.")
+    max_clip_s: float = Field(30.0, ge=1, le=30, description="Longest sound that is sent, seconds.")
     log_probabilities: bool = Field(True, description="Ask for the tokens' log-probabilities, for the confidence.")
     connect_timeout_s: float = Field(5.0, gt=0, le=600, description="Longest wait for a connection, seconds.")
     timeout_s: float = Field(300.0, gt=0, le=86_400, description="Longest wait for an answer, seconds.")

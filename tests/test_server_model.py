@@ -20,7 +20,7 @@ from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.inference.catalogue import ModelError
 from flamingo_bark_assets.inference.interface import Clip, Decoding, Reply
 from flamingo_bark_assets.inference.loading import load_first
-from flamingo_bark_assets.inference.server_client import MAX_ANSWER_BYTES, ServerFault
+from flamingo_bark_assets.inference.server_client import MAX_ANSWER_BYTES, ServerClient, ServerFault
 from flamingo_bark_assets.inference.server_model import ServerModel, load_server_model
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate, ServerSettings
 from flamingo_bark_assets.parts import QUESTIONS, Part
@@ -241,13 +241,22 @@ def test_a_server_that_does_not_answer_is_given_up(chat: ChatServer) -> None:
 
 def test_pauses_grow_and_the_server_may_ask_for_longer_ones(chat: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("flamingo_bark_assets.inference.server_client.time.sleep", pauses.append)
+    monkeypatch.setattr(ServerClient, "_pause", lambda _, pause_s: pauses.append(pause_s))
     chat.in_turn(
         Answer(500), Answer(500), Answer(429, None, {"Retry-After": "30"}), Answer(503, None, {"Retry-After": "9999"}),
         Answer(503, None, {"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}), said("house"),
     )  # fmt: skip
     asked_once(chat, attempts=6, first_pause_s=1.0)
-    assert [pause for pause in pauses if pause] == [1.0, 2.0, 30.0, 60.0, 16.0]
+    assert pauses == [1.0, 2.0, 30.0, 60.0, 16.0]
+
+
+def test_where_one_question_fails_for_good_the_others_do_not_pause_on(chat: ChatServer) -> None:
+    chat.answer = lambda asked: Answer(400) if asked.prompt == "bad" else Answer(503)
+    model = model_at(chat, first_pause_s=60)
+    began = time.monotonic()
+    with pytest.raises(ServerFault, match="answers 400"):
+        model.infer([SOUND] * 2, ["busy", "bad"], Decoding())
+    assert time.monotonic() - began < 5
 
 
 def test_a_server_that_is_not_there_is_told_without_waiting(chat: ChatServer) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -80,6 +81,7 @@ class ServerClient:
 
         self._server = server
         self._key = api_key
+        self._stopped = threading.Event()
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if api_key is not None:
             headers["Authorization"] = f"Bearer {api_key}"
@@ -106,6 +108,10 @@ class ServerClient:
         """
         return self._ask("POST", path, json.dumps(question).encode(), keeps_calling=True)
 
+    def stop(self) -> None:
+        """Let whoever waits to ask again give up; what is under way ends by itself."""
+        self._stopped.set()
+
     def without_key(self, text: str) -> str:
         """Take the API key out of a text of the server's."""
         return text.replace(self._key, "***") if self._key else text
@@ -118,14 +124,18 @@ class ServerClient:
             try:
                 return self._exchange(method, path, body)
             except _Passing as fault:
-                if attempt == attempts or (fault.is_unreachable and not keeps_calling):
+                is_last = attempt == attempts or self._stopped.is_set()
+                if is_last or (fault.is_unreachable and not keeps_calling):
                     times = f" (asked {attempt} times)" if attempt > 1 else ""
                     raise ServerFault(self._told(f"{fault}{times}"), fault.status) from fault
                 pause_s = self._server.first_pause_s * 2.0 ** (attempt - 1)
                 pause_s = min(MAX_PAUSE_S, max(pause_s, fault.pause_s or 0.0))
                 _log.info("%s", self._told(f"{fault}; asked again in {pause_s:g} s"))
-            time.sleep(pause_s)
+            self._pause(pause_s)
         raise AssertionError("there is at least one attempt")
+
+    def _pause(self, pause_s: float) -> None:
+        self._stopped.wait(pause_s)
 
     def _exchange(self, method: Literal["GET", "POST"], path: str, body: bytes | None) -> Mapping[str, Any]:
         import httpx2

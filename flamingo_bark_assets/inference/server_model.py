@@ -13,7 +13,7 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from http import HTTPStatus
 from typing import Any
 
@@ -88,7 +88,7 @@ class ServerModel:
         """Answer prompt i about clip i, all at the same time.
 
         Raises:
-            ServerFault: one of them is not answered; the others' answers are lost.
+            ServerFault: one of them is not answered; the others' answers are lost, and nothing more can be asked.
         """
         if not clips:
             return []
@@ -97,9 +97,13 @@ class ServerModel:
                 threads.submit(self._ask, clip, prompt, decoding) for clip, prompt in zip(clips, prompts, strict=True)
             ]
             try:
-                return [one.result() for one in asked]
-            finally:
+                for one in as_completed(asked):
+                    one.result()
+            except BaseException:  # a Ctrl-C too must not wait for pauses and further attempts
+                self._client.stop()
                 threads.shutdown(wait=False, cancel_futures=True)
+                raise
+        return [one.result() for one in asked]
 
     def _ask(self, clip: Clip, prompt: str, decoding: Decoding) -> Reply:
         answer = self._client.post("/chat/completions", _question(self._server, clip, prompt, decoding))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from flamingo_bark_assets.commands.comparing import compare_captioners
 from flamingo_bark_assets.commands.exporting import export, verify
 from flamingo_bark_assets.commands.finetuning import sample, train
 from flamingo_bark_assets.commands.models import models
@@ -354,7 +355,7 @@ def _killed_by_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-for _command in (models, export, verify, train, sample):
+for _command in (models, export, verify, train, sample, compare_captioners):
     main.add_command(_command)
 
 
@@ -406,7 +407,7 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
             _console.say("[red]error:[/red] {}", error)
     _console.say("[bold]files:[/bold]")
     captioners: set[str] = set()
-    skipped: set[str] = set()
+    told: set[str] = set()
     for song_id in song_ids[:5]:
         for file in dataclasses.astuple(dataset_files(paths, song_id)):
             _console.say("  {}", file.relative_to(paths.root.parent))
@@ -418,14 +419,15 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
         if captions.captioner:
             note = " (fallback: no captioning model ran)" if captions.is_fallback else f" ({captions.model_id})"
             captioners.add(captions.captioner + note)
-        skipped |= {candidate.reason for candidate in captions.candidates if candidate.reason}
+        told |= {f"skipped {candidate.reason}" for candidate in captions.candidates if candidate.reason}
+        told |= {f"sound was sent to {c.sound_sent_to}" for c in captions.candidates if c.sound_sent_to}
     for file in (manifest_path(paths), paths.warehouse):
         if file.exists():
             _console.say("  {}", file.relative_to(paths.root.parent))
     _print_tables(paths)
     _console.say("[bold]captioner:[/bold] {}", ", ".join(sorted(captioners)) or "none")
-    for reason in sorted(skipped):
-        _console.say("  skipped {}", reason)
+    for line in sorted(told):
+        _console.say("  {}", line)
 
 
 def _print_tables(paths: DataPaths) -> None:

@@ -5,10 +5,12 @@ The typed settings belong here, and nothing heavy, as the code location reads th
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from flamingo_bark_assets.parts import Part, Question
 
@@ -21,6 +23,8 @@ HUBERT_ID = "facebook/hubert-base-ls960"
 ENCODEC_ID = "facebook/encodec_24khz"
 QUANTIZER_ID = "GitMylo/bark-voice-cloning"
 DEFAULT_BARK_ID = "suno/bark-small"
+SERVER_PREFIX = "server:"
+"""Before the name of a server, where a model of the chain is named."""
 
 
 class _Frozen(BaseModel):
@@ -30,7 +34,10 @@ class _Frozen(BaseModel):
 class ModelCandidate(_Frozen):
     """One model of the chain."""
 
-    model: str = Field(DEFAULT_MODEL_ID, min_length=1, description="Id of a known model, or a folder of its files.")
+    model: str = Field(
+        DEFAULT_MODEL_ID, min_length=1, description="Id of a known model, a folder of its files, or `server:NAME` of "
+        "one of the servers.",
+    )  # fmt: skip
     revision: str | None = Field(None, min_length=1, description="Branch, tag or commit; default: the main branch.")
     dtype: Dtype = Field("bfloat16", description="bfloat16 takes half the memory and, on most CPUs, time.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
@@ -58,6 +65,74 @@ class VocabularyFiles(_Frozen):
     instrument: Path | None = Field(None, description="Instruments.")
 
 
+class ServerSettings(_Frozen):
+    """A server that the user runs: OpenAI-compatible, with a model that takes sound. Sound leaves this process."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description="Its name in the chain: `server:NAME`.")
+    base_url: str = Field(
+        max_length=500, description="Address before `/chat/completions`, such as `http://127.0.0.1:8000/v1`; a host "
+        "that is not this machine's loopback must stand in `allow_hosts` too.",
+    )  # fmt: skip
+    model: str = Field(min_length=1, max_length=300, description="The model, by the name that the server gives it.")
+    revision: str | None = Field(
+        None, min_length=1, max_length=100, description="Of the model, where it is known; another one is asked anew."
+    )
+    licence: str | None = Field(
+        None, min_length=1, max_length=300, description="Of the model's weights; without it no commercial use is "
+        "assumed to be allowed.",
+    )  # fmt: skip
+    api_key_env: str | None = Field(
+        None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Environment variable that holds the API key; the key "
+        "itself is neither stored nor logged.",
+    )  # fmt: skip
+    sample_rate_hz: int = Field(16_000, ge=8_000, le=48_000, description="Rate of the sound that is sent, Hz.")
+    max_clip_s: float = Field(30.0, ge=1, le=30, description="Longest sound that is sent, seconds.")
+    log_probabilities: bool = Field(True, description="Ask for the tokens' log-probabilities, for the confidence.")
+    connect_timeout_s: float = Field(5.0, gt=0, le=600, description="Longest wait for a connection, seconds.")
+    timeout_s: float = Field(300.0, gt=0, le=86_400, description="Longest wait for an answer, seconds.")
+    attempts: int = Field(3, ge=1, le=20, description="Times that a question is sent until the server is given up.")
+    first_pause_s: float = Field(
+        1.0, ge=0, le=600, description="Pause after a failed attempt, seconds; each later one is twice as long."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, base_url: str) -> str:
+        """Refuse an address that is none, or that holds what would be stored and logged with it."""
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not base_url.isascii() or " " in base_url:
+            raise ValueError("is no address such as http://127.0.0.1:8000/v1")
+        if "@" in parts.netloc:
+            raise ValueError("holds a user name or password; name the variable of an API key in api_key_env")
+        if parts.query or parts.fragment or "?" in base_url or "#" in base_url or "\\" in base_url:
+            raise ValueError("holds more than scheme, host, port and path")
+        _ = parts.port  # a port out of range raises ValueError
+        return base_url.rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """The host of the address, in small letters."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the address is this machine's by itself, without asking any name service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def sound_goes_to(self) -> str:
+        """Where sound is sent, in words."""
+        if self.is_loopback:
+            return f"{self.base_url}, on this machine, outside this process"
+        is_plain = self.base_url.startswith("http:")
+        return f"{self.base_url}, outside this machine" + (", unencrypted" if is_plain else "")
+
+
 class InferenceSettings(_Frozen):
     """Which captioning models run, how, and what may be downloaded for them."""
 
@@ -77,6 +152,33 @@ class InferenceSettings(_Frozen):
     allow_download: bool = Field(False, description="Download a model of the chain that is not in the cache.")
     licence_acknowledged: bool = Field(False, description="The licences of the models have been read and agreed to.")
     cache_folder: Path | None = Field(None, description="Where models are kept; default: huggingface_hub's cache.")
+    servers: tuple[ServerSettings, ...] = Field((), description="Servers of the user's own, for the chain.")
+    allow_hosts: tuple[str, ...] = Field(
+        (), description="Hosts besides this machine's loopback that sound may be sent to, as in `base_url`."
+    )
+
+    @model_validator(mode="after")
+    def _servers_are_allowed(self) -> Self:
+        """Refuse a server on a host that is not allowed, two of one name, and a chain that names none of them."""
+        names = [server.name for server in self.servers]
+        if len(set(names)) != len(names):
+            raise ValueError("two servers have one name")
+        allowed = {host.casefold().strip("[]") for host in self.allow_hosts}
+        for server in self.servers:
+            if not server.is_loopback and server.host not in allowed:
+                raise ValueError(
+                    f"the server {server.name} would send sound to {server.host}, outside this machine; add that host "
+                    "to allow_hosts if that is meant"
+                )
+        for candidate in self.chain:
+            if candidate.model.startswith(SERVER_PREFIX) and self.server(candidate.model) is None:
+                raise ValueError(f"the chain names {candidate.model}, and servers has no such name")
+        return self
+
+    def server(self, model: str) -> ServerSettings | None:
+        """Return the server that a model of the chain names; None where it names none of the servers."""
+        name = model.removeprefix(SERVER_PREFIX)
+        return next((one for one in self.servers if one.name == name), None) if name != model else None
 
     def override(self, part: Part, question: Question) -> str | None:
         """Return the last prompt that takes the place of a model family's own; None where there is none."""

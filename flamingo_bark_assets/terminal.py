@@ -50,14 +50,14 @@ class Terminal(Console):
             end = place + 1
         self.print(line.append_text(ours[end:]))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Print a table; every heading and cell is data."""
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, wraps: bool = False) -> None:
+        """Print a table; every heading and cell is data. Long cells are wrapped to the terminal only if it `wraps`."""
         table = Table()
         for column in columns:
             table.add_column(Text(visible(column)))
         for row in rows:
             table.add_row(*(Text(visible(str(cell))) for cell in row))
-        self.print(table)
+        self.print(table, soft_wrap=not wraps)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render as rich does; what is no control of rich's own is made visible."""

@@ -421,7 +421,7 @@ def test_it_is_a_captioning_model_that_names_itself(model: AudioFlamingo2, relea
     assert (captioning.sample_rate_hz, captioning.max_clip_s) == (16_000, 120.0)
     identity = captioning.identity
     assert (identity.family, identity.dtype, identity.model_id) == ("audio-flamingo-2", "float32", str(release))
-    assert "Noncommercial" in identity.licence
+    assert "Noncommercial" in (identity.licence or "")
     assert len(identity.revision) == 64
 
 

@@ -248,6 +248,16 @@ def test_nothing_is_said_of_the_voice_where_there_is_none() -> None:
             assert "ocal" not in clip.measured_text
 
 
+def test_a_text_that_holds_words_of_a_model_without_a_licence_has_none() -> None:
+    captions = said(mix="A gentle groove.", drums="A dry kit.", bass="A round bass.")
+    mix, drums, bass = captions.answers
+    mixed = dataclasses.replace(captions, answers=(mix, drums, dataclasses.replace(bass, licence=None)))
+    clips = plan(captions=mixed)
+    assert at(clips, "drums", 5.0).captioner_licence == "CC-BY-NC-4.0"
+    assert at(clips, "bass", 5.0).captioner_licence is None
+    assert at(clips, "drums+bass", 5.0).captioner_licence is None
+
+
 def test_measured_texts_hold_no_word_of_a_model_and_name_nobody() -> None:
     clips = plan(captions=said(mix="A gentle groove."))
     mix, drums = at(clips, "mix", 5.0), at(clips, "drums", 5.0)

@@ -90,6 +90,26 @@ def test_a_commercial_export_has_measured_words_in_place_of_a_non_commercial_cap
     assert {clip.text for clip in stored(copied).load("open")[0].clips} == {"Words of a model."}
 
 
+@pytest.mark.parametrize(
+    ("captioner", "licence", "may_speak"),
+    [
+        ("server", None, False), ("server", "Apache-2.0", True), ("human, server", None, False), ("human", None, True),
+        ("measured", None, True), ("human, measured", None, True),
+    ],
+)  # fmt: skip
+def test_a_captioning_model_whose_licence_nobody_states_has_no_word_in_a_commercial_export(
+    copied: DataPaths, captioner: str, licence: str | None, may_speak: bool
+) -> None:
+    store = FeatureStore(copied.features)
+    clips = store.read(TrainingClips, "open")
+    said = tuple(
+        dataclasses.replace(clip, text="Words.", captioner=captioner, captioner_licence=licence) for clip in clips.clips
+    )
+    store.write(dataclasses.replace(clips, clips=said))
+    song, _ = stored(copied, dataclasses.replace(VIEW, commercial=True)).load("open")
+    assert ({clip.text for clip in song.clips} == {"Words."}) is may_speak
+
+
 def test_a_song_whose_results_are_due_is_named(copied: DataPaths, tmp_path: Path) -> None:
     notes = [note for note in stored(copied).refused() if note.rule == "due"]
     assert {note.song_id for note in notes} == set(LICENCES), "nothing says that these songs were ever made"

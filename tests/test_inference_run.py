@@ -91,7 +91,7 @@ def test_a_run_may_set_all_of_inference_but_where_files_are() -> None:
     platform: Any = Platform.to_config_schema().as_field().config_type
     schema = platform.fields["inference"].config_type.fields
     settings = InferenceSettings.model_fields
-    assert set(schema) == set(settings) - {"cache_folder", "vocabularies"}
+    assert set(schema) == set(settings) - {"cache_folder", "vocabularies", "servers", "allow_hosts"}
     assert all(str(settings[name].description) in str(field.description) for name, field in schema.items())
     model = schema["chain"].config_type.inner_type.inner_type.fields
     assert {name: field.default_value for name, field in model.items()} == ModelCandidate().model_dump()

@@ -73,10 +73,18 @@ def test_the_settings_of_the_readme_are_read(tmp_path: Path) -> None:
 
 
 def test_the_chain_of_the_readme_is_read(tmp_path: Path) -> None:
-    (text,) = [block for block in blocks("toml") if "inference.chain" in block]
+    (text,) = [block for block in blocks("toml") if "inference.chain" in block and "inference.servers" not in block]
     (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
     chain = load_settings(tmp_path / "settings.toml").inference.chain
     assert [candidate.model for candidate in chain] == ["nvidia/music-flamingo-2601-hf", "nvidia/audio-flamingo-2-1.5B"]
+
+
+def test_the_server_of_the_readme_is_read_and_is_on_this_machine(tmp_path: Path) -> None:
+    (text,) = [block for block in blocks("toml") if "inference.servers" in block]
+    (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
+    inference = load_settings(tmp_path / "settings.toml").inference
+    server = inference.server(inference.chain[0].model)
+    assert server is not None and server.is_loopback
 
 
 def test_the_hand_edits_of_the_readme_are_read(tmp_path: Path) -> None:

@@ -61,9 +61,12 @@ def test_every_key_stands_on_the_page_of_settings(pages: dict[str, str]) -> None
 def test_a_table_of_the_page_of_settings_is_one_that_a_file_may_hold(pages: dict[str, str], tmp_path: Path) -> None:
     titles = re.findall(r"^## `(\[.*\])`$", pages["settings.md"], flags=re.MULTILINE)
     assert {"[thresholds]", "[[inference.chain]]", "[inference.vocabularies]"} <= set(titles)
-    prompt = 'part = "mix"\nquestion = "caption"\nprompt = "What is it?"\n'
+    needed = {
+        "[[inference.prompts]]": 'part = "mix"\nquestion = "caption"\nprompt = "What is it?"\n',
+        "[[inference.servers]]": 'name = "mine"\nbase_url = "http://127.0.0.1:8000/v1"\nmodel = "x"\n',
+    }
     file = tmp_path / "settings.toml"
-    file.write_text("".join(f"{title}\n{prompt if 'prompts]]' in title else ''}" for title in titles))
+    file.write_text("".join(f"{title}\n{needed.get(title, '')}" for title in titles))
     assert load_settings(file).inference.prompts[0].prompt == "What is it?"
 
 

@@ -27,7 +27,7 @@ class Identity:
         name: short name of the captioner, for instance ``measured``.
         model_id: the model, or None where there is none.
         revision: of the model or, without one, of the rules.
-        licence: of the model's weights; None without a model.
+        licence: of the model's weights; None without a model, or where none is stated.
         is_fallback: True where this is not the captioner that the user wants but what runs without a model.
     """
 
@@ -53,7 +53,7 @@ class Answer(Row):
     is_fallback: bool = column("Whether it ran because no model could be had.")
     model_id: str | None = optional_column("The model that answered.")
     revision: str | None = optional_column("Revision of the model or of the rules.")
-    licence: str | None = optional_column("Licence of the model's weights.")
+    licence: str | None = optional_column("Licence of the model's weights; null where none is stated.")
     prompt: str | None = optional_column("The question as the model read it.")
     decoding: str | None = optional_column("Decoding settings, JSON.")
     raw_text: str | None = optional_column("The answer before any change.")
@@ -81,6 +81,7 @@ class CaptionerCandidate(Row):
     captioner: str = column("The model, or measured.")
     outcome: str = column("answered or skipped.")
     reason: str | None = optional_column("Why it was skipped, and what to do about it.")
+    sound_sent_to: str | None = optional_column("Where it was sent sound; null where sound stayed in the process.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Mode
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
 from flamingo_bark_assets.inference.reply_cache import AnswerCache, decoding_json
 from flamingo_bark_assets.inference.segments import typical_clip
+from flamingo_bark_assets.inference.server_client import ServerFault
 from flamingo_bark_assets.inference_settings import InferenceSettings
 from flamingo_bark_assets.parts import Part, Question
 from flamingo_bark_assets.settings import PromptSettings
@@ -58,15 +59,17 @@ class ModelCaptioner:
 
     The model is loaded when the first song asks and is kept for all songs after it. Answers are kept in `cache_folder`,
     so that nothing is asked twice; of `prompts`, `min_claim_confidence` says how sure a measurement must be to
-    contradict a model.
+    contradict a model. `asks_clap` says whether CLAP gives a second opinion.
     """
 
-    def __init__(self, settings: InferenceSettings, prompts: PromptSettings, cache_folder: Path) -> None:
+    def __init__(
+        self, settings: InferenceSettings, prompts: PromptSettings, cache_folder: Path, *, asks_clap: bool = True
+    ) -> None:
         self._settings = settings
         self._prompts = prompts
         self._cache = AnswerCache(cache_folder)
         self._fallback = MeasuredCaptioner(prompts)
-        self._second_opinion = SecondOpinion(settings)
+        self._second_opinion = SecondOpinion(settings) if asks_clap else None
         self._loaded: Loaded | None = None
 
     @property
@@ -83,14 +86,15 @@ class ModelCaptioner:
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer all questions for the mix and for each audible stem.
 
-        Where memory runs out the next candidate of the chain answers, and at its end the measured captioner.
+        Where memory runs out, or a server fails, the next candidate of the chain answers, this song and those after
+        it, and at its end the measured captioner.
         """
         if evidence.untellable:
             return self._fallback.describe(evidence, audio)
         captions = None
         while captions is None:
             captions = self._try(evidence, audio)
-        return self._second_opinion.on(captions, evidence, audio)
+        return captions if self._second_opinion is None else self._second_opinion.on(captions, evidence, audio)
 
     def _load(self) -> Loaded:
         if self._loaded is None:
@@ -100,7 +104,7 @@ class ModelCaptioner:
         return self._loaded
 
     def _try(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions | None:
-        """Let the present candidate answer; None where its memory ran out and the next candidate stands ready."""
+        """Let the present candidate answer; None where it cannot go on and the next candidate stands ready."""
         loaded = self._load()
         if loaded.model is None:
             return self._measured(evidence, audio, loaded)
@@ -108,6 +112,9 @@ class ModelCaptioner:
             return self._inferred(evidence, audio, loaded, loaded.model)
         except OutOfMemory as error:
             skipped = loaded.failed(f"out of memory in inference on {evidence.song_id}: {error}")
+        except ServerFault as error:
+            skipped = loaded.failed(f"{error}; while {evidence.song_id} was described")
+            _log.warning("skipped from here on: %s", skipped[-1].reason)
         # The next model finds room only when nothing holds the last one, the error's traceback included.
         del loaded
         self._loaded = None
@@ -144,7 +151,7 @@ class ModelCaptioner:
             model_id=model.identity.model_id,
             answers=tuple(answers),
             claims=tuple(claims),
-            candidates=_candidates(loaded.skipped, model.identity.model_id),
+            candidates=_candidates(loaded.skipped, model.identity.model_id, model.identity.sound_sent_to),
         )
 
     def _questions(self, evidence: Evidence, audio: Callable[[Part], Sound], model: CaptioningModel) -> list[_Asked]:
@@ -215,9 +222,20 @@ def _identity(model: ModelIdentity) -> Identity:
     return Identity(model.family, model.model_id, model.revision, model.licence, is_fallback=False)
 
 
-def _candidates(skipped: Sequence[Skipped], answered: str) -> tuple[CaptionerCandidate, ...]:
+def _candidates(
+    skipped: Sequence[Skipped], answered: str, sound_sent_to: str | None = None
+) -> tuple[CaptionerCandidate, ...]:
     passed = [
-        CaptionerCandidate(candidate=n, captioner=skip.candidate.model, outcome="skipped", reason=skip.reason)
+        CaptionerCandidate(
+            candidate=n,
+            captioner=skip.candidate.model,
+            outcome="skipped",
+            reason=skip.reason,
+            sound_sent_to=skip.sound_sent_to,
+        )
         for n, skip in enumerate(skipped)
     ]
-    return (*passed, CaptionerCandidate(candidate=len(passed), captioner=answered, outcome="answered"))
+    last = CaptionerCandidate(
+        candidate=len(passed), captioner=answered, outcome="answered", sound_sent_to=sound_sent_to
+    )
+    return (*passed, last)

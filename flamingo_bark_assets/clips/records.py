@@ -63,7 +63,9 @@ class Clip(Row):
     timed_lyrics: str | None = optional_column("The same as LRC at the clip's own time; null without times.")
     training_weight: float = column("Relative weight, of the prompt.")
     captioner: str = column("Who wrote the words of `text` that were not measured.")
-    captioner_licence: str | None = column("Licence of the captioning model's weights; null without a model.")
+    captioner_licence: str | None = column(
+        "Licence of the captioning model's weights; null without a model, or where none is stated."
+    )
     is_fallback: bool = column("Whether that captioner ran because no model could be had.")
     licence: str | None = column("Licence of the recording, as its owner states it.")
     attribution: str | None = column("Credit line.")

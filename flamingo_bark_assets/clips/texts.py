@@ -200,6 +200,8 @@ def _authors(said: Captions, kinds: Sequence[StemKind]) -> tuple[str, str | None
     used = [a for a in said.answers if a.text and a.source in _WRITTEN and (a.part, a.question) in read]
     names = list(dict.fromkeys(answer.captioner for answer in used)) or [IDENTITY.name]
     licence = next((answer.licence for answer in used if answer.licence), None)
+    if any(answer.source == "model" and not answer.licence for answer in used):
+        licence = None  # What nobody states for one of them is not stated for the text.
     return ", ".join(names), licence, any(answer.is_fallback for answer in used)
 
 

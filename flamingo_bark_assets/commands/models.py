@@ -47,6 +47,11 @@ def list_models(paths: DataPaths) -> None:
             parameters = f"{model.parameters / 1e9:.2f} B parameters"
             console.say("    {}, download {}, memory {}", parameters, model.size_text, memory)
             console.say("    licence: {}", model.licence)
+    if inference.servers:
+        console.say("servers of your own, in the chain as server:NAME:")
+    for server in inference.servers:
+        console.say("  [bold]server:{}[/bold]: {} at {}", server.name, server.model, server.sound_goes_to)
+        console.say("    licence: {}", server.licence or "not stated; no commercial use is assumed to be allowed")
 
 
 @models.command()

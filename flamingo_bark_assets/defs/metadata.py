@@ -106,6 +106,7 @@ def _captions(captions: Captions) -> dict[str, Any]:
         "conflicts": float(sum(claim.verdict == "conflict" for claim in captions.claims)),
         "second_opinion": captions.second_opinion or f"none: {captions.second_opinion_reason}",
         "skipped": dg.MetadataValue.json({c.captioner: c.reason for c in captions.candidates if c.reason}),
+        "sound_sent_to": ", ".join(c.sound_sent_to for c in captions.candidates if c.sound_sent_to) or "nowhere",
     }
 
 

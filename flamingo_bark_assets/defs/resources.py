@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.pipeline import SongWork
 
 
-# A run may not say where files are written, nor have files of the user's read as lists of terms.
-_NOT_FOR_RUNS = frozenset({"cache_folder", "vocabularies"})
+# A run may not say where files are written, have files of the user's read as lists of terms, or say where sound and an
+# API key are sent.
+_NOT_FOR_RUNS = frozenset({"cache_folder", "vocabularies", "servers", "allow_hosts"})
 
 
 class _InferenceConfig(dg.Config):

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
+from flamingo_bark_assets.captioning.edits import HUMAN
 from flamingo_bark_assets.clips.records import Clip, TrainingClips
 from flamingo_bark_assets.clips.rendering import SongRenderer
 from flamingo_bark_assets.errors import ClipRefused, ExportError, LibraryError, StorageError
@@ -137,8 +138,13 @@ class StoredSongs:
         return dataclasses.replace(song, digest=_digest(song))
 
     def _allowed(self, clip: Clip) -> Clip:
-        """Return a clip with measured words only, where the captioning model's licence does not allow its own."""
-        if not self._options.commercial or clip.captioner_licence is None:
+        """Return a clip with measured words only, where the captioning model's licence does not allow its own.
+
+        The licence of a server's model may not be stated; then nothing says that it allows it.
+        """
+        if not self._options.commercial:
+            return clip
+        if clip.captioner_licence is None and {MEASURED, HUMAN}.issuperset(clip.captioner.split(", ")):
             return clip
         if why_not_commercial(clip.captioner_licence, self._also_allowed) is None:
             return clip

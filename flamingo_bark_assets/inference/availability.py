@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flamingo_bark_assets.inference_settings import InferenceSettings
+from flamingo_bark_assets.inference_settings import SERVER_PREFIX, InferenceSettings
 
 
 def available_models(settings: InferenceSettings) -> list[str]:
     """Name the state of each model of the chain, then of CLAP: the cached revision, a folder's state, or none.
 
-    Weights are told apart by name, size and time, as hashing gigabytes at each look would cost minutes.
+    Weights are told apart by name, size and time, as hashing gigabytes at each look would cost minutes. A server is not
+    asked: texts do not become due because one was stopped, and a look waits for no network.
     """
     candidates = [(candidate.model, candidate.revision) for candidate in settings.chain]
     return [_state(model, revision, settings) for model, revision in [*candidates, (settings.clap, None)]]
@@ -24,6 +25,8 @@ def _state(model: str, revision: str | None, settings: InferenceSettings) -> str
     from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
     from flamingo_bark_assets.inference.fetching import cached
 
+    if model.startswith(SERVER_PREFIX):
+        return model
     folder = Path(model).expanduser()
     if folder.is_dir():
         return f"{model}: {_folder_state(folder)}"

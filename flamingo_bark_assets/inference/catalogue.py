@@ -13,7 +13,7 @@ from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, Dtype, InferenceSettings, Quantisation
 from flamingo_bark_assets.parts import KINDS, Part, Question
 
-Family = Literal["audio-flamingo-2", "audio-flamingo-3", "music-flamingo"]
+Family = Literal["audio-flamingo-2", "audio-flamingo-3", "music-flamingo", "server"]
 AF2_LICENCE = (
     "NVIDIA OneWay Noncommercial License (research or evaluation only), also under the Qwen Research License; "
     "NVIDIA's code is MIT"

@@ -88,17 +88,19 @@ class ModelIdentity:
 
     Attributes:
         model_id: hub id or path as configured.
-        family: audio-flamingo-2, audio-flamingo-3 or music-flamingo.
+        family: audio-flamingo-2, audio-flamingo-3, music-flamingo or server.
         revision: commit of the weights, or a digest of their files where there is none.
-        licence: of the weights.
-        dtype: bfloat16 or float32.
+        licence: of the weights; None where nobody states it.
+        dtype: bfloat16 or float32; of a server's model it is not known.
+        sound_sent_to: where sound is sent, in words; None where it stays in this process.
     """
 
     model_id: str
     family: str
     revision: str
-    licence: str
+    licence: str | None
     dtype: str
+    sound_sent_to: str | None = None
 
 
 class CaptioningModel(Protocol):

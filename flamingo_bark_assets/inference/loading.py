@@ -39,7 +39,7 @@ from flamingo_bark_assets.inference.transformers_models import (
     load_transformers_model,
     quantisation_problem,
 )
-from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
+from flamingo_bark_assets.inference_settings import SERVER_PREFIX, InferenceSettings, ModelCandidate
 from flamingo_bark_assets.text import short_line
 
 _log = logging.getLogger(__name__)
@@ -54,10 +54,12 @@ class Skipped:
     Attributes:
         candidate: which one.
         reason: why, in one line that says what to do.
+        sound_sent_to: where sound may have been sent before it was given up; None where it stayed in this process.
     """
 
     candidate: ModelCandidate
     reason: str
+    sound_sent_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,10 @@ class Loaded:
 
         To go on: keep this, drop every reference to the model, and give it to `load_first`.
         """
-        return self.skipped if self.candidate is None else (*self.skipped, Skipped(self.candidate, reason))
+        if self.candidate is None:
+            return self.skipped
+        sent_to = self.model.identity.sound_sent_to if self.model is not None else None
+        return (*self.skipped, Skipped(self.candidate, reason, sent_to))
 
     @property
     def advice(self) -> str | None:
@@ -118,6 +123,8 @@ def load_first(
 
 
 def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Progress) -> CaptioningModel:
+    if candidate.model.startswith(SERVER_PREFIX):
+        return _load_server_model(candidate, settings)
     known = known_model(candidate.model)
     folder = _local_folder(candidate.model)
     if folder is not None:
@@ -143,6 +150,15 @@ def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Prog
     if snapshot is None:
         snapshot = _fetch(known, candidate, settings, progress)
     return _load_snapshot(candidate, device, snapshot, settings, known.licence)
+
+
+def _load_server_model(candidate: ModelCandidate, settings: InferenceSettings) -> CaptioningModel:
+    from flamingo_bark_assets.inference.server_model import load_server_model
+
+    server = settings.server(candidate.model)
+    if server is None:
+        raise ModelError(f"{candidate.model}: [[inference.servers]] in the settings has no such name")
+    return load_server_model(server, settings)
 
 
 def _refuse_download(known: KnownModel, settings: InferenceSettings) -> None:

@@ -1,0 +1,236 @@
+"""What the text of a sidecar says, field by field, in each of the forms that tools write.
+
+Taking text apart belongs here; opening files and choosing among them does not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Literal
+
+from flamingo_bark_assets.errors import FileFault
+from flamingo_bark_assets.library.sidecar_facts import claim_of
+from flamingo_bark_assets.text import printable
+
+SidecarField = Literal[
+    "caption", "lyrics", "genre", "bpm", "key", "signature", "is_instrumental", "custom_tag", "title", "artist",
+    "language",
+]  # fmt: skip
+MAX_FIELDS = 200
+"""Most fields that are read of one file."""
+MAX_VALUE_CHARACTERS = 50_000
+_MAX_KEY_CHARACTERS = 60
+
+_FIELDS: dict[str, SidecarField] = {
+    "caption": "caption", "description": "caption", "prompt": "caption", "text": "caption", "lyrics": "lyrics",
+    "raw_lyrics": "lyrics", "genre": "genre", "genres": "genre", "bpm": "bpm", "tempo": "bpm", "key": "key",
+    "keyscale": "key", "key_scale": "key", "signature": "signature", "timesignature": "signature",
+    "time_signature": "signature", "is_instrumental": "is_instrumental", "instrumental": "is_instrumental",
+    "custom_tag": "custom_tag", "title": "title", "artist": "artist", "language": "language",
+}  # fmt: skip
+_FACTS = frozenset({"bpm", "key", "signature", "is_instrumental"})
+# What may stand behind lyrics in a file of fields; a line 'title: ...' between sung lines is sung.
+_BEHIND_LYRICS = frozenset({"caption", "genre", "custom_tag", *_FACTS})
+_CONTINUED = frozenset({"caption", "lyrics", None})
+
+_KEY_LINE = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9_-]{0,39}(?: [A-Za-z0-9_-]{1,39}){0,2})[ \t]*:(?!//)[ \t]*(.*)")
+_TAG = re.compile(r"<([A-Za-z][A-Za-z0-9_]{0,39})>")
+_TAG_LINE = re.compile(r"^\s*<(?:caption|lyrics)>", re.IGNORECASE | re.MULTILINE)
+_LRC_TIME = re.compile(r"^\s*\[\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?\]", re.MULTILINE)
+_LRC_NAME = re.compile(r"^\s*\[(ti|ar):([^\]\n]{1,500})\]", re.IGNORECASE | re.MULTILINE)
+_SECTION = re.compile(
+    r"^\s*\[(?:intro|verse|pre-?chorus|chorus|refrain|bridge|hook|outro|instrumental)\b[^\]\n]{0,60}\]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OUTSIDE = "text outside the tags"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One field of a sidecar.
+
+    Attributes:
+        key: its name as the file has it; of a file without names the field's.
+        field: what it is; None where nothing is known about such a key.
+        text: what it says: printable lines in Unicode form NFC, one for all fields but lyrics; never empty.
+    """
+
+    key: str
+    field: SidecarField | None
+    text: str
+
+
+def read_fields(text: str, ending: str, *, base: str = "") -> tuple[Said, ...]:
+    """Take the text of a sidecar apart.
+
+    Args:
+        text: anything.
+        ending: of its name, one of `sidecar_names.ENDINGS`.
+        base: name of the song's file without its ending, by which its row of a ``dataset.json`` is known.
+
+    Returns:
+        The fields in their order, those that say nothing left out.
+
+    Raises:
+        FileFault: a .json file is no JSON object, or one that says nothing about the song.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    fields = _of_ending(lines, ending, base)
+    said = (Said(_clean_key(key), field, _clean(value, field)) for key, field, value in fields)
+    return tuple(one for one in said if one.text)
+
+
+_Raw = tuple[str, SidecarField | None, str]
+
+
+def _of_ending(text: str, ending: str, base: str) -> Iterator[_Raw]:
+    if ending in {".caption.txt", "_prompt.txt"}:
+        yield "caption", "caption", text
+    elif ending in {".lyrics.txt", "_lyrics.txt", ".lrc"}:
+        yield from _lyrics(text)
+    elif ending == ".json":
+        yield from _json(text, base)
+    elif _TAG_LINE.search(text):
+        yield from _tagged(text)
+    elif _is_keyed(text):
+        yield from _keyed(text)
+    elif _LRC_TIME.search(text) or _SECTION.search(text):
+        yield from _lyrics(text)
+    else:
+        yield "caption", "caption", text
+
+
+def _lyrics(text: str) -> Iterator[_Raw]:
+    yield "lyrics", "lyrics", text
+    if _LRC_TIME.search(text):
+        for match in _LRC_NAME.finditer(text):
+            yield match[1], "title" if match[1].lower() == "ti" else "artist", match[2]
+
+
+def _is_keyed(text: str) -> bool:
+    """Tell whether a text is made of fields: it begins with one, and one of its lines begins with a known key."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    matches = [match for line in lines if (match := _KEY_LINE.fullmatch(line))]
+    return bool(lines) and bool(_KEY_LINE.fullmatch(lines[0])) and any(_field(match[1]) for match in matches)
+
+
+def _keyed(text: str) -> Iterator[_Raw]:
+    """Read ``key: value`` lines; caption, lyrics and unknown keys may go on for lines.
+
+    Behind lyrics a known key begins a new field only where it was not given before and states what such a key states:
+    'Key: to my heart' is sung.
+    """
+    given: set[SidecarField] = set()
+    key, field, lines = "", None, list[str]()
+    for line in text.split("\n"):
+        match = _KEY_LINE.fullmatch(line)
+        if match is None or (field == "lyrics" and not _ends_lyrics(match, given)):
+            if field in _CONTINUED:
+                lines.append(line)
+            elif line.strip():
+                yield key, field, "\n".join(lines)
+                key, field, lines = "", None, [line]
+            continue
+        yield key, field, "\n".join(lines)
+        key, field, lines = match[1], _field(match[1]), [match[2]]
+        if field is not None:
+            given.add(field)
+    yield key, field, "\n".join(lines)
+
+
+def _ends_lyrics(match: re.Match[str], given: set[SidecarField]) -> bool:
+    field = _field(match[1])
+    if field not in _BEHIND_LYRICS or field in given:
+        return False
+    return field not in _FACTS or claim_of(field, match[2]) is not None  # type: ignore[arg-type]
+
+
+def _tagged(text: str) -> Iterator[_Raw]:
+    """Read fields in tags, ``<CAPTION>...</CAPTION>``; a tag that is not closed is text."""
+    lower = text.lower()
+    unclosed: set[str] = set()
+    outside: list[str] = []
+    behind = 0
+    while match := _TAG.search(text, behind):
+        name = match[1].lower()
+        end = -1 if name in unclosed else lower.find(f"</{name}>", match.end())
+        outside.append(text[behind : match.start() if end >= 0 else match.end()])
+        if end < 0:
+            unclosed.add(name)  # Looked for once only: a hostile file costs no more than its size.
+            behind = match.end()
+            continue
+        yield match[1], _field(name), text[match.end() : end]
+        behind = end + len(name) + 3
+    outside.append(text[behind:])
+    yield _OUTSIDE, None, " ".join("".join(outside).split())
+
+
+def _json(text: str, base: str) -> Iterator[_Raw]:
+    try:
+        pairs = json.loads(text, object_pairs_hook=list, parse_constant=str)
+        for key, value in _row(pairs, base):
+            yield key, _field(key), _json_text(value, is_lyrics=_field(key) == "lyrics")
+    except RecursionError:
+        raise FileFault("is not valid JSON: nested too deeply") from None
+    except ValueError as error:  # Also a number of more digits than Python reads.
+        raise FileFault(f"is not valid JSON: {' '.join(str(error).split())[:200]}") from error
+
+
+def _is_object(value: Any) -> bool:
+    """Tell a JSON object, read as a list of pairs so that no key is lost, from an array."""
+    return isinstance(value, list) and all(isinstance(one, tuple) for one in value)
+
+
+def _row(value: Any, base: str) -> list[tuple[str, Any]]:
+    """Return the pairs of the object about the song: the only one, or that of ``samples`` which names its file."""
+    if not _is_object(value):
+        value = value[0] if isinstance(value, list) and len(value) == 1 and _is_object(value[0]) else None
+    if value is None:
+        raise FileFault("holds no JSON object")
+    samples = dict(value).get("samples")
+    if not isinstance(samples, list) or _is_object(samples):
+        return list(value)
+    rows = [row for row in samples if _is_object(row)]
+    named = [row for row in rows if base in {PurePath(str(v)).stem for k, v in row if k in {"filename", "audio_path"}}]
+    found = named or (rows if len(rows) == 1 else [])
+    if not found:
+        raise FileFault(f"holds {len(rows)} samples, none of which names the song's file {base!r}")
+    return list(found[0])
+
+
+def _json_text(value: Any, *, is_lyrics: bool) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    if not _is_object(value) and all(isinstance(one, str | int | float) for one in value):
+        return ("\n" if is_lyrics else ", ").join(map(str, value))
+    return json.dumps(_plain(value), ensure_ascii=False) if value else ""
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return {key: _plain(inner) for key, inner in value} if _is_object(value) else [_plain(one) for one in value]
+
+
+def _field(key: str) -> SidecarField | None:
+    return _FIELDS.get(re.sub(r"[ -]", "_", key.strip().lower()))
+
+
+def _clean_key(key: str) -> str:
+    return " ".join(printable(key).split())[:_MAX_KEY_CHARACTERS]
+
+
+def _clean(text: str, field: SidecarField | None) -> str:
+    composed = unicodedata.normalize("NFC", text)
+    if field != "lyrics":
+        return " ".join(printable(composed).split())
+    return "\n".join(printable(line).rstrip() for line in composed.split("\n")).strip("\n")

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 from flamingo_bark_assets.errors import FileFault
+from flamingo_bark_assets.library.ids import make_song_id
 from flamingo_bark_assets.library.sidecar_facts import claim_of
 from flamingo_bark_assets.text import printable
 
@@ -65,13 +66,13 @@ class Said:
     text: str
 
 
-def read_fields(text: str, ending: str, *, base: str = "") -> tuple[Said, ...]:
+def read_fields(text: str, ending: str, *, song_id: str = "") -> tuple[Said, ...]:
     """Take the text of a sidecar apart.
 
     Args:
         text: anything.
         ending: of its name, one of `sidecar_names.ENDINGS`.
-        base: name of the song's file without its ending, by which its row of a ``dataset.json`` is known.
+        song_id: the song's identifier, by which its row among the samples of a ``dataset.json`` is known.
 
     Returns:
         The fields in their order, those that say nothing left out.
@@ -80,7 +81,7 @@ def read_fields(text: str, ending: str, *, base: str = "") -> tuple[Said, ...]:
         FileFault: a .json file is no JSON object, or one that says nothing about the song.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    fields = _of_ending(lines, ending, base)
+    fields = _of_ending(lines, ending, song_id)
     said = (Said(_clean_key(key), field, _clean(value, field)) for key, field, value in fields)
     return tuple(one for one in said if one.text)
 
@@ -88,13 +89,13 @@ def read_fields(text: str, ending: str, *, base: str = "") -> tuple[Said, ...]:
 _Raw = tuple[str, SidecarField | None, str]
 
 
-def _of_ending(text: str, ending: str, base: str) -> Iterator[_Raw]:
+def _of_ending(text: str, ending: str, song_id: str) -> Iterator[_Raw]:
     if ending in {".caption.txt", "_prompt.txt"}:
         yield "caption", "caption", text
     elif ending in {".lyrics.txt", "_lyrics.txt", ".lrc"}:
         yield from _lyrics(text)
     elif ending == ".json":
-        yield from _json(text, base)
+        yield from _json(text, song_id)
     elif _TAG_LINE.search(text):
         yield from _tagged(text)
     elif _is_keyed(text):
@@ -170,10 +171,10 @@ def _tagged(text: str) -> Iterator[_Raw]:
     yield _OUTSIDE, None, " ".join("".join(outside).split())
 
 
-def _json(text: str, base: str) -> Iterator[_Raw]:
+def _json(text: str, song_id: str) -> Iterator[_Raw]:
     try:
         pairs = json.loads(text, object_pairs_hook=list, parse_constant=str)
-        for key, value in _row(pairs, base):
+        for key, value in _row(pairs, song_id):
             yield key, _field(key), _json_text(value, is_lyrics=_field(key) == "lyrics")
     except RecursionError:
         raise FileFault("is not valid JSON: nested too deeply") from None
@@ -186,7 +187,7 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, tuple) for one in value)
 
 
-def _row(value: Any, base: str) -> list[tuple[str, Any]]:
+def _row(value: Any, song_id: str) -> list[tuple[str, Any]]:
     """Return the pairs of the object about the song: the only one, or that of ``samples`` which names its file."""
     if not _is_object(value):
         value = value[0] if isinstance(value, list) and len(value) == 1 and _is_object(value[0]) else None
@@ -196,11 +197,17 @@ def _row(value: Any, base: str) -> list[tuple[str, Any]]:
     if not isinstance(samples, list) or _is_object(samples):
         return list(value)
     rows = [row for row in samples if _is_object(row)]
-    named = [row for row in rows if base in {PurePath(str(v)).stem for k, v in row if k in {"filename", "audio_path"}}]
+    named = [row for row in rows if song_id in _ids(row)]
     found = named or (rows if len(rows) == 1 else [])
     if not found:
-        raise FileFault(f"holds {len(rows)} samples, none of which names the song's file {base!r}")
+        raise FileFault(f"holds {len(rows)} samples, none of which names a file of the song {song_id!r}")
     return list(found[0])
+
+
+def _ids(row: list[tuple[str, Any]]) -> set[str]:
+    """Return the identifiers that a song would have by the file that a sample names."""
+    names = (PurePath(value).stem for key, value in row if key in {"filename", "audio_path"} and isinstance(value, str))
+    return {make_song_id(name, fallback="song") for name in names}
 
 
 def _json_text(value: Any, *, is_lyrics: bool) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.files.opening import read_bytes, shown
+from flamingo_bark_assets.library.layout import MIX_NAME
 from flamingo_bark_assets.library.sidecar_formats import MAX_FIELDS, MAX_VALUE_CHARACTERS, Said, read_fields
 from flamingo_bark_assets.library.sidecar_names import ENDINGS, SidecarFile, sidecar_ending
 
@@ -50,30 +50,13 @@ class Sidecar:
         return tuple(f"{shown(self.name)}: {one}" for one in (*filter(None, [self.fault]), *self.warnings))
 
 
-def read_sidecars(files: Sequence[SidecarFile], base: str) -> tuple[Sidecar, ...]:
-    """Read the sidecars of a song whose file is named `base`, those that go first before the others.
+def read_sidecars(files: Sequence[SidecarFile], song_id: str) -> tuple[Sidecar, ...]:
+    """Read the sidecars in a song's folder, those that go first before the others.
 
     Whatever is wrong with one is its fault or a warning, and costs the others nothing.
     """
-    by_rank = sorted(files, key=lambda file: (ENDINGS.index(_ending(file.name, base)), file.name))
-    return tuple(_read(file, base) for file in by_rank)
-
-
-def read_one_sidecar(path: Path, ending: str, *, base: str) -> Sidecar:
-    """Read a file as a sidecar with one of `sidecar_names.ENDINGS`, wherever it lies."""
-    try:
-        text, encoding = _decoded(read_bytes(path, max_bytes=MAX_SIDECAR_BYTES))
-        said = read_fields(text, ending, base=base)
-    except FileFault as fault:
-        return Sidecar(path.name, fault=str(fault))
-    warnings = [] if encoding == "utf-8" else [f"is not UTF-8 and was read as {encoding}"]
-    if len(said) > MAX_FIELDS:
-        warnings.append(f"has {len(said)} fields, of which the first {MAX_FIELDS} are read")
-    if too_long := [one.key for one in said[:MAX_FIELDS] if len(one.text) > MAX_VALUE_CHARACTERS]:
-        keys = ", ".join(map(shown, too_long))
-        warnings.append(f"the first {MAX_VALUE_CHARACTERS} characters of {keys} are read")
-    kept = (replace(one, text=one.text[:MAX_VALUE_CHARACTERS].rstrip()) for one in said[:MAX_FIELDS])
-    return Sidecar(path.name, tuple(kept), tuple(warnings))
+    by_rank = sorted(files, key=lambda file: (ENDINGS.index(_ending(file.name)), file.name))
+    return tuple(_read(file, song_id) for file in by_rank)
 
 
 def sidecars_digest(files: Sequence[SidecarFile]) -> list[list[str]]:
@@ -81,14 +64,28 @@ def sidecars_digest(files: Sequence[SidecarFile]) -> list[list[str]]:
     return [[file.name.encode("utf-8", "replace").decode(), _contents(file)] for file in files]
 
 
-def _read(file: SidecarFile, base: str) -> Sidecar:
+def _read(file: SidecarFile, song_id: str) -> Sidecar:
     if file.path is None:
         return Sidecar(file.name, fault=file.fault)
-    return replace(read_one_sidecar(file.path, _ending(file.name, base), base=base), name=file.name)
+    try:
+        text, encoding = _decoded(read_bytes(file.path, max_bytes=MAX_SIDECAR_BYTES))
+        said = read_fields(text, _ending(file.name), song_id=song_id)
+    except FileFault as fault:
+        return Sidecar(file.name, fault=str(fault))
+    warnings = [] if encoding == "utf-8" else [f"is not UTF-8 and was read as {encoding}"]
+    if len(said) > MAX_FIELDS:
+        warnings.append(f"has {len(said)} fields, of which the first {MAX_FIELDS} are read")
+    if too_long := [one.key for one in said[:MAX_FIELDS] if len(one.text) > MAX_VALUE_CHARACTERS]:
+        keys = ", ".join(map(shown, too_long))
+        warnings.append(f"the first {MAX_VALUE_CHARACTERS} characters of {keys} are read")
+    kept = (replace(one, text=one.text[:MAX_VALUE_CHARACTERS].rstrip()) for one in said[:MAX_FIELDS])
+    return Sidecar(file.name, tuple(kept), tuple(warnings))
 
 
-def _ending(name: str, base: str) -> str:
-    return sidecar_ending(name, base, any_case=True) or ENDINGS[-1]
+def _ending(name: str) -> str:
+    ending = sidecar_ending(name, MIX_NAME, any_case=True)
+    assert ending is not None, "a sidecar is found by its name"
+    return ending
 
 
 def _contents(file: SidecarFile) -> str:

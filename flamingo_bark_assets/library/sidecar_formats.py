@@ -10,7 +10,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePath
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Literal
 
 from flamingo_bark_assets.errors import FileFault
@@ -41,11 +43,13 @@ _CONTINUED = frozenset({"caption", "lyrics", None})
 
 _KEY_LINE = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9_-]{0,39}(?: [A-Za-z0-9_-]{1,39}){0,2})[ \t]*:(?!//)[ \t]*(.*)")
 _TAG = re.compile(r"<([A-Za-z][A-Za-z0-9_]{0,39})>")
-_TAG_LINE = re.compile(r"^\s*<(?:caption|lyrics)>", re.IGNORECASE | re.MULTILINE)
-_LRC_TIME = re.compile(r"^\s*\[\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?\]", re.MULTILINE)
-_LRC_NAME = re.compile(r"^\s*\[(ti|ar):([^\]\n]{1,500})\]", re.IGNORECASE | re.MULTILINE)
+# str.lower() would give some letters of other scripts another length.
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+_CLOSING_TAG = re.compile(r"</([a-z][a-z0-9_]{0,39})>")
+_LRC_TIME = re.compile(r"^[ \t]*\[\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?\]", re.MULTILINE)
+_LRC_NAME = re.compile(r"^[ \t]*\[(ti|ar):([^\]\n]{1,500})\]", re.IGNORECASE | re.MULTILINE)
 _SECTION = re.compile(
-    r"^\s*\[(?:intro|verse|pre-?chorus|chorus|refrain|bridge|hook|outro|instrumental)\b[^\]\n]{0,60}\]",
+    r"^[ \t]*\[(?:intro|verse|pre-?chorus|chorus|refrain|bridge|hook|outro|instrumental)\b[^\]\n]{0,60}\]",
     re.IGNORECASE | re.MULTILINE,
 )
 _OUTSIDE = "text outside the tags"
@@ -75,7 +79,7 @@ def read_fields(text: str, ending: str, *, song_id: str = "") -> tuple[Said, ...
         song_id: the song's identifier, by which its row among the samples of a ``dataset.json`` is known.
 
     Returns:
-        The fields in their order, those that say nothing left out.
+        The first `MAX_FIELDS` fields and one more, where there is one; those that say nothing are left out.
 
     Raises:
         FileFault: a .json file is no JSON object, or one that says nothing about the song.
@@ -83,7 +87,7 @@ def read_fields(text: str, ending: str, *, song_id: str = "") -> tuple[Said, ...
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     fields = _of_ending(lines, ending, song_id)
     said = (Said(_clean_key(key), field, _clean(value, field)) for key, field, value in fields)
-    return tuple(one for one in said if one.text)
+    return tuple(islice((one for one in said if one.text), MAX_FIELDS + 1))
 
 
 _Raw = tuple[str, SidecarField | None, str]
@@ -96,7 +100,7 @@ def _of_ending(text: str, ending: str, song_id: str) -> Iterator[_Raw]:
         yield from _lyrics(text)
     elif ending == ".json":
         yield from _json(text, song_id)
-    elif _TAG_LINE.search(text):
+    elif {"caption", "lyrics"} & set(_CLOSING_TAG.findall(text.translate(_SMALL))):
         yield from _tagged(text)
     elif _is_keyed(text):
         yield from _keyed(text)
@@ -153,20 +157,20 @@ def _ends_lyrics(match: re.Match[str], given: set[SidecarField]) -> bool:
 
 def _tagged(text: str) -> Iterator[_Raw]:
     """Read fields in tags, ``<CAPTION>...</CAPTION>``; a tag that is not closed is text."""
-    lower = text.lower()
-    unclosed: set[str] = set()
+    lower = text.translate(_SMALL)
+    # A tag is only looked for where it is: a hostile file costs no more than its size.
+    last_close = {match[1]: match.start() for match in _CLOSING_TAG.finditer(lower)}
     outside: list[str] = []
     behind = 0
     while match := _TAG.search(text, behind):
         name = match[1].lower()
-        end = -1 if name in unclosed else lower.find(f"</{name}>", match.end())
-        outside.append(text[behind : match.start() if end >= 0 else match.end()])
-        if end < 0:
-            unclosed.add(name)  # Looked for once only: a hostile file costs no more than its size.
-            behind = match.end()
-            continue
-        yield match[1], _field(name), text[match.end() : end]
-        behind = end + len(name) + 3
+        is_closed = last_close.get(name, -1) >= match.end()
+        outside.append(text[behind : match.start() if is_closed else match.end()])
+        behind = match.end()
+        if is_closed:
+            end = lower.index(f"</{name}>", behind)
+            yield match[1], _field(name), text[behind:end]
+            behind = end + len(name) + 3
     outside.append(text[behind:])
     yield _OUTSIDE, None, " ".join("".join(outside).split())
 

@@ -74,7 +74,7 @@ def _read(file: SidecarFile, song_id: str) -> Sidecar:
         return Sidecar(file.name, fault=str(fault))
     warnings = [] if encoding == "utf-8" else [f"is not UTF-8 and was read as {encoding}"]
     if len(said) > MAX_FIELDS:
-        warnings.append(f"has {len(said)} fields, of which the first {MAX_FIELDS} are read")
+        warnings.append(f"has more than {MAX_FIELDS} fields; the first {MAX_FIELDS} are read")
     if too_long := [one.key for one in said[:MAX_FIELDS] if len(one.text) > MAX_VALUE_CHARACTERS]:
         keys = ", ".join(map(shown, too_long))
         warnings.append(f"the first {MAX_VALUE_CHARACTERS} characters of {keys} are read")

@@ -69,7 +69,8 @@ def fields(sidecar: Sidecar) -> list[tuple[str | None, str]]:
         ("song.txt", "bpm: 90\nsome more\ncaption: x", [("bpm", "90"), (None, "some more"), ("caption", "x")]),
         ("song.txt", "Note: this is a song about rain.", [("caption", "Note: this is a song about rain.")]),
         (
-            "song.txt", "zz <CAPTION>\na < b İ\n</CAPTION>\n<LYRICS>\none\ntwo\n</lyrics><BPM>99</BPM><MOOD>dark</MOOD>",
+            "song.txt",
+            "zz <CAPTION>\na < b İ\n</CAPTION>\n<LYRICS>\none\ntwo\n</lyrics><BPM>99</BPM><MOOD>dark</MOOD>",
             [("caption", "a < b İ"), ("lyrics", "one\ntwo"), ("bpm", "99"), (None, "dark"), (None, "zz")],
         ),
         ("song.txt", "<BPM>9 <CAPTION>x</CAPTION>", [("caption", "x"), (None, "<BPM>9")]),

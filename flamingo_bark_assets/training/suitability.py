@@ -252,10 +252,9 @@ def claim_rules(captions: Captions, thresholds: Thresholds) -> tuple[RuleResult,
 def sidecar_rules(metadata: SongMetadata, captions: Captions) -> tuple[RuleResult, ...]:
     """Judge the sidecars: that each can be read, and that none contradicts the measurements."""
     conflicts = [claim for claim in captions.given_claims if claim.verdict == "conflict"]
-    told = [
-        f"{c.file}: {c.field} {_braced(c.said)!r}, measured {_braced(c.measured or 'otherwise')}" for c in conflicts
-    ]
-    limit = _Limit("given_conflicts", "<=", 0.0, "", "; ".join(told[:5]) + (" ..." if len(told) > 5 else ""))
+    told = [f"{c.file}: {c.field} {c.said!r}, measured {c.measured or 'otherwise'}" for c in conflicts]
+    shown = "; ".join(told[:5]) + (" ..." if len(told) > 5 else "")
+    limit = _Limit("given_conflicts", "<=", 0.0, "", _braced(shown))
     return (_yes("sidecars_readable", SONG, metadata.sidecar_warnings), limit.apply(SONG, float(len(told)), None))
 
 

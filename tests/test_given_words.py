@@ -274,6 +274,10 @@ def test_a_sidecar_that_cannot_be_read_is_told_and_costs_nothing_else(paths: Dat
     assert metadata.lyrics_source == "sidecar song.lrc"
     assert "is no text" in str(metadata.sidecar_warnings)
     assert flamingo_bark("words").exit_code == 1
+    (paths.songs / "my-tune/song.txt").write_bytes("Café".encode("cp1252"))
+    shown = flamingo_bark("words")
+    assert shown.exit_code == 0
+    assert "was read as Windows-1252" in shown.output
 
 
 def test_words_shows_what_holds_and_what_a_policy_would_change(paths: DataPaths, inbox: Path) -> None:
@@ -300,6 +304,11 @@ def test_a_policy_is_kept_in_song_toml_without_touching_other_lines(paths: DataP
     assert flamingo_bark("words", "my-tune", "--policy", "lyrics").exit_code == 0
     assert toml.read_text() == 'sidecars = "lyrics"\n# mine\ntitle = "x" # y\n[edits.mix]\ncaption = "z"\n'
     assert find_song(paths, "my-tune").info.sidecars == "lyrics"
+    sung = 'lyrics = """\nsidecars = 1\n[Verse]\n"""\nsidecars = "all"\n'
+    toml.write_text(sung)
+    shown = flamingo_bark("words", "my-tune", "--policy", "fill")
+    assert (shown.exit_code, toml.read_text()) == (1, sung)
+    assert "by hand" in shown.output
     toml.write_text("title = ")
     assert flamingo_bark("words", "my-tune", "--policy", "all").exit_code == 1
     assert toml.read_text() == "title = "
@@ -375,8 +384,7 @@ def test_a_song_with_sidecars_runs_and_a_changed_one_makes_exactly_its_words_due
     assert (source, captioner) == ("human", "sidecar song.txt")
     event = instance.get_latest_materialization_event(dg.AssetKey("flamingo_captions"))
     assert event and event.asset_materialization
-    shown = event.asset_materialization.metadata["given_conflicts"].value
-    assert any("bpm: 90" in conflict for conflict in shown)  # type: ignore[union-attr]
+    assert "bpm: 90 (measured: 120" in str(event.asset_materialization.metadata["given_conflicts"].value)
     dataset = json.loads((data.datasets / "bark_training_dataset_one.json").read_text())
     assert "Hold on" in json.dumps(dataset)
 

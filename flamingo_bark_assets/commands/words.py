@@ -76,7 +76,8 @@ def words(
         raise click.UsageError("--overwrite goes with --from")
     added = _import(paths, chosen[0], place, overwrite=overwrite, dry_run=dry_run) if place is not None else ()
     default = load_settings(paths.settings).sidecars.merge
-    faults: list[str] = []
+    warnings: list[str] = []
+    faults = 0
     changed: list[str] = [*chosen] if place is not None and not dry_run else []
     for song_id in chosen:
         files = find_song(paths, song_id)
@@ -87,9 +88,10 @@ def words(
         song = _Song(files, read_sidecars(list(sidecars.values()), song_id), files.info.sidecars or default)
         if song.sidecars or song_ids:
             _show(paths, song, (policy,) if policy else MERGES, dry_run=dry_run)
-        faults += [f"song {song_id!r}: {problem}" for one in song.sidecars for problem in one.problems]
-    for fault in faults:
-        console.say("[yellow]warning:[/yellow] {}", fault)
+        warnings += [f"song {song_id!r}: {problem}" for one in song.sidecars for problem in one.problems]
+        faults += sum(one.fault is not None for one in song.sidecars)
+    for warning in warnings:
+        console.say("[yellow]warning:[/yellow] {}", warning)
     if changed:
         console.say("next: flamingo-bark run {}", " ".join(dict.fromkeys(changed)))
     if faults:

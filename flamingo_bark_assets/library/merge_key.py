@@ -6,6 +6,8 @@ Changing that one line belongs here; what else stands in song.toml, and its read
 from __future__ import annotations
 
 import re
+import tomllib
+from typing import Any
 
 from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.atomic import write_text
@@ -45,11 +47,18 @@ def set_merge(files: SongFiles, merge: Merge) -> bool:
         raise LibraryError(f"song {files.song_id!r}: {SONG_TOML}: {fault}") from fault
     if values.get(_KEY) == merge:
         return False
-    if _KEY not in values:
-        write_text(path, line + text)  # Before the first table, where it belongs to the whole song.
-        return True
     head = text[: match.start()] if (match := re.search(r"^[ \t]*\[", text, re.MULTILINE)) else text
-    if len(_LINE.findall(head)) != 1:
-        raise LibraryError(f"song {files.song_id!r}: {SONG_TOML}: set {line.strip()} by hand: its line is not found")
-    write_text(path, _LINE.sub(line, head) + text[len(head) :])
+    # A new line stands before the first table, where it is about the whole song.
+    new = line + text if _KEY not in values else _LINE.sub(line, head) + text[len(head) :]
+    if _values(new) != {**values, _KEY: merge}:  # The line that was found is one of lyrics, or none was.
+        raise LibraryError(f"song {files.song_id!r}: {SONG_TOML}: its line {_KEY} is not found; set it by hand")
+    write_text(path, new)
     return True
+
+
+def _values(text: str) -> dict[str, Any] | None:
+    """Read what would be written; None where it would be no TOML, as of a value that goes on for lines."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None

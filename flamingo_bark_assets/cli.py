@@ -21,6 +21,7 @@ from flamingo_bark_assets.commands.exporting import export, verify
 from flamingo_bark_assets.commands.finetuning import sample, train
 from flamingo_bark_assets.commands.models import models
 from flamingo_bark_assets.commands.paths import FOLDER, OUTPUT_FILE, PATH
+from flamingo_bark_assets.commands.words import sidecar_problems, words
 from flamingo_bark_assets.errors import FileFault, FlamingoBarkError, LibraryError, describe_os_error
 from flamingo_bark_assets.library.layout import DataPaths, find_song, find_unlisted, list_song_ids
 from flamingo_bark_assets.settings import dagster_home, data_folder, load_settings
@@ -116,6 +117,7 @@ def main(context: click.Context, data: Path | None) -> None:
 @click.option("--genre", "genres", multiple=True, help="Genre tag; may be given several times.")
 @click.option("--lyrics", "lyrics_file", type=PATH, help="Text file with the words that are sung.")
 @click.option("--link", is_flag=True, help="Hard link instead of copy, where the disk allows it.")
+@click.option("--no-sidecars", is_flag=True, help="Leave the text files beside FILE that hold words about it.")
 @click.pass_obj
 def add(
     paths: DataPaths,
@@ -129,8 +131,9 @@ def add(
     genres: tuple[str, ...],
     lyrics_file: Path | None,
     link: bool,
+    no_sidecars: bool,
 ) -> None:
-    """Import FILE, with its stems, into the library."""
+    """Import FILE, with its stems and sidecars, into the library."""
     from pydantic import ValidationError
 
     from flamingo_bark_assets.audio.decode import decode
@@ -145,10 +148,15 @@ def add(
     except ValidationError as error:
         raise LibraryError(f"--{describe_problem(error).replace('genres', 'genre', 1)}") from error
     decode(file, max_duration_s=load_settings(paths.settings).thresholds.max_duration_s)
-    files = add_song(paths, file, stems_dir=stems_dir, song_id=song_id, info=info, link=link)
+    files = add_song(
+        paths, file, stems_dir=stems_dir, song_id=song_id, info=info, link=link, with_sidecars=not no_sidecars
+    )
     kinds = ", ".join(stem.kind or f"{stem.name} (unused)" for stem in files.stems) or "none"
     _console.say("added [bold]{}[/bold], stems: {}", files.song_id, kinds)
+    if files.sidecars:
+        _console.say("sidecars: {}", ", ".join(sidecar.name for sidecar in files.sidecars))
     _warn([stem.fault for stem in files.stems if stem.fault])
+    _warn(sidecar_problems(files))
     _console.say("next: flamingo-bark run {}   (or leave it to the sensor of `make ui`)", files.song_id)
 
 
@@ -204,7 +212,7 @@ def list_(paths: DataPaths) -> None:
         state = "; ".join(part for part in (state, files.info_fault, given_up) if part)
         stems = ", ".join(stem.kind or "?" for stem in files.stems) or "none"
         rows.append((song_id, title or "", artist or "", stems, state))
-        warnings += files.info_warnings
+        warnings += (*files.info_warnings, *sidecar_problems(files))
     _console.table(("song", "title", "artist", "stems", "for training"), rows)
     _warn(warnings)
     for problem in find_unlisted(paths):
@@ -355,7 +363,7 @@ def _killed_by_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-for _command in (models, export, verify, train, sample, compare_captioners):
+for _command in (models, export, verify, train, sample, compare_captioners, words):
     main.add_command(_command)
 
 

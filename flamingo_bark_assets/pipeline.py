@@ -24,12 +24,14 @@ from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
 from flamingo_bark_assets.captioning.edits import apply_caption_edits
+from flamingo_bark_assets.captioning.given import apply_given_words
 from flamingo_bark_assets.captioning.interface import Captioner, Captions
 from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResult
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles
+from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.edits import apply_prompt_edits
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
@@ -237,6 +239,15 @@ class SongWork:
         self._declared("clips")
         return self.settings.clips
 
+    def merge(self) -> Merge:
+        """Return how words of sidecars are merged.
+
+        Raises:
+            UndeclaredInput: the step at work does not declare it.
+        """
+        self._declared("sidecars")
+        return self.settings.sidecars.merge
+
     def _declared(self, group: SettingsGroup) -> None:
         if self._step is not None and group not in self._step.settings:
             raise UndeclaredInput(f"the step {self._step.name} reads settings of {group} without declaring them")
@@ -286,8 +297,8 @@ def inspect_song(work: SongWork) -> RawSong:
 
 
 def collect_metadata(work: SongWork) -> SongMetadata:
-    """Collect what song.toml and the file's own tags say about the song."""
-    return describe_metadata(work.files)
+    """Collect what song.toml, the file's own tags and its sidecars say about the song."""
+    return describe_metadata(work.files, merge=work.merge())
 
 
 def _unless_truncated(song: RawSong, max_missing_s: float) -> RawSong:
@@ -347,8 +358,10 @@ def measure_stem(work: SongWork, kind: StemKind) -> StemResult:
 
 
 def describe(work: SongWork) -> Captions:
-    """Describe the song as the captioner does; where the owner of the song says otherwise, that."""
-    said = work.captioner.describe(work.evidence(), work.audio)
+    """Describe the song as the captioner does; where its sidecars or its owner say otherwise, that."""
+    evidence = work.evidence()
+    made = work.captioner.describe(evidence, work.audio)
+    said = apply_given_words(made, evidence, work.settings.prompts.min_claim_confidence)
     return apply_caption_edits(said, work.files.info.edits)
 
 

@@ -19,6 +19,7 @@ from flamingo_bark_assets.errors import ConfigurationError, FileFault
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
 from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID, InferenceSettings
+from flamingo_bark_assets.merging import Merge
 
 ANALYSIS_VERSION = "2.3"
 _MAX_PROBLEMS = 5
@@ -160,6 +161,16 @@ class SplitSettings(_Frozen):
         return self
 
 
+class SidecarSettings(_Frozen):
+    """How the words of sidecars are merged with those of other sources; song.toml may say otherwise for its song."""
+
+    merge: Merge = Field(
+        "fill", description="fill: sidecars give what song.toml, the tags of the file and captioning models do not; "
+        "captions, lyrics, all: their captions, lyrics or everything goes before tags and models. What song.toml says "
+        "goes first in each.",
+    )  # fmt: skip
+
+
 class RunSettings(_Frozen):
     """How the sensors ask for runs."""
 
@@ -189,6 +200,7 @@ class Settings(_Frozen):
     tokens: TokenSettings = Field(default_factory=TokenSettings)
     splits: SplitSettings = Field(default_factory=SplitSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
+    sidecars: SidecarSettings = Field(default_factory=SidecarSettings)
 
     @model_validator(mode="before")
     @classmethod

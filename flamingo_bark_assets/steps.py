@@ -26,7 +26,7 @@ FilePart = Literal["sound", "info", "edits"]
 
 StepGroup = Literal["ingest", "features", "text", "datasets"]
 
-SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability", "clips"]
+SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability", "clips", "sidecars"]
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 
@@ -87,9 +87,9 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "song_metadata", SongMetadata, "ingest",
-        "What is said about the song, by song.toml and by the tags of its file: title, artist, genre, licence, credit "
-        "line, lyrics, and whether there are hand edits.",
-        files=("sound", "info", "edits"), badge="file", version=TEXT_VERSION,
+        "What is said about the song, by song.toml, by the tags of its file and by its sidecars: title, artist, genre, "
+        "licence, credit line, lyrics, a given caption, and whether there are hand edits.",
+        files=("sound", "info", "edits"), settings=("sidecars",), badge="file", version=TEXT_VERSION,
     ),
     Step(
         "stems", StemSet, "ingest",

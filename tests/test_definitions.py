@@ -42,7 +42,7 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
     assert edges == {
         **{f"settings/{group}": set() for group in SETTINGS_GROUPS},
         "raw_song": {"settings/decoding"},
-        "song_metadata": set(),
+        "song_metadata": {"settings/sidecars"},
         "stems": {"raw_song", "settings/decoding"},
         "song_features": {"raw_song", "stems"},
         **dict.fromkeys(features - {"song_features", "bass_features"}, stem_needs),

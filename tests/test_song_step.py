@@ -65,6 +65,7 @@ def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance:
         ("stems", "stems_belong_to_mix"): True,
         ("song_features", "measurements_are_sure"): True,
         ("flamingo_captions", "claims_agree"): True,
+        ("flamingo_captions", "sidecars_agree"): True,
         ("bark_dataset", "fit_for_training"): True,
         ("training_manifest", "files_match_checksums"): True,
         ("training_splits", "no_leak"): True,

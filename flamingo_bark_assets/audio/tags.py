@@ -1,4 +1,4 @@
-"""Title, artist and genre as the tags inside a sound file give them.
+"""Title, artist, genre and lyrics as the tags inside a sound file give them.
 
 Reading and cleaning tags belongs here; what the user says in song.toml does not.
 """
@@ -19,6 +19,9 @@ MAX_LENGTH = 500
 MAX_GENRES = 20
 
 _NUMERIC_GENRE = re.compile(r"\(\d+\)")
+# As FFmpeg names them: ID3 with a language, Vorbis comments, MP4.
+_LYRICS_KEY = re.compile(r"(?:unsynced)?lyrics(?:-[a-z]{3})?")
+_MAX_LYRICS_CHARACTERS = 50_000
 _GENRE_SEPARATORS = re.compile(r"[;/,\x00]")
 _ID3_ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 _MAX_ID3_BYTES = 1 << 20
@@ -33,17 +36,20 @@ class Tags:
         title: None where the file says none.
         artist: None where the file says none.
         genres: each genre once, in the file's order; no genre numbers.
+        lyrics: printable lines; None where the file says none.
     """
 
     title: str | None = None
     artist: str | None = None
     genres: tuple[str, ...] = ()
+    lyrics: str | None = None
 
 
 def read_tags(path: Path) -> Tags:
     """Read the tags of a sound file, which may be anything (ID3, Vorbis comments, MP4 atoms, RIFF INFO, ...).
 
-    They are cleaned: no control characters, at most 500 characters each and 20 genres. Empty where it cannot be read.
+    They are cleaned: no control characters, at most 500 characters each, 20 genres and
+    50,000 characters of lyrics. Empty where it cannot be read.
     """
     if not path.is_file():
         return Tags()
@@ -55,7 +61,8 @@ def read_tags(path: Path) -> Tags:
     except codec_failures():
         return Tags()
     genre = id3_genre if id3_genre is not None else found.get("genre", "")
-    return Tags(_clean(found.get("title", "")), _clean(found.get("artist", "")), _genres(genre))
+    lyrics = next((_lines(text) for key, text in found.items() if _LYRICS_KEY.fullmatch(key)), None)
+    return Tags(_clean(found.get("title", "")), _clean(found.get("artist", "")), _genres(genre), lyrics)
 
 
 def _container_metadata(file: BinaryIO) -> dict[str, str]:
@@ -94,6 +101,11 @@ def _genres(text: str) -> tuple[str, ...]:
     names = (_clean(_NUMERIC_GENRE.sub(" ", part)) for part in _GENRE_SEPARATORS.split(text))
     kept = dict.fromkeys(name for name in names if name and not name.isdigit())
     return tuple(kept)[:MAX_GENRES]
+
+
+def _lines(text: str) -> str | None:
+    cut = re.sub(r"\r\n?", "\n", text[:_MAX_LYRICS_CHARACTERS])
+    return "\n".join(printable(line, control="").rstrip() for line in cut.split("\n")).strip("\n") or None
 
 
 def _clean(text: str) -> str | None:

@@ -85,6 +85,28 @@ class CaptionerCandidate(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GivenClaim(Row):
+    """One claim of a sidecar, checked against the measurements: a tempo, key, metre or whether somebody sings."""
+
+    TABLE: ClassVar[str] = "given_claims"
+    KEY: ClassVar[tuple[str, ...]] = ("file", "number", "claim")
+
+    file: str = column("The sidecar.")
+    number: int = column("Number of the field in it, from 0, as in `sidecar_fields`.")
+    claim: int = column("Number of the claim in the field, from 0.")
+    field: str = column("bpm, key, signature, is_instrumental, lyrics (which only say that nobody sings) or caption.")
+    said: str = column("What the field says; of a caption the phrase that makes the claim.")
+    claimed: str | None = optional_column("The claimed value in canonical form; null where it cannot be read.")
+    measured: str | None = optional_column("The measured value; null where nothing was measured or it is unsure.")
+    measured_number: float | None = optional_column("The same as a number, in `unit`.")
+    unit: str | None = optional_column("Unit of the measured number.")
+    verdict: str = column("agree, conflict or unverifiable.")
+    note: str | None = optional_column("How it agrees ('half tempo', 'relative key') or why it cannot be checked.")
+    method: str | None = optional_column("Method of the measurement that it was checked against.")
+    confidence: float | None = optional_column("Confidence of that measurement, 0 to 1.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Captions(Record):
     """All answers for one song."""
 
@@ -99,6 +121,7 @@ class Captions(Record):
     claims: tuple[Claim, ...] = events("One row a claim of an answer, checked against the measurements.")
     labels: tuple[Label, ...] = events("One row a term of a vocabulary that CLAP or the captioner gave.")
     candidates: tuple[CaptionerCandidate, ...] = events("One row a captioner that was considered.")
+    given_claims: tuple[GivenClaim, ...] = events("One row a claim of a sidecar, checked against the measurements.")
 
     def text(self, part: Part, question: Question) -> str | None:
         """Return the text of one answer, or None."""

@@ -20,6 +20,7 @@ from flamingo_bark_assets.text import clean_genres
 
 IDENTITY = Identity(name="measured", model_id=None, revision="1", licence=None, is_fallback=True)
 MAX_TAGS = 5
+SIDECAR = "sidecar "
 
 NO_GENRE = "no genre tag in the file or song.toml, and no captioning model ran"
 NO_READABLE_GENRE = "the genre tag holds no name of a genre, and no captioning model ran"
@@ -72,7 +73,7 @@ def _mix_answers(speaker: Speaker, evidence: Evidence) -> list[Answer]:
     names = [KINDS[kind].noun for kind in evidence.audible_kinds]
     return [
         *_text_answers("mix", mix_texts(speaker, evidence)),
-        _genre(evidence.metadata.genre_tags),
+        _genre(evidence.metadata.genre_tags, evidence.metadata.genre_source),
         _silent("mix", "mood", NO_MOOD),
         _measured("mix", "instruments", Phrase(", ".join(names)) if names else None, NO_STEMS),
     ]
@@ -96,13 +97,14 @@ def _text_answers(part: Part, texts: Texts) -> list[Answer]:
     ]
 
 
-def _genre(tags: str | None) -> Answer:
+def _genre(tags: str | None, given_by: str | None) -> Answer:
     if not tags or not tags.strip():
         return _silent("mix", "genre", NO_GENRE)
     genres = ", ".join(clean_genres(tags, limit=MAX_TAGS))
     if not genres:
         return _silent("mix", "genre", NO_READABLE_GENRE)
-    return _answer(part="mix", question="genre", text=genres, source="file_tags", raw_text=tags)
+    source = "human" if given_by and given_by.startswith(SIDECAR) else "file_tags"
+    return _answer(part="mix", question="genre", text=genres, source=source, raw_text=tags)
 
 
 def _measured(part: Part, question: Question, phrase: Phrase | None, otherwise: str) -> Answer:

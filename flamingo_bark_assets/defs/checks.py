@@ -127,6 +127,14 @@ def _claims(work: SongWork) -> tuple[RuleResult, ...]:
     return claim_rules(work.result(Captions), work.settings.thresholds)
 
 
+def _sidecars(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.audio.song_metadata import SongMetadata
+    from flamingo_bark_assets.captioning.interface import Captions
+    from flamingo_bark_assets.training.suitability import sidecar_rules
+
+    return sidecar_rules(work.result(SongMetadata), work.result(Captions))
+
+
 def _verdict(work: SongWork) -> tuple[RuleResult, ...]:
     from flamingo_bark_assets.training.suitability import SONG, judge
 
@@ -160,6 +168,12 @@ CHECKS: tuple[SongCheck, ...] = (
         "What the captioner claims and the measurements can check agrees with them, but for a small share.",
         dg.AssetCheckSeverity.WARN,
         _claims,
+    ),
+    SongCheck(
+        "flamingo_captions", "sidecars_agree",
+        "Each sidecar can be read, and no tempo, key, metre, voice or caption that it gives contradicts the "
+        "measurements.",
+        dg.AssetCheckSeverity.WARN, _sidecars,
     ),
     SongCheck(
         "bark_dataset", "fit_for_training",

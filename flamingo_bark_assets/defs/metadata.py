@@ -90,8 +90,11 @@ def _picture(text: str, png: bytes) -> dg.MarkdownMetadataValue:
 
 
 def _said(said: SongMetadata) -> dict[str, Any]:
-    shown = {name: getattr(said, name) for name in ("title", "artist", "genre_tags", "licence", "attribution")}
-    return {name: text for name, text in {**shown, "warnings": said.warnings}.items() if text}
+    names = (
+        "title", "artist", "genre_tags", "tags_source", "licence", "attribution", "lyrics_source", "given_caption",
+        "given_caption_source", "warnings", "sidecar_warnings",
+    )  # fmt: skip
+    return {name: text for name in names if (text := getattr(said, name))}
 
 
 def _captions(captions: Captions) -> dict[str, Any]:
@@ -104,10 +107,19 @@ def _captions(captions: Captions) -> dict[str, Any]:
         "answers": dg.MetadataValue.json(by_part),
         "claims": float(len(captions.claims)),
         "conflicts": float(sum(claim.verdict == "conflict" for claim in captions.claims)),
+        **_given(captions),
         "second_opinion": captions.second_opinion or f"none: {captions.second_opinion_reason}",
         "skipped": dg.MetadataValue.json({c.captioner: c.reason for c in captions.candidates if c.reason}),
         "sound_sent_to": ", ".join(c.sound_sent_to for c in captions.candidates if c.sound_sent_to) or "nowhere",
     }
+
+
+def _given(captions: Captions) -> dict[str, Any]:
+    claims = captions.given_claims
+    conflicts = [f"{c.file}: {c.field}: {c.said} (measured: {c.measured})" for c in claims if c.verdict == "conflict"]
+    if not claims:
+        return {}
+    return {"given_claims": float(len(claims)), "given_conflicts": dg.MetadataValue.json(conflicts)}
 
 
 def _prompts(work: SongWork, prompts: TrainingPrompts) -> dict[str, Any]:

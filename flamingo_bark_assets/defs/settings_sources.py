@@ -24,6 +24,7 @@ _WHAT = {
     "prompts": "Weights and budgets of training prompts.",
     "suitability": "The limits of the suitability rules.",
     "clips": "How songs are cut into training clips, and which clips are left out.",
+    "sidecars": "How the words of sidecars are merged with those of other sources.",
 }
 
 

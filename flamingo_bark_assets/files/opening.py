@@ -109,6 +109,22 @@ def read_text(path: Path, *, max_bytes: int, within: Path | None = None) -> str:
     Raises:
         FileFault: the file cannot be read, is no regular file, too large or not UTF-8.
     """
+    data = read_bytes(path, max_bytes=max_bytes, within=within)
+    try:
+        return data.decode("utf-8-sig")  # Windows editors put a byte order mark first.
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise FileFault(f"is not UTF-8 (at line {line}); save it as UTF-8") from error
+
+
+def read_bytes(path: Path, *, max_bytes: int, within: Path | None = None) -> bytes:
+    """Read a small file that others wrote.
+
+    A pipe, socket or device is refused instead of waited for, and so is a link that leaves `within`.
+
+    Raises:
+        FileFault: the file cannot be read, is no regular file or too large.
+    """
     if problem := file_problem(path, within):
         raise FileFault(problem)
     try:
@@ -120,8 +136,4 @@ def read_text(path: Path, *, max_bytes: int, within: Path | None = None) -> str:
         raise FileFault(f"cannot be read: {error.strerror}") from error
     if len(data) > max_bytes:
         raise FileFault(f"is larger than {max_bytes} bytes")
-    try:
-        return data.decode("utf-8-sig")  # Windows editors put a byte order mark first.
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise FileFault(f"is not UTF-8 (at line {line}); save it as UTF-8") from error
+    return data

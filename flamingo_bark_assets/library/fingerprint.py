@@ -22,13 +22,15 @@ from flamingo_bark_assets.library.layout import (
     has_audio_suffix,
     has_mix_stem,
     is_mix_name,
+    is_sidecar_name,
     list_song_ids,
 )
+from flamingo_bark_assets.library.sidecars import sidecars_digest
 from flamingo_bark_assets.library.song_toml import SONG_TOML, Edits, SongInfo
 
 _DIGITS = 32
-# Of a signature one half is of the sound files, the other of song.toml, so that a change of the words does not make
-# anyone read the sound.
+# Of a signature one half is of the sound files, the other of song.toml and sidecars, so that a change of the words does
+# not make anyone read the sound.
 _HALF_SIGNATURE = 16
 _Stat = tuple[str, str, int, int]
 
@@ -39,7 +41,7 @@ class FileDigests:
 
     Attributes:
         sound: of the sound files.
-        info: of what song.toml says, hand edits aside.
+        info: of what song.toml says, hand edits aside, and of the sidecars.
         edits: of the hand edits; empty without any.
     """
 
@@ -93,9 +95,13 @@ def sound_digest(files: SongFiles, *, hashed: Callable[[Path], str] = sha256_of)
 
 
 def info_digest(files: SongFiles) -> str:
-    """Digest what song.toml says but for the hand edits, and what is wrong with it: 32 hexadecimal digits."""
+    """Digest what song.toml says but for the hand edits, what is wrong with it, and the sidecars' contents.
+
+    32 hexadecimal digits.
+    """
     said = files.info.model_dump(mode="json", exclude_defaults=True, exclude={"edits"})
-    return _sha256_of_json([said, files.info_fault, list(files.info_warnings)])[:_DIGITS]
+    sidecars = [sidecars_digest(files.sidecars)] if files.sidecars else []
+    return _sha256_of_json([said, files.info_fault, list(files.info_warnings), *sidecars])[:_DIGITS]
 
 
 def edits_digest(info: SongInfo) -> str:
@@ -113,8 +119,8 @@ def same_sound_files(signature: str, other: str) -> bool:
 def stat_signature(files: SongFiles) -> str:
     """Digest names, sizes and times of last change of a song's files; no file is opened.
 
-    32 hexadecimal digits, 16 for the sound files and 16 for song.toml, the same that `library_stamps` gives for the
-    song.
+    32 hexadecimal digits, 16 for the sound files and 16 for song.toml and sidecars, the same that `library_stamps`
+    gives for the song.
     """
     return _stamp(str(files.folder)).signature if files.folder else _digest([]) + _digest([])
 
@@ -149,7 +155,7 @@ def _stamp(folder: str) -> FilesStamp:
                     folders.append(entry.path)
                 elif is_mix_name(entry.name):
                     mixes.append(_stat(entry, ""))
-                elif entry.name == SONG_TOML:
+                elif entry.name == SONG_TOML or is_sidecar_name(entry.name):
                     info.append(_stat(entry, ""))
                 elif has_mix_stem(entry.name):
                     unlike_mixes.append(_stat(entry, ""))

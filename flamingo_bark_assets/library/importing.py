@@ -40,6 +40,7 @@ from flamingo_bark_assets.library.layout import (
     list_song_ids,
 )
 from flamingo_bark_assets.library.orphans import derived_files
+from flamingo_bark_assets.library.sidecar_sources import FoundSidecar, sidecars_beside, stored_name
 from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, write_song_info
 
 FALLBACK_SONG_ID = "song"
@@ -66,20 +67,22 @@ def add_song(
     song_id: str | None = None,
     info: SongInfo | None = None,
     link: bool = False,
+    with_sidecars: bool = True,
 ) -> SongFiles:
     """Store a song in the library; other processes see all of it or nothing.
 
     Hidden files, those that are no sound files and `file` itself are left out of the stems. By default the identifier
-    is made from the title or the file name, with a number where taken. With `link` hard links are made where the file
-    system can.
+    is made from the title or the file name, with a number where taken. With `link` hard links of the sound are made
+    where the file system can. Sidecars that lie beside `file` are copied unchanged, whatever stands in them.
 
     Raises:
-        LibraryError: a source is missing or no sound file by its name, a stem is a link that leaves its
+        LibraryError: a source is missing or no sound file by its name, a stem or sidecar is a link that leaves its
             folder, the identifier is taken or not valid, or a song with the same mix is there already.
     """
     info = info or SongInfo()
     mix = _mix_source(file)
     sources = [mix, *(_stem_sources(stems_dir, mix) if stems_dir else ())]
+    sidecars = _beside(file) if with_sidecars else []
     if song_id is not None:
         check_song_id(song_id)
         _refuse_taken(paths, song_id)
@@ -88,6 +91,8 @@ def add_song(
     with _os_errors_named(file.name, f"cannot be added to {paths.songs}"), _staging(paths.songs) as staging:
         for source in sources:
             _store(source.path, staging / source.stored_as, link=link)
+        for sidecar in sidecars:  # Never linked: a text that is edited in one place must not change in the other.
+            _store(sidecar.path, staging / stored_name(sidecar), link=False)
         if info != SongInfo():
             write_song_info(staging / SONG_TOML, info)
         for folder in {staging / STEMS_FOLDER, staging} if stems_dir else {staging}:
@@ -132,6 +137,13 @@ def _mix_source(file: Path) -> _Source:
         raise LibraryError(f"{shown(file.name)}: has not the ending of a sound file; known are {known}")
     open_regular(file).close()
     return _Source(file.resolve(), f"{MIX_NAME}{suffix}")
+
+
+def _beside(file: Path) -> list[FoundSidecar]:
+    try:
+        return sidecars_beside(file)
+    except LibraryError as error:
+        raise LibraryError(f"{error}; --no-sidecars adds the song without them") from error
 
 
 def _stem_sources(stems_dir: Path, mix: _Source) -> list[_Source]:

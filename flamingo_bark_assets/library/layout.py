@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.opening import file_problem, is_unicode, link_problem, shown
 from flamingo_bark_assets.library.ids import SONG_ID_RULE, check_song_id, is_song_id
+from flamingo_bark_assets.library.sidecar_names import SidecarFile, sidecar_ending
 from flamingo_bark_assets.library.stem_kinds import only_kind
 from flamingo_bark_assets.parts import StemKind
 
@@ -134,6 +135,7 @@ class SongFiles:
         folder: the song's folder; None where there is none that may be opened.
         info_fault: why song.toml cannot be used at all; None where it can, or there is none.
         info_warnings: what in song.toml is left out of `info`, one sentence each, naming song, file and key.
+        sidecars: text files beside the mix that hold words about the song, sorted by name.
     """
 
     song_id: str
@@ -144,6 +146,7 @@ class SongFiles:
     folder: Path | None = None
     info_fault: str | None = None
     info_warnings: tuple[str, ...] = ()
+    sidecars: tuple[SidecarFile, ...] = ()
 
 
 def has_audio_suffix(name: str) -> bool:
@@ -160,6 +163,11 @@ def is_mix_name(name: str) -> bool:
 def has_mix_stem(name: str) -> bool:
     """Tell whether a file's name begins as that of a mix: ``song.``, in any case."""
     return name.lower().startswith(f"{MIX_NAME}.")
+
+
+def is_sidecar_name(name: str) -> bool:
+    """Tell whether a file of this name in a song's folder is a sidecar of its mix: ``song.txt`` and others."""
+    return sidecar_ending(name, MIX_NAME, any_case=True) is not None
 
 
 def list_song_ids(paths: DataPaths) -> list[str]:
@@ -215,7 +223,8 @@ def find_song(paths: DataPaths, song_id: str) -> SongFiles:
     except LibraryError as error:
         said, info_fault = ReadInfo(SongInfo()), str(error)
     stems = _find_stems(paths, folder)
-    return SongFiles(song_id, mix, stems, said.info, fault, folder, info_fault, said.warnings)
+    sidecars = _find_sidecars(paths, folder)
+    return SongFiles(song_id, mix, stems, said.info, fault, folder, info_fault, said.warnings, sidecars)
 
 
 def _song_entries(paths: DataPaths) -> list[os.DirEntry[str]]:
@@ -258,12 +267,21 @@ def _find_mix(paths: DataPaths, folder: Path) -> tuple[Path | None, str | None]:
     if not mixes:
         from flamingo_bark_assets.library.song_toml import SONG_TOML
 
-        others = _listed([name for name in names if name != SONG_TOML])
+        others = _listed([name for name in names if name != SONG_TOML and not is_sidecar_name(name)])
         found = f"; {others} has not the ending of a sound file" if others else ""
         return None, f"its folder has no file song.<ext>, such as song.wav or song.mp3{found}"
     path = folder / mixes[0]
     problem = file_problem(path, paths.songs)
     return (None, f"{mixes[0]} {problem}") if problem else (path, None)
+
+
+def _find_sidecars(paths: DataPaths, folder: Path) -> tuple[SidecarFile, ...]:
+    try:
+        found = sorted(path for path in folder.iterdir() if is_sidecar_name(path.name))
+    except OSError:  # The fault of the song tells it.
+        return ()
+    problems = ((path, file_problem(path, paths.songs)) for path in found)
+    return tuple(SidecarFile(path.name, None if problem else path, problem) for path, problem in problems)
 
 
 def _find_stems(paths: DataPaths, folder: Path) -> tuple[StemFile, ...]:

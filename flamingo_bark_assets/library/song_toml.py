@@ -18,6 +18,7 @@ from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.atomic import write_text
 from flamingo_bark_assets.files.opening import is_missing, shown
 from flamingo_bark_assets.files.toml import describe_error, quoted, read_toml, toml_key
+from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.parts import PARTS
 
 SONG_TOML = "song.toml"
@@ -97,6 +98,10 @@ class SongInfo(_Table):
     attribution: str | None = Field(None, max_length=2000, description="The credit line the licence asks for.")
     lyrics: str | None = Field(None, max_length=50_000, description="The words that are sung.")
     genres: tuple[Genre, ...] = Field((), max_length=20, description="Genre tags given by the user.")
+    sidecars: Merge | None = Field(
+        None,
+        description="How words of sidecars are merged: fill, captions, lyrics or all; default: as the settings say.",
+    )
     edits: Edits = Field(Edits(), description="Captions and prompts that the user wrote in place of made ones.")
 
     @field_validator("title", "artist", "licence", "attribution", "lyrics")

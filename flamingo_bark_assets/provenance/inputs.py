@@ -23,6 +23,7 @@ class SettingsVersions:
     prompts: str
     suitability: str
     clips: str
+    sidecars: str
 
     def of(self, group: SettingsGroup) -> str:
         """Return the version of one group."""
@@ -49,6 +50,7 @@ def settings_versions(settings: Settings) -> SettingsVersions:
         prompts=digest_of_settings(prompts.model_dump(mode="json")),
         suitability=digest_of_settings(thresholds.model_dump(mode="json")),
         clips=digest_of_settings(settings.clips.model_dump(mode="json")),
+        sidecars=digest_of_settings(settings.sidecars.merge),
     )
 
 

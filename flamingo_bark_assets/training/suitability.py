@@ -45,10 +45,17 @@ RULES = {
     "length_difference": "The stem is as long as the mix.",
     "lag": "The stem is not shifted against the mix, where its lag is sure.",
     "claim_conflicts": "Few of the claims that can be checked contradict the measurements.",
+    "sidecars_readable": "Each sidecar can be read, as UTF-8 and whole.",
+    "given_conflicts": "Nothing that a sidecar states contradicts the measurements.",
 }
 """What each rule demands, by its name."""
 # Rules whose value is 1 for yes and 0 for no.
-YES_OR_NO = frozenset({"readable", "measurable", "mix_usable", "belongs", "audible", "metadata_readable", "understood"})
+YES_OR_NO = frozenset(
+    {
+        "readable", "measurable", "mix_usable", "belongs", "audible", "metadata_readable", "understood",
+        "sidecars_readable",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +247,15 @@ def claim_rules(captions: Captions, thresholds: Thresholds) -> tuple[RuleResult,
         "at most {limit} % may", 100.0,
     )  # fmt: skip
     return (limit.apply(SONG, conflicts / len(verdicts), None),)
+
+
+def sidecar_rules(metadata: SongMetadata, captions: Captions) -> tuple[RuleResult, ...]:
+    """Judge the sidecars: that each can be read, and that none contradicts the measurements."""
+    conflicts = [claim for claim in captions.given_claims if claim.verdict == "conflict"]
+    told = [f"{c.file}: {c.field} {c.said!r}, measured {c.measured or 'otherwise'}" for c in conflicts]
+    shown = "; ".join(told[:5]) + (" ..." if len(told) > 5 else "")
+    limit = _Limit("given_conflicts", "<=", 0.0, "", _braced(shown))
+    return (_yes("sidecars_readable", SONG, metadata.sidecar_warnings), limit.apply(SONG, float(len(told)), None))
 
 
 def _why_stems_have_no_mix(song: SongFeatures, song_rules: Sequence[RuleResult]) -> str | None:

@@ -1,0 +1,159 @@
+"""Sidecars outside the library: finding those of a song, and copying them to a song that is in it.
+
+Where they come from and what they are stored as belongs here; what stands in them does not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flamingo_bark_assets.errors import FileFault, LibraryError
+from flamingo_bark_assets.files.atomic import write_bytes
+from flamingo_bark_assets.files.opening import file_problem, read_bytes, shown
+from flamingo_bark_assets.library.ids import make_song_id
+from flamingo_bark_assets.library.layout import MIX_NAME, SongFiles, has_audio_suffix
+from flamingo_bark_assets.library.sidecar_names import ENDINGS, sidecar_bases, sidecar_ending
+from flamingo_bark_assets.library.sidecars import MAX_SIDECAR_BYTES
+
+_NOT_AN_ID = "song"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSidecar:
+    """A sidecar outside the library.
+
+    Attributes:
+        path: the file.
+        base: name of the song's file that it belongs to, without its ending.
+    """
+
+    path: Path
+    base: str
+
+
+def stored_name(sidecar: FoundSidecar) -> str:
+    """Name a sidecar as the mix of a song is named: ``My Song.caption.txt`` becomes ``song.caption.txt``."""
+    return MIX_NAME + sidecar.path.name[len(sidecar.path.name) - len(_ending(sidecar)) :]
+
+
+def sidecars_beside(file: Path) -> list[FoundSidecar]:
+    """Find the sidecars that lie beside a sound file, sorted by name.
+
+    Raises:
+        LibraryError: one is a link that leaves the folder, cannot be read, or is too large for one.
+    """
+    return _usable(_of_bases(file.parent, (file.stem,)))
+
+
+def find_sidecars(place: Path, song_id: str) -> list[FoundSidecar]:
+    """Find the sidecars that a person means by a path.
+
+    Args:
+        place: a sidecar; a sound file, for those beside it; or a folder, for those of the only song that it holds any
+            of, or else of the one whose name makes this identifier.
+        song_id: the song that they are for.
+
+    Raises:
+        LibraryError: there is no such place, there are none, it is not clear which are meant, or one cannot be used.
+    """
+    if place.is_dir():
+        return _usable(_in_folder(place, song_id))
+    if not os.path.lexists(place):
+        raise LibraryError(f"{place}: there is no such file or folder")
+    if has_audio_suffix(place.name):
+        found = sidecars_beside(place)
+        if not found:
+            raise LibraryError(f"{place}: no sidecar lies beside it; known are {_known(place.stem)}")
+        return found
+    bases = sidecar_bases(place.name)
+    if not bases:
+        raise LibraryError(f"{place}: is not named as a sidecar; known are {_known('NAME')}")
+    # The shortest base leaves the whole ending: X.caption.txt is of X.
+    return _usable([FoundSidecar(place, min(bases, key=len))])
+
+
+def import_sidecars(files: SongFiles, sidecars: Sequence[FoundSidecar], *, overwrite: bool, dry_run: bool) -> list[str]:
+    """Copy sidecars, unchanged, into the folder of a song; return the names of those that are new or other there.
+
+    With `dry_run` nothing is written. Each file is there whole or not at all.
+
+    Raises:
+        LibraryError: another text stands in place of one and `overwrite` is not set; nothing is written then.
+        WriteError: a file cannot be written.
+    """
+    if files.folder is None:
+        raise LibraryError(files.fault or f"song {files.song_id!r}: there is no folder")
+    contents = {stored_name(sidecar): _contents(sidecar.path) for sidecar in sidecars}
+    present = {name: files.folder / name for name in contents if os.path.lexists(files.folder / name)}
+    new = [name for name, data in contents.items() if name not in present or _contents(present[name]) != data]
+    if in_the_way := [name for name in new if name in present and not overwrite]:
+        raise LibraryError(
+            f"song {files.song_id!r}: {', '.join(in_the_way)} is there already and says something else; --overwrite "
+            "puts the new one in its place"
+        )
+    for name in new:
+        if not dry_run:
+            write_bytes(files.folder / name, contents[name])
+    return new
+
+
+def _in_folder(folder: Path, song_id: str) -> list[FoundSidecar]:
+    names = _names(folder)
+    bases = {min(bases, key=len) for name in names if (bases := sidecar_bases(name))}
+    sounds = {Path(name).stem for name in names if has_audio_suffix(name)}
+    # Where sounds lie there too, what belongs to none of them (a requirements.txt) is no sidecar.
+    bases = bases & sounds or bases
+    meant = {base for base in bases if make_song_id(base, fallback=_NOT_AN_ID) == song_id}
+    chosen = bases if len(bases) == 1 else meant
+    if not bases:
+        raise LibraryError(f"{folder}: holds no sidecar; known are {_known('NAME')}")
+    if len(chosen) != 1:
+        shown_bases = ", ".join(shown(base) for base in sorted(bases)[:5])
+        raise LibraryError(f"{folder}: holds sidecars of {len(bases)} songs ({shown_bases}); name one file")
+    return _of_bases(folder, tuple(chosen))
+
+
+def _of_bases(folder: Path, bases: Sequence[str]) -> list[FoundSidecar]:
+    return [
+        FoundSidecar(folder / name, base)
+        for name in _names(folder)
+        for base in bases
+        if sidecar_ending(name, base) is not None
+    ]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+    except OSError as error:
+        raise LibraryError(f"{folder}: the folder cannot be read: {error.strerror}") from error
+
+
+def _usable(sidecars: list[FoundSidecar]) -> list[FoundSidecar]:
+    for sidecar in sidecars:
+        problem = file_problem(sidecar.path, sidecar.path.parent)
+        if problem is None and sidecar.path.stat().st_size > MAX_SIDECAR_BYTES:
+            problem = f"is larger than {MAX_SIDECAR_BYTES} bytes"
+        if problem:
+            raise LibraryError(f"the sidecar {shown(sidecar.path.name)}: {problem}")
+    return sidecars
+
+
+def _ending(sidecar: FoundSidecar) -> str:
+    ending = sidecar_ending(sidecar.path.name, sidecar.base)
+    assert ending is not None, "a sidecar was found by its ending"
+    return ending
+
+
+def _contents(path: Path) -> bytes:
+    try:
+        return read_bytes(path, max_bytes=MAX_SIDECAR_BYTES)
+    except FileFault as fault:
+        raise LibraryError(f"the sidecar {shown(path.name)}: {fault}") from fault
+
+
+def _known(base: str) -> str:
+    return ", ".join(f"{base}{ending}" for ending in ENDINGS)

@@ -22,7 +22,7 @@ NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)
 """Trained on the Million Song Dataset with tags of Last.fm, and on MagnaTagATune."""
 
 N_TAGS = 50
-BATCH = 8  # windows at once: the widest layer takes 9 MB a window
+BATCH = 2  # windows at once: the widest layer takes 9 MB a window, and more at once is no faster
 _WEIGHTS = Path(__file__).parent / "weights"
 _TIMBRAL = ("timbral_38", "timbral_67")
 _TEMPORAL = {"temporal_128": 128, "temporal_64": 64, "temporal_32": 32}
@@ -87,7 +87,7 @@ class Network:
     def _timbral(self, name: str, padded: Any) -> Any:
         from torch.nn.functional import conv2d
 
-        found = conv2d(padded, self._weights[f"{name}.kernel"], self._weights[f"{name}.bias"]).relu()
+        found = conv2d(padded, self._weights[f"{name}.kernel"], self._weights[f"{name}.bias"]).relu_()
         return self._normalised(name, found).amax(3)
 
     def _temporal(self, name: str, sound: Any, length: int) -> Any:
@@ -95,7 +95,7 @@ class Network:
 
         # TensorFlow's "same" puts the odd one of an even kernel's zeros behind.
         padded = pad(sound, (0, 0, (length - 1) // 2, length // 2))
-        found = conv2d(padded, self._weights[f"{name}.kernel"], self._weights[f"{name}.bias"]).relu()
+        found = conv2d(padded, self._weights[f"{name}.kernel"], self._weights[f"{name}.bias"]).relu_()
         return self._normalised(name, found).amax(3)
 
     def _middle(self, name: str, features: Any) -> Any:

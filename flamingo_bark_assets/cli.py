@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.local_runs import RunReport
 
 DEMO_SONG = "demo"
+MAX_TAGGED_LINES = 12
 _EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell tells of any program that was interrupted.
 _MAX_LYRICS_BYTES = 1024 * 1024
 
@@ -389,6 +390,7 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunRe
 
 def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[RunReport]) -> None:
     from flamingo_bark_assets.captioning.interface import Captions
+    from flamingo_bark_assets.inference.vocabulary import TAGGED_SOURCE
     from flamingo_bark_assets.errors import StorageError
     from flamingo_bark_assets.provenance.state import read_state
     from flamingo_bark_assets.provenance.stored_files import read_stored
@@ -406,6 +408,7 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
             _console.say("[red]error:[/red] {}", error)
     _console.say("[bold]files:[/bold]")
     captioners: set[str] = set()
+    tagged: set[str] = set()
     skipped: set[str] = set()
     for song_id in song_ids[:5]:
         for file in dataclasses.astuple(dataset_files(paths, song_id)):
@@ -418,6 +421,11 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
         if captions.captioner:
             note = " (fallback: no captioning model ran)" if captions.is_fallback else f" ({captions.model_id})"
             captioners.add(captions.captioner + note)
+        tagged |= {
+            f"{song_id}, {answer.part}, {answer.question}: {answer.text} (probability {answer.confidence or 0:.2f})"
+            for answer in captions.answers
+            if answer.source == TAGGED_SOURCE
+        }
         skipped |= {candidate.reason for candidate in captions.candidates if candidate.reason}
     for file in (manifest_path(paths), paths.warehouse):
         if file.exists():
@@ -426,6 +434,8 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
     _console.say("[bold]captioner:[/bold] {}", ", ".join(sorted(captioners)) or "none")
     for reason in sorted(skipped):
         _console.say("  skipped {}", reason)
+    for line in sorted(tagged)[:MAX_TAGGED_LINES]:
+        _console.say("  tagged {}", line)
 
 
 def _print_tables(paths: DataPaths) -> None:

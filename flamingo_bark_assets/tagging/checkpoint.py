@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += own + size
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, object]]:
+def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
     """Give number and value of each field of a protocol buffer message; checksums (fixed32) are passed over."""
     at = 0
     while at < len(message):

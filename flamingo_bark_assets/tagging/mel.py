@@ -51,7 +51,8 @@ def log_mel_windows(sound: Sound, count: int) -> FloatArray:
 def log_mel(samples: FloatArray) -> FloatArray:
     """Return log10(10000 x + 1) of the mel power of one window at 16 kHz, shape (187, 96).
 
-    As musicnn 0.1.0 has it from librosa: power of a Hann window, Slaney's mel scale and norm. musicnn rounds the power to float16 before the logarithm, which overflows where it is above 6.5; here it is float32.
+    As musicnn 0.1.0 has it from librosa: power of a Hann window, Slaney's mel scale and norm. musicnn rounds the power
+    to float16 before the logarithm, which overflows where it is above 6.5; here it is float32.
     """
     frames = np.lib.stride_tricks.sliding_window_view(samples, _FFT)[::_HOP]
     power = np.square(np.abs(np.fft.rfft(frames * _hann(), axis=1))).astype(np.float32)

@@ -28,6 +28,7 @@ from flamingo_bark_assets.terminal import errors as _errors
 from flamingo_bark_assets.terminal import leave_closed_pipe, open_terminal
 
 if TYPE_CHECKING:
+    from flamingo_bark_assets.captioning.interface import Captions
     from flamingo_bark_assets.local_runs import RunReport
 
 DEMO_SONG = "demo"
@@ -390,7 +391,6 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunRe
 
 def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[RunReport]) -> None:
     from flamingo_bark_assets.captioning.interface import Captions
-    from flamingo_bark_assets.inference.vocabulary import TAGGED_SOURCE
     from flamingo_bark_assets.errors import StorageError
     from flamingo_bark_assets.provenance.state import read_state
     from flamingo_bark_assets.provenance.stored_files import read_stored
@@ -421,21 +421,25 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
         if captions.captioner:
             note = " (fallback: no captioning model ran)" if captions.is_fallback else f" ({captions.model_id})"
             captioners.add(captions.captioner + note)
-        tagged |= {
-            f"{song_id}, {answer.part}, {answer.question}: {answer.text} (probability {answer.confidence or 0:.2f})"
-            for answer in captions.answers
-            if answer.source == TAGGED_SOURCE
-        }
+        tagged |= _tagged(captions)
         skipped |= {candidate.reason for candidate in captions.candidates if candidate.reason}
     for file in (manifest_path(paths), paths.warehouse):
         if file.exists():
             _console.say("  {}", file.relative_to(paths.root.parent))
     _print_tables(paths)
     _console.say("[bold]captioner:[/bold] {}", ", ".join(sorted(captioners)) or "none")
-    for reason in sorted(skipped):
-        _console.say("  skipped {}", reason)
-    for line in sorted(tagged)[:MAX_TAGGED_LINES]:
-        _console.say("  tagged {}", line)
+    for line in [*(f"skipped {reason}" for reason in sorted(skipped)), *sorted(tagged)[:MAX_TAGGED_LINES]]:
+        _console.say("  {}", line)
+
+
+def _tagged(captions: Captions) -> set[str]:
+    from flamingo_bark_assets.inference.vocabulary import TAGGED_SOURCE
+
+    return {
+        f"tagged {captions.song_id}, {answer.part} {answer.question}: {answer.text} ({answer.confidence or 0:.2f})"
+        for answer in captions.answers
+        if answer.source == TAGGED_SOURCE
+    }
 
 
 def _print_tables(paths: DataPaths) -> None:

@@ -63,9 +63,10 @@ class TaggedCaptioner:
         """
         if not self._settings.enabled:
             return _without_tags(captions, SWITCHED_OFF)
+        parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
         try:
             revision = self._tagger.revision
-            heard = {part: self._tags(part, audio) for part in ("mix", *evidence.audible_kinds) if part in _HEARD}
+            heard = {part: self._tags(part, audio) for part in parts if part in _HEARD}
         except FileFault as fault:
             _log.warning("no tags: %s", fault)
             return _without_tags(captions, str(fault))

@@ -179,7 +179,7 @@ class RunSettings(_Frozen):
 
 
 class TaggingSettings(_Frozen):
-    """How much of a song the built-in tagger hears."""
+    """How much of a song the built-in tagger reads."""
 
     enabled: bool = Field(True, description="Whether the tagger runs; it needs no download.")
     windows: int = Field(10, ge=1, le=1000, description="Most windows of 3 s of the mix, spread over the song.")

@@ -55,21 +55,21 @@ def _engines_are_kept() -> None:
         vars(module)["create_engine"] = create_engine
 
 
-_HEARS = Tagger.tag
+_TAG = Tagger.tag
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _hears_nothing() -> Iterator[None]:
-    """Let the tagger hear nothing, unless a test asks for `hears`: torch costs each process that runs a song 2 s."""
+def _no_tags() -> Iterator[None]:
+    """Let the tagger find nothing, unless a test asks for `networks_run`: importing torch costs a process 2 s."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Tagger, "tag", lambda self, sound, kinds, windows: ())
         yield
 
 
 @pytest.fixture
-def hears(monkeypatch: pytest.MonkeyPatch) -> None:
+def networks_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the tagger run its networks."""
-    monkeypatch.setattr(Tagger, "tag", _HEARS)
+    monkeypatch.setattr(Tagger, "tag", _TAG)
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_probabilities_rise_with_the_score_and_are_at_least_one_half_where_a_ter
         assert term.probability(term.threshold) >= 0.5, term.label
 
 
-def test_the_tagger_runs_the_networks_over_a_sound(hears: None) -> None:
+def test_the_tagger_runs_the_networks_over_a_sound(networks_run: None) -> None:
     tags = Tagger().tag(as_signal(noise(7.0, rate_hz=RATE), rate_hz=RATE), ("genre", "instrument"), 2)
     assert {tag.term.kind for tag in tags} == {"genre", "instrument"}
     assert {tag.windows for tag in tags} == {2}
@@ -238,7 +238,7 @@ def test_switched_off_the_measured_answers_stay_with_the_reason() -> None:
 
 
 def test_damaged_weights_leave_the_song_described_and_the_reason_on_record(
-    hears: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    networks_run: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in NETWORKS:
         (tmp_path / f"musicnn_{name}.safetensors").write_bytes(b"no weights")
@@ -248,7 +248,7 @@ def test_damaged_weights_leave_the_song_described_and_the_reason_on_record(
     assert answer(captions, "mix", "caption").source == "measured"
 
 
-def test_a_silent_song_has_no_tags(hears: None) -> None:
+def test_a_silent_song_has_no_tags(networks_run: None) -> None:
     evidence = without_stems()
     measured = MeasuredCaptioner().describe(evidence, sound)
     quiet = as_signal(silence(8.0, rate_hz=RATE), rate_hz=RATE)
@@ -375,5 +375,5 @@ def test_only_the_published_wheel_is_converted(tmp_path: Path) -> None:
 
 
 def test_the_answered_kinds_are_told_of_the_parts_that_are_heard() -> None:
-    told = {kind for kinds in tagged._HEARD.values() for kind in kinds}
+    told = {kind for kinds in tagged._KINDS_OF.values() for kind in kinds}
     assert told == {term.kind for term in TERMS}

@@ -60,7 +60,7 @@ class ModelCaptioner:
 
     The model is loaded when the first song asks and is kept for all songs after it. Answers are kept in `cache_folder`,
     so that nothing is asked twice; of `prompts`, `min_claim_confidence` says how sure a measurement must be to
-    contradict a model. `tagging` says how much of a song the built-in tagger hears; it tags beside a model too.
+    contradict a model. `tagging` says how much of a song the built-in tagger reads; it tags beside a model too.
     """
 
     def __init__(

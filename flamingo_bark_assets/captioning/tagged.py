@@ -1,4 +1,4 @@
-"""The captioner `tagged`: genre, mood and instruments as the built-in tagger hears them, where no model answers.
+"""The captioner `tagged`: genre, mood and instruments as the built-in tagger finds them, where no model answers.
 
 Which tags become an answer, and the rows of all tags, belong here; computing tags stands in `tagging`.
 """
@@ -31,7 +31,7 @@ SWITCHED_OFF = "tagging is switched off in the settings"
 MAX_TERMS = 6
 LABELS_PER_KIND = 10
 
-_HEARD: Mapping[Part, tuple[TermKind, ...]] = {
+_KINDS_OF: Mapping[Part, tuple[TermKind, ...]] = {
     "mix": ("genre", "mood", "instrument", "voice", "era", "pace", "character"),
     "vocals": ("voice",),
     "harmonic": ("instrument",),
@@ -47,7 +47,7 @@ _NOT_PLAYED = frozenset({"no vocals", "singing"})
 
 
 class TaggedCaptioner:
-    """Adds what the tagger hears to the captions of a song; the networks are kept for all songs after the first."""
+    """Adds the tags of a song to its captions; the networks are kept for all songs after the first."""
 
     def __init__(self, settings: TaggingSettings, prompts: PromptSettings) -> None:
         self._settings = settings
@@ -66,7 +66,7 @@ class TaggedCaptioner:
         parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
         try:
             revision = self._tagger.revision
-            heard = {part: self._tags(part, audio) for part in parts if part in _HEARD}
+            tagged = {part: self._tags(part, audio) for part in parts if part in _KINDS_OF}
         except FileFault as fault:
             _log.warning("no tags: %s", fault)
             return _without_tags(captions, str(fault))
@@ -74,7 +74,7 @@ class TaggedCaptioner:
         claims: list[Claim] = list(captions.claims)
         for answer in captions.answers:
             part: Part = answer.part  # type: ignore[assignment]
-            tags = _of_question(answer.question, heard.get(part, ()))
+            tags = _of_question(answer.question, tagged.get(part, ()))
             if answer.captioner == MEASURED.name and answer.source != "file_tags" and tags:
                 answer, found = self._answered(answer, part, tags, evidence, revision)  # noqa: PLW2901
                 claims += found
@@ -83,13 +83,13 @@ class TaggedCaptioner:
             _with_candidate(captions, None),
             answers=tuple(answers),
             claims=tuple(claims),
-            labels=(*captions.labels, *(row for part, tags in heard.items() for row in _labels(part, tags, revision))),
+            labels=(*captions.labels, *(row for part, tags in tagged.items() for row in _labels(part, tags, revision))),
             tagger=f"{', '.join(MODEL_IDS.values())}@{revision}",
         )
 
     def _tags(self, part: Part, audio: Callable[[Part], Sound]) -> tuple[Tag, ...]:
         windows = self._settings.windows if part == "mix" else self._settings.stem_windows
-        return self._tagger.tag(audio(part), _HEARD[part], windows)
+        return self._tagger.tag(audio(part), _KINDS_OF[part], windows)
 
     def _answered(
         self, measured: Answer, part: Part, tags: Sequence[Tag], evidence: Evidence, revision: str
@@ -151,7 +151,7 @@ def _agreement(answer: Answer, tags: Sequence[Tag]) -> float | None:
 
 def _labels(part: Part, tags: Sequence[Tag], revision: str) -> list[Label]:
     rows: list[Label] = []
-    for kind in _HEARD[part]:
+    for kind in _KINDS_OF[part]:
         of_kind = [tag for tag in tags if tag.term.kind == kind][:LABELS_PER_KIND]
         rows += [
             Label(

@@ -90,7 +90,7 @@ class Label(Row):
     is_calibrated: bool | None = optional_column(
         "Of tagged: whether sounds of known truth tested this term; if not, its kind's curve gives the probability."
     )
-    windows: int | None = optional_column("Of tagged: number of windows of 3 s that were heard.")
+    windows: int | None = optional_column("Of tagged: number of windows of 3 s that were read.")
 
 
 @dataclass(frozen=True, slots=True)

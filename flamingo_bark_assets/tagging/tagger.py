@@ -32,7 +32,7 @@ class Tag:
     Attributes:
         term: the term.
         score: mean over the windows of what its network gives its likeliest tag, 0 to 1.
-        windows: number of windows of 3 s that were heard.
+        windows: number of windows of 3 s that were read.
     """
 
     term: Term
@@ -80,18 +80,18 @@ class Tagger:
         Raises:
             FileFault: the weights cannot be read.
         """
-        heard = log_mel_windows(sound, windows)
-        if not len(heard):
+        mels = log_mel_windows(sound, windows)
+        if not len(mels):
             return ()
         terms = [term for term in TERMS if term.kind in kinds]
-        scores = {name: self._scores(name, heard) for name in NETWORKS if any(t.network == name for t in terms)}
-        tags = [Tag(term, _score(term, scores[term.network]), len(heard)) for term in terms]
+        scores = {name: self._scores(name, mels) for name in NETWORKS if any(t.network == name for t in terms)}
+        tags = [Tag(term, _score(term, scores[term.network]), len(mels)) for term in terms]
         return tuple(sorted(tags, key=lambda tag: (kinds.index(tag.term.kind), -tag.probability, tag.term.label)))
 
-    def _scores(self, name: NetworkName, heard: FloatArray) -> dict[str, float]:
+    def _scores(self, name: NetworkName, mels: FloatArray) -> dict[str, float]:
         if name not in self._networks:
             self._networks[name] = Network.load(name)
-        means = self._networks[name].tag(heard).mean(axis=0, dtype=np.float64)
+        means = self._networks[name].tag(mels).mean(axis=0, dtype=np.float64)
         return dict(zip(TAGS[name], map(float, means), strict=True))
 
 

@@ -88,7 +88,10 @@ class AudioFlamingoService:
     async def initialize_model(self) -> Identity:
         """Make the captioner ready and say who it is; `is_fallback` is true where no captioning model runs."""
         if self._captioner is None:
-            self._captioner = ModelCaptioner(self.settings.inference, self.settings.prompts, self.answers_folder)
+            settings = self.settings
+            self._captioner = ModelCaptioner(
+                settings.inference, settings.prompts, self.answers_folder, settings.tagging
+            )
         return await asyncio.to_thread(lambda: self.captioner.identity)
 
     @property

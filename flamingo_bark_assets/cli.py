@@ -30,9 +30,11 @@ from flamingo_bark_assets.terminal import errors as _errors
 from flamingo_bark_assets.terminal import leave_closed_pipe, open_terminal
 
 if TYPE_CHECKING:
+    from flamingo_bark_assets.captioning.interface import Captions
     from flamingo_bark_assets.local_runs import RunReport
 
 DEMO_SONG = "demo"
+MAX_TAGGED_LINES = 12
 _EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell tells of any program that was interrupted.
 _MAX_LYRICS_BYTES = 1024 * 1024
 
@@ -416,6 +418,7 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
     _console.say("[bold]files:[/bold]")
     captioners: set[str] = set()
     told: set[str] = set()
+    tagged: set[str] = set()
     for song_id in song_ids[:5]:
         for file in dataclasses.astuple(dataset_files(paths, song_id)):
             _console.say("  {}", file.relative_to(paths.root.parent))
@@ -429,13 +432,24 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
             captioners.add(captions.captioner + note)
         told |= {f"skipped {candidate.reason}" for candidate in captions.candidates if candidate.reason}
         told |= {f"sound was sent to {c.sound_sent_to}" for c in captions.candidates if c.sound_sent_to}
+        tagged |= _tagged(captions)
     for file in (manifest_path(paths), paths.warehouse):
         if file.exists():
             _console.say("  {}", file.relative_to(paths.root.parent))
     _print_tables(paths)
     _console.say("[bold]captioner:[/bold] {}", ", ".join(sorted(captioners)) or "none")
-    for line in sorted(told):
+    for line in [*sorted(told), *sorted(tagged)[:MAX_TAGGED_LINES]]:
         _console.say("  {}", line)
+
+
+def _tagged(captions: Captions) -> set[str]:
+    from flamingo_bark_assets.inference.vocabulary import TAGGED_SOURCE
+
+    return {
+        f"tagged {captions.song_id}, {answer.part} {answer.question}: {answer.text} ({answer.confidence or 0:.2f})"
+        for answer in captions.answers
+        if answer.source == TAGGED_SOURCE
+    }
 
 
 def _print_tables(paths: DataPaths) -> None:

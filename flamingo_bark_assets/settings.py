@@ -189,6 +189,14 @@ class RunSettings(_Frozen):
     )  # fmt: skip
 
 
+class TaggingSettings(_Frozen):
+    """How much of a song the built-in tagger reads."""
+
+    enabled: bool = Field(True, description="Whether the tagger runs; it needs no download.")
+    windows: int = Field(10, ge=1, le=1000, description="Most windows of 3 s of the mix, spread over the song.")
+    stem_windows: int = Field(4, ge=1, le=1000, description="The same of the vocals and of the harmonic stem, each.")
+
+
 class Settings(_Frozen):
     """All settings; a missing table or key takes its default."""
 
@@ -201,6 +209,7 @@ class Settings(_Frozen):
     splits: SplitSettings = Field(default_factory=SplitSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
     sidecars: SidecarSettings = Field(default_factory=SidecarSettings)
+    tagging: TaggingSettings = Field(default_factory=TaggingSettings)
 
     @model_validator(mode="before")
     @classmethod

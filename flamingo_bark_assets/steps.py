@@ -107,7 +107,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         "flamingo_captions", Captions, "text",
         "What the captioner says of the mix and of each audible stem, with its name and licence. Without a model the "
-        "measured captioner writes from the measurements only, and every answer says so.",
+        "measured captioner writes from the measurements only, the built-in tagger names genre, mood and instruments "
+        "where it is sure, and every answer says so.",
         needs=_EVIDENCE, settings=("captioning",), badge="huggingface", version=TEXT_VERSION,
     ),
     Step(

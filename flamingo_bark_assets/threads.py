@@ -1,4 +1,4 @@
-"""How many threads linear algebra uses while a song is measured.
+"""How many threads linear algebra and small networks use while a song is measured.
 
 The limit belongs here; songs are shared out over processes elsewhere.
 """
@@ -6,7 +6,8 @@ The limit belongs here; songs are shared out over processes elsewhere.
 from __future__ import annotations
 
 import functools
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 
@@ -25,3 +26,16 @@ def _controller() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Keep torch to one thread within a `with` block; a captioning model beside it has its own number back after it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, NullPool, Pool
 from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.kernels import compiling_alone
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.tagging.tagger import Tagger
 
 NO_WAITING = "[runs]\nsettle_s = 0\nfirst_pause_s = 0\n"
 
@@ -52,6 +53,23 @@ def _engines_are_kept() -> None:
 
     for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
         vars(module)["create_engine"] = create_engine
+
+
+_TAG = Tagger.tag
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_tags() -> Iterator[None]:
+    """Let the tagger find nothing, unless a test asks for `networks_run`: importing torch costs a process 2 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tagger, "tag", lambda self, sound, kinds, windows: ())
+        yield
+
+
+@pytest.fixture
+def networks_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tagger run its networks."""
+    monkeypatch.setattr(Tagger, "tag", _TAG)
 
 
 @pytest.fixture

@@ -166,11 +166,18 @@ def _readers(field: str, key: str) -> str:
     # All of the tables below [inference] are read together, as are those below [clips].
     key = {"inference": "clap", "clips": "min_active_fraction"}.get(field, key)
     value = getattr(group, key)
-    changed = group.model_copy(update={key: f"{value}?" if isinstance(value, str) else value + 1})
+    changed = group.model_copy(update={key: _another(value)})
     before, after = (settings_versions(s) for s in (settings, settings.model_copy(update={field: changed})))
     groups = {name for name in SETTINGS_GROUPS if before.of(name) != after.of(name)}
     others = "`training_splits`" if field == "splits" else "the sensors"
     return _code(step.name for step in STEPS if groups & set(step.settings)) or others
+
+
+def _another(value: Any) -> Any:
+    """Return a value that differs from a setting's."""
+    if isinstance(value, bool):
+        return not value
+    return f"{value}?" if isinstance(value, str) else value + 1
 
 
 # Checks and rules

@@ -48,7 +48,7 @@ class Answer(Row):
     part: str = column(f"{ANY_PART}.")
     question: str = column("caption (about 30 words), description (longer), genre, mood or instruments.")
     text: str | None = column("The answer; null where there is none, with the reason.")
-    source: str = column("Where the answer comes from: model, measured, file_tags, human or none.")
+    source: str = column("Where the answer comes from: model, tagged, measured, file_tags, human or none.")
     captioner: str = column("Name of the captioner.")
     is_fallback: bool = column("Whether it ran because no model could be had.")
     model_id: str | None = optional_column("The model that answered.")
@@ -68,6 +68,9 @@ class Answer(Row):
     label_agreement: float | None = optional_column(
         "CLAP probability of what was said, summed over the vocabulary; null where none of it is in there."
     )
+    tag_agreement: float | None = optional_column(
+        "The tagger's probability of the likeliest term of what was said; null where it knows none, or said it itself."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,7 @@ class CaptionerCandidate(Row):
     KEY: ClassVar[tuple[str, ...]] = ("candidate",)
 
     candidate: int = column("Number in the chain, from 0.")
-    captioner: str = column("The model, or measured.")
+    captioner: str = column("The model, tagged or measured.")
     outcome: str = column("answered or skipped.")
     reason: str | None = optional_column("Why it was skipped, and what to do about it.")
     sound_sent_to: str | None = optional_column("Where it was sent sound; null where sound stayed in the process.")
@@ -115,11 +118,13 @@ class Captions(Record):
     captioner: str | None = optional_column("Name of the captioner.")
     is_fallback: bool | None = optional_column("Whether it ran because no model could be had.")
     model_id: str | None = optional_column("The model that answered; null for the measured captioner.")
+    tagger: str | None = optional_column("The built-in tagger's networks, with revision; it writes no captions.")
+    tagger_reason: str | None = optional_column("Why there are no tags.")
     second_opinion: str | None = optional_column("The CLAP model, with revision, that labelled the sound.")
     second_opinion_reason: str | None = optional_column("Why there is no second opinion.")
     answers: tuple[Answer, ...] = events("One row a part and question.")
     claims: tuple[Claim, ...] = events("One row a claim of an answer, checked against the measurements.")
-    labels: tuple[Label, ...] = events("One row a term of a vocabulary that CLAP or the captioner gave.")
+    labels: tuple[Label, ...] = events("One row a term that the tagger, CLAP or the captioner gave.")
     candidates: tuple[CaptionerCandidate, ...] = events("One row a captioner that was considered.")
     given_claims: tuple[GivenClaim, ...] = events("One row a claim of a sidecar, checked against the measurements.")
 

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flamingo_bark_assets.captioning.answers import ParsedAnswer, parse_labels, parse_text
+from flamingo_bark_assets.captioning.confidence import weigh
 from flamingo_bark_assets.captioning.interface import Answer, CaptionerCandidate, Captions, Identity
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.captioning.second_opinion import SecondOpinion
+from flamingo_bark_assets.captioning.tagged import TaggedCaptioner
 from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.claims.rewriting import rewrite
@@ -31,7 +33,7 @@ from flamingo_bark_assets.inference.segments import typical_clip
 from flamingo_bark_assets.inference.server_client import ServerFault
 from flamingo_bark_assets.inference_settings import InferenceSettings
 from flamingo_bark_assets.parts import Part, Question
-from flamingo_bark_assets.settings import PromptSettings
+from flamingo_bark_assets.settings import PromptSettings, TaggingSettings
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.audio.signal import Sound
@@ -55,20 +57,28 @@ class _Asked:
 
 
 class ModelCaptioner:
-    """Runs the first model of the chain that can be had; without one the measured captioner writes.
+    """Runs the first model of the chain that can be had; without one tagger and measured captioner write.
 
     The model is loaded when the first song asks and is kept for all songs after it. Answers are kept in `cache_folder`,
     so that nothing is asked twice; of `prompts`, `min_claim_confidence` says how sure a measurement must be to
-    contradict a model. `asks_clap` says whether CLAP gives a second opinion.
+    contradict a model. `tagging` says how much of a song the built-in tagger reads; it tags beside a model too.
+    `asks_clap` says whether CLAP gives a second opinion.
     """
 
     def __init__(
-        self, settings: InferenceSettings, prompts: PromptSettings, cache_folder: Path, *, asks_clap: bool = True
+        self,
+        settings: InferenceSettings,
+        prompts: PromptSettings,
+        cache_folder: Path,
+        tagging: TaggingSettings | None = None,
+        *,
+        asks_clap: bool = True,
     ) -> None:
         self._settings = settings
         self._prompts = prompts
         self._cache = AnswerCache(cache_folder)
         self._fallback = MeasuredCaptioner(prompts)
+        self._tagged = TaggedCaptioner(tagging or TaggingSettings(), prompts)
         self._second_opinion = SecondOpinion(settings) if asks_clap else None
         self._loaded: Loaded | None = None
 
@@ -87,14 +97,16 @@ class ModelCaptioner:
         """Answer all questions for the mix and for each audible stem.
 
         Where memory runs out, or a server fails, the next candidate of the chain answers, this song and those after
-        it, and at its end the measured captioner.
+        it, and at its end the tagger and, for what that is not sure of, the measured captioner.
         """
         if evidence.untellable:
             return self._fallback.describe(evidence, audio)
         captions = None
         while captions is None:
             captions = self._try(evidence, audio)
-        return captions if self._second_opinion is None else self._second_opinion.on(captions, evidence, audio)
+        tagged = self._tagged.on(captions, evidence, audio)
+        judged = tagged if self._second_opinion is None else self._second_opinion.on(tagged, evidence, audio)
+        return weigh(judged, evidence)
 
     def _load(self) -> Loaded:
         if self._loaded is None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from flamingo_bark_assets.inference.clap import ClapUnavailable, LoadedClap, loa
 from flamingo_bark_assets.inference.interface import Clip
 from flamingo_bark_assets.inference.segments import typical_clip
 from flamingo_bark_assets.inference.vocabulary import (
+    TAGGED_SOURCE,
     VOCABULARY_NAMES,
     Label,
     Vocabulary,
@@ -51,8 +51,7 @@ class SecondOpinion:
     def on(self, captions: Captions, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Add CLAP's labels, the fit of each text and the agreement of each list of labels.
 
-        Without CLAP the captions are the same, with the reason. The confidence of an answer becomes the geometric mean
-        of the captioner's own and of the agreement, where both are known.
+        Without CLAP the captions are the same, with the reason.
         """
         clap = self._load()
         if isinstance(clap, ClapUnavailable):
@@ -101,7 +100,7 @@ class SecondOpinion:
         return dataclasses.replace(
             captions,
             answers=tuple(answers),
-            labels=tuple(labels),
+            labels=(*captions.labels, *labels),
             second_opinion=f"{clap.identity.model_id}@{clap.identity.revision}",
         )
 
@@ -119,9 +118,7 @@ class SecondOpinion:
             fit = None if similarity is None else round(similarity, _DIGITS)
             return dataclasses.replace(answer, audio_text_similarity=fit)
         agreed = agreement(given[vocabulary], text.split(", "), self._vocabularies[vocabulary])
-        own = answer.confidence
-        both = own if own is None or agreed is None else math.sqrt(own * agreed)
-        return dataclasses.replace(answer, label_agreement=agreed, confidence=both)
+        return dataclasses.replace(answer, label_agreement=agreed)
 
 
 def _rounded(label: Label) -> Label:
@@ -135,9 +132,12 @@ def _vocabulary(name: VocabularyName, files: VocabularyFiles) -> Vocabulary:
 
 
 def _said(answer: Answer, text: str) -> list[Label]:
-    """Return the captioner's own labels, in its order; it gives no probability for one of several."""
+    """Return the captioner's own labels, in its order; it gives no probability for one of several.
+
+    The tagger's stand among the labels already, with theirs.
+    """
     vocabulary = next((name for question, name in _VOCABULARY_OF.items() if question == answer.question), None)
-    if vocabulary is None:
+    if vocabulary is None or answer.source == TAGGED_SOURCE:
         return []
     terms = list(dict.fromkeys(text.split(", ")))
     return [

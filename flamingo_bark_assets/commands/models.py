@@ -29,11 +29,13 @@ def models(context: click.Context) -> None:
 @models.command("list")
 @click.pass_obj
 def list_models(paths: DataPaths) -> None:
-    """Show the known models with size, memory, licence and what is in the cache."""
+    """Show the known models with size, memory, licence and what is in the cache; the built-in tagger first."""
     from flamingo_bark_assets.inference.fetching import cached
     from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID
 
-    inference = load_settings(paths.settings).inference
+    settings = load_settings(paths.settings)
+    inference = settings.inference
+    _list_tagger(settings.tagging.enabled)
     for what, known in _known_models():
         console.say("{}:", what)
         for model in known:
@@ -85,6 +87,17 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
             model, cache_dir=cache_folder, acknowledge_licence=True, progress=show, revision=revision
         )
     console.say("{} at {} is ready", model.model_id, snapshot.revision)
+
+
+def _list_tagger(is_enabled: bool) -> None:
+    from flamingo_bark_assets.tagging.network import NETWORKS, weights_path
+    from flamingo_bark_assets.tagging.tagger import LICENCE, MODEL_IDS
+
+    console.say("tags:")
+    for name in NETWORKS:
+        console.say("  [bold]{}[/bold] (default): built in{}", MODEL_IDS[name], "" if is_enabled else ", switched off")
+        size = f"{weights_path(name).stat().st_size / 1e6:.1f} MB"
+        console.say("    {}, no download\n    licence: {}", size, LICENCE)
 
 
 def _known_models() -> tuple[tuple[str, Sequence[KnownModel]], ...]:

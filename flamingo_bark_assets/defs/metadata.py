@@ -108,6 +108,8 @@ def _captions(captions: Captions) -> dict[str, Any]:
         "claims": float(len(captions.claims)),
         "conflicts": float(sum(claim.verdict == "conflict" for claim in captions.claims)),
         **_given(captions),
+        "tagger": captions.tagger or f"none: {captions.tagger_reason}",
+        "tagged": dg.MetadataValue.json({a.question: a.confidence for a in captions.answers if a.source == "tagged"}),
         "second_opinion": captions.second_opinion or f"none: {captions.second_opinion_reason}",
         "skipped": dg.MetadataValue.json({c.captioner: c.reason for c in captions.candidates if c.reason}),
         "sound_sent_to": ", ".join(c.sound_sent_to for c in captions.candidates if c.sound_sent_to) or "nowhere",

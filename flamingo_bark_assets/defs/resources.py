@@ -111,7 +111,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Who describes the songs, made once a run; a model is loaded when the first song asks."""
         from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 
-        return ModelCaptioner(self.settings.inference, self.settings.prompts, self.paths.answers)
+        return ModelCaptioner(self.settings.inference, self.settings.prompts, self.paths.answers, self.settings.tagging)
 
     def open_song(self, song_id: str) -> SongWork:
         """Return one song, ready for the steps."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _WHAT = {
     "decoding": "Longest song that is decoded, and how much of it may be missing.",
-    "captioning": "The chain of captioning models, what is asked of them and how, and which of them are here.",
+    "captioning": "The tagger, and the chain of captioning models: what is asked of them, how, and which are here.",
     "prompts": "Weights and budgets of training prompts.",
     "suitability": "The limits of the suitability rules.",
     "clips": "How songs are cut into training clips, and which clips are left out.",

@@ -24,6 +24,7 @@ from flamingo_bark_assets.text import printable
 VocabularyName = Literal["genre", "mood", "instrument"]
 VOCABULARY_NAMES: tuple[VocabularyName, ...] = get_args(VocabularyName)
 CLAP_SOURCE = "clap"
+TAGGED_SOURCE = "tagged"
 
 MAX_FILE_BYTES = 256 * 1024
 MAX_LABELS = 2000
@@ -68,21 +69,28 @@ _SAME = {
 
 @dataclass(frozen=True, kw_only=True)
 class Label(Row):
-    """One term of a vocabulary for one part of a song, by one source."""
+    """One term for one part of a song, by one source."""
 
     TABLE: ClassVar[str] = "labels"
     KEY: ClassVar[tuple[str, ...]] = ("part", "vocabulary", "label", "source")
 
     part: str = column(f"{ANY_PART}.")
-    vocabulary: str = column("genre, mood or instrument.")
+    vocabulary: str = column("genre, mood or instrument; of the tagger also voice, era, pace and character.")
     label: str = column("The term.")
-    source: str = column("Where the label comes from: clap, or the name of a captioner.")
+    source: str = column("Where the label comes from: clap, tagged (the built-in tagger), or the name of a captioner.")
     probability: float | None = column(
-        "Share of the whole vocabulary, 0 to 1; the terms of a vocabulary share 1. Null where the source gives none."
+        "0 to 1. Of clap: share of the whole vocabulary, whose terms share 1. Of tagged: how likely the term is right, "
+        "whatever the others are. Null where the source gives none."
     )
     rank: int = column("1 for the likeliest term of its vocabulary.")
     model_id: str | None = optional_column("The model that gave the label.")
     revision: str | None = optional_column("Revision of the model.")
+    score: float | None = optional_column("Of tagged: what the network itself gives, mean of its windows, 0 to 1.")
+    threshold: float | None = optional_column("Of tagged: score from which on the term is told in answers.")
+    is_calibrated: bool | None = optional_column(
+        "Of tagged: whether sounds of known truth tested this term; if not, its kind's curve gives the probability."
+    )
+    windows: int | None = optional_column("Of tagged: number of windows of 3 s that were read.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ def settings_versions(settings: Settings) -> SettingsVersions:
             settings.inference.model_dump(mode="json"),
             prompts.min_claim_confidence,
             available_models(settings.inference),
+            settings.tagging.model_dump(mode="json"),
         ),
         prompts=digest_of_settings(prompts.model_dump(mode="json")),
         suitability=digest_of_settings(thresholds.model_dump(mode="json")),

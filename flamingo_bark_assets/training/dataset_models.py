@@ -102,7 +102,7 @@ class AnswerEntry(_Model):
 
     question: str = Field(description="caption, description, genre, mood or instruments.")
     text: str | None = Field(description="The answer; null where there is none.")
-    source: str = Field(description="model, measured, file_tags, human or none.")
+    source: str = Field(description="model, tagged, measured, file_tags, human or none.")
     captioner: str = Field(description="Name of the captioner.")
     is_fallback: bool = Field(description="Whether it ran because no model could be had.")
     model_id: str | None = Field(description="The model that answered.")

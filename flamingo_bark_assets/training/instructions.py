@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.descriptions.wording import capitalised, listed
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.inference.vocabulary import TAGGED_SOURCE
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, WHOLE_KINDS, missing_kinds
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 from flamingo_bark_assets.training.dataset import dataset_file_name, suitable_prompt
@@ -148,6 +149,11 @@ def _yes(condition: bool) -> str:
 
 def _warnings(evidence: Evidence, captions: Captions, verdict: Verdict) -> Iterator[str]:
     yield _captioner_warning(captions)
+    if tagged := [f"{a.part} {a.question}" for a in captions.answers if a.source == TAGGED_SOURCE]:
+        yield (
+            f"The built-in tagger ({markdown(captions.tagger or 'musicnn')}) names {', '.join(tagged)}: terms of a "
+            "fixed list with a probability, no caption. Listen before you train on them."
+        )
     if evidence.raw_song.unusable is None:
         yield from _stem_warnings(evidence, verdict)
     if not verdict.suitable:

@@ -22,7 +22,7 @@ from flamingo_bark_assets.kernels import compiling_alone
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.tagging.tagger import Tagger
 
-NO_WAITING = "[runs]\nsettle_s = 0\nfirst_pause_s = 0\n"
+NO_WAITING = "[runs]\nsettle_s = 0\nfirst_pause_s = 0\n[tagging]\nenabled = false\n"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -21,6 +21,8 @@ from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCand
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.parts import QUESTIONS, Part
 from flamingo_bark_assets.settings import PromptSettings, dagster_home
+from flamingo_bark_assets.tagging.tagger import Tag, Tagger
+from flamingo_bark_assets.tagging.vocabulary import TERMS
 from tests.chat_server import MODEL, Asked, ChatServer, chatting, said
 from tests.evidence import make_evidence, unusable_song
 from tests.hub import closed_port
@@ -88,6 +90,14 @@ def test_conflicts_are_counted_for_the_captioner_that_made_them(chat: ChatServer
 
 def test_without_a_claim_that_can_be_judged_there_is_no_share(tmp_path: Path) -> None:
     assert tally("x", []).conflict_share is None
+
+
+def test_the_tagger_is_asked_by_name_and_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rock = Tag(next(term for term in TERMS if term.label == "rock"), 0.99, 10)
+    monkeypatch.setattr(Tagger, "tag", lambda self, sound, kinds, windows: (rock,) if "genre" in kinds else ())
+    said = compared("tagged", inference(), tmp_path, metadata={"genre_tags": None})
+    assert said.captions is not None
+    assert [(a.part, a.question, a.text) for a in said.captions.answers] == [("mix", "genre", "rock")]
 
 
 def test_the_text_of_a_fallback_is_not_taken_for_that_of_the_captioner_asked_for(tmp_path: Path) -> None:

@@ -19,9 +19,10 @@ from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.inference.vocabulary import TAGGED_SOURCE
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.parts import PARTS, QUESTIONS, Part
-from flamingo_bark_assets.settings import PromptSettings
+from flamingo_bark_assets.settings import PromptSettings, TaggingSettings
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.audio.signal import Sound
@@ -76,17 +77,20 @@ class Tally:
 def captioner_named(
     name: str, inference: InferenceSettings, prompts: PromptSettings, cache_folder: Path
 ) -> MeasuredCaptioner | ModelCaptioner:
-    """Return the captioner of a name: `measured`, or whatever may stand as a model in the chain.
+    """Return the captioner of a name: `measured`, `tagged`, or whatever may stand as a model in the chain.
 
     A model of the configured chain is taken with what the chain says of it. Whether it can be had shows when it is
     asked.
     """
     if name == IDENTITY.name:
         return MeasuredCaptioner(prompts)
+    if name == TAGGED_SOURCE:
+        nobody = inference.model_copy(update={"chain": ()})
+        return ModelCaptioner(nobody, prompts, cache_folder, TaggingSettings(enabled=True), asks_clap=False)
     in_chain = (candidate for candidate in inference.chain if candidate.model.casefold() == name.casefold())
     candidate = next(in_chain, None) or ModelCandidate(model=name)
     alone = inference.model_copy(update={"chain": (candidate,)})
-    return ModelCaptioner(alone, prompts, cache_folder, asks_clap=False)
+    return ModelCaptioner(alone, prompts, cache_folder, TaggingSettings(enabled=False), asks_clap=False)
 
 
 def ask(
@@ -103,6 +107,9 @@ def ask(
     skipped = next((c.reason for c in captions.candidates if c.outcome == "skipped"), None)
     if skipped is not None:
         return Compared(name, evidence.song_id, None, skipped, sent_to)
+    if name == TAGGED_SOURCE:  # what it was not sure of was measured
+        own = tuple(answer for answer in captions.answers if answer.source == TAGGED_SOURCE)
+        captions = dataclasses.replace(captions, answers=own)
     checked = captions if captions.claims else _checked(captions, evidence, min_claim_confidence)
     return Compared(name, evidence.song_id, checked, None, sent_to)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.argument("song_ids", metavar="SONG...", nargs=-1, required=True)
 @click.option(
     "--with", "names", metavar="CAPTIONER", multiple=True, required=True,
-    help="measured, the id or folder of a model, or server:NAME; repeatable.",
+    help="measured, tagged, the id or folder of a model, or server:NAME; repeatable.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.pass_obj

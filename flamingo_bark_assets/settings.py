@@ -103,15 +103,24 @@ class PromptSettings(_Frozen):
         0.3, ge=0, le=1, description="Below it a measurement or an answer is not put into words."
     )
     min_tempo_confidence: float = Field(
-        0.7, ge=0, le=1, description="Below it no prompt states a tempo or pace: of real recordings with 0.7 and more "
+        0.7,
+        ge=0,
+        le=1,
+        description="Below it no prompt states a tempo or pace: of real recordings with 0.7 and more "
         "at least three of four have the right one, of those with 0.5 to 0.7 about half.",
     )
     min_key_confidence: float = Field(
-        0.56, ge=0, le=1, description="Below it no prompt states a key: of real recordings the ones above have a MIREX "
+        0.56,
+        ge=0,
+        le=1,
+        description="Below it no prompt states a key: of real recordings the ones above have a MIREX "
         "score of 0.84 and more, those below 0.42.",
     )
     min_metre_confidence: float = Field(
-        0.8, ge=0, le=1, description="Below it no prompt states a metre: of real recordings above about nine of ten "
+        0.8,
+        ge=0,
+        le=1,
+        description="Below it no prompt states a metre: of real recordings above about nine of ten "
         "have the right one, below one of two.",
     )
     form_weights: FormWeights = Field(

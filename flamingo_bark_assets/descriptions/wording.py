@@ -34,6 +34,7 @@ class Scale:
 
 
 def scale(quantity: str, source: str, *words_and_limits: str | float) -> Scale:
+    """Make a scale of words and the limits between them, in turn; '' stands for a range without a word."""
     words = [str(word) for word in words_and_limits[::2]]
     limits = [float(limit) for limit in words_and_limits[1::2]] + [math.inf]
     return Scale(quantity, source, tuple(zip(limits, words, strict=True)))

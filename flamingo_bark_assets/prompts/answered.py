@@ -28,7 +28,34 @@ _MAX_INSTRUMENTS = 5
 _TOPICS = frozenset({"tempo", "pace", "key", "metre", "steadiness", "loudness", "dynamics", "brightness", "stereo"})
 # Adjectives of the English language that are names: they keep their capital.
 _PROPER = frozenset(
-    ["african", "american", "asian", "balearic", "balkan", "brazilian", "british", "celtic", "chinese", "christian", "cuban", "french", "german", "goa", "indian", "irish", "italian", "jamaican", "japanese", "korean", "latin", "mexican", "scottish", "spanish", "turkish", "western"]
+    [
+        "african",
+        "american",
+        "asian",
+        "balearic",
+        "balkan",
+        "brazilian",
+        "british",
+        "celtic",
+        "chinese",
+        "christian",
+        "cuban",
+        "french",
+        "german",
+        "goa",
+        "indian",
+        "irish",
+        "italian",
+        "jamaican",
+        "japanese",
+        "korean",
+        "latin",
+        "mexican",
+        "scottish",
+        "spanish",
+        "turkish",
+        "western",
+    ]
 )
 
 

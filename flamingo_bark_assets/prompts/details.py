@@ -17,8 +17,14 @@ from flamingo_bark_assets.text import non_space_length
 
 JOINING = ("{0}, and {1}", "{0}; {1}", "{0}, while {1}", "{0} and {1}", "{0}, whereas {1}")
 HAVING = (
-    "it has {0} and {1}", "it comes with {0} and {1}", "{0} and {1} mark it", "it shows {0} and {1}",
-    "{0} and {1} go together here", "one hears {0} and {1}", "what stands out: {0} and {1}", )
+    "it has {0} and {1}",
+    "it comes with {0} and {1}",
+    "{0} and {1} mark it",
+    "it shows {0} and {1}",
+    "{0} and {1} go together here",
+    "one hears {0} and {1}",
+    "what stands out: {0} and {1}",
+)
 _TAG_BORDER = "\x1f"
 
 

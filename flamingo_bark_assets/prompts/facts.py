@@ -5,7 +5,7 @@ Limits and their sources belong here; the words for a fact stand in the phrasebo
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +58,8 @@ POLYPHONY = scale("notes that sound together", "own choice", "lines", 2.5, "", 5
 SWING = scale("place of the off-beat", "Friberg and Sundström 2002", "straight", 0.53, "", 0.58, "swung")
 _SHARES = {"ghost": 0.2, "locked": 0.6, "roots": 0.8, "sevenths": 0.4, "colour": 0.6}
 """Least shares, own choice: ghost notes among snare hits, bass notes with the kick, on roots, chords of a kind."""
+NEEDED: Mapping[str, StemKind] = {"bass and kick": "drums"}
+"""Topics of a stem that name another one, which must be heard too."""
 _BAR_SHARE = 0.4
 """Least share of the bars that have a drum's most common pattern, before that pattern is told."""
 _PLAIN_MODES = frozenset({"major", "minor"})
@@ -130,7 +132,9 @@ class Teller:
         key = [Fact("key", "known", {"key": self.key})] if self.key else []
         metre, sure = song.metre, Speaker(self.settings.min_metre_confidence)
         metres = (
-            [Fact("metre", "known", {"metre": str(metre.value)}, int(metre.value == "4/4"))] if sure.trusts(metre) else []
+            [Fact("metre", "known", {"metre": str(metre.value)}, int(metre.value == "4/4"))]
+            if sure.trusts(metre)
+            else []
         )
         lows = _sum(song.sub_energy_share, song.bass_energy_share)
         mids = _sum(song.low_mid_energy_share, song.mid_energy_share)
@@ -272,16 +276,16 @@ def stem_slots(kind: StemKind) -> dict[str, str]:
 
 
 def _sum(*shares: Measurement[Any]) -> Measurement[float]:
-    values = [share.value for share in shares]
-    if any(value is None for value in values):
+    values = [float(share.value) for share in shares if share.value is not None]
+    if len(values) < len(shares):
         return Measurement.unknown("a band is unknown", method="sum")
-    return Measurement.of(float(sum(values)), method="sum")
+    return Measurement.of(sum(values), method="sum")
 
 
 def _chord_colour(chords: Sequence[Chord]) -> list[Fact]:
     """Return which chords fill most of the time: minor, major, or those with a seventh."""
     named = [chord for chord in chords if chord.label != "N" and chord.confidence >= _CHORD_SURE]
-    time_s: Counter[str] = Counter()
+    time_s: defaultdict[str, float] = defaultdict(float)
     for chord in named:
         quality = chord.label.partition(":")[2].partition("/")[0]
         length_s = chord.end_s - chord.start_s
@@ -306,7 +310,7 @@ def _patterns(drums: DrumFeatures, played: Iterable[str]) -> Iterator[Fact]:
             continue
         value = _NAMED.get((name, frozenset(i for i, step in enumerate(row.pattern) if step != ".")))
         if value:
-            yield Fact(name, value, rank=0)
+            yield Fact(name, value, rank=0 if name == "kick" else 1)
 
 
 _STEPS = 16

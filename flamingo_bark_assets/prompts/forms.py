@@ -109,7 +109,7 @@ def _sentences(form: Form, material: Material, told: set[str], choices: Choices,
     """Write sentences about what the opening leaves, as many as the form has and the room takes."""
     if len(material.facts) > 1:
         return _even(form, material, choices, room)
-    ((part, facts),) = material.facts.items()
+    ((_, facts),) = material.facts.items()
     left = in_order([f for f in facts if "the" in f.slots or f.topic not in told], choices, "order of facts")
     most = choices.one(_SENTENCES[form], "sentences")
     sentences: list[str] = []
@@ -121,16 +121,15 @@ def _sentences(form: Form, material: Material, told: set[str], choices: Choices,
         left = [fact for fact in left if fact not in group]
         sentences.append(text)
         room -= non_space_length(text)
-    del part
     return sentences
 
 
-def _next_group(left: Sequence[Fact], size: int, choices: Choices, room: int) -> tuple[list[Fact], str]:
+def _next_group(left: list[Fact], size: int, choices: Choices, room: int) -> tuple[list[Fact], str]:
     """Take the next facts whose sentence fits; none where not even one fact does."""
     if size == 2:
         text = sentence_of(left[:2], choices)
         if non_space_length(text) <= room:
-            return list(left[:2]), text
+            return left[:2], text
     for fact in left:
         if text := short_clause(fact, choices, room):
             return [fact], closed(text)

@@ -66,12 +66,12 @@ class Choices:
     def weighted(self, weights: Mapping[T, float], what: str) -> T:
         """Choose one key with a chance in proportion to its weight; weights are not negative, and one is not 0."""
         left = self.fraction(what) * sum(weights.values())
-        chosen = next(iter(weights))
-        for chosen, weight in weights.items():
-            left -= weight
+        likely = [key for key, weight in weights.items() if weight > 0.0]
+        for key in likely:
+            left -= weights[key]
             if left < 0.0:
-                break
-        return chosen
+                return key
+        return likely[-1]
 
     def _number(self, what: str) -> int:
         return int.from_bytes(hashlib.sha256(self._seed + b"\x1e" + what.encode()).digest()[:8])

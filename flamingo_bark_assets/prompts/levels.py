@@ -16,7 +16,7 @@ from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import Part, Question, StemKind
 from flamingo_bark_assets.prompts.answered import Answered
-from flamingo_bark_assets.prompts.facts import Fact, Teller
+from flamingo_bark_assets.prompts.facts import NEEDED, Fact, Teller
 from flamingo_bark_assets.prompts.forms import FORMS, Form, Material, Text, write
 from flamingo_bark_assets.prompts.grammar import Choices
 from flamingo_bark_assets.prompts.technical import full_track_technical, stems_technical
@@ -167,7 +167,7 @@ class PromptWriter:
 
     def _facts(self, kinds: tuple[StemKind, ...]) -> Mapping[Part, Sequence[Fact]]:
         if kinds:
-            return {kind: self._stem_facts[kind] for kind in kinds}
+            return {kind: [f for f in self._stem_facts[kind] if NEEDED.get(f.topic, kind) in kinds] for kind in kinds}
         stems = [fact for kind in self.evidence.audible_kinds for fact in self._stem_facts[kind]]
         return {"mix": [*self._mix_facts.values(), *stems]}
 

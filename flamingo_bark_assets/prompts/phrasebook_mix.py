@@ -32,7 +32,9 @@ MIX: Mapping[tuple[str, str], Wording] = {
     ),
     ("pace", "very fast"): Wording(
         adjectives=("very fast", "extremely fast", "very fast-paced"),
-        clauses=("it {moves|goes|runs} at a {very fast|rapid} {pace|tempo}", "the {tempo|pace} is {very|extremely} fast"),
+        clauses=(
+            "it {moves|goes|runs} at a {very fast|rapid} {pace|tempo}", "the {tempo|pace} is {very|extremely} fast",
+        ),
         tags=("very fast", "rapid tempo"),
     ),
     ("tempo", "known"): Wording(
@@ -94,7 +96,8 @@ MIX: Mapping[tuple[str, str], Wording] = {
     ),
     ("steadiness", "free"): Wording(
         clauses=(
-            "the {tempo|pulse|beat} {moves freely|is free}", "time {stretches|is stretched} and {contracts|is squeezed}",
+            "the {tempo|pulse|beat} {moves freely|is free}",
+            "time {stretches|is stretched} and {contracts|is squeezed}",
             "it {pushes|hurries} and {lingers|holds back} at will",
         ),
         nouns=("a freely moving {tempo|pulse}", "free timing"),
@@ -106,7 +109,7 @@ MIX: Mapping[tuple[str, str], Wording] = {
         tags=("quiet master", "soft level"),
     ),
     ("loudness", "moderately loud"): Wording(
-        clauses=("the {master|mix} is moderately loud", "it is mastered {with room to spare|at an ordinary level}"),
+        clauses=("the {master|mix} is moderately loud", "it is mastered at {an ordinary|a usual|a medium} level"),
         nouns=("a moderately loud {master|mix}", "an ordinary playback level"),
         tags=("moderately loud master", "ordinary level"),
     ),
@@ -116,7 +119,7 @@ MIX: Mapping[tuple[str, str], Wording] = {
         tags=("loud master", "loud mix"),
     ),
     ("loudness", "very loud"): Wording(
-        clauses=("the {master|mix} is {very|extremely} loud", "it is mastered {very loud|to the limit}"),
+        clauses=("the {master|mix} is {very|extremely} loud", "it is mastered {very|extremely} loud"),
         nouns=("a {very|extremely} loud {master|mix}", "a very loud overall level"),
         tags=("very loud master", "very loud mix"),
     ),
@@ -125,7 +128,7 @@ MIX: Mapping[tuple[str, str], Wording] = {
             "the dynamics {stay|are|are kept} even", "the level stays {much|nearly} the same",
             "the dynamic range is {narrow|small}", "{soft|gentle} and strong moments {lie|sit} close together",
         ),
-        nouns=("{even|level} dynamics", "a {narrow|small|limited} dynamic range", "little difference in level"),
+        nouns=("{even|level} dynamics", "a {narrow|small|limited} dynamic range", "a level that stays much the same"),
         tags=("even dynamics", "narrow dynamic range"),
     ),
     ("dynamics", "moderate"): Wording(
@@ -139,14 +142,16 @@ MIX: Mapping[tuple[str, str], Wording] = {
     ("dynamics", "wide"): Wording(
         clauses=(
             "the dynamics {range widely|reach far}", "the dynamic range is {wide|large|broad}",
-            "{soft|gentle} and strong moments {lie|sit} far apart", "the level {swells and sinks|rises and falls} a lot",
+            "{soft|gentle} and strong moments {lie|sit} far apart",
+            "the level {swells and sinks|rises and falls} a lot",
         ),
         nouns=("{wide|far-reaching} dynamics", "a {wide|large|broad} dynamic range", "strong contrasts of level"),
         tags=("wide dynamics", "wide dynamic range"),
     ),
     ("brightness", "dark"): Wording(
         clauses=(
-            "the {tone|sound|timbre} is dark", "the tone {leans|sits} on the dark side", "{highs|trebles} stay {subdued|tucked away}",
+            "the {tone|sound|timbre} is dark", "the tone {leans|sits} on the dark side",
+            "{highs|trebles} stay {subdued|tucked away}",
         ),
         nouns=("a dark {tone|timbre|sound}", "subdued {highs|trebles}", "a tone on the dark side"),
         adjectives=("dark-sounding", "dark-toned"),
@@ -162,52 +167,74 @@ MIX: Mapping[tuple[str, str], Wording] = {
     ),
     ("brightness", "bright"): Wording(
         clauses=(
-            "the {tone|sound|timbre} is bright", "the tone {leans|sits} on the bright side", "{highs|trebles} {stand out|come forward}",
+            "the {tone|sound|timbre} is bright", "the tone {leans|sits} on the bright side",
+            "{highs|trebles} {stand out|come forward}",
         ),
         nouns=("a bright {tone|timbre|sound}", "prominent {highs|trebles}", "a tone on the bright side"),
         adjectives=("bright-sounding", "bright-toned"),
         tags=("bright tone", "bright timbre", "bright sound"),
     ),
     ("stereo", "mono"): Wording(
-        clauses=("the recording is {mono|monophonic}", "it is recorded in mono", "everything {comes from|sits in} the middle"),
+        clauses=(
+            "the recording is {mono|monophonic}", "it is recorded in mono",
+            "everything {comes from|sits in} the middle",
+        ),
         nouns=("a {mono|monophonic} mix", "everything in the middle"),
         tags=("in mono", "mono recording"),
     ),
     ("stereo", "narrow"): Wording(
-        clauses=("the stereo image is narrow", "the mix {keeps|stays} near the {middle|centre}", "little {strays|moves} from the {middle|centre}"),
+        clauses=(
+            "the stereo image is narrow", "the mix {keeps|stays} near the {middle|centre}",
+            "most of it {stays|sits} around the {middle|centre}",
+        ),
         nouns=("a narrow stereo {image|field}", "most of it near the {middle|centre}"),
         tags=("narrow stereo image", "narrow stereo"),
     ),
     ("stereo", "medium"): Wording(
-        clauses=("the stereo image is {moderate|of medium size}", "the mix {opens up|spreads} a little to {the sides|both sides}"),
+        clauses=(
+            "the stereo image is {moderate|of medium size}",
+            "the mix {opens up|spreads} a little to {the sides|both sides}",
+        ),
         nouns=("a moderate stereo {image|spread}", "some spread to {the sides|both sides}"),
         tags=("stereo", "moderate stereo spread"),
     ),
     ("stereo", "wide"): Wording(
-        clauses=("the stereo {image|field} is {wide|broad}", "the mix {spreads|reaches} far to {the sides|both sides}", "the sides carry {much|a lot} of the sound"),
+        clauses=(
+            "the stereo {image|field} is {wide|broad}", "the mix {spreads|reaches} far to {the sides|both sides}",
+            "the sides carry {much|a lot} of the sound",
+        ),
         nouns=("a {wide|broad} stereo {image|field}", "plenty of sound at the sides"),
         tags=("wide stereo image", "wide stereo", "broad stereo field"),
     ),
     ("density", "sparse"): Wording(
-        clauses=("notes are {few|well spaced|spread thin}", "the arrangement {leaves|has} {room|plenty of room}", "little happens at a time"),
+        clauses=(
+            "notes are {few|well spaced|spread thin}", "the arrangement {leaves|has} {room|plenty of room}",
+            "few things happen at a time",
+        ),
         nouns=("a sparse {arrangement|texture}", "{well-spaced|few} notes", "room between its notes"),
         adjectives=("sparse", "sparsely arranged"),
         tags=("sparse arrangement", "sparse texture"),
     ),
     ("density", "moderate"): Wording(
-        clauses=("notes come at an even density", "the arrangement is {of medium density|moderately full}", "the texture is {fairly|reasonably} full"),
+        clauses=(
+            "notes come at an even density", "the arrangement is {of medium density|moderately full}",
+            "the texture is {fairly|reasonably} full",
+        ),
         nouns=("a {fairly full|medium-density} {arrangement|texture}", "a {fair|reasonable} number of notes"),
         tags=("medium density", "fairly full texture"),
     ),
     ("density", "busy"): Wording(
-        clauses=("notes {follow|chase} each other closely", "the arrangement is {busy|crowded|packed}", "every moment {brings|adds} a new note"),
+        clauses=(
+            "notes {follow|chase} each other closely", "the arrangement is {busy|crowded|packed}",
+            "every moment {brings|adds} a new note",
+        ),
         nouns=("a {busy|packed} {arrangement|texture}", "a stream of closely spaced notes", "plenty of notes"),
         adjectives=("busy", "densely arranged"),
         tags=("busy arrangement", "dense texture", "busy texture"),
     ),
     ("energy", "low"): Wording(
-        clauses=("the energy is {low|held back}", "it {holds back|stays restrained}", "little force goes into it"),
-        nouns=("little energy", "{restrained|low} energy", "energy held back"),
+        clauses=("the energy is {low|held back}", "it {holds back|stays restrained}", "it spares its force"),
+        nouns=("energy in reserve", "{restrained|low} energy", "energy held back"),
         adjectives=("low-energy", "restrained"),
         tags=("low energy", "restrained"),
     ),
@@ -223,48 +250,75 @@ MIX: Mapping[tuple[str, str], Wording] = {
         tags=("high energy", "energetic"),
     ),
     ("lows", "heavy"): Wording(
-        clauses=("the low end {dominates|carries much of the weight|is heavy}", "most of the weight {lies|sits} in the lows", "low frequencies {prevail|weigh most}"),
+        clauses=(
+            "the low end {dominates|carries much of the weight|is heavy}",
+            "most of the weight {lies|sits} in the lows", "low frequencies {prevail|weigh most}",
+        ),
         nouns=("a {heavy|weighty|massive} low end", "most of its weight in the lows", "strong low frequencies"),
         adjectives=("bottom-heavy",),
         tags=("heavy low end", "bottom-heavy", "strong lows"),
     ),
     ("lows", "light"): Wording(
-        clauses=("the low end is {light|slim|thin}", "little weight {lies|sits} in the lows", "low frequencies {keep back|play a small part}"),
-        nouns=("a {light|slim} low end", "little weight in the lows", "weak low frequencies"),
+        clauses=(
+            "the low end is {light|slim|thin}", "the lows weigh lightly",
+            "low frequencies {keep back|play a small part}",
+        ),
+        nouns=("a {light|slim} low end", "lightly weighted lows", "weak low frequencies"),
         tags=("light low end", "slim lows"),
     ),
     ("mids", "strong"): Wording(
-        clauses=("the midrange {stands out|is strong|leads}", "the mids {carry most of the weight|come to the front}", "middle frequencies {prevail|stand out}"),
+        clauses=(
+            "the midrange {stands out|is strong|leads}", "the mids {carry most of the weight|come to the front}",
+            "middle frequencies {prevail|stand out}",
+        ),
         nouns=("a {strong|prominent|forward} midrange", "strong middle frequencies"),
         tags=("forward midrange", "prominent mids"),
     ),
     ("harmony pace", "slow"): Wording(
-        clauses=("the chords change {slowly|seldom}", "chords {last|are held} for a long time", "the harmony {lingers|takes its time}"),
+        clauses=(
+            "the chords change {slowly|seldom}", "chords {last|are held} for a long time",
+            "the harmony {lingers|takes its time}",
+        ),
         nouns=("chords that {last|linger}", "long-held chords", "seldom changing chords"),
         tags=("long-held chords", "slowly changing chords"),
     ),
     ("harmony pace", "moderate"): Wording(
-        clauses=("the chords change {at a measured rate|now and then}", "the harmony {moves on|turns} at {ordinary|medium} intervals"),
+        clauses=(
+            "the chords change {at a measured rate|now and then}",
+            "the harmony {moves on|turns} at {ordinary|medium} intervals",
+        ),
         nouns=("chords that change now and then", "regularly changing chords"),
         tags=("regular chord changes", "measured chord changes"),
     ),
     ("harmony pace", "quick"): Wording(
-        clauses=("the chords change {quickly|often}", "the harmony keeps {turning|moving}", "one chord soon {gives way to|follows} another"),
+        clauses=(
+            "the chords change {quickly|often}", "the harmony keeps {turning|moving}",
+            "one chord soon {gives way to|follows} another",
+        ),
         nouns=("{quickly|often} changing chords", "frequent chord changes", "a restless harmony"),
         tags=("frequent chord changes", "quickly changing chords"),
     ),
     ("chord colour", "major"): Wording(
-        clauses=("major chords {prevail|dominate|outweigh the others}", "most chords are major", "the chords are {mostly|chiefly|largely} major"),
+        clauses=(
+            "major chords {prevail|dominate|outweigh the others}", "most chords are major",
+            "the chords are {mostly|chiefly|largely} major",
+        ),
         nouns=("{mostly|chiefly|largely} major chords", "major chords in the majority"),
         tags=("major chords", "mostly major chords"),
     ),
     ("chord colour", "minor"): Wording(
-        clauses=("minor chords {prevail|dominate|outweigh the others}", "most chords are minor", "the chords are {mostly|chiefly|largely} minor"),
+        clauses=(
+            "minor chords {prevail|dominate|outweigh the others}", "most chords are minor",
+            "the chords are {mostly|chiefly|largely} minor",
+        ),
         nouns=("{mostly|chiefly|largely} minor chords", "minor chords in the majority"),
         tags=("minor chords", "mostly minor chords"),
     ),
     ("chord colour", "seventh"): Wording(
-        clauses=("seventh chords {abound|prevail|run through it}", "many chords {carry|have|add} a seventh", "the chords are rich in sevenths"),
+        clauses=(
+            "seventh chords {abound|prevail|run through it}", "many chords {carry|have|add} a seventh",
+            "the chords are rich in sevenths",
+        ),
         nouns=("many seventh chords", "sevenths in many of its chords", "plenty of seventh chords"),
         tags=("seventh chords", "rich in sevenths"),
     ),
@@ -274,11 +328,13 @@ NOUNS = ("track", "piece", "recording", "number", "tune", "production")
 """What a whole recording is called."""
 OPENINGS = ("", "", "", "this is ", "here is ", "what plays is ", "we hear ", "the recording is ")
 AT_TEMPO = (
-    "at <bpm> BPM", "at a tempo of <bpm> BPM", "running at <bpm> BPM", "{paced|timed} at <bpm> BPM", "moving at <bpm> BPM",
+    "at <bpm> BPM", "at a tempo of <bpm> BPM", "running at <bpm> BPM", "{paced|timed} at <bpm> BPM",
+    "moving at <bpm> BPM",
     "played at <bpm> BPM", "going at <bpm> BPM", "taken at <bpm> BPM",
 )  # fmt: skip
 IN_KEY = (
-    "in <key>", "in the key of <key>", "{set|rooted|written|pitched} in <key>", "built around <key>", "that rests in <key>",
+    "in <key>", "in the key of <key>", "{set|rooted|written|pitched} in <key>", "built around <key>",
+    "that rests in <key>",
     "whose key is <key>", "that revolves around <key>", "with a tonal centre of <key>",
 )  # fmt: skip
 PLAYED = (

@@ -2,7 +2,8 @@
 
 Words belong here, whose claims `tests.test_prompt_grammar` checks one by one; when they hold is decided in `facts`.
 ``<the>`` is the part as a subject ('the bass'), ``<s>`` and ``<es>`` endings of its verb, ``<is>`` 'is' or 'are',
-``<its>`` 'its' or 'their'. Tone is told by other words than of the mix, as a text about several stems is checked against the mix.
+``<its>`` 'its' or 'their'. Tone is told by other words than of the mix, as a text about several stems is checked
+against the mix.
 """
 
 from __future__ import annotations
@@ -57,12 +58,17 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         tags=("unsyncopated drums", "drums on the beat"),
     ),
     ("drum syncopation", "strong"): Wording(
-        clauses=("<the> are {heavily|strongly} syncopated", "accents of <the> {fall|land} between beats", "<the> {pull|play} against the beat"),
+        clauses=(
+            "<the> are {heavily|strongly} syncopated", "accents of <the> {fall|land} between beats",
+            "<the> {pull|play} against the beat",
+        ),
         nouns=("{strongly|heavily} syncopated accents",),
         tags=("syncopated drums",),
     ),
     ("drum repetition", "looped"): Wording(
-        clauses=("<the> {repeat|loop|keep to} one pattern", "one bar of <the> {returns again and again|keeps coming back}"),
+        clauses=(
+            "<the> {repeat|loop|keep to} one pattern", "one bar of <the> {returns again and again|keeps coming back}",
+        ),
         nouns=("one repeating drum pattern",),
         tags=("looping drum pattern", "repeated drum pattern"),
     ),
@@ -72,12 +78,18 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         tags=("varied drum pattern", "changing drum pattern"),
     ),
     ("drum timing", "tight"): Wording(
-        clauses=("<the> sit {tightly|exactly} on the grid", "hits of <the> are {precisely|exactly} placed", "<the> are {machine-like|exact} in timing"),
+        clauses=(
+            "<the> sit {tightly|exactly} on the grid", "hits of <the> are {precisely|exactly} placed",
+            "<the> are exact in timing",
+        ),
         nouns=("{precisely|exactly} placed hits",),
-        tags=("tight drum timing", "quantised drums"),
+        tags=("tight drum timing", "tightly timed drums"),
     ),
     ("drum timing", "loose"): Wording(
-        clauses=("<the> are {loosely|freely} timed", "hits of <the> stray a little from the grid", "<the> have a human looseness"),
+        clauses=(
+            "<the> are {loosely|freely} timed", "hits of <the> stray a little from the grid",
+            "<the> have a human looseness",
+        ),
         nouns=("loosely timed hits",),
         tags=("loose drum timing",),
     ),
@@ -87,15 +99,24 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         tags=("ghost notes", "ghosted snare"),
     ),
     ("density", "sparse"): Wording(
-        clauses=("<the> play<s> {sparsely|few notes|little}", "<the> leave<s> {space|room|long gaps}", "notes of <the> are {few|well spaced}"),
+        clauses=(
+            "<the> use<s> {few notes|notes sparingly}", "<the> leave<s> {space|room|long gaps}",
+            "notes of <the> are {few|well spaced}",
+        ),
         tags=("sparse <noun>",),
     ),
     ("density", "moderate"): Wording(
-        clauses=("<the> play<s> at {medium|moderate} density", "<the> {move<s>|go<es>} along at an unhurried rate", "<the> keep<s> a {fair|reasonable} number of notes"),
+        clauses=(
+            "notes of <the> come at {medium|moderate} density",
+            "<the> {bring<s>|add<s>|use<s>} a {fair|reasonable} number of notes",
+        ),
         tags=("<noun> of medium density",),
     ),
     ("density", "busy"): Wording(
-        clauses=("<the> play<s> {busily|many notes}", "<the> <is> {busy|packed with notes}", "notes of <the> follow closely"),
+        clauses=(
+            "<the> {bring<s>|add<s>} many notes", "<the> <is> {busy|packed with notes}",
+            "notes of <the> follow closely",
+        ),
         tags=("busy <noun>",),
     ),
     ("presence", "small part"): Wording(
@@ -103,15 +124,24 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         tags=("occasional <noun>",),
     ),
     ("presence", "parts"): Wording(
-        clauses=("<the> {come<s> and go<es>|sound<s> in places}", "<the> fill<s> less than half of the time", "<the> pause<s> for long stretches"),
+        clauses=(
+            "<the> {come<s> and go<es>|sound<s> in places}", "<the> fill<s> less than half of the time",
+            "<the> pause<s> for long stretches",
+        ),
         tags=("intermittent <noun>",),
     ),
     ("presence", "most"): Wording(
-        clauses=("<the> sound<s> most of the time", "<the> seldom pause<s>", "<the> rest<s> only {at times|now and then}"),
+        clauses=(
+            "<the> sound<s> most of the time", "<the> {fill<s>|cover<s>} more than half of the time",
+            "<the> leave<s> some gaps",
+        ),
         tags=("<noun> most of the time",),
     ),
     ("presence", "throughout"): Wording(
-        clauses=("<the> {play<s>|sound<s>|run<s>} {throughout|all the time|from end to end}", "<the> {fill<s>|cover<s>} the whole time"),
+        clauses=(
+            "<the> {sound<s>|run<s>|go<es> on} {throughout|all the time|from end to end}",
+            "<the> {fill<s>|cover<s>} the whole time",
+        ),
         tags=("<noun> throughout", "continuous <noun>"),
     ),
     ("tone", "mellow"): Wording(
@@ -119,11 +149,16 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         tags=("mellow <noun>", "rounded <noun>"),
     ),
     ("tone", "crisp"): Wording(
-        clauses=("<the> <is> crisp", "<the> sound<s> {crisp|brilliant|sharp-edged}", "<the> <has> a {crisp|brilliant} colour"),
+        clauses=(
+            "<the> <is> crisp", "<the> sound<s> {crisp|brilliant|sharp-edged}",
+            "<the> <has> a {crisp|brilliant} colour",
+        ),
         tags=("crisp <noun>", "brilliant <noun>"),
     ),
     ("bass register", "sub"): Wording(
-        clauses=("<the> {plays|moves|lies} {in the lowest octave|far down}", "<the> reaches the {lowest|deepest} notes"),
+        clauses=(
+            "<the> {plays|moves|lies} {in the lowest octave|far down}", "<the> reaches the {lowest|deepest} notes",
+        ),
         tags=("deep <noun>", "very deep <noun>"),
     ),
     ("bass register", "low"): Wording(
@@ -139,7 +174,10 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         tags=("<noun> in its upper register",),
     ),
     ("bass notes", "short"): Wording(
-        clauses=("<the> {plays|uses} short notes", "notes of <the> are {short|clipped|cut short}", "<the> {plucks|stabs} its notes briefly"),
+        clauses=(
+            "<the> {plays|uses} short notes", "notes of <the> are {short|clipped|cut short}",
+            "<the> {plucks|stabs} its notes briefly",
+        ),
         tags=("short <noun> notes", "clipped <noun> notes"),
     ),
     ("bass notes", "medium-length"): Wording(
@@ -159,11 +197,17 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         tags=("staccato <noun>",),
     ),
     ("bass and kick", "locked"): Wording(
-        clauses=("<the> {locks|moves|lands} together with the kick", "<the> and kick {strike|land|fall} together", "notes of <the> begin with the kick"),
+        clauses=(
+            "<the> {locks|moves|lands} together with the kick", "bass and kick {strike|land|fall} together",
+            "notes of <the> begin with the kick",
+        ),
         tags=("<noun> locked to the kick",),
     ),
     ("bass and chords", "roots"): Wording(
-        clauses=("<the> {keeps|holds|stays close} to the roots of the chords", "<the> {plays|outlines} {mostly|mainly|chiefly} chord roots"),
+        clauses=(
+            "<the> {keeps|holds|stays close} to the roots of the chords",
+            "<the> {plays|outlines} {mostly|mainly|chiefly} chord roots",
+        ),
         tags=("root notes in the <noun>",),
     ),
     ("vocal register", "low"): Wording(
@@ -183,59 +227,78 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         tags=("<noun> in the topmost register",),
     ),
     ("vocal range", "narrow"): Wording(
-        clauses=("<the> {use|cover|span} {few notes|a narrow range}", "the {melody|line} of <the> moves within a small span"),
-        tags=("narrow <noun> range",),
+        clauses=(
+            "<the> {use|cover|span} {few notes|a narrow range}",
+            "the {melody|line} of <the> moves within a small span",
+        ),
+        tags=("narrow range in the <noun>",),
     ),
     ("vocal range", "wide"): Wording(
         clauses=("<the> {cover|span|use} a {wide|broad} range", "the {melody|line} of <the> moves over a large span"),
-        tags=("wide <noun> range",),
+        tags=("wide range in the <noun>",),
     ),
     ("vocal delivery", "held"): Wording(
         clauses=("<the> {hold|sustain} their notes", "notes of <the> are {held|sustained}"),
-        tags=("held <noun> notes", "sustained <noun>"),
+        tags=("held notes in the <noun>", "sustained <noun>"),
     ),
     ("vocal delivery", "gliding"): Wording(
         clauses=("<the> glide like speech", "the pitch of <the> keeps gliding"),
         tags=("gliding, speech-like <noun>",),
     ),
     ("sustain", "short"): Wording(
-        clauses=("<the> {play<s>|use<s>} {mostly|mainly|chiefly} short sounds", "sounds of <the> {stop|die away} soon", "<the> <is> {plucked|struck} and let go"),
-        tags=("short <noun> sounds",),
+        clauses=(
+            "<the> {play<s>|use<s>} {mostly|mainly|chiefly} short sounds", "sounds of <the> {stop|die away} soon",
+            "<the> <is> {plucked|struck} and let go",
+        ),
+        tags=("short sounds in the <noun>",),
     ),
     ("sustain", "mixed"): Wording(
         clauses=("<the> {mix<es>|combine<s>} short and sustained sounds", "short and held notes alternate in <the>"),
-        tags=("short and sustained <noun> sounds",),
+        tags=("short and sustained sounds in the <noun>",),
     ),
     ("sustain", "long"): Wording(
-        clauses=("<the> {play<s>|use<s>} {mostly|mainly|chiefly} {sustained|long-held} sounds", "<the> {hold<s>|sustain<s>} {<its> sounds|sounds} for long"),
+        clauses=(
+            "<the> {play<s>|use<s>} {mostly|mainly|chiefly} {sustained|long-held} sounds",
+            "<the> {hold<s>|sustain<s>} {<its> sounds|sounds} for long",
+        ),
         tags=("sustained <noun>",),
     ),
     ("polyphony", "lines"): Wording(
-        clauses=("<the> play<s> {single|one or two} notes at a time", "<the> trace<s> {lines|thin lines}", "the texture of <the> is thin"),
+        clauses=(
+            "<the> play<s> {single|one or two} notes at a time", "<the> trace<s> {lines|thin lines}",
+            "the texture of <the> is thin",
+        ),
         tags=("single-note <noun>",),
     ),
     ("polyphony", "full"): Wording(
-        clauses=("<the> {sound<s>|stack<s>} many notes together", "<the> play<s> full chords", "the texture of <the> is thick"),
-        tags=("full <noun> chords",),
+        clauses=(
+            "<the> {sound<s>|stack<s>} many notes together", "<the> play<s> full chords",
+            "the texture of <the> is thick",
+        ),
+        tags=("full chords in the <noun>",),
     ),
     ("stem harmony", "slow"): Wording(
-        clauses=("chords of <the> change {slowly|seldom}", "<the> stay<s> long on each chord", "<the> linger<s> on <its> chords"),
-        tags=("slowly changing <noun> chords",),
+        clauses=(
+            "chords of <the> change {slowly|seldom}", "<the> stay<s> long on each chord",
+            "<the> linger<s> on <its> chords",
+        ),
+        tags=("slowly changing chords in the <noun>",),
     ),
     ("stem harmony", "quick"): Wording(
         clauses=("chords of <the> change {quickly|often}", "<the> move<s> on soon from each chord"),
-        tags=("quickly changing <noun> chords",),
+        tags=("quickly changing chords in the <noun>",),
     ),
     ("main chords", "known"): Wording(
         clauses=(
-            "the {main|leading} chords of <the> are <chords>", "<the> {play<s>|use<s>} {mainly|mostly|chiefly} the chords <chords>",
+            "the {main|leading} chords of <the> are <chords>",
+            "<the> {play<s>|use<s>} {mainly|mostly|chiefly} the chords <chords>",
             "chords of <the> are {mainly|mostly|chiefly} <chords>",
         ),
         tags=(),
     ),
     ("sevenths", "many"): Wording(
         clauses=("seventh chords {abound|prevail} in <the>", "<the> {add<s>|use<s>} many sevenths"),
-        tags=("<noun> sevenths",),
+        tags=("sevenths in the <noun>",),
     ),
 }  # fmt: skip
 

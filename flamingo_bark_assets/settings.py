@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from flamingo_bark_assets.custom_tag import TagPosition
 from flamingo_bark_assets.errors import ConfigurationError, FileFault
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
@@ -23,9 +24,6 @@ from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANT
 ANALYSIS_VERSION = "2.3"
 _MAX_PROBLEMS = 5
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-
-TagPosition = Literal["prepend", "append", "replace"]
-"""Where a trigger word goes."""
 
 
 class _Frozen(BaseModel):

@@ -65,7 +65,9 @@ NAMES: Mapping[StemKind, frozenset[tuple[str, str]]] = {
 KINDS_OF_TOPIC: Mapping[str, tuple[StemKind, ...]] = {
     **dict.fromkeys(("density", "presence"), STEM_KINDS),
     "tone": ("vocals", "guitar", "piano", "harmonic"),
-    **dict.fromkeys(("bass register", "bass notes", "bass articulation", "bass and kick", "bass and chords"), ("bass",)),
+    **dict.fromkeys(
+        ("bass register", "bass notes", "bass articulation", "bass and kick", "bass and chords"), ("bass",)
+    ),
     **dict.fromkeys(("vocal register", "vocal range", "vocal delivery"), ("vocals",)),
     **dict.fromkeys(
         ("sustain", "polyphony", "stem harmony", "main chords", "sevenths"), ("guitar", "piano", "harmonic")

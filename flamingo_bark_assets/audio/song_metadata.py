@@ -32,6 +32,8 @@ class SongMetadata(Record):
     attribution: str | None = optional_column("Credit line.")
     lyrics: str | None = optional_column("Words that are sung, as the owner gives them.")
     edits_digest: str = column("Digest of the hand edits in song.toml; empty without any.")
+    custom_tag: str | None = optional_column("Trigger word of the song; null for that of the library.")
+    custom_tag_position: str | None = optional_column("prepend, append or replace; null for that of the library.")
     warnings: str | None = optional_column("Keys of song.toml that are not understood, joined by '; '.")
 
 
@@ -57,6 +59,8 @@ def describe_metadata(files: SongFiles) -> SongMetadata:
         licence=info.licence,
         attribution=info.attribution,
         lyrics=info.lyrics,
+        custom_tag=info.custom_tag,
+        custom_tag_position=info.custom_tag_position,
         edits_digest=edits_digest(info),
         warnings="; ".join(files.info_warnings) or None,
     )

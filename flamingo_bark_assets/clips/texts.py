@@ -21,12 +21,13 @@ from flamingo_bark_assets.claims.rewriting import rewrite
 from flamingo_bark_assets.claims.scope import scope_of
 from flamingo_bark_assets.claims.tokens import split_sentences as sentences_of
 from flamingo_bark_assets.clips.within import Inside
+from flamingo_bark_assets.custom_tag import CustomTag, TagPosition
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import Part, Question, StemKind
 from flamingo_bark_assets.prompts.answered import WRITTEN
 from flamingo_bark_assets.prompts.forms import Form
 from flamingo_bark_assets.prompts.grammar import Choices
-from flamingo_bark_assets.prompts.levels import PromptWriter, TrainingPrompts, form_weights
+from flamingo_bark_assets.prompts.levels import Prompt, PromptWriter, TrainingPrompts, form_weights
 from flamingo_bark_assets.settings import PromptSettings
 from flamingo_bark_assets.text import fit, non_space_length, split_sentences
 
@@ -74,7 +75,7 @@ class ClipWriter:
 
     def __init__(self, captions: Captions, prompts: TrainingPrompts, settings: PromptSettings) -> None:
         self._captions = captions
-        self._by_hand = {(p.prompt, p.form): p.combined_prompt for p in prompts.prompts if p.captioner == HUMAN}
+        self._by_hand = {(p.prompt, p.form): _untagged(p) for p in prompts.prompts if p.captioner == HUMAN}
         self._settings = settings
         self._measured = MeasuredCaptioner(settings)
         self._checked: dict[tuple[object, ...], str] = {}
@@ -164,12 +165,22 @@ class ClipWriter:
     ) -> str | None:
         """Return what the owner wrote for this level, as far as it holds inside; None where nothing does."""
         text = self._by_hand.get((name, form))
-        if text is None:
+        if not text:
             return None
         part: Part = kinds[0] if len(kinds) == 1 else "mix"
         told = self._holding(part, "caption", text, evidence, kinds, is_whole=is_whole)
         budget = self._settings.max_non_space_characters
         return (told if non_space_length(told) <= budget else fit("", split_sentences(told), budget)) or None
+
+
+def _untagged(prompt: Prompt) -> str:
+    """Return the text that its owner wrote, without the trigger word: exports put that into clips."""
+    text = prompt.combined_prompt
+    if prompt.custom_tag is None or prompt.held_tag:
+        return text
+    positions: tuple[TagPosition, ...] = ("prepend", "append")
+    found = (CustomTag(prompt.custom_tag, position).taken_out_of(text) for position in positions)
+    return next((shorter for shorter in found if shorter != text), text)
 
 
 def _voiceless(evidence: Evidence) -> Evidence:

@@ -127,6 +127,13 @@ def _claims(work: SongWork) -> tuple[RuleResult, ...]:
     return claim_rules(work.result(Captions), work.settings.thresholds)
 
 
+def _tag(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.prompts.levels import TrainingPrompts
+    from flamingo_bark_assets.training.suitability import tag_rules
+
+    return tag_rules(work.result(TrainingPrompts))
+
+
 def _verdict(work: SongWork) -> tuple[RuleResult, ...]:
     from flamingo_bark_assets.training.suitability import SONG, judge
 
@@ -160,6 +167,11 @@ CHECKS: tuple[SongCheck, ...] = (
         "What the captioner claims and the measurements can check agrees with them, but for a small share.",
         dg.AssetCheckSeverity.WARN,
         _claims,
+    ),
+    SongCheck(
+        "training_prompts", "custom_tag_is_there",
+        "The custom tag, where there is one, stands in every text, and none held it by itself.",
+        dg.AssetCheckSeverity.WARN, _tag,
     ),
     SongCheck(
         "bark_dataset", "fit_for_training",

@@ -136,12 +136,13 @@ class Teller:
             if sure.trusts(metre)
             else []
         )
+        steadiness = self._worded("steadiness", BEAT, song.tempo_stability, rare=("free", "slightly varying"))
         lows = _sum(song.sub_energy_share, song.bass_energy_share)
         mids = _sum(song.low_mid_energy_share, song.mid_energy_share)
         return [
             *pace, *tempo, *key, *metres,
             *self._worded("swing", SWING, song.swing_ratio, rare=("swung",)),
-            *self._worded("steadiness", BEAT, song.tempo_stability, rare=("free", "slightly varying")),
+            *(fact for fact in steadiness if self.bpm),
             *self._worded("loudness", LOUDNESS, song.loudness_integrated_lufs),
             *self._worded("dynamics", DYNAMIC_RANGE, song.dynamic_range_db),
             *self._worded("brightness", BRIGHTNESS, song.spectral_centroid_hz, least=1.0),

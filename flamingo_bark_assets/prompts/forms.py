@@ -179,8 +179,8 @@ def _with_written(material: Material, written: Mapping[Part, Sequence[str]], cho
         share = left // (count - position)
         first = fit("", sentences[:1], share) if sentences else ""
         if not first:
-            facts = in_order(material.facts[part], choices, f"order of {part}")
-            first = next((closed(t) for f in facts if (t := short_clause(f, choices, share - 1))), "")
+            own = in_order(material.facts[part], choices, f"order of {part}")
+            first = next((closed(t) for f in own if (t := short_clause(f, choices, share - 1))), "")
         left -= non_space_length(first)
         firsts += [first] if first else []
         later.append(sentences[1:])

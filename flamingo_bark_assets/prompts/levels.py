@@ -5,6 +5,7 @@ The `training_prompts` result and its entry functions belong here; words and sen
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from itertools import combinations
 from typing import ClassVar
 
 from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.custom_tag import CustomTag, custom_tag_of
 from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import Part, Question, StemKind
@@ -48,6 +50,8 @@ class Prompt(Row):
     combined_prompt: str = column("The text to train on.")
     training_weight: float = column("Relative weight of the prompt: 1.0 full track, 0.7 stem.")
     form_weight: float = column("Share of the prompt's weight that this form has, 0 to 1.")
+    custom_tag: str | None = column("The trigger word that was put into the text; null for none.")
+    held_tag: bool = column("Whether the text held the trigger word by itself.")
     captioner: str = column("Who wrote what of it was not measured, or else the measured captioner.")
     is_fallback: bool = column("Whether that captioner ran because no model could be had.")
 
@@ -78,12 +82,36 @@ def build_prompts(evidence: Evidence, captions: Captions, settings: PromptSettin
     unusable = evidence.untellable
     if unusable:
         return TrainingPrompts.of_unusable(evidence.song_id, unusable)
-    writer = PromptWriter(evidence, captions, settings)
+    tag = tag_of(evidence, settings)
+    room = max(1, settings.max_non_space_characters - (tag.cost if tag else 0))
+    writer = PromptWriter(evidence, captions, settings, room)
     levels: list[tuple[StemKind, ...]] = [
         (), *((kind,) for kind in evidence.audible_kinds), *_combinations(evidence.audible_kinds)
     ]  # fmt: skip
     prompts = tuple(writer.prompt(kinds, form) for kinds in levels for form in FORMS)
     return TrainingPrompts(song_id=evidence.song_id, prompts=prompts)
+
+
+def tag_of(evidence: Evidence, settings: PromptSettings) -> CustomTag | None:
+    """Return the trigger word of a song; None where neither it nor the library has one."""
+    said = evidence.metadata
+    return custom_tag_of(said.custom_tag, said.custom_tag_position, settings.custom_tag, settings.custom_tag_position)
+
+
+def put_tag(prompts: TrainingPrompts, tag: CustomTag | None) -> TrainingPrompts:
+    """Put the trigger word into all texts to train on, those that were written by hand included."""
+    if tag is None:
+        return prompts
+    rows = (
+        dataclasses.replace(
+            prompt,
+            combined_prompt=tag.put_into(prompt.combined_prompt),
+            custom_tag=tag.word,
+            held_tag=tag.is_in(prompt.combined_prompt),
+        )
+        for prompt in prompts.prompts
+    )
+    return dataclasses.replace(prompts, prompts=tuple(rows))
 
 
 def prompt_name(kinds: tuple[StemKind, ...]) -> str:
@@ -146,6 +174,8 @@ class PromptWriter:
             combined_prompt=text.text,
             training_weight=weights.get(len(kinds), self.settings.multi_instrument_weight),
             form_weight=form_weights(self.settings)[form],
+            custom_tag=None,
+            held_tag=False,
             captioner=", ".join(dict.fromkeys(answer.captioner for answer in used))
             or self.captions.captioner
             or NO_CAPTIONER,

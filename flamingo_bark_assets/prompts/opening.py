@@ -82,15 +82,16 @@ def _of_mix(subject: Subject, choices: Choices, details: int, *, adorned: bool) 
     parts = {"tempo": _told(subject, "tempo", AT_TEMPO, choices), "key": _told(subject, "key", IN_KEY, choices)}
     names = listed(choices.shuffled(subject.instruments, "order of instruments"))
     shape = choices.one(("plain", "plain", "fronted", "instruments", "labels"), "shape") if adorned else "plain"
+    added = _added(subject, choices, made, details)
     if shape == "instruments" and len(subject.instruments) > 1:
         verb = chosen_text(choices, PLAYING, {}, "playing")
-        made.text = _joined(f"{names} {verb} {head}", choices, parts.values())
+        made.text = _joined(f"{names} {verb} {head}", choices, [*parts.values(), added])
     elif shape == "labels" and names and any(parts.values()):
         labels = [fact.slots.get("key") or f"{fact.slots['bpm']} BPM" for fact in _known(subject, choices)]
-        made.text = f"{head}: {', '.join([*labels, names] if choices.fraction('labels') < 0.5 else [names, *labels])}"
+        items = [*labels, names] if choices.fraction("labels") < 0.5 else [names, *labels]
+        made.text = f"{_joined(head, choices, [added])}: {', '.join(items)}"
     else:
         played = chosen_text(choices, PLAYED, {"instruments": names}, "played") if names else ""
-        added = _added(subject, choices, made, details)
         if shape == "fronted" and (front := _front(subject, choices)):
             made.text = _joined(f"{front}, {head}", choices, [played, added])
         else:

@@ -330,7 +330,7 @@ OPENINGS = ("", "", "", "this is ", "here is ", "what plays is ", "we hear ", "t
 AT_TEMPO = (
     "at <bpm> BPM", "at a tempo of <bpm> BPM", "running at <bpm> BPM", "{paced|timed} at <bpm> BPM",
     "moving at <bpm> BPM",
-    "played at <bpm> BPM", "going at <bpm> BPM", "taken at <bpm> BPM",
+    "played at <bpm> BPM", "going at <bpm> BPM", "heard at <bpm> BPM",
 )  # fmt: skip
 IN_KEY = (
     "in <key>", "in the key of <key>", "{set|rooted|written|pitched} in <key>", "built around <key>",

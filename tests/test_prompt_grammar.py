@@ -203,6 +203,12 @@ def test_articles(text: str, expected: str) -> None:
     assert with_article(text) == expected
 
 
+def test_the_article_follows_the_alternative_that_is_chosen() -> None:
+    assert [filled(text, {}) for text in expand("a {steady|even|uniform} beat")] == [
+        "a steady beat", "an even beat", "a uniform beat",
+    ]  # fmt: skip
+
+
 def test_every_kind_of_stem_has_the_slots_of_its_wordings() -> None:
     for key, kind in of_stems():
         slots = {**stem_slots(kind), **STEM_SLOTS}

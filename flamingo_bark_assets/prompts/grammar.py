@@ -19,6 +19,7 @@ _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
 _SLOT = re.compile(r"<(\w+)>")
 # Letters whose names begin with a vowel: 'an R&B track', 'an MC'.
 _SPELLED = re.compile(r"[AEFHILMNORSX](?![a-z])")
+_ARTICLE = re.compile(r"\ba (?=(?!eu|uk|uni|use|one\b)[aeiou])")
 _VOWEL = re.compile(r"(?!eu|uk|uni|use|one\b)[aeiou8]", re.IGNORECASE)
 
 
@@ -96,8 +97,8 @@ def chosen_text(choices: Choices, templates: Sequence[str], slots: Mapping[str, 
 
 
 def filled(text: str, slots: Mapping[str, str]) -> str:
-    """Put values into slots."""
-    return _SLOT.sub(lambda slot: slots[slot[1]], text)
+    """Put values into slots; 'a' becomes 'an' where the word behind it asks for that."""
+    return _ARTICLE.sub("an ", _SLOT.sub(lambda slot: slots[slot[1]], text))
 
 
 def with_article(text: str) -> str:

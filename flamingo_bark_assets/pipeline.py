@@ -34,7 +34,7 @@ from flamingo_bark_assets.library.layout import DataPaths, SongFiles
 from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.edits import apply_prompt_edits
-from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
+from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts, put_tag, tag_of
 from flamingo_bark_assets.record import Record, digest_of
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds
 from flamingo_bark_assets.splits.landmarks import find_landmarks
@@ -366,9 +366,10 @@ def describe(work: SongWork) -> Captions:
 
 
 def write_prompts(work: SongWork) -> TrainingPrompts:
-    """Write the prompts at every level; where the owner of the song says otherwise, that."""
+    """Write the prompts at every level; where the owner of the song says otherwise, that; then the trigger word."""
     prompts = build_prompts(work.evidence(), work.result(Captions), work.prompt_settings())
-    return apply_prompt_edits(prompts, work.files.info.edits)
+    edited = apply_prompt_edits(prompts, work.files.info.edits)
+    return put_tag(edited, tag_of(work.evidence(), work.prompt_settings()))
 
 
 def judge_song(work: SongWork) -> Verdict:

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from flamingo_bark_assets.custom_tag import TagPosition
 from flamingo_bark_assets.errors import ConfigurationError, FileFault
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
@@ -72,6 +73,21 @@ class Thresholds(_Frozen):
     min_matching_stems: float = Field(0.5, ge=0, le=1, description="Smallest share of stems that fit the mix in time.")
 
 
+class FormWeights(_Frozen):
+    """Shares of the forms of a prompt: by them clips choose theirs; a form of weight 0 is never chosen."""
+
+    tags: float = Field(0.15, ge=0, description="A list of tags.")
+    sentence: float = Field(0.25, ge=0, description="One sentence.")
+    paragraph: float = Field(0.35, ge=0, description="A short paragraph.")
+    description: float = Field(0.25, ge=0, description="All that fits the budget.")
+
+    @model_validator(mode="after")
+    def _one_is_chosen(self) -> Self:
+        if not any(self.model_dump().values()):
+            raise ValueError("every form has the weight 0; give at least one of them more")
+        return self
+
+
 class PromptSettings(_Frozen):
     """Weights and budgets of the prompts."""
 
@@ -83,8 +99,36 @@ class PromptSettings(_Frozen):
         "tokenizer never gives more tokens than non-space characters.",
     )  # fmt: skip
     min_claim_confidence: float = Field(
-        0.3, ge=0, le=1, description="Below it a measured key or tempo is not put into words."
+        0.3, ge=0, le=1, description="Below it a measurement or an answer is not put into words."
     )
+    min_tempo_confidence: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="Below it no prompt states a tempo or pace: of real recordings with 0.7 and more "
+        "at least three of four have the right one, of those with 0.5 to 0.7 about half.",
+    )
+    min_key_confidence: float = Field(
+        0.56,
+        ge=0,
+        le=1,
+        description="Below it no prompt states a key: of real recordings the ones above have a MIREX "
+        "score of 0.84 and more, those below 0.42.",
+    )
+    min_metre_confidence: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="Below it no prompt states a metre: of real recordings above about nine of ten "
+        "have the right one, below one of two.",
+    )
+    form_weights: FormWeights = Field(
+        default_factory=FormWeights, description="How often each form of a prompt is trained on."
+    )
+    custom_tag: str = Field(
+        "", max_length=100, description="Trigger word put into every text of the library; song.toml may name another."
+    )
+    custom_tag_position: TagPosition = Field("prepend", description="prepend, append, or replace (the tag alone).")
 
 
 class ViewSettings(_Frozen):

@@ -34,7 +34,7 @@ def made_clip(song_id: str, view: str, source: str, number: int, **changes: obje
         start_bar=number * 4, bars=4, section=0, section_label="A", position=0.1, sounding="+".join(KINDS),
         tempo_bpm=100.0, beats_per_bar=4, metre="4/4", key="F# minor", chords="F#:min D:maj", hits=32,
         f0_low_hz=180.0 if holds_voice else None, f0_high_hz=440.0 if holds_voice else None,
-        rms_dbfs=-18.0, peak_dbfs=-3.0, active_fraction=1.0, prompt=level,
+        rms_dbfs=-18.0, peak_dbfs=-3.0, active_fraction=1.0, prompt=level, form="sentence",
         text=f"Rock music in F# minor at 100 BPM, {source} of {song_id}.",
         measured_text=f"Music, {source} of {song_id}.",
         lyrics=f"line {number} of {song_id}" if holds_voice else None,

@@ -26,6 +26,9 @@ from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.pipeline import SongWork
+from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
+from flamingo_bark_assets.prompts.phrasebook_mix import MIX
+from flamingo_bark_assets.prompts.phrasebook_stems import STEMS
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.settings import Settings, Thresholds
@@ -44,6 +47,7 @@ def pages() -> dict[str, str]:
     """Make every page: its text by its file name."""
     makers: dict[str, Callable[[], Lines]] = {
         "tables.md": _tables, "settings.md": _settings, "checks.md": _checks, "cli.md": _cli, "errors.md": _errors,
+        "wording.md": _wording,
     }  # fmt: skip
     return {name: "\n".join([_MADE, "", *make()]).rstrip() + "\n" for name, make in makers.items()}
 
@@ -163,8 +167,10 @@ def _readers(field: str, key: str) -> str:
     """Find the steps that read a key: those whose group of settings gets another version where the key changes."""
     settings = Settings()
     group: BaseModel = getattr(settings, field)
-    # All of the tables below [inference] are read together, as are those below [clips].
-    key = {"inference": "clap", "clips": "min_active_fraction"}.get(field, key)
+    # All of the tables below [inference] are read together, as are those below [clips] and [prompts].
+    key = {"inference": "clap", "clips": "min_active_fraction"}.get(
+        field, key if hasattr(group, key) else "stem_weight"
+    )
     value = getattr(group, key)
     changed = group.model_copy(update={key: _another(value)})
     before, after = (settings_versions(s) for s in (settings, settings.model_copy(update={field: changed})))
@@ -194,7 +200,9 @@ class _Results:
 
     def result(self, record: type[Record]) -> Record:
         captions = Captions(song_id=self._evidence.song_id, claims=(row(Claim, verdict="agree"),))
-        results = (*(getattr(self._evidence, f.name) for f in dataclasses.fields(self._evidence)), captions)
+        tagged = row(Prompt, combined_prompt="zxcv", custom_tag="zxcv")
+        prompts = TrainingPrompts(song_id=self._evidence.song_id, prompts=(tagged,))
+        results = (*(getattr(self._evidence, f.name) for f in dataclasses.fields(self._evidence)), captions, prompts)
         return next(result for result in results if isinstance(result, record))
 
 
@@ -323,6 +331,24 @@ def _subclasses(error: type[FlamingoBarkError]) -> Iterator[type[FlamingoBarkErr
     for subclass in error.__subclasses__():
         yield subclass
         yield from _subclasses(subclass)
+
+
+# Wording
+
+
+def _wording() -> Lines:
+    yield "# Wording of the prompts\n"
+    yield "All that a text may say of a fact: `{one|another}` are alternatives, `<slot>` is filled. Which one is taken"
+    yield "follows from a SHA-256 of song, prompt and form. When a fact holds stands in `prompts/facts.py`.\n"
+    for title, book in (("The mix", MIX), ("Stems", STEMS)):
+        yield f"## {title}\n"
+        yield from _table(
+            ("topic", "value", "clauses", "with ...", "adjectives", "tags"),
+            (
+                (topic, value, *(_code(texts) for texts in (w.clauses, w.nouns, w.adjectives, w.tags)))
+                for (topic, value), w in book.items()
+            ),
+        )
 
 
 def main() -> None:

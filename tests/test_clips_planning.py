@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
-from flamingo_bark_assets.analysis.features.drums import DrumHit
+from flamingo_bark_assets.analysis.features.drums import DrumBar, DrumHit, DrumPattern
 from flamingo_bark_assets.analysis.features.harmonic import HarmonicActivity, HarmonicChord
 from flamingo_bark_assets.analysis.features.rhythm import Beat
 from flamingo_bark_assets.analysis.features.stem import BassActivity, DrumActivity, VocalActivity
@@ -23,7 +24,7 @@ from flamingo_bark_assets.clips.records import Clip, TrainingClips
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import Part
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
-from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds, ViewSettings
+from flamingo_bark_assets.settings import ClipSettings, FormWeights, PromptSettings, Settings, Thresholds, ViewSettings
 from flamingo_bark_assets.text import non_space_length
 from flamingo_bark_assets.training.suitability import Verdict, judge
 from tests.evidence import make_evidence, make_stem, row, unusable_song
@@ -97,6 +98,7 @@ def levels(*, peak: float = 0.5, dc: float = 0.0, clipped: float = 0.0) -> Sourc
     )  # fmt: skip
 
 
+PARAGRAPHS = PromptSettings(form_weights=FormWeights(tags=0, sentence=0, paragraph=1, description=0))
 PARTS: tuple[Part, ...] = ("mix", "drums", "bass", "vocals", "harmonic")
 
 
@@ -112,18 +114,19 @@ def plan(
     verdict: Verdict | None = None,
     loud: dict[Part, SourceLevels] | None = None,
     settings: ClipSettings | None = None,
+    told: PromptSettings = PARAGRAPHS,
 ) -> TrainingClips:
-    """Plan the clips of a song, by default of 10 s from all sources."""
+    """Plan the clips of a song, by default of 10 s from all sources, told in paragraphs."""
     evidence = evidence or song()
     captions = captions or MeasuredCaptioner().describe(evidence, no_sound)
     return plan_clips(
         evidence,
         captions,
-        prompts or build_prompts(evidence, captions, PromptSettings()),
+        prompts or build_prompts(evidence, captions, told),
         verdict or judge(evidence, Thresholds()),
         {**dict.fromkeys(PARTS, levels()), **(loud or {})},
         settings or ClipSettings(views=(TEN,)),
-        PromptSettings(),
+        told,
     )
 
 
@@ -210,8 +213,8 @@ def test_an_instrument_that_is_silent_in_the_clip_is_not_named() -> None:
 def test_the_key_is_that_inside() -> None:
     clips = plan()
     assert (at(clips, "mix", 5.0).key, at(clips, "mix", 70.0).key) == ("E minor", "G major")
-    assert "in E minor" in at(clips, "mix", 5.0).text
-    assert "in G major" in at(clips, "mix", 70.0).text
+    assert "E minor" in at(clips, "mix", 5.0).text
+    assert "G major" in at(clips, "mix", 70.0).text
     whole = ClipSettings(views=(ViewSettings(name="full", min_s=10.0, max_s=240.0),))
     (full,) = (clip for clip in plan(settings=whole).clips if clip.source == "mix")
     assert full.key is None
@@ -414,3 +417,41 @@ def test_every_clip_has_its_own_name_and_every_rule_a_meaning() -> None:
     names = [clip.clip for clip in clips.clips] + [clip.clip for clip in clips.rejected_clips]
     assert len(set(names)) == len(names)
     assert {clip.rule for clip in clips.rejected_clips} <= set(REJECTIONS)
+
+
+def test_clips_of_one_song_are_told_in_different_forms_and_words() -> None:
+    clips = [clip for clip in plan(told=PromptSettings()).clips if clip.source == "mix"]
+    again = [clip for clip in plan(told=PromptSettings()).clips if clip.source == "mix"]
+    assert clips == again
+    assert len({clip.text for clip in clips}) == len(clips) > 4
+    assert len({clip.form for clip in clips}) > 1
+
+
+def test_only_what_is_played_inside_is_told_of_the_drums() -> None:
+    """The song's pattern is four on the floor; in the bars of the clip the kick plays once a bar."""
+    drums = {
+        "drum_hits": tuple(row(DrumHit, hit=i, time_s=i * BEAT_S, drum="kick") for i in range(160)),
+        "drum_activity": (row(DrumActivity, segment=0, start_s=0.0, end_s=80.0),),
+        "drum_patterns": (row(DrumPattern, drum="kick", steps=16, pattern="x...x...x...x...", bar_share=0.9),),
+        "drum_bars": tuple(
+            row(
+                DrumBar,
+                bar=i,
+                drum="kick",
+                start_s=4 * i * BEAT_S,
+                pattern="X..............." if i < 20 else "X...X...X...X...",
+            )
+            for i in range(40)
+        ),
+    }
+    told = PromptSettings(form_weights=FormWeights(tags=0, sentence=0, paragraph=0, description=1))
+    clips = plan(song(drums=drums), told=told)
+    of_drums = {clip.start_s: clip.text for clip in clips.clips if clip.source == "drums"}
+    early, late = (
+        [text for start_s, text in of_drums.items() if low <= start_s < high] for low, high in ((0, 30), (42, 70))
+    )
+    four = re.compile("four|every beat|each beat|all beats", re.IGNORECASE)
+    assert early
+    assert late
+    assert not [text for text in early if four.search(text)]
+    assert [text for text in late if four.search(text)]

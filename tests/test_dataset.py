@@ -73,7 +73,8 @@ def make_prompt(name: str, type_: str, parts: str, weight: float = 1.0, **change
     values: dict[str, Any] = {
         "audio_description": f"A description of {parts}.", "style_prompt": f"Style of {parts}",
         "technical_prompt": f"Technique of {parts}", "combined_prompt": f"Text of {parts}",
-        "captioner": "measured", "is_fallback": True,
+        "captioner": "measured", "is_fallback": True, "form": "sentence", "form_weight": 1.0, "seed": "0" * 16,
+        "custom_tag": None, "held_tag": False,
     }  # fmt: skip
     return Prompt(prompt=name, type=type_, parts=parts, training_weight=weight, **{**values, **changes})
 

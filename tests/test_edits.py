@@ -36,7 +36,9 @@ def human(part: str, question: str, text: str) -> Answer:
 
 def prompt(name: str) -> Prompt:
     return Prompt(
-        prompt=name, type=name.partition(":")[0], parts="mix", audio_description="made", style_prompt="Music",
+        prompt=name, form="sentence", form_weight=1.0, seed="0", custom_tag=None, held_tag=False,
+        type=name.partition(":")[0], parts="mix",
+        audio_description="made", style_prompt="Music",
         technical_prompt="", combined_prompt="Music. made.", training_weight=0.7, captioner="m", is_fallback=True,
     )  # fmt: skip
 

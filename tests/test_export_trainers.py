@@ -23,6 +23,7 @@ import yaml
 
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
+from flamingo_bark_assets.custom_tag import CustomTag
 from flamingo_bark_assets.errors import ClipRefused, ExportError
 from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Target
 from flamingo_bark_assets.exports.run import ExportReport, export
@@ -661,3 +662,15 @@ def test_a_line_holds_nothing_that_is_not_printed() -> None:
 )
 def test_a_key_that_is_said_in_any_spelling_is_not_said_again(said: str, added: str) -> None:
     assert key_and_metre(made_clip("song", "full", "mix", 0), said) == added
+
+
+def test_ace_step_puts_in_the_tag_itself_unless_a_song_wants_it_elsewhere(tmp_path: Path) -> None:
+    source = made_source(2, views=("full",))
+    first, second = sorted(source.songs)
+    source.songs[second] = dataclasses.replace(source.songs[second], custom_tag=CustomTag("mine", "append"))
+    made(AceStep(), source, tmp_path, custom_tag="zxcv")
+    rows = [row for path in sorted(tmp_path.rglob("dataset*.json")) for row in read_ace_step(path)]
+    by_song = {row["id"].split("__")[0]: row for row in rows}
+    assert (by_song[first]["custom_tag"], "zxcv" in by_song[first]["caption"]) == ("zxcv", False)
+    assert by_song[second]["custom_tag"] == ""
+    assert "mine" in by_song[second]["caption"]

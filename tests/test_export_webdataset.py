@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import soundfile
 
+from flamingo_bark_assets.custom_tag import CustomTag
 from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Renderer, Split
 from flamingo_bark_assets.exports.registry import TARGETS
 from flamingo_bark_assets.exports.run import ExportReport, export
@@ -219,6 +220,17 @@ def test_what_is_told_of_a_clip_names_its_shard_and_member(out: Path) -> None:
             content = file.extractfile(member)
             assert content is not None
             assert hashlib.sha256(content.read()).hexdigest() == audio["sha256"]
+
+
+def test_the_tag_of_a_song_goes_before_that_of_the_export(tmp_path: Path) -> None:
+    source = short_source(("train",))
+    source.songs = {
+        name: dataclasses.replace(song, custom_tag=CustomTag("mine", "append")) for name, song in source.songs.items()
+    }
+    write(source, tmp_path, custom_tag="zxcv")
+    texts = [str(sample["txt"]) for sample in samples(tmp_path)]
+    assert texts
+    assert all(text.endswith(" mine") and "zxcv" not in text for text in texts)
 
 
 def test_the_custom_tag_stands_before_each_text(tmp_path: Path) -> None:

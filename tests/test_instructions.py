@@ -64,16 +64,16 @@ def test_a_failed_rule_is_told_with_value_limit_and_by_how_much() -> None:
 
 def test_the_prompts_stand_in_a_table_with_their_weights_as_lines() -> None:
     rows = {row[0]: row for row in table_rows(section(written(make_evidence()), "What to use"))}
-    assert rows["full_track"][1:] == ["1", "20", "yes", "Text of mix"]
-    assert rows["stem:drums"][1:] == ["0.7", "14", "yes", "Text of drums"]
-    assert rows["multi_instrument:drums+vocals"][1:4] == ["0.85", "17", "yes"]
+    assert rows["full_track"][1:] == ["sentence", "1", "20", "yes", "Text of mix"]
+    assert rows["stem:drums"][1:] == ["sentence", "0.7", "14", "yes", "Text of drums"]
+    assert rows["multi_instrument:drums+vocals"][2:5] == ["0.85", "17", "yes"]
 
 
 def test_a_prompt_with_an_unfit_part_is_not_to_be_used() -> None:
     rows = {row[0]: row for row in table_rows(section(written(with_silent_stem("vocals")), "What to use"))}
-    assert rows["stem:vocals"][2:4] == ["–", "no"]
-    assert rows["stem:drums"][2:4] == ["7", "yes"]
-    assert rows["full_track"][2] == "10"
+    assert rows["stem:vocals"][3:5] == ["–", "no"]
+    assert rows["stem:drums"][3:5] == ["7", "yes"]
+    assert rows["full_track"][3] == "10"
 
 
 def test_the_files_are_listed_with_their_use() -> None:
@@ -195,7 +195,7 @@ def test_hostile_text_breaks_neither_headings_nor_tables() -> None:
     assert len(re.findall(r"^# ", text, flags=re.MULTILINE)) == 1
     assert "<script" not in text
     assert not re.search("[\x00\u202e]", text)
-    assert {len(row) for row in table_rows(section(text, "What to use"))} == {3, 5}
+    assert {len(row) for row in table_rows(section(text, "What to use"))} == {3, 6}
     assert {len(row) for row in table_rows(section(text, "Verdict"))} == {6}
 
 

@@ -92,7 +92,7 @@ def test_the_hand_edits_of_the_readme_are_read(tmp_path: Path) -> None:
     (tmp_path / "song.toml").write_text(text, encoding="utf-8")
     edits = read_song_info(tmp_path / "song.toml").info.edits
     assert edits.mix.genre == "deep house"
-    assert set(edits.prompts) == {"stem:drums"}
+    assert set(edits.prompts) == {"stem:drums", "full_track/tags"}
 
 
 def test_the_python_example_runs(

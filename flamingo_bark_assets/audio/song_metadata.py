@@ -63,6 +63,8 @@ class SongMetadata(Record):
         "Whether it goes before a captioning model's; null without one. Hand edits go before both."
     )
     edits_digest: str = column("Digest of the hand edits in song.toml; empty without any.")
+    custom_tag: str | None = optional_column("Trigger word of the song; null for that of the library.")
+    custom_tag_position: str | None = optional_column("prepend, append or replace; null for that of the library.")
     warnings: str | None = optional_column("Keys of song.toml that are not understood, joined by '; '.")
     sidecar_warnings: str | None = optional_column("What of the sidecars cannot be read, joined by '; '.")
     sidecar_fields: tuple[SidecarField, ...] = events("One row a field of a sidecar.")
@@ -100,6 +102,8 @@ def describe_metadata(files: SongFiles, *, merge: Merge = "fill") -> SongMetadat
         given_caption=caption,
         given_caption_source=words.source("caption"),
         given_caption_first=words.caption_first if caption else None,
+        custom_tag=info.custom_tag,
+        custom_tag_position=info.custom_tag_position,
         edits_digest=edits_digest(info),
         warnings="; ".join(files.info_warnings) or None,
         sidecar_warnings="; ".join(problem for sidecar in sidecars for problem in sidecar.problems) or None,

@@ -229,7 +229,8 @@ class _Plan:
     def _clip(self, view: ViewSettings, source: _Source, piece: Piece, inside: Inside, levels: PieceLevels) -> Clip:
         song, metadata = self.evidence.song, self.evidence.metadata
         is_whole = piece.start_s <= 0.0 and piece.end_s >= self.grid.duration_s
-        text = self.writer.write(inside, source.kinds, is_mix=source.is_mix, is_whole=is_whole)
+        name = _name(view, source, piece)
+        text = self.writer.write(inside, source.kinds, clip=name, is_mix=source.is_mix, is_whole=is_whole)
         lines, why_none = self._lyrics(view, source, piece, inside, is_whole=is_whole)
         bars = self._bars(piece)
         section = next((s for s in song.sections if s.start_s <= (piece.start_s + piece.end_s) / 2 < s.end_s), None)
@@ -237,7 +238,7 @@ class _Plan:
         pitched = source.name == MIX or any(KINDS[kind].harmony != "none" for kind in source.kinds)
         has_drums = source.name == MIX or "drums" in source.kinds
         return Clip(
-            clip=_name(view, source, piece),
+            clip=name,
             view=view.name,
             source=source.name,
             kinds="+".join(source.kinds),
@@ -270,6 +271,7 @@ class _Plan:
             attribution=metadata.attribution,
             source_sha256="+".join(self._sha256(source)),
             prompt=text.prompt,
+            form=text.form,
             text=text.text,
             measured_text=text.measured_text,
             training_weight=text.weight,

@@ -56,6 +56,7 @@ class Clip(Row):
     prompt: str = column(
         "The prompt of the song whose level it has: full_track, stem:<kind> or multi_instrument:<kinds>."
     )
+    form: str = column("Form of its text: tags, sentence, paragraph or description.")
     text: str = column("What is told of it, from inside: no word on what is silent there.")
     measured_text: str = column("The same without any word of a captioning model.")
     lyrics: str | None = column("Lines that are sung inside, one a line; null where none is known.")

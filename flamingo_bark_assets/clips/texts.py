@@ -21,13 +21,18 @@ from flamingo_bark_assets.claims.rewriting import rewrite
 from flamingo_bark_assets.claims.scope import scope_of
 from flamingo_bark_assets.claims.tokens import split_sentences as sentences_of
 from flamingo_bark_assets.clips.within import Inside
+from flamingo_bark_assets.custom_tag import CustomTag, TagPosition
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import Part, Question, StemKind
-from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompt
+from flamingo_bark_assets.prompts.answered import WRITTEN
+from flamingo_bark_assets.prompts.forms import Form
+from flamingo_bark_assets.prompts.grammar import Choices
+from flamingo_bark_assets.prompts.levels import Prompt, PromptWriter, TrainingPrompts, form_weights
 from flamingo_bark_assets.settings import PromptSettings
 from flamingo_bark_assets.text import fit, non_space_length, split_sentences
 
-_WRITTEN = frozenset({"model", "human"})
+_SAID = WRITTEN | {"tagged"}
+"""Sources of answers that were not measured inside the clip: what of them does not hold there is left out."""
 _MUST_HOLD = frozenset({"tempo", "pace", "key"})
 _VOICE = frozenset({"vocals", "singer"})
 # Raw figures of levels and probabilities, which a listener would never say.
@@ -40,6 +45,7 @@ class ClipText:
 
     Attributes:
         prompt: name of the prompt of the song whose level it has.
+        form: the form that was chosen for it.
         text: the words to train on.
         measured_text: the same without any word of a captioning model or a person.
         weight: training weight of the level.
@@ -49,6 +55,7 @@ class ClipText:
     """
 
     prompt: str
+    form: Form
     text: str
     measured_text: str
     weight: float
@@ -68,38 +75,42 @@ class ClipWriter:
 
     def __init__(self, captions: Captions, prompts: TrainingPrompts, settings: PromptSettings) -> None:
         self._captions = captions
-        self._by_hand = {p.prompt: p.combined_prompt for p in prompts.prompts if p.captioner == HUMAN}
+        self._by_hand = {(p.prompt, p.form): _untagged(p) for p in prompts.prompts if p.captioner == HUMAN}
         self._settings = settings
         self._measured = MeasuredCaptioner(settings)
         self._checked: dict[tuple[object, ...], str] = {}
-        self._written = any(answer.source in _WRITTEN and answer.text for answer in captions.answers)
+        self._written = any(answer.source in _SAID and answer.text for answer in captions.answers)
         self._last: tuple[Inside | None, dict[bool, tuple[Evidence, Captions]]] = (None, {})
 
-    def write(self, inside: Inside, kinds: tuple[StemKind, ...], *, is_mix: bool, is_whole: bool) -> ClipText:
+    def write(
+        self, inside: Inside, kinds: tuple[StemKind, ...], *, clip: str, is_mix: bool, is_whole: bool
+    ) -> ClipText:
         """Write the texts of one clip.
 
         Args:
             inside: what was measured inside it.
             kinds: the kinds of stem that sound together; none for the mix.
+            clip: its name, by which form and words are chosen.
             is_mix: whether it is told as a mix: the mix, or all of it but the voice.
             is_whole: whether it holds the whole song, so that words about its course hold too.
         """
         evidence, measured = self._measured_inside(inside, voiceless=bool(kinds) and "vocals" not in kinds)
         of_level = () if is_mix else kinds
-        plain = build_prompt(evidence, measured, self._settings, of_level)
+        form = Choices(evidence.song_id, clip).weighted(form_weights(self._settings), "form")
+        plain = PromptWriter(evidence, measured, self._settings).prompt(of_level, form, seed=clip)
         made, said = plain, measured
         if self._written:
             said = self._captions_inside(evidence, measured, kinds, is_whole=is_whole)
-            made = build_prompt(evidence, said, self._settings, of_level)
+            made = PromptWriter(evidence, said, self._settings).prompt(of_level, form, seed=clip)
         name = made.prompt if not kinds or not is_mix else f"multi_instrument:{'+'.join(kinds)}"
         weight = made.training_weight if name == made.prompt else self._settings.multi_instrument_weight
-        if by_hand := self._hand_written(name, evidence, kinds, is_whole=is_whole):
-            return ClipText(name, by_hand, plain.combined_prompt, weight, HUMAN, None, False)
+        if by_hand := self._hand_written(name, form, evidence, kinds, is_whole=is_whole):
+            return ClipText(name, form, by_hand, plain.combined_prompt, weight, HUMAN, None, False)
         if made.combined_prompt == plain.combined_prompt:
             names, licence, is_fallback = IDENTITY.name, None, bool(self._captions.is_fallback)
         else:
             names, licence, is_fallback = _authors(said, of_level)
-        return ClipText(name, made.combined_prompt, plain.combined_prompt, weight, names, licence, is_fallback)
+        return ClipText(name, form, made.combined_prompt, plain.combined_prompt, weight, names, licence, is_fallback)
 
     def _measured_inside(self, inside: Inside, *, voiceless: bool) -> tuple[Evidence, Captions]:
         """Return what holds inside, with or without the voice, and the measured answers about it: once a piece."""
@@ -117,7 +128,8 @@ class ClipWriter:
         """Return the answers that hold inside: what was said of the song, and else what is measured inside."""
         answers = {(answer.part, answer.question): answer for answer in measured.answers}
         for answer in self._captions.answers:
-            text = self._check(answer, evidence, kinds, is_whole=is_whole) if answer.source in _WRITTEN else ""
+            is_told = answer.source in _SAID and (is_whole or answer.question != "instruments")
+            text = self._check(answer, evidence, kinds, is_whole=is_whole) if is_told else ""
             if text:
                 answers[answer.part, answer.question] = dataclasses.replace(answer, text=text)
         return dataclasses.replace(self._captions, answers=tuple(answers.values()), claims=(), labels=())
@@ -149,16 +161,26 @@ class ClipWriter:
         return self._checked[key]
 
     def _hand_written(
-        self, name: str, evidence: Evidence, kinds: tuple[StemKind, ...], *, is_whole: bool
+        self, name: str, form: Form, evidence: Evidence, kinds: tuple[StemKind, ...], *, is_whole: bool
     ) -> str | None:
         """Return what the owner wrote for this level, as far as it holds inside; None where nothing does."""
-        text = self._by_hand.get(name)
-        if text is None:
+        text = self._by_hand.get((name, form))
+        if not text:
             return None
         part: Part = kinds[0] if len(kinds) == 1 else "mix"
         told = self._holding(part, "caption", text, evidence, kinds, is_whole=is_whole)
         budget = self._settings.max_non_space_characters
         return (told if non_space_length(told) <= budget else fit("", split_sentences(told), budget)) or None
+
+
+def _untagged(prompt: Prompt) -> str:
+    """Return the text that its owner wrote, without the trigger word: exports put that into clips."""
+    text = prompt.combined_prompt
+    if prompt.custom_tag is None or prompt.held_tag:
+        return text
+    positions: tuple[TagPosition, ...] = ("prepend", "append")
+    found = (CustomTag(prompt.custom_tag, position).taken_out_of(text) for position in positions)
+    return next((shorter for shorter in found if shorter != text), text)
 
 
 def _voiceless(evidence: Evidence) -> Evidence:
@@ -196,8 +218,9 @@ def _may_be_said(sentence: str, *, voiceless: bool) -> bool:
 
 def _authors(said: Captions, kinds: Sequence[StemKind]) -> tuple[str, str | None, bool]:
     """Name who wrote what a prompt may hold: captions of its parts and the genre of the song."""
-    read = {("mix", "genre"), *((part, "caption") for part in kinds or ("mix",))}
-    used = [a for a in said.answers if a.text and a.source in _WRITTEN and (a.part, a.question) in read]
+    labels = ("genre",) if kinds else ("genre", "mood", "instruments")
+    read = {*(("mix", label) for label in labels), *((part, "caption") for part in kinds or ("mix",))}
+    used = [a for a in said.answers if a.text and a.source in _SAID and (a.part, a.question) in read]
     names = list(dict.fromkeys(answer.captioner for answer in used)) or [IDENTITY.name]
     licence = next((answer.licence for answer in used if answer.licence), None)
     if any(answer.source == "model" and not answer.licence for answer in used):

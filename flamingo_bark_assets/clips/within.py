@@ -22,6 +22,18 @@ from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import StemResult
 from flamingo_bark_assets.clips.grid import Span
+from flamingo_bark_assets.clips.playing import (
+    METHOD as _METHOD,
+)
+from flamingo_bark_assets.clips.playing import (
+    bass_register,
+    chord_rate,
+    note_length,
+    notes_inside,
+    patterns_inside,
+    rate_inside,
+    vocal_register,
+)
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement, Record
@@ -30,7 +42,6 @@ MIN_SOUNDING = 0.05
 """Share of a part in which a stem must sound to be named: less may be what is left of its neighbours, or a tail."""
 WHOLE_SONG = "measured over the whole song only"
 
-_METHOD = "inside"
 _MIN_BEATS = 5
 _MAX_SPREAD = 0.3
 _MIN_VOICED = 20  # frames of 10 ms
@@ -95,6 +106,8 @@ class SongInside:
         self._hits = {
             name: np.array([hit.time_s for hit in evidence.drums.drum_hits if hit.drum == name]) for name in _DRUMS
         }
+        self._onsets = np.array([onset.time_s for onset in evidence.drums.drum_onsets])
+        self._notes = np.array([note.onset_s for note in evidence.bass.bass_notes])
         self._voice = _pitch(evidence.vocals.vocal_f0)
         self._bass = _pitch(evidence.bass.bass_f0)
         self._blank_song = dataclasses.replace(
@@ -112,8 +125,9 @@ class SongInside:
         hits = self._hit_counts(start_s, end_s)
         voice = self._range(self._voice, start_s, end_s, evidence_of=self._evidence.vocals.f0_low_hz)
         song = self._evidence.song
-        chords = _labels(_overlapping(song.chords, start_s, end_s))
-        stems = {kind: self._stem(kind, start_s, end_s, hits) for kind in STEM_KINDS}
+        within = _overlapping(song.chords, start_s, end_s)
+        chords = _labels(within)
+        stems = {kind: self._stem(kind, start_s, end_s, hits, active.get(kind, 0.0)) for kind in STEM_KINDS}
         return Inside(
             start_s=start_s,
             end_s=end_s,
@@ -127,7 +141,13 @@ class SongInside:
                         for stem in self._evidence.stems.stems
                     ),
                 ),
-                song=dataclasses.replace(self._blank_song, tempo_bpm=tempo, key=key),
+                song=dataclasses.replace(
+                    self._blank_song,
+                    tempo_bpm=tempo,
+                    key=key,
+                    chords=tuple(within),
+                    chord_change_rate_hz=chord_rate(within, start_s, end_s, song.chord_change_rate_hz),
+                ),
                 stem_features=stems,
             ),
             sounding=sounding,
@@ -192,7 +212,9 @@ class SongInside:
             Measurement.of(float(high), method=_METHOD, confidence=confidence),
         )
 
-    def _stem(self, kind: StemKind, start_s: float, end_s: float, hits: dict[str, int] | None) -> StemResult:
+    def _stem(
+        self, kind: StemKind, start_s: float, end_s: float, hits: dict[str, int] | None, share: float
+    ) -> StemResult:
         blank = self._blank_stems[kind]
         if blank.unusable is not None:
             return blank
@@ -206,16 +228,37 @@ class SongInside:
                     hihat_present=_present(drums.hihat_present, counts["hihat"]),
                     tom_present=_present(drums.tom_present, counts["tom"]),
                     cymbal_present=_present(drums.cymbal_present, counts["cymbal"]),
+                    active_fraction=_active(share),
+                    onset_density_hz=rate_inside(self._onsets, start_s, end_s, share),
+                    drum_patterns=patterns_inside(drums.drum_bars, start_s, end_s),
                 )
             case BassFeatures():
                 low, high = self._range(self._bass, start_s, end_s, evidence_of=self._evidence.bass.f0_low_hz)
-                return dataclasses.replace(blank, f0_low_hz=low, f0_high_hz=high)
+                whole = self._evidence.bass
+                notes = notes_inside(whole.bass_notes, start_s, end_s)
+                return dataclasses.replace(
+                    blank,
+                    f0_low_hz=low,
+                    f0_high_hz=high,
+                    register=bass_register(notes, whole.register),
+                    sustain_s=note_length(notes, whole.sustain_s),
+                    active_fraction=_active(share),
+                    onset_density_hz=rate_inside(self._notes, start_s, end_s, share),
+                )
             case VocalFeatures():
                 low, high = self._range(self._voice, start_s, end_s, evidence_of=self._evidence.vocals.f0_low_hz)
-                return dataclasses.replace(blank, f0_low_hz=low, f0_high_hz=high)
+                times, f0 = self._voice
+                sung = f0[np.searchsorted(times, start_s) : np.searchsorted(times, end_s)]
+                return dataclasses.replace(
+                    blank,
+                    f0_low_hz=low,
+                    f0_high_hz=high,
+                    register=vocal_register(sung, _MIN_VOICED, self._evidence.vocals.register),
+                    active_fraction=_active(share),
+                )
             case ChordalFeatures():
                 main = _main_chords(_overlapping(blank.chords, start_s, end_s), start_s, end_s)
-                return dataclasses.replace(blank, main_chords=main)
+                return dataclasses.replace(blank, main_chords=main, active_fraction=_active(share))
 
 
 def _blank(record: R) -> R:
@@ -251,6 +294,10 @@ def _pitch(rows: Sequence[Any]) -> tuple[Floats, Floats]:
     """Return times and pitches of the frames that have one, shape (n_voiced,) each."""
     voiced = [row for row in rows if row.voiced]
     return np.array([row.time_s for row in voiced]), np.array([row.f0_hz for row in voiced])
+
+
+def _active(share: float) -> Measurement[float]:
+    return Measurement.of(share, method=_METHOD)
 
 
 def _present(whole: Measurement[bool], hits: int) -> Measurement[bool]:

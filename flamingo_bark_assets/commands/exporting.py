@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--view", help="View of the clips in place of the layout's own, such as 30s or full.")
 @click.option("--commercial", is_flag=True, help="Leave out what does not allow commercial use.")
 @click.option("--by-artist", is_flag=True, help="Keep all songs of an artist in one split.")
-@click.option("--custom-tag", default="", help="Word that the trainer puts before each caption (ace-step).")
+@click.option("--custom-tag", default="", help="Trigger word before each text, in place of that of the settings.")
 @click.option("--overwrite", is_flag=True, help="Write files anew that were changed by hand since the last export.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be written, with counts and hours.")
 @click.option("--push", "repo_id", metavar="REPO", help="Upload to a dataset repository of the Hub (huggingface).")
@@ -63,7 +63,11 @@ def export(
     if folder.resolve().is_relative_to(paths.songs.resolve()):
         raise ExportError(f"{out}: lies among the songs and would be taken for one; name a place elsewhere")
     settings = load_settings(paths.settings)
-    options = ExportOptions(commercial, view, by_artist, custom_tag, str(folder), configured_models(settings, paths))
+    prompts = settings.prompts
+    options = ExportOptions(
+        commercial, view, by_artist, custom_tag or prompts.custom_tag, str(folder), configured_models(settings, paths),
+        "prepend" if custom_tag else prompts.custom_tag_position,
+    )  # fmt: skip
     songs = StoredSongs(paths, settings, target, options)
     if dry_run:
         _tell(plan(target, songs, folder, options))

@@ -135,6 +135,13 @@ def _sidecars(work: SongWork) -> tuple[RuleResult, ...]:
     return sidecar_rules(work.result(SongMetadata), work.result(Captions))
 
 
+def _tag(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.prompts.levels import TrainingPrompts
+    from flamingo_bark_assets.training.suitability import tag_rules
+
+    return tag_rules(work.result(TrainingPrompts))
+
+
 def _verdict(work: SongWork) -> tuple[RuleResult, ...]:
     from flamingo_bark_assets.training.suitability import SONG, judge
 
@@ -174,6 +181,11 @@ CHECKS: tuple[SongCheck, ...] = (
         "Each sidecar can be read, and no tempo, key, metre, voice or caption that it gives contradicts the "
         "measurements.",
         dg.AssetCheckSeverity.WARN, _sidecars,
+    ),
+    SongCheck(
+        "training_prompts", "custom_tag_is_there",
+        "The custom tag, where there is one, stands in every text, and none held it by itself.",
+        dg.AssetCheckSeverity.WARN, _tag,
     ),
     SongCheck(
         "bark_dataset", "fit_for_training",

@@ -23,7 +23,7 @@ class ExportConfig(dg.Config):
     commercial: bool = Field(False, description="Leave out what does not allow commercial use.")
     view: str | None = Field(None, description="View of the clips in place of the layout's own, such as 30s or full.")
     by_artist: bool = Field(False, description="Keep all songs of an artist in one split.")
-    custom_tag: str = Field("", description="Word that the trainer puts before each caption.")
+    custom_tag: str = Field("", description="Trigger word of each text, before it; '' for that of the settings.")
 
 
 def _asset_of(target: Target) -> dg.AssetsDefinition:
@@ -55,7 +55,11 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
 
         out = platform.paths.exports / target.NAME
         tokens = configured_models(platform.settings, platform.paths)
-        options = ExportOptions(config.commercial, config.view, config.by_artist, config.custom_tag, str(out), tokens)
+        prompts = platform.settings.prompts
+        options = ExportOptions(
+            config.commercial, config.view, config.by_artist, config.custom_tag or prompts.custom_tag, str(out), tokens,
+            "prepend" if config.custom_tag else prompts.custom_tag_position,
+        )  # fmt: skip
         with told_in_one_line():
             songs = StoredSongs(platform.paths, platform.settings, target, options)
             songs.settle_splits()

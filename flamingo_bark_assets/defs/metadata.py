@@ -129,10 +129,15 @@ def _prompts(work: SongWork, prompts: TrainingPrompts) -> dict[str, Any]:
     from flamingo_bark_assets.text import non_space_length
 
     budget = work.settings.prompts.max_non_space_characters
-    lines = [f"- **{p.prompt}** (weight {p.training_weight:g}): {p.combined_prompt}" for p in prompts.prompts]
+    lines = [
+        f"- **{p.prompt}**, {p.form} (weight {p.training_weight:g} x {p.form_weight:g}): {p.combined_prompt}"
+        for p in prompts.prompts
+    ]
     warnings = {
         "edits_for_no_prompt": list(unused_prompt_edits(prompts, work.files.info.edits)),
-        "longer_than_the_budget": [p.prompt for p in prompts.prompts if non_space_length(p.combined_prompt) > budget],
+        "longer_than_the_budget": sorted(
+            {p.prompt for p in prompts.prompts if non_space_length(p.combined_prompt) > budget}
+        ),
     }
     return {
         "prompts": dg.MetadataValue.md("\n".join(lines) or "none"),

@@ -33,54 +33,55 @@ class Scale:
         return next(word for limit, word in self.steps if value < limit)
 
 
-def _scale(quantity: str, source: str, *words_and_limits: str | float) -> Scale:
+def scale(quantity: str, source: str, *words_and_limits: str | float) -> Scale:
+    """Make a scale of words and the limits between them, in turn; '' stands for a range without a word."""
     words = [str(word) for word in words_and_limits[::2]]
     limits = [float(limit) for limit in words_and_limits[1::2]] + [math.inf]
     return Scale(quantity, source, tuple(zip(limits, words, strict=True)))
 
 
-TEMPO = _scale(
+TEMPO = scale(
     "tempo, BPM",
     "marks on mechanical metronomes: Largo to 60, Adagio to 76, Andante and Moderato to 120, Allegro to 168, "
     "Presto above",
     "very slow", 60, "slow", 76, "moderate", 120, "fast", 168, "very fast",
 )  # fmt: skip
-LOUDNESS = _scale(
+LOUDNESS = scale(
     "integrated loudness, LUFS",
     "EBU R 128 (target of broadcasting, -23 LUFS); about -14 LUFS is what streaming services play music at; "
     "-9 own choice",
     "quiet", -23, "moderately loud", -14, "loud", -9, "very loud",
 )  # fmt: skip
-DYNAMIC_RANGE = _scale(
+DYNAMIC_RANGE = scale(
     "dynamic range as 95th minus 10th percentile of 400 ms levels, dB", "own choice",
     "narrow", 6, "moderate", 12, "wide",
 )  # fmt: skip
-BRIGHTNESS = _scale(
+BRIGHTNESS = scale(
     "spectral centroid, Hz",
     "the centroid goes with perceived brightness (Schubert and Wolfe 2006, Acta Acustica 92); "
     "limits own choice",
     "dark", 1800, "balanced", 4000, "bright",
 )  # fmt: skip
-BANDWIDTH = _scale(
+BANDWIDTH = scale(
     "bandwidth, Hz",
     "ITU-T speech and audio bands: narrowband (G.711), wideband to 7 kHz (G.722), super-wideband to 14 kHz "
     "(G.722.1 Annex C), fullband above (G.719)",
     "telephone", 4000, "narrow", 7000, "reduced", 14_000, "full",
 )  # fmt: skip
-BEAT = _scale("tempo stability, 0 to 1", "own choice", "free", 0.8, "slightly varying", 0.95, "steady")
-PRESENCE = _scale(
+BEAT = scale("tempo stability, 0 to 1", "own choice", "free", 0.8, "slightly varying", 0.95, "steady")
+PRESENCE = scale(
     "share of time with sound", "own choice",
     "in a small part of the song", 0.1, "in parts of the song", 0.5, "through most of the song", 0.9,
     "throughout the song",
 )  # fmt: skip
-RHYTHM = _scale("entropy of the inter-onset intervals, 0 to 1", "own choice", "regular", 0.35, "varied", 0.7, "complex")
-BASS_SUSTAIN = _scale("median note length, s", "own choice", "short", 0.25, "medium-length", 0.75, "long")
-FUNDAMENTAL = _scale("share of low energy at the fundamental", "own choice", "weak", 0.2, "clear", 0.5, "strong")
-HARMONIC_SUSTAIN = _scale(
+RHYTHM = scale("entropy of the inter-onset intervals, 0 to 1", "own choice", "regular", 0.35, "varied", 0.7, "complex")
+BASS_SUSTAIN = scale("median note length, s", "own choice", "short", 0.25, "medium-length", 0.75, "long")
+FUNDAMENTAL = scale("share of low energy at the fundamental", "own choice", "weak", 0.2, "clear", 0.5, "strong")
+HARMONIC_SUSTAIN = scale(
     "share of energy in sustained sound", "own choice",
     "mostly short sounds", 0.4, "both short and sustained sounds", 0.7, "mostly sustained sounds",
 )  # fmt: skip
-VIBRATO = _scale(
+VIBRATO = scale(
     "vibrato extent, cents (half peak to peak)",
     "trained singers: about 50 to 100 cents (Sundberg 1987, The Science of the Singing Voice)",
     "slight", 50, "pronounced", 100, "wide",

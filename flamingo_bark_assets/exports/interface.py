@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
+from flamingo_bark_assets.custom_tag import CustomTag, TagPosition, custom_tag_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,9 +33,10 @@ class ExportOptions:
             licence does not; measured text takes their place.
         view: the view to export where the target can use several; None for the target's own.
         by_artist: keep all songs of an artist in one split.
-        custom_tag: word that the trainer puts before each caption; "" for none.
+        custom_tag: trigger word of each text; "" for none. A song may have one of its own.
         folder: where the files will stand, absolute; some layouts need it in their paths.
         tokens: the models that make tokens; None where none is configured, so that no tokens are written.
+        tag_position: where the trigger word goes.
     """
 
     commercial: bool = False
@@ -43,6 +45,7 @@ class ExportOptions:
     custom_tag: str = ""
     folder: str = ""
     tokens: TokenModels | None = None
+    tag_position: TagPosition = "prepend"
 
 
 class Renderer(Protocol):
@@ -74,6 +77,7 @@ class ExportSong:
         clips: its clips, of the views that the target asked for.
         digest: of all that its files in an export depend on.
         lyrics: all words that are sung, without times, one line a line; None where none are known.
+        custom_tag: its own trigger word; None for that of the options.
     """
 
     song_id: str
@@ -88,6 +92,17 @@ class ExportSong:
     clips: tuple[Clip, ...]
     digest: str
     lyrics: str | None = None
+    custom_tag: CustomTag | None = None
+
+    def tag(self, options: ExportOptions) -> CustomTag | None:
+        """Return the trigger word of its texts; None for none."""
+        library = custom_tag_of(None, None, options.custom_tag, options.tag_position)
+        return self.custom_tag or library
+
+    def tagged(self, text: str, options: ExportOptions) -> str:
+        """Put the trigger word into a text."""
+        tag = self.tag(options)
+        return tag.put_into(text) if tag else text
 
     def clips_of(self, view: str, source: str | None = None) -> tuple[Clip, ...]:
         """Return the clips of a view, and of one source where one is named."""
@@ -145,6 +160,7 @@ class ExportedClip:
         texts: the words that are read for its further sounds, by the role of the sound in `files`.
         gains_db: what its further sounds were turned up or down by, by role.
         outside_domain: why the trainer's model does not know such sound; None where it does.
+        custom_tag: trigger word that the trainer itself puts into the text; "" where it stands there already.
     """
 
     name: str
@@ -164,6 +180,7 @@ class ExportedClip:
     texts: Mapping[str, str] = field(default_factory=dict)
     gains_db: Mapping[str, float] = field(default_factory=dict)
     outside_domain: str | None = None
+    custom_tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,7 @@ def _units(target: Target, heads: Sequence[SongHead]) -> dict[str, list[SongHead
 def _unit_digest(target: Target, heads: Sequence[SongHead], options: ExportOptions, versions: str) -> str:
     made_from = [
         FORMAT, target.NAME, target.VERSION, versions,
-        [options.commercial, options.view, options.custom_tag, options.folder],
+        [options.commercial, options.view, options.custom_tag, options.tag_position, options.folder],
         [[head.song_id, head.split, head.digest] for head in heads],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
@@ -344,6 +344,7 @@ def _export_json(target: Target, summary: Summary) -> dict[str, object]:
         "by_artist": options.by_artist,
         "view": options.view,
         "custom_tag": options.custom_tag,
+        "tag_position": options.tag_position,
         "notes": summary.notes,
         "pins": dict(target.PINS),
     }

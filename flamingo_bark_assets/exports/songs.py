@@ -16,6 +16,7 @@ from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.edits import HUMAN
 from flamingo_bark_assets.clips.records import Clip, TrainingClips
 from flamingo_bark_assets.clips.rendering import SongRenderer
+from flamingo_bark_assets.custom_tag import custom_tag_of
 from flamingo_bark_assets.errors import ClipRefused, ExportError, LibraryError, StorageError
 from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Note, Renderer, Target
 from flamingo_bark_assets.exports.rights import normal_licence, why_not_commercial
@@ -134,6 +135,7 @@ class StoredSongs:
             clips=clips,
             digest="",
             lyrics=metadata.lyrics,
+            custom_tag=custom_tag_of(metadata.custom_tag, metadata.custom_tag_position, "", self._options.tag_position),
         )
         return dataclasses.replace(song, digest=_digest(song))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 from pydantic_core import ErrorDetails
 
+from flamingo_bark_assets.custom_tag import TagPosition
 from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.atomic import write_text
 from flamingo_bark_assets.files.opening import is_missing, shown
@@ -102,14 +103,16 @@ class SongInfo(_Table):
         None,
         description="How words of sidecars are merged: fill, captions, lyrics or all; default: as the settings say.",
     )
+    custom_tag: str | None = Field(None, max_length=100, description="Trigger word put into every text of the song.")
+    custom_tag_position: TagPosition | None = Field(None, description="prepend, append, or replace (the tag alone).")
     edits: Edits = Field(Edits(), description="Captions and prompts that the user wrote in place of made ones.")
 
-    @field_validator("title", "artist", "licence", "attribution", "lyrics")
+    @field_validator("title", "artist", "licence", "attribution", "lyrics", "custom_tag")
     @classmethod
     def _empty_is_left_out(cls, value: str | None) -> str | None:
         return value or None
 
-    @field_validator("title", "artist", "licence", "attribution")
+    @field_validator("title", "artist", "licence", "attribution", "custom_tag")
     @classmethod
     def _one_line(cls, value: str | None) -> str | None:
         return None if value is None else _single_line(value)

@@ -1,28 +1,30 @@
-"""The prompts of a song at the levels full track, stem and several instruments.
+"""The prompts of a song at the levels full track, stem and several instruments, each in several forms.
 
-The `training_prompts` result and its entry function belong here; the sentences stand in `templates`.
+The `training_prompts` result and its entry functions belong here; words and sentences stand in `forms` and below it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, zip_longest
+from functools import cached_property
+from itertools import combinations
 from typing import ClassVar
 
-from flamingo_bark_assets.captioning.interface import Answer, Captions
+from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.custom_tag import CustomTag, custom_tag_of
 from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import Part, StemKind
-from flamingo_bark_assets.prompts.templates import (
-    full_track_style,
-    full_track_technical,
-    stems_style,
-    stems_technical,
-)
+from flamingo_bark_assets.parts import Part, Question, StemKind
+from flamingo_bark_assets.prompts.answered import Answered
+from flamingo_bark_assets.prompts.facts import NEEDED, Fact, Teller
+from flamingo_bark_assets.prompts.forms import FORMS, Form, Material, Text, write
+from flamingo_bark_assets.prompts.grammar import Choices
+from flamingo_bark_assets.prompts.technical import full_track_technical, stems_technical
 from flamingo_bark_assets.record import Record, Row, column, events
 from flamingo_bark_assets.settings import PromptSettings
-from flamingo_bark_assets.text import clean_genres, clean_text, fit, split_sentences
+from flamingo_bark_assets.text import clean_text, split_sentences
 
 COMBINATION_SIZES = (2, 3)
 NO_CAPTIONER = "none"
@@ -30,20 +32,27 @@ NO_CAPTIONER = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt(Row):
-    """One training prompt."""
+    """One training prompt in one form."""
 
     TABLE: ClassVar[str] = "prompts"
-    KEY: ClassVar[tuple[str, ...]] = ("prompt",)
+    KEY: ClassVar[tuple[str, ...]] = ("prompt", "form")
 
     prompt: str = column("Name: full_track, stem:<kind> or multi_instrument:<kind>+<kind>.")
+    form: str = column("tags, sentence, paragraph or description.")
     type: str = column("full_track, stem or multi_instrument.")
     parts: str = column("The parts it describes, joined by '+': mix, or kinds of stem.")
-    audio_description: str | None = column("The captioner's description.")
-    style_prompt: str = column("Genre, key, tempo and instruments.")
+    seed: str = column("Digest of song, prompt and form, by which its words were chosen.")
+    audio_description: str | None = column("The captioner's description, or where it is measured, the longest form.")
+    style_prompt: str = column(
+        "How the text begins: genre, mood, pace, key, tempo and instruments; no technical figure."
+    )
     technical_prompt: str = column("How the recording sounds, technically.")
     combined_prompt: str = column("The text to train on.")
-    training_weight: float = column("Relative weight: 1.0 full track, 0.7 stem.")
-    captioner: str = column("Who wrote the description.")
+    training_weight: float = column("Relative weight of the prompt: 1.0 full track, 0.7 stem.")
+    form_weight: float = column("Share of the prompt's weight that this form has, 0 to 1.")
+    custom_tag: str | None = column("The trigger word that was put into the text; null for none.")
+    held_tag: bool = column("Whether the text held the trigger word by itself.")
+    captioner: str = column("Who wrote what of it was not measured, or else the measured captioner.")
     is_fallback: bool = column("Whether that captioner ran because no model could be had.")
 
 
@@ -53,16 +62,17 @@ class TrainingPrompts(Record):
 
     TABLE: ClassVar[str] = "training_prompts"
 
-    prompts: tuple[Prompt, ...] = events("One row a prompt.")
+    prompts: tuple[Prompt, ...] = events("One row a prompt and form.")
 
 
 def build_prompts(evidence: Evidence, captions: Captions, settings: PromptSettings) -> TrainingPrompts:
-    """Write all training prompts of one song.
+    """Write all training prompts of one song, each in every form.
 
     There is one prompt for the full track, one for each audible stem, and one for each pair and triple of audible stems
-    that is not all of them (all of them together are the full track). What is less sure than `min_claim_confidence` is
-    not told. Prompts have no '|', line break or control character, and none is longer than the budget of non-space
-    characters; where nothing could be measured there is none, with the reason.
+    that is not all of them (all of them together are the full track). What is less sure than the settings ask is not
+    told. Words are chosen by a digest of song, prompt and form, so that the same input gives the same bytes. Prompts
+    have no '|', line break or control character, and none is longer than the budget of non-space characters; where
+    nothing could be measured there is none, with the reason.
 
     Raises:
         ValueError: evidence and captions are of different songs.
@@ -72,27 +82,49 @@ def build_prompts(evidence: Evidence, captions: Captions, settings: PromptSettin
     unusable = evidence.untellable
     if unusable:
         return TrainingPrompts.of_unusable(evidence.song_id, unusable)
-    writer = _Writer(evidence, captions, settings)
-    stems = (writer.stem(kind) for kind in evidence.audible_kinds)
-    several = (writer.several(kinds) for kinds in _combinations(evidence.audible_kinds))
-    return TrainingPrompts(song_id=evidence.song_id, prompts=(writer.full_track(), *stems, *several))
+    tag = tag_of(evidence, settings)
+    room = max(1, settings.max_non_space_characters - (tag.cost if tag else 0))
+    writer = PromptWriter(evidence, captions, settings, room)
+    levels: list[tuple[StemKind, ...]] = [
+        (), *((kind,) for kind in evidence.audible_kinds), *_combinations(evidence.audible_kinds)
+    ]  # fmt: skip
+    prompts = tuple(writer.prompt(kinds, form) for kinds in levels for form in FORMS)
+    return TrainingPrompts(song_id=evidence.song_id, prompts=prompts)
 
 
-def build_prompt(
-    evidence: Evidence, captions: Captions, settings: PromptSettings, kinds: tuple[StemKind, ...]
-) -> Prompt:
-    """Write one training prompt, of whatever was measured.
+def tag_of(evidence: Evidence, settings: PromptSettings) -> CustomTag | None:
+    """Return the trigger word of a song; None where neither it nor the library has one."""
+    said = evidence.metadata
+    return custom_tag_of(said.custom_tag, said.custom_tag_position, settings.custom_tag, settings.custom_tag_position)
 
-    Args:
-        evidence: the measurements, of a song or of a part of it.
-        captions: the answers about the same.
-        settings: as for `build_prompts`.
-        kinds: the kinds of stem that it is about; none for the full track.
-    """
-    writer = _Writer(evidence, captions, settings)
+
+def put_tag(prompts: TrainingPrompts, tag: CustomTag | None) -> TrainingPrompts:
+    """Put the trigger word into all texts to train on, those that were written by hand included."""
+    if tag is None:
+        return prompts
+    rows = (
+        dataclasses.replace(
+            prompt,
+            combined_prompt=tag.put_into(prompt.combined_prompt),
+            custom_tag=tag.word,
+            held_tag=tag.is_in(prompt.combined_prompt),
+        )
+        for prompt in prompts.prompts
+    )
+    return dataclasses.replace(prompts, prompts=tuple(rows))
+
+
+def prompt_name(kinds: tuple[StemKind, ...]) -> str:
+    """Name the prompt about some kinds of stem; about none, that of the full track."""
     if not kinds:
-        return writer.full_track()
-    return writer.stem(kinds[0]) if len(kinds) == 1 else writer.several(kinds)
+        return "full_track"
+    return f"{'stem' if len(kinds) == 1 else 'multi_instrument'}:{'+'.join(kinds)}"
+
+
+def form_weights(settings: PromptSettings) -> Mapping[Form, float]:
+    """Return the share of each form; together they are 1."""
+    given = {form: float(getattr(settings.form_weights, form)) for form in FORMS}
+    return {form: weight / sum(given.values()) for form, weight in given.items()}
 
 
 def _combinations(audible: Sequence[StemKind]) -> Iterator[tuple[StemKind, ...]]:
@@ -101,86 +133,111 @@ def _combinations(audible: Sequence[StemKind]) -> Iterator[tuple[StemKind, ...]]
             yield from combinations(audible, size)
 
 
-def _in_turn(answers: Sequence[Answer]) -> list[str]:
-    """Take the first sentence of each answer, then the second of each, so that a cut leaves no part out."""
-    turns = zip_longest(*(split_sentences(answer.text) for answer in answers))
-    return [sentence for turn in turns for sentence in turn if sentence]
+@dataclass(frozen=True)
+class PromptWriter:
+    """Writes prompts of whatever was measured, of a song or of a part of it.
 
-
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """What all prompts of one song are written from."""
+    Attributes:
+        evidence: the measurements.
+        captions: the answers about the same.
+        settings: least confidences, weights and budget.
+        budget: non-space characters of a text; None for that of the settings.
+    """
 
     evidence: Evidence
     captions: Captions
     settings: PromptSettings
+    budget: int | None = None
 
-    def full_track(self) -> Prompt:
-        budget = self.settings.max_non_space_characters
-        return self._prompt(
-            "full_track",
-            parts=("mix",),
-            style=full_track_style(self._speaker, self.evidence, self._genres, budget),
-            technical=full_track_technical(self._speaker, self.evidence, budget),
-            weight=self.settings.full_track_weight,
-        )
+    def prompt(self, kinds: tuple[StemKind, ...], form: Form, *, seed: str = "") -> Prompt:
+        """Write one prompt in one form.
 
-    def stem(self, kind: StemKind) -> Prompt:
-        return self._stems_prompt("stem", (kind,), self.settings.stem_weight)
-
-    def several(self, kinds: tuple[StemKind, ...]) -> Prompt:
-        return self._stems_prompt("multi_instrument", kinds, self.settings.multi_instrument_weight)
-
-    def _stems_prompt(self, level: str, kinds: tuple[StemKind, ...], weight: float) -> Prompt:
-        budget = self.settings.max_non_space_characters
-        return self._prompt(
-            level,
-            parts=kinds,
-            style=stems_style(self._speaker, self.evidence, kinds, self._genres, budget),
-            technical=stems_technical(self._speaker, self.evidence, kinds, budget),
-            weight=weight,
-        )
-
-    def _prompt(self, level: str, *, parts: tuple[Part, ...], style: str, technical: str, weight: float) -> Prompt:
-        joined = "+".join(parts)
-        captions = [answer for part in parts if (answer := self._answer(part, "caption"))]
-        longer = [answer for part in parts if (answer := self._answer(part, "description"))]
-        described = longer if len(parts) == 1 and longer else captions
-        used = [*captions, *described]
+        Args:
+            kinds: the kinds of stem that it is about; none for the full track.
+            form: its form.
+            seed: what the choice of words depends on besides song, prompt and form, such as the name of a clip.
+        """
+        name = prompt_name(kinds)
+        choices = Choices(self.evidence.song_id, name, form, seed)
+        text = self._text(kinds, form, choices)
+        used = self._answered.used(kinds)
+        weights = {0: self.settings.full_track_weight, 1: self.settings.stem_weight}
         return Prompt(
-            prompt=level if level == "full_track" else f"{level}:{joined}",
-            type=level,
-            parts=joined,
-            audio_description=" ".join(clean_text(answer.text or "") for answer in described) or None,
-            style_prompt=style,
-            technical_prompt=technical,
-            combined_prompt=fit(
-                style,
-                [*_in_turn(captions), *split_sentences(technical)],
-                self.settings.max_non_space_characters,
-            ),
-            training_weight=weight,
-            captioner=", ".join(dict.fromkeys(answer.captioner for answer in used)) or self._captioner,
+            prompt=name,
+            form=form,
+            type=name.partition(":")[0],
+            parts="+".join(kinds) or "mix",
+            seed=choices.digest,
+            audio_description=self._description(kinds, seed),
+            style_prompt=text.style,
+            technical_prompt=self._technical(kinds),
+            combined_prompt=text.text,
+            training_weight=weights.get(len(kinds), self.settings.multi_instrument_weight),
+            form_weight=form_weights(self.settings)[form],
+            custom_tag=None,
+            held_tag=False,
+            captioner=", ".join(dict.fromkeys(answer.captioner for answer in used))
+            or self.captions.captioner
+            or NO_CAPTIONER,
             is_fallback=any(answer.is_fallback for answer in used) if used else bool(self.captions.is_fallback),
         )
 
-    def _answer(self, part: Part, question: str) -> Answer | None:
-        """Find the answer to one question that has a text and is sure enough."""
-        for answer in self.captions.answers:
-            if (answer.part, answer.question) == (part, question) and clean_text(answer.text or ""):
-                sure = answer.confidence is None or answer.confidence >= self.settings.min_claim_confidence
-                return answer if sure else None
-        return None
+    def _text(self, kinds: tuple[StemKind, ...], form: Form, choices: Choices) -> Text:
+        budget = self.settings.max_non_space_characters if self.budget is None else self.budget
+        return write(form, self._material(kinds, form), choices, budget)
 
-    @property
-    def _genres(self) -> list[str]:
-        answer = self._answer("mix", "genre")
-        return clean_genres(answer.text) if answer else []
+    def _material(self, kinds: tuple[StemKind, ...], form: Form) -> Material:
+        parts: tuple[Part, ...] = kinds or ("mix",)
+        captions = {part: self._sentences(part, "caption") for part in parts}
+        longer = {part: self._sentences(part, "description") for part in parts} if len(parts) == 1 else {}
+        long = longer if any(longer.values()) else captions
+        said = " ".join(s for texts in (long if form == "description" else captions).values() for s in texts)
+        subject = self._answered.subject(kinds, self._mix_facts, said if form in {"paragraph", "description"} else "")
+        return Material(subject, self._facts(kinds), captions, long)
 
-    @property
-    def _captioner(self) -> str:
-        return self.captions.captioner or NO_CAPTIONER
+    def _facts(self, kinds: tuple[StemKind, ...]) -> Mapping[Part, Sequence[Fact]]:
+        if kinds:
+            return {kind: [f for f in self._stem_facts[kind] if NEEDED.get(f.topic, kind) in kinds] for kind in kinds}
+        stems = [fact for kind in self.evidence.audible_kinds for fact in self._stem_facts[kind]]
+        return {"mix": [*self._mix_facts.values(), *stems]}
 
-    @property
-    def _speaker(self) -> Speaker:
-        return Speaker(self.settings.min_claim_confidence)
+    def _sentences(self, part: Part, question: Question) -> list[str]:
+        """Return the sentences that a model or a person wrote; none where the answer is measured."""
+        answer = self._answered.written(part, question)
+        return split_sentences(answer.text) if answer else []
+
+    def _description(self, kinds: tuple[StemKind, ...], seed: str) -> str | None:
+        answers = self._answered.descriptions(kinds or ("mix",))
+        if answers:
+            return " ".join(clean_text(answer.text or "") for answer in answers)
+        facts = self._facts(kinds)
+        if not any(facts.values()):
+            return None
+        if (kinds, seed) not in self._longest:
+            choices = Choices(self.evidence.song_id, prompt_name(kinds), "description", seed)
+            self._longest[kinds, seed] = self._text(kinds, "description", choices).text
+        return self._longest[kinds, seed]
+
+    def _technical(self, kinds: tuple[StemKind, ...]) -> str:
+        speaker, budget = Speaker(self.settings.min_claim_confidence), self.settings.max_non_space_characters
+        if not kinds:
+            return full_track_technical(speaker, self.evidence, budget)
+        return stems_technical(speaker, self.evidence, kinds, budget)
+
+    @cached_property
+    def _longest(self) -> dict[tuple[tuple[StemKind, ...], str], str]:
+        """Descriptions that are written already: each form of a prompt shows the same."""
+        return {}
+
+    @cached_property
+    def _answered(self) -> Answered:
+        return Answered(self.evidence, self.captions, self.settings)
+
+    @cached_property
+    def _mix_facts(self) -> dict[str, Fact]:
+        return {fact.topic: fact for fact in Teller(self.evidence, self.settings).mix()}
+
+    @cached_property
+    def _stem_facts(self) -> dict[StemKind, list[Fact]]:
+        teller = Teller(self.evidence, self.settings)
+        return {kind: teller.stem(kind) for kind in self.evidence.audible_kinds}

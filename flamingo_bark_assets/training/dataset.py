@@ -121,7 +121,7 @@ def _sources(evidence: Evidence) -> list[SourceFile]:
 
 
 def _main_track(evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict) -> MainTrack:
-    full = next((prompt for prompt in prompts.prompts if prompt.type == "full_track"), None)
+    full = _prompt_of(prompts, "full_track")
     return MainTrack(
         audio_description=_description("mix", full, captions),
         style_prompt=full.style_prompt if full else None,
@@ -138,7 +138,7 @@ def _main_track(evidence: Evidence, captions: Captions, prompts: TrainingPrompts
 def _stem_entry(
     kind: StemKind, evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict
 ) -> StemEntry:
-    own = next((prompt for prompt in prompts.prompts if (prompt.type, prompt.parts) == ("stem", kind)), None)
+    own = _prompt_of(prompts, f"stem:{kind}")
     features = evidence.of_stem(kind)
     return StemEntry(
         stem_type=kind,
@@ -151,6 +151,12 @@ def _stem_entry(
         answers=_answers(captions, kind),
         files=[_stem_file(stem) for stem in _files_of(evidence, kind)],
     )
+
+
+def _prompt_of(prompts: TrainingPrompts, name: str) -> Prompt | None:
+    """Find the prompt of a level, as one sentence where it has that form."""
+    found = [prompt for prompt in prompts.prompts if prompt.prompt == name]
+    return next((prompt for prompt in found if prompt.form == "sentence"), found[0] if found else None)
 
 
 def _description(part: Part, prompt: Prompt | None, captions: Captions) -> str | None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from flamingo_bark_assets.parts import ANY_KIND, Part, StemKind
 from flamingo_bark_assets.training.rendering import plain
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Scalar = float | int | bool | str | None
 
@@ -119,7 +119,7 @@ class MainTrack(_Model):
     """The full mix."""
 
     audio_description: str | None = Field(description="The captioner's description.")
-    style_prompt: str | None = Field(description="Genre, key, tempo and instruments.")
+    style_prompt: str | None = Field(description="Genre, mood, pace, key, tempo and instruments in one sentence.")
     technical_prompt: str | None = Field(description="How the recording sounds, technically.")
     training_suitability: bool = Field(description="Whether the song is fit for training.")
     suitability: Suitability = Field(description="The judgement of the song.")
@@ -172,10 +172,14 @@ class PromptEntry(_Model):
     combined_prompt: str = Field(description="The text to train on.")
     training_weight: float = Field(gt=0, description="Relative weight.")
     name: str = Field(description="full_track, stem:<kind> or multi_instrument:<kind>+<kind>.")
+    form: Literal["tags", "sentence", "paragraph", "description"] = Field(description="Form of the text.")
+    form_weight: float = Field(ge=0, le=1, description="Share of the prompt's weight that this form has.")
+    seed: str = Field(description="Digest of song, prompt and form, by which its words were chosen.")
     parts: list[Part] = Field(description="The parts it describes.")
-    audio_description: str | None = Field(description="The captioner's description.")
-    style_prompt: str = Field(description="Genre, key, tempo and instruments.")
+    audio_description: str | None = Field(description="The captioner's description; of measurements the longest form.")
+    style_prompt: str = Field(description="How the text begins: genre, mood, pace, key, tempo and instruments.")
     technical_prompt: str = Field(description="How the recording sounds, technically.")
+    custom_tag: str | None = Field(description="The trigger word in the text; null for none.")
     captioner: str = Field(description="Who wrote the description.")
     is_fallback: bool = Field(description="Whether that captioner ran because no model could be had.")
     suitable: bool = Field(description="Whether the song and all the parts are fit for training.")

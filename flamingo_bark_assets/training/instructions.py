@@ -109,10 +109,11 @@ def _use_section(evidence: Evidence, prompts: TrainingPrompts, verdict: Verdict)
     if prompts.prompts:
         usable = [prompt for prompt in prompts.prompts if suitable_prompt(prompt, verdict)]
         body += [
-            "`lines` says how often to repeat a prompt's line, as no Bark loader reads a weight. "
+            "Each prompt stands in several forms, which share its weight. `lines` says how often to repeat a line, as "
+            "no Bark loader reads a weight. "
             "The texts stand unescaped in the dataset file.",
             "",
-            *_table(("prompt", "weight", "lines", "use", "text"), _prompt_rows(prompts.prompts, usable)),
+            *_table(("prompt", "form", "weight", "lines", "use", "text"), _prompt_rows(prompts.prompts, usable)),
         ]
     else:
         why = prompts.unusable or "there was nothing to write them from"
@@ -130,17 +131,24 @@ def _file_rows(evidence: Evidence, verdict: Verdict) -> Iterator[tuple[str, ...]
 
 def _prompt_rows(prompts: Sequence[Prompt], usable: Sequence[Prompt]) -> Iterator[tuple[str, ...]]:
     counts = {
-        prompt.prompt: count for prompt, count in zip(usable, repeats([p.training_weight for p in usable]), strict=True)
+        (prompt.prompt, prompt.form): count
+        for prompt, count in zip(usable, repeats([_weight(prompt) for prompt in usable]), strict=True)
     }
     for prompt in prompts:
-        count = counts.get(prompt.prompt)
+        count = counts.get((prompt.prompt, prompt.form))
         yield (
             prompt.prompt,
-            number(prompt.training_weight),
+            prompt.form,
+            number(_weight(prompt)),
             "–" if count is None else str(count),
             _yes(count is not None),
             prompt.combined_prompt,
         )
+
+
+def _weight(prompt: Prompt) -> float:
+    """Return the weight of one form: its share of the weight of the prompt."""
+    return prompt.training_weight * prompt.form_weight
 
 
 def _yes(condition: bool) -> str:

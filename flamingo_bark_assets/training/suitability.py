@@ -14,14 +14,18 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.custom_tag import CustomTag
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column
 from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.rendering import told_apart
 
 SONG = "song"
 RULES = {
+    "tag_lacking": "Every text holds the custom tag, where there is one.",
+    "tag_held": "No text holds the custom tag before it is put in.",
     "readable": "The file can be read.",
     "measurable": "The mix is not silent and long enough to be measured.",
     "metadata_readable": "song.toml can be read.",
@@ -256,6 +260,22 @@ def sidecar_rules(metadata: SongMetadata, captions: Captions) -> tuple[RuleResul
     shown = "; ".join(told[:5]) + (" ..." if len(told) > 5 else "")
     limit = _Limit("given_conflicts", "<=", 0.0, "", _braced(shown))
     return (_yes("sidecars_readable", SONG, metadata.sidecar_warnings), limit.apply(SONG, float(len(told)), None))
+
+
+def tag_rules(prompts: TrainingPrompts) -> tuple[RuleResult, ...]:
+    """Judge whether the trigger word stands in every text, and stood in none before; nothing where there is none."""
+    rows = [(CustomTag(row.custom_tag), row) for row in prompts.prompts if row.custom_tag]
+    if not rows:
+        return ()
+    word = _braced(rows[0][0].word)
+    lacking = sum(not tag.is_in(row.combined_prompt) for tag, row in rows)
+    held = sum(row.held_tag for _, row in rows)
+    return (
+        _Limit("tag_lacking", "<=", 0.0, "", f"{{value}} texts lack the custom tag {word}").apply(SONG, lacking, None),
+        _Limit(
+            "tag_held", "<=", 0.0, "", f"{{value}} texts hold the custom tag {word} by themselves: choose a rarer word"
+        ).apply(SONG, held, None),
+    )
 
 
 def _why_stems_have_no_mix(song: SongFeatures, song_rules: Sequence[RuleResult]) -> str | None:

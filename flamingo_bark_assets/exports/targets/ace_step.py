@@ -124,7 +124,7 @@ class AceStep(Target):
                 exported = ExportedClip(
                     name, song.song_id, song.title, song.artist, genres, song.group, song.split, clip,
                     {"audio": audio}, _caption(song, clip, options, writer), _lyrics(song, clip, writer),
-                    clip.captioner, sound.gain_db,
+                    clip.captioner, sound.gain_db, custom_tag=_trainers_tag(song, options),
                 )  # fmt: skip
                 yield dataclasses.replace(exported, files=_sidecars(exported, audio, writer, options))
 
@@ -239,11 +239,18 @@ def _lyrics(song: ExportSong, clip: Clip, writer: UnitWriter) -> str | None:
 
 def _caption(song: ExportSong, clip: Clip, options: ExportOptions, writer: UnitWriter) -> str:
     """Return the text of a clip; key and metre are said last, as ai-toolkit drops their fields in silence."""
-    tag = clean_line(options.custom_tag)
+    tag = _trainers_tag(song, options)
     budget = PROMPT_TOKENS - PROMPT_RESERVE - estimated_tokens(f"{tag}, {key_and_metre(clip)}")
-    kept, left = cut_text(clean_line(clip.text), budget)
+    text = clip.text if tag else song.tagged(clip.text, options)
+    kept, left = cut_text(clean_line(text), budget)
     _note_cut(song, clip, "text_cut", left, budget, "the prompt", writer)
     return followed(kept, key_and_metre(clip, kept))
+
+
+def _trainers_tag(song: ExportSong, options: ExportOptions) -> str:
+    """Return the trigger word that the trainer puts in; '' where it stands in the caption: it knows one position."""
+    tag = song.tag(options)
+    return clean_line(tag.word) if tag and tag.position == options.tag_position else ""
 
 
 def _note_cut(song: ExportSong, clip: Clip, rule: str, left: str, budget: int, reader: str, writer: UnitWriter) -> None:
@@ -319,7 +326,7 @@ def _rows(
             "duration": whole_seconds(clip),
             "language": UNKNOWN_LANGUAGE,
             "is_instrumental": clip.lyrics is None,
-            "custom_tag": clean_line(options.custom_tag),
+            "custom_tag": clip.custom_tag,
             "labeled": True,
             "prompt_override": None,
         }
@@ -333,7 +340,7 @@ def _metadata(options: ExportOptions, count: int, wordless: bool) -> dict[str, o
     return {
         "name": "flamingo-bark",
         "custom_tag": clean_line(options.custom_tag),
-        "tag_position": "prepend",
+        "tag_position": options.tag_position,
         "num_samples": count,
         "all_instrumental": wordless,
         "genre_ratio": 0,

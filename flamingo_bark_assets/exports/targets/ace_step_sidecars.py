@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from flamingo_bark_assets.custom_tag import CustomTag
 from flamingo_bark_assets.exports.interface import ExportedClip, ExportOptions
 from flamingo_bark_assets.exports.vocabulary import UNKNOWN_LANGUAGE, clean_line, key_name, metre_number, whole_bpm
 
@@ -16,7 +17,7 @@ AI_TOOLKIT, SIDE_STEP = "ai-toolkit", "side-step"
 
 
 def _tagged(clip: ExportedClip, options: ExportOptions) -> str:
-    return ", ".join(filter(None, (clean_line(options.custom_tag), clip.text)))
+    return CustomTag(clip.custom_tag, options.tag_position).put_into(clip.text) if clip.custom_tag else clip.text
 
 
 def whole_seconds(clip: ExportedClip) -> int:
@@ -54,7 +55,7 @@ def side_step_text(clip: ExportedClip, options: ExportOptions) -> str:
         ("key", key_name(clip.clip.key)),
         ("signature", metre_number(clip.clip.metre)),
         ("is_instrumental", "true" if clip.lyrics is None else "false"),
-        ("custom_tag", clean_line(options.custom_tag)),
+        ("custom_tag", clip.custom_tag),
     )
     lines = [f"{name}: {value}\n" for name, value in fields if value]
     return f"{''.join(lines)}lyrics:\n{clip.lyrics or NO_VOICE}\n"  # Lyrics last: all after them is theirs.

@@ -120,7 +120,7 @@ def manifest_folder(split: Split) -> str:
 
 
 def _description(song: ExportSong, clip: Clip, options: ExportOptions, writer: UnitWriter) -> str:
-    text = ", ".join(filter(None, (clean_line(options.custom_tag), clean_line(clip.text))))
+    text = clean_line(song.tagged(clip.text, options))
     kept, left = cut_text(text, DESCRIPTION_TOKENS)
     if left:
         message = f"{song.song_id}, {clip.clip}: {told_cut(left, DESCRIPTION_TOKENS, 'a description may have')}"

@@ -123,11 +123,11 @@ def _write_row(
         stem = rendered(song, part, renderer, writer, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
         if stem is not None:
             files[part.source] = writer.audio(f"{folder}/{base_name(song.song_id, part)}.flac", stem)
-            texts[part.source] = _tagged(part.text, options)
+            texts[part.source] = song.tagged(part.text, options)
             gains_db[part.source] = stem.gain_db
     return ExportedClip(
         name=name, song_id=song.song_id, title=song.title, artist=song.artist, genres=song.genres, group=song.group,
-        split=song.split, clip=mix, files=files, text=_tagged(mix.text, options), lyrics=mix.lyrics,
+        split=song.split, clip=mix, files=files, text=song.tagged(mix.text, options), lyrics=mix.lyrics,
         captioner=mix.captioner, gain_db=sound.gain_db, texts=texts, gains_db=gains_db,
     )  # fmt: skip
 
@@ -140,10 +140,6 @@ def _parts(song: ExportSong, mix: Clip) -> list[Clip]:
         if (clip.number, clip.start_s, clip.end_s) == (mix.number, mix.start_s, mix.end_s)
     }
     return [alike[sound] for sound in FURTHER_SOUNDS if sound in alike]
-
-
-def _tagged(text: str, options: ExportOptions) -> str:
-    return f"{options.custom_tag}, {text}" if options.custom_tag else text
 
 
 def _write_metadata(

@@ -149,7 +149,7 @@ def config_file(split: Split) -> str:
 
 def _prompt(song: ExportSong, clip: Clip, options: ExportOptions, writer: UnitWriter) -> str:
     """Return tag and text, then what the model has no other field for: key, metre and tempo."""
-    text = ", ".join(filter(None, (clean_line(options.custom_tag), clean_line(clip.text))))
+    text = clean_line(song.tagged(clip.text, options))
     budget = (
         PROMPT_TOKENS - estimated_tokens(f"{key_and_metre(clip)} {tempo(clip)}") - 2
     )  # one for the end, one for a full stop

@@ -139,7 +139,7 @@ def _sample(song: ExportSong, clip: Clip, sound: ClipSound, options: ExportOptio
         f"{_shard_path(song.song_id, song.split)}/{name}.flac", hashlib.sha256(content).hexdigest(), len(content),
         sound.sample_rate_hz, channels, samples,
     )  # fmt: skip
-    text = f"{options.custom_tag}, {clip.text}" if options.custom_tag else clip.text
+    text = song.tagged(clip.text, options)
     exported = ExportedClip(
         name=name, song_id=song.song_id, title=song.title, artist=song.artist, genres=song.genres, group=song.group,
         split=song.split, clip=clip, files={AUDIO: entry}, text=text, lyrics=clip.lyrics, captioner=clip.captioner,

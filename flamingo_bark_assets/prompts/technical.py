@@ -1,6 +1,6 @@
-"""The patterns of the style and technical prompts, filled from measurements that are sure enough.
+"""The technical text of a prompt: levels and quality of the recording, with their figures.
 
-Style and technical texts belong here; which prompts a song has, and the combined text, stand in `levels`.
+Figures that no listener would say belong here, and in no text to train on; those stand in `forms`.
 """
 
 from __future__ import annotations
@@ -8,60 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flamingo_bark_assets.descriptions.phrases import Phrase, Speaker, known
-from flamingo_bark_assets.descriptions.sentences import say_key, say_stereo, say_tempo
+from flamingo_bark_assets.descriptions.sentences import say_stereo
 from flamingo_bark_assets.descriptions.wording import (
     BANDWIDTH,
     BRIGHTNESS,
     DYNAMIC_RANGE,
     capitalised,
-    listed,
     lufs,
 )
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import KINDS, StemKind
-from flamingo_bark_assets.text import cut_attributes, first_fitting
-
-
-def full_track_style(speaker: Speaker, evidence: Evidence, genres: Sequence[str], budget: int) -> str:
-    """Write 'Electronic dance music in D major at 128 BPM with drums and bass', less what is not known.
-
-    Within the budget instruments, then the genre, then all else give way.
-    """
-    names = [KINDS[kind].noun for kind in evidence.audible_kinds]
-    instruments = f"with {listed(names)}" if names else ""
-    music = _music(genres)
-    pitch, pace = say_key(speaker, evidence), say_tempo(speaker, evidence)
-    return first_fitting(
-        [
-            _words(music, pitch, pace, instruments),
-            _words(music, pitch, pace),
-            _words("music", pitch, pace),
-            "Music",
-        ],
-        budget,
-    )
-
-
-def stems_style(
-    speaker: Speaker, evidence: Evidence, kinds: Sequence[StemKind], genres: Sequence[str], budget: int
-) -> str:
-    """Write 'Isolated drums and bass from electronic music in D major at 128 BPM', less what is not known.
-
-    The key is left out where no stem carries it, as for drums alone. Arguments as for `full_track_style`.
-    """
-    isolated = f"isolated {listed([KINDS[kind].noun for kind in kinds])}"
-    pitch = say_key(speaker, evidence) if any(KINDS[kind].harmony != "none" for kind in kinds) else None
-    pace = say_tempo(speaker, evidence)
-    about_song = known([pitch, pace])
-    return first_fitting(
-        [
-            _words(isolated, f"from {_music(genres)}" if genres or about_song else "", pitch, pace),
-            _words(isolated, "from music" if about_song else "", pitch, pace),
-            _words(isolated),
-            "Isolated instruments",
-        ],
-        budget,
-    )
+from flamingo_bark_assets.text import cut_attributes
 
 
 def full_track_technical(speaker: Speaker, evidence: Evidence, budget: int) -> str:
@@ -94,13 +51,6 @@ def _stem_technical(speaker: Speaker, evidence: Evidence, kind: StemKind) -> str
     if loudness:
         return f"{name} {loudness.text}" + (f", {tone.text}" if tone else "")
     return f"{name} with a {tone.text}" if tone else ""
-
-
-def _music(genres: Sequence[str]) -> str:
-    if not genres:
-        return "music"
-    names = listed(genres)
-    return names if names.casefold().endswith("music") else f"{names} music"
 
 
 def _words(*parts: Phrase | str | None) -> str:

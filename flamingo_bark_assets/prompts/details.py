@@ -1,0 +1,102 @@
+"""Sentences about facts: which fact is told next, in which words, alone or joined with another.
+
+Sentences behind the opening belong here; how many of them fit a form is decided in `forms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flamingo_bark_assets.descriptions.wording import capitalised, listed
+from flamingo_bark_assets.parts import KINDS
+from flamingo_bark_assets.prompts.facts import Fact
+from flamingo_bark_assets.prompts.grammar import Choices, Wording, chosen_text, expand_all, filled
+from flamingo_bark_assets.prompts.phrasebook_mix import MIX
+from flamingo_bark_assets.prompts.phrasebook_stems import STEMS
+from flamingo_bark_assets.text import non_space_length
+
+JOINING = ("{0}, and {1}", "{0}; {1}", "{0}, while {1}", "{0} and {1}", "{0}, whereas {1}")
+HAVING = (
+    "it has {0} and {1}",
+    "it comes with {0} and {1}",
+    "{0} and {1} mark it",
+    "it shows {0} and {1}",
+    "{0} and {1} go together here",
+    "one hears {0} and {1}",
+    "what stands out: {0} and {1}",
+)
+_TAG_BORDER = "\x1f"
+
+
+def wording_of(fact: Fact) -> Wording:
+    """Return the words for a fact: of a stem where it has a stem's slots, else of the mix."""
+    return (STEMS if "the" in fact.slots else MIX)[fact.topic, fact.value]
+
+
+def in_order(facts: Sequence[Fact], choices: Choices, what: str) -> list[Fact]:
+    """Return facts in the order in which they are told: rare ones first, else as a hash has it."""
+    told = [fact for fact in choices.shuffled(facts, what) if wording_of(fact).clauses]
+    return sorted(told, key=lambda fact: fact.rank)
+
+
+def clause(fact: Fact, choices: Choices) -> str:
+    """Write one fact as a clause."""
+    return chosen_text(choices, wording_of(fact).clauses, slots_of(fact, choices), f"clause {_name(fact)}")
+
+
+def short_clause(fact: Fact, choices: Choices, budget: int) -> str:
+    """Write one fact as a clause within a budget of non-space characters, full stop included; '' where none is."""
+    first = clause(fact, choices)
+    slots = slots_of(fact, choices)
+    others = choices.shuffled([filled(t, slots) for t in expand_all(wording_of(fact).clauses)], f"short {_name(fact)}")
+    return next((text for text in (first, *others) if non_space_length(text) < budget), "")
+
+
+def noun(fact: Fact, choices: Choices) -> str:
+    """Write one fact as a noun phrase; '' where it has none."""
+    nouns = wording_of(fact).nouns
+    return chosen_text(choices, nouns, slots_of(fact, choices), f"noun {_name(fact)}") if nouns else ""
+
+
+def tag(fact: Fact, choices: Choices) -> str:
+    """Write one fact as a tag; '' where it has none."""
+    tags = wording_of(fact).tags
+    return chosen_text(choices, tags, slots_of(fact, choices), f"tag {_name(fact)}") if tags else ""
+
+
+def sentence_of(facts: Sequence[Fact], choices: Choices) -> str:
+    """Write one or two facts as a sentence."""
+    if len(facts) == 1:
+        return closed(clause(facts[0], choices))
+    one, other = facts
+    names = f"{_name(one)} {_name(other)}"
+    nouns = [noun(fact, choices) for fact in facts if "the" not in fact.slots]
+    if len(nouns) == 2 and all(nouns) and choices.fraction(f"nouns {names}") < 0.4:
+        return closed(choices.one(HAVING, f"having {names}").format(*nouns))
+    return closed(joined(clause(one, choices), clause(other, choices), choices, names))
+
+
+def joined(one: str, other: str, choices: Choices, what: str) -> str:
+    """Join two clauses into one; a subject that both have is a pronoun in the second."""
+    subject = next((facts.subject for facts in KINDS.values() if one.startswith(f"{facts.subject} ")), "")
+    if subject and other.startswith(f"{subject} "):
+        pronoun = "they" if next(f for f in KINDS.values() if f.subject == subject).plural else "it"
+        other = pronoun + other.removeprefix(subject)
+    return choices.one(JOINING, f"joining {what}").format(one, other)
+
+
+def closed(text: str) -> str:
+    """Write a clause as a sentence."""
+    return f"{capitalised(text)}."
+
+
+def slots_of(fact: Fact, choices: Choices) -> Mapping[str, str]:
+    """Return what is put into the words for a fact; of lists, in an order of their own."""
+    return {
+        name: listed(choices.shuffled(value.split(_TAG_BORDER), f"order of {name}")) if _TAG_BORDER in value else value
+        for name, value in fact.slots.items()
+    }
+
+
+def _name(fact: Fact) -> str:
+    return f"{fact.topic} {fact.slots.get('noun', 'mix')}"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from flamingo_bark_assets.clips.grid import Span
+from flamingo_bark_assets.lyrics.phrases import Span
 from flamingo_bark_assets.clips.lyrics import (
     MAX_LINES,
     Line,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.rows import GrowingRows
 from flamingo_bark_assets.audio.signal import FloatArray, FrameClock, Sound
-from flamingo_bark_assets.clips.grid import Span
+from flamingo_bark_assets.lyrics.phrases import Span
 from flamingo_bark_assets.kernels import compiled
 
 FRAME_S = 0.01

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from flamingo_bark_assets.lyrics.phrases import Span
 from flamingo_bark_assets.clips.lyrics import (
     MAX_LINES,
     Line,
@@ -17,6 +16,7 @@ from flamingo_bark_assets.clips.lyrics import (
     read_lyrics,
     write_lrc,
 )
+from flamingo_bark_assets.lyrics.phrases import Span
 
 LRC = """[ar:Nobody]
 [00:10.00] first line

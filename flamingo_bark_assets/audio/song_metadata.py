@@ -31,6 +31,8 @@ class SongMetadata(Record):
     licence: str | None = optional_column("Licence of the recording, as its owner states it.")
     attribution: str | None = optional_column("Credit line.")
     lyrics: str | None = optional_column("Words that are sung, as the owner gives them.")
+    lyrics_source: str | None = optional_column("Where the words come from: song.toml, file tags; null without.")
+    language: str | None = optional_column("Language of the words, as the owner states it: ISO 639-1 code.")
     edits_digest: str = column("Digest of the hand edits in song.toml; empty without any.")
     warnings: str | None = optional_column("Keys of song.toml that are not understood, joined by '; '.")
 
@@ -56,7 +58,9 @@ def describe_metadata(files: SongFiles) -> SongMetadata:
         tags_source=_tags_source(SONG_TOML, info, tags),
         licence=info.licence,
         attribution=info.attribution,
-        lyrics=info.lyrics,
+        lyrics=info.lyrics or tags.lyrics,
+        lyrics_source=SONG_TOML if info.lyrics else FILE_TAGS if tags.lyrics else None,
+        language=info.language,
         edits_digest=edits_digest(info),
         warnings="; ".join(files.info_warnings) or None,
     )

@@ -1,4 +1,4 @@
-"""Title, artist and genre as the tags inside a sound file give them.
+"""Title, artist, genre and lyrics as the tags inside a sound file give them.
 
 Reading and cleaning tags belongs here; what the user says in song.toml does not.
 """
@@ -17,10 +17,12 @@ from flamingo_bark_assets.text import printable, short_line
 
 MAX_LENGTH = 500
 MAX_GENRES = 20
+MAX_LYRICS = 50_000
 
 _NUMERIC_GENRE = re.compile(r"\(\d+\)")
 _GENRE_SEPARATORS = re.compile(r"[;/,\x00]")
 _ID3_ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
+_LYRICS_KEYS = frozenset({"lyrics", "unsyncedlyrics", "syncedlyrics"})
 _MAX_ID3_BYTES = 1 << 20
 _ID3_EXTENDED_HEADER = 0x40
 
@@ -33,17 +35,20 @@ class Tags:
         title: None where the file says none.
         artist: None where the file says none.
         genres: each genre once, in the file's order; no genre numbers.
+        lyrics: lines of sung words, plain or LRC; None where the file holds none.
     """
 
     title: str | None = None
     artist: str | None = None
     genres: tuple[str, ...] = ()
+    lyrics: str | None = None
 
 
 def read_tags(path: Path) -> Tags:
     """Read the tags of a sound file, which may be anything (ID3, Vorbis comments, MP4 atoms, RIFF INFO, ...).
 
-    They are cleaned: no control characters, at most 500 characters each and 20 genres. Empty where it cannot be read.
+    They are cleaned: no control characters, at most 500 characters each and 20 genres; lyrics keep
+    their lines and have at most 50,000 characters. Empty where it cannot be read.
     """
     if not path.is_file():
         return Tags()
@@ -55,7 +60,7 @@ def read_tags(path: Path) -> Tags:
     except codec_failures():
         return Tags()
     genre = id3_genre if id3_genre is not None else found.get("genre", "")
-    return Tags(_clean(found.get("title", "")), _clean(found.get("artist", "")), _genres(genre))
+    return Tags(_clean(found.get("title", "")), _clean(found.get("artist", "")), _genres(genre), _lyrics(found))
 
 
 def _container_metadata(file: BinaryIO) -> dict[str, str]:
@@ -94,6 +99,14 @@ def _genres(text: str) -> tuple[str, ...]:
     names = (_clean(_NUMERIC_GENRE.sub(" ", part)) for part in _GENRE_SEPARATORS.split(text))
     kept = dict.fromkeys(name for name in names if name and not name.isdigit())
     return tuple(kept)[:MAX_GENRES]
+
+
+def _lyrics(found: Mapping[str, str]) -> str | None:
+    """Return the lyrics, which ID3 names with a language: FFmpeg gives USLT as ``lyrics-eng``."""
+    named = [key for key in sorted(found) if key in _LYRICS_KEYS or key.startswith("lyrics-")]
+    text = next((found[key] for key in named if found[key].strip()), "")[:MAX_LYRICS]
+    lines = (printable(line, control="").rstrip() for line in text.splitlines())
+    return "\n".join(lines).strip("\n") or None
 
 
 def _clean(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Which sung lines lie in a clip, at the clip's own time, and where a song must not be cut because of them.
+"""Which sung lines lie in a clip, how they are written for it, and where a song must not be cut because of them.
 
 Choosing among the lines of a song belongs here; where they come from stands in `lyrics`.
 """
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from flamingo_bark_assets.lyrics.phrases import Span
 from flamingo_bark_assets.lyrics.reading import BREATH_S, EARLY_S
-from flamingo_bark_assets.lyrics.records import LyricsLine
+from flamingo_bark_assets.lyrics.records import SURE_TAG, LyricsLine, LyricsSection
 
 _INSIDE_S = 0.1
+_MIN_UNSUNG_S = 4.0
 LONGEST_LINE_S = 15.0
 """What is longer is more than a line: the words between, or the end of the line, are not given."""
 
@@ -35,12 +36,14 @@ def timed_lines(lines: Sequence[LyricsLine]) -> tuple[TimedLine, ...]:
     )
 
 
-def lines_within(lines: Sequence[TimedLine], start_s: float, end_s: float) -> tuple[TimedLine, ...]:
-    """Return the lines that are sung wholly inside a part of a song, at the part's own time."""
-    return tuple(
-        TimedLine(line.text, max(0.0, line.start_s - start_s), min(line.end_s, end_s) - start_s)
-        for line in lines
-        if line.start_s >= start_s - _INSIDE_S and line.end_s <= end_s + _INSIDE_S
+def lies_within(line: LyricsLine, start_s: float, end_s: float) -> bool:
+    """Tell whether a line is known to be sung wholly inside a part of a song."""
+    return (
+        line.for_clips
+        and line.start_s is not None
+        and line.end_s is not None
+        and line.start_s >= start_s - _INSIDE_S
+        and line.end_s <= end_s + _INSIDE_S
     )
 
 
@@ -72,10 +75,65 @@ def given_lines(lines: Sequence[TimedLine]) -> tuple[Span, ...] | None:
     )
 
 
-def write_lrc(lines: Sequence[TimedLine]) -> str:
-    """Write lines with times as LRC."""
+def write_lrc(lines: Sequence[LyricsLine], start_s: float) -> str | None:
+    """Write lines as LRC at the time of a clip that begins at `start_s`; None where one has no sure time."""
+    timed = timed_lines(lines)
+    if len(timed) < len(lines) or not lines:
+        return None
     written = []
-    for line in lines:
-        minutes, hundredths = divmod(round(100 * line.start_s), 6000)
+    for line in timed:
+        minutes, hundredths = divmod(round(100 * max(0.0, line.start_s - start_s)), 6000)
         written.append(f"[{minutes:02d}:{hundredths // 100:02d}.{hundredths % 100:02d}] {line.text}")
     return "\n".join(written)
+
+
+def with_section_tags(
+    lines: Sequence[LyricsLine], sections: Sequence[LyricsSection], start_s: float, end_s: float
+) -> str | None:
+    """Write lines under section tags such as ``[Verse]``, with tags of their own for sections without a voice.
+
+    Args:
+        lines: those of the clip, in order.
+        sections: of the song; those without a voice that lie in the clip are named where all lines have sure tags.
+        start_s: start of the clip.
+        end_s: its end.
+
+    Returns:
+        None where no tag is sure, or where a line without a sure one would stand under that of another section.
+    """
+    written: list[str] = []
+    unsung = [s for s in sections if _is_unsung(s, start_s, end_s)] if all(map(_is_sure, lines)) else []
+    stanza = None
+    for line in lines:
+        while unsung and line.start_s is not None and unsung[0].start_s < line.start_s:
+            written += _heading(unsung.pop(0).tag, written)
+            stanza = None
+        if not _is_sure(line):
+            if written and written[0].startswith("["):
+                return None
+        elif (line.stanza, line.section_tag) != stanza:
+            stanza = line.stanza, line.section_tag
+            if written and not written[0].startswith("["):
+                return None
+            written += _heading(line.section_tag, written)
+        written.append(line.text)
+    for section in unsung:
+        written += _heading(section.tag, written)
+    return "\n".join(written) if written and written[0].startswith("[") else None
+
+
+def _is_sure(line: LyricsLine) -> bool:
+    return line.section_tag is not None and (line.section_confidence or 0.0) >= SURE_TAG
+
+
+def _is_unsung(section: LyricsSection, start_s: float, end_s: float) -> bool:
+    """Tell whether a section is surely without a voice and lies in a clip long enough to be heard as one."""
+    if section.tag not in {"Intro", "Outro", "Instrumental"} or (section.confidence or 0.0) < SURE_TAG:
+        return False
+    return Span(section.start_s, section.end_s).overlap_s(start_s, end_s) >= _MIN_UNSUNG_S
+
+
+def _heading(tag: str | None, written: Sequence[str]) -> list[str]:
+    """Return a tag as a line of its own; none where the line before is the same."""
+    heading = f"[{tag}]"
+    return [] if written and written[-1] == heading else [heading]

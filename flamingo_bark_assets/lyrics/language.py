@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from flamingo_bark_assets.claims.lexicon import words as word_set
 from flamingo_bark_assets.record import Measurement
 
 METHOD = "py3langid"
@@ -22,11 +23,11 @@ _MAX_CHARACTERS = 20_000
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _STRETCHED = re.compile(r"(.)\1+")
 # Sung in any language; written with each run of a letter as one: "ooooh" is "oh", "hmmm" is "hm".
-_VOCABLES = frozenset(
+_VOCABLES = word_set(
     "a ah aha ai ay ba bap bam bop bum da dah dam de dee di dip do dob dom du dub dum e eh ey ha hah hala he hey hi ho "
     "hoh hm hu huh la lah lala le li lo lu m mh mhm mn na nah nana ne no nu o oh ohoh oi ow pa pap po ra ram ro sha "
     "shalala she shu ta ti to tra tralala tu u uh uhuh um w wa wah we wo woh woah wohoh whoa ya yah ye yea yeah yeh yo "
-    "yu yup".split()
+    "yu yup"
 )
 # Written without spaces: a word is taken to have two letters.
 _SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
@@ -61,7 +62,9 @@ def language_of(lines: Sequence[str], stated: str | None = None) -> Measurement[
         reason = f"the words look like {language} as a whole and like {' and '.join(sorted(others))} by halves"
         return Measurement.unknown(reason, method=METHOD)
     if probability < MIN_PROBABILITY:
-        reason = f"the words look like {language} with a probability of {probability:.2f}; {MIN_PROBABILITY:g} is needed"
+        reason = (
+            f"the words look like {language} with a probability of {probability:.2f}; {MIN_PROBABILITY:g} is needed"
+        )
         return Measurement.unknown(reason, method=METHOD)
     return Measurement.of(language, method=METHOD, confidence=probability)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal, get_args
 
 from flamingo_bark_assets.lyrics.phrases import Span
@@ -200,7 +201,7 @@ def _words(untimed: str) -> tuple[Word, ...]:
         end_s = _seconds(after) if after else None
         if text:
             found.append(Word(text, _seconds(mark), end_s))
-    ascending = all(before.start_s <= after.start_s for before, after in zip(found, found[1:], strict=False)
+    ascending = all(before.start_s <= after.start_s for before, after in pairwise(found)
                     if before.start_s is not None and after.start_s is not None)  # fmt: skip
     return tuple(found) if ascending else ()
 

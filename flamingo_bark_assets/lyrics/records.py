@@ -122,3 +122,8 @@ class SongLyrics(Record):
     def text(self) -> str | None:
         """All words, one line a line, without times and tags; None where there are none."""
         return "\n".join(line.text for line in self.lyrics_lines) or None
+
+    @property
+    def sure_lines(self) -> tuple[LyricsLine, ...]:
+        """All lines but those whose transcribed words are not sure enough to train on."""
+        return tuple(line for line in self.lyrics_lines if line.for_clips or line.source != self.model_id)

@@ -31,6 +31,7 @@ _CLEAR_FACTOR = 2.0
 """Where each line is one phrase and its pace within this factor of the song's, the alignment is taken to be clear."""
 _CLEAR_CONFIDENCE, _VAGUE_CONFIDENCE = 0.6, 0.3
 _MIN_CLEAR_LINES = 2
+_ROUNDING = 1e-6
 
 # The vowels of Latin, Greek and Cyrillic letters without their marks; a run of them is one syllable.
 _VOWELS = re.compile(r"[aeiouyæœøıαεηιουωаеёиоуыэюяєі]+")
@@ -75,10 +76,14 @@ def share_out(lines: Sequence[str], phrases: Sequence[Span]) -> SharedOut:
     sung_s = sum(phrase.duration_s for phrase in phrases)
     pace_s = sung_s / sum(syllables)
     if len(lines) > MAX_LINES_A_PHRASE * len(phrases):
-        return SharedOut(reason=f"{len(lines)} lines cannot be sung in {len(phrases)} phrases of {sung_s:.0f} s together")
+        return SharedOut(
+            reason=f"{len(lines)} lines cannot be sung in {len(phrases)} phrases of {sung_s:.0f} s together"
+        )
     if not MIN_SYLLABLE_S <= pace_s <= MAX_SYLLABLE_S:
         shown = f"{sum(syllables)} syllables in {sung_s:.0f} s of singing"
-        return SharedOut(reason=f"{shown}: {pace_s:.2f} s each; {MIN_SYLLABLE_S:g} to {MAX_SYLLABLE_S:g} s is plausible")
+        return SharedOut(
+            reason=f"{shown}: {pace_s:.2f} s each; {MIN_SYLLABLE_S:g} to {MAX_SYLLABLE_S:g} s is plausible"
+        )
     blocks = _align(syllables, phrases, pace_s)
     if blocks is None:
         return SharedOut(reason=f"{len(lines)} lines do not fit {len(phrases)} phrases in order")
@@ -128,7 +133,8 @@ class _Block:
 
 # Lines and phrases that a block may hold, and what joining them costs.
 _MOVES: tuple[tuple[int, int], ...] = (
-    (1, 1), *((1, count) for count in range(2, _MOST_PHRASES + 1)), *((count, 1) for count in range(2, MAX_LINES_A_PHRASE + 1)),
+    (1, 1), *((1, count) for count in range(2, _MOST_PHRASES + 1)),
+    *((count, 1) for count in range(2, MAX_LINES_A_PHRASE + 1)),
 )  # fmt: skip
 
 
@@ -146,8 +152,9 @@ def _align(syllables: Sequence[int], phrases: Sequence[Span], pace_s: float) -> 
     joined = {used: _joined(phrases, used) for _, used in _MOVES}
     for i in range(lines + 1):
         through = np.minimum.accumulate(best[i] - skipped) + skipped
-        move[i, through < best[i]] = -1
-        best[i] = np.minimum(best[i], through)
+        left_over = through < best[i] - _ROUNDING
+        move[i, left_over] = -1
+        best[i, left_over] = through[left_over]
         for number, (own, used) in enumerate(_MOVES):
             if i + own > lines or used > count:
                 continue

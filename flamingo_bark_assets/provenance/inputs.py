@@ -23,6 +23,7 @@ class SettingsVersions:
     prompts: str
     suitability: str
     clips: str
+    lyrics: str
 
     def of(self, group: SettingsGroup) -> str:
         """Return the version of one group."""
@@ -49,7 +50,18 @@ def settings_versions(settings: Settings) -> SettingsVersions:
         prompts=digest_of_settings(prompts.model_dump(mode="json")),
         suitability=digest_of_settings(thresholds.model_dump(mode="json")),
         clips=digest_of_settings(settings.clips.model_dump(mode="json")),
+        lyrics=_lyrics_version(settings),
     )
+
+
+def _lyrics_version(settings: Settings) -> str:
+    """Digest what transcription depends on: once its model has been fetched, songs without words are due."""
+    from flamingo_bark_assets.inference.availability import model_state
+    from flamingo_bark_assets.lyrics.catalogue import KNOWN_WHISPERS
+
+    model = settings.lyrics.model
+    state = model and model_state(model, settings.lyrics.revision, settings.inference, KNOWN_WHISPERS)
+    return digest_of_settings(settings.lyrics.model_dump(mode="json"), state)
 
 
 def outside_inputs(step: Step, files: FileDigests, settings: SettingsVersions) -> dict[str, str]:

@@ -26,7 +26,7 @@ from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds, ViewSettings
 from flamingo_bark_assets.text import non_space_length
 from flamingo_bark_assets.training.suitability import Verdict, judge
-from tests.evidence import make_evidence, make_stem, row, unusable_song
+from tests.evidence import lyrics_of, make_evidence, make_stem, row, unusable_song
 
 LENGTH_S = 80.0
 BEAT_S = 0.5
@@ -118,6 +118,7 @@ def plan(
     captions = captions or MeasuredCaptioner().describe(evidence, no_sound)
     return plan_clips(
         evidence,
+        lyrics_of(evidence),
         captions,
         prompts or build_prompts(evidence, captions, PromptSettings()),
         verdict or judge(evidence, Thresholds()),
@@ -322,7 +323,7 @@ def test_plain_words_go_to_the_whole_song_only() -> None:
         clip for clip in clips.clips if clip.view == "ten" and clip.source == "mix" and clip.start_s < 25 < clip.end_s
     )
     assert part.lyrics is None
-    assert "no times" in (part.lyrics_reason or "")
+    assert "nobody knows which of the words" in (part.lyrics_reason or "")
 
 
 def test_without_a_vocals_stem_lines_are_sung_when_their_given_times_say() -> None:

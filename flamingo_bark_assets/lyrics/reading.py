@@ -196,7 +196,8 @@ def _words(untimed: str) -> tuple[Word, ...]:
     """Return the words of a line in the enhanced form; what stands before its first time has none and is left out."""
     marks = list(_WORD_TIME.finditer(untimed))
     found: list[Word] = []
-    for mark, after in zip(marks, [*marks[1:], None], strict=True):
+    for mark, after in pairwise([*marks, None]):
+        assert mark is not None
         text = _clean(untimed[mark.end() : after.start() if after else len(untimed)])
         end_s = _seconds(after) if after else None
         if text:

@@ -48,8 +48,8 @@ _CAPTIONS = (
     "продолжение следует", "ご視聴ありがとうございました", "字幕", "请不吝点赞", "시청해주셔서 감사합니다",
 )  # fmt: skip
 _SOUND_NAMES = word_set(
-    "music musik musique musica música applause laughter laughs silence instrumental humming singing cheering inaudible "
-    "foreign bgm"
+    "music musik musique musica música applause laughter laughs silence instrumental humming singing cheering "
+    "inaudible foreign bgm"
 )
 
 

@@ -116,5 +116,34 @@ def test_lines_of_random_length_are_found_again_when_some_phrases_break() -> Non
     assert right / total > 0.9
 
 
+def a_song(rng: np.random.Generator) -> tuple[list[str], list[Span]]:
+    """As many lines as phrases, lengths as of sung lines."""
+    counts = rng.integers(5, 11, int(rng.integers(10, 30)))
+    sung, at = [], 0.0
+    for count in counts:
+        sung.append(Span(at, at + 0.25 * count * rng.lognormal(0.0, 0.15)))
+        at = sung[-1].end_s + rng.uniform(0.5, 1.5)
+    return ["la " * count for count in counts], sung
+
+
+def with_a_breath_and_a_phrase_missed(rng: np.random.Generator, sung: list[Span]) -> list[Span]:
+    """Part one phrase in two and drop another: the counts are equal by chance, and lines between are one too far."""
+    cut, gone = rng.choice(len(sung), 2, replace=False)
+    phrase, middle_s = sung[cut], sung[cut].start_s + rng.uniform(0.35, 0.65) * sung[cut].duration_s
+    parted = [Span(phrase.start_s, middle_s), Span(middle_s + 0.3, phrase.end_s + 0.3)]
+    return [part for i, each in enumerate(sung) if i != gone for part in (parted if i == cut else [each])]
+
+
+def test_equal_counts_are_mostly_clear_where_they_are_right_and_hardly_ever_where_they_are_chance() -> None:
+    rng = np.random.default_rng(3)
+    right = chance = 0
+    for _ in range(100):
+        lines, sung = a_song(rng)
+        right += share_out(lines, sung).is_clear
+        chance += share_out(lines, with_a_breath_and_a_phrase_missed(rng, sung)).is_clear
+    assert right >= 90
+    assert chance <= 12
+
+
 def test_long_songs_are_aligned_in_bounded_time() -> None:
     assert len(share_out([LINE] * 500, phrases(700)).spans) == 500

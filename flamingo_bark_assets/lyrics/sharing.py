@@ -26,12 +26,12 @@ _LONGEST_LINE_S = 15.0
 _LONGEST_BREATH_S = 2.5
 _SPREAD = 0.35
 """Standard deviation of the logarithm of a line's seconds a syllable, as sung lines of one song differ."""
-_SKIP_COST, _JOIN_COST = 6.0, 2.0
-_CLEAR_FACTOR = 2.0
-"""Where each line is one phrase and its pace within this factor of the song's, the alignment is taken to be clear."""
+_CLEAR_FACTOR = 1.8
+"""In a clear alignment each line is one phrase, and its pace within this factor of the song's."""
 _CLEAR_CONFIDENCE, _VAGUE_CONFIDENCE = 0.6, 0.3
 _MIN_CLEAR_LINES = 2
 _ROUNDING = 1e-6
+_LEFT_OVER, _UNSUNG = -1, -2
 
 # The vowels of Latin, Greek and Cyrillic letters without their marks; a run of them is one syllable.
 _VOWELS = re.compile(r"[aeiouyæœøıαεηιουωаеёиоуыэюяєі]+")
@@ -84,7 +84,7 @@ def share_out(lines: Sequence[str], phrases: Sequence[Span]) -> SharedOut:
         return SharedOut(
             reason=f"{shown}: {pace_s:.2f} s each; {MIN_SYLLABLE_S:g} to {MAX_SYLLABLE_S:g} s is plausible"
         )
-    blocks = _align(syllables, phrases, pace_s)
+    blocks = _align(syllables, phrases, pace_s, _LIKELY)
     if blocks is None:
         return SharedOut(reason=f"{len(lines)} lines do not fit {len(phrases)} phrases in order")
     spans = [span for block in blocks for span in block.spans(syllables, phrases)]
@@ -94,6 +94,7 @@ def share_out(lines: Sequence[str], phrases: Sequence[Span]) -> SharedOut:
         len(lines) == len(phrases) == len(blocks)
         and len(lines) >= _MIN_CLEAR_LINES
         and max(deviations) <= math.log(_CLEAR_FACTOR)
+        and _align(syllables, phrases, pace_s, _DOUBT) == blocks
     )
     return SharedOut(tuple(spans), (_CLEAR_CONFIDENCE if is_clear else _VAGUE_CONFIDENCE) * likeness, is_clear)
 
@@ -103,6 +104,27 @@ def syllables_in(text: str) -> int:
     plain = "".join(c for c in unicodedata.normalize("NFD", text.casefold()) if not unicodedata.combining(c))
     words = _WORDS.findall(_SINGLE.sub(" ", unicodedata.normalize("NFC", plain)))
     return max(1, len(_SINGLE.findall(text)) + sum(max(1, len(_VOWELS.findall(word))) for word in words))
+
+
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """What departing from a phrase a line costs, as a negative log-likelihood.
+
+    Attributes:
+        left_over: a phrase without a line.
+        joined: each line or phrase more in a block.
+        unsung: a line without a phrase; only to doubt an alignment, as every line shall have its time.
+    """
+
+    left_over: float
+    joined: float
+    unsung: float = math.inf
+
+
+_LIKELY = _Costs(left_over=6.0, joined=2.0)
+# Equal counts may be chance: a breath inside one line, and another that was not measured. An alignment is doubted once
+# such a story fits the lengths just a little better.
+_DOUBT = _Costs(left_over=1.0, joined=0.5, unsung=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,29 +160,33 @@ _MOVES: tuple[tuple[int, int], ...] = (
 )  # fmt: skip
 
 
-def _align(syllables: Sequence[int], phrases: Sequence[Span], pace_s: float) -> list[_Block] | None:
-    """Find the alignment that uses every line and costs least; None where there is none.
+def _align(syllables: Sequence[int], phrases: Sequence[Span], pace_s: float, costs: _Costs) -> list[_Block] | None:
+    """Find the alignment that costs least; None where there is none.
 
     The cost is a negative log-likelihood: of the pace of each block, of joining lines or phrases, of phrases that are
     left over. It is found row by row, a line each, by dynamic programming.
     """
     lines, count = len(syllables), len(phrases)
     best = np.full((lines + 1, count + 1), np.inf)
-    move = np.full((lines + 1, count + 1), -1, np.int8)
-    skipped = _SKIP_COST * np.arange(count + 1)
+    move = np.full((lines + 1, count + 1), _LEFT_OVER, np.int8)
+    skipped = costs.left_over * np.arange(count + 1)
     best[0, 0] = 0.0
     joined = {used: _joined(phrases, used) for _, used in _MOVES}
     for i in range(lines + 1):
         through = np.minimum.accumulate(best[i] - skipped) + skipped
         left_over = through < best[i] - _ROUNDING
-        move[i, left_over] = -1
+        move[i, left_over] = _LEFT_OVER
         best[i, left_over] = through[left_over]
+        if i < lines and math.isfinite(costs.unsung):
+            unsung = best[i] + costs.unsung < best[i + 1]
+            best[i + 1, unsung] = best[i, unsung] + costs.unsung
+            move[i + 1, unsung] = _UNSUNG
         for number, (own, used) in enumerate(_MOVES):
             if i + own > lines or used > count:
                 continue
             log_s, extra = joined[used]
             deviation = (log_s - math.log(pace_s * sum(syllables[i : i + own]))) / _SPREAD
-            cost = best[i, : count + 1 - used] + 0.5 * deviation**2 + extra + _JOIN_COST * (own + used - 2)
+            cost = best[i, : count + 1 - used] + 0.5 * deviation**2 + extra + costs.joined * (own + used - 2)
             better = cost < best[i + own, used:]
             best[i + own, used:][better] = cost[better]
             move[i + own, used:][better] = number
@@ -188,7 +214,7 @@ def _traced(move: NDArray[np.int8], i: int, j: int) -> list[_Block]:
     while i:
         number = int(move[i, j])
         if number < 0:
-            j -= 1
+            i, j = (i - 1, j) if number == _UNSUNG else (i, j - 1)
             continue
         lines, used = _MOVES[number]
         i, j = i - lines, j - used

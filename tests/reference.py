@@ -163,8 +163,8 @@ def _readers(field: str, key: str) -> str:
     """Find the steps that read a key: those whose group of settings gets another version where the key changes."""
     settings = Settings()
     group: BaseModel = getattr(settings, field)
-    # All of the tables below [inference] are read together, as are those below [clips].
-    key = {"inference": "clap", "clips": "min_active_fraction"}.get(field, key)
+    # All of the tables below [inference] are read together, as are those below [clips], and [lyrics].
+    key = {"inference": "clap", "clips": "min_active_fraction", "lyrics": "dtype"}.get(field, key)
     value = getattr(group, key)
     changed = group.model_copy(update={key: f"{value}?" if isinstance(value, str) else value + 1})
     before, after = (settings_versions(s) for s in (settings, settings.model_copy(update={field: changed})))

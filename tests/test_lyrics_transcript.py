@@ -22,8 +22,8 @@ def segment(
     """Words spread evenly over a segment."""
     words = text.split()
     step = (end_s - start_s) / max(1, len(words))
-    times = [(start_s + i * step, start_s + (i + 1) * step) if timed else (None, None) for i in range(len(words))]
-    made = tuple(TranscribedWord(word, *time, probability) for word, time in zip(words, times, strict=True))
+    borders = [start_s + i * step if timed else None for i in range(len(words) + 1)]
+    made = tuple(TranscribedWord(word, borders[i], borders[i + 1], probability) for i, word in enumerate(words))
     return TranscribedSegment(made, start_s, end_s, no_speech)
 
 

@@ -28,7 +28,7 @@ from tests.songs import truncate, write_song, write_unreadable_song
 
 pytestmark = pytest.mark.dagster
 
-TEXT_AND_DATASETS = ("flamingo_captions", "training_prompts", "bark_dataset", "training_clips")
+TEXT_AND_DATASETS = ("song_lyrics", "flamingo_captions", "training_prompts", "bark_dataset", "training_clips")
 
 
 def run(instance: dg.DagsterInstance, *songs: str) -> list[RunReport]:

@@ -47,6 +47,17 @@ def lies_within(line: LyricsLine, start_s: float, end_s: float) -> bool:
     )
 
 
+def unsure_beside(inner: Sequence[LyricsLine], lines: Sequence[LyricsLine]) -> LyricsLine | None:
+    """Return a line that may be sung in a clip too, as it stands among or beside its lines and has no sure time.
+
+    Args:
+        inner: the lines that lie in the clip, at least one.
+        lines: all lines of the song, in order.
+    """
+    first, last = inner[0].line, inner[-1].line
+    return next((line for line in lines if first - 1 <= line.line <= last + 1 and not line.for_clips), None)
+
+
 def joined_phrases(sung: Sequence[Span], lines: Sequence[TimedLine]) -> tuple[Span, ...]:
     """Return the measured phrases with those of one line as one: a breath inside a line is no place to cut it.
 

@@ -20,6 +20,7 @@ from flamingo_bark_assets.clips.lyrics import (
     joined_phrases,
     lies_within,
     timed_lines,
+    unsure_beside,
     with_section_tags,
     write_lrc,
 )
@@ -314,6 +315,8 @@ class _Plan:
         if not self.timed:
             return (), f"nobody knows which of the words are sung in it: {self.lyrics.times_reason}"
         inner = tuple(line for line in lines if lies_within(line, piece.start_s, piece.end_s))
+        if inner and (unsure := unsure_beside(inner, lines)) is not None:
+            return (), f"it is not sure where '{unsure.text[:60]}' is sung, or that it is, so more may be sung in it"
         return inner, None if inner else "no line of known time lies wholly in it"
 
     def _sha256(self, source: _Source) -> Iterator[str]:

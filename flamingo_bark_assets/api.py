@@ -32,6 +32,7 @@ from flamingo_bark_assets.library.ids import make_song_id
 from flamingo_bark_assets.library.importing import add_song, refuse_duplicate
 from flamingo_bark_assets.library.layout import DataPaths, has_audio_suffix, list_song_ids
 from flamingo_bark_assets.library.song_toml import SongInfo
+from flamingo_bark_assets.lyrics.transcription import Transcriber
 from flamingo_bark_assets.pipeline import SongWork, run_all
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.training.dataset_models import BarkDataset
@@ -83,6 +84,7 @@ class AudioFlamingoService:
     def __init__(self, settings: Settings | None = None, answers_folder: Path | None = None) -> None:
         self.settings = settings or Settings()
         self.answers_folder = answers_folder or Path.home() / ".cache" / "flamingo-bark" / "answers"
+        self.transcriber = Transcriber(self.settings.lyrics, self.settings.inference, self.answers_folder)
         self._captioner: Captioner | None = None
 
     async def initialize_model(self) -> Identity:
@@ -116,7 +118,7 @@ class AudioFlamingoService:
         await self.initialize_model()
         with tempfile.TemporaryDirectory() as folder:
             song = _Song(audio_path, stems_dir, _song_id(audio_path), SongInfo())
-            work = await asyncio.to_thread(_run, song, DataPaths(Path(folder)), self.settings, self.captioner)
+            work = await asyncio.to_thread(_run, song, DataPaths(Path(folder)), self.settings, self)
             return ContentAnalysis(work.evidence(), work.result(Captions))
 
 
@@ -176,7 +178,7 @@ class AnalysisService:
     def _export(self, song: _Song, paths: DataPaths) -> ExportResult:
         refuse_duplicate(paths, song.audio_path, set(list_song_ids(paths)) - {song.song_id})
         with _beside(paths) as staging:
-            work = _run(song, staging, self.settings, self.flamingo.captioner)
+            work = _run(song, staging, self.settings, self.flamingo)
             with FileLock(paths.root / ".export.lock"):
                 _put_in_place(song.song_id, staging, paths)
                 manifest = publish_manifest(paths)
@@ -197,11 +199,11 @@ def _song_id(audio_path: Path) -> str:
     return make_song_id(audio_path.stem, fallback=f"song-{sha256_of(audio_path)[:8]}")
 
 
-def _run(song: _Song, paths: DataPaths, settings: Settings, captioner: Captioner) -> SongWork:
+def _run(song: _Song, paths: DataPaths, settings: Settings, flamingo: AudioFlamingoService) -> SongWork:
     """Store the song in an empty data folder and run every step for it."""
     stems_dir = song.stems_dir if song.stems_dir and _holds_stems(song.stems_dir) else None
     files = add_song(paths, song.audio_path, stems_dir=stems_dir, song_id=song.song_id, info=song.info, link=True)
-    work = SongWork(files, paths, settings, captioner)
+    work = SongWork(files, paths, settings, flamingo.captioner, flamingo.transcriber)
     run_all(work)
     return work
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES, StemResult, analyse_stem
 from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.views import quality_of
@@ -31,6 +32,9 @@ from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResu
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles
+from flamingo_bark_assets.lyrics.making import find_lyrics
+from flamingo_bark_assets.lyrics.records import SongLyrics
+from flamingo_bark_assets.lyrics.transcription import Transcriber
 from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.edits import apply_prompt_edits
@@ -59,11 +63,19 @@ class UndeclaredInput(Exception):
 class SongWork:
     """One song in one run: its files are found once and decoded at most once, and results are shared."""
 
-    def __init__(self, files: SongFiles, paths: DataPaths, settings: Settings, captioner: Captioner) -> None:
+    def __init__(
+        self,
+        files: SongFiles,
+        paths: DataPaths,
+        settings: Settings,
+        captioner: Captioner,
+        transcriber: Transcriber | None = None,
+    ) -> None:
         self.files = files
         self.paths = paths
         self.settings = settings
         self.captioner = captioner
+        self.transcriber = transcriber or Transcriber(settings.lyrics, settings.inference, paths.answers)
         self.store = FeatureStore(paths.features)
         self.versions: Mapping[str, str] = {}
         """Code version that made each stored result, by step, where that is known."""
@@ -357,6 +369,19 @@ def measure_stem(work: SongWork, kind: StemKind) -> StemResult:
     return features
 
 
+def collect_lyrics(work: SongWork) -> SongLyrics:
+    """Find the sung words and when they are sung."""
+    return find_lyrics(
+        work.result(RawSong),
+        work.result(SongMetadata),
+        work.result(StemSet),
+        work.result(SongFeatures),
+        work.result(VocalFeatures),
+        lambda: work.audio("vocals"),
+        work.transcriber,
+    )
+
+
 def describe(work: SongWork) -> Captions:
     """Describe the song as the captioner does; where its sidecars or its owner say otherwise, that."""
     evidence = work.evidence()
@@ -382,6 +407,7 @@ def export_song(work: SongWork, verdict: Verdict) -> DatasetFiles:
     return write_dataset_files(
         work.files,
         work.evidence(),
+        work.result(SongLyrics),
         work.result(Captions),
         work.result(TrainingPrompts),
         verdict,
@@ -413,6 +439,7 @@ def cut_clips(work: SongWork) -> TrainingClips:
             levels[part] = source_levels(work.audio(part))
     return plan_clips(
         work.evidence(),
+        work.result(SongLyrics),
         work.result(Captions),
         work.result(TrainingPrompts),
         verdict,
@@ -428,6 +455,7 @@ WORK: dict[str, Callable[[SongWork], Record]] = {
     "stems": inspect_stems,
     "song_features": measure_song,
     **{STEM_STEPS[kind]: functools.partial(measure_stem, kind=kind) for kind in STEM_KINDS},
+    "song_lyrics": collect_lyrics,
     "flamingo_captions": describe,
     "training_prompts": write_prompts,
     "bark_dataset": make_dataset,

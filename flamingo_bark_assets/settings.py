@@ -19,7 +19,7 @@ from flamingo_bark_assets.custom_tag import TagPosition
 from flamingo_bark_assets.errors import ConfigurationError, FileFault
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
-from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID, InferenceSettings
+from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID, Dtype, InferenceSettings
 from flamingo_bark_assets.merging import Merge
 
 ANALYSIS_VERSION = "2.3"
@@ -215,6 +215,18 @@ class SidecarSettings(_Frozen):
     )  # fmt: skip
 
 
+class LyricsSettings(_Frozen):
+    """Whether sung words that nobody gives are transcribed, and by which model; off unless a model is named."""
+
+    model: str | None = Field(
+        None, min_length=1, description="Whisper that transcribes the vocals stem of songs whose words are not given: "
+        "a known id, such as openai/whisper-small, or a folder of its files. None: nothing is transcribed.",
+    )  # fmt: skip
+    revision: str | None = Field(None, min_length=1, description="Branch, tag or commit; default: the main branch.")
+    dtype: Dtype = Field("float32", description="bfloat16 takes half the memory; on many CPUs it is slower.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
+
+
 class RunSettings(_Frozen):
     """How the sensors ask for runs."""
 
@@ -254,6 +266,7 @@ class Settings(_Frozen):
     runs: RunSettings = Field(default_factory=RunSettings)
     sidecars: SidecarSettings = Field(default_factory=SidecarSettings)
     tagging: TaggingSettings = Field(default_factory=TaggingSettings)
+    lyrics: LyricsSettings = Field(default_factory=LyricsSettings)
 
     @model_validator(mode="before")
     @classmethod

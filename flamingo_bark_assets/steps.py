@@ -15,6 +15,7 @@ from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.clips.records import TrainingClips
+from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Record
@@ -26,14 +27,17 @@ FilePart = Literal["sound", "info", "edits"]
 
 StepGroup = Literal["ingest", "features", "text", "datasets"]
 
-SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability", "clips", "sidecars"]
+SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability", "clips", "sidecars", "lyrics"]
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 
-TEXT_VERSION = "3"
+TEXT_VERSION = "4"
 """Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
 
-CLIPS_VERSION = "3"
+LYRICS_VERSION = "1"
+"""Of the rules by which sung words are read, timed and tagged; raise it when their results change."""
+
+CLIPS_VERSION = "4"
 """Of the rules by which songs are cut and clips are described; raise it when their results change."""
 
 
@@ -105,6 +109,13 @@ STEPS: tuple[Step, ...] = (
     ),
     *(_stem_step(kind) for kind in STEM_KINDS),
     Step(
+        "song_lyrics", SongLyrics, "text",
+        "The words that are sung: given, or transcribed by a configured model; when each line is sung and how that is "
+        "known, the language, and proposed section tags. What of a transcription nobody sings is dropped and counted.",
+        needs=("raw_song", "song_metadata", "stems", "song_features", "vocal_features"), settings=("lyrics",),
+        version=LYRICS_VERSION,
+    ),
+    Step(
         "flamingo_captions", Captions, "text",
         "What the captioner says of the mix and of each audible stem, with its name and licence. Without a model the "
         "measured captioner writes from the measurements only, the built-in tagger names genre, mood and instruments "
@@ -120,14 +131,15 @@ STEPS: tuple[Step, ...] = (
         "bark_dataset", Verdict, "datasets",
         "The verdict on the song and its stems, the dataset JSON, the training instructions and the manifest entry. "
         "An unfit song gets all of them too, and never enters the training manifest.",
-        needs=(*_EVIDENCE, "flamingo_captions", "training_prompts"), settings=("suitability",), badge="json",
+        needs=(*_EVIDENCE, "song_lyrics", "flamingo_captions", "training_prompts"), settings=("suitability",),
+        badge="json",
     ),
     Step(
         "training_clips", TrainingClips, "datasets",
         "The pieces of a fit song to train on: where each is cut, what is measured inside it, its texts and lyrics; "
         "and what was left out, with the rule and the value. Exports render their sound.",
-        needs=(*_EVIDENCE, "flamingo_captions", "training_prompts", "bark_dataset"), settings=("prompts", "clips"),
-        version=CLIPS_VERSION,
+        needs=(*_EVIDENCE, "song_lyrics", "flamingo_captions", "training_prompts", "bark_dataset"),
+        settings=("prompts", "clips"), version=CLIPS_VERSION,
     ),
 )  # fmt: skip
 """In an order in which each step stands after those that it needs."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassNote
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures, DrumHit
 from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures, HarmonicChord
@@ -16,10 +18,16 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalPhrase
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES, StemResult
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
+from flamingo_bark_assets.audio.signal import Signal
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.inference_settings import InferenceSettings
+from flamingo_bark_assets.lyrics.making import find_lyrics
+from flamingo_bark_assets.lyrics.records import SongLyrics
+from flamingo_bark_assets.lyrics.transcription import Transcriber
 from flamingo_bark_assets.parts import STEM_KINDS, WHOLE_KINDS, StemKind, missing_kinds
 from flamingo_bark_assets.record import Measurement, Record, Row, columns_of
+from flamingo_bark_assets.settings import LyricsSettings
 
 METHOD = "by-hand"
 CONFIDENCE = 0.9
@@ -195,6 +203,19 @@ def make_stem(kind: StemKind, **changes: Any) -> Stem:
         "length_difference_s": 0.0, "lag_s": 0.0, "lag_confidence": 0.95,
     }  # fmt: skip
     return Stem(**{**values, **changes})
+
+
+def lyrics_of(evidence: Evidence, transcriber: Transcriber | None = None) -> SongLyrics:
+    """Find the sung words of a song by its evidence; without a transcriber nothing is transcribed."""
+    return find_lyrics(
+        evidence.raw_song,
+        evidence.metadata,
+        evidence.stems,
+        evidence.song,
+        evidence.vocals,
+        lambda: Signal(np.zeros((1, 16_000), np.float32), 16_000),
+        transcriber or Transcriber(LyricsSettings(), InferenceSettings(), None),
+    )
 
 
 def _stem_set(song_id: str, kinds: Kinds, silent: Kinds, override: Values | Record) -> StemSet:

@@ -167,8 +167,8 @@ def _readers(field: str, key: str) -> str:
     """Find the steps that read a key: those whose group of settings gets another version where the key changes."""
     settings = Settings()
     group: BaseModel = getattr(settings, field)
-    # All of the tables below [inference] are read together, as are those below [clips] and [prompts].
-    key = {"inference": "clap", "clips": "min_active_fraction"}.get(
+    # All of the tables below [inference] are read together, as are those below [clips], [prompts] and [lyrics].
+    key = {"inference": "clap", "clips": "min_active_fraction", "lyrics": "dtype"}.get(
         field, key if hasattr(group, key) else "stem_weight"
     )
     value = getattr(group, key)

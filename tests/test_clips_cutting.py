@@ -14,7 +14,8 @@ from flamingo_bark_assets.analysis.features.rhythm import Beat
 from flamingo_bark_assets.analysis.features.structure import Section
 from flamingo_bark_assets.analysis.features.vocals import VocalPhrase
 from flamingo_bark_assets.clips.cutting import LEAD_S, MIN_REMAINDER_S, SHIFT_S, Fault, Piece, cut
-from flamingo_bark_assets.clips.grid import Grid, Span, grid_of
+from flamingo_bark_assets.clips.grid import Grid, grid_of
+from flamingo_bark_assets.lyrics.phrases import Span
 from flamingo_bark_assets.settings import ClipSettings, ViewSettings
 from tests.evidence import make_evidence, make_stem, measured, row, unknown
 

@@ -22,12 +22,13 @@ from flamingo_bark_assets.clips.levels import SourceLevels
 from flamingo_bark_assets.clips.planning import REJECTIONS, plan_clips
 from flamingo_bark_assets.clips.records import Clip, TrainingClips
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.parts import Part
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
 from flamingo_bark_assets.settings import ClipSettings, FormWeights, PromptSettings, Settings, Thresholds, ViewSettings
 from flamingo_bark_assets.text import non_space_length
 from flamingo_bark_assets.training.suitability import Verdict, judge
-from tests.evidence import make_evidence, make_stem, row, unusable_song
+from tests.evidence import lyrics_of, make_evidence, make_stem, row, unusable_song
 
 LENGTH_S = 80.0
 BEAT_S = 0.5
@@ -109,6 +110,7 @@ def no_sound(part: Part) -> Any:
 def plan(
     evidence: Evidence | None = None,
     *,
+    lyrics: SongLyrics | None = None,
     captions: Captions | None = None,
     prompts: TrainingPrompts | None = None,
     verdict: Verdict | None = None,
@@ -121,6 +123,7 @@ def plan(
     captions = captions or MeasuredCaptioner().describe(evidence, no_sound)
     return plan_clips(
         evidence,
+        lyrics or lyrics_of(evidence),
         captions,
         prompts or build_prompts(evidence, captions, told),
         verdict or judge(evidence, Thresholds()),
@@ -335,7 +338,41 @@ def test_plain_words_go_to_the_whole_song_only() -> None:
         clip for clip in clips.clips if clip.view == "ten" and clip.source == "mix" and clip.start_s < 25 < clip.end_s
     )
     assert part.lyrics is None
-    assert "no times" in (part.lyrics_reason or "")
+    assert "nobody knows which of the words" in (part.lyrics_reason or "")
+
+
+ESTIMATED = "down by the salley gardens\nmy love and I did go\nand there we met at last"
+
+
+def test_lines_with_estimated_times_are_a_clips_only_where_each_is_one_phrase() -> None:
+    clips = plan(song(metadata={"lyrics": ESTIMATED}))
+    words = [line for clip in clips.clips if clip.source == "mix" for line in (clip.lyrics or "").splitlines()]
+    assert words
+    assert set(words) <= set(ESTIMATED.splitlines())
+    vague = plan(song(metadata={"lyrics": "\n".join(ESTIMATED.splitlines()[:2])}))
+    assert {clip.lyrics for clip in vague.clips} == {None}
+    assert "no clip carries them" in (at(vague, "mix", 25.0).lyrics_reason or "")
+
+
+def test_a_clip_carries_no_words_beside_a_line_that_is_not_sure() -> None:
+    evidence = song(metadata={"lyrics": LRC})
+    lyrics = lyrics_of(evidence)
+    first, second, third = lyrics.lyrics_lines
+    doubted = dataclasses.replace(
+        lyrics, lyrics_lines=(first, dataclasses.replace(second, for_clips=False, start_s=None, end_s=None), third)
+    )
+    clips = plan(evidence, lyrics=doubted)
+    assert {clip.lyrics for clip in clips.clips} == {None}
+    assert "'second line'" in (at(clips, "mix", 21.0).lyrics_reason or "")
+
+
+def test_a_clip_has_the_language_of_its_song_and_its_lines_under_given_tags() -> None:
+    clips = plan(song(metadata={"lyrics": f"[Verse]\n{LRC}", "language": "en"}))
+    clip = at(clips, "mix", 25.0)
+    assert clip.lyrics_language == "en"
+    assert clip.structured_lyrics == f"[Verse]\n{clip.lyrics}"
+    drums = at(clips, "drums", 25.0)
+    assert (drums.lyrics_language, drums.structured_lyrics) == (None, None)
 
 
 def test_without_a_vocals_stem_lines_are_sung_when_their_given_times_say() -> None:

@@ -33,6 +33,7 @@ from flamingo_bark_assets.training.dataset_models import BarkDataset
 from flamingo_bark_assets.training.rendering import json_bytes
 from flamingo_bark_assets.training.suitability import judge
 from tests.evidence import (
+    lyrics_of,
     make_evidence,
     make_stem,
     measured,
@@ -99,6 +100,7 @@ def dataset_of(
 ) -> BarkDataset:
     return build_dataset(
         evidence,
+        lyrics_of(evidence),
         captions or make_captions(),
         prompts or make_prompts(),
         judge(evidence, Thresholds()),

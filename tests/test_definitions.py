@@ -37,7 +37,7 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         "harmonic_features",
     }  # fmt: skip
     evidence = {"raw_song", "song_metadata", "stems", *features}
-    exported = {"training_clips", "training_splits", "song_metadata"}
+    exported = {"training_clips", "training_splits", "song_metadata", "song_lyrics"}
     stem_needs = {"raw_song", "stems", "song_features"}
     assert edges == {
         **{f"settings/{group}": set() for group in SETTINGS_GROUPS},
@@ -49,9 +49,11 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         "bass_features": {*stem_needs, "drum_features"},
         "flamingo_captions": {*evidence, "settings/captioning"},
         "training_prompts": {*evidence, "flamingo_captions", "settings/prompts"},
-        "bark_dataset": {*evidence, "flamingo_captions", "training_prompts", "settings/suitability"},
+        "song_lyrics": {*stem_needs, "song_metadata", "vocal_features", "settings/lyrics"},
+        "bark_dataset": {*evidence, "song_lyrics", "flamingo_captions", "training_prompts", "settings/suitability"},
         "training_clips": {
             *evidence,
+            "song_lyrics",
             "flamingo_captions",
             "training_prompts",
             "bark_dataset",

@@ -388,6 +388,20 @@ def test_every_cut_of_text_and_lyrics_is_noted_with_clip_and_words(tmp_path: Pat
     assert row["raw_lyrics"].endswith("last")  # kept beside, for a trainer that reads more
 
 
+def test_language_and_section_tags_reach_the_trainers_and_no_tag_ends_what_was_cut(tmp_path: Path) -> None:
+    lines = ["la la la"] * 110
+    clips = [
+        short(lyrics="one\ntwo", structured_lyrics="[Verse]\none\n[Chorus]\ntwo", lyrics_language="de"),
+        short(number=1, lyrics="one", lyrics_language=None),
+        short(number=2, lyrics="\n".join(lines), structured_lyrics="\n[Chorus]\n".join(lines)),
+    ]
+    made(AceStep(), MadeSource([song_of(*clips)]), tmp_path / "out")
+    tagged, plain, cut = read_ace_step(tmp_path / "out/dataset.json")
+    assert (tagged["language"], plain["language"]) == ("de", "unknown")
+    assert (tagged["lyrics"], tagged["raw_lyrics"]) == ("[Verse]\none\n[Chorus]\ntwo", "one\ntwo")
+    assert not cut["lyrics"].endswith("]")
+
+
 def test_lyrics_that_the_trainer_may_cut_although_they_fit_the_estimate_are_noted(tmp_path: Path) -> None:
     clips = [short(lyrics="la " * 400), short(number=1, lyrics="la " * 300)]
     made(AceStep(), MadeSource([song_of(*clips)]), tmp_path / "out")

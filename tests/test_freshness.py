@@ -54,7 +54,9 @@ from tests.songs import write_song, write_unreadable_song
 pytestmark = pytest.mark.dagster
 
 EDIT = '[edits.mix]\ndescription = "A waltz."\n'
-TEXT = ["song_metadata", "flamingo_captions", "training_prompts", "bark_dataset", "training_clips"]
+# Read by the captioner and the transcriber, not by the song.
+OF_MODELS = {"captioning", "lyrics"}
+TEXT = ["song_metadata", "song_lyrics", "flamingo_captions", "training_prompts", "bark_dataset", "training_clips"]
 
 
 def materialise(instance: dg.DagsterInstance, song_id: str, *assets: str) -> dg.ExecuteInProcessResult:
@@ -83,7 +85,7 @@ def test_a_state_of_before_a_step_was_added_has_that_step_due(data: DataPaths, i
         for made_before in state["made"].values():
             made_before["inputs"].pop(name, None)
     state_path(data, "a").write_text(json.dumps(state))
-    assert due(data) == {"a": ["guitar_features", "piano_features", *TEXT[1:]]}
+    assert due(data) == {"a": ["guitar_features", "piano_features", *TEXT[2:]]}
     follow_sensors(instance)
     assert due(data) == {}
 
@@ -149,7 +151,8 @@ def test_dagster_calls_the_dataset_stale_when_only_the_licence_was_read_again(
         ("[thresholds]\nmin_duration_s = 600", ["bark_dataset", "training_clips"]),
         ("[prompts]\nstem_weight = 0.5", ["training_prompts", "bark_dataset", "training_clips"]),
         ("[clips]\nmin_active_fraction = 0.6", ["training_clips"]),
-        ("[inference]\nmax_new_tokens = 7", TEXT[1:]),
+        ("[inference]\nmax_new_tokens = 7", TEXT[2:]),
+        ('[lyrics]\nmodel = "openai/whisper-small"', ["song_lyrics", "bark_dataset", "training_clips"]),
         ("[thresholds]\nmax_truncated_s = 0.7", [step.name for step in STEPS if step.name != "song_metadata"]),
         ("[runs]\nmax_attempts = 7", []),
     ],
@@ -254,7 +257,7 @@ def test_every_step_reads_exactly_what_it_declares(data: DataPaths) -> None:
         fresh = _Recording(find_song(data, "a"), data, Settings(), MeasuredCaptioner())
         fresh.reads = reads
         run_step(step, fresh)
-        declared = {*step.needs, *(f"settings/{group}" for group in step.settings if group != "captioning")}
+        declared = {*step.needs, *(f"settings/{group}" for group in step.settings if group not in OF_MODELS)}
         assert reads == declared, step.name
 
 

@@ -17,7 +17,7 @@ from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.instructions import instructions_file_name, write_instructions
 from flamingo_bark_assets.training.rendering import markdown, repeats
 from flamingo_bark_assets.training.suitability import judge
-from tests.evidence import make_evidence, make_stem, unusable_song, with_silent_stem, without_stems
+from tests.evidence import lyrics_of, make_evidence, make_stem, unusable_song, with_silent_stem, without_stems
 from tests.test_dataset import make_captions, make_prompt, make_prompts, unknown_stem
 
 SECTIONS = [
@@ -29,7 +29,7 @@ HOSTILE = "a | b\n# Owned\n<script>alert(1)</script> [x](http://e.org) `c` **d**
 def written(evidence: Evidence, **changes: Any) -> str:
     captions = changes.get("captions", make_captions())
     prompts = changes.get("prompts", make_prompts())
-    return write_instructions(evidence, captions, prompts, judge(evidence, Thresholds()))
+    return write_instructions(evidence, lyrics_of(evidence), captions, prompts, judge(evidence, Thresholds()))
 
 
 def section(text: str, title: str) -> str:
@@ -172,6 +172,7 @@ def test_a_song_that_cannot_be_read_says_why_and_what_to_do() -> None:
     reason = "song.wav: not a sound file"
     text = write_instructions(
         unusable_song(reason=reason),
+        lyrics_of(unusable_song(reason=reason)),
         Captions.of_unusable("song", reason),
         TrainingPrompts.of_unusable("song", reason),
         judge(unusable_song(reason=reason), Thresholds()),

@@ -47,7 +47,7 @@ from tests.songs import write_unreadable_song
 pytestmark = pytest.mark.dagster
 
 EDIT = '[edits.mix]\ncaption = "A waltz."\n'
-TEXT = {"song_metadata", "flamingo_captions", "training_prompts", "bark_dataset", "training_clips"}
+TEXT = {"song_metadata", "song_lyrics", "flamingo_captions", "training_prompts", "bark_dataset", "training_clips"}
 
 
 def skipped(result: dg.SensorResult | dg.SkipReason) -> str:

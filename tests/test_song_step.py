@@ -85,7 +85,7 @@ def test_a_crash_of_one_song_fails_only_that_song_from_that_asset_on(
     ranged, published = run(instance, *songs)
     assert not ranged.success
     assert "b: drum_features: RuntimeError: analysis went wrong" in ranged.errors[0]
-    for asset in ("raw_song", "stems", "song_features", "vocal_features"):
+    for asset in ("raw_song", "stems", "song_features", "vocal_features", "song_lyrics"):
         assert materialised(instance, asset) == set(songs), asset
     for asset in ("drum_features", "bass_features", *TEXT_AND_DATASETS):
         assert materialised(instance, asset) == {"a", "c", "d"}, asset

@@ -35,6 +35,19 @@ def test_tags_are_read_from_every_format(tmp_path: Path, ending: str) -> None:
     assert read_tags(path) == Tags("Été", "The Band", ("Rock",))
 
 
+@pytest.mark.parametrize("ending", ["mp3", "flac", "m4a"])
+def test_lyrics_of_the_file_keep_their_lines_and_no_control_characters(tmp_path: Path, ending: str) -> None:
+    path = tagged(tmp_path / f"a.{ending}", lyrics="[00:01.00] Été\r\nsecond\x07 line\n\n")
+    assert read_tags(path).lyrics == "[00:01.00] Été\nsecond line"
+    found = metadata(path, SongInfo())
+    assert (found.lyrics, found.lyrics_source) == ("[00:01.00] Été\nsecond line", "file tags")
+
+
+def test_the_owners_lyrics_go_before_those_of_the_file(tmp_path: Path) -> None:
+    found = metadata(tagged(tmp_path / "a.mp3", lyrics="of the file"), SongInfo(lyrics="mine", language="en"))
+    assert (found.lyrics, found.lyrics_source, found.language) == ("mine", "song.toml", "en")
+
+
 def test_tags_of_an_ogg_stream_are_read(tmp_path: Path) -> None:
     path = write_with_av(
         tmp_path / "a.opus", music(1.0, rate_hz=48000), rate_hz=48000, codec="libopus", container="ogg",

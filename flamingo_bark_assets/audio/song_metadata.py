@@ -62,6 +62,7 @@ class SongMetadata(Record):
     given_caption_first: bool | None = optional_column(
         "Whether it goes before a captioning model's; null without one. Hand edits go before both."
     )
+    language: str | None = optional_column("Language of the words, as the owner states it: ISO 639-1 code.")
     edits_digest: str = column("Digest of the hand edits in song.toml; empty without any.")
     custom_tag: str | None = optional_column("Trigger word of the song; null for that of the library.")
     custom_tag_position: str | None = optional_column("prepend, append or replace; null for that of the library.")
@@ -104,6 +105,7 @@ def describe_metadata(files: SongFiles, *, merge: Merge = "fill") -> SongMetadat
         given_caption_first=words.caption_first if caption else None,
         custom_tag=info.custom_tag,
         custom_tag_position=info.custom_tag_position,
+        language=info.language,
         edits_digest=edits_digest(info),
         warnings="; ".join(files.info_warnings) or None,
         sidecar_warnings="; ".join(problem for sidecar in sidecars for problem in sidecar.problems) or None,

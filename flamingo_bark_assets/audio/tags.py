@@ -17,13 +17,12 @@ from flamingo_bark_assets.text import printable, short_line
 
 MAX_LENGTH = 500
 MAX_GENRES = 20
+MAX_LYRICS = 50_000
 
 _NUMERIC_GENRE = re.compile(r"\(\d+\)")
-# As FFmpeg names them: ID3 with a language, Vorbis comments, MP4.
-_LYRICS_KEY = re.compile(r"(?:unsynced)?lyrics(?:-[a-z]{3})?")
-_MAX_LYRICS_CHARACTERS = 50_000
 _GENRE_SEPARATORS = re.compile(r"[;/,\x00]")
 _ID3_ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
+_LYRICS_KEYS = frozenset({"lyrics", "unsyncedlyrics", "syncedlyrics"})
 _MAX_ID3_BYTES = 1 << 20
 _ID3_EXTENDED_HEADER = 0x40
 
@@ -36,7 +35,7 @@ class Tags:
         title: None where the file says none.
         artist: None where the file says none.
         genres: each genre once, in the file's order; no genre numbers.
-        lyrics: printable lines; None where the file says none.
+        lyrics: lines of sung words, plain or LRC; None where the file holds none.
     """
 
     title: str | None = None
@@ -48,8 +47,8 @@ class Tags:
 def read_tags(path: Path) -> Tags:
     """Read the tags of a sound file, which may be anything (ID3, Vorbis comments, MP4 atoms, RIFF INFO, ...).
 
-    They are cleaned: no control characters, at most 500 characters each, 20 genres and
-    50,000 characters of lyrics. Empty where it cannot be read.
+    They are cleaned: no control characters, at most 500 characters each and 20 genres; lyrics keep
+    their lines and have at most 50,000 characters. Empty where it cannot be read.
     """
     if not path.is_file():
         return Tags()
@@ -61,8 +60,7 @@ def read_tags(path: Path) -> Tags:
     except codec_failures():
         return Tags()
     genre = id3_genre if id3_genre is not None else found.get("genre", "")
-    lyrics = next((_lines(text) for key, text in found.items() if _LYRICS_KEY.fullmatch(key)), None)
-    return Tags(_clean(found.get("title", "")), _clean(found.get("artist", "")), _genres(genre), lyrics)
+    return Tags(_clean(found.get("title", "")), _clean(found.get("artist", "")), _genres(genre), _lyrics(found))
 
 
 def _container_metadata(file: BinaryIO) -> dict[str, str]:
@@ -103,9 +101,12 @@ def _genres(text: str) -> tuple[str, ...]:
     return tuple(kept)[:MAX_GENRES]
 
 
-def _lines(text: str) -> str | None:
-    cut = re.sub(r"\r\n?", "\n", text[:_MAX_LYRICS_CHARACTERS])
-    return "\n".join(printable(line, control="").rstrip() for line in cut.split("\n")).strip("\n") or None
+def _lyrics(found: Mapping[str, str]) -> str | None:
+    """Return the lyrics, which ID3 names with a language: FFmpeg gives USLT as ``lyrics-eng``."""
+    named = [key for key in sorted(found) if key in _LYRICS_KEYS or key.startswith("lyrics-")]
+    text = next((found[key] for key in named if found[key].strip()), "")[:MAX_LYRICS]
+    lines = (printable(line, control="").rstrip() for line in text.splitlines())
+    return "\n".join(lines).strip("\n") or None
 
 
 def _clean(text: str) -> str | None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.clips.grid import Grid, Span, gaps_between
+from flamingo_bark_assets.clips.grid import Grid, gaps_between
+from flamingo_bark_assets.lyrics.phrases import Span
 from flamingo_bark_assets.settings import ViewSettings
 
 WHOLE_VIEW = "full"

@@ -11,24 +11,11 @@ from itertools import pairwise
 from typing import Literal
 
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.lyrics.phrases import Span, sung_phrases
 
 CutBy = Literal["downbeats", "sections", "pauses", "regular"]
 
-MIN_PHRASE_CONFIDENCE = 0.5
-"""Below it a phrase is more likely what is left of other instruments than a sung line."""
 _MIN_DOWNBEATS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of the song, seconds."""
-
-    start_s: float
-    end_s: float
-
-    def overlap_s(self, start_s: float, end_s: float) -> float:
-        """Return how much of it lies in another stretch."""
-        return max(0.0, min(self.end_s, end_s) - max(self.start_s, start_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +66,7 @@ def grid_of(
     """
     song = evidence.song
     reason = _why_no_beats(evidence, min_beat_confidence)
-    sung = sung_lines(evidence)
+    sung = sung_phrases(evidence.stems, evidence.vocals)
     borders = sorted({time for section in song.sections for time in (section.start_s, section.end_s)})
     inner = [time for time in borders if 0.0 < time < duration_s]
     by: CutBy = "downbeats" if reason is None else "sections" if len(inner) > 1 else "pauses" if quiet else "regular"
@@ -94,19 +81,6 @@ def grid_of(
         sung=None if sung is None else tuple(Span(onset_s(line.start_s), line.end_s) for line in sung),
         quiet=tuple(quiet),
     )
-
-
-def sung_lines(evidence: Evidence) -> tuple[Span, ...] | None:
-    """Return where the voice sings; none for a silent vocals stem, None where there is no usable one."""
-    stems = [stem for stem in evidence.stems.stems if stem.kind == "vocals" and stem.usable]
-    if not stems:
-        return None
-    if not any(stem.audible for stem in stems):
-        return ()
-    if evidence.vocals.unusable is not None:
-        return None
-    phrases = [p for p in evidence.vocals.vocal_phrases if p.confidence >= MIN_PHRASE_CONFIDENCE]
-    return tuple(Span(phrase.start_s, phrase.end_s) for phrase in phrases)
 
 
 def _why_no_beats(evidence: Evidence, min_confidence: float) -> str | None:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.rows import GrowingRows
 from flamingo_bark_assets.audio.signal import FloatArray, FrameClock, Sound
-from flamingo_bark_assets.clips.grid import Span
 from flamingo_bark_assets.kernels import compiled
+from flamingo_bark_assets.lyrics.phrases import Span
 
 FRAME_S = 0.01
 NOTHING_DBFS = -200.0

@@ -1,167 +1,150 @@
-"""Sung words and when they are sung: read from plain text or LRC, and shifted to the time of a clip.
+"""Which sung lines lie in a clip, how they are written for it, and where a song must not be cut because of them.
 
-Reading lines and choosing those of a clip belong here; where a song is cut does not.
+Choosing among the lines of a song belongs here; where they come from stands in `lyrics`.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from flamingo_bark_assets.clips.grid import Span
-from flamingo_bark_assets.text import clean_text
+from flamingo_bark_assets.lyrics.phrases import Span
+from flamingo_bark_assets.lyrics.reading import BREATH_S, EARLY_S
+from flamingo_bark_assets.lyrics.records import SURE_TAG, LyricsLine, LyricsSection
 
-MAX_LINES = 1000
-"""Most lines that are read; a song has a hundred or two."""
-_MAX_LINE_CHARACTERS = 500
 _INSIDE_S = 0.1
-_EARLY_S = 0.5
-"""Most that a phrase begins before the time that is given for its line."""
-_BREATH_S = 0.25
+_MIN_UNSUNG_S = 4.0
 LONGEST_LINE_S = 15.0
 """What is longer is more than a line: the words between, or the end of the line, are not given."""
 
-# LRC: [mm:ss.xx] before a line, several for one that returns; [ar:...] and [offset:...] on lines of their own; the
-# enhanced form has <mm:ss.xx> before words.
-_TIME = re.compile(r"\[(\d{1,3}):(\d{1,2})(?:[.:](\d{1,3}))?\]")
-_WORD_TIME = re.compile(r"<\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?>")
-_OFFSET = re.compile(r"\[offset:\s*([+-]?\d{1,7})\s*\]", re.IGNORECASE)
-_BRACKETED = re.compile(r"\[[^\[\]]{0,60}\]")
-
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One sung line.
-
-    Attributes:
-        text: one clean line.
-        start_s: when it begins in the song; None where nobody says.
-        end_s: when it ends; None where nobody says.
-    """
+class TimedLine:
+    """One sung line and when it is sung, seconds of the song or of the clip."""
 
     text: str
-    start_s: float | None = None
-    end_s: float | None = None
+    start_s: float
+    end_s: float
 
 
-def read_lyrics(text: str | None, duration_s: float, sung: Sequence[Span] | None = None) -> tuple[Line, ...]:
-    """Read the words of a song.
-
-    Lines are clean (`text.clean_text`); section tags such as [Chorus] and tags of LRC are left out. A line with a time
-    ends with the last measured phrase that begins before the next line, or else where the next line (or an empty one)
-    begins. Where some lines have times, those without one are left out: nobody knows where they belong.
-
-    Args:
-        text: plain lines or LRC; anything.
-        duration_s: length of the song.
-        sung: the measured phrases; None where they are not known.
-    """
-    shift_s = 0.0
-    plain: list[Line] = []
-    timed: list[Line] = []
-    for raw in (text or "").splitlines()[: 4 * MAX_LINES]:
-        if match := _OFFSET.search(raw[:100]):
-            shift_s = int(match[1]) / 1000.0  # a positive offset lets lines come sooner
-            continue
-        times = [_seconds(match) for match in _TIME.finditer(raw[:_MAX_LINE_CHARACTERS])]
-        words = _words(raw)
-        if times:
-            timed += [Line(words, time_s) for time_s in times]
-        elif words:
-            plain.append(Line(words))
-    if not timed:
-        return tuple(plain[:MAX_LINES])
-    shifted = [replace(line, start_s=max(0.0, (line.start_s or 0.0) - shift_s)) for line in timed[:MAX_LINES]]
-    return _with_ends(sorted(shifted, key=lambda line: line.start_s or 0.0), duration_s, sung)
-
-
-def is_timed(lines: Sequence[Line]) -> bool:
-    """Tell whether it is known when the lines are sung."""
-    return any(line.start_s is not None for line in lines)
-
-
-def plain_lyrics(text: str | None) -> str | None:
-    """Return all words of a song, one line a line, without times and tags; None where there are none."""
-    lines = [line.text for line in read_lyrics(text, math.inf)]
-    return "\n".join(lines) or None
-
-
-def lines_within(lines: Sequence[Line], start_s: float, end_s: float) -> tuple[Line, ...]:
-    """Return the lines that are sung wholly inside a part of a song, at the part's own time."""
+def timed_lines(lines: Sequence[LyricsLine]) -> tuple[TimedLine, ...]:
+    """Return the lines of a song whose times are sure enough for clips to carry their words."""
     return tuple(
-        Line(line.text, max(0.0, line.start_s - start_s), min(line.end_s, end_s) - start_s)
+        TimedLine(line.text, line.start_s, line.end_s)
         for line in lines
-        if line.start_s is not None
+        if line.for_clips and line.start_s is not None and line.end_s is not None
+    )
+
+
+def lies_within(line: LyricsLine, start_s: float, end_s: float) -> bool:
+    """Tell whether a line is known to be sung wholly inside a part of a song."""
+    return (
+        line.for_clips
+        and line.start_s is not None
         and line.end_s is not None
         and line.start_s >= start_s - _INSIDE_S
         and line.end_s <= end_s + _INSIDE_S
     )
 
 
-def joined_phrases(sung: Sequence[Span], lines: Sequence[Line]) -> tuple[Span, ...]:
-    """Return the measured phrases with those of one given line as one: a breath inside a line is no place to cut it.
+def unsure_beside(inner: Sequence[LyricsLine], lines: Sequence[LyricsLine]) -> LyricsLine | None:
+    """Return a line that may be sung in a clip too, as it stands among or beside its lines and has no sure time.
+
+    Args:
+        inner: the lines that lie in the clip, at least one.
+        lines: all lines of the song, in order.
+    """
+    first, last = inner[0].line, inner[-1].line
+    return next((line for line in lines if first - 1 <= line.line <= last + 1 and not line.for_clips), None)
+
+
+def joined_phrases(sung: Sequence[Span], lines: Sequence[TimedLine]) -> tuple[Span, ...]:
+    """Return the measured phrases with those of one line as one: a breath inside a line is no place to cut it.
 
     Args:
         sung: the measured phrases in order.
-        lines: as `read_lyrics` gives them with these phrases; those without times join nothing.
+        lines: the lines of the song with times, if any.
     """
     spans = list(sung)
     for line in lines:
-        if line.start_s is None or line.end_s is None:
-            continue
-        own = [i for i, span in enumerate(spans) if line.start_s - _EARLY_S <= span.start_s < line.end_s]
+        own = [i for i, span in enumerate(spans) if line.start_s - EARLY_S <= span.start_s < line.end_s]
         if len(own) > 1 and spans[own[-1]].end_s - spans[own[0]].start_s <= LONGEST_LINE_S:
             spans[own[0] : own[-1] + 1] = [Span(spans[own[0]].start_s, spans[own[-1]].end_s)]
     return tuple(spans)
 
 
-def given_lines(lines: Sequence[Line]) -> tuple[Span, ...] | None:
+def given_lines(lines: Sequence[TimedLine]) -> tuple[Span, ...] | None:
     """Return when the lines are sung by their given times alone; None where they have none.
 
     Where a line ends is not given: it is taken to last until shortly before the next, but never `LONGEST_LINE_S`.
     """
-    if not is_timed(lines):
+    if not lines:
         return None
     return tuple(
-        Span(line.start_s, max(line.start_s, min(line.end_s - _BREATH_S, line.start_s + LONGEST_LINE_S)))
+        Span(line.start_s, max(line.start_s, min(line.end_s - BREATH_S, line.start_s + LONGEST_LINE_S)))
         for line in lines
-        if line.start_s is not None and line.end_s is not None
     )
 
 
-def write_lrc(lines: Sequence[Line]) -> str:
-    """Write lines with times as LRC."""
+def write_lrc(lines: Sequence[LyricsLine], start_s: float) -> str | None:
+    """Write lines as LRC at the time of a clip that begins at `start_s`; None where one has no sure time."""
+    timed = timed_lines(lines)
+    if len(timed) < len(lines) or not lines:
+        return None
     written = []
-    for line in lines:
-        minutes, hundredths = divmod(round(100 * (line.start_s or 0.0)), 6000)
+    for line in timed:
+        minutes, hundredths = divmod(round(100 * max(0.0, line.start_s - start_s)), 6000)
         written.append(f"[{minutes:02d}:{hundredths // 100:02d}.{hundredths % 100:02d}] {line.text}")
     return "\n".join(written)
 
 
-def _seconds(match: re.Match[str]) -> float:
-    fraction = match[3] or "0"
-    return float(60 * int(match[1]) + int(match[2])) + float(f"0.{fraction}")
+def with_section_tags(
+    lines: Sequence[LyricsLine], sections: Sequence[LyricsSection], start_s: float, end_s: float
+) -> str | None:
+    """Write lines under section tags such as ``[Verse]``, with tags of their own for sections without a voice.
+
+    Args:
+        lines: those of the clip, in order.
+        sections: of the song; those without a voice that lie in the clip are named where all lines have sure tags.
+        start_s: start of the clip.
+        end_s: its end.
+
+    Returns:
+        None where no tag is sure, or where a line without a sure one would stand under that of another section.
+    """
+    written: list[str] = []
+    unsung = [s for s in sections if _is_unsung(s, start_s, end_s)] if all(map(_is_sure, lines)) else []
+    stanza = None
+    for line in lines:
+        while unsung and line.start_s is not None and unsung[0].start_s < line.start_s:
+            written += _heading(unsung.pop(0).tag, written)
+            stanza = None
+        if not _is_sure(line):
+            if written and written[0].startswith("["):
+                return None
+        elif (line.stanza, line.section_tag) != stanza:
+            stanza = line.stanza, line.section_tag
+            if written and not written[0].startswith("["):
+                return None
+            written += _heading(line.section_tag, written)
+        written.append(line.text)
+    for section in unsung:
+        written += _heading(section.tag, written)
+    return "\n".join(written) if written and written[0].startswith("[") else None
 
 
-def _words(raw: str) -> str:
-    """Return the words of a line, clean and without tags; '' where it holds none."""
-    line = _WORD_TIME.sub("", _TIME.sub("", raw[:_MAX_LINE_CHARACTERS])).strip()
-    return clean_text(_BRACKETED.sub(" ", line))
+def _is_sure(line: LyricsLine) -> bool:
+    return line.section_tag is not None and (line.section_confidence or 0.0) >= SURE_TAG
 
 
-def _with_ends(lines: Sequence[Line], duration_s: float, sung: Sequence[Span] | None) -> tuple[Line, ...]:
-    """Find where each line ends; lines without words are the ends of those before, and lines behind the song go."""
-    ended = []
-    for i, line in enumerate(lines):
-        start_s = line.start_s or 0.0
-        next_s = next((later.start_s for later in lines[i + 1 :] if (later.start_s or 0.0) > start_s), None)
-        until_s = min(duration_s if next_s is None else next_s, duration_s)
-        if not line.text or start_s >= duration_s:
-            continue
-        # A phrase that begins just before the next line is that line's own.
-        phrases = [span.end_s for span in sung or () if start_s - _EARLY_S <= span.start_s < until_s - _BREATH_S]
-        end_s = min(until_s, max(phrases)) if phrases and max(phrases) > start_s else until_s
-        ended.append(replace(line, end_s=end_s))
-    return tuple(ended)
+def _is_unsung(section: LyricsSection, start_s: float, end_s: float) -> bool:
+    """Tell whether a section is surely without a voice and lies in a clip long enough to be heard as one."""
+    if section.tag not in {"Intro", "Outro", "Instrumental"} or (section.confidence or 0.0) < SURE_TAG:
+        return False
+    return Span(section.start_s, section.end_s).overlap_s(start_s, end_s) >= _MIN_UNSUNG_S
+
+
+def _heading(tag: str | None, written: Sequence[str]) -> list[str]:
+    """Return a tag as a line of its own; none where the line before is the same."""
+    heading = f"[{tag}]"
+    return [] if written and written[-1] == heading else [heading]

@@ -16,18 +16,19 @@ from flamingo_bark_assets.clips.cutting import Fault, Piece, cut
 from flamingo_bark_assets.clips.grid import Grid, grid_of
 from flamingo_bark_assets.clips.levels import PieceLevels, SourceLevels, sum_piece
 from flamingo_bark_assets.clips.lyrics import (
-    Line,
     given_lines,
-    is_timed,
     joined_phrases,
-    lines_within,
-    read_lyrics,
+    lies_within,
+    timed_lines,
+    unsure_beside,
+    with_section_tags,
     write_lrc,
 )
 from flamingo_bark_assets.clips.records import INSTRUMENTAL, MIX, Clip, RejectedClip, TrainingClips
 from flamingo_bark_assets.clips.texts import ClipWriter
 from flamingo_bark_assets.clips.within import Inside, SongInside, stem_chords
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.lyrics.records import LyricsLine, SongLyrics
 from flamingo_bark_assets.parts import KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.levels import COMBINATION_SIZES, TrainingPrompts
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, ViewSettings
@@ -69,6 +70,7 @@ class _Source:
 
 def plan_clips(
     evidence: Evidence,
+    lyrics: SongLyrics,
     captions: Captions,
     prompts: TrainingPrompts,
     verdict: Verdict,
@@ -80,6 +82,7 @@ def plan_clips(
 
     Args:
         evidence: all measurements of the song.
+        lyrics: its sung words.
         captions: the answers about it.
         prompts: its prompts.
         verdict: whether it and which of its stems are fit.
@@ -96,7 +99,7 @@ def plan_clips(
         reason = f"{evidence.song_id}: the sound of the mix cannot be had"
     if reason is not None:
         return TrainingClips.of_unusable(evidence.song_id, reason)
-    plan = _Plan(evidence, captions, prompts, verdict, levels, settings, prompt_settings)
+    plan = _Plan(evidence, lyrics, captions, prompts, verdict, levels, settings, prompt_settings)
     clips, rejected = plan.make()
     return TrainingClips(
         song_id=evidence.song_id,
@@ -111,7 +114,7 @@ class _Plan:
     """One song while it is cut."""
 
     def __init__(
-        self, evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict,
+        self, evidence: Evidence, lyrics: SongLyrics, captions: Captions, prompts: TrainingPrompts, verdict: Verdict,
         levels: Mapping[Part, SourceLevels], settings: ClipSettings, prompt_settings: PromptSettings,
     ) -> None:  # fmt: skip
         self.evidence = evidence
@@ -124,9 +127,10 @@ class _Plan:
             evidence, mix.duration_s, mix.quiet(), settings.min_beat_confidence, voice.onset_s if voice else float
         )
         self.downbeats = [beat.time_s for beat in evidence.song.beats if beat.position == 1]
-        self.lyrics = read_lyrics(evidence.metadata.lyrics, mix.duration_s, grid.sung)
+        self.lyrics = lyrics
+        self.timed = timed_lines(lyrics.lyrics_lines)
         self.voice_is_measured = grid.sung is not None
-        sung = given_lines(self.lyrics) if grid.sung is None else joined_phrases(grid.sung, self.lyrics)
+        sung = given_lines(self.timed) if grid.sung is None else joined_phrases(grid.sung, self.timed)
         self.grid: Grid = dataclasses.replace(grid, sung=sung)
         self.inside = SongInside(evidence, prompt_settings.min_claim_confidence)
         self.writer = ClipWriter(captions, prompts, prompt_settings)
@@ -266,7 +270,8 @@ class _Plan:
             active_fraction=self._active(source, inside, levels),
             lyrics="\n".join(line.text for line in lines) or None,
             lyrics_reason=why_none,
-            timed_lyrics=write_lrc(lines) if is_timed(lines) else None,
+            timed_lyrics=write_lrc(lines, piece.start_s),
+            structured_lyrics=with_section_tags(lines, self.lyrics.lyrics_sections, piece.start_s, piece.end_s),
             licence=metadata.licence,
             attribution=metadata.attribution,
             source_sha256="+".join(self._sha256(source)),
@@ -274,6 +279,7 @@ class _Plan:
             form=text.form,
             text=text.text,
             measured_text=text.measured_text,
+            lyrics_language=self.lyrics.language.value if source.holds_voice else None,
             training_weight=text.weight,
             captioner=text.captioner,
             captioner_licence=text.licence,
@@ -293,24 +299,27 @@ class _Plan:
 
     def _lyrics(
         self, view: ViewSettings, source: _Source, piece: Piece, inside: Inside, *, is_whole: bool
-    ) -> tuple[tuple[Line, ...], str | None]:
+    ) -> tuple[tuple[LyricsLine, ...], str | None]:
         """Return the lines that are sung inside, or why there are none."""
         if not source.holds_voice:
             return (), "there is no voice in it"
         if self.voice_is_measured and "vocals" not in inside.sounding:
             return (), "nobody sings in it"
-        unknown = "there is no usable vocals stem, so nobody knows where the voice sings"
-        if not self.lyrics:
-            missing = "the words of the song are not given"
-            return (), missing if self.voice_is_measured else f"{missing}; {unknown}"
+        lines = self.lyrics.lyrics_lines
+        if not lines:
+            missing = self.lyrics.missing_reason or self.lyrics.unusable or "the words of the song are not given"
+            return (), missing
         if is_whole:
-            return (lines_within(self.lyrics, 0.0, piece.end_s) if is_timed(self.lyrics) else self.lyrics), None
+            whole = self.lyrics.sure_lines
+            return whole, None if whole else "its transcribed words are not sure enough"
         if view.cuts_sung_lines:
             return (), "the view may cut lines, so it carries no words"
-        if not is_timed(self.lyrics):
-            return (), "the words have no times, so nobody knows which of them are sung in it"
-        lines = lines_within(self.lyrics, piece.start_s, piece.end_s)
-        return lines, None if lines else "no given line lies wholly in it"
+        if not self.timed:
+            return (), f"nobody knows which of the words are sung in it: {self.lyrics.times_reason}"
+        inner = tuple(line for line in lines if lies_within(line, piece.start_s, piece.end_s))
+        if inner and (unsure := unsure_beside(inner, lines)) is not None:
+            return (), f"it is not sure where '{unsure.text[:60]}' is sung, or that it is, so more may be sung in it"
+        return inner, None if inner else "no line of known time lies wholly in it"
 
     def _sha256(self, source: _Source) -> Iterator[str]:
         """Give the digests of the files that a source is rendered from, in the order of kinds and files."""

@@ -62,6 +62,12 @@ class Clip(Row):
     lyrics: str | None = column("Lines that are sung inside, one a line; null where none is known.")
     lyrics_reason: str | None = column("Why there are no lyrics; null where there are.")
     timed_lyrics: str | None = optional_column("The same as LRC at the clip's own time; null without times.")
+    structured_lyrics: str | None = optional_column(
+        "The same under section tags such as [Verse], where they are given or sure enough; null where they are not."
+    )
+    lyrics_language: str | None = optional_column(
+        "Language of the song's words, ISO 639-1; null where it is not known, or the source holds no voice."
+    )
     training_weight: float = column("Relative weight, of the prompt.")
     captioner: str = column("Who wrote the words of `text` that were not measured.")
     captioner_licence: str | None = column(

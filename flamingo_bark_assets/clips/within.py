@@ -21,7 +21,6 @@ from flamingo_bark_assets.analysis.features.stem import ActiveSegment
 from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import StemResult
-from flamingo_bark_assets.clips.grid import Span
 from flamingo_bark_assets.clips.playing import (
     METHOD as _METHOD,
 )
@@ -35,6 +34,7 @@ from flamingo_bark_assets.clips.playing import (
     vocal_register,
 )
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.lyrics.phrases import Span
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement, Record
 

@@ -105,6 +105,7 @@ def _known_models() -> tuple[tuple[str, Sequence[KnownModel]], ...]:
     from flamingo_bark_assets.finetuning.models import KNOWN_BARKS
     from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS
     from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
+    from flamingo_bark_assets.lyrics.catalogue import KNOWN_WHISPERS
     from flamingo_bark_assets.tokens.catalogue import KNOWN_TOKEN_MODELS
 
     return (
@@ -112,4 +113,5 @@ def _known_models() -> tuple[tuple[str, Sequence[KnownModel]], ...]:
         ("second opinion", KNOWN_CLAPS),
         ("tokens of the layouts bark and bark-voice-prompts", KNOWN_TOKEN_MODELS),
         ("fine-tuning", KNOWN_BARKS),
+        ("transcription of sung words (off until `[lyrics] model` names one)", KNOWN_WHISPERS),
     )

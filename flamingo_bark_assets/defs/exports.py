@@ -31,7 +31,7 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
 
     @dg.asset(
         name=name,
-        deps=["training_clips", "training_splits", "song_metadata"],
+        deps=["training_clips", "training_splits", "song_metadata", "song_lyrics"],
         group_name="exports",
         kinds={"python", "file"},
         owners=[OWNER],

@@ -23,6 +23,7 @@ from flamingo_bark_assets.settings import Settings, data_folder, load_settings
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.captioning.interface import Captioner
+    from flamingo_bark_assets.lyrics.transcription import Transcriber
     from flamingo_bark_assets.pipeline import SongWork
 
 
@@ -113,9 +114,16 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         return ModelCaptioner(self.settings.inference, self.settings.prompts, self.paths.answers, self.settings.tagging)
 
+    @cached_property
+    def transcriber(self) -> Transcriber:
+        """Who transcribes sung words, made once a run; a model is loaded when the first song asks."""
+        from flamingo_bark_assets.lyrics.transcription import Transcriber
+
+        return Transcriber(self.settings.lyrics, self.settings.inference, self.paths.answers)
+
     def open_song(self, song_id: str) -> SongWork:
         """Return one song, ready for the steps."""
         from flamingo_bark_assets.library.layout import find_song
         from flamingo_bark_assets.pipeline import SongWork
 
-        return SongWork(find_song(self.paths, song_id), self.paths, self.settings, self.captioner)
+        return SongWork(find_song(self.paths, song_id), self.paths, self.settings, self.captioner, self.transcriber)

@@ -23,6 +23,7 @@ _WHAT = {
     "captioning": "The tagger, and the chain of captioning models: what is asked of them, how, and which are here.",
     "prompts": "Weights and budgets of training prompts.",
     "suitability": "The limits of the suitability rules.",
+    "lyrics": "Which model transcribes sung words that nobody gives, and whether it is here.",
     "clips": "How songs are cut into training clips, and which clips are left out.",
     "sidecars": "How the words of sidecars are merged with those of other sources.",
 }

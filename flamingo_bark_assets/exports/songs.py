@@ -22,6 +22,7 @@ from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, No
 from flamingo_bark_assets.exports.rights import normal_licence, why_not_commercial
 from flamingo_bark_assets.exports.run import SongHead
 from flamingo_bark_assets.library.layout import DataPaths, find_song, list_song_ids
+from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.provenance.due import DueSongs
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.settings import Settings
@@ -112,6 +113,7 @@ class StoredSongs:
         made = self._store.read(TrainingClips, song_id)
         metadata = self._store.read(SongMetadata, song_id)
         raw = self._store.read(RawSong, song_id)
+        lyrics = self._store.read(SongLyrics, song_id)
         if made.unusable is not None:
             raise ClipRefused("unfit", made.unusable)
         split = self._splits.get(song_id)
@@ -134,7 +136,7 @@ class StoredSongs:
             group=split.group,
             clips=clips,
             digest="",
-            lyrics=metadata.lyrics,
+            lyrics="\n".join(line.text for line in lyrics.sure_lines) or None,
             custom_tag=custom_tag_of(metadata.custom_tag, metadata.custom_tag_position, "", self._options.tag_position),
         )
         return dataclasses.replace(song, digest=_digest(song))

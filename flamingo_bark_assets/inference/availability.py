@@ -5,9 +5,14 @@ A state that can be compared belongs here; choosing and loading stand in `loadin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flamingo_bark_assets.inference_settings import SERVER_PREFIX, InferenceSettings
+
+if TYPE_CHECKING:
+    from flamingo_bark_assets.inference.catalogue import KnownModel
 
 
 def available_models(settings: InferenceSettings) -> list[str]:
@@ -16,13 +21,16 @@ def available_models(settings: InferenceSettings) -> list[str]:
     Weights are told apart by name, size and time, as hashing gigabytes at each look would cost minutes. A server is not
     asked: texts do not become due because one was stopped, and a look waits for no network.
     """
-    candidates = [(candidate.model, candidate.revision) for candidate in settings.chain]
-    return [_state(model, revision, settings) for model, revision in [*candidates, (settings.clap, None)]]
-
-
-def _state(model: str, revision: str | None, settings: InferenceSettings) -> str:
     from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS
     from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
+
+    candidates = [(candidate.model, candidate.revision) for candidate in settings.chain]
+    known = (*KNOWN_MODELS, *KNOWN_CLAPS)
+    return [model_state(model, revision, settings, known) for model, revision in [*candidates, (settings.clap, None)]]
+
+
+def model_state(model: str, revision: str | None, settings: InferenceSettings, known: Sequence[KnownModel]) -> str:
+    """Name the state of one model: the cached revision of a known one, a folder's state, or none."""
     from flamingo_bark_assets.inference.fetching import cached
 
     if model.startswith(SERVER_PREFIX):
@@ -30,8 +38,8 @@ def _state(model: str, revision: str | None, settings: InferenceSettings) -> str
     folder = Path(model).expanduser()
     if folder.is_dir():
         return f"{model}: {_folder_state(folder)}"
-    known = next((one for one in (*KNOWN_MODELS, *KNOWN_CLAPS) if one.model_id.lower() == model.lower()), None)
-    snapshot = cached(known, settings.cache_folder, revision=revision) if known is not None else None
+    found = next((one for one in known if one.model_id.lower() == model.lower()), None)
+    snapshot = cached(found, settings.cache_folder, revision=revision) if found is not None else None
     return f"{model}: {snapshot.revision if snapshot is not None else 'none'}"
 
 

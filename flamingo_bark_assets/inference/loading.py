@@ -114,7 +114,7 @@ def load_first(
     """
     for candidate in settings.chain[len(skipped) :]:
         try:
-            return Loaded(_load(candidate, settings, progress or _log_progress), candidate, skipped)
+            return Loaded(_load(candidate, settings, progress), candidate, skipped)
         except Exception as error:  # the song is described all the same
             reason = why_not_loaded(candidate.model, error, without_memory="choose a smaller model or bfloat16")
         _log.info("skipped: %s", reason)
@@ -122,14 +122,14 @@ def load_first(
     return Loaded(None, None, skipped)
 
 
-def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Progress) -> CaptioningModel:
+def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Progress | None) -> CaptioningModel:
     if candidate.model.startswith(SERVER_PREFIX):
         return _load_server_model(candidate, settings)
     known = known_model(candidate.model)
-    folder = _local_folder(candidate.model)
+    folder = local_folder(candidate.model)
     if folder is not None:
         device = choose_device(candidate.model, candidate.device)
-        _check_memory(candidate, device, _weights_bytes(folder, candidate))
+        check_memory(candidate, device, weights_bytes_of(folder, candidate))
         base_lm = candidate.base_lm or (folder / "base_lm" if (folder / "base_lm").is_dir() else None)
         return _load_snapshot(candidate, device, Snapshot(folder, "", base_lm), settings)
     if known is None:
@@ -140,15 +140,15 @@ def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Prog
     # downloaded, all else that can be known to fail.
     snapshot = cached(known, settings.cache_folder, revision=candidate.revision)
     if snapshot is None:
-        _refuse_download(known, settings)
+        refuse_unasked_download(known, settings)
     if known.family == "audio-flamingo-2":
         _refuse_quantisation(candidate)
     elif problem := quantisation_problem(candidate.quantisation):
         raise ModelError(f"{candidate.model}: {problem}")
     device = choose_device(candidate.model, candidate.device)
-    _check_memory(candidate, device, known.memory_bytes(candidate.dtype, candidate.quantisation))
+    check_memory(candidate, device, known.memory_bytes(candidate.dtype, candidate.quantisation))
     if snapshot is None:
-        snapshot = _fetch(known, candidate, settings, progress)
+        snapshot = fetch_allowed(known, candidate, settings, progress)
     return _load_snapshot(candidate, device, snapshot, settings, known.licence)
 
 
@@ -161,7 +161,12 @@ def _load_server_model(candidate: ModelCandidate, settings: InferenceSettings) -
     return load_server_model(server, settings)
 
 
-def _refuse_download(known: KnownModel, settings: InferenceSettings) -> None:
+def refuse_unasked_download(known: KnownModel, settings: InferenceSettings) -> None:
+    """Refuse a download that the settings do not allow, or whose licence they do not acknowledge.
+
+    Raises:
+        ModelError: it may not be downloaded; says which command does it.
+    """
     refuse_download(
         known,
         offline=settings.offline,
@@ -173,13 +178,20 @@ def _refuse_download(known: KnownModel, settings: InferenceSettings) -> None:
         raise ModelError(f"{known.model_id}: its licence is not acknowledged; {known.fetch_hint}")
 
 
-def _fetch(known: KnownModel, candidate: ModelCandidate, settings: InferenceSettings, progress: Progress) -> Snapshot:
+def fetch_allowed(
+    known: KnownModel, candidate: ModelCandidate, settings: InferenceSettings, progress: Progress | None = None
+) -> Snapshot:
+    """Download a model that the settings allow to download; without `progress` the log is told how far it is.
+
+    Raises:
+        ModelError: it cannot be downloaded; says which command does it later.
+    """
     try:
         return fetch(
             known,
             cache_dir=settings.cache_folder,
             acknowledge_licence=settings.licence_acknowledged,
-            progress=progress,
+            progress=progress or _log_progress,
             revision=candidate.revision,
         )
     except ModelError as error:
@@ -237,8 +249,12 @@ def _refuse_quantisation(candidate: ModelCandidate) -> None:
         raise ModelError(f"{candidate.model}: {candidate.quantisation} is not offered for Audio Flamingo 2; use none")
 
 
-def _local_folder(model: str) -> Path | None:
-    """Return the folder that a candidate names; None where it names a model of the hub."""
+def local_folder(model: str) -> Path | None:
+    """Return the folder that a candidate names; None where it names a model of the hub.
+
+    Raises:
+        ModelError: it names a folder that is not there.
+    """
     path = Path(model).expanduser()
     if path.is_dir():
         return path.resolve()
@@ -248,7 +264,7 @@ def _local_folder(model: str) -> Path | None:
     return None
 
 
-def _weights_bytes(folder: Path, candidate: ModelCandidate) -> int:
+def weights_bytes_of(folder: Path, candidate: ModelCandidate) -> int:
     """Compute the memory of a folder's weights from the headers of its safetensors; unreadable ones count nothing."""
     from math import prod
 
@@ -265,8 +281,12 @@ def _weights_bytes(folder: Path, candidate: ModelCandidate) -> int:
     return round(numbers * BYTES_PER_PARAMETER[kind])
 
 
-def _check_memory(candidate: ModelCandidate, device: str, weights_bytes: int) -> None:
-    """Refuse what would not fit, before anything is downloaded or the system ends the process."""
+def check_memory(candidate: ModelCandidate, device: str, weights_bytes: int) -> None:
+    """Refuse what would not fit, before anything is downloaded or the system ends the process.
+
+    Raises:
+        ModelError: less memory is free than the weights and the work on them take.
+    """
     free = _free_bytes(device)
     if weights_bytes and free < weights_bytes + WORKING_MEMORY_BYTES:
         raise ModelError(

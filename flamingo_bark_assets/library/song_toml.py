@@ -98,6 +98,9 @@ class SongInfo(_Table):
     licence: str | None = Field(None, max_length=200, description="Licence of the recording (SPDX id or name).")
     attribution: str | None = Field(None, max_length=2000, description="The credit line the licence asks for.")
     lyrics: str | None = Field(None, max_length=50_000, description="The words that are sung.")
+    language: str | None = Field(
+        None, pattern=r"^[a-z]{2}$", description="Language of the lyrics: ISO 639-1 code, such as en."
+    )
     genres: tuple[Genre, ...] = Field((), max_length=20, description="Genre tags given by the user.")
     sidecars: Merge | None = Field(
         None,

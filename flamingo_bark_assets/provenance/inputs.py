@@ -24,6 +24,7 @@ class SettingsVersions:
     suitability: str
     clips: str
     sidecars: str
+    lyrics: str
 
     def of(self, group: SettingsGroup) -> str:
         """Return the version of one group."""
@@ -52,7 +53,18 @@ def settings_versions(settings: Settings) -> SettingsVersions:
         suitability=digest_of_settings(thresholds.model_dump(mode="json")),
         clips=digest_of_settings(settings.clips.model_dump(mode="json")),
         sidecars=digest_of_settings(settings.sidecars.merge),
+        lyrics=_lyrics_version(settings),
     )
+
+
+def _lyrics_version(settings: Settings) -> str:
+    """Digest what transcription depends on: once its model has been fetched, songs without words are due."""
+    from flamingo_bark_assets.inference.availability import model_state
+    from flamingo_bark_assets.lyrics.catalogue import KNOWN_WHISPERS
+
+    model = settings.lyrics.model
+    state = model and model_state(model, settings.lyrics.revision, settings.inference, KNOWN_WHISPERS)
+    return digest_of_settings(settings.lyrics.model_dump(mode="json"), state)
 
 
 def outside_inputs(step: Step, files: FileDigests, settings: SettingsVersions) -> dict[str, str]:

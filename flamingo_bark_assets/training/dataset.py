@@ -15,6 +15,7 @@ from flamingo_bark_assets.audio.recording import Stem
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.files.atomic import write_bytes
+from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.parts import STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 from flamingo_bark_assets.record import Record
@@ -25,6 +26,7 @@ from flamingo_bark_assets.training.dataset_models import (
     BarkDataset,
     CaptionerEntry,
     DatasetMetadata,
+    LyricsLineEntry,
     MainTrack,
     MeasurementEntry,
     PromptEntry,
@@ -49,12 +51,17 @@ def dataset_file_name(song_id: str) -> str:
 
 
 def build_dataset(
-    evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict, settings: Settings
+    evidence: Evidence,
+    lyrics: SongLyrics,
+    captions: Captions,
+    prompts: TrainingPrompts,
+    verdict: Verdict,
+    settings: Settings,
 ) -> BarkDataset:
     """Put the results of one song together; of one that cannot be read, null and the reason stand for values."""
     return BarkDataset(
         dataset_metadata=_metadata(evidence, captions, settings),
-        main_track=_main_track(evidence, captions, prompts, verdict),
+        main_track=_main_track(evidence, lyrics, captions, prompts, verdict),
         stems=[
             _stem_entry(kind, evidence, captions, prompts, verdict) for kind in STEM_KINDS if _files_of(evidence, kind)
         ],
@@ -120,7 +127,9 @@ def _sources(evidence: Evidence) -> list[SourceFile]:
     ]
 
 
-def _main_track(evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict) -> MainTrack:
+def _main_track(
+    evidence: Evidence, lyrics: SongLyrics, captions: Captions, prompts: TrainingPrompts, verdict: Verdict
+) -> MainTrack:
     full = _prompt_of(prompts, "full_track")
     return MainTrack(
         audio_description=_description("mix", full, captions),
@@ -128,7 +137,12 @@ def _main_track(evidence: Evidence, captions: Captions, prompts: TrainingPrompts
         technical_prompt=full.technical_prompt if full else None,
         training_suitability=verdict.suitable,
         suitability=_suitability(verdict, SONG),
-        lyrics=evidence.metadata.lyrics,
+        lyrics=lyrics.text,
+        lyrics_source=lyrics.source,
+        lyrics_times=lyrics.times,
+        lyrics_language=lyrics.language.value,
+        lyrics_reason=lyrics.missing_reason or lyrics.unusable,
+        lyrics_lines=[_entry(LyricsLineEntry, line) for line in lyrics.lyrics_lines],
         genre_tags=evidence.metadata.genre_tags,
         measurements=_measurements((evidence.raw_song, evidence.song, evidence.stems)),
         answers=_answers(captions, "mix"),

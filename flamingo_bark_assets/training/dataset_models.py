@@ -115,6 +115,20 @@ class AnswerEntry(_Model):
     reason: str | None = Field(description="Why there is no text.")
 
 
+class LyricsLineEntry(_Model):
+    """One sung line."""
+
+    text: str = Field(description="The line.")
+    start_s: float | None = Field(description="Start, s; null where nobody knows.")
+    end_s: float | None = Field(description="End, s; null where nobody knows.")
+    times: str = Field(description="How the times are known: given, transcribed, estimated, none.")
+    confidence: float | None = Field(description="Of an estimate or of transcribed words; null for given ones.")
+    for_clips: bool = Field(description="Whether its times are sure enough for a clip to carry its words.")
+    section_tag: str | None = Field(description="Verse, Chorus ...; null where unknown.")
+    section_source: str | None = Field(description="given, or proposed from measurements.")
+    section_confidence: float | None = Field(description="Of the section tag.")
+
+
 class MainTrack(_Model):
     """The full mix."""
 
@@ -123,7 +137,12 @@ class MainTrack(_Model):
     technical_prompt: str | None = Field(description="How the recording sounds, technically.")
     training_suitability: bool = Field(description="Whether the song is fit for training.")
     suitability: Suitability = Field(description="The judgement of the song.")
-    lyrics: str | None = Field(description="Words that are sung, as the owner gives them.")
+    lyrics: str | None = Field(description="Words that are sung, one line a line, without times and tags.")
+    lyrics_source: str | None = Field(description="Where they come from: song.toml, file tags, ... or a model's id.")
+    lyrics_times: str = Field(description="How it is known when they are sung: given, transcribed, estimated, none.")
+    lyrics_language: str | None = Field(description="Their language, ISO 639-1; null where it is not known.")
+    lyrics_reason: str | None = Field(description="Why there are none.")
+    lyrics_lines: list[LyricsLineEntry] = Field(description="Each line with its times.")
     genre_tags: str | None = Field(description="Genre tags, as the file or its owner gives them.")
     measurements: dict[str, MeasurementEntry] = Field(description="All measurements of the mix by name.")
     answers: list[AnswerEntry] = Field(description="All answers about the mix.")

@@ -14,6 +14,7 @@ from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.files.atomic import write_bytes, write_text
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, list_song_ids
 from flamingo_bark_assets.library.orphans import Cleanup, remove_orphans
+from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.training.dataset import build_dataset, dataset_file_name, render_dataset
@@ -78,6 +79,7 @@ def manifest_path(paths: DataPaths) -> Path:
 def write_dataset_files(
     files: SongFiles,
     evidence: Evidence,
+    lyrics: SongLyrics,
     captions: Captions,
     prompts: TrainingPrompts,
     verdict: Verdict,
@@ -91,9 +93,9 @@ def write_dataset_files(
         WriteError: a file cannot be written.
     """
     written = dataset_files(paths, evidence.song_id)
-    dataset = build_dataset(evidence, captions, prompts, verdict, settings)
+    dataset = build_dataset(evidence, lyrics, captions, prompts, verdict, settings)
     write_bytes(written.dataset, render_dataset(dataset))
-    write_text(written.instructions, write_instructions(evidence, captions, prompts, verdict))
+    write_text(written.instructions, write_instructions(evidence, lyrics, captions, prompts, verdict))
     entry = manifest_entry(evidence, captions, prompts, verdict, files=files, paths=paths)
     write_bytes(written.entry, render_entry(entry))
     return written

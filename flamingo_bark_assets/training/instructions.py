@@ -11,6 +11,7 @@ from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.descriptions.wording import capitalised, listed
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.vocabulary import TAGGED_SOURCE
+from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, WHOLE_KINDS, missing_kinds
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 from flamingo_bark_assets.training.dataset import dataset_file_name, suitable_prompt
@@ -38,7 +39,9 @@ def instructions_file_name(song_id: str) -> str:
     return f"training_instructions_{song_id}.md"
 
 
-def write_instructions(evidence: Evidence, captions: Captions, prompts: TrainingPrompts, verdict: Verdict) -> str:
+def write_instructions(
+    evidence: Evidence, lyrics: SongLyrics, captions: Captions, prompts: TrainingPrompts, verdict: Verdict
+) -> str:
     """Write the instructions for one song: Markdown with tables (GitHub's).
 
     Names and texts from outside are escaped, so that they read as they are and form no heading, cell, link or tag.
@@ -50,7 +53,7 @@ def write_instructions(evidence: Evidence, captions: Captions, prompts: Training
         _section("Warnings", _bullets(_warnings(evidence, captions, verdict))),
         _section("What Bark expects", _bullets(BARK_FACTS)),
         _section("Licence and credit", _bullets(_licence(evidence, captions))),
-        _section("Lyrics", [_lyrics(evidence)]),
+        _section("Lyrics", [_lyrics(evidence, lyrics)]),
         _section("Next steps", _next_steps(evidence, verdict)),
     ]
     return encodable("\n\n".join(sections)) + "\n"
@@ -222,16 +225,28 @@ def _licence(evidence: Evidence, captions: Captions) -> Iterator[str]:
         yield f"Licence of the captioner's weights: {markdown(', '.join(licences))}."
 
 
-def _lyrics(evidence: Evidence) -> str:
-    if evidence.metadata.lyrics and evidence.metadata.lyrics.strip():
+_TIMES: dict[str, str] = {
+    "given": "the times of the lines are given with them",
+    "transcribed": "the times of the lines are those of a transcription",
+    "estimated": "the times of the lines are estimated from the measured phrases",
+    "none": "nobody knows when each line is sung",
+}
+
+
+def _lyrics(evidence: Evidence, lyrics: SongLyrics) -> str:
+    if lyrics.lyrics_lines:
+        source = markdown(lyrics.source or "")
+        made = "Transcribed by" if lyrics.source == lyrics.model_id else "Given in"
+        unsure = f" ({markdown(lyrics.times_reason)})" if lyrics.times_reason else ""
+        language = lyrics.language.value or f"not told: {lyrics.language.reason}"
         return (
-            "Given (`main_track.lyrics` in the dataset). "
-            "Put the words that are sung in a clip between music notes: `♪ … ♪`."
+            f"{made} {source} (`main_track.lyrics` in the dataset); {_TIMES[lyrics.times]}{unsure}. Language: "
+            f"{markdown(language)}. Put the words that are sung in a clip between music notes: `♪ … ♪`."
         )
     if "vocals" in evidence.audible_kinds:
         return (
-            "None given, though there is a vocals stem. Bark reads sung words: add `lyrics` to song.toml, "
-            "or train this song without words, as `[music]`."
+            "None given, though there is a vocals stem. Bark reads sung words: add `lyrics` to song.toml, have them "
+            "transcribed (`[lyrics] model` in settings.toml), or train this song without words, as `[music]`."
         )
     return "None given."
 

@@ -13,6 +13,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -45,12 +46,12 @@ from flamingo_bark_assets.exports.targets.ace_step_sidecars import (
     ai_toolkit_config,
     ai_toolkit_text,
     genre_line,
+    language_code,
     side_step_text,
     whole_seconds,
 )
 from flamingo_bark_assets.exports.targets.places import absolute_folder
 from flamingo_bark_assets.exports.vocabulary import (
-    UNKNOWN_LANGUAGE,
     clean_line,
     clean_lines,
     cut_lines,
@@ -77,6 +78,7 @@ LYRICS_TOKENS, LYRICS_RESERVE = 512, 64
 SURE_LYRICS_TOKENS = 375
 WORDS_UNKNOWN = "[Vocals]"
 """Lyrics of a clip whose voice sounds and whose words nobody knows: the trainer takes empty ones for no voice."""
+_OPEN_TAGS = re.compile(r"(?:\n\[\w+\])+\Z")
 # Each copy of a clip is encoded and kept by the trainer like a clip: a coarser ratio costs less than it spoils.
 RATIO_TOLERANCE, MOST_COPIES = 0.06, 6
 
@@ -202,7 +204,7 @@ def _why_not(song: ExportSong, clip: Clip, wordless_mixes: Collection[int]) -> s
 def _words(song: ExportSong, clip: Clip) -> str | None:
     """Return the words that are sung inside; those of the song where the clip is all of it."""
     is_whole = clip.start_s <= 1.0 and clip.end_s >= song.duration_s - 1.0
-    return clean_lines(clip.lyrics or (song.lyrics if is_whole else None) or "") or None
+    return clean_lines(clip.structured_lyrics or clip.lyrics or (song.lyrics if is_whole else None) or "") or None
 
 
 def _is_wordless(song: ExportSong, clip: Clip) -> bool:
@@ -227,6 +229,8 @@ def _lyrics(song: ExportSong, clip: Clip, writer: UnitWriter) -> str | None:
         )  # fmt: skip
         return WORDS_UNKNOWN
     kept, left = cut_lines(words, LYRICS_TOKENS - LYRICS_RESERVE)
+    if left:  # A section tag of which no line is left would end the song with an empty section.
+        kept = _OPEN_TAGS.sub("", kept) or kept
     _note_cut(song, clip, "lyrics_cut", left, LYRICS_TOKENS - LYRICS_RESERVE, "lyrics", writer)
     if (tokens := estimated_tokens(kept)) > SURE_LYRICS_TOKENS:
         message = (
@@ -324,7 +328,7 @@ def _rows(
             "keyscale": key_name(clip.clip.key) or "",
             "timesignature": metre_number(clip.clip.metre) or "",
             "duration": whole_seconds(clip),
-            "language": UNKNOWN_LANGUAGE,
+            "language": language_code(clip),
             "is_instrumental": clip.lyrics is None,
             "custom_tag": clip.custom_tag,
             "labeled": True,

@@ -30,6 +30,11 @@ def genre_line(clip: ExportedClip) -> str:
     return ", ".join(clip.genres)
 
 
+def language_code(clip: ExportedClip) -> str:
+    """Return the ISO 639-1 code of the words of a clip; "unknown" where it is not known, or it has no words."""
+    return (clip.clip.lyrics_language if clip.lyrics is not None else None) or UNKNOWN_LANGUAGE
+
+
 def ai_toolkit_text(clip: ExportedClip, options: ExportOptions) -> str:
     """Write the tagged text of ai-toolkit."""
     # Its trigger word would stand before the first tag, where it is not read: it is part of the caption.
@@ -38,7 +43,7 @@ def ai_toolkit_text(clip: ExportedClip, options: ExportOptions) -> str:
         ("KEYSCALE", key_name(clip.clip.key)),
         ("TIMESIGNATURE", metre_number(clip.clip.metre)),
         ("DURATION", whole_seconds(clip)),
-        ("LANGUAGE", UNKNOWN_LANGUAGE),
+        ("LANGUAGE", language_code(clip)),
     )
     return (
         f"<CAPTION>\n{_tagged(clip, options)}\n</CAPTION>\n<LYRICS>\n{clip.lyrics or NO_VOICE}\n</LYRICS>\n"

@@ -179,7 +179,8 @@ def _limits(counted: Survey, summary: Summary) -> str:
     points = [
         "Rows carry the licence that the owner of the song states; where songs differ, each holds for its own rows.",
         "`weight` is the relative weight of the prompt. No loader reads it by itself: give it to a sampler.",
-        "Lyrics are there only where it is known which lines are sung inside. Their language is not recorded.",
+        "Lyrics are there only where it is known which lines are sung inside. `lyrics_language`\n"
+        "  is theirs, where it is known.",
         "For Bark: its semantic tokens were learned from speech. Vocals are near to that; every other stem, and the\n"
         "  mix, are outside its domain.",
         "MusicGen was trained without voices; `instrumental` is the column for it. Its kits take clips of less than\n"

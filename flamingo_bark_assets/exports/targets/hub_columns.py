@@ -86,6 +86,12 @@ def _text_of(sound: str) -> Callable[[ExportedClip], str | None]:
 _TEXTS: tuple[HubColumn, ...] = (
     HubColumn("text", "text", "What is told of the mix, from inside the clip.", lambda c: c.text),
     HubColumn("lyrics", "text", "Lines that are sung inside; null where none is known.", lambda c: c.lyrics),
+    HubColumn(
+        "lyrics_language",
+        "text",
+        "Language of the song's words, ISO 639-1; null where it is not known.",
+        lambda c: c.clip.lyrics_language,
+    ),
     HubColumn("lyrics_reason", "text", "Why there are no lyrics.", lambda c: c.clip.lyrics_reason),
 )
 FACTS: tuple[HubColumn, ...] = (

@@ -13,7 +13,8 @@ from flamingo_bark_assets.record import Row, column, optional_column
 
 ClaimKind = Literal[
     "tempo", "pace", "steadiness", "key", "metre", "kick_pattern", "instrument", "vocals", "singer", "loudness",
-    "dynamics", "brightness", "fidelity", "stereo", "noise",
+    "dynamics", "brightness", "fidelity", "stereo", "noise", "timbre", "duration", "chord", "swing", "syncopation",
+    "modulation", "tempo_change", "course", "register", "range", "language",
 ]  # fmt: skip
 Verdict = Literal["agree", "conflict", "unverifiable"]
 

@@ -45,7 +45,7 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
         "singer singers voice vocals vocalist clef music boost boosted note frequencies frequency response "
         "management drop drops"
     ),
-    "drum": words("n and music"),
+    "drum": words("music"),
     "drums": words("of n"),
     "kick": words("off in out back things start started"),
     "kicks": words("off in out back things"),

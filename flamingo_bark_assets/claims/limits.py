@@ -24,6 +24,10 @@ STEADY = 0.95
 # Own choice: a voice or instrument that sounds less than this may be what the separation of stems left over.
 FAINT_ENERGY_SHARE = 0.01
 FAINT_ACTIVE_FRACTION = 0.1  # "in a small part of the song" in `wording.PRESENCE`
+# Own choice: a length that is rounded to the second, or to a few in a long song.
+DURATION_TOLERANCE, DURATION_TOLERANCE_S = 0.02, 2.0
+# Own choice, energy of the side signal over all: what lies between is neither wide nor narrow.
+NARROW_WIDTH, WIDE_WIDTH = 0.03, 0.12
 # Own choice. The measured floor is never below the true one, and dense music may raise it.
 CLEAN_NOISE_FLOOR_DBFS = -60.0
 NOISY_NOISE_FLOOR_DBFS = -45.0
@@ -98,4 +102,11 @@ FULL_BAND = _words(BANDWIDTH, "full", margin=0.1)
 STEADINESS: Mapping[str, WordLimits] = {
     "steady": _words(BEAT, "steady", undecided=("slightly varying",)),
     "free": _words(BEAT, "free", undecided=("slightly varying",)),
+}
+# Own choice, with wide borders, as no study gives limits for whole mixes: only the clear opposite contradicts.
+TIMBRE: Mapping[str, WordLimits] = {
+    "warm": WordLimits(2.0, math.inf, -4.0, math.inf),
+    "thin": WordLimits(-math.inf, -12.0, -math.inf, -4.0),
+    "crisp": WordLimits(1.2, math.inf, 0.8, math.inf),
+    "boomy": WordLimits(0.3, math.inf, 0.1, math.inf),
 }

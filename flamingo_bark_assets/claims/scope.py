@@ -47,11 +47,11 @@ _CARRYING = words("with featuring over under beneath behind alongside on")
 _DETERMINING_NEGATIONS = words("no without lacks lacking lack neither devoid minus sans")
 _VERBAL_NEGATIONS = words("not never hardly barely cannot nobody")
 _HAVING = words(
-    "feature features include includes contain contains have has use uses used employ incorporate there be play plays "
+    "feature features include includes contain contains have has use uses used employ incorporate there be play plays hear "
     "really actually"
 )
 _UNRESTRICTING = words(
-    "a an any the of or nor and no one single audible discernible detectable noticeable perceptible human actual "
+    "here a an any the of or nor and no one single audible discernible detectable noticeable perceptible human actual "
     "apparent obvious evident identifiable other additional real sung trace hint sign sounds sound whatsoever than "
     "from but let alone one"
 )
@@ -119,6 +119,8 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
     """
     is_verbal = tokens[cue].lower in _VERBAL_NEGATIONS or tokens[cue].lower.endswith("n't")
     names = {*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS}
+    if tokens[cue].lower in {"hardly", "barely"} and any(token.lower == "hear" for token in tokens[cue:first]):
+        return False
     for i in range(cue + 1, first):
         word = tokens[i].lower
         if word in _UNRESTRICTING or word in names or (is_verbal and word in _HAVING):

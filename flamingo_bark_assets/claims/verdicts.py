@@ -8,10 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flamingo_bark_assets.claims.model import Verdict
+from flamingo_bark_assets.claims.model import FoundClaim, Verdict
 from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.descriptions.wording import Scale
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import Part
 from flamingo_bark_assets.record import Measurement
+
+NOT_OF_STEMS = "measured of the whole song, not of a stem"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a claim is checked with."""
+
+    part: Part
+    claim: FoundClaim
+    evidence: Evidence
+    min_confidence: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,12 +120,19 @@ _STEREO_NOUNS = words("image imaging field mix width recording spread spectrum p
 _LONGEST_ADJECTIVE = 2
 
 
+_FIRST_WORDS = frozenset(
+    phrase.split()[0]
+    for phrases in (*(manner.adjectives for manner in _MANNERS), PACE_COMPOUNDS, TEMPO_NAMES, PACE_WORDS)
+    for phrase in phrases
+)
+
+
 def find_manners(tokens: Sequence[Token]) -> Iterator[Span]:
     """Find every claim about how the music is played or recorded."""
     taken: set[int] = set()
     is_list = not any(token.lower in FINITE_VERBS for token in tokens)
     for i in range(len(tokens)):
-        if i in taken:
+        if i in taken or tokens[i].lower not in _FIRST_WORDS:
             continue
         for span in (_pace_compound(tokens, i), *(_manner(tokens, i, manner, is_list) for manner in _MANNERS)):
             if span is not None:

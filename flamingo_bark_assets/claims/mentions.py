@@ -33,6 +33,7 @@ from flamingo_bark_assets.claims.tokens import Token
 
 _KICK_PATTERNS = frozenset({"four on the floor", "4 on the floor", "four to the floor", "4 to the floor"})
 _GENRES = frozenset({"drum and bass", "drum bass", "drum n bass", "drum'n'bass", "brass band", "string theory"})
+_FIRST_WORDS = frozenset(name.split()[0] for name in INSTRUMENT_NAMES)
 _SINGER_REACH = 5
 _SECTIONS = frozenset(
     {"break", "section", "sections", "interlude", "interludes", "intro", "outro", "bridge", "passage", "passages", "part",
@@ -79,6 +80,8 @@ def _genre_length(tokens: Sequence[Token], i: int) -> int:
 
 
 def _instrument(tokens: Sequence[Token], i: int) -> Span | None:
+    if tokens[i].lower not in _FIRST_WORDS:
+        return None
     for length in range(LONGEST_PHRASE, 0, -1):
         name = phrase_at(tokens, i, length)
         if name in INSTRUMENT_NAMES:

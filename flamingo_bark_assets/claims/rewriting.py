@@ -205,7 +205,7 @@ def _assembled(units: Sequence[_Unit], allowed: set[Statement]) -> str:
         if unit.text:
             separator = _separator(gap) if text else gap if gap.strip() else ""
             text, gap, line = text + separator + unit.text, "", unit.line
-        ends_group = i + 1 == len(units) or units[i + 1].text or units[i + 1].line != unit.line
+        ends_group = i + 1 == len(units) or units[i + 1].line != unit.line
         if pending and not unit.is_heading and ends_group and (line == unit.line or i + 1 == len(units) or not text):
             anew = " ".join(restate(pending))
             said.update(pending)
@@ -217,8 +217,7 @@ def _assembled(units: Sequence[_Unit], allowed: set[Statement]) -> str:
 
 def _separator(gap: str) -> str:
     """Keep one of the separators that stood between two sentences: the largest break, with its bullet."""
-    if "\n\n" in gap:
-        return "\n\n" + gap.rpartition("\n")[2]
     if "\n" in gap:
-        return "\n" + gap.rpartition("\n")[2]
+        bullet = gap.rpartition("\n")[2]
+        return ("\n\n" if "\n\n" in gap else "\n") + (bullet if bullet.strip() else "")
     return gap if gap.strip() else gap[:1] or " "

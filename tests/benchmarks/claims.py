@@ -230,21 +230,25 @@ class _Labelled:
 
 def broken_english(text: str, original: str) -> list[str]:
     """Give the sentences that a rewrite made and that a crude reader takes for broken."""
-    known = {sentence.strip() for sentence in _sentences(original)}
-    return [s for s in _sentences(text) if s not in known and _is_broken(s)]
+    known = _sentences(original)
+    # Where people write without verbs or capitals, a rewrite may.
+    has_verbs = all(_VERB.search(sentence) for sentence in known)
+    has_capitals = not any(sentence[:1].islower() for sentence in known)
+    return [s for s in _sentences(text) if s not in known and _is_broken(s, has_verbs, has_capitals)]
 
 
 def _sentences(text: str) -> list[str]:
     return [s.strip() for line in text.splitlines() for s in re.split(r"(?<=[.!?])\s+", line) if s.strip()]
 
 
-def _is_broken(sentence: str) -> bool:
+def _is_broken(sentence: str, has_verbs: bool, has_capitals: bool) -> bool:
     body = re.sub(r"^[*#\w /&]+:[*]*\s*", "", sentence)
     is_list = not body.rstrip().endswith((".", "!", "?"))
     if re.search(r"\w+\.?$", body) is None or is_list:
         return bool(_BAD_PAIR.search(body))
-    no_verb = len(body.split()) > 3 and not _VERB.search(body)
-    return bool(_BAD_END.search(body) or _BAD_PAIR.search(body)) or no_verb or body[:1].islower()
+    no_verb = has_verbs and len(body.split()) > 3 and not _VERB.search(body)
+    is_small = has_capitals and body[:1].islower()
+    return bool(_BAD_END.search(body) or _BAD_PAIR.search(body)) or no_verb or is_small
 
 
 def _print_time(texts: Sequence[str]) -> None:

@@ -8,40 +8,46 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from flamingo_bark_assets.claims.course import judge_course
 from flamingo_bark_assets.claims.finding import find_claims
 from flamingo_bark_assets.claims.language import unread_language
 from flamingo_bark_assets.claims.limits import (
+    BOOMY,
     BRIGHT,
+    CRISP,
     DYNAMIC,
     LOUD,
+    MODULATION,
     PACE,
     STEADINESS,
     STEADY,
+    SWING,
+    SYNCOPATION,
+    TEMPO_CHANGE,
     TEMPO_FACTORS,
     TEMPO_TOLERANCE,
+    THIN,
+    VOICE_RANGE,
+    WARM,
     WordLimits,
 )
 from flamingo_bark_assets.claims.metre import judge_metre
 from flamingo_bark_assets.claims.model import Claim, ClaimKind, FoundClaim, Verdict
-from flamingo_bark_assets.claims.movement import (
-    judge_course,
-    judge_modulation,
-    judge_swing,
-    judge_syncopation,
-    judge_tempo_change,
-)
-from flamingo_bark_assets.claims.pitches import judge_chord, judge_range, judge_register
-from flamingo_bark_assets.claims.production import (
-    judge_duration,
-    judge_fidelity,
-    judge_noise,
-    judge_stereo,
-    judge_timbre,
-)
+from flamingo_bark_assets.claims.pitches import judge_chord, judge_notes, judge_register
+from flamingo_bark_assets.claims.production import judge_duration, judge_fidelity, judge_noise, judge_stereo
 from flamingo_bark_assets.claims.sources import judge_instrument, judge_kick_pattern, judge_vocals
 from flamingo_bark_assets.claims.tonality import compare_keys
-from flamingo_bark_assets.claims.verdicts import NOT_OF_STEMS, Case, Judgement, Measured, judged_unsure, unverifiable
+from flamingo_bark_assets.claims.verdicts import (
+    NOT_OF_STEMS,
+    Case,
+    Judgement,
+    Measured,
+    judge_scaled,
+    judged_unsure,
+    unverifiable,
+)
 from flamingo_bark_assets.descriptions.wording import BEAT, BRIGHTNESS, DYNAMIC_RANGE, LOUDNESS, TEMPO, Scale
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import KINDS, Part, Question
@@ -177,50 +183,54 @@ def _key(case: Case) -> Judgement:
     return Judgement("agree" if relation in {"same", "relative", "mode"} else "conflict", note, measured)
 
 
-def _word(
-    scale: Scale, unit: str, limits: Mapping[str, WordLimits], of: Callable[[Evidence], Measurement[float]],
-    *, of_mix_only: bool = False,
+def _scaled(
+    limits: Mapping[str, WordLimits], of: Callable[[Evidence], Measurement[Any]], *, unit: str = "",
+    scale: Scale | None = None, of_mix_only: bool = False,
 ) -> Callable[[Case], Judgement]:  # fmt: skip
-    """Make the judge of a word that has a scale."""
+    """Make the judge of words that have limits."""
 
     def judge(case: Case) -> Judgement:
-        measurement = of(case.evidence)
-        measured = Measured.of(measurement, unit=unit, scale=scale)
         if of_mix_only and case.part != "mix":
             return unverifiable(NOT_OF_STEMS, Measured.nothing())
-        if unsure := judged_unsure(measurement, case.min_confidence, measured):
-            return unsure
-        holds = limits[case.claim.value].holds(measured.number or 0.0)
-        if holds is None:
-            return unverifiable("between the word and its opposite", measured)
-        return Judgement("agree" if holds else "conflict", None, measured)
+        return judge_scaled(case, of(case.evidence), limits, unit=unit, scale=scale)
 
     return judge
 
 
+_TIMBRES: Mapping[str, Callable[[Case], Judgement]] = {
+    "warm": _scaled(WARM, lambda e: e.song.warmth_db, unit="dB", of_mix_only=True),
+    "thin": _scaled(THIN, lambda e: e.song.bass_level_db, unit="dB", of_mix_only=True),
+    "crisp": _scaled(CRISP, lambda e: e.song.sharpness_acum, unit="acum", of_mix_only=True),
+    "boomy": _scaled(BOOMY, lambda e: e.song.boominess, of_mix_only=True),
+}
+_RANGE = _scaled(VOICE_RANGE, lambda e: e.vocals.f0_range_semitones, unit="semitone")
 _JUDGES: Mapping[ClaimKind, Callable[[Case], Judgement]] = {
     "tempo": _tempo,
     "key": _key,
-    "pace": _word(TEMPO, "BPM", PACE, lambda e: e.song.tempo_bpm),
-    "steadiness": _word(BEAT, "", STEADINESS, lambda e: e.song.tempo_stability),
-    "loudness": _word(LOUDNESS, "LUFS", LOUD, lambda e: e.song.loudness_integrated_lufs, of_mix_only=True),
-    "dynamics": _word(DYNAMIC_RANGE, "dB", DYNAMIC, lambda e: e.song.dynamic_range_db, of_mix_only=True),
-    "brightness": _word(BRIGHTNESS, "Hz", BRIGHT, lambda e: e.song.spectral_centroid_hz, of_mix_only=True),
+    "pace": _scaled(PACE, lambda e: e.song.tempo_bpm, unit="BPM", scale=TEMPO),
+    "steadiness": _scaled(STEADINESS, lambda e: e.song.tempo_stability, scale=BEAT),
+    "loudness": _scaled(
+        LOUD, lambda e: e.song.loudness_integrated_lufs, unit="LUFS", scale=LOUDNESS, of_mix_only=True
+    ),
+    "dynamics": _scaled(DYNAMIC, lambda e: e.song.dynamic_range_db, unit="dB", scale=DYNAMIC_RANGE, of_mix_only=True),
+    "brightness": _scaled(
+        BRIGHT, lambda e: e.song.spectral_centroid_hz, unit="Hz", scale=BRIGHTNESS, of_mix_only=True
+    ),
+    "timbre": lambda case: _TIMBRES[case.claim.value](case),
     "fidelity": judge_fidelity,
     "noise": judge_noise,
     "stereo": judge_stereo,
-    "timbre": judge_timbre,
     "duration": judge_duration,
-    "chord": judge_chord,
-    "register": judge_register,
-    "range": judge_range,
-    "swing": judge_swing,
-    "syncopation": judge_syncopation,
-    "tempo_change": judge_tempo_change,
-    "modulation": judge_modulation,
-    "course": judge_course,
     "metre": lambda case: judge_metre(case.claim.value, case.evidence, case.min_confidence),
+    "chord": judge_chord,
+    "modulation": _scaled(MODULATION, lambda e: e.song.key_change_count),
+    "swing": _scaled(SWING, lambda e: e.song.swing_ratio),
+    "syncopation": _scaled(SYNCOPATION, lambda e: e.drums.kick_snare_syncopation),
+    "tempo_change": _scaled(TEMPO_CHANGE, lambda e: e.song.tempo_stability),
+    "course": judge_course,
     "singer": lambda case: unverifiable("who sings is not measured", Measured.nothing()),
+    "register": judge_register,
+    "range": lambda case: (_RANGE if case.claim.value in VOICE_RANGE else judge_notes)(case),
     "vocals": lambda case: judge_vocals(case.part, case.evidence, case.min_confidence),
     "instrument": lambda case: judge_instrument(case.claim.value, case.part, case.evidence, case.min_confidence),
     "kick_pattern": lambda case: judge_kick_pattern(case.part, case.evidence, case.min_confidence),

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from flamingo_bark_assets.claims.finding import find_claims
 from flamingo_bark_assets.claims.lexicon import (
     COPULAS,
     DETERMINERS,
     FINITE_VERBS,
+    INSTRUMENT_WORDS,
     PREPOSITIONS,
     TEMPO_HEADS,
     TEMPO_NAMES,
+    VOICE_NOUNS,
     words,
 )
 from flamingo_bark_assets.claims.model import Claim, FoundClaim
@@ -31,18 +32,28 @@ _VOWEL_SOUND = re.compile(
     r"(?:[aeio]|u(?!ni|se|su)|8|1[18](?!\d)|hour|honest|[fhlmnrsx]\b)(?!ne\b|nce\b)", re.IGNORECASE
 )
 _KEY_VOWELS = "AEF"
-_JOINERS = words("and or")
+_SLOW_BPM, _FAST_BPM = 76.0, 120.0
+_CALM = re.compile(r"\b(?:calm|leisurely|unhurried|relaxed|laid-back|lazy|slowly|sluggish|plodding|stately)\b", re.IGNORECASE)
+_LIVELY = re.compile(r"\b(?:energetic|lively|frantic|frenetic|racing|races|hurried|upbeat|breakneck|rapidly|brisk)\b", re.IGNORECASE)
+_WALTZ = re.compile(r"\b(?:waltz|lilting|triple|three)", re.IGNORECASE)
+_MARCH = re.compile(r"\b(?:march|backbeat|four)", re.IGNORECASE)
+_NOTHING = re.compile(r"(?!)")
+_PACE_WORD = "(?:very )?(?:slow|fast|moderate|medium|mid|quick|brisk)"
+_PACE_BEFORE = re.compile(rf"\b{_PACE_WORD}(?: to |-to-|/| or )$", re.IGNORECASE)
+_PACE_BEHIND = re.compile(rf"(?: to |-to-|/| or ){_PACE_WORD}\b", re.IGNORECASE)
 _BARE_WITHOUT = TEMPO_HEADS | words(
     "volume level range loudness dynamics quality time image field width end spread feel and or but"
 )
-_ADJECTIVAL = frozenset(
-    {"pace", "steadiness", "loudness", "dynamics", "brightness", "fidelity", "stereo", "noise", "timbre", "vocals", ""}
-)
-_NEVER_LISTED = frozenset({"chord", "key", "tempo", "metre", "duration", "course", "tempo_change", "modulation"})
+_ADJECTIVAL = frozenset({"pace", "steadiness", "loudness", "dynamics", "brightness", "fidelity", "stereo", "noise", "timbre"})
+_LISTED = frozenset({"instrument", "vocals", "singer", "kick_pattern", "pace", "fidelity", "noise"})
 _LONGEST_ITEM = 5
-_OPENERS = PREPOSITIONS | words(
+_LIST_NOUNS = words(
+    "line lines beat beats groove grooves pads section solo solos melody melodies textures elements loop loops pattern "
+    "patterns riff riffs accompaniment hiss ballad song track slow fast bpm noise crackle"
+)
+_OPENERS = (PREPOSITIONS - {"of", "between"}) | words(
     "features feature featuring includes include including contains contain uses has have combines consists comprises "
-    "blends adds offers are is"
+    "blends adds offers"
 )
 # What a sentence may not look like after a cut: loose ends, or two words that never meet.
 _LOOSE = re.compile(
@@ -83,8 +94,12 @@ def corrected(sentence: str, found: FoundClaim, claim: Claim, offset: int) -> tu
         case "metre":
             value = _metre(said, found.value, claim.measured)
         case "pace":
-            value_start = min(start, value_start)
             value = _pace(said, plain(sentence[value_end:end]).split(), sentence[value_end:], claim.measured)
+            value_start = min(start, value_start)
+            if (more := _PACE_BEFORE.search(plain(sentence[:value_start]))) is not None:
+                value_start = more.start()
+            if (more := _PACE_BEHIND.match(plain(sentence), value_end)) is not None:
+                value_end = more.end()
         case "duration":
             value = _duration(said, claim.measured_number)
         case _:
@@ -93,13 +108,29 @@ def corrected(sentence: str, found: FoundClaim, claim: Claim, offset: int) -> tu
         return None
     fitted = capitalised(value) if said[:1].isupper() else value
     shown = _with_articles(sentence[:value_start] + fitted + sentence[value_end:], sentence)
-    before, after = find_claims(sentence), find_claims(shown)
-    old = {f.statement for f in before}
-    new = [f for f in after if f.statement not in old and f.kind == found.kind]
-    if any(f.statement not in old and f.kind != found.kind for f in after) or len(new) > 1:
+    if found.kind in _BELYING and _BELYING[found.kind](claim).search(shown):
         return None
-    statement = new[0].statement if new else replace(found, value=value).statement
-    return (shown, statement) if any(f.statement == statement for f in after) else None
+    old, after = {f.statement for f in find_claims(sentence)}, find_claims(shown)
+    new = {f.statement for f in after if f.statement not in old}
+    # An article before the value may have grown by a letter.
+    here = [f for f in after if f.kind == found.kind and abs(f.value_start - value_start) <= len(fitted)]
+    if len(here) != 1 or not new <= {here[0].statement} or here[0].statement == found.statement:
+        return None
+    return shown, here[0].statement
+
+
+def _belying_pace(claim: Claim) -> re.Pattern[str]:
+    """Give the words that would belie a corrected tempo or word for pace."""
+    is_fast = claim.measured in {"fast", "very fast"} or (claim.measured_number or 0.0) >= _FAST_BPM
+    return _CALM if is_fast else _LIVELY if claim.measured in {"slow", "very slow"} or (
+        claim.measured_number or _FAST_BPM) < _SLOW_BPM else _NOTHING  # fmt: skip
+
+
+def _belying_metre(claim: Claim) -> re.Pattern[str]:
+    return _MARCH if claim.measured == "3/4" else _WALTZ
+
+
+_BELYING = {"tempo": _belying_pace, "pace": _belying_pace, "metre": _belying_metre}
 
 
 def _tempo(said: str, claim: Claim) -> str | None:
@@ -129,7 +160,7 @@ def _pace(said: str, head: Sequence[str], behind: str, measured: str) -> str | N
         return f"{measured} tempo"
     is_tempo = any(noun.lower() in TEMPO_HEADS for noun in head) or re.match(r"\s*\d", behind) is not None
     if "tempo" in word or "paced" in word or "moving" in word:
-        return "mid-tempo" if measured == "moderate" else f"{measured}-paced".replace("very ", "very-")
+        return "mid-tempo" if measured == "moderate" else f"{measured.split()[-1]}-paced"
     is_attribute = bool(head)
     return measured if is_tempo or measured != "moderate" or not is_attribute else "mid-tempo"
 
@@ -144,145 +175,82 @@ def _duration(said: str, seconds: float | None) -> str | None:
     return figure(seconds, 0) + said[number.end() :] if number else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A claim among the words of its sentence: `first` to `last` make it, `value` to `value_last` are its value."""
+def cut(sentence: str, start: int, end: int, value: tuple[int, int], kind: str, *, is_denial: bool) -> str | None:
+    """Take one claim out of a sentence; None where more than an item, an adjective or a denial would have to go.
 
-    text: str
-    tokens: Sequence[Token]
-    first: int
-    last: int
-    value_last: int
-
-    def lower(self, i: int) -> str:
-        """Give the word at a place, '' outside the sentence."""
-        return self.tokens[i].lower if 0 <= i < len(self.tokens) else ""
-
-    def opens(self, i: int) -> bool:
-        """Return whether a place lies outside the sentence or behind punctuation."""
-        return not 0 <= i < len(self.tokens) or self.tokens[i].opens_clause
-
-
-def cut(
-    sentence: str, start: int, end: int, value_start: int, value_end: int, is_denial: bool, kind: str
-) -> str | None:  # fmt: skip
-    """Take one claim out of a sentence; None where that needs more than an item, an adjective or a denial to go."""
-    tokens = tuple(token for part in split_sentences(plain(sentence)) for token in part.tokens)
-    inside = [i for i, t in enumerate(tokens) if t.start < end and t.end > start]
-    value = [i for i in inside if tokens[i].start < value_end and tokens[i].end > value_start]
-    if not value:
+    `start` to `end` makes the claim, `value` is the part of it that is its value; offsets are those of the sentence.
+    """
+    tokens = _tokens(sentence)
+    words_of = [i for i, t in enumerate(tokens) if t.start < value[1] and t.end > start]
+    if not words_of:
         return None
-    place = _Place(sentence, tokens, inside[0], inside[-1] + 1, value[-1] + 1)
+    first, last = words_of[0], words_of[-1] + 1
     shorter = _without_denial(sentence, start, end) if is_denial else None
-    if shorter is None and kind in _ADJECTIVAL:
-        shorter = _without_adjective(place)
-    if shorter is None and kind not in _NEVER_LISTED and not is_denial:
-        shorter = _without_item(place)
+    if shorter is None and (kind in _ADJECTIVAL or is_denial):
+        shorter = _without_adjective(sentence, tokens, first, last)
+    if shorter is None and kind in _LISTED and not is_denial:
+        shorter = _without_item(sentence, tokens, first, last)
     return None if shorter is None else _tidied(shorter, sentence)
 
 
 def _without_denial(sentence: str, start: int, end: int) -> str | None:
     """Cut 'with no drums' at the end of a sentence or before its first comma."""
-    before, behind = plain(sentence[:start]), sentence[end:]
+    before, behind = plain(sentence[:start]).rstrip(), sentence[end:]
     if (match := _DENIAL_BEHIND.search(before)) and match.start() and not behind.strip(" .!?"):
         return sentence[: match.start()] + behind
-    if (match := _DENIAL_BEFORE.fullmatch(before.strip())) and behind.startswith(","):
+    if _DENIAL_BEFORE.fullmatch(before.strip()) and behind.startswith(","):
         return behind[1:]
     return None
 
 
-def _without_adjective(place: _Place) -> str | None:
-    """Cut an adjective before its noun or beside another one: 'a [slow] song', 'sad[, slow] song', '[slow and] sad'."""
-    text, tokens, first, behind = place.text, place.tokens, place.first, place.value_last
-    before, following = place.lower(first - 1), place.lower(behind)
-    ends = place.opens(behind)
-    if ends and "," in (tokens[behind].gap if behind < len(tokens) else ""):
-        # '[slow,] sad song': what follows is another adjective where no clause or item begins with it.
-        apart = DETERMINERS | PREPOSITIONS | FINITE_VERBS | _JOINERS | words("but yet while it he she they which who")
-        is_pair = before in DETERMINERS and following not in apart and not following.endswith("ing")
-        return text[: tokens[first].start] + text[tokens[behind].start :] if is_pair else None
-    if ends:
-        is_second = before in _JOINERS and first > 2 and place.lower(first - 3) in COPULAS | words("very quite")
-        return text[: tokens[first - 2].end] + text[tokens[behind - 1].end :] if is_second else None
-    if following in _JOINERS:
-        second = place.lower(behind + 1)
-        is_first = before in DETERMINERS | COPULAS and second not in DETERMINERS | PREPOSITIONS | FINITE_VERBS
-        return text[: tokens[first].start] + text[tokens[behind + 1].start :] if is_first and second else None
-    if following in _BARE_WITHOUT | PREPOSITIONS | FINITE_VERBS | DETERMINERS or "-" in tokens[behind].gap:
+def _without_adjective(text: str, tokens: Sequence[Token], first: int, last: int) -> str | None:
+    """Cut an adjective before its noun or another one: 'a [slow] song', 'a [slow,] sad song', 'is [slow and] sad'."""
+    before = tokens[first - 1].lower if first else ""
+    if last >= len(tokens) or "-" in tokens[last].gap or (first and before not in DETERMINERS | COPULAS):
         return None
-    if before in _JOINERS and first > 1:
-        return text[: tokens[first - 2].end] + text[tokens[behind - 1].end :]
-    if first and "," in tokens[first].gap and before not in FINITE_VERBS:
-        return text[: tokens[first - 1].end] + text[tokens[behind - 1].end :]
-    if before in DETERMINERS or first == 0:
-        return text[: tokens[first].start] + text[tokens[behind].start :]
-    return None
+    following, apart = tokens[last].lower, DETERMINERS | PREPOSITIONS | FINITE_VERBS
+    is_joined = following == "and" and last + 1 < len(tokens) and tokens[last + 1].lower not in apart | _BARE_WITHOUT
+    behind = last + 1 if is_joined else last
+    if tokens[last].opens_clause and (before in COPULAS or not first or "," not in tokens[last].gap):
+        return None
+    if not is_joined and (before in COPULAS or following in apart | _BARE_WITHOUT or following.endswith("ing") and (
+        tokens[last].opens_clause)):  # fmt: skip
+        return None
+    return text[: tokens[first].start] + text[tokens[behind].start :]
 
 
-def _without_item(place: _Place) -> str | None:
-    """Cut an item of a plain list: short nouns behind a verb or preposition up to the end of the sentence."""
-    bounds = _list(place)
-    if bounds is None:
+def _without_item(text: str, tokens: Sequence[Token], first: int, last: int) -> str | None:
+    """Cut an item of a plain list: names of instruments behind a verb, preposition or colon, to the end of a sentence."""
+    opener = first - 1
+    while opener >= 0 and tokens[opener].lower not in _OPENERS and ":" not in tokens[opener + 1].gap:
+        opener -= 1
+    if opener < 0 and (text.rstrip().endswith(".") or any(token.lower in FINITE_VERBS for token in tokens)):
+        return None  # only keywords are a list without a word before it
+    items, joiner, comma, begin = [], "", "", opener + 1
+    for i in range(opener + 1, len(tokens) + 1):
+        is_joiner = i < len(tokens) and tokens[i].lower in {"and", "or"}
+        if i == len(tokens) or is_joiner or ("," in tokens[i].gap and i > begin):
+            if i > begin:
+                items.append((begin, i))
+            if joiner and i < len(tokens):
+                return None
+            joiner, comma = (tokens[i].lower, "," if "," in tokens[i].gap else "") if is_joiner else (joiner, comma)
+            begin = i + 1 if is_joiner else i
+    hit = [item for item in items if item[0] <= first and last <= item[1]]
+    if len(hit) != 1 or len(items) < 2 or not all(_is_plain(tokens[begin:end]) for begin, end in items):
         return None
-    items, joiner, comma = bounds
-    hit = [k for k, (first, last) in enumerate(items) if first <= place.first and place.last <= last]
-    if len(hit) != 1 or len(items) < 2:
-        return None
-    text, tokens = place.text, place.tokens
-    kept = [text[tokens[first].start : tokens[last - 1].end] for k, (first, last) in enumerate(items) if k != hit[0]]
-    said = kept[0]
-    if len(kept) > 1:
-        between = f"{',' if comma and len(kept) > 2 else ''} {joiner} " if joiner else ", "
-        said = ", ".join(kept[:-1]) + between + kept[-1]
+    kept = [text[tokens[begin].start : tokens[end - 1].end] for begin, end in items if (begin, end) != hit[0]]
+    between = f"{comma if len(kept) > 2 else ''} {joiner} " if joiner else ", "
+    said = between.join(filter(None, [", ".join(kept[:-1]), kept[-1]]))
     return text[: tokens[items[0][0]].start] + said + text[tokens[items[-1][1] - 1].end :]
 
 
-def _list(place: _Place) -> tuple[list[tuple[int, int]], str, bool] | None:
-    """Find the list that a claim is in: its items, the word before the last one, and whether a comma stands there."""
-    tokens = place.tokens
-    is_tags = not any(token.lower in FINITE_VERBS for token in tokens)
-    opener = -1
-    for i in range(place.first - 1, -1, -1):
-        if (place.lower(i) in _OPENERS and place.lower(i) != "of") or ":" in tokens[i + 1].gap:
-            opener = i
-            break
-        if place.lower(i) == "of" and place.lower(i - 1) in words("consists made composed built"):
-            opener = i
-            break
-        if place.lower(i) in FINITE_VERBS or any(mark in tokens[i + 1].gap for mark in ";()—"):
-            return None
-    if opener < 0 and not is_tags:
-        return None
-    if place.lower(opener) in {"between", "both", "is", "are"} and not is_tags:
-        return None
-    items: list[tuple[int, int]] = []
-    first, joiner, comma = opener + 1, "", False
-    for i in range(opener + 1, len(tokens) + 1):
-        at_end = i == len(tokens)
-        if not at_end and any(mark in tokens[i].gap for mark in ";()—") and i > first:
-            return None
-        if not at_end and place.lower(i) in _JOINERS and i >= first:
-            if joiner:
-                return None
-            joiner, comma = place.lower(i), "," in tokens[i].gap
-            if i > first:
-                items.append((first, i))
-            first = i + 1
-        elif at_end or ("," in tokens[i].gap and i > first):
-            items.append((first, i))
-            if joiner and not at_end:
-                return None
-            first = i
-    return (items, joiner, comma) if all(_is_plain(place, *item) for item in items) else None
-
-
-def _is_plain(place: _Place, first: int, last: int) -> bool:
-    """Return whether words are a short noun phrase: no verb, no preposition but 'of', no second determiner."""
-    inner = [place.lower(i) for i in range(first, last)]
-    if not inner or len(inner) > _LONGEST_ITEM or inner[0] in words("which who that while giving adding"):
-        return False
-    hinders = (PREPOSITIONS - {"of"}) | FINITE_VERBS
-    return not (set(inner) & hinders or set(inner[1:]) & (DETERMINERS | words("that which who")))
+def _is_plain(item: Sequence[Token]) -> bool:
+    """Return whether words are a short name of an instrument, voice or keyword and no clause."""
+    said = [token.lower for token in item]
+    is_noun = said[-1] in INSTRUMENT_WORDS | VOICE_NOUNS | _LIST_NOUNS or said[-1].isdigit()
+    is_clause = set(said) & ((PREPOSITIONS - {"of"}) | FINITE_VERBS) or set(said[1:]) & DETERMINERS
+    return is_noun and not is_clause and len(said) <= _LONGEST_ITEM
 
 
 def _tidied(text: str, original: str) -> str:

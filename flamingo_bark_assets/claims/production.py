@@ -1,11 +1,9 @@
-"""How the mix sounds and was recorded, held against its measurements: fidelity, noise, stereo image, colour, length.
+"""How the mix sounds and was recorded, held against its measurements: fidelity, noise, stereo, length.
 
 Which measurement bears such a word out belongs here; words with a plain scale stand in `checking`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping
 
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.claims.limits import (
@@ -13,14 +11,19 @@ from flamingo_bark_assets.claims.limits import (
     DURATION_TOLERANCE,
     DURATION_TOLERANCE_S,
     FULL_BAND,
-    NARROW_WIDTH,
     NOISY_NOISE_FLOOR_DBFS,
-    TIMBRE,
-    WIDE_WIDTH,
+    WIDTH,
 )
-from flamingo_bark_assets.claims.verdicts import NOT_OF_STEMS, Case, Judgement, Measured, judged_unsure, unverifiable
+from flamingo_bark_assets.claims.verdicts import (
+    NOT_OF_STEMS,
+    Case,
+    Judgement,
+    Measured,
+    judge_scaled,
+    judged_unsure,
+    unverifiable,
+)
 from flamingo_bark_assets.descriptions.wording import BANDWIDTH
-from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.record import Measurement
 
 
@@ -77,36 +80,7 @@ def judge_stereo(case: Case) -> Judgement:
     if is_mono or value in {"mono", "stereo"}:
         is_right = value == "mono" if is_mono else value == "stereo"
         return Judgement("agree" if is_right else "conflict", None, measured)
-    measured = Measured.of(width)
-    if unsure := judged_unsure(width, case.min_confidence, measured):
-        return unsure
-    share = measured.number or 0.0
-    if NARROW_WIDTH < share < WIDE_WIDTH:
-        return unverifiable("between wide and narrow", measured)
-    return Judgement("agree" if (share >= WIDE_WIDTH) == (value == "wide") else "conflict", None, measured)
-
-
-_COLOURS: Mapping[str, tuple[str, Callable[[Evidence], Measurement[float]]]] = {
-    "warm": ("dB", lambda e: e.song.warmth_db),
-    "thin": ("dB", lambda e: e.song.bass_level_db),
-    "crisp": ("acum", lambda e: e.song.sharpness_acum),
-    "boomy": ("", lambda e: e.song.boominess),
-}
-
-
-def judge_timbre(case: Case) -> Judgement:
-    """Judge a colour by its own measure; only its clear opposite contradicts it."""
-    unit, of = _COLOURS[case.claim.value]
-    measurement = of(case.evidence)
-    measured = Measured.of(measurement, unit=unit)
-    if case.part != "mix":
-        return unverifiable(NOT_OF_STEMS, Measured.nothing())
-    if unsure := judged_unsure(measurement, case.min_confidence, measured):
-        return unsure
-    holds = TIMBRE[case.claim.value].holds(measured.number or 0.0)
-    if holds is None:
-        return unverifiable("between the word and its opposite", measured)
-    return Judgement("agree" if holds else "conflict", None, measured)
+    return judge_scaled(case, width, WIDTH)
 
 
 def judge_duration(case: Case) -> Judgement:

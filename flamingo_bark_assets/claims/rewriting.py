@@ -75,12 +75,12 @@ def rewrite(text: str, claims: Sequence[Claim]) -> str:
     allowed = {f.statement for f in found} - bad
     units = _units(text, found)
     is_voiceless = any(kind == "vocals" and not negated for kind, _, negated, _ in bad)
-    words = [pattern for fact, pattern in _SAME_WORD.items() if (*fact, False, False) in bad]
+    words = [(fact[0], pattern) for fact, pattern in _SAME_WORD.items() if (*fact, False, False) in bad]
     if is_voiceless:
         _drop_voice_passages(units)
     for unit in units:
         if unit.text and not unit.is_heading:
-            unit.text = _sentence(unit, wrong, bad, allowed, [*words, *([_VOICE] if is_voiceless else [])])
+            unit.text = _sentence(unit, wrong, bad, allowed, [*words, *([("vocals", _VOICE)] if is_voiceless else [])])
     _drop_empty_headings(units)
     return _checked(units, bad, allowed, is_voiceless=is_voiceless)
 
@@ -96,6 +96,8 @@ def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
             units.append(_Unit(before, label.group().rstrip(), start, True, line))
             before, said, start = label.group()[len(label.group().rstrip()) :], said[label.end() :], start + label.end()
         is_heading = has_lines and len(sentence.tokens) <= _HEADING_WORDS and _is_line(text, sentence.start, sentence.end)
+        # The number of an item: '2. Vocals: soft.'
+        is_heading = is_heading or all(token.text.isdigit() for token in sentence.tokens)
         unit = _Unit(before, said, start, is_heading and not label, line)
         unit.found = [f for f in found if start <= f.start < sentence.end]
         units.append(unit)
@@ -132,11 +134,11 @@ def _drop_voice_passages(units: Sequence[_Unit]) -> None:
 
 def _sentence(
     unit: _Unit, wrong: dict[tuple[str, int, int], Claim], bad: set[Statement], allowed: set[Statement],
-    words: Sequence[re.Pattern[str]],
+    words: Sequence[tuple[str, re.Pattern[str]]],
 ) -> str:  # fmt: skip
     """Return what becomes of one sentence; '' where it goes."""
     conflicts = [(f, wrong[f.kind, f.start, f.end]) for f in unit.found if (f.kind, f.start, f.end) in wrong]
-    if not conflicts and not any(word.search(unit.text) for word in words):
+    if not conflicts and not any(word.search(unit.text) for _, word in words):
         return unit.text
     draft = unit.text
     for claim, row in reversed(conflicts):
@@ -147,12 +149,14 @@ def _sentence(
             bad.discard(new)
     for _ in range(len(conflicts) + 2):
         left = [f for f in find_claims(draft) if f.statement not in allowed]
-        if not left and not any(word.search(plain(draft)) for word in words):
+        if not left and not any(word.search(plain(draft)) for _, word in words):
             break
-        places = [(f.start, f.end, f.value_start, f.value_end, f.negated, f.kind) for f in left] or [
-            (m.start(), m.end(), m.start(), m.end(), False, "") for w in words if (m := w.search(plain(draft)))
-        ]
-        shorter = cut(draft, *places[0])
+        if left:
+            f = left[0]
+            shorter = cut(draft, f.start, f.end, (f.value_start, f.value_end), f.kind, is_denial=f.negated)
+        else:
+            kind, match = next((kind, m) for kind, word in words if (m := word.search(plain(draft))))
+            shorter = cut(draft, match.start(), match.end(), match.span(), kind, is_denial=False)
         if shorter is None:
             return ""
         draft = shorter

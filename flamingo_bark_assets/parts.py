@@ -105,7 +105,8 @@ KINDS: Mapping[StemKind, KindFacts] = {
             "walking bass",
             "bass guitar, bass guitars, electric bass, e bass, fretless bass, bass guitarist",
             "double bass, upright bass, contrabass, string bass, acoustic bass",
-            "synth bass, bass synth, moog bass, synthesizer bass, synthesized bass, mono synth bass", "808, 808s, 808 bass",
+            "synth bass, bass synth, moog bass, synthesizer bass, synthesized bass, mono synth bass",
+            "808, 808s, 808 bass",
         ),
         proves=frozenset({"bass"}),
     ),
@@ -126,8 +127,10 @@ KINDS: Mapping[StemKind, KindFacts] = {
         "吉他 гитара",
         pairs=("string guitar", "string gtr"),
         instruments=(
-            "guitar, guitars, guitarist, guitarists, slide guitar, lead guitar, rhythm guitar", "electric guitar, electric guitars, e guitar, e guitars",
-            "acoustic guitar, acoustic guitars, nylon guitar, nylon string guitar, classical guitar, steel string guitar",
+            "guitar, guitars, guitarist, guitarists, slide guitar, lead guitar, rhythm guitar",
+            "electric guitar, electric guitars, e guitar, e guitars",
+            "acoustic guitar, acoustic guitars, nylon guitar, nylon string guitar, classical guitar, "
+            "steel string guitar",
         ),
         proves=frozenset({"guitar"}),
     ),
@@ -138,7 +141,8 @@ KINDS: Mapping[StemKind, KindFacts] = {
         words="piano pianos epiano pianoforte rhodes wurlitzer klavier ピアノ 钢琴",
         instruments=(
             "piano, pianos, pianist, grand piano",
-            "electric piano, electric pianos, e piano, fender rhodes, rhodes, wurlitzer, rhodes electric piano, rhodes piano",
+            "electric piano, electric pianos, e piano, fender rhodes, rhodes, wurlitzer, rhodes electric piano, "
+            "rhodes piano",
         ),
         proves=frozenset({"piano"}),
     ),
@@ -162,7 +166,8 @@ KINDS: Mapping[StemKind, KindFacts] = {
             "keyboard, keyboards, keys, keyboardist", "organ, organs, hammond, hammond organ",
             "synth, synths, synthesizer, synthesizers, synthesiser, synthesisers, synth pad, synth pads, pads, synth "
             "lead, synth leads, mono synth",
-            "strings, string, string section, string quartet, string orchestra, string ensemble", "orchestra, orchestras",
+            "strings, string, string section, string quartet, string orchestra, string ensemble",
+            "orchestra, orchestras",
             "violin, violins, fiddle, fiddles, violinist", "viola, violas", "cello, cellos, cellist", "harp, harps",
             "brass, brass section, horns, horn section, horn, french horn", "trumpet, trumpets, trumpeter",
             "trombone, trombones, bass trombone", "tuba, tubas",
@@ -171,7 +176,8 @@ KINDS: Mapping[StemKind, KindFacts] = {
             "flute, flutes, alto flute, bass flute, flutist", "clarinet, clarinets, bass clarinet", "oboe, oboes",
             "bassoon", "recorder", "harmonica", "accordion, accordions", "banjo, banjos", "mandolin, mandolins",
             "ukulele, ukuleles", "sitar", "lute", "kalimba", "marimba, marimbas", "xylophone", "vibraphone, vibes",
-            "glockenspiel", "celesta", "harpsichord", "bells", "steel drums, steel drum, steelpan, steelpans, steeldrum, steeldrums", "theremin",
+            "glockenspiel", "celesta", "harpsichord", "bells", "steel drums, steel drum, steelpan, steelpans, "
+            "steeldrum, steeldrums", "theremin",
             "bagpipes, bagpipe, uilleann pipes", "melodica, melodicas", "concertina, concertinas",
             "bandoneon, bandoneons, bandoneón", "hurdy-gurdy", "dulcimer, hammered dulcimer, cimbalom", "zither",
             "autoharp", "lyre", "koto", "shamisen", "erhu", "guzheng", "pipa", "oud", "bouzouki", "balalaika",

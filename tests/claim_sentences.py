@@ -241,7 +241,10 @@ TRAPS: tuple[Sentence, ...] = (
     _trap("Lo-fi hip hop beats to study to."),
     _trap("A clean guitar tone with a touch of reverb", "instrument guitar"),
     _trap("A dark synth tone", "instrument synth"),
-    _trap("The chords are A minor, F major, C major and G major.", "chord A minor", "chord F major", "chord C major", "chord G major"),
+    _trap(
+        "The chords are A minor, F major, C major and G major.",
+        "chord A minor", "chord F major", "chord C major", "chord G major",
+    ),
     _trap("It ends on a C major chord.", "chord C major"),
     _trap("He gave voice to a generation."),
     _trap("The guitar sings over the changes.", "instrument guitar"),

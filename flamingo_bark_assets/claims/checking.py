@@ -209,13 +209,9 @@ _JUDGES: Mapping[ClaimKind, Callable[[Case], Judgement]] = {
     "key": _key,
     "pace": _scaled(PACE, lambda e: e.song.tempo_bpm, unit="BPM", scale=TEMPO),
     "steadiness": _scaled(STEADINESS, lambda e: e.song.tempo_stability, scale=BEAT),
-    "loudness": _scaled(
-        LOUD, lambda e: e.song.loudness_integrated_lufs, unit="LUFS", scale=LOUDNESS, of_mix_only=True
-    ),
+    "loudness": _scaled(LOUD, lambda e: e.song.loudness_integrated_lufs, unit="LUFS", scale=LOUDNESS, of_mix_only=True),
     "dynamics": _scaled(DYNAMIC, lambda e: e.song.dynamic_range_db, unit="dB", scale=DYNAMIC_RANGE, of_mix_only=True),
-    "brightness": _scaled(
-        BRIGHT, lambda e: e.song.spectral_centroid_hz, unit="Hz", scale=BRIGHTNESS, of_mix_only=True
-    ),
+    "brightness": _scaled(BRIGHT, lambda e: e.song.spectral_centroid_hz, unit="Hz", scale=BRIGHTNESS, of_mix_only=True),
     "timbre": lambda case: _TIMBRES[case.claim.value](case),
     "fidelity": judge_fidelity,
     "noise": judge_noise,

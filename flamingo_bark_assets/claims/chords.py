@@ -27,11 +27,10 @@ _QUALITIES = {"m": "minor", "min": "minor", "minor": "minor", "dim": "diminished
 _SIGNS = {"♯": "#", "♭": "b"}
 # A named chord may have a seventh behind it: 'F# minor seventh'.
 _LISTED = re.compile(
-    r"(?P<chord>\s+(?:seventh|sixth|ninth|triad)s?)?\s*(?:,|&|/|-|–|→|\band\b|\bto\b)\s*(?:and\s+|then\s+)?", re.IGNORECASE
+    r"(?P<chord>\s+(?:seventh|sixth|ninth|triad)s?)?\s*(?:,|&|/|-|–|→|\band\b|\bto\b)\s*(?:and\s+|then\s+)?",
+    re.IGNORECASE,
 )
-_PLAYED = re.compile(
-    r"\b(?:play(?:s|ing|ed)?|mainly|mostly|between|cycl(?:es|ing) through|over)\s*$", re.IGNORECASE
-)
+_PLAYED = re.compile(r"\b(?:play(?:s|ing|ed)?|mainly|mostly|between|cycl(?:es|ing) through|over)\s*$", re.IGNORECASE)
 _CHORD_LIST = 3
 _BEHIND = re.compile(r"\s+(?:seventh |sixth |ninth )?chords?\b", re.IGNORECASE)
 _IN_KEY = re.compile(r"\b(?:in|key(?: of| is|:)?|tonality(?: of)?|around|rooted in)\s*$", re.IGNORECASE)

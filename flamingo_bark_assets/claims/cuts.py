@@ -33,18 +33,26 @@ _VOWEL_SOUND = re.compile(
 )
 _KEY_VOWELS = "AEF"
 _SLOW_BPM, _FAST_BPM = 76.0, 120.0
-_CALM = re.compile(r"\b(?:calm|leisurely|unhurried|relaxed|laid-back|lazy|slowly|sluggish|plodding|stately)\b", re.IGNORECASE)
-_LIVELY = re.compile(r"\b(?:energetic|lively|frantic|frenetic|racing|races|hurried|upbeat|breakneck|rapidly|brisk)\b", re.IGNORECASE)
+_BEATS = r"(?:pace|tempo|groove|beat|pulse|rhythm|speed)"
+_CALM = re.compile(
+    rf"\b(?:(?:calm|relaxed|laid-back|lazy|gentle|stately) {_BEATS}|leisurely|unhurried|slowly|sluggish|plodding)\b",
+    re.IGNORECASE,
+)
+_LIVELY = re.compile(
+    rf"\b(?:(?:energetic|lively|upbeat|driving) {_BEATS}|frantic|frenetic|racing|races|hurried|breakneck|rapidly|brisk)\b",
+    re.IGNORECASE,
+)
 _WALTZ = re.compile(r"\b(?:waltz|lilting|triple|three)", re.IGNORECASE)
 _MARCH = re.compile(r"\b(?:march|backbeat|four)", re.IGNORECASE)
-_NOTHING = re.compile(r"(?!)")
 _PACE_WORD = "(?:very )?(?:slow|fast|moderate|medium|mid|quick|brisk)"
 _PACE_BEFORE = re.compile(rf"\b{_PACE_WORD}(?: to |-to-|/| or )$", re.IGNORECASE)
 _PACE_BEHIND = re.compile(rf"(?: to |-to-|/| or ){_PACE_WORD}\b", re.IGNORECASE)
 _BARE_WITHOUT = TEMPO_HEADS | words(
     "volume level range loudness dynamics quality time image field width end spread feel and or but"
 )
-_ADJECTIVAL = frozenset({"pace", "steadiness", "loudness", "dynamics", "brightness", "fidelity", "stereo", "noise", "timbre"})
+_ADJECTIVAL = frozenset(
+    {"pace", "steadiness", "loudness", "dynamics", "brightness", "fidelity", "stereo", "noise", "timbre"}
+)
 _LISTED = frozenset({"instrument", "vocals", "singer", "kick_pattern", "pace", "fidelity", "noise"})
 _LONGEST_ITEM = 5
 _LIST_NOUNS = words(
@@ -67,7 +75,8 @@ _LOOSE = re.compile(
     re.IGNORECASE,
 )
 _DENIAL_BEHIND = re.compile(
-    r",?(?: (?:and|but|yet|with|has|having))*(?: there (?:are|is))? (?:no|without(?: any)?|free of|devoid of)(?: \w+)?$",
+    r",?(?: (?:and|but|yet|with|has|having))*(?: there (?:are|is))? "
+    r"(?:no|without(?: any)?|free of|devoid of)(?: \w+)?$",
     re.IGNORECASE,
 )
 _DENIAL_BEFORE = re.compile(r"(?:with no|without(?: any)?|free of)(?: \w+)?$", re.IGNORECASE)
@@ -108,8 +117,6 @@ def corrected(sentence: str, found: FoundClaim, claim: Claim, offset: int) -> tu
         return None
     fitted = capitalised(value) if said[:1].isupper() else value
     shown = _with_articles(sentence[:value_start] + fitted + sentence[value_end:], sentence)
-    if found.kind in _BELYING and _BELYING[found.kind](claim).search(shown):
-        return None
     old, after = {f.statement for f in find_claims(sentence)}, find_claims(shown)
     new = {f.statement for f in after if f.statement not in old}
     # An article before the value may have grown by a letter.
@@ -119,18 +126,15 @@ def corrected(sentence: str, found: FoundClaim, claim: Claim, offset: int) -> tu
     return shown, here[0].statement
 
 
-def _belying_pace(claim: Claim) -> re.Pattern[str]:
-    """Give the words that would belie a corrected tempo or word for pace."""
-    is_fast = claim.measured in {"fast", "very fast"} or (claim.measured_number or 0.0) >= _FAST_BPM
-    return _CALM if is_fast else _LIVELY if claim.measured in {"slow", "very slow"} or (
-        claim.measured_number or _FAST_BPM) < _SLOW_BPM else _NOTHING  # fmt: skip
-
-
-def _belying_metre(claim: Claim) -> re.Pattern[str]:
-    return _MARCH if claim.measured == "3/4" else _WALTZ
-
-
-_BELYING = {"tempo": _belying_pace, "pace": _belying_pace, "metre": _belying_metre}
+def is_belied(sentence: str, claim: Claim) -> bool:
+    """Tell whether words of a sentence go against a value that was put into it: 'a very fast tempo, giving calm'."""
+    if claim.kind == "metre":
+        return bool((_MARCH if claim.measured == "3/4" else _WALTZ).search(sentence))
+    if claim.kind not in {"tempo", "pace"} or not claim.measured_number:
+        return False
+    if _SLOW_BPM <= claim.measured_number < _FAST_BPM:
+        return False
+    return bool((_CALM if claim.measured_number >= _FAST_BPM else _LIVELY).search(sentence))
 
 
 def _tempo(said: str, claim: Claim) -> str | None:
@@ -146,7 +150,7 @@ def _metre(said: str, claimed: str, measured: str) -> str | None:
     if said.lower().endswith(claimed):
         return said[: -len(claimed)] + measured
     if re.search(r"\b(?:counts?|beats? is)\b", said, re.IGNORECASE) and measured.endswith("/4"):
-        return said[: -len(said.split()[-1])] + measured.split("/")[0]
+        return said[: -len(said.rsplit(maxsplit=1)[-1])] + measured.split("/", maxsplit=1)[0]
     named = re.fullmatch(r"(?:common|cut|waltz)[ -](?P<noun>\w+)", said, re.IGNORECASE)
     return f"{measured} {named['noun']}" if named else None
 
@@ -160,7 +164,7 @@ def _pace(said: str, head: Sequence[str], behind: str, measured: str) -> str | N
         return f"{measured} tempo"
     is_tempo = any(noun.lower() in TEMPO_HEADS for noun in head) or re.match(r"\s*\d", behind) is not None
     if "tempo" in word or "paced" in word or "moving" in word:
-        return "mid-tempo" if measured == "moderate" else f"{measured.split()[-1]}-paced"
+        return "mid-tempo" if measured == "moderate" else f"{measured.rsplit(maxsplit=1)[-1]}-paced"
     is_attribute = bool(head)
     return measured if is_tempo or measured != "moderate" or not is_attribute else "mid-tempo"
 
@@ -213,14 +217,14 @@ def _without_adjective(text: str, tokens: Sequence[Token], first: int, last: int
     behind = last + 1 if is_joined else last
     if tokens[last].opens_clause and (before in COPULAS or not first or "," not in tokens[last].gap):
         return None
-    if not is_joined and (before in COPULAS or following in apart | _BARE_WITHOUT or following.endswith("ing") and (
-        tokens[last].opens_clause)):  # fmt: skip
+    if not is_joined and (before in COPULAS or following in apart | _BARE_WITHOUT or (following.endswith("ing") and (
+        tokens[last].opens_clause))):  # fmt: skip
         return None
     return text[: tokens[first].start] + text[tokens[behind].start :]
 
 
 def _without_item(text: str, tokens: Sequence[Token], first: int, last: int) -> str | None:
-    """Cut an item of a plain list: names of instruments behind a verb, preposition or colon, to the end of a sentence."""
+    """Cut an item of a plain list: names of instruments behind a verb, preposition or colon, to its end."""
     opener = first - 1
     while opener >= 0 and tokens[opener].lower not in _OPENERS and ":" not in tokens[opener + 1].gap:
         opener -= 1
@@ -229,6 +233,9 @@ def _without_item(text: str, tokens: Sequence[Token], first: int, last: int) -> 
     items, joiner, comma, begin = [], "", "", opener + 1
     for i in range(opener + 1, len(tokens) + 1):
         is_joiner = i < len(tokens) and tokens[i].lower in {"and", "or"}
+        if i < len(tokens) and tokens[i].lower == "at" and i > begin and i >= last:
+            items.append((begin, i))
+            break
         if i == len(tokens) or is_joiner or ("," in tokens[i].gap and i > begin):
             if i > begin:
                 items.append((begin, i))

@@ -36,7 +36,8 @@ def find_claims(text: str) -> tuple[FoundClaim, ...]:
 
     Claims in quotation marks, names, comparisons ('like a saxophone') and wishes ('would be') are left out, as they
     claim nothing of this music; denied ones are marked. A sentence is read by itself: what is found in it does not
-    depend on the others. Texts in other languages claim nothing that is read here. Time grows in proportion to the length of the text. The claims come in order of their place.
+    depend on the others. Texts in other languages claim nothing that is read here. The claims come in order of their
+    place; time grows in proportion to the length of the text.
     """
     text = plain(text)
     if unread_language(text):

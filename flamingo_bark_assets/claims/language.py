@@ -13,7 +13,9 @@ from flamingo_bark_assets.claims.lexicon import words
 # A tenth and more of any text are such words; those that two of the languages share are left out.
 _COMMON: Mapping[str, frozenset[str]] = {
     "English": words("the and of with is it this that by from has for as its are at an on to be there which"),
-    "German": words("der die das und ist mit ein eine von dem den einem einer im auf nicht ohne ein zum wird sind auch"),
+    "German": words(
+        "der die das und ist mit ein eine von dem den einem einer im auf nicht ohne ein zum wird sind auch"
+    ),
     "French": words("le la les et est avec une des du dans un pour sur qui par au cette sont sans ce aux"),
     "Spanish": words("el los las y es con una del en por para que un se su al está sin como más este"),
     "Italian": words("il gli e è con una della di un per che nel del sono al dei questa senza la brano le"),

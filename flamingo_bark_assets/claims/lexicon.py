@@ -82,15 +82,28 @@ NOT_THE_THING: frozenset[str] = words("like esque ish style inspired")
 VOICE_NOUNS: frozenset[str] = words(
     "vocals vocal vocalist vocalists vocalization vocalizations singer singers voice voices choir choirs rapper "
     "rappers falsetto crooner narrator lyrics crooning singing rapping chanting humming whispering beatboxing "
-    "vocalizing vox duet duets lyric lyrical lyrically vocalisation vocalisations vocalise vocaliser vocalising vocally "
+    "vocalizing vox duet duets lyric lyrical lyrically vocalisation vocalisations vocalise vocalising vocally "
     "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer"
 )
 VOICE_VERBS: frozenset[str] = words(
     "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted yodels scats vocalises"
 )
 VOICE_PHRASES: frozenset[str] = frozenset(
-    {"a cappella", "a capella", "acapella", "acappella", "spoken word", "male voice choir", "ad libs", "the rap",
-     "rap verse", "rap verses", "rap flow", "rap delivery", "rap part"}
+    {
+        "a cappella",
+        "a capella",
+        "acapella",
+        "acappella",
+        "spoken word",
+        "male voice choir",
+        "ad libs",
+        "the rap",
+        "rap verse",
+        "rap verses",
+        "rap flow",
+        "rap delivery",
+        "rap part",
+    }
 )
 VOICE_TYPES: frozenset[str] = words("soprano mezzo alto contralto tenor baritone")
 NOT_VOICE_AFTER: frozenset[str] = words("leading like over control chip")
@@ -103,7 +116,9 @@ SINGER_WORDS: Mapping[str, str] = {
 }  # fmt: skip
 
 # Nouns that are a voice's when they are his or hers.
-VOICE_POSSESSIONS: frozenset[str] = words("delivery phrasing timbre performance tone diction register range flow verses")
+VOICE_POSSESSIONS: frozenset[str] = words(
+    "delivery phrasing timbre performance tone diction register range flow verses"
+)
 
 GENRE_HEADS: frozenset[str] = words(
     "rock pop jazz blues metal punk folk house techno trance soul funk reggae disco hop edm rnb country waltz "
@@ -128,9 +143,7 @@ PACE_WORDS: Mapping[str, str] = {
     "moderately": "moderate", "steady-paced": "moderate",
 }  # fmt: skip
 # Only straight before a word for tempo: "medium tempo", not "medium room".
-TEMPO_ONLY: frozenset[str] = words(
-    "medium mid high low rapid moderately"
-)
+TEMPO_ONLY: frozenset[str] = words("medium mid high low rapid moderately")
 PACE_COMPOUNDS: Mapping[str, str] = {
     "uptempo": "fast", "up tempo": "fast", "downtempo": "slow", "down tempo": "slow", "midtempo": "moderate",
     "mid tempo": "moderate", "fast paced": "fast", "slow paced": "slow", "slow tempo": "slow", "fast tempo": "fast",

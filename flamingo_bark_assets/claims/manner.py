@@ -295,7 +295,12 @@ def _is_tag(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool
     """Return whether the adjective is an item by itself in a list of keywords: 'female vocal, slow, piano'."""
     first = _with_intensifiers(tokens, i)
     closed = last == len(tokens) or tokens[last].opens_clause
-    return manner.kind in {"pace", "fidelity"} and len(tokens) > 1 and closed and (first == 0 or tokens[first].opens_clause)
+    return (
+        manner.kind in {"pace", "fidelity"}
+        and len(tokens) > 1
+        and closed
+        and (first == 0 or tokens[first].opens_clause)
+    )
 
 
 def _with_intensifiers(tokens: Sequence[Token], i: int) -> int:

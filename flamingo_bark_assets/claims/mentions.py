@@ -36,8 +36,8 @@ _GENRES = frozenset({"drum and bass", "drum bass", "drum n bass", "drum'n'bass",
 _FIRST_WORDS = frozenset(name.split()[0] for name in INSTRUMENT_NAMES)
 _SINGER_REACH = 5
 _SECTIONS = frozenset(
-    {"break", "section", "sections", "interlude", "interludes", "intro", "outro", "bridge", "passage", "passages", "part",
-     "parts", "solo", "solos", "verse", "chorus", "coda", "breakdown", "hook", "drop"}
+    {"break", "section", "sections", "interlude", "interludes", "intro", "outro", "bridge", "passage", "passages",
+     "part", "parts", "solo", "solos", "verse", "chorus", "coda", "breakdown", "hook", "drop"}
 )  # fmt: skip
 _WHOLLY = frozenset({"purely", "entirely", "fully", "completely", "wholly", "solely", "strictly"})
 _ARRANGED = frozenset({"arrangement", "backing", "accompaniment", "palette", "texture", "textures"})
@@ -192,7 +192,7 @@ def _labels_section(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _describes_whole(tokens: Sequence[Token], i: int, *, is_emphatic: bool) -> bool:
-    """Return whether 'instrumental' before word `i` is said of the piece, over further adjectives: 'sad piano piece'."""
+    """Return whether 'instrumental' before word `i` is said of the piece, over adjectives: 'sad piano piece'."""
     for j in range(i, min(len(tokens), i + _ADJECTIVES)):
         word, token = tokens[j].lower, tokens[j]
         if word in _SECTIONS or (word == "hop" and tokens[j - 1].lower != "hip"):
@@ -200,7 +200,7 @@ def _describes_whole(tokens: Sequence[Token], i: int, *, is_emphatic: bool) -> b
         if word in INSTRUMENTAL_HEADS or word in GENRE_HEADS or (is_emphatic and word in _ARRANGED):
             following = tokens[j + 1] if j + 1 < len(tokens) else None
             return following is None or not following.joined or following.lower not in _SECTIONS
-        if j == i and (token.opens_clause and "," not in token.gap or word in _BEHIND_INSTRUMENTAL):
+        if j == i and ((token.opens_clause and "," not in token.gap) or word in _BEHIND_INSTRUMENTAL):
             return True
         if word in _ARRANGED or word in FINITE_VERBS | PREPOSITIONS | _BEHIND_INSTRUMENTAL or token.gap == "-":
             break

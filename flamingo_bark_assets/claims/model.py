@@ -18,7 +18,9 @@ ClaimKind = Literal[
 ]  # fmt: skip
 Verdict = Literal["agree", "conflict", "unverifiable"]
 
-_EVERYWHERE: frozenset[ClaimKind] = frozenset({"instrument", "vocals", "kick_pattern", "stereo", "fidelity"})
+_EVERYWHERE: frozenset[ClaimKind] = frozenset(
+    {"instrument", "vocals", "kick_pattern", "stereo", "fidelity", "modulation", "tempo_change", "course", "duration"}
+)
 
 
 @dataclass(frozen=True, slots=True)

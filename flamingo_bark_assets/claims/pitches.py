@@ -35,7 +35,9 @@ def judge_chord(case: Case) -> Judgement:
     if not thirds:
         return Judgement("conflict", None, measured)
     # All but minor, diminished and augmented chords have a major third, or none.
-    kinds = {word if (word := third.split()[0]) in {"minor", "diminished", "augmented"} else "major" for third in thirds}
+    kinds = {
+        word if (word := third.split()[0]) in {"minor", "diminished", "augmented"} else "major" for third in thirds
+    }
     return Judgement("agree", None, measured) if quality in kinds else unverifiable("another on this root", measured)
 
 

@@ -67,7 +67,9 @@ def _key(key: str) -> str:
     return f"in {key}" if " " in key else f"in the key of {key}"
 
 
-def _voices(vocals: Sequence[str], singers: Sequence[str], registers: Sequence[str], ranges: Sequence[str]) -> list[str]:
+def _voices(
+    vocals: Sequence[str], singers: Sequence[str], registers: Sequence[str], ranges: Sequence[str]
+) -> list[str]:
     sexes = [sex for sex in _SEXES if sex in singers]
     types = [singer for singer in singers if singer not in _SEXES]
     said = []

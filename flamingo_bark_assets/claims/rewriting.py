@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flamingo_bark_assets.claims.cuts import corrected, cut, reads_well
+from flamingo_bark_assets.claims.cuts import corrected, cut, is_belied, reads_well
 from flamingo_bark_assets.claims.finding import find_claims
 from flamingo_bark_assets.claims.model import Claim, FoundClaim
 from flamingo_bark_assets.claims.restating import Statement, restate
@@ -64,8 +64,8 @@ def rewrite(text: str, claims: Sequence[Claim]) -> str:
     Two cuts are made inside a sentence: a value becomes the measured one (number, key, metre, word for pace), or one
     item or adjective leaves a plain list. Any other sentence with a conflict goes, and so does one that a cut would
     leave in broken English; what else it claimed and nothing contradicts is said anew. A false voice takes everything
-    along that tells of a singer or of lyrics. A sentence without a conflict stays as it is, to the character. In the new
-    text no conflicting claim is found.
+    along that tells of a singer or of lyrics. A sentence without a conflict stays as it is, to the character. In the
+    new text no conflicting claim is found.
     """
     wrong = {(c.kind, c.start_char, c.end_char): c for c in claims if c.verdict == "conflict"}
     if not wrong:
@@ -95,7 +95,9 @@ def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
         if label:
             units.append(_Unit(before, label.group().rstrip(), start, True, line))
             before, said, start = label.group()[len(label.group().rstrip()) :], said[label.end() :], start + label.end()
-        is_heading = has_lines and len(sentence.tokens) <= _HEADING_WORDS and _is_line(text, sentence.start, sentence.end)
+        is_heading = (
+            has_lines and len(sentence.tokens) <= _HEADING_WORDS and _is_line(text, sentence.start, sentence.end)
+        )
         # The number of an item: '2. Vocals: soft.'
         is_heading = is_heading or all(token.text.isdigit() for token in sentence.tokens)
         unit = _Unit(before, said, start, is_heading and not label, line)
@@ -110,7 +112,9 @@ def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
 def _is_line(text: str, start: int, end: int) -> bool:
     """Return whether a sentence without a full stop is a line by itself."""
     ends = text[end:].lstrip(" *:_")
-    return text[end - 1] not in ".!?" and (not ends or ends[0] == "\n") and text[:start].rstrip(" *_#")[-1:] in {"", "\n"}
+    return (
+        text[end - 1] not in ".!?" and (not ends or ends[0] == "\n") and text[:start].rstrip(" *_#")[-1:] in {"", "\n"}
+    )
 
 
 def _drop_voice_passages(units: Sequence[_Unit]) -> None:
@@ -127,7 +131,7 @@ def _drop_voice_passages(units: Sequence[_Unit]) -> None:
     for line in {unit.line for unit in units}:
         sentences = [unit for unit in units if unit.line == line and not unit.is_heading]
         telling = [unit for unit in sentences if _VOICE.search(unit.text)]
-        if len(sentences) > 1 and 2 * len(telling) >= len(sentences) and len(units) > len(sentences):
+        if len(sentences) > 1 and 3 * len(telling) > 2 * len(sentences) and len(units) > len(sentences):
             for unit in sentences:
                 unit.text = ""
 
@@ -140,13 +144,16 @@ def _sentence(
     conflicts = [(f, wrong[f.kind, f.start, f.end]) for f in unit.found if (f.kind, f.start, f.end) in wrong]
     if not conflicts and not any(word.search(unit.text) for _, word in words):
         return unit.text
-    draft = unit.text
+    draft, was_corrected = unit.text, []
     for claim, row in reversed(conflicts):
         shown = corrected(draft, claim, row, unit.start)
         if shown is not None:
             draft, new = shown
             allowed.add(new)
             bad.discard(new)
+            was_corrected.append(row)
+    if any(is_belied(draft, row) for row in was_corrected):
+        return ""
     for _ in range(len(conflicts) + 2):
         left = [f for f in find_claims(draft) if f.statement not in allowed]
         if not left and not any(word.search(plain(draft)) for _, word in words):
@@ -201,21 +208,20 @@ def _assembled(units: Sequence[_Unit], allowed: set[Statement]) -> str:
     """Put sentences together again; facts that were lost are said where their sentence stood."""
     said = {f.statement for unit in units if unit.text for f in find_claims(unit.text)}
     pending: list[Statement] = []
-    text, gap, line = "", "", -1
+    text, gap, is_heading = "", "", False
     for i, unit in enumerate(units):
         lost = [f.statement for f in unit.found if f.statement in allowed and f.statement not in said]
         pending += [statement for statement in dict.fromkeys(lost) if statement not in pending]
         gap += unit.before
         if unit.text:
-            separator = _separator(gap) if text else gap if gap.strip() else ""
-            text, gap, line = text + separator + unit.text, "", unit.line
-        ends_group = i + 1 == len(units) or units[i + 1].line != unit.line
-        if pending and not unit.is_heading and ends_group and (line == unit.line or i + 1 == len(units) or not text):
+            text += (_separator(gap) if text else gap if gap.strip() else "") + unit.text
+            gap, is_heading = "", unit.is_heading
+        is_last = i + 1 == len(units)
+        if pending and (is_last or (units[i + 1].line != unit.line and text and not is_heading)):
             anew = " ".join(restate(pending))
             said.update(pending)
             pending = []
-            if anew:
-                text = f"{text}{'' if not text else ' '}{anew}"
+            text += f" {anew}" if text and anew else anew
     return text.strip()
 
 

@@ -47,8 +47,8 @@ _CARRYING = words("with featuring over under beneath behind alongside on")
 _DETERMINING_NEGATIONS = words("no without lacks lacking lack neither devoid minus sans")
 _VERBAL_NEGATIONS = words("not never hardly barely cannot nobody")
 _HAVING = words(
-    "feature features include includes contain contains have has use uses used employ incorporate there be play plays hear "
-    "really actually"
+    "feature features include includes contain contains have has use uses used employ incorporate there be play plays "
+    "hear really actually"
 )
 _UNRESTRICTING = words(
     "here a an any the of or nor and no one single audible discernible detectable noticeable perceptible human actual "
@@ -57,8 +57,9 @@ _UNRESTRICTING = words(
 )
 _ENDS_NOUN = (
     PREPOSITIONS | FINITE_VERBS | DETERMINERS | _BREAKING
-    | words("and or nor at all here anywhere whatsoever part parts line lines track tracks performance content presence "
-            "element elements section kit sounds present audible used heard be whatever either throughout playing set")
+    | words("and or nor at all here anywhere whatsoever part parts line lines track tracks performance content "
+            "presence element elements section kit sounds present audible used heard be whatever either throughout "
+            "playing set")
 )  # fmt: skip
 _LIST_WORDS = 3
 _LONGEST_LIST = 24
@@ -131,7 +132,13 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
     following = tokens[last] if last < len(tokens) else None
     # Behind 'no vocal' stands the noun that is denied, behind 'no drums' a verb.
     is_noun = tokens[last - 1].lower.endswith("s")
-    if is_noun or following is None or not following.joined or following.lower in _ENDS_NOUN or following.lower.endswith("ly"):
+    if (
+        is_noun
+        or following is None
+        or not following.joined
+        or following.lower in _ENDS_NOUN
+        or following.lower.endswith("ly")
+    ):
         return True
     return None
 

@@ -55,9 +55,10 @@ _JOINING = frozenset({"", " ", "-", "‐", "‑", "–", "/", " / "})
 
 
 # Captioners write no-break spaces and hyphens; each becomes one plain character, so that offsets stay.
-_PLAIN = str.maketrans(
-    {**dict.fromkeys("\u00a0\u2002\u2003\u2007\u2008\u2009\u200a\u202f", " "), **dict.fromkeys("\u2010\u2011\u2012", "-"),
-     "\u2019": "'", "\u02bc": "'"}
+_PLAIN = (
+    dict.fromkeys(map(ord, "\u00a0\u2002\u2003\u2007\u2008\u2009\u200a\u202f"), " ")
+    | dict.fromkeys(map(ord, "\u2010\u2011\u2012"), "-")
+    | dict.fromkeys(map(ord, "\u2019\u02bc"), "'")
 )  # fmt: skip
 
 

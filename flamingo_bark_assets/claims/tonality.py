@@ -52,7 +52,7 @@ def compare_keys(claimed: str, measured: str) -> Relation | None:
 
 
 def pitch_class(note: str) -> int:
-    """Number a note name from C, 0 to 11: 'Bb' and 'A♯' are 10."""
+    """Return the number of a note from C, 0 to 11: 10 for 'Bb' and 'A♯'."""
     sign = {"♯": "#", "♭": "b"}.get(note[1:2], note[1:2])
     return (_PITCHES[note[0]] + _SIGNS[sign]) % 12
 

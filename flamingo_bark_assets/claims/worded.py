@@ -12,9 +12,10 @@ from flamingo_bark_assets.claims.model import ClaimKind
 from flamingo_bark_assets.claims.numbers import Figure
 
 _FEEL = r"(?:feel|groove|rhythm|beat|pulse|time|eighths?|sixteenths?|8ths?|16ths?|notes|hi-?hats?)"
+_VOICE = r"(?:register|voices?|vocals?|vocalist|singer)"
 _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
-    ("modulation", "changes", r"modulat(?:es?|ed|ing|ions?)\b|(?:key|tonal) (?:changes?|shifts?)\b|key[- ]chang(?:e|ing)\b"
-     r"|chang(?:es|ing) key\b|key (?:moves|lifts|goes|rises|steps) (?:up|down)"),
+    ("modulation", "changes", r"modulat(?:es?|ed|ing|ions?)\b|(?:key|tonal) (?:changes?|shifts?)\b"
+     r"|key[- ]chang(?:e|ing)\b|chang(?:es|ing) key\b|key (?:moves|lifts|goes|rises|steps) (?:up|down)"),
     ("swing", "swung", rf"swung\b|swing(?:ing)? {_FEEL}|(?:gentle|slight|light|heavy|subtle|strong|triplet|laid-back) "
      rf"swing\b|shuffle(?:d)? {_FEEL}"),
     ("swing", "straight", r"straight (?:eighths?|sixteenths?|8ths?|16ths?|feel)\b"),
@@ -23,15 +24,17 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
      r"|pick(?:s|ing) up (?:speed|the pace)\b"),
     ("tempo_change", "slower", r"slow(?:s|ing)? down\b|decelerat(?:es?|ing|ion)\b|ritardando\b|rallentando\b"
      r"|get(?:s|ting) slower\b"),
-    ("tempo_change", "changes", r"tempo (?:changes?|shifts?|varies|variations?)\b|chang(?:es?|ing) (?:of |in )?tempo\b"),
+    ("tempo_change", "changes", r"tempo (?:changes?|shifts?|varies|variations?)\b"
+     r"|chang(?:es?|ing) (?:of |in )?tempo\b"),
     ("course", "builds", r"build(?:s|ing)? (?:(?:up|steadily|gradually|slowly|in intensity),? )*(?:to|towards?|into)\b"
      r"|(?:gradually|slowly|steadily) builds?\b|builds? (?:up|in intensity)\b|build-?ups?\b"),
     ("course", "fades in", r"fad(?:es?|ing)[- ]in\b"),
-    ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
+    ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b"
+     r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
     ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?= |\.|,)|range is (?:very )?wide"),
     ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|range is (?:very )?narrow"),
-    ("register", "high", r"(?:high|upper)(?:[- ](?:pitched|range))?,? (?:\w+,? )?(?:register|voices?|vocals?|singer|vocalist)\b"),
-    ("register", "low", r"(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+,? )?(?:register|voices?|vocals?|vocalist|singer)\b"),
+    ("register", "high", rf"(?:high|upper)(?:[- ](?:pitched|range))?,? (?:\w+,? )?{_VOICE}\b"),
+    ("register", "low", rf"(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+,? )?{_VOICE}\b"),
     ("register", "middle", r"(?:mid|middle)(?:[- ]?range)? (?:register|voice|vocals?)\b"),
 )  # fmt: skip
 _ANY = re.compile("|".join(f"\\b(?P<p{i}>{pattern})" for i, (_, _, pattern) in enumerate(_PATTERNS)), re.IGNORECASE)
@@ -54,7 +57,9 @@ def find_worded(text: str, start: int, end: int, *, has_voice: bool) -> Iterator
             continue
         yield Figure(kind, value, match.start(), match.end(), match.start(), match.end())
     for match in _NOTES.finditer(text, start, end) if has_voice else ():
-        yield Figure("range", f"{match['low']} to {match['high']}", match.start(), match.end(), match.start(), match.end())
+        yield Figure(
+            "range", f"{match['low']} to {match['high']}", match.start(), match.end(), match.start(), match.end()
+        )
 
 
 def entries(sounding: Sequence[tuple[str, int, int]], text: str, end: int) -> Iterator[Figure]:

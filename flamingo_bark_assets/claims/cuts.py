@@ -39,7 +39,7 @@ _CALM = re.compile(
     re.IGNORECASE,
 )
 _LIVELY = re.compile(
-    rf"\b(?:(?:energetic|lively|upbeat|driving) {_BEATS}|frantic|frenetic|racing|races|hurried|breakneck|rapidly|brisk)\b",
+    rf"\b(?:(?:energetic|lively|upbeat|driving) {_BEATS}|frantic|racing|races|hurried|breakneck|rapidly|brisk)\b",
     re.IGNORECASE,
 )
 _WALTZ = re.compile(r"\b(?:waltz|lilting|triple|three)", re.IGNORECASE)

@@ -75,7 +75,7 @@ _MANNERS = (
     _Manner("steadiness", {"steady": "steady", "constant": "steady", "consistent": "steady", "unwavering": "steady",
                            "stable": "steady", "metronomic": "steady", "irregular": "free", "fluctuating": "free",
                            "rubato": "free", "free": "free"},
-            _BEATS | words("drumming backbeat"), _BEATS, over_instruments=True),
+            _BEATS | words("drumming backbeat beats rhythms pattern 4"), _BEATS, over_instruments=True),
     _Manner("timbre", {"warm": "warm", "thin": "thin", "crisp": "crisp", "boomy": "boomy"},
             MIX_HEADS | words("sound audio recording") | {"low end"},
             MIX_HEADS | words("sound audio recording end") | {"low end"}),
@@ -107,7 +107,6 @@ _MANNERS = (
             MIX_HEADS | SOUND_HEADS | words("signal file track"),
             MIX_HEADS | SOUND_HEADS | _PRONOUNS | words("signal file track song")),
 )  # fmt: skip
-_LABELS: Mapping[str, ClaimKind] = {"tempo": "pace", "pace": "pace", "speed": "pace", "volume": "loudness"}
 _NOISES = frozenset({"hiss", "tape hiss", "background noise", "static noise", "background hiss", "hissing"})
 _NOT_STEREO = words("system systems player players speakers set lab total")
 _STEREO_OWNERS = words("car home portable my his her")
@@ -169,11 +168,7 @@ def _manner(tokens: Sequence[Token], i: int, manner: _Manner, is_list: bool) -> 
         if value is None:
             continue
         last = _head_behind(tokens, i, i + length, manner)
-        if last is None and (
-            _is_predicate(tokens, i, manner)
-            or _is_labelled(tokens, i, manner)
-            or (is_list and _is_tag(tokens, i, i + length, manner))
-        ):
+        if last is None and (_is_predicate(tokens, i, manner) or (is_list and _is_tag(tokens, i, i + length, manner))):
             last = i + length
         if last is not None:
             first = _with_intensifiers(tokens, i)
@@ -209,7 +204,7 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
         if phrase_at(tokens, j, 2) in manner.heads:
             return j + 2
         if token.lower in manner.heads:
-            return _end_of_compound(tokens, j, manner.heads)
+            return j + 1
         if tokens[i].lower in TEMPO_ONLY and manner.kind == "pace":
             return None
         if token.lower in DETERMINERS and "," in token.gap and is_fronted:
@@ -228,13 +223,6 @@ def _is_lone_hyphen(tokens: Sequence[Token], behind: int) -> bool:
     return "-" in tokens[behind].gap and tokens[behind].lower not in TEMPO_HEADS | {"moving", "sounding"}
 
 
-def _end_of_compound(tokens: Sequence[Token], j: int, heads: frozenset[str]) -> int:
-    last = j + 1
-    while last < len(tokens) and tokens[last].joined and tokens[last].lower in heads:
-        last += 1
-    return last
-
-
 def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
     """Return whether the adjective is said of a fitting subject: walk back to 'is' and look at the word before it."""
     if i and tokens[i - 1].lower == "it":  # 'call it fast', 'makes it slow'
@@ -243,8 +231,6 @@ def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
     if copula is None:
         return _is_denied_without_verb(tokens, i, manner)
     if tokens[i - 1].lower == "as" or (i + 1 < len(tokens) and tokens[i + 1].lower in NOT_PACE):
-        return False
-    if _has_article(tokens, copula, i):
         return False
     subject = copula - 1
     while subject > 0 and tokens[subject].lower in INTENSIFIERS - {"that"}:
@@ -272,23 +258,12 @@ def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
     return None
 
 
-def _has_article(tokens: Sequence[Token], copula: int, i: int) -> bool:
-    """Return whether a noun of its own is behind the adjective: 'it is a slow day' claims nothing of the music."""
-    return any(tokens[k].lower in {"a", "an"} and tokens[k + 1].lower not in _AMOUNTS for k in range(copula + 1, i))
-
-
 def _is_denied_without_verb(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
     before = tokens[i - 1].lower if i else ""
     pair = (tokens[i - 2].lower if i > 1 else "", before)
     if not manner.subjects & _PRONOUNS:
         return False
     return before == "nothing" or pair in {("anything", "but"), ("from", "being"), ("far", "from"), ("nowhere", "near")}
-
-
-def _is_labelled(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
-    """Return whether the adjective stands behind a label: 'Tempo: fast'."""
-    first = _with_intensifiers(tokens, i)
-    return first > 0 and ":" in tokens[first].gap and _LABELS.get(tokens[first - 1].lower) == manner.kind
 
 
 def _is_tag(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool:

@@ -114,7 +114,7 @@ def _is_voice(tokens: Sequence[Token], i: int) -> bool:
     if word in VOICE_POSSESSIONS:
         return _is_owned_by_singer(tokens, i)
     if word in VOICE_TYPES:
-        return not (_follows_instrument(tokens, i) or phrase_at(tokens, i, 2) in INSTRUMENT_NAMES)
+        return phrase_at(tokens, i, 2) not in INSTRUMENT_NAMES
     if word == "bass":
         return i + 1 < len(tokens) and tokens[i + 1].lower in {"singer", "singers", "voice", "vocalist"}
     return False
@@ -126,14 +126,10 @@ def _is_owned_by_singer(tokens: Sequence[Token], i: int) -> bool:
     return bool({"his", "her"} & set(before)) and tokens[i].joined
 
 
-def _follows_instrument(tokens: Sequence[Token], i: int) -> bool:
-    return i + 1 < len(tokens) and tokens[i + 1].joined and tokens[i + 1].lower in INSTRUMENT_NAMES
-
-
 def _is_figure_of_speech(tokens: Sequence[Token], i: int) -> bool:
     word, before = tokens[i].lower, tokens[i - 1].lower if i else ""
     following = tokens[i + 1] if i + 1 < len(tokens) else None
-    if is_likeness(tokens, i + 1) or (word == "singing" and _follows_instrument(tokens, i)):
+    if is_likeness(tokens, i + 1) or (word == "singing" and phrase_at(tokens, i + 1, 1) in INSTRUMENT_NAMES):
         return True
     if word in {"voice", "voices"}:
         if before in GIVING_VOICE:

@@ -140,14 +140,14 @@ INSTRUMENTAL_HEADS: frozenset[str] = words(
 PACE_WORDS: Mapping[str, str] = {
     "slow": "slow", "fast": "fast", "quick": "fast", "rapid": "fast", "moderate": "moderate", "medium": "moderate",
     "brisk": "fast", "driving": "driving", "mid": "moderate", "high": "fast", "low": "slow",
-    "moderately": "moderate", "steady-paced": "moderate",
 }  # fmt: skip
 # Only straight before a word for tempo: "medium tempo", not "medium room".
-TEMPO_ONLY: frozenset[str] = words("medium mid high low rapid moderately")
+TEMPO_ONLY: frozenset[str] = words("medium mid high low rapid")
 PACE_COMPOUNDS: Mapping[str, str] = {
     "uptempo": "fast", "up tempo": "fast", "downtempo": "slow", "down tempo": "slow", "midtempo": "moderate",
     "mid tempo": "moderate", "fast paced": "fast", "slow paced": "slow", "slow tempo": "slow", "fast tempo": "fast",
-    "high tempo": "fast", "low tempo": "slow", "medium paced": "moderate", "slow moving": "slow",
+    "high tempo": "fast", "low tempo": "slow", "medium paced": "moderate",
+    "moderately paced": "moderate", "slow moving": "slow",
     "fast moving": "fast", "medium tempo": "moderate", "moderate tempo": "moderate", "medium fast": "medium fast",
     "medium slow": "medium slow",
 }  # fmt: skip
@@ -171,7 +171,7 @@ INTENSIFIERS: frozenset[str] = words(
 )
 COPULAS: frozenset[str] = words(
     "is are was were be been being 's isn't aren't wasn't weren't feels feel sounds sound stays remains seems seem "
-    "appears becomes keeps ain't gets get got getting turns grows"
+    "appears becomes keeps holds ain't gets get got getting turns grows"
 )
 DETERMINERS: frozenset[str] = words("a an the this that these those its his her their some any no one another each")
 PREPOSITIONS: frozenset[str] = words(

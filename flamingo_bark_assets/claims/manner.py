@@ -74,8 +74,8 @@ _MANNERS = (
             TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS | _PRONOUNS, over_instruments=True),
     _Manner("steadiness", {"steady": "steady", "constant": "steady", "consistent": "steady", "unwavering": "steady",
                            "stable": "steady", "metronomic": "steady", "irregular": "free", "fluctuating": "free",
-                           "rubato": "free", "free": "free"},
-            _BEATS | words("drumming backbeat beats rhythms pattern 4"), _BEATS, over_instruments=True),
+                           "free": "free"},
+            _BEATS | words("drumming backbeat beats rhythms pattern 4 four"), _BEATS, over_instruments=True),
     _Manner("timbre", {"warm": "warm", "thin": "thin", "crisp": "crisp", "boomy": "boomy"},
             MIX_HEADS | words("sound audio recording") | {"low end"},
             MIX_HEADS | words("sound audio recording end") | {"low end"}),
@@ -108,6 +108,7 @@ _MANNERS = (
             MIX_HEADS | SOUND_HEADS | _PRONOUNS | words("signal file track song")),
 )  # fmt: skip
 _NOISES = frozenset({"hiss", "tape hiss", "background noise", "static noise", "background hiss", "hissing"})
+_OF_NOISE = words("of no any")
 _NOT_STEREO = words("system systems player players speakers set lab total")
 _STEREO_OWNERS = words("car home portable my his her")
 _WIDE = words("wide broad spacious huge expansive immersive widely wider vast")
@@ -121,7 +122,7 @@ _LONGEST_ADJECTIVE = 2
 
 _FIRST_WORDS = frozenset(
     phrase.split()[0]
-    for phrases in (*(manner.adjectives for manner in _MANNERS), PACE_COMPOUNDS, TEMPO_NAMES, PACE_WORDS)
+    for phrases in (*(manner.adjectives for manner in _MANNERS), PACE_COMPOUNDS, TEMPO_NAMES, PACE_WORDS, ["rubato"])
     for phrase in phrases
 )
 
@@ -143,6 +144,8 @@ def find_manners(tokens: Sequence[Token]) -> Iterator[Span]:
 
 
 def _pace_compound(tokens: Sequence[Token], i: int) -> Span | None:
+    if tokens[i].lower == "rubato":
+        return Span("steadiness", "free", i, i + 1)
     if tokens[i].lower in TEMPO_NAMES:
         return Span("pace", TEMPO_NAMES[tokens[i].lower], i, i + 1)
     if (value := PACE_WORDS.get(tokens[i].lower)) and _is_before_bpm(tokens, i + 1):
@@ -286,7 +289,7 @@ def _with_intensifiers(tokens: Sequence[Token], i: int) -> int:
 
 _DEGREES = words(
     "very quite rather fairly really extremely too so pretty somewhat relatively moderately slightly super incredibly "
-    "heavily highly overly surprisingly particularly lightly gently subtly minimally mildly barely softly"
+    "not heavily highly overly surprisingly particularly lightly gently subtly minimally mildly barely softly"
 )
 
 
@@ -294,6 +297,8 @@ def _noises(tokens: Sequence[Token]) -> Iterator[Span]:
     i = 0
     while i < len(tokens):
         length = next((n for n in (2, 1) if phrase_at(tokens, i, n) in _NOISES), 0)
+        if not length and tokens[i].lower == "noise" and i and tokens[i - 1].lower in _OF_NOISE:
+            length = 1
         if length:
             yield Span("noise", "noisy", i, i + length)
         i += max(1, length)
@@ -312,21 +317,23 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
     for i, token in enumerate(tokens):
         before = tokens[i - 1].lower if i else ""
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
-        if token.lower in _PANNED or token.lower in _IMAGES or (token.lower == "mix" and before in _WIDE):
+        if token.lower in _PANNED or token.lower in _IMAGES or token.lower == "mix":
             width = _width(tokens, i, i + 1) or ("stereo" if token.lower == "panned" else None)
-            if width:
+            if width and not (token.lower == "mix" and width == "narrow"):
                 yield Span("stereo", width, i, i + 1)
         elif token.lower == "stereo" and not _is_device(tokens, i):
             last = i + 2 if following in _STEREO_NOUNS else i + 1
-            width = "wide" if following == "width" else _width(tokens, i, last)
-            yield Span("stereo", width or "stereo", i, last, value_first=i)
+            yield Span("stereo", _width(tokens, i, last) or "stereo", i, last, value_first=i)
         elif token.lower == "mono" and before in _IN_MONO and following not in _NOT_STEREO:
             yield Span("stereo", "mono", i, i + 1, value_first=i, value_last=i + 1)
 
 
 def _width(tokens: Sequence[Token], first: int, last: int) -> str | None:
     """Give the width that is said of an image before it, or behind 'is'."""
-    near = [token.lower for token in tokens[max(0, first - 3) : first]]
+    begin = first
+    while begin and begin > first - 3 and (tokens[begin].joined or tokens[begin].lower not in _STOPPING):
+        begin -= 1
+    near = [token.lower for token in tokens[begin:first]]
     for j in range(last, min(len(tokens), last + 4)):
         if tokens[j].lower in COPULAS and not tokens[j].opens_clause:
             near += [token.lower for token in tokens[j + 1 : j + 4]]

@@ -177,7 +177,7 @@ def _instrumentals(tokens: Sequence[Token]) -> Iterator[Span]:
         first = i
         while first and tokens[first].joined and tokens[first - 1].lower in INTENSIFIERS | _WHOLLY:
             first -= 1
-        if _describes_whole(tokens, i + 1, is_emphatic=tokens[first].lower in _WHOLLY):
+        if _describes_whole(tokens, i + 1, is_emphatic=any(t.lower in _WHOLLY for t in tokens[first:i])):
             yield Span("vocals", "vocals", first, i + 1, value_first=i, denies=True)
 
 

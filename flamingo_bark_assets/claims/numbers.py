@@ -65,6 +65,7 @@ _METRE_WORDS = re.compile(
     r"feel|signature|beat|rhythm|pulse|groove)\b)"
     r"|(?P<name>common|cut|waltz)[ -](?:time|metre|meter|rhythm|feel|beat)\b"
     r"|(?P<kind>triple|duple|compound|odd)[ -](?:time|metre|meter)\b"
+    r"|\b(?:time|metre|meter) is (?P<told>triple|duple|compound)\b"
     r"|\b(?:counts? (?:to|of|in)|beats? is(?= \d\b)) (?P<beats>[2-7]|two|three|four|five|six|seven)\b(?!/)"
     r"|(?P<bar>[2-7]|two|three|four|five|six|seven)[ -]beats? (?:per|to the|to a|in a|in each|a) (?:bar|measure)\b)",
     re.IGNORECASE,
@@ -187,7 +188,7 @@ def _metres(text: str, start: int, end: int) -> Iterator[Figure]:
         elif match["name"]:
             yield _metre(match, _NAMED_METRES[match["name"].lower()], match.end())
         else:
-            yield _metre(match, match["kind"].lower(), match.end())
+            yield _metre(match, (match["kind"] or match["told"]).lower(), match.end())
 
 
 def _metre(match: re.Match[str], value: str, end: int) -> Figure:

@@ -22,7 +22,8 @@ from flamingo_bark_assets.claims.lexicon import (
 from flamingo_bark_assets.claims.tokens import Sentence, Token
 
 _NEGATIONS = words(
-    "no not never without lacks lacking lack neither nor nothing hardly barely devoid minus none sans nobody"
+    "no not never without lacks lacking lack neither nor nothing hardly barely devoid minus none sans nobody avoids "
+    "avoiding omits omitting eschews eschewing forgoes excludes excluding"
 )
 _NEGATING_PAIRS = frozenset(
     {
@@ -35,7 +36,7 @@ _NO_NEGATION = {
     "no": words("doubt less fewer shortage matter wonder question other"),
     "not": words("only just merely simply to without unlike"),
     "nothing": words("but short less"),
-    "never": words("without"),
+    "never": words("without loses lose leaves strays"),
     "without": words("doubt"),
     "none": words("other"),
 }
@@ -44,7 +45,10 @@ _BREAKING = words(
     "besides then"
 )
 _CARRYING = words("with featuring over under beneath behind alongside on")
-_DETERMINING_NEGATIONS = words("no without lacks lacking lack neither devoid minus sans")
+_DETERMINING_NEGATIONS = words(
+    "no without lacks lacking lack neither devoid minus sans avoids avoiding omits omitting eschews eschewing forgoes "
+    "excludes excluding"
+)
 _VERBAL_NEGATIONS = words("not never hardly barely cannot nobody")
 _HAVING = words(
     "feature features include includes contain contains have has use uses used employ incorporate there be play plays "
@@ -55,11 +59,13 @@ _UNRESTRICTING = words(
     "apparent obvious evident identifiable other additional real sung trace hint sign sounds sound whatsoever than "
     "from but let alone one"
 )
+_JOINERS = words("and or nor")
+_WHOLE_OF = words(
+    "part parts line lines track tracks performance content presence element elements section kit sounds present"
+)
 _ENDS_NOUN = (
-    PREPOSITIONS | FINITE_VERBS | DETERMINERS | _BREAKING
-    | words("and or nor at all here anywhere whatsoever part parts line lines track tracks performance content "
-            "presence element elements section kit sounds present audible used heard be whatever either throughout "
-            "playing set")
+    PREPOSITIONS | FINITE_VERBS | DETERMINERS | _BREAKING | _JOINERS | _WHOLE_OF
+    | words("at all here anywhere whatsoever audible used heard be whatever either throughout playing set")
 )  # fmt: skip
 _LIST_WORDS = 3
 _LONGEST_LIST = 24
@@ -126,21 +132,23 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
         word = tokens[i].lower
         if word in _UNRESTRICTING or word in names or (is_verbal and word in _HAVING):
             continue
+        if word in {"much", "many"}:
+            return None
         return False if word in FINITE_VERBS | PREPOSITIONS or word.endswith(("ing", "ed")) or is_verbal else None
     if tokens[first].lower in {"lead", "backing", "background"}:
         return None
     following = tokens[last] if last < len(tokens) else None
-    # Behind 'no vocal' stands the noun that is denied, behind 'no drums' a verb.
-    is_noun = tokens[last - 1].lower.endswith("s")
-    if (
-        is_noun
-        or following is None
-        or not following.joined
-        or following.lower in _ENDS_NOUN
-        or following.lower.endswith("ly")
-    ):
+    if following is None or not following.joined:
         return True
-    return None
+    said = tokens[last - 1].lower
+    if said in VOICE_VERBS:
+        if following.lower in PREPOSITIONS:
+            return tokens[cue].lower != "never"  # 'never sings in full voice' sings
+        return None
+    if said in {"drum", "vocal"}:
+        return True if following.lower in _WHOLE_OF or following.lower in _JOINERS else None
+    # A verb or an adverb stands behind 'no drums', another noun makes it 'no guitar solo'.
+    return True if said.endswith("s") or following.lower in _ENDS_NOUN or following.lower.endswith("ly") else None
 
 
 def _negated(tokens: Sequence[Token]) -> list[int]:
@@ -294,7 +302,7 @@ def _run_of_capitals(tokens: Sequence[Token], start: int) -> int:
 
 
 def _is_musical(token: Token) -> bool:
-    return token.lower in INSTRUMENT_NAMES or token.lower in _MUSICAL or token.lower in VOICE_NOUNS
+    return token.lower in INSTRUMENT_WORDS or token.lower in _MUSICAL or token.lower in VOICE_NOUNS
 
 
 def _local(tokens: Sequence[Token]) -> list[bool]:

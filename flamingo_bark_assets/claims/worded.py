@@ -20,10 +20,10 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
      rf"swing\b|shuffle(?:d)? {_FEEL}"),
     ("swing", "straight", r"straight (?:eighths?|sixteenths?|8ths?|16ths?|feel)\b"),
     ("syncopation", "syncopated", r"syncopat(?:ed|ion|ions)\b"),
-    ("tempo_change", "faster", r"speed(?:s|ing)? up\b|accelerat(?:es?|ing|ion)\b|accelerando\b|get(?:s|ting) faster\b"
+    ("tempo_change", "faster", r"speed(?:s|ing)? up\b|accelerat(?:es?|ing|ion)\b|accelerando\b|get(?:s|ting) faster\b|tempo (?:increases|rises|quickens)\b"
      r"|pick(?:s|ing) up (?:speed|the pace)\b"),
     ("tempo_change", "slower", r"slow(?:s|ing)? down\b|decelerat(?:es?|ing|ion)\b|ritardando\b|rallentando\b"
-     r"|get(?:s|ting) slower\b"),
+     r"|get(?:s|ting) slower\b|tempo (?:decreases|drops)\b"),
     ("tempo_change", "changes", r"tempo (?:changes?|shifts?|varies|variations?)\b"
      r"|chang(?:es?|ing) (?:of |in )?tempo\b"),
     ("course", "builds", r"build(?:s|ing)? (?:(?:up|steadily|gradually|slowly|in intensity),? )*(?:to|towards?|into)\b"
@@ -42,7 +42,7 @@ _NOTES = re.compile(r"\b(?P<low>[A-G][#b♯♭]?[1-6]) (?:to|up to|through|and|-
 _OF_VOICE = frozenset({"range", "register"})
 _HINT = re.compile(
     r"modul|chang|shift|key |swing|swung|shuffle|straight|syncop|speed|accel|faster|slow|ritard|rallent|decel|varies|"
-    r"pace|variation|build|fade|fading|range|register|voice|vocal|singer",
+    r"pace|tempo|variation|build|fade|fading|range|register|voice|vocal|singer",
     re.IGNORECASE,
 )
 
@@ -70,7 +70,7 @@ def entries(sounding: Sequence[tuple[str, int, int]], text: str, end: int) -> It
 
 
 _ENTERS = re.compile(
-    r"(?:,? (?:and |the |a |an )*[\w-]+(?: [\w-]+)?(?: and [\w-]+)?)?? (?:gradually |slowly |then |finally |later )?"
+    r"(?:,? (?!before|after|until|while|as )(?:and |the |a |an )*[\w-]+(?: [\w-]+)?(?: and [\w-]+)?)?? (?:gradually |slowly |then |finally |later )?"
     r"(?:enters?|comes? in|joins? in|kicks? in|drops? in|arrives?)\b",
     re.IGNORECASE,
 )

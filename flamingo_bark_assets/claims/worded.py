@@ -20,8 +20,8 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
      rf"swing\b|shuffle(?:d)? {_FEEL}"),
     ("swing", "straight", r"straight (?:eighths?|sixteenths?|8ths?|16ths?|feel)\b"),
     ("syncopation", "syncopated", r"syncopat(?:ed|ion|ions)\b"),
-    ("tempo_change", "faster", r"speed(?:s|ing)? up\b|accelerat(?:es?|ing|ion)\b|accelerando\b|get(?:s|ting) faster\b|tempo (?:increases|rises|quickens)\b"
-     r"|pick(?:s|ing) up (?:speed|the pace)\b"),
+    ("tempo_change", "faster", r"speed(?:s|ing)? up\b|accelerat(?:es?|ing|ion)\b|accelerando\b|get(?:s|ting) faster\b"
+     r"|tempo (?:increases|rises|quickens)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
     ("tempo_change", "slower", r"slow(?:s|ing)? down\b|decelerat(?:es?|ing|ion)\b|ritardando\b|rallentando\b"
      r"|get(?:s|ting) slower\b|tempo (?:decreases|drops)\b"),
     ("tempo_change", "changes", r"tempo (?:changes?|shifts?|varies|variations?)\b"
@@ -31,7 +31,7 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("course", "fades in", r"fad(?:es?|ing)[- ]in\b"),
     ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b"
      r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
-    ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?= |\.|,)|range is (?:very )?wide"),
+    ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?! of)|range is (?:very )?wide"),
     ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|range is (?:very )?narrow"),
     ("register", "high", rf"(?:high|upper)(?:[- ](?:pitched|range))?,? (?:\w+,? )?{_VOICE}\b"),
     ("register", "low", rf"(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+,? )?{_VOICE}\b"),
@@ -40,17 +40,10 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
 _ANY = re.compile("|".join(f"\\b(?P<p{i}>{pattern})" for i, (_, _, pattern) in enumerate(_PATTERNS)), re.IGNORECASE)
 _NOTES = re.compile(r"\b(?P<low>[A-G][#b♯♭]?[1-6]) (?:to|up to|through|and|-|–) (?P<high>[A-G][#b♯♭]?[1-6])\b")
 _OF_VOICE = frozenset({"range", "register"})
-_HINT = re.compile(
-    r"modul|chang|shift|key |swing|swung|shuffle|straight|syncop|speed|accel|faster|slow|ritard|rallent|decel|varies|"
-    r"pace|tempo|variation|build|fade|fading|range|register|voice|vocal|singer",
-    re.IGNORECASE,
-)
 
 
 def find_worded(text: str, start: int, end: int, *, has_voice: bool) -> Iterator[Figure]:
     """Find the claims of fixed phrases in one sentence; of a voice only where the sentence has one."""
-    if not _HINT.search(text, start, end):
-        return
     for match in _ANY.finditer(text, start, end):
         kind, value, _ = _PATTERNS[int((match.lastgroup or "p0")[1:])]
         if kind in _OF_VOICE and not has_voice:
@@ -70,7 +63,7 @@ def entries(sounding: Sequence[tuple[str, int, int]], text: str, end: int) -> It
 
 
 _ENTERS = re.compile(
-    r"(?:,? (?!before|after|until|while|as )(?:and |the |a |an )*[\w-]+(?: [\w-]+)?(?: and [\w-]+)?)?? (?:gradually |slowly |then |finally |later )?"
-    r"(?:enters?|comes? in|joins? in|kicks? in|drops? in|arrives?)\b",
+    r"(?:,? (?!before|after|until|while|as )(?:and |the |a |an )*[\w-]+(?: [\w-]+)?(?: and [\w-]+)?)?? "
+    r"(?:gradually |slowly |then |finally |later )?(?:enters?|comes? in|joins? in|kicks? in|drops? in|arrives?)\b",
     re.IGNORECASE,
 )

@@ -35,26 +35,31 @@ _KEY_VOWELS = "AEF"
 _SLOW_BPM, _FAST_BPM = 76.0, 120.0
 _BEATS = r"(?:pace|tempo|groove|beat|pulse|rhythm|speed)"
 _CALM = re.compile(
-    rf"\b(?:(?:calm|relaxed|laid-back|lazy|gentle|stately) {_BEATS}|leisurely|unhurried|slowly|sluggish|plodding)\b",
+    rf"\b(?:(?:calm|relaxed|laid-back|lazy|gentle|stately) (?:{_BEATS}|\d)|"
+    r"leisurely|unhurried|slowly|sluggish|plodding)\b",
     re.IGNORECASE,
 )
 _LIVELY = re.compile(
-    rf"\b(?:(?:energetic|lively|upbeat|driving) {_BEATS}|frantic|racing|races|hurried|breakneck|rapidly|brisk)\b",
+    rf"\b(?:(?:energetic|lively|upbeat|driving) {_BEATS}|"
+    r"frantic|blistering|furious|racing|races|hurried|breakneck|rapidly|brisk)\b",
     re.IGNORECASE,
 )
 _WALTZ = re.compile(r"\b(?:waltz|lilting|triple|three)", re.IGNORECASE)
 _MARCH = re.compile(r"\b(?:march|backbeat|four)", re.IGNORECASE)
+_TEMPO_WORD = re.compile(r"\b(?:tempo|pace|speed|pulse)\b", re.IGNORECASE)
 _PACE_WORD = "(?:very )?(?:slow|fast|moderate|medium|mid|quick|brisk)"
 _PACE_BEFORE = re.compile(rf"\b{_PACE_WORD}(?: to |-to-|/| or )$", re.IGNORECASE)
 _PACE_BEHIND = re.compile(rf"(?: to |-to-|/| or ){_PACE_WORD}\b", re.IGNORECASE)
 _BARE_WITHOUT = TEMPO_HEADS | words(
-    "volume level range loudness dynamics quality time image field width end spread feel and or but"
+    "volume level range loudness dynamics dynamic quality time image field width end spread feel and or but rhythm "
+    "beat pulse groove manner sound"
 )
 _ADJECTIVAL = frozenset(
     {"pace", "steadiness", "loudness", "dynamics", "brightness", "fidelity", "stereo", "noise", "timbre"}
 )
 _LISTED = frozenset({"instrument", "vocals", "singer", "kick_pattern", "pace", "fidelity", "noise"})
 _LONGEST_ITEM = 5
+_LISTED_NEAR = 40
 _LIST_NOUNS = words(
     "line lines beat beats groove grooves pads section solo solos melody melodies textures elements loop loops pattern "
     "patterns riff riffs accompaniment hiss ballad song track slow fast bpm noise crackle"
@@ -103,7 +108,9 @@ def corrected(sentence: str, found: FoundClaim, claim: Claim, offset: int) -> tu
         case "metre":
             value = _metre(said, found.value, claim.measured)
         case "pace":
-            value = _pace(said, plain(sentence[value_end:end]).split(), sentence[value_end:], claim.measured)
+            value = _pace(
+                said, sentence[:value_start], plain(sentence[value_end:end]), sentence[value_end:], claim.measured
+            )
             value_start = min(start, value_start)
             if (more := _PACE_BEFORE.search(plain(sentence[:value_start]))) is not None:
                 value_start = more.start()
@@ -155,18 +162,17 @@ def _metre(said: str, claimed: str, measured: str) -> str | None:
     return f"{measured} {named['noun']}" if named else None
 
 
-def _pace(said: str, head: Sequence[str], behind: str, measured: str) -> str | None:
+def _pace(said: str, before: str, head: str, behind: str, measured: str) -> str | None:
     """Write a word for pace so that it fits its noun: 'a moderate tempo', 'a mid-tempo song', 'at a fast 140 BPM'."""
     word = said.lower()
     if word in TEMPO_NAMES:
         return _MARKS.get(measured)
     if re.fullmatch(r"\w+ tempo", word):
         return f"{measured} tempo"
-    is_tempo = any(noun.lower() in TEMPO_HEADS for noun in head) or re.match(r"\s*\d", behind) is not None
     if "tempo" in word or "paced" in word or "moving" in word:
         return "mid-tempo" if measured == "moderate" else f"{measured.rsplit(maxsplit=1)[-1]}-paced"
-    is_attribute = bool(head)
-    return measured if is_tempo or measured != "moderate" or not is_attribute else "mid-tempo"
+    is_of_tempo = _TEMPO_WORD.search(head or before) or re.match(r"\s*\d", behind)
+    return measured if is_of_tempo or measured != "moderate" else "mid-tempo"
 
 
 def _duration(said: str, seconds: float | None) -> str | None:
@@ -190,7 +196,7 @@ def cut(sentence: str, start: int, end: int, value: tuple[int, int], kind: str, 
         return None
     first, last = words_of[0], words_of[-1] + 1
     shorter = _without_denial(sentence, start, end) if is_denial else None
-    if shorter is None and (kind in _ADJECTIVAL or is_denial):
+    if shorter is None and (tokens[last - 1].lower == "instrumental" if is_denial else kind in _ADJECTIVAL):
         shorter = _without_adjective(sentence, tokens, first, last)
     if shorter is None and kind in _LISTED and not is_denial:
         shorter = _without_item(sentence, tokens, first, last)
@@ -201,6 +207,8 @@ def _without_denial(sentence: str, start: int, end: int) -> str | None:
     """Cut 'with no drums' at the end of a sentence or before its first comma."""
     before, behind = plain(sentence[:start]).rstrip(), sentence[end:]
     if (match := _DENIAL_BEHIND.search(before)) and match.start() and not behind.strip(" .!?"):
+        if match.group().startswith(" and") and "," in before[-_LISTED_NEAR:]:
+            return None  # the list before it would lose its 'and'
         return sentence[: match.start()] + behind
     if _DENIAL_BEFORE.fullmatch(before.strip()) and behind.startswith(","):
         return behind[1:]

@@ -14,7 +14,6 @@ from flamingo_bark_assets.claims.lexicon import (
     GIVING_VOICE,
     INSTRUMENT_NAMES,
     INSTRUMENTAL_HEADS,
-    INTENSIFIERS,
     LONGEST_PHRASE,
     NOT_AFTER,
     NOT_BEFORE,
@@ -175,7 +174,7 @@ def _instrumentals(tokens: Sequence[Token]) -> Iterator[Span]:
         if token.lower not in {"instrumental", "vocalless"} or _labels_section(tokens, i):
             continue
         first = i
-        while first and tokens[first].joined and tokens[first - 1].lower in INTENSIFIERS | _WHOLLY:
+        while first and tokens[first].joined and tokens[first - 1].lower in _WHOLLY:
             first -= 1
         if _describes_whole(tokens, i + 1, is_emphatic=any(t.lower in _WHOLLY for t in tokens[first:i])):
             yield Span("vocals", "vocals", first, i + 1, value_first=i, denies=True)

@@ -40,8 +40,9 @@ def restate(statements: Iterable[Statement]) -> list[str]:
         return [value for kind, value in among if kind in kinds]
 
     sentences = [
+        *(f"The tempo is {bpm} BPM." for bpm in of("tempo") if not of("key", "metre")),
         _sentence("The music is", [*map(_key, of("key")), *(f"in {m} time" for m in of("metre")),
-                                   *(f"at {bpm} BPM" for bpm in of("tempo"))]),
+                                   *(f"at {bpm} BPM" for bpm in of("tempo") if of("key", "metre"))]),
         _sentence("The tempo is", [pace for pace in of("pace") if pace != "driving"]),
         _sentence("The beat is", of("steadiness")),
         _sentence("The mix is", of(*_OF_MIX)),

@@ -95,9 +95,8 @@ def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
         if label:
             units.append(_Unit(before, label.group().rstrip(), start, True, line))
             before, said, start = label.group()[len(label.group().rstrip()) :], said[label.end() :], start + label.end()
-        is_heading = (
-            has_lines and len(sentence.tokens) <= _HEADING_WORDS and _is_line(text, sentence.start, sentence.end)
-        )
+        is_short = len(sentence.tokens) <= _HEADING_WORDS and not re.search(r":\W*\w", said)
+        is_heading = has_lines and is_short and _is_line(text, sentence.start, sentence.end)
         # The number of an item: '2. Vocals: soft.'
         is_heading = is_heading or all(token.text.isdigit() for token in sentence.tokens)
         unit = _Unit(before, said, start, is_heading and not label, line)
@@ -146,6 +145,8 @@ def _sentence(
         return unit.text
     draft, was_corrected = unit.text, []
     for claim, row in reversed(conflicts):
+        if any(other.kind == claim.kind != "pace" and other.value != claim.value for other, _ in conflicts):
+            continue  # of two different keys or numbers only one could be the song's
         shown = corrected(draft, claim, row, unit.start)
         if shown is not None:
             draft, new = shown
@@ -212,7 +213,7 @@ def _assembled(units: Sequence[_Unit], allowed: set[Statement]) -> str:
     for i, unit in enumerate(units):
         lost = [f.statement for f in unit.found if f.statement in allowed and f.statement not in said]
         pending += [statement for statement in dict.fromkeys(lost) if statement not in pending]
-        gap += unit.before
+        gap = unit.before if unit.before.count("\n") >= gap.count("\n") else gap
         if unit.text:
             text += (_separator(gap) if text else gap if gap.strip() else "") + unit.text
             gap, is_heading = "", unit.is_heading

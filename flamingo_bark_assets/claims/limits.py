@@ -99,6 +99,8 @@ CRISP = {"crisp": WordLimits(1.2, math.inf, 0.8, math.inf)}
 BOOMY = {"boomy": WordLimits(0.3, math.inf, 0.1, math.inf)}
 # Own choice, energy of the side signal over all.
 WIDTH = {"wide": WordLimits(0.12, math.inf, 0.03, math.inf), "narrow": WordLimits(-math.inf, 0.03, -math.inf, 0.12)}
+# Own choice, level of the right channel over the left, dB.
+BALANCE = {"right": WordLimits(2.0, math.inf, 0.5, math.inf), "left": WordLimits(-math.inf, -2.0, -math.inf, -0.5)}
 # Own choice: an octave and a half is a wide range for a song, less than a sixth a narrow one.
 VOICE_RANGE = {"wide": WordLimits(17.0, math.inf, 9.0, math.inf), "narrow": WordLimits(-math.inf, 9.0, -math.inf, 17.0)}
 # 0.5 is straight, 0.667 triplets (Friberg and Sundström 2002).

@@ -66,6 +66,7 @@ _LEVEL = words("volume level loudness")
 _OF_SOUND: frozenset[ClaimKind] = frozenset({"brightness", "noise", "timbre", "fidelity", "loudness", "dynamics"})
 _TONES = words("tone timbre sound")
 _OVERALL = words("overall whole recording song track music audio")
+_MOODS = words("cheerful happy upbeat uplifting sunny playful brooding moody ominous mysterious sinister gloomy eerie")
 _OWNERS = words("his her their lead soloist")
 # 'lightly compressed' is hardly compressed.
 _HARDLY = words("lightly slightly gently subtly minimally mildly barely softly moderately")
@@ -188,6 +189,8 @@ def _is_of_part(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> 
         return False
     if any(token.lower in MIX_HEADS | _OVERALL for token in tokens[max(0, i - _REACH) : last]):
         return False
+    if manner.kind == "brightness" and _MOODS & {token.lower for token in tokens[max(0, i - 3) : last]}:
+        return True
     near = [token.lower for token in (*tokens[:i], *tokens[last : last + 4])]
     return any(w in INSTRUMENT_NAMES or w in VOICE_NOUNS or w in VOICE_TYPES or w in _OWNERS for w in near)
 

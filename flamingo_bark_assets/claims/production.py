@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.claims.limits import (
+    BALANCE,
     CLEAN_NOISE_FLOOR_DBFS,
     DURATION_TOLERANCE,
     DURATION_TOLERANCE_S,
@@ -69,7 +70,7 @@ def judge_noise(case: Case) -> Judgement:
 
 
 def judge_stereo(case: Case) -> Judgement:
-    """Judge mono and stereo by the channels, wide and narrow by the energy of their difference."""
+    """Judge mono and stereo by the channels, width by the energy of their difference, a side by its level."""
     mono, width = case.evidence.raw_song.is_mono, case.evidence.song.stereo_width
     if case.part != "mix":
         return unverifiable(NOT_OF_STEMS, Measured.nothing())
@@ -80,6 +81,8 @@ def judge_stereo(case: Case) -> Judgement:
     if is_mono or value in {"mono", "stereo"}:
         is_right = value == "mono" if is_mono else value == "stereo"
         return Judgement("agree" if is_right else "conflict", None, measured)
+    if value in BALANCE:
+        return judge_scaled(case, case.evidence.song.stereo_balance_db, BALANCE, unit="dB")
     return judge_scaled(case, width, WIDTH)
 
 

@@ -31,6 +31,8 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("course", "fades in", r"fad(?:es?|ing)[- ]in\b"),
     ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b"
      r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
+    ("stereo", "left", r"(?:leans?|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the left\b"),
+    ("stereo", "right", r"(?:leans?|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the right\b"),
     ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?! of)|range is (?:very )?wide"),
     ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|range is (?:very )?narrow"),
     ("register", "high", rf"(?:high|upper)(?:[- ](?:pitched|range))?,? (?:\w+,? )?{_VOICE}\b"),

@@ -298,8 +298,8 @@ def reads_well(text: str, original: str) -> bool:
     had_verb, has_verb = (any(token.lower in FINITE_VERBS for token in some) for some in (before, tokens))
     is_cut = len(tokens) < len(before)
     enough = len(tokens) >= (_FEWEST_WORDS if had_verb and is_cut else min(2, len(before)))
-    looks_well = not _LOOSE.search(plain(text)) and text.count("(") == text.count(")")
-    return enough and has_verb == had_verb and (looks_well or bool(_LOOSE.search(plain(original)) and not is_cut))
+    loose, known = ({match.group().lower() for match in _LOOSE.finditer(plain(some))} for some in (text, original))
+    return enough and has_verb == had_verb and loose <= known and text.count("(") == text.count(")")
 
 
 def _tokens(text: str) -> tuple[Token, ...]:

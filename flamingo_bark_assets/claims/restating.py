@@ -25,6 +25,9 @@ _WHOLE: dict[tuple[str, str], str] = {
     ("swing", "straight"): "The groove has a straight feel.",
     ("syncopation", "syncopated"): "The rhythm is syncopated.",
     ("modulation", "changes"): "It modulates.",
+    ("course", "builds"): "It builds up.",
+    ("course", "fades in"): "It fades in.",
+    ("course", "fades out"): "It fades out.",
     ("kick_pattern", "four on the floor"): "The beat is four on the floor.",
     ("pace", "driving"): "It has a driving beat.",
 }

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from flamingo_bark_assets.claims.cuts import corrected, cut, is_belied, reads_well
 from flamingo_bark_assets.claims.finding import find_claims
+from flamingo_bark_assets.claims.lexicon import FINITE_VERBS
 from flamingo_bark_assets.claims.model import Claim, FoundClaim
 from flamingo_bark_assets.claims.restating import Statement, restate
-from flamingo_bark_assets.claims.tokens import plain, split_sentences
+from flamingo_bark_assets.claims.tokens import Sentence, plain, split_sentences
 
 _VOICE_KINDS = frozenset({"vocals", "singer", "register", "range"})
 _VOICE = re.compile(
@@ -92,20 +93,24 @@ def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
         before, said, start = text[behind : sentence.start], text[sentence.start : sentence.end], sentence.start
         line += before.count("\n")
         label = _LABEL.match(said) if not before.strip(" ") or "\n" in before else None
-        if label:
+        if label and _has_verb(sentence, start + label.end()):
             units.append(_Unit(before, label.group().rstrip(), start, True, line))
             before, said, start = label.group()[len(label.group().rstrip()) :], said[label.end() :], start + label.end()
         is_short = len(sentence.tokens) <= _HEADING_WORDS and not re.search(r":\W*\w", said)
         is_heading = has_lines and is_short and _is_line(text, sentence.start, sentence.end)
         # The number of an item: '2. Vocals: soft.'
         is_heading = is_heading or all(token.text.isdigit() for token in sentence.tokens)
-        unit = _Unit(before, said, start, is_heading and not label, line)
+        unit = _Unit(before, said, start, is_heading and start == sentence.start, line)
         unit.found = [f for f in found if start <= f.start < sentence.end]
         units.append(unit)
         behind = sentence.end
     if units and text[behind:].strip():
         units[-1].text += text[behind:].rstrip()
     return units
+
+
+def _has_verb(sentence: Sentence, start: int) -> bool:
+    return any(token.lower in FINITE_VERBS for token in sentence.tokens if token.start >= start)
 
 
 def _is_line(text: str, start: int, end: int) -> bool:

@@ -10,20 +10,20 @@ from collections.abc import Mapping
 
 from flamingo_bark_assets.claims.lexicon import words
 
-# A tenth and more of any text are such words; those that two of the languages share are left out.
+# A tenth and more of any text are such words; those that are English too are left out.
 _COMMON: Mapping[str, frozenset[str]] = {
     "English": words("the and of with is it this that by from has for as its are at an on to be there which"),
     "German": words(
         "der die das und ist mit ein eine von dem den einem einer im auf nicht ohne ein zum wird sind auch"
     ),
-    "French": words("le la les et est avec une des du dans un pour sur qui par au cette sont sans ce aux"),
+    "French": words("le la les et est avec une des du dans un pour sur qui au cette sont ce aux"),
     "Spanish": words("el los las y es con una del en por para que un se su al está sin como más este"),
-    "Italian": words("il gli e è con una della di un per che nel del sono al dei questa senza la brano le"),
-    "Portuguese": words("o os as e é com uma da do em um para que na no dos das ao sem esta são"),
-    "Dutch": words("de het een en is met van op voor dat niet zijn wordt bij aan uit zonder deze door ook"),
-    "Swedish": words("och det en är med som av på för inte ett den till utan har i om från sig"),
-    "Polish": words("i w na z jest się że do to nie o jak po przez oraz bez dla tym utwór są"),
-    "Turkish": words("ve bir bu ile için da de çok olan daha gibi en şarkı var olarak ne ama"),
+    "Italian": words("il gli e è con una della di un che nel del sono al dei questa senza la brano le"),
+    "Portuguese": words("o os e é com uma da em um para que na dos das ao sem esta são"),
+    "Dutch": words("de het een en van op voor dat niet zijn wordt bij aan uit zonder deze ook"),
+    "Swedish": words("och det en är med som av på för inte ett till utan har från sig"),
+    "Polish": words("w na z jest się że nie o jak po przez oraz bez dla tym utwór są"),
+    "Turkish": words("ve bir bu ile için da de çok olan daha gibi en şarkı olarak ama"),
 }
 _SCRIPTS: Mapping[str, re.Pattern[str]] = {
     "Japanese": re.compile(r"[\u3040-\u30ff]"),
@@ -40,6 +40,7 @@ _LETTERS = re.compile(r"[^\W\d_]")
 _WORDS = re.compile(r"[^\W\d_]+")
 _ENOUGH_WORDS = 6
 _ENOUGH_COMMON = 3
+_LEAST_SHARE = 0.15
 _READ_CHARACTERS = 1000
 
 
@@ -57,6 +58,10 @@ def unread_language(text: str) -> str | None:
         return None
     counts = {language: sum(word in common for word in spoken) for language, common in _COMMON.items()}
     best = max(counts, key=lambda language: counts[language])
-    if best == "English" or counts[best] < _ENOUGH_COMMON or counts[best] <= 2 * counts["English"]:
+    if (
+        best == "English"
+        or counts[best] < max(_ENOUGH_COMMON, _LEAST_SHARE * len(spoken))
+        or counts[best] <= 2 * counts["English"]
+    ):
         return None
     return best

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from flamingo_bark_assets.claims.cuts import corrected, cut, is_belied, reads_well
 from flamingo_bark_assets.claims.finding import find_claims
@@ -81,9 +82,9 @@ def rewrite(text: str, claims: Sequence[Claim]) -> str:
         _drop_voice_passages(units)
     for unit in units:
         if unit.text and not unit.is_heading:
-            unit.text = _sentence(unit, wrong, bad, allowed, [*words, *([("vocals", _VOICE)] if is_voiceless else [])])
+            unit.text = _sentence(unit, wrong, allowed, [*words, *([("vocals", _VOICE)] if is_voiceless else [])])
     _drop_empty_headings(units)
-    return _checked(units, bad, allowed, is_voiceless=is_voiceless)
+    return _checked(units, allowed, is_voiceless=is_voiceless)
 
 
 def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
@@ -141,7 +142,7 @@ def _drop_voice_passages(units: Sequence[_Unit]) -> None:
 
 
 def _sentence(
-    unit: _Unit, wrong: dict[tuple[str, int, int], Claim], bad: set[Statement], allowed: set[Statement],
+    unit: _Unit, wrong: dict[tuple[str, int, int], Claim], allowed: set[Statement],
     words: Sequence[tuple[str, re.Pattern[str]]],
 ) -> str:  # fmt: skip
     """Return what becomes of one sentence; '' where it goes."""
@@ -156,7 +157,6 @@ def _sentence(
         if shown is not None:
             draft, new = shown
             allowed.add(new)
-            bad.discard(new)
             was_corrected.append(row)
     if any(is_belied(draft, row) for row in was_corrected):
         return ""
@@ -182,16 +182,12 @@ def _drop_empty_headings(units: Sequence[_Unit]) -> None:
     """Drop a heading with nothing left under it."""
     for i, unit in enumerate(units):
         if unit.is_heading and unit.text:
-            under = []
-            for other in units[i + 1 :]:
-                if other.is_heading:
-                    break
-                under.append(other)
+            under = list(takewhile(lambda other: not other.is_heading, units[i + 1 :]))
             if under and not any(other.text for other in under):
                 unit.text = ""
 
 
-def _checked(units: Sequence[_Unit], bad: set[Statement], allowed: set[Statement], *, is_voiceless: bool) -> str:
+def _checked(units: Sequence[_Unit], allowed: set[Statement], *, is_voiceless: bool) -> str:
     """Put the text together with what is said anew, and drop what still claims something false."""
     if is_voiceless:
         allowed = {statement for statement in allowed if statement[0] not in _VOICE_KINDS}
@@ -203,11 +199,7 @@ def _checked(units: Sequence[_Unit], bad: set[Statement], allowed: set[Statement
         for unit in units:
             if any(f.statement in false for f in find_claims(unit.text)):
                 unit.text = ""
-    return " ".join(restate(statement for statement in _ordered(units, allowed)))
-
-
-def _ordered(units: Sequence[_Unit], allowed: set[Statement]) -> list[Statement]:
-    return list(dict.fromkeys(f.statement for unit in units for f in unit.found if f.statement in allowed))
+    return " ".join(restate(dict.fromkeys(f.statement for u in units for f in u.found if f.statement in allowed)))
 
 
 def _assembled(units: Sequence[_Unit], allowed: set[Statement]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from flamingo_bark_assets.claims.rewriting import rewrite
 from flamingo_bark_assets.claims.tonality import compare_keys
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import Part
-from tests.benchmarks.claims import labels
+from tests.benchmarks.claims import CAPTIONS, broken_english, labels, made_up, read_captions
 from tests.claim_sentences import SENTENCES, Sentence
 from tests.evidence import make_evidence, measured, row, unknown, unusable_song, without_stems
 
@@ -702,3 +703,34 @@ def test_a_list_of_chords_is_no_claim_about_the_key(text: str) -> None:
 )
 def test_keys_that_a_song_is_in_are_claims(text: str) -> None:
     assert [claim for claim in find_claims(text) if claim.kind == "key"]
+
+
+# --- figures over the labelled captions, which were written before the rules
+
+LABELLED = [caption for path in sorted(CAPTIONS.glob("*.jsonl")) for caption in read_captions(path)]
+
+
+def test_there_are_enough_labelled_captions() -> None:
+    assert sum(len(c.text.split()) < 40 for c in LABELLED) >= 200
+    assert sum(c.measured is not None for c in LABELLED) >= 60
+    assert sum(c.unread for c in LABELLED) >= len(LABELLED) // 4
+
+
+def test_claims_in_labelled_captions_are_found() -> None:
+    found = sum(len(labels(c.text)) for c in LABELLED)
+    right = sum(len(labels(c.text) & c.claims) for c in LABELLED)
+    assert right / found >= 0.985
+    assert right / sum(len(c.claims) for c in LABELLED) >= 0.95
+
+
+def test_labelled_captions_are_rewritten_in_english_and_lose_nothing_true() -> None:
+    good = 0
+    rewritten_captions = [c for c in LABELLED if c.measured is not None and c.keep is not None]
+    for caption in rewritten_captions:
+        evidence = made_up(caption.measured or {})
+        text = rewrite(caption.text, check(caption.text, evidence))
+        assert not broken_english(text, caption.text)
+        assert not [c for c in check(text, evidence) if c.verdict == "conflict"]
+        assert not [pattern for pattern in caption.gone if re.search(pattern, text, re.IGNORECASE)]
+        good += caption.keep is not None and caption.keep <= labels(text)
+    assert good >= 0.9 * len(rewritten_captions)

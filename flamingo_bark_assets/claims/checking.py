@@ -6,47 +6,54 @@ Which measurement answers which claim belongs here; limits stand in `limits`, so
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from flamingo_bark_assets.audio.recording import RawSong
+from flamingo_bark_assets.claims.course import judge_course
 from flamingo_bark_assets.claims.finding import find_claims
+from flamingo_bark_assets.claims.language import unread_language
 from flamingo_bark_assets.claims.limits import (
+    BOOMY,
     BRIGHT,
-    CLEAN_NOISE_FLOOR_DBFS,
+    CRISP,
     DYNAMIC,
-    FULL_BAND,
     LOUD,
-    NOISY_NOISE_FLOOR_DBFS,
+    MODULATION,
     PACE,
     STEADINESS,
     STEADY,
+    SWING,
+    SYNCOPATION,
+    TEMPO_CHANGE,
     TEMPO_FACTORS,
     TEMPO_TOLERANCE,
+    THIN,
+    VOICE_RANGE,
+    WARM,
     WordLimits,
 )
 from flamingo_bark_assets.claims.metre import judge_metre
 from flamingo_bark_assets.claims.model import Claim, ClaimKind, FoundClaim, Verdict
+from flamingo_bark_assets.claims.pitches import judge_chord, judge_notes, judge_register
+from flamingo_bark_assets.claims.production import judge_duration, judge_fidelity, judge_noise, judge_stereo
 from flamingo_bark_assets.claims.sources import judge_instrument, judge_kick_pattern, judge_vocals
 from flamingo_bark_assets.claims.tonality import compare_keys
-from flamingo_bark_assets.claims.verdicts import Judgement, Measured, judged_unsure, unverifiable
-from flamingo_bark_assets.descriptions.wording import BANDWIDTH, BEAT, BRIGHTNESS, DYNAMIC_RANGE, LOUDNESS, TEMPO, Scale
+from flamingo_bark_assets.claims.verdicts import (
+    NOT_OF_STEMS,
+    Case,
+    Judgement,
+    Measured,
+    judge_scaled,
+    judged_unsure,
+    unverifiable,
+)
+from flamingo_bark_assets.descriptions.wording import BEAT, BRIGHTNESS, DYNAMIC_RANGE, LOUDNESS, TEMPO, Scale
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import KINDS, Part, Question
 from flamingo_bark_assets.record import Measurement
 
 _KEY_NOTES = {"relative": "relative key", "mode": "mode of the measured key", "parallel": "parallel key"}
-_NOT_OF_STEMS = "measured of the whole song, not of a stem"
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """What a claim is checked with."""
-
-    part: Part
-    claim: FoundClaim
-    evidence: Evidence
-    min_confidence: float
 
 
 def check_claims(
@@ -60,15 +67,51 @@ def check_claims(
     limit, is unverifiable; so is what a text says of a part of the song only, unless it agrees. Who sings is never
     measured. Below `min_confidence`, 0 to 1, a measurement proves nothing. The claims come in order of place.
     """
+    said = text or ""
+    if language := unread_language(said):
+        return (_unread(part, question, said, language),)
+    found = find_claims(said)
     return tuple(
-        _checked(_Case(part, claim, evidence, min_confidence), question, number, text or "")
-        for number, claim in enumerate(find_claims(text or ""))
+        _checked(judged, question, number, said)
+        for number, judged in enumerate(_judged(found, part, evidence, min_confidence))
     )
 
 
-def _checked(case: _Case, question: Question, number: int, text: str) -> Claim:
+def _unread(part: Part, question: Question, text: str, language: str) -> Claim:
+    """Return the row of a text in another language, which is left alone."""
+    return Claim(
+        part=part, question=question, claim=0, kind="language", said=text, start_char=0, end_char=len(text),
+        claimed=language, verdict="unverifiable", note=f"written in {language}, which is not read",
+    )  # fmt: skip
+
+
+def _judged(
+    found: Sequence[FoundClaim], part: Part, evidence: Evidence, min_confidence: float
+) -> Iterator[tuple[Case, Judgement]]:
+    """Judge the claims of a text; a word for pace may go with the half or double tempo that the text states.
+
+    'A slow ballad at 75 BPM' of a song that measures 150 keeps both: the listener counted half as many beats.
+    """
+    cases = [Case(part, claim, evidence, min_confidence) for claim in found]
+    judged = [_JUDGES[case.claim.kind](case) for case in cases]
+    octaves = [
+        (sum(case.claim.numbers) / 2, judgement)
+        for case, judgement in zip(cases, judged, strict=True)
+        if case.claim.kind == "tempo" and case.claim.numbers and judgement.verdict == "agree" and judgement.note
+    ]
+    for case, judgement in zip(cases, judged, strict=True):
+        if case.claim.kind == "pace" and judgement.verdict == "conflict" and octaves:
+            said, of_number = octaves[0]
+            if PACE[case.claim.value].holds(said) is not False:
+                yield case, replace(judgement, verdict="agree", note=of_number.note)
+                continue
+        yield case, judgement
+
+
+def _checked(judged: tuple[Case, Judgement], question: Question, number: int, text: str) -> Claim:
+    case, judgement = judged
     claim = case.claim
-    judgement = _denied(_JUDGES[claim.kind](case)) if claim.negated else _JUDGES[claim.kind](case)
+    judgement = _denied(judgement) if claim.negated else judgement
     if claim.is_local and judgement.verdict == "conflict" and not _holds_everywhere(case):
         judgement = replace(judgement, verdict="unverifiable", note="said of a part of the song")
     measured = judgement.measured
@@ -101,7 +144,7 @@ def _denied(judgement: Judgement) -> Judgement:
     return replace(judgement, verdict=turned[judgement.verdict], note=None)
 
 
-def _holds_everywhere(case: _Case) -> bool:
+def _holds_everywhere(case: Case) -> bool:
     """Return whether what contradicts a claim about a part of the song holds in every part of it."""
     claim, song = case.claim, case.evidence.song
     if claim.kind in {"tempo", "pace"}:
@@ -110,7 +153,7 @@ def _holds_everywhere(case: _Case) -> bool:
     return claim.holds_everywhere
 
 
-def _tempo(case: _Case) -> Judgement:
+def _tempo(case: Case) -> Judgement:
     measurement = case.evidence.song.tempo_bpm
     measured = Measured.of(measurement, unit="BPM")
     if unsure := judged_unsure(measurement, case.min_confidence, measured):
@@ -126,7 +169,7 @@ def _tempo(case: _Case) -> Judgement:
     return Judgement("conflict", None, measured)
 
 
-def _key(case: _Case) -> Judgement:
+def _key(case: Case) -> Judgement:
     measurement = case.evidence.song.key
     measured = Measured.of(measurement)
     if unsure := judged_unsure(measurement, case.min_confidence, measured):
@@ -140,96 +183,50 @@ def _key(case: _Case) -> Judgement:
     return Judgement("agree" if relation in {"same", "relative", "mode"} else "conflict", note, measured)
 
 
-def _word(
-    scale: Scale, unit: str, limits: Mapping[str, WordLimits], of: Callable[[Evidence], Measurement[float]],
-    *, of_mix_only: bool = False,
-) -> Callable[[_Case], Judgement]:  # fmt: skip
-    """Make the judge of a word that has a scale."""
+def _scaled(
+    limits: Mapping[str, WordLimits], of: Callable[[Evidence], Measurement[Any]], *, unit: str = "",
+    scale: Scale | None = None, of_mix_only: bool = False,
+) -> Callable[[Case], Judgement]:  # fmt: skip
+    """Make the judge of words that have limits."""
 
-    def judge(case: _Case) -> Judgement:
-        measurement = of(case.evidence)
-        measured = Measured.of(measurement, unit=unit, scale=scale)
+    def judge(case: Case) -> Judgement:
         if of_mix_only and case.part != "mix":
-            return unverifiable(_NOT_OF_STEMS, Measured.nothing())
-        if unsure := judged_unsure(measurement, case.min_confidence, measured):
-            return unsure
-        holds = limits[case.claim.value].holds(measured.number or 0.0)
-        if holds is None:
-            return unverifiable("between the word and its opposite", measured)
-        return Judgement("agree" if holds else "conflict", None, measured)
+            return unverifiable(NOT_OF_STEMS, Measured.nothing())
+        return judge_scaled(case, of(case.evidence), limits, unit=unit, scale=scale)
 
     return judge
 
 
-def _fidelity(case: _Case) -> Judgement:
-    """Judge by the bandwidth; a recording of full bandwidth may still be lo-fi unless it is free of noise."""
-    measurement = case.evidence.raw_song.bandwidth_hz
-    floor = _noise_measurement(case.evidence.raw_song)
-    measured = Measured.of(measurement, unit="Hz", scale=BANDWIDTH)
-    if case.part != "mix":
-        return unverifiable(_NOT_OF_STEMS, Measured.nothing())
-    if unsure := judged_unsure(measurement, case.min_confidence, measured):
-        return unsure
-    is_full = FULL_BAND.holds(measured.number or 0.0)
-    is_clean = floor.value is not None and floor.value < CLEAN_NOISE_FLOOR_DBFS
-    if is_full is None:
-        return unverifiable("near the limit", measured)
-    if is_full and not is_clean:
-        return unverifiable("full bandwidth, but not known to be free of noise", measured)
-    return Judgement("agree" if is_full == (case.claim.value == "hi-fi") else "conflict", None, measured)
-
-
-def _noise_measurement(raw: RawSong) -> Measurement[float]:
-    """Return the noise floor; where music hides it, its upper bound, if that alone is low enough to count as clean."""
-    ceiling = raw.noise_ceiling_dbfs
-    is_clean = ceiling.value is not None and ceiling.value < CLEAN_NOISE_FLOOR_DBFS
-    return ceiling if raw.noise_floor_dbfs.value is None and is_clean else raw.noise_floor_dbfs
-
-
-def _noise(case: _Case) -> Judgement:
-    measurement = _noise_measurement(case.evidence.raw_song)
-    measured = Measured.of(measurement, unit="dBFS")
-    if case.part != "mix":
-        return unverifiable(_NOT_OF_STEMS, Measured.nothing())
-    if unsure := judged_unsure(measurement, case.min_confidence, measured):
-        return unsure
-    floor = measured.number or 0.0
-    if floor < CLEAN_NOISE_FLOOR_DBFS:
-        return Judgement("agree" if case.claim.value == "clean" else "conflict", None, measured)
-    if floor > NOISY_NOISE_FLOOR_DBFS and case.claim.value == "noisy":
-        return Judgement("agree", None, measured)
-    return unverifiable("dense music can look like noise", measured)
-
-
-def _stereo(case: _Case) -> Judgement:
-    measurement = case.evidence.raw_song.is_mono
-    if case.part != "mix":
-        return unverifiable(_NOT_OF_STEMS, Measured.nothing())
-    measured = Measured.of(measurement, text="mono" if measurement.value else "stereo")
-    if unsure := judged_unsure(measurement, case.min_confidence, measured):
-        return unsure
-    if case.claim.value == "mono":
-        return Judgement("agree" if measurement.value else "conflict", None, measured)
-    if measurement.value:
-        return Judgement("conflict", None, measured)
-    if case.claim.value == "wide":
-        return unverifiable("stereo, but its width is not measured", measured)
-    return Judgement("agree", None, measured)
-
-
-_JUDGES: Mapping[ClaimKind, Callable[[_Case], Judgement]] = {
+_TIMBRES: Mapping[str, Callable[[Case], Judgement]] = {
+    "warm": _scaled(WARM, lambda e: e.song.warmth_db, unit="dB", of_mix_only=True),
+    "thin": _scaled(THIN, lambda e: e.song.bass_level_db, unit="dB", of_mix_only=True),
+    "crisp": _scaled(CRISP, lambda e: e.song.sharpness_acum, unit="acum", of_mix_only=True),
+    "boomy": _scaled(BOOMY, lambda e: e.song.boominess, of_mix_only=True),
+}
+_RANGE = _scaled(VOICE_RANGE, lambda e: e.vocals.f0_range_semitones, unit="semitone")
+_JUDGES: Mapping[ClaimKind, Callable[[Case], Judgement]] = {
     "tempo": _tempo,
     "key": _key,
-    "pace": _word(TEMPO, "BPM", PACE, lambda e: e.song.tempo_bpm),
-    "steadiness": _word(BEAT, "", STEADINESS, lambda e: e.song.tempo_stability),
-    "loudness": _word(LOUDNESS, "LUFS", LOUD, lambda e: e.song.loudness_integrated_lufs, of_mix_only=True),
-    "dynamics": _word(DYNAMIC_RANGE, "dB", DYNAMIC, lambda e: e.song.dynamic_range_db, of_mix_only=True),
-    "brightness": _word(BRIGHTNESS, "Hz", BRIGHT, lambda e: e.song.spectral_centroid_hz, of_mix_only=True),
-    "fidelity": _fidelity,
-    "noise": _noise,
-    "stereo": _stereo,
+    "pace": _scaled(PACE, lambda e: e.song.tempo_bpm, unit="BPM", scale=TEMPO),
+    "steadiness": _scaled(STEADINESS, lambda e: e.song.tempo_stability, scale=BEAT),
+    "loudness": _scaled(LOUD, lambda e: e.song.loudness_integrated_lufs, unit="LUFS", scale=LOUDNESS, of_mix_only=True),
+    "dynamics": _scaled(DYNAMIC, lambda e: e.song.dynamic_range_db, unit="dB", scale=DYNAMIC_RANGE, of_mix_only=True),
+    "brightness": _scaled(BRIGHT, lambda e: e.song.spectral_centroid_hz, unit="Hz", scale=BRIGHTNESS, of_mix_only=True),
+    "timbre": lambda case: _TIMBRES[case.claim.value](case),
+    "fidelity": judge_fidelity,
+    "noise": judge_noise,
+    "stereo": judge_stereo,
+    "duration": judge_duration,
     "metre": lambda case: judge_metre(case.claim.value, case.evidence, case.min_confidence),
+    "chord": judge_chord,
+    "modulation": _scaled(MODULATION, lambda e: e.song.key_change_count),
+    "swing": _scaled(SWING, lambda e: e.song.swing_ratio),
+    "syncopation": _scaled(SYNCOPATION, lambda e: e.drums.kick_snare_syncopation),
+    "tempo_change": _scaled(TEMPO_CHANGE, lambda e: e.song.tempo_stability),
+    "course": judge_course,
     "singer": lambda case: unverifiable("who sings is not measured", Measured.nothing()),
+    "register": judge_register,
+    "range": lambda case: (_RANGE if case.claim.value in VOICE_RANGE else judge_notes)(case),
     "vocals": lambda case: judge_vocals(case.part, case.evidence, case.min_confidence),
     "instrument": lambda case: judge_instrument(case.claim.value, case.part, case.evidence, case.min_confidence),
     "kick_pattern": lambda case: judge_kick_pattern(case.part, case.evidence, case.min_confidence),

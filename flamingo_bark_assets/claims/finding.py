@@ -8,14 +8,17 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
+from flamingo_bark_assets.claims.chords import find_chords
+from flamingo_bark_assets.claims.language import unread_language
 from flamingo_bark_assets.claims.lexicon import words
 from flamingo_bark_assets.claims.manner import find_manners
 from flamingo_bark_assets.claims.mentions import find_mentions
 from flamingo_bark_assets.claims.model import FoundClaim
 from flamingo_bark_assets.claims.numbers import Figure, find_figures
-from flamingo_bark_assets.claims.scope import Scope, scope_of
+from flamingo_bark_assets.claims.scope import Scope, denies_source, scope_of
 from flamingo_bark_assets.claims.spans import Span
-from flamingo_bark_assets.claims.tokens import Sentence, Token, split_sentences
+from flamingo_bark_assets.claims.tokens import Sentence, Token, plain, split_sentences
+from flamingo_bark_assets.claims.worded import entries, find_worded
 
 _ABSENT = words("absent missing nowhere nonexistent omitted none inaudible lacking")
 _NOT_HEARD = words(
@@ -33,8 +36,12 @@ def find_claims(text: str) -> tuple[FoundClaim, ...]:
 
     Claims in quotation marks, names, comparisons ('like a saxophone') and wishes ('would be') are left out, as they
     claim nothing of this music; denied ones are marked. A sentence is read by itself: what is found in it does not
-    depend on the others. Time grows in proportion to the length of the text. The claims come in order of their place.
+    depend on the others. Texts in other languages claim nothing that is read here. The claims come in order of their
+    place; time grows in proportion to the length of the text.
     """
+    text = plain(text)
+    if unread_language(text):
+        return ()
     found = [claim for sentence in split_sentences(text) for claim in _claims_of(text, sentence)]
     return tuple(sorted(found, key=lambda claim: (claim.start, claim.end, claim.kind, claim.value)))
 
@@ -43,16 +50,29 @@ def _claims_of(text: str, sentence: Sentence) -> Iterator[FoundClaim]:
     if text[sentence.start : sentence.end].endswith("?"):
         return  # a question claims nothing
     scope = scope_of(sentence)
-    ends = [token.end for token in sentence.tokens]
+    tokens = sentence.tokens
+    ends = [token.end for token in tokens]
     covered: set[int] = set()
-    for figure in find_figures(text, sentence.start, sentence.end):
+    chords = find_chords(text, sentence.start, sentence.end)
+    listed = [(chord.start, chord.end) for chord in chords]
+    for figure in (*chords, *find_figures(text, sentence.start, sentence.end)):
+        if figure.kind != "chord" and any(start < figure.end and figure.start < end for start, end in listed):
+            continue
         first = bisect_right(ends, figure.value_start)
         covered.update(range(bisect_right(ends, figure.start), bisect_left(ends, figure.end) + 1))
         if first < len(ends) and not scope.unreal[first]:
             yield _from_figure(figure, scope, first)
-    spans = (*find_mentions(sentence.tokens), *find_manners(sentence.tokens))
+    spans = (*find_mentions(tokens), *find_manners(tokens))
     real = [span for span in spans if span.first not in covered and not _is_unreal(span, scope)]
-    yield from _from_spans(real, sentence.tokens, scope)
+    claims = tuple(_from_spans(real, tokens, scope))
+    yield from claims
+    has_voice = any(claim.kind == "vocals" for claim in claims)
+    sounding = [(c.value, c.start, c.end) for c in claims if c.kind == "instrument" and not c.negated]
+    phrases = find_worded(text, sentence.start, sentence.end, has_voice=has_voice)
+    for figure in (*phrases, *entries(sounding, text, sentence.end)):
+        first = bisect_right(ends, figure.value_start)
+        if first < len(ends) and not scope.unreal[first]:
+            yield _from_figure(figure, scope, first)
 
 
 def _from_spans(spans: Sequence[Span], tokens: Sequence[Token], scope: Scope) -> Iterator[FoundClaim]:
@@ -77,7 +97,12 @@ def _from_figure(figure: Figure, scope: Scope, first: int) -> FoundClaim:
 def _from_span(span: Span, tokens: Sequence[Token], scope: Scope) -> FoundClaim | None:
     value_first = span.first if span.value_first is None else span.value_first
     value_last = span.last if span.value_last is None else span.value_last
-    negated = scope.negated[value_first] or (span.kind in {"instrument", "vocals"} and _is_absent(tokens, span.last))
+    negated: bool | None = scope.negated[value_first]
+    if span.kind in {"instrument", "vocals", "singer"} and not span.denies:
+        negated = denies_source(tokens, span.first, span.last, scope.cues[value_first]) if negated else False
+        if negated is None:
+            return None
+        negated = negated or _is_absent(tokens, span.last)
     # Music without lyrics may still be sung.
     if negated and (span.kind == "singer" or tokens[span.last - 1].lower == "lyrics"):
         return None

@@ -35,6 +35,7 @@ INSTRUMENT_NAMES: Mapping[str, str] = {
 DRUMS: Mapping[str, Drum] = {"kick": "kick", "snare": "snare", "hi-hat": "hi-hat"}
 # What the stem as a whole shows; of the others it shows only that something of their kind sounds.
 GENERIC: frozenset[str] = frozenset().union(*(facts.proves for facts in KINDS.values()))
+INSTRUMENT_WORDS: frozenset[str] = frozenset(word for name in INSTRUMENT_NAMES for word in name.split())
 LONGEST_PHRASE = 4
 
 # A following word that makes a name of an instrument mean something else: 'bass singer', 'piano bar', 'guitar solo'
@@ -44,13 +45,14 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
         "singer singers voice vocals vocalist clef music boost boosted note frequencies frequency response "
         "management drop drops"
     ),
-    "drum": words("n and music"),
+    "drum": words("music"),
     "drums": words("of n"),
     "kick": words("off in out back things start started"),
     "kicks": words("off in out back things"),
     "keys": words("to of"),
     "horn": words("of"),
     "strings": words("of attached"),
+    "string": words("guitar guitars theory bass banjo of instruments instrument"),
     "harp": words("on"),
     "harps": words("on"),
     "pads": words("out the its"),
@@ -65,6 +67,7 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
 NOT_AFTER: Mapping[str, frozenset[str]] = {
     "keys": words("in all different major minor two both several various many the"),
     "strings": words("guitar guitars nylon steel"),
+    "string": words("guitar nylon steel six seven twelve 6 7 8 12 g e first"),
     "vibes": words("good bad chill summer retro vintage 54 nostalgic dreamy positive laid back party"),
     "recorder": words("tape voice cassette field"),
     "kick": words("of"),
@@ -79,13 +82,28 @@ NOT_THE_THING: frozenset[str] = words("like esque ish style inspired")
 VOICE_NOUNS: frozenset[str] = words(
     "vocals vocal vocalist vocalists vocalization vocalizations singer singers voice voices choir choirs rapper "
     "rappers falsetto crooner narrator lyrics crooning singing rapping chanting humming whispering beatboxing "
-    "vocalizing"
+    "vocalizing vox duet duets lyric lyrical lyrically vocalisation vocalisations vocalise vocalising vocally "
+    "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer"
 )
 VOICE_VERBS: frozenset[str] = words(
-    "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted"
+    "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted yodels scats vocalises"
 )
 VOICE_PHRASES: frozenset[str] = frozenset(
-    {"a cappella", "a capella", "acapella", "acappella", "spoken word", "male voice choir"}
+    {
+        "a cappella",
+        "a capella",
+        "acapella",
+        "acappella",
+        "spoken word",
+        "male voice choir",
+        "ad libs",
+        "the rap",
+        "rap verse",
+        "rap verses",
+        "rap flow",
+        "rap delivery",
+        "rap part",
+    }
 )
 VOICE_TYPES: frozenset[str] = words("soprano mezzo alto contralto tenor baritone")
 NOT_VOICE_AFTER: frozenset[str] = words("leading like over control chip")
@@ -97,6 +115,11 @@ SINGER_WORDS: Mapping[str, str] = {
     "child's": "child",
 }  # fmt: skip
 
+# Nouns that are a voice's when they are his or hers.
+VOICE_POSSESSIONS: frozenset[str] = words(
+    "delivery phrasing timbre performance tone diction register range flow verses"
+)
+
 GENRE_HEADS: frozenset[str] = words(
     "rock pop jazz blues metal punk folk house techno trance soul funk reggae disco hop edm rnb country waltz "
     "bossa salsa samba ambient electronica dubstep trap grunge gospel swing"
@@ -105,31 +128,34 @@ WHOLE_HEADS: frozenset[str] = words(
     "song songs track tracks piece music tune number ballad instrumental composition recording jam anthem banger "
     "work arrangement remix version lullaby hymn performance theme"
 )
-TEMPO_HEADS: frozenset[str] = words("tempo pace speed bpm paced")
+TEMPO_HEADS: frozenset[str] = words("tempo pace speed bpm paced tempos")
 RHYTHM_HEADS: frozenset[str] = words("beat groove rhythm pulse shuffle")
 MIX_HEADS: frozenset[str] = words("mix master mixdown mastering production sonics")
 SOUND_HEADS: frozenset[str] = words("sound audio recording")
 INSTRUMENTAL_HEADS: frozenset[str] = words(
     "song songs track piece music tune number version composition recording ballad jam cover work mix remix "
-    "hip rock jazz pop metal funk post electronic ambient folk beat backing"
+    "hip rock jazz pop metal funk post electronic ambient folk beat"
 )
 
 PACE_WORDS: Mapping[str, str] = {
     "slow": "slow", "fast": "fast", "quick": "fast", "rapid": "fast", "moderate": "moderate", "medium": "moderate",
     "brisk": "fast", "driving": "driving", "mid": "moderate", "high": "fast", "low": "slow",
-    "adagio": "slow", "largo": "slow", "lento": "slow", "andante": "moderate", "moderato": "moderate",
-    "allegro": "fast", "presto": "fast", "vivace": "fast",
 }  # fmt: skip
 # Only straight before a word for tempo: "medium tempo", not "medium room".
-TEMPO_ONLY: frozenset[str] = words(
-    "moderate medium mid high low adagio largo lento andante moderato allegro presto vivace rapid"
-)
+TEMPO_ONLY: frozenset[str] = words("medium mid high low rapid")
 PACE_COMPOUNDS: Mapping[str, str] = {
     "uptempo": "fast", "up tempo": "fast", "downtempo": "slow", "down tempo": "slow", "midtempo": "moderate",
     "mid tempo": "moderate", "fast paced": "fast", "slow paced": "slow", "slow tempo": "slow", "fast tempo": "fast",
-    "high tempo": "fast", "low tempo": "slow", "medium paced": "moderate", "slow moving": "slow",
+    "high tempo": "fast", "low tempo": "slow", "medium paced": "moderate",
+    "moderately paced": "moderate", "slow moving": "slow",
     "fast moving": "fast", "medium tempo": "moderate", "moderate tempo": "moderate", "medium fast": "medium fast",
     "medium slow": "medium slow",
+}  # fmt: skip
+# Marks on scores and metronomes name a tempo wherever they stand.
+TEMPO_NAMES: Mapping[str, str] = {
+    **dict.fromkeys(("adagio", "adagietto", "largo", "larghetto", "larghissimo", "lento"), "slow"),
+    **dict.fromkeys(("andante", "andantino", "moderato"), "moderate"), "allegretto": "medium fast",
+    **dict.fromkeys(("allegro", "presto", "prestissimo", "vivace", "vivacissimo"), "fast"),
 }  # fmt: skip
 # Nouns whose slowness is not that of the music.
 NOT_PACE: frozenset[str] = words(
@@ -145,7 +171,7 @@ INTENSIFIERS: frozenset[str] = words(
 )
 COPULAS: frozenset[str] = words(
     "is are was were be been being 's isn't aren't wasn't weren't feels feel sounds sound stays remains seems seem "
-    "appears becomes keeps ain't gets get got getting turns grows"
+    "appears becomes keeps holds ain't gets get got getting turns grows"
 )
 DETERMINERS: frozenset[str] = words("a an the this that these those its his her their some any no one another each")
 PREPOSITIONS: frozenset[str] = words(

@@ -24,6 +24,8 @@ STEADY = 0.95
 # Own choice: a voice or instrument that sounds less than this may be what the separation of stems left over.
 FAINT_ENERGY_SHARE = 0.01
 FAINT_ACTIVE_FRACTION = 0.1  # "in a small part of the song" in `wording.PRESENCE`
+# Own choice: a length that is rounded to the second, or to a few in a long song.
+DURATION_TOLERANCE, DURATION_TOLERANCE_S = 0.02, 2.0
 # Own choice. The measured floor is never below the true one, and dense music may raise it.
 CLEAN_NOISE_FLOOR_DBFS = -60.0
 NOISY_NOISE_FLOOR_DBFS = -45.0
@@ -90,6 +92,27 @@ DYNAMIC: Mapping[str, WordLimits] = {
     "compressed": _words(DYNAMIC_RANGE, "narrow", undecided=("moderate",)),
     "dynamic": _words(DYNAMIC_RANGE, "wide", undecided=("moderate",)),
 }
+# Own choice, with wide borders, as no study gives limits for whole mixes: only the clear opposite contradicts.
+WARM = {"warm": WordLimits(2.0, math.inf, -4.0, math.inf)}
+THIN = {"thin": WordLimits(-math.inf, -12.0, -math.inf, -4.0)}
+CRISP = {"crisp": WordLimits(1.2, math.inf, 0.8, math.inf)}
+BOOMY = {"boomy": WordLimits(0.3, math.inf, 0.1, math.inf)}
+# Own choice, energy of the side signal over all.
+WIDTH = {"wide": WordLimits(0.12, math.inf, 0.03, math.inf), "narrow": WordLimits(-math.inf, 0.03, -math.inf, 0.12)}
+# Own choice, level of the right channel over the left, dB.
+BALANCE = {"right": WordLimits(2.0, math.inf, 0.5, math.inf), "left": WordLimits(-math.inf, -2.0, -math.inf, -0.5)}
+# Own choice: an octave and a half is a wide range for a song, less than a sixth a narrow one.
+VOICE_RANGE = {"wide": WordLimits(17.0, math.inf, 9.0, math.inf), "narrow": WordLimits(-math.inf, 9.0, -math.inf, 17.0)}
+# 0.5 is straight, 0.667 triplets (Friberg and Sundström 2002).
+SWING = {"swung": WordLimits(0.57, math.inf, 0.53, math.inf), "straight": WordLimits(-math.inf, 0.53, -math.inf, 0.57)}
+# Own choice; a 4/4 goes to about 20 (Longuet-Higgins and Lee 1984). Others may be syncopated where the drums are not.
+SYNCOPATION = {"syncopated": WordLimits(3.0, math.inf, -math.inf, math.inf)}
+MODULATION = {"changes": WordLimits(1.0, math.inf, 1.0, math.inf)}
+_NEVER = math.inf  # a beat that varies does not tell which way the tempo goes
+TEMPO_CHANGE = {
+    "changes": WordLimits(-math.inf, 0.8, -math.inf, STEADY),
+    "faster": WordLimits(_NEVER, STEADY, -math.inf, STEADY), "slower": WordLimits(_NEVER, STEADY, -math.inf, STEADY),
+}  # fmt: skip
 BRIGHT: Mapping[str, WordLimits] = {
     "bright": _words(BRIGHTNESS, "bright", undecided=("balanced",)),
     "dark": _words(BRIGHTNESS, "dark", undecided=("balanced",)),

@@ -23,8 +23,10 @@ from flamingo_bark_assets.claims.lexicon import (
     RHYTHM_HEADS,
     SOUND_HEADS,
     TEMPO_HEADS,
+    TEMPO_NAMES,
     TEMPO_ONLY,
     VOICE_NOUNS,
+    VOICE_TYPES,
     WHOLE_HEADS,
     words,
 )
@@ -57,15 +59,27 @@ class _Manner:
     over_instruments: bool = False
 
 
+_BEATS = words("beat tempo pulse rhythm groove")
 _WHOLE = WHOLE_HEADS | MIX_HEADS | SOUND_HEADS
 _QUALITY = frozenset({"audio quality", "sound quality", "recording quality"})
 _LEVEL = words("volume level loudness")
+_OF_SOUND: frozenset[ClaimKind] = frozenset({"brightness", "noise", "timbre", "fidelity", "loudness", "dynamics"})
+_TONES = words("tone timbre sound")
+_OVERALL = words("overall whole recording song track music audio")
+_MOODS = words("cheerful happy upbeat uplifting sunny playful brooding moody ominous mysterious sinister gloomy eerie")
+_OWNERS = words("his her their lead soloist")
+# 'lightly compressed' is hardly compressed.
+_HARDLY = words("lightly slightly gently subtly minimally mildly barely softly moderately")
 _MANNERS = (
     _Manner("pace", PACE_WORDS, TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS,
             TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS | _PRONOUNS, over_instruments=True),
     _Manner("steadiness", {"steady": "steady", "constant": "steady", "consistent": "steady", "unwavering": "steady",
-                           "irregular": "free", "fluctuating": "free", "rubato": "free"},
-            words("beat tempo pulse rhythm groove"), words("beat tempo pulse rhythm groove"), over_instruments=True),
+                           "stable": "steady", "metronomic": "steady", "irregular": "free", "fluctuating": "free",
+                           "free": "free"},
+            _BEATS | words("drumming backbeat beats rhythms pattern 4 four"), _BEATS, over_instruments=True),
+    _Manner("timbre", {"warm": "warm", "thin": "thin", "crisp": "crisp", "boomy": "boomy"},
+            MIX_HEADS | words("sound audio recording") | {"low end"},
+            MIX_HEADS | words("sound audio recording end") | {"low end"}),
     _Manner("loudness", {"loud": "loud", "quiet": "quiet"}, _WHOLE | _LEVEL, _WHOLE | _LEVEL | _PRONOUNS),
     _Manner("dynamics", {"compressed": "compressed", "squashed": "compressed", "brickwalled": "compressed",
                          "overcompressed": "compressed", "over compressed": "compressed"},
@@ -85,18 +99,33 @@ _MANNERS = (
     _Manner("fidelity", {"poor": "lo-fi", "bad": "lo-fi", "low": "lo-fi", "inferior": "lo-fi", "high": "hi-fi",
                          "good": "hi-fi", "excellent": "hi-fi"},
             _QUALITY, _QUALITY),
-    _Manner("noise", {"noisy": "noisy", "hissy": "noisy", "clean": "clean", "noise free": "clean"},
+    _Manner("noise", {"noisy": "noisy", "hissy": "noisy"},
             MIX_HEADS | SOUND_HEADS | words("track"), MIX_HEADS | SOUND_HEADS | words("track song")),
+    # A clean mix is one that is not muddled; a clean recording is one without noise.
+    _Manner("noise", {"clean": "clean", "noise free": "clean"}, words("recording audio signal"),
+            words("recording audio signal")),
     _Manner("stereo", {"mono": "mono", "monaural": "mono", "monophonic": "mono"},
             MIX_HEADS | SOUND_HEADS | words("signal file track"),
             MIX_HEADS | SOUND_HEADS | _PRONOUNS | words("signal file track song")),
 )  # fmt: skip
-_LABELS: Mapping[str, ClaimKind] = {"tempo": "pace", "pace": "pace", "speed": "pace", "volume": "loudness"}
 _NOISES = frozenset({"hiss", "tape hiss", "background noise", "static noise", "background hiss", "hissing"})
+_OF_NOISE = words("of no any")
 _NOT_STEREO = words("system systems player players speakers set lab total")
 _STEREO_OWNERS = words("car home portable my his her")
-_WIDE = words("wide broad spacious huge expansive immersive")
+_WIDE = words("wide broad spacious huge expansive immersive widely wider vast")
+_NARROW = words("narrow tight small limited")
+_PANNED = words("panned panning")
+_IMAGES = words("soundstage panorama")
+_IN_MONO = words("in all")
+_STEREO_NOUNS = words("image imaging field mix width recording spread spectrum panorama placement picture separation")
 _LONGEST_ADJECTIVE = 2
+
+
+_FIRST_WORDS = frozenset(
+    phrase.split()[0]
+    for phrases in (*(manner.adjectives for manner in _MANNERS), PACE_COMPOUNDS, TEMPO_NAMES, PACE_WORDS, ["rubato"])
+    for phrase in phrases
+)
 
 
 def find_manners(tokens: Sequence[Token]) -> Iterator[Span]:
@@ -104,7 +133,7 @@ def find_manners(tokens: Sequence[Token]) -> Iterator[Span]:
     taken: set[int] = set()
     is_list = not any(token.lower in FINITE_VERBS for token in tokens)
     for i in range(len(tokens)):
-        if i in taken:
+        if i in taken or tokens[i].lower not in _FIRST_WORDS:
             continue
         for span in (_pace_compound(tokens, i), *(_manner(tokens, i, manner, is_list) for manner in _MANNERS)):
             if span is not None:
@@ -116,6 +145,12 @@ def find_manners(tokens: Sequence[Token]) -> Iterator[Span]:
 
 
 def _pace_compound(tokens: Sequence[Token], i: int) -> Span | None:
+    if tokens[i].lower == "rubato":
+        return Span("steadiness", "free", i, i + 1)
+    if tokens[i].lower in TEMPO_NAMES:
+        return Span("pace", TEMPO_NAMES[tokens[i].lower], i, i + 1)
+    if (value := PACE_WORDS.get(tokens[i].lower)) and _is_before_bpm(tokens, i + 1):
+        return Span("pace", value, i, i + 1)
     for length in (2, 1):
         phrase = phrase_at(tokens, i, length)
         if phrase in PACE_COMPOUNDS:
@@ -124,22 +159,40 @@ def _pace_compound(tokens: Sequence[Token], i: int) -> Span | None:
     return None
 
 
+def _is_before_bpm(tokens: Sequence[Token], i: int) -> bool:
+    """Return whether a tempo in figures follows: 'a brisk 148 BPM'."""
+    return i + 1 < len(tokens) and tokens[i].lower.isdigit() and any(
+        token.lower in {"bpm", "beats"} for token in tokens[i + 1 : i + 3]
+    )  # fmt: skip
+
+
 def _manner(tokens: Sequence[Token], i: int, manner: _Manner, is_list: bool) -> Span | None:
     for length in range(_LONGEST_ADJECTIVE, 0, -1):
         value = manner.adjectives.get(phrase_at(tokens, i, length))
         if value is None:
             continue
         last = _head_behind(tokens, i, i + length, manner)
-        if last is None and (
-            _is_predicate(tokens, i, manner)
-            or _is_labelled(tokens, i, manner)
-            or (is_list and _is_tag(tokens, i, i + length, manner))
-        ):
+        if last is None and (_is_predicate(tokens, i, manner) or (is_list and _is_tag(tokens, i, i + length, manner))):
             last = i + length
         if last is not None:
             first = _with_intensifiers(tokens, i)
+            is_faint = manner.kind in {"dynamics", "loudness"} and tokens[first].lower in _HARDLY
+            if is_faint or _is_of_part(tokens, i, last, manner):
+                return None
             return Span(manner.kind, value, first, last, value_first=i, value_last=i + length)
     return None
+
+
+def _is_of_part(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool:
+    """Return whether a quality of the sound is a part's: 'a tenor with a bright timbre', 'the tone of the guitar'."""
+    if manner.kind not in _OF_SOUND or not _TONES & {token.lower for token in tokens[max(0, i - 4) : last]}:
+        return False
+    if any(token.lower in MIX_HEADS | _OVERALL for token in tokens[max(0, i - _REACH) : last]):
+        return False
+    if manner.kind == "brightness" and _MOODS & {token.lower for token in tokens[max(0, i - 3) : last]}:
+        return True
+    near = [token.lower for token in (*tokens[:i], *tokens[last : last + 4])]
+    return any(w in INSTRUMENT_NAMES or w in VOICE_NOUNS or w in VOICE_TYPES or w in _OWNERS for w in near)
 
 
 def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) -> int | None:
@@ -157,7 +210,7 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
         if phrase_at(tokens, j, 2) in manner.heads:
             return j + 2
         if token.lower in manner.heads:
-            return _end_of_compound(tokens, j, manner.heads)
+            return j + 1
         if tokens[i].lower in TEMPO_ONLY and manner.kind == "pace":
             return None
         if token.lower in DETERMINERS and "," in token.gap and is_fronted:
@@ -176,13 +229,6 @@ def _is_lone_hyphen(tokens: Sequence[Token], behind: int) -> bool:
     return "-" in tokens[behind].gap and tokens[behind].lower not in TEMPO_HEADS | {"moving", "sounding"}
 
 
-def _end_of_compound(tokens: Sequence[Token], j: int, heads: frozenset[str]) -> int:
-    last = j + 1
-    while last < len(tokens) and tokens[last].joined and tokens[last].lower in heads:
-        last += 1
-    return last
-
-
 def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
     """Return whether the adjective is said of a fitting subject: walk back to 'is' and look at the word before it."""
     if i and tokens[i - 1].lower == "it":  # 'call it fast', 'makes it slow'
@@ -191,8 +237,6 @@ def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
     if copula is None:
         return _is_denied_without_verb(tokens, i, manner)
     if tokens[i - 1].lower == "as" or (i + 1 < len(tokens) and tokens[i + 1].lower in NOT_PACE):
-        return False
-    if _has_article(tokens, copula, i):
         return False
     subject = copula - 1
     while subject > 0 and tokens[subject].lower in INTENSIFIERS - {"that"}:
@@ -220,11 +264,6 @@ def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
     return None
 
 
-def _has_article(tokens: Sequence[Token], copula: int, i: int) -> bool:
-    """Return whether a noun of its own is behind the adjective: 'it is a slow day' claims nothing of the music."""
-    return any(tokens[k].lower in {"a", "an"} and tokens[k + 1].lower not in _AMOUNTS for k in range(copula + 1, i))
-
-
 def _is_denied_without_verb(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
     before = tokens[i - 1].lower if i else ""
     pair = (tokens[i - 2].lower if i > 1 else "", before)
@@ -233,17 +272,16 @@ def _is_denied_without_verb(tokens: Sequence[Token], i: int, manner: _Manner) ->
     return before == "nothing" or pair in {("anything", "but"), ("from", "being"), ("far", "from"), ("nowhere", "near")}
 
 
-def _is_labelled(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
-    """Return whether the adjective stands behind a label: 'Tempo: fast'."""
-    first = _with_intensifiers(tokens, i)
-    return first > 0 and ":" in tokens[first].gap and _LABELS.get(tokens[first - 1].lower) == manner.kind
-
-
 def _is_tag(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool:
     """Return whether the adjective is an item by itself in a list of keywords: 'female vocal, slow, piano'."""
     first = _with_intensifiers(tokens, i)
     closed = last == len(tokens) or tokens[last].opens_clause
-    return manner.kind == "pace" and len(tokens) > 1 and closed and (first == 0 or tokens[first].opens_clause)
+    return (
+        manner.kind in {"pace", "fidelity"}
+        and len(tokens) > 1
+        and closed
+        and (first == 0 or tokens[first].opens_clause)
+    )
 
 
 def _with_intensifiers(tokens: Sequence[Token], i: int) -> int:
@@ -254,7 +292,7 @@ def _with_intensifiers(tokens: Sequence[Token], i: int) -> int:
 
 _DEGREES = words(
     "very quite rather fairly really extremely too so pretty somewhat relatively moderately slightly super incredibly "
-    "heavily highly overly surprisingly particularly"
+    "not heavily highly overly surprisingly particularly lightly gently subtly minimally mildly barely softly"
 )
 
 
@@ -262,6 +300,8 @@ def _noises(tokens: Sequence[Token]) -> Iterator[Span]:
     i = 0
     while i < len(tokens):
         length = next((n for n in (2, 1) if phrase_at(tokens, i, n) in _NOISES), 0)
+        if not length and tokens[i].lower == "noise" and i and tokens[i - 1].lower in _OF_NOISE:
+            length = 1
         if length:
             yield Span("noise", "noisy", i, i + length)
         i += max(1, length)
@@ -280,12 +320,25 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
     for i, token in enumerate(tokens):
         before = tokens[i - 1].lower if i else ""
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
-        if token.lower == "panned":
-            yield Span("stereo", "stereo", i, i + 1)
+        if token.lower in _PANNED or token.lower in _IMAGES or token.lower == "mix":
+            width = _width(tokens, i, i + 1) or ("stereo" if token.lower == "panned" else None)
+            if width and not (token.lower == "mix" and width == "narrow"):
+                yield Span("stereo", width, i, i + 1)
         elif token.lower == "stereo" and not _is_device(tokens, i):
-            near = {t.lower for t in tokens[max(0, i - 3) : i]}
-            last = i + 2 if following in {"image", "field", "mix", "width", "recording", "spread"} else i + 1
-            is_wide = bool(near & _WIDE) or following == "width"
-            yield Span("stereo", "wide" if is_wide else "stereo", i, last, value_first=i)
-        elif token.lower == "mono" and before == "in" and following not in _NOT_STEREO:
+            last = i + 2 if following in _STEREO_NOUNS else i + 1
+            yield Span("stereo", _width(tokens, i, last) or "stereo", i, last, value_first=i)
+        elif token.lower == "mono" and before in _IN_MONO and following not in _NOT_STEREO:
             yield Span("stereo", "mono", i, i + 1, value_first=i, value_last=i + 1)
+
+
+def _width(tokens: Sequence[Token], first: int, last: int) -> str | None:
+    """Give the width that is said of an image before it, or behind 'is'."""
+    begin = first
+    while begin and begin > first - 3 and (tokens[begin].joined or tokens[begin].lower not in _STOPPING):
+        begin -= 1
+    near = [token.lower for token in tokens[begin:first]]
+    for j in range(last, min(len(tokens), last + 4)):
+        if tokens[j].lower in COPULAS and not tokens[j].opens_clause:
+            near += [token.lower for token in tokens[j + 1 : j + 4]]
+            break
+    return "wide" if _WIDE & set(near) else "narrow" if _NARROW & set(near) else None

@@ -9,18 +9,20 @@ from collections.abc import Iterator, Sequence
 
 from flamingo_bark_assets.claims.lexicon import (
     COMPOUND_GENRES,
+    FINITE_VERBS,
     GENRE_HEADS,
     GIVING_VOICE,
     INSTRUMENT_NAMES,
     INSTRUMENTAL_HEADS,
-    INTENSIFIERS,
     LONGEST_PHRASE,
     NOT_AFTER,
     NOT_BEFORE,
     NOT_VOICE_AFTER,
+    PREPOSITIONS,
     SINGER_WORDS,
     VOICE_NOUNS,
     VOICE_PHRASES,
+    VOICE_POSSESSIONS,
     VOICE_TYPES,
     VOICE_VERBS,
 )
@@ -30,8 +32,16 @@ from flamingo_bark_assets.claims.tokens import Token
 
 _KICK_PATTERNS = frozenset({"four on the floor", "4 on the floor", "four to the floor", "4 to the floor"})
 _GENRES = frozenset({"drum and bass", "drum bass", "drum n bass", "drum'n'bass", "brass band", "string theory"})
+_FIRST_WORDS = frozenset(name.split()[0] for name in INSTRUMENT_NAMES)
 _SINGER_REACH = 5
-_SECTIONS = frozenset({"break", "section", "interlude", "intro", "outro", "bridge", "passage", "part", "solo"})
+_SECTIONS = frozenset(
+    {"break", "section", "sections", "interlude", "interludes", "intro", "outro", "bridge", "passage", "passages",
+     "part", "parts", "solo", "solos", "verse", "chorus", "coda", "breakdown", "hook", "drop"}
+)  # fmt: skip
+_WHOLLY = frozenset({"purely", "entirely", "fully", "completely", "wholly", "solely", "strictly"})
+_ARRANGED = frozenset({"arrangement", "backing", "accompaniment", "palette", "texture", "textures"})
+_BEHIND_INSTRUMENTAL = frozenset({"and", "with", "that", "featuring", "at", "but"})
+_ADJECTIVES = 5
 
 
 def find_mentions(tokens: Sequence[Token]) -> Iterator[Span]:
@@ -69,6 +79,8 @@ def _genre_length(tokens: Sequence[Token], i: int) -> int:
 
 
 def _instrument(tokens: Sequence[Token], i: int) -> Span | None:
+    if tokens[i].lower not in _FIRST_WORDS:
+        return None
     for length in range(LONGEST_PHRASE, 0, -1):
         name = phrase_at(tokens, i, length)
         if name in INSTRUMENT_NAMES:
@@ -98,21 +110,25 @@ def _is_voice(tokens: Sequence[Token], i: int) -> bool:
     if word in VOICE_VERBS:
         before = tokens[i - 1].lower if i else ""
         return before not in INSTRUMENT_NAMES
+    if word in VOICE_POSSESSIONS:
+        return _is_owned_by_singer(tokens, i)
     if word in VOICE_TYPES:
-        return not (_follows_instrument(tokens, i) or phrase_at(tokens, i, 2) in INSTRUMENT_NAMES)
+        return phrase_at(tokens, i, 2) not in INSTRUMENT_NAMES
     if word == "bass":
         return i + 1 < len(tokens) and tokens[i + 1].lower in {"singer", "singers", "voice", "vocalist"}
     return False
 
 
-def _follows_instrument(tokens: Sequence[Token], i: int) -> bool:
-    return i + 1 < len(tokens) and tokens[i + 1].joined and tokens[i + 1].lower in INSTRUMENT_NAMES
+def _is_owned_by_singer(tokens: Sequence[Token], i: int) -> bool:
+    """Return whether 'his' or 'her' stands before a noun, an adjective between them at most."""
+    before = [token.lower for token in tokens[max(0, i - 2) : i]]
+    return bool({"his", "her"} & set(before)) and tokens[i].joined
 
 
 def _is_figure_of_speech(tokens: Sequence[Token], i: int) -> bool:
     word, before = tokens[i].lower, tokens[i - 1].lower if i else ""
     following = tokens[i + 1] if i + 1 < len(tokens) else None
-    if is_likeness(tokens, i + 1) or (word == "singing" and _follows_instrument(tokens, i)):
+    if is_likeness(tokens, i + 1) or (word == "singing" and phrase_at(tokens, i + 1, 1) in INSTRUMENT_NAMES):
         return True
     if word in {"voice", "voices"}:
         if before in GIVING_VOICE:
@@ -153,15 +169,34 @@ def _has_voice_near(tokens: Sequence[Token], i: int, voices: set[int]) -> bool:
 
 
 def _instrumentals(tokens: Sequence[Token]) -> Iterator[Span]:
-    """Find 'instrumental' as a denial of vocals; an 'instrumental break' and 'instrumental in' are none."""
+    """Find 'instrumental' as a denial of vocals; an 'instrumental break' and 'Intro: instrumental' are none."""
     for i, token in enumerate(tokens):
-        if token.lower not in {"instrumental", "vocalless"}:
+        if token.lower not in {"instrumental", "vocalless"} or _labels_section(tokens, i):
             continue
-        following = tokens[i + 1] if i + 1 < len(tokens) else None
-        ends = following is None or following.opens_clause or following.lower in {"and", "with", "that", "featuring"}
-        heads = following is not None and (following.lower in INSTRUMENTAL_HEADS or following.lower in GENRE_HEADS)
-        if (ends or heads) and not (following is not None and following.lower in _SECTIONS):
-            first = i
-            while first and tokens[first].joined and tokens[first - 1].lower in INTENSIFIERS | {"purely", "entirely"}:
-                first -= 1
+        first = i
+        while first and tokens[first].joined and tokens[first - 1].lower in _WHOLLY:
+            first -= 1
+        if _describes_whole(tokens, i + 1, is_emphatic=any(t.lower in _WHOLLY for t in tokens[first:i])):
             yield Span("vocals", "vocals", first, i + 1, value_first=i, denies=True)
+
+
+def _labels_section(tokens: Sequence[Token], i: int) -> bool:
+    """Return whether the label of a part of the song stands before a word: 'Intro: instrumental groove'."""
+    labels = (k for k in range(1, i + 1) if ":" in tokens[k].gap)
+    return any(tokens[k - 1].lower in _SECTIONS or tokens[k - 1].lower.isdigit() for k in labels)
+
+
+def _describes_whole(tokens: Sequence[Token], i: int, *, is_emphatic: bool) -> bool:
+    """Return whether 'instrumental' before word `i` is said of the piece, over adjectives: 'sad piano piece'."""
+    for j in range(i, min(len(tokens), i + _ADJECTIVES)):
+        word, token = tokens[j].lower, tokens[j]
+        if word in _SECTIONS or (word == "hop" and tokens[j - 1].lower != "hip"):
+            return False
+        if word in INSTRUMENTAL_HEADS or word in GENRE_HEADS or (is_emphatic and word in _ARRANGED):
+            following = tokens[j + 1] if j + 1 < len(tokens) else None
+            return following is None or not following.joined or following.lower not in _SECTIONS
+        if j == i and ((token.opens_clause and "," not in token.gap) or word in _BEHIND_INSTRUMENTAL):
+            return True
+        if word in _ARRANGED or word in FINITE_VERBS | PREPOSITIONS | _BEHIND_INSTRUMENTAL or token.gap == "-":
+            break
+    return i >= len(tokens) or tokens[i].opens_clause

@@ -13,11 +13,14 @@ from flamingo_bark_assets.record import Row, column, optional_column
 
 ClaimKind = Literal[
     "tempo", "pace", "steadiness", "key", "metre", "kick_pattern", "instrument", "vocals", "singer", "loudness",
-    "dynamics", "brightness", "fidelity", "stereo", "noise",
+    "dynamics", "brightness", "fidelity", "stereo", "noise", "timbre", "duration", "chord", "swing", "syncopation",
+    "modulation", "tempo_change", "course", "register", "range", "language",
 ]  # fmt: skip
 Verdict = Literal["agree", "conflict", "unverifiable"]
 
-_EVERYWHERE: frozenset[ClaimKind] = frozenset({"instrument", "vocals", "kick_pattern", "stereo", "fidelity"})
+_EVERYWHERE: frozenset[ClaimKind] = frozenset(
+    {"instrument", "vocals", "kick_pattern", "stereo", "fidelity", "modulation", "tempo_change", "course", "duration"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,10 @@ class Claim(Row):
     part: str = column(f"{ANY_PART}.")
     question: str = column("caption, description, genre, mood or instruments.")
     claim: int = column("Number of the claim in the answer, from 0.")
-    kind: str = column("What it is about: tempo, pace, key, metre, instrument, vocals, singer, loudness and others.")
+    kind: str = column(
+        "What it is about: tempo, pace, key, metre, instrument, vocals, singer, loudness and others; language for a "
+        "text that is not read."
+    )
     said: str = column("The phrase that makes the claim, as said.")
     start_char: int = column("Offset of the phrase in the text, characters.")
     end_char: int = column("Offset behind the phrase, characters.")

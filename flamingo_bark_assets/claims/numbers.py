@@ -1,6 +1,6 @@
-"""Tempo in numbers, key and metre: claims that have a written form of their own.
+"""Tempo in numbers, key, metre and duration: claims that have a written form of their own.
 
-Patterns for figures and note names belong here; claims made by words stand in `mentions` and `manner`.
+Patterns for figures and keys belong here; chords stand in `chords`, claims made by words in `mentions` and `manner`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _MODE = (
     r"(?P<mode>major|minor|maj\b|min\b|dorian|phrygian|lydian|mixolydian|aeolian|locrian|ionian"
     r"|(?:natural|harmonic|melodic)[ -]minor)"
 )
-_KEY = re.compile(rf"(?<![\w#♯♭'’.-]){_TONIC}[ -]?{_MODE}(?![\w-])(?P<behind>\s+[a-z]+)?", re.IGNORECASE)
+KEY = re.compile(rf"(?<![\w#♯♭'’.-]){_TONIC}[ -]?{_MODE}(?![\w-])(?P<behind>\s+[a-z]+)?", re.IGNORECASE)
 _KEY_OF = re.compile(
-    r"\bkey(?:\s+of|\s+is|:)\s+(?P<tonic>[A-G])(?:(?P<sign>#|♯|♭|b|[ -](?:sharp|flat)))?(?P<mode>m)?"
+    r"\bkey(?:\s+of|\s+is|:)\s+(?P<tonic>[A-Gb-g])(?:(?P<sign>#|♯|♭|b|[ -](?:sharp|flat)))?(?P<mode>m)?"
     r"(?=\s*(?:[.,;:!?)]|$|and\b|with\b|at\b|is\b))"
 )
 _MODE_ONLY = re.compile(
@@ -53,15 +53,6 @@ _NOT_BEHIND_KEY = frozenset(
         "influence", "label", "details", "issue", "hits", "interval", "league", "second", "edits", "progression",
     }
 )  # fmt: skip
-_CHORDS = re.compile(r"\bchords?\b", re.IGNORECASE)
-_KEY_WORD = re.compile(r"\bkey\b", re.IGNORECASE)
-# Chords are listed like keys: 'playing mainly G major, A major and E minor seventh'.
-_LISTED = re.compile(
-    r"(?P<chord>\s+(?:seventh|sixth|ninth|triad)s?)?\s*(?:,|&|/|-|\band\b)\s*(?:and\s+)?", re.IGNORECASE
-)
-_PLAYED = re.compile(r"\b(?:play(?:s|ing|ed)?|mainly|mostly|between|cycl(?:es|ing) through|over)\s*$", re.IGNORECASE)
-_CHORD_LIST = 3
-
 _METRES = frozenset(
     f"{beats}/{unit}"
     for unit, counts in {2: (2, 3), 4: range(2, 8), 8: (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15), 16: (7, 15)}.items()
@@ -71,9 +62,25 @@ _METRE = re.compile(r"(?<![\w/.,])(?P<metre>\d{1,2}/\d{1,2})(?![\d/])(?P<behind>
 _NOT_BEHIND_METRE = frozenset({"of", "stars", "inch", "note", "notes", "cup", "full", "empty", "length", "way", "the"})
 _METRE_WORDS = re.compile(
     r"\b(?:(?P<count>two|three|four|five|six|seven|nine|twelve)[ -](?P<unit>two|four|eight)(?=[ -](?:time|metre|meter|"
-    r"feel|signature|beat|rhythm)\b)|(?P<name>common|cut|waltz)[ -](?:time|metre|meter|rhythm|feel|beat)\b"
-    r"|(?P<kind>triple|duple|compound|odd)[ -](?:time|metre|meter)\b)",
+    r"feel|signature|beat|rhythm|pulse|groove)\b)"
+    r"|(?P<name>common|cut|waltz)[ -](?:time|metre|meter|rhythm|feel|beat)\b"
+    r"|(?P<kind>triple|duple|compound|odd)[ -](?:time|metre|meter)\b"
+    r"|\b(?:time|metre|meter) is (?P<told>triple|duple|compound)\b"
+    r"|\b(?:counts? (?:to|of|in)|beats? is(?= \d\b)) (?P<beats>[2-7]|two|three|four|five|six|seven)\b(?!/)"
+    r"|(?P<bar>[2-7]|two|three|four|five|six|seven)[ -]beats? (?:per|to the|to a|in a|in each|a) (?:bar|measure)\b)",
     re.IGNORECASE,
+)
+_DURATION = re.compile(
+    r"(?<![\w.,/])(?:(?P<clock_min>\d{1,2}):(?P<clock_s>[0-5]\d)(?!\d)(?: ?(?:minutes|min)\b)?"
+    r"|(?:(?P<minutes>\d{1,2})[ -]?(?:minutes?|min)\b(?:,? (?:and )?)?)?(?:(?P<seconds>\d{1,4}(?:\.\d+)?)[ -]?"
+    r"(?:seconds?|secs?|s)\b)?)",
+    re.IGNORECASE,
+)
+_IS_LENGTH = re.compile(
+    r"[ -](?:long|in length|in duration|clip|excerpt|recording|track|song|piece|audio|sample|snippet)\b", re.IGNORECASE
+)
+_SURELY_DURATION = re.compile(
+    r"\b(?:duration|length|lasts?|lasting|runs? for|running time|runtime)\W+(?:\w+\W+){0,6}$", re.IGNORECASE
 )
 _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "twelve": 12}
 _NAMED_METRES = {"common": "4/4", "cut": "2/2", "waltz": "3/4"}
@@ -93,8 +100,9 @@ class Figure:
 
 
 def find_figures(text: str, start: int, end: int) -> list[Figure]:
-    """Find tempo numbers, keys and metres in one sentence, in their order, without overlap."""
-    found = [*_tempos(text, start, end), *_keys(text, start, end), *_metres(text, start, end)]
+    """Find tempo numbers, keys, metres and durations in one sentence, in their order, without overlap."""
+    found = [*_tempos(text, start, end), *_keys(text, start, end), *_metres(text, start, end),
+             *_durations(text, start, end)]  # fmt: skip
     kept: list[Figure] = []
     for figure in sorted(found, key=lambda f: (f.start, -f.end)):
         if not kept or figure.start >= kept[-1].end:
@@ -125,40 +133,25 @@ def _tempo(match: re.Match[str]) -> Figure:
 
 
 def _keys(text: str, start: int, end: int) -> Iterator[Figure]:
-    has_chords = bool(_CHORDS.search(text, start, end)) and not _KEY_WORD.search(text, start, end)
-    chords = _listed_chords(text, start, end)
-    for match in _KEY.finditer(text, start, end):
-        if not has_chords and match.start() not in chords and _is_key(text, start, end, match):
-            mode = match["mode"].lower().replace("-", " ")
-            mode = {"maj": "major", "min": "minor"}.get(mode, mode.split()[-1])
+    for match in KEY.finditer(text, start, end):
+        if _is_key(text, start, end, match):
             stop = match.end("mode")
-            yield Figure("key", f"{_note(match)} {mode}", match.start(), stop, match.start("tonic"), stop)
+            yield Figure("key", f"{note_of(match)} {mode_of(match)}", match.start(), stop, match.start("tonic"), stop)
     for match in _KEY_OF.finditer(text, start, end):
-        value = f"{_note(match)} minor" if match["mode"] else _note(match)
+        value = f"{note_of(match)} minor" if match["mode"] else note_of(match)
         yield Figure("key", value, match.start(), match.end(), match.start("tonic"), match.end())
     for match in _MODE_ONLY.finditer(text, start, end):
         yield Figure("key", match["mode"].lower(), match.start(), match.end(), match.start("mode"), match.end("mode"))
 
 
-def _listed_chords(text: str, start: int, end: int) -> frozenset[int]:
-    """Return where the items of lists of chords begin: three in a row, or two that are played."""
-    chords: list[int] = []
-    items: list[re.Match[str]] = []
-    for match in _KEY.finditer(text, start, end):
-        between = text[items[-1].end("mode") : match.start()] if items else ""
-        if items and not _LISTED.fullmatch(between):
-            chords += _as_chords(text, start, items)
-            items = []
-        items.append(match)
-    return frozenset([*chords, *_as_chords(text, start, items)])
+def mode_of(match: re.Match[str]) -> str:
+    """Give the mode of a key in full."""
+    mode = match["mode"].lower().replace("-", " ")
+    return {"maj": "major", "min": "minor"}.get(mode, mode.split()[-1])
 
 
-def _as_chords(text: str, start: int, items: list[re.Match[str]]) -> list[int]:
-    is_played = len(items) > 1 and bool(_PLAYED.search(text, start, items[0].start()))
-    return [item.start() for item in items] if is_played or len(items) >= _CHORD_LIST else []
-
-
-def _note(match: re.Match[str]) -> str:
+def note_of(match: re.Match[str]) -> str:
+    """Give the tonic of a key as a letter with # or b."""
     sign = (match["sign"] or "").strip(" -").lower()
     return match["tonic"].upper() + {"sharp": "#", "♯": "#", "flat": "b", "♭": "b"}.get(sign, sign)
 
@@ -190,11 +183,27 @@ def _metres(text: str, start: int, end: int) -> Iterator[Figure]:
     for match in _METRE_WORDS.finditer(text, start, end):
         if match["count"]:
             yield _metre(match, f"{_COUNTS[match['count'].lower()]}/{_COUNTS[match['unit'].lower()]}", match.end())
+        elif beats := match["beats"] or match["bar"]:
+            yield _metre(match, f"{_COUNTS.get(beats.lower(), beats)}/4", match.end())
         elif match["name"]:
             yield _metre(match, _NAMED_METRES[match["name"].lower()], match.end())
         else:
-            yield _metre(match, match["kind"].lower(), match.end())
+            yield _metre(match, (match["kind"] or match["told"]).lower(), match.end())
 
 
 def _metre(match: re.Match[str], value: str, end: int) -> Figure:
     return Figure("metre", value, match.start(), end, match.start(), end)
+
+
+def _durations(text: str, start: int, end: int) -> Iterator[Figure]:
+    """Find how long the music is said to be; a time at which something happens is none."""
+    for match in _DURATION.finditer(text, start, end):
+        if not match.group():
+            continue
+        is_said = _SURELY_DURATION.search(text[max(start, match.start() - 60) : match.start()])
+        if not is_said and not _IS_LENGTH.match(text, match.end(), end):
+            continue
+        minutes = float(match["clock_min"] or match["minutes"] or 0)
+        seconds = 60 * minutes + float(match["clock_s"] or match["seconds"] or 0)
+        yield Figure("duration", f"{seconds:g}", match.start(), match.end(), match.start(), match.end(),
+                     (seconds, seconds))  # fmt: skip

@@ -1,187 +1,231 @@
-"""Rewrite a caption so that it claims nothing that the measurements contradict.
+"""Rewrite a caption so that it claims nothing that the measurements contradict, in English that stands.
 
-Correcting values and choosing among cuttings belong here; how a sentence can be cut stands in `cutting`.
+Which sentences change and what takes their place belongs here; the two cuts stand in `cuts`, new sentences in
+`restating`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
 
-from flamingo_bark_assets.claims.cutting import cuttings
+from flamingo_bark_assets.claims.cuts import corrected, cut, is_belied, reads_well
 from flamingo_bark_assets.claims.finding import find_claims
-from flamingo_bark_assets.claims.lexicon import FINITE_VERBS, PREPOSITIONS
-from flamingo_bark_assets.claims.model import Claim, ClaimKind, FoundClaim
-from flamingo_bark_assets.claims.tokens import Token, split_sentences
-from flamingo_bark_assets.descriptions.wording import capitalised, figure, key_name
+from flamingo_bark_assets.claims.lexicon import FINITE_VERBS
+from flamingo_bark_assets.claims.model import Claim, FoundClaim
+from flamingo_bark_assets.claims.restating import Statement, restate
+from flamingo_bark_assets.claims.tokens import Sentence, plain, split_sentences
 
-_Statement = tuple[ClaimKind, str, bool, bool]
-
-_MAX_CUTS = 40
-_SLOWEST_WHOLE_BPM = 30.0
-_ARTICLE = re.compile(r"\b(?P<article>[Aa]n?) (?P<next>[\w#♯♭]+)")
-_VOWEL_SOUND = re.compile(
-    r"(?:[aeio]|u(?!ni|se|su)|8|1[18](?!\d)|hour|honest|[fhlmnrsx]\b)(?!ne\b|nce\b)", re.IGNORECASE
-)
-_KEY_VOWELS = "AEF"
-# What a sentence may not look like after a cut: loose ends, or two words that never meet.
-_LOOSE = re.compile(
-    r"^\W*(?:and|or|but|nor|while|which|who|of)\b"
-    r"|\b(?:a|an|the|with|without|at|in|of|and|or|but|by|over|is|are|has|have|featuring|features|feature|includes|"
-    r"contains|its|very|quite|no|plus|for|from|to|as|both|between|not)\s*(?:[,.;:!?)]|$)"
-    r"|\b(?:and|or|with|a|an|the|of|by)\s+(?:and|or|of|but|at|is|are|has|have)\b"
-    r"|\b(?:is|are|has|have|features|includes)\s+(?:and|or|but|has|have|features|includes|of)\b"
-    r"|[,;:]\s*[,;:]|\(\s*\)",
+_VOICE_KINDS = frozenset({"vocals", "singer", "register", "range"})
+_VOICE = re.compile(
+    r"\b(?:he|she|his|hers?|him|himself|herself|vocal\w*|voice[ds]?|sing(?:s|er|ers|ing)?|sang|sung|lyric\w*|"
+    r"rap(?:s|ped|pers?|ping)?|ad-?libs?|falsetto|croon\w*|spoken|whisper\w*|words|narrat\w*|choirs?|choral|duet|"
+    r"diction)\b",
     re.IGNORECASE,
 )
+_VOICE_HEADING = re.compile(r"\b(?:vocals?|voices?|lyrics?|lyrical|singers?|singing)\b", re.IGNORECASE)
+# A word that tells a quality also where it makes no claim of its own: 'a lo-fi indie-rock piece'.
+_SAME_WORD = {
+    ("fidelity", "lo-fi"): re.compile(r"\b(?:lo|low)[- ]?fi(?:delity)?\b", re.IGNORECASE),
+    ("fidelity", "hi-fi"): re.compile(r"\b(?:hi|high)[- ]?fi(?:delity)?\b", re.IGNORECASE),
+    ("noise", "noisy"): re.compile(r"\b(?:hiss\w*|noisy)\b", re.IGNORECASE),
+    ("stereo", "mono"): re.compile(r"\bmono(?:phonic|aural)?\b", re.IGNORECASE),
+    ("kick_pattern", "four on the floor"): re.compile(r"\b(?:four|4)[- ](?:on|to)[- ]the[- ]floor\b", re.IGNORECASE),
+}
+_LABEL = re.compile(r"(?:[-•*#\d.)\s]{0,6})(?:\*\*)?[A-Z][\w &/'-]{1,40}:(?:\*\*)?\s+(?=\S+ \S+ \S+ \S+ \S)")
+_HEADING_WORDS = 6
+_ROUNDS = 3
+
+
+@dataclass(slots=True)
+class _Unit:
+    """A sentence, a heading or a label before a sentence.
+
+    Attributes:
+        before: what stands between the unit before and this one.
+        text: what is left of it; '' where it is gone.
+        start: where it begins in the whole text.
+        is_heading: whether it heads what follows.
+        line: number of the line that it stands in.
+        found: what it claimed.
+    """
+
+    before: str
+    text: str
+    start: int
+    is_heading: bool
+    line: int
+    found: list[FoundClaim] = field(default_factory=list)
 
 
 def rewrite(text: str, claims: Sequence[Claim]) -> str:
     """Take every conflicting claim out of a text, or put the measured value in its place.
 
-    A single tempo and a key are corrected where they stand. Other claims are cut out: the adjective, the item of a
-    list, the phrase, the clause or, where no shorter cut leaves a sentence that reads well and claims nothing new, the
-    whole sentence. A sentence without a conflict stays as it is, to the character. In the new text no conflicting claim
-    is found.
+    Two cuts are made inside a sentence: a value becomes the measured one (number, key, metre, word for pace), or one
+    item or adjective leaves a plain list. Any other sentence with a conflict goes, and so does one that a cut would
+    leave in broken English; what else it claimed and nothing contradicts is said anew. A false voice takes everything
+    along that tells of a singer or of lyrics. A sentence without a conflict stays as it is, to the character. In the
+    new text no conflicting claim is found.
     """
-    conflicts = [claim for claim in claims if claim.verdict == "conflict"]
-    if not conflicts:
+    wrong = {(c.kind, c.start_char, c.end_char): c for c in claims if c.verdict == "conflict"}
+    if not wrong:
         return text
-    pieces, behind = [], 0
-    for sentence in split_sentences(text):
-        inside = [claim for claim in conflicts if sentence.start <= claim.start_char < sentence.end]
-        piece = text[sentence.start : sentence.end]
-        if inside:
-            piece = _rewritten(piece, inside, sentence.start)
-        pieces.append((text[behind : sentence.start], piece))
-        behind = sentence.end
-    return _assembled(pieces, text[behind:])
-
-
-def _assembled(pieces: Iterable[tuple[str, str]], rest: str) -> str:
-    """Put sentences together again; one that is gone takes the space (or bullet) before it along."""
-    text = ""
-    for before, piece in pieces:
-        if piece:
-            text += (before if text or before.strip() else "") + piece
-    return (text + rest).strip()
-
-
-def _rewritten(sentence: str, conflicts: Sequence[Claim], offset: int) -> str:
-    if len(conflicts) > _MAX_CUTS:
-        return ""
-    found = find_claims(sentence)
-    wrong = {(claim.kind, claim.start_char - offset, claim.end_char - offset): claim for claim in conflicts}
+    found = find_claims(text)
     bad = {f.statement for f in found if (f.kind, f.start, f.end) in wrong}
     allowed = {f.statement for f in found} - bad
-    draft = sentence
-    for claim_found in sorted(found, key=lambda f: f.value_start, reverse=True):
-        claim = wrong.get((claim_found.kind, claim_found.start, claim_found.end))
-        value = _measured_value(claim_found, claim) if claim else None
-        if claim is None or value is None:
-            continue
-        shown = draft[: claim_found.value_start] + _fitted(draft, claim_found, value) + draft[claim_found.value_end :]
-        shown = _with_articles(shown, draft)
-        statements = {f.statement for f in find_claims(shown)}
-        new = replace(claim_found, value=value).statement
-        if new in statements and statements <= {f.statement for f in find_claims(draft)} | {new}:
-            draft = shown
+    units = _units(text, found)
+    is_voiceless = any(kind == "vocals" and not negated for kind, _, negated, _ in bad)
+    words = [(fact[0], pattern) for fact, pattern in _SAME_WORD.items() if (*fact, False, False) in bad]
+    if is_voiceless:
+        _drop_voice_passages(units)
+    for unit in units:
+        if unit.text and not unit.is_heading:
+            unit.text = _sentence(unit, wrong, allowed, [*words, *([("vocals", _VOICE)] if is_voiceless else [])])
+    _drop_empty_headings(units)
+    return _checked(units, allowed, is_voiceless=is_voiceless)
+
+
+def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
+    units: list[_Unit] = []
+    behind, line, has_lines = 0, 0, "\n" in text.strip()
+    for sentence in split_sentences(text):
+        before, said, start = text[behind : sentence.start], text[sentence.start : sentence.end], sentence.start
+        line += before.count("\n")
+        label = _LABEL.match(said) if not before.strip(" ") or "\n" in before else None
+        if label and _has_verb(sentence, start + label.end()):
+            units.append(_Unit(before, label.group().rstrip(), start, True, line))
+            before, said, start = label.group()[len(label.group().rstrip()) :], said[label.end() :], start + label.end()
+        is_short = len(sentence.tokens) <= _HEADING_WORDS and not re.search(r":\W*\w", said)
+        is_heading = has_lines and is_short and _is_line(text, sentence.start, sentence.end)
+        # The number of an item: '2. Vocals: soft.'
+        is_heading = is_heading or all(token.text.isdigit() for token in sentence.tokens)
+        unit = _Unit(before, said, start, is_heading and start == sentence.start, line)
+        unit.found = [f for f in found if start <= f.start < sentence.end]
+        units.append(unit)
+        behind = sentence.end
+    if units and text[behind:].strip():
+        units[-1].text += text[behind:].rstrip()
+    return units
+
+
+def _has_verb(sentence: Sentence, start: int) -> bool:
+    return any(token.lower in FINITE_VERBS for token in sentence.tokens if token.start >= start)
+
+
+def _is_line(text: str, start: int, end: int) -> bool:
+    """Return whether a sentence without a full stop is a line by itself."""
+    ends = text[end:].lstrip(" *:_")
+    return (
+        text[end - 1] not in ".!?" and (not ends or ends[0] == "\n") and text[:start].rstrip(" *_#")[-1:] in {"", "\n"}
+    )
+
+
+def _drop_voice_passages(units: Sequence[_Unit]) -> None:
+    """Drop what stands under a heading about the voice, and paragraphs that mostly tell of it."""
+    is_of_voice = False
+    heading_line = -1
+    for unit in units:
+        if unit.is_heading:
+            is_of_voice, heading_line = bool(_VOICE_HEADING.search(unit.text)), unit.line
+        elif is_of_voice and unit.line > heading_line + 1 and "\n\n" in unit.before:
+            is_of_voice = False
+        if is_of_voice:
+            unit.text = ""
+    for line in {unit.line for unit in units}:
+        sentences = [unit for unit in units if unit.line == line and not unit.is_heading]
+        telling = [unit for unit in sentences if _VOICE.search(unit.text)]
+        if len(sentences) > 1 and 3 * len(telling) > 2 * len(sentences) and len(units) > len(sentences):
+            for unit in sentences:
+                unit.text = ""
+
+
+def _sentence(
+    unit: _Unit, wrong: dict[tuple[str, int, int], Claim], allowed: set[Statement],
+    words: Sequence[tuple[str, re.Pattern[str]]],
+) -> str:  # fmt: skip
+    """Return what becomes of one sentence; '' where it goes."""
+    conflicts = [(f, wrong[f.kind, f.start, f.end]) for f in unit.found if (f.kind, f.start, f.end) in wrong]
+    if not conflicts and not any(word.search(unit.text) for _, word in words):
+        return unit.text
+    draft, was_corrected = unit.text, []
+    for claim, row in reversed(conflicts):
+        if any(other.kind == claim.kind != "pace" and other.value != claim.value for other, _ in conflicts):
+            continue  # of two different keys or numbers only one could be the song's
+        shown = corrected(draft, claim, row, unit.start)
+        if shown is not None:
+            draft, new = shown
             allowed.add(new)
-    return _cut(draft, allowed)
-
-
-def _measured_value(found: FoundClaim, claim: Claim) -> str | None:
-    """Give the value to put in place of a claimed tempo or key; None where the claim has to go."""
-    if found.negated or found.is_local or claim.measured is None:
-        return None
-    if found.kind == "tempo" and claim.measured_number:
-        tempo = claim.measured_number
-        return figure(tempo, 0 if tempo >= _SLOWEST_WHOLE_BPM else 1)
-    if found.kind == "key":
-        return claim.measured.split()[-1] if found.value in {"major", "minor"} else key_name(claim.measured)
-    return None
-
-
-def _fitted(text: str, found: FoundClaim, value: str) -> str:
-    """Write the value so that it fits: 'between 85 and 90' becomes 'at 121', 'Minor key' stays large."""
-    said = text[found.value_start : found.value_end]
-    if said.lower().startswith(("between", "somewhere", "faster", "slower")):
-        return f"at {value}"
-    return capitalised(value) if said[:1].isupper() else value
-
-
-def _cut(draft: str, allowed: set[_Statement]) -> str:
-    """Cut until nothing is claimed but what is allowed; '' where only the whole sentence can go."""
-    for _ in range(_MAX_CUTS):
-        found = find_claims(draft)
-        bad = [f for f in found if f.statement not in allowed]
-        if not bad:
-            return draft
-        shorter = _shorter(draft, found, bad[0], allowed)
+            was_corrected.append(row)
+    if any(is_belied(draft, row) for row in was_corrected):
+        return ""
+    for _ in range(len(conflicts) + 2):
+        left = [f for f in find_claims(draft) if f.statement not in allowed]
+        if not left and not any(word.search(plain(draft)) for _, word in words):
+            break
+        if left:
+            f = left[0]
+            shorter = cut(draft, f.start, f.end, (f.value_start, f.value_end), f.kind, is_denial=f.negated)
+        else:
+            kind, match = next((kind, m) for kind, word in words if (m := word.search(plain(draft))))
+            shorter = cut(draft, match.start(), match.end(), match.span(), kind, is_denial=False)
         if shorter is None:
             return ""
         draft = shorter
-    return ""
+    else:
+        return ""
+    return draft if draft == unit.text or reads_well(draft, unit.text) else ""
 
 
-def _shorter(draft: str, found: Sequence[FoundClaim], bad: FoundClaim, allowed: set[_Statement]) -> str | None:
-    """Give the best cutting of one claim: the first that reads well and claims nothing new."""
-    if bad.kind == "tempo" and bad.is_local:
-        return None  # 'changes from 90 to 120 BPM' without the numbers still says that the tempo changes
-    tokens = _tokens(draft)
-    before = [f.statement for f in found]
-    count = sum(statement not in allowed for statement in before)
-    others = [f.start for f in found if f.statement in allowed]
-    for cutting in cuttings(draft, tokens, bad, others):
-        candidate = _tidied(cutting, draft)
-        if not _reads_well(candidate, tokens):
-            continue
-        after = [f.statement for f in find_claims(candidate)]
-        if set(after) <= set(before) and sum(statement not in allowed for statement in after) < count:
-            return candidate
-    return None
+def _drop_empty_headings(units: Sequence[_Unit]) -> None:
+    """Drop a heading with nothing left under it."""
+    for i, unit in enumerate(units):
+        if unit.is_heading and unit.text:
+            under = list(takewhile(lambda other: not other.is_heading, units[i + 1 :]))
+            if under and not any(other.text for other in under):
+                unit.text = ""
 
 
-def _tokens(text: str) -> tuple[Token, ...]:
-    return tuple(token for sentence in split_sentences(text) for token in sentence.tokens)
+def _checked(units: Sequence[_Unit], allowed: set[Statement], *, is_voiceless: bool) -> str:
+    """Put the text together with what is said anew, and drop what still claims something false."""
+    if is_voiceless:
+        allowed = {statement for statement in allowed if statement[0] not in _VOICE_KINDS}
+    for _ in range(_ROUNDS):
+        text = _assembled(units, allowed)
+        false = {f.statement for f in find_claims(text) if f.statement not in allowed}
+        if not false:
+            return text
+        for unit in units:
+            if any(f.statement in false for f in find_claims(unit.text)):
+                unit.text = ""
+    return " ".join(restate(dict.fromkeys(f.statement for u in units for f in u.found if f.statement in allowed)))
 
 
-def _tidied(text: str, original: str) -> str:
-    """Mend spaces, punctuation, articles and the first letter after a cut."""
-    text = re.sub(r"\s{2,}", " ", text)
-    text = re.sub(r"\s+([,.;:!?)])", r"\1", text)
-    text = re.sub(r"\(\s+", "(", text)
-    text = re.sub(r"[,;:]\s*([.!?]|$)", r"\1", text)
-    text = _with_articles(text.lstrip(" ,;:-—"), original)
-    return capitalised(text) if original[:1].isupper() else text
+def _assembled(units: Sequence[_Unit], allowed: set[Statement]) -> str:
+    """Put sentences together again; facts that were lost are said where their sentence stood."""
+    said = {f.statement for unit in units if unit.text for f in find_claims(unit.text)}
+    pending: list[Statement] = []
+    text, gap, is_heading = "", "", False
+    for i, unit in enumerate(units):
+        lost = [f.statement for f in unit.found if f.statement in allowed and f.statement not in said]
+        pending += [statement for statement in dict.fromkeys(lost) if statement not in pending]
+        gap = unit.before if unit.before.count("\n") >= gap.count("\n") else gap
+        if unit.text:
+            text += (_separator(gap) if text else gap if gap.strip() else "") + unit.text
+            gap, is_heading = "", unit.is_heading
+        is_last = i + 1 == len(units)
+        if pending and (is_last or (units[i + 1].line != unit.line and text and not is_heading)):
+            anew = " ".join(restate(pending))
+            said.update(pending)
+            pending = []
+            text += f" {anew}" if text and anew else anew
+    return text.strip()
 
 
-def _with_articles(text: str, original: str) -> str:
-    """Choose 'a' or 'an' anew where the word behind it has changed."""
-    known = {match.group().lower() for match in _ARTICLE.finditer(original)}
-
-    def chosen(match: re.Match[str]) -> str:
-        if match.group().lower() in known or (match["article"] == "A" and match["next"] in {"major", "minor"}):
-            return match.group()
-        word = match["next"]
-        is_key = len(word.rstrip("#b♯♭")) == 1 and word[0].isupper()
-        sounds = word[0] in _KEY_VOWELS if is_key else bool(_VOWEL_SOUND.match(word))
-        return f"{match['article'][0]}{'n' if sounds else ''} {word}"
-
-    return _ARTICLE.sub(chosen, text)
-
-
-def _reads_well(text: str, original: Sequence[Token]) -> bool:
-    tokens = _tokens(text)
-    had_verb = any(token.lower in FINITE_VERBS for token in original)
-    has_verb = any(token.lower in FINITE_VERBS for token in tokens)
-    enough = len(tokens) >= (3 if had_verb else 2)
-    looks_well = not _LOOSE.search(text) and text.count("(") == text.count(")")
-    return enough and has_verb == had_verb and looks_well and _hanging(tokens) <= _hanging(original)
-
-
-def _hanging(tokens: Sequence[Token]) -> set[tuple[str, str]]:
-    """Find prepositions with nothing behind them, each with the word before it."""
-    ends = (i for i in range(1, len(tokens)) if i + 1 == len(tokens) or tokens[i + 1].opens_clause)
-    return {(tokens[i - 1].lower, tokens[i].lower) for i in ends if tokens[i].lower in PREPOSITIONS}
+def _separator(gap: str) -> str:
+    """Keep one of the separators that stood between two sentences: the largest break, with its bullet."""
+    if "\n" in gap:
+        bullet = gap.rpartition("\n")[2]
+        return ("\n\n" if "\n\n" in gap else "\n") + (bullet if bullet.strip() else "")
+    return gap if gap.strip() else gap[:1] or " "

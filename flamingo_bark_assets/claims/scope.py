@@ -12,15 +12,18 @@ from flamingo_bark_assets.claims.lexicon import (
     DETERMINERS,
     FINITE_VERBS,
     INSTRUMENT_NAMES,
+    INSTRUMENT_WORDS,
     NOT_THE_THING,
     PREPOSITIONS,
     VOICE_NOUNS,
+    VOICE_VERBS,
     words,
 )
 from flamingo_bark_assets.claims.tokens import Sentence, Token
 
 _NEGATIONS = words(
-    "no not never without lacks lacking lack neither nor nothing hardly barely devoid minus none sans nobody"
+    "no not never without lacks lacking lack neither nor nothing hardly barely devoid minus none sans nobody avoids "
+    "avoiding omits omitting eschews eschewing forgoes excludes excluding"
 )
 _NEGATING_PAIRS = frozenset(
     {
@@ -33,7 +36,7 @@ _NO_NEGATION = {
     "no": words("doubt less fewer shortage matter wonder question other"),
     "not": words("only just merely simply to without unlike"),
     "nothing": words("but short less"),
-    "never": words("without"),
+    "never": words("without loses lose leaves strays"),
     "without": words("doubt"),
     "none": words("other"),
 }
@@ -42,7 +45,28 @@ _BREAKING = words(
     "besides then"
 )
 _CARRYING = words("with featuring over under beneath behind alongside on")
-_DETERMINING_NEGATIONS = words("no without lacks lacking lack neither devoid minus sans")
+_DETERMINING_NEGATIONS = words(
+    "no without lacks lacking lack neither devoid minus sans avoids avoiding omits omitting eschews eschewing forgoes "
+    "excludes excluding"
+)
+_VERBAL_NEGATIONS = words("not never hardly barely cannot nobody")
+_HAVING = words(
+    "feature features include includes contain contains have has use uses used employ incorporate there be play plays "
+    "hear really actually"
+)
+_UNRESTRICTING = words(
+    "here a an any the of or nor and no one single audible discernible detectable noticeable perceptible human actual "
+    "apparent obvious evident identifiable other additional real sung trace hint sign sounds sound whatsoever than "
+    "from but let alone one"
+)
+_JOINERS = words("and or nor")
+_WHOLE_OF = words(
+    "part parts line lines track tracks performance content presence element elements section kit sounds present"
+)
+_ENDS_NOUN = (
+    PREPOSITIONS | FINITE_VERBS | DETERMINERS | _BREAKING | _JOINERS | _WHOLE_OF
+    | words("at all here anywhere whatsoever audible used heard be whatever either throughout playing set")
+)  # fmt: skip
 _LIST_WORDS = 3
 _LONGEST_LIST = 24
 
@@ -71,11 +95,13 @@ class Scope:
 
     Attributes:
         negated: the word is denied.
+        cues: where the word that denies it stands; -1 where nothing does.
         unreal: the word is compared with, imagined, quoted or part of a name: nothing is claimed by it.
         local: the word is in a clause about a part of the song.
     """
 
     negated: tuple[bool, ...]
+    cues: tuple[int, ...]
     unreal: tuple[bool, ...]
     local: tuple[bool, ...]
 
@@ -88,21 +114,56 @@ def scope_of(sentence: Sentence) -> Scope:
     compared = _compared(tokens)
     imagined = _imagined(tokens)
     unreal = tuple(any(flags) for flags in zip(names, quoted, compared, imagined, strict=True))
-    return Scope(tuple(_negated(tokens)), unreal, tuple(_local(tokens)))
+    cues = _negated(tokens)
+    return Scope(tuple(cue >= 0 for cue in cues), tuple(cues), unreal, tuple(_local(tokens)))
 
 
-def _negated(tokens: Sequence[Token]) -> list[bool]:
-    flags, negation = [], ""
+def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> bool | None:
+    """Tell whether a denial is of an instrument or voice itself.
+
+    'no audible vocals' is; 'without masking the vocals' says that they are there (False); 'no vocal effects' and 'no
+    melodic singing' say nothing of the voice (None).
+    """
+    is_verbal = tokens[cue].lower in _VERBAL_NEGATIONS or tokens[cue].lower.endswith("n't")
+    names = {*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS}
+    if tokens[cue].lower in {"hardly", "barely"} and any(token.lower == "hear" for token in tokens[cue:first]):
+        return False
+    for i in range(cue + 1, first):
+        word = tokens[i].lower
+        if word in _UNRESTRICTING or word in names or (is_verbal and word in _HAVING):
+            continue
+        if word in {"much", "many"}:
+            return None
+        return False if word in FINITE_VERBS | PREPOSITIONS or word.endswith(("ing", "ed")) or is_verbal else None
+    if tokens[first].lower in {"lead", "backing", "background"}:
+        return None
+    following = tokens[last] if last < len(tokens) else None
+    if following is None or not following.joined:
+        return True
+    said = tokens[last - 1].lower
+    if said in VOICE_VERBS:
+        if following.lower in PREPOSITIONS:
+            return tokens[cue].lower != "never"  # 'never sings in full voice' sings
+        return None
+    if said in {"drum", "vocal"}:
+        return True if following.lower in _WHOLE_OF or following.lower in _JOINERS else None
+    # A verb or an adverb stands behind 'no drums', another noun makes it 'no guitar solo'.
+    return True if said.endswith("s") or following.lower in _ENDS_NOUN or following.lower.endswith("ly") else None
+
+
+def _negated(tokens: Sequence[Token]) -> list[int]:
+    """Give for each word the place of the word that denies it; -1 where nothing does."""
+    flags, negation, place = [], "", -1
     for i, token in enumerate(tokens):
         if negation and _ends_negation(tokens, i, negation):
             negation = ""
         cue = _negation_at(tokens, i)
         # Two in a row ("not without drums") cancel each other; a new "no" in a list goes on.
         if cue:
-            negation = "" if cue == "cancel" else cue
-        flags.append(bool(negation))
+            negation, place = "" if cue == "cancel" else cue, i
+        flags.append(place if negation else -1)
         if not cue and not negation and token.lower in {"drumless", "vocalless"}:
-            flags[-1] = True
+            flags[-1] = i
     return flags
 
 
@@ -241,7 +302,7 @@ def _run_of_capitals(tokens: Sequence[Token], start: int) -> int:
 
 
 def _is_musical(token: Token) -> bool:
-    return token.lower in INSTRUMENT_NAMES or token.lower in _MUSICAL or token.lower in VOICE_NOUNS
+    return token.lower in INSTRUMENT_WORDS or token.lower in _MUSICAL or token.lower in VOICE_NOUNS
 
 
 def _local(tokens: Sequence[Token]) -> list[bool]:

@@ -54,6 +54,19 @@ class Token:
 _JOINING = frozenset({"", " ", "-", "‐", "‑", "–", "/", " / "})
 
 
+# Captioners write no-break spaces and hyphens; each becomes one plain character, so that offsets stay.
+_PLAIN = (
+    dict.fromkeys(map(ord, "\u00a0\u2002\u2003\u2007\u2008\u2009\u200a\u202f"), " ")
+    | dict.fromkeys(map(ord, "\u2010\u2011\u2012"), "-")
+    | dict.fromkeys(map(ord, "\u2019\u02bc"), "'")
+)  # fmt: skip
+
+
+def plain(text: str) -> str:
+    """Write typographic spaces, hyphens and apostrophes plainly, character for character."""
+    return text.translate(_PLAIN)
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """One sentence.

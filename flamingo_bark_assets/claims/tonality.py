@@ -51,6 +51,12 @@ def compare_keys(claimed: str, measured: str) -> Relation | None:
     return _of_plain((said[0], said[1]), found)
 
 
+def pitch_class(note: str) -> int:
+    """Return the number of a note from C, 0 to 11: 10 for 'Bb' and 'A♯'."""
+    sign = {"♯": "#", "♭": "b"}.get(note[1:2], note[1:2])
+    return (_PITCHES[note[0]] + _SIGNS[sign]) % 12
+
+
 def _of_plain(said: tuple[int, str | None], found: tuple[int, str | None]) -> Relation:
     if said == found:
         return "same"
@@ -64,7 +70,7 @@ def _read(key: str) -> tuple[int, str | None] | None:
     if match is None:
         return None
     mode = match["mode"]
-    return (_PITCHES[match["tonic"]] + _SIGNS[match["sign"]]) % 12, _PLAIN.get(mode, mode)
+    return pitch_class(match["tonic"] + match["sign"]), _PLAIN.get(mode, mode)
 
 
 def _major_of(key: tuple[int, str | None]) -> int:

@@ -5,13 +5,29 @@ The judgement and the measured value that stands beside it belong here; which cl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flamingo_bark_assets.claims.model import Verdict
+from flamingo_bark_assets.claims.limits import WordLimits
+from flamingo_bark_assets.claims.model import FoundClaim, Verdict
 from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.descriptions.wording import Scale
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.parts import Part
 from flamingo_bark_assets.record import Measurement
+
+NOT_OF_STEMS = "measured of the whole song, not of a stem"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a claim is checked with."""
+
+    part: Part
+    claim: FoundClaim
+    evidence: Evidence
+    min_confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +90,17 @@ def judged_unsure(measurement: Measurement[Any], min_confidence: float, measured
     if not Speaker(min_confidence).trusts(measurement):
         return unverifiable("the measurement is too unsure", measured)
     return None
+
+
+def judge_scaled(
+    case: Case, measurement: Measurement[float], limits: Mapping[str, WordLimits], *, unit: str = "",
+    scale: Scale | None = None,
+) -> Judgement:  # fmt: skip
+    """Judge a word that is true within limits; between it and its opposite nothing is decided."""
+    measured = Measured.of(measurement, unit=unit, scale=scale)
+    if unsure := judged_unsure(measurement, case.min_confidence, measured):
+        return unsure
+    holds = limits[case.claim.value].holds(measured.number or 0.0)
+    if holds is None:
+        return unverifiable("between the word and its opposite", measured)
+    return Judgement("agree" if holds else "conflict", None, measured)

@@ -34,6 +34,8 @@ from flamingo_bark_assets.text import fit, non_space_length, split_sentences
 _SAID = WRITTEN | {"tagged"}
 """Sources of answers that were not measured inside the clip: what of them does not hold there is left out."""
 _MUST_HOLD = frozenset({"tempo", "pace", "key"})
+# What is said of the whole song: how long it is, and what happens in its course.
+_OF_WHOLE = frozenset({"duration", "course", "modulation", "tempo_change"})
 _VOICE = frozenset({"vocals", "singer"})
 # Raw figures of levels and probabilities, which a listener would never say.
 _FIGURES = re.compile(r"\b(?:LUFS|dB(?:FS|TP)?|LU)\b|\d\s?%")
@@ -156,7 +158,7 @@ class ClipWriter:
         if key not in self._checked:
             told = text if is_whole else _without_course(text)
             claims = check_claims(part, question, told, evidence, self._settings.min_claim_confidence)
-            told = rewrite(told, [_strictly(claim, evidence) for claim in claims])
+            told = rewrite(told, [_strictly(claim, evidence, is_whole=is_whole) for claim in claims])
             self._checked[key] = " ".join(s for s in split_sentences(told) if _may_be_said(s, voiceless=voiceless))
         return self._checked[key]
 
@@ -197,11 +199,14 @@ def _without_course(text: str) -> str:
     return " ".join(kept)
 
 
-def _strictly(claim: Claim, evidence: Evidence) -> Claim:
+def _strictly(claim: Claim, evidence: Evidence, *, is_whole: bool) -> Claim:
     """Take a tempo or key for wrong that is not known inside, or only agrees as half the tempo or a relative key.
 
-    The song's may be another one there, and the text names the measured one beside it.
+    The song's may be another one there, and the text names the measured one beside it. Of a part of the song, what is
+    said of the whole is wrong too.
     """
+    if claim.kind in _OF_WHOLE and not is_whole:
+        return dataclasses.replace(claim, verdict="conflict", measured=None, measured_number=None)
     if claim.kind not in _MUST_HOLD:
         return claim
     measured = evidence.song.key if claim.kind == "key" else evidence.song.tempo_bpm

@@ -1,0 +1,71 @@
+"""Claims that a fixed phrase makes: swing, modulation, builds and fades, the register and range of a voice.
+
+One pattern a value belongs here; claims by adjective and noun stand in `manner`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from flamingo_bark_assets.claims.model import ClaimKind
+from flamingo_bark_assets.claims.numbers import Figure
+
+_FEEL = r"(?:feel|groove|rhythm|beat|pulse|time|eighths?|sixteenths?|8ths?|16ths?|notes|hi-?hats?)"
+_VOICE = r"(?:register|voices?|vocals?|vocalist|singer)"
+_PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
+    ("modulation", "changes", r"modulat(?:es?|ed|ing|ions?)\b|(?:key|tonal) (?:changes?|shifts?)\b"
+     r"|key[- ]chang(?:e|ing)\b|chang(?:es|ing) key\b|key (?:moves|lifts|goes|rises|steps) (?:up|down)"),
+    ("swing", "swung", rf"swung\b|swing(?:ing)? {_FEEL}|(?:gentle|slight|light|heavy|subtle|strong|triplet|laid-back) "
+     rf"swing\b|shuffle(?:d)? {_FEEL}"),
+    ("swing", "straight", r"straight (?:eighths?|sixteenths?|8ths?|16ths?|feel)\b"),
+    ("syncopation", "syncopated", r"syncopat(?:ed|ion|ions)\b"),
+    ("tempo_change", "faster", r"speed(?:s|ing)? up\b|accelerat(?:es?|ing|ion)\b|accelerando\b|get(?:s|ting) faster\b"
+     r"|tempo (?:increases|rises|quickens)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
+    ("tempo_change", "slower", r"slow(?:s|ing)? down\b|decelerat(?:es?|ing|ion)\b|ritardando\b|rallentando\b"
+     r"|get(?:s|ting) slower\b|tempo (?:decreases|drops)\b"),
+    ("tempo_change", "changes", r"tempo (?:changes?|shifts?|varies|variations?)\b"
+     r"|chang(?:es?|ing) (?:of |in )?tempo\b"),
+    ("course", "builds", r"build(?:s|ing)? (?:(?:up|steadily|gradually|slowly|in intensity),? )*(?:to|towards?|into)\b"
+     r"|(?:gradually|slowly|steadily) builds?\b|builds? (?:up|in intensity)\b|build-?ups?\b"),
+    ("course", "fades in", r"fad(?:es?|ing)[- ]in\b"),
+    ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b"
+     r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
+    ("stereo", "left", r"(?:leans?|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the left\b"),
+    ("stereo", "right", r"(?:leans?|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the right\b"),
+    ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?! of)|range is (?:very )?wide"),
+    ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|range is (?:very )?narrow"),
+    ("register", "high", rf"(?:high|upper)(?:[- ](?:pitched|range))?,? (?:\w+,? )?{_VOICE}\b"),
+    ("register", "low", rf"(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+,? )?{_VOICE}\b"),
+    ("register", "middle", r"(?:mid|middle)(?:[- ]?range)? (?:register|voice|vocals?)\b"),
+)  # fmt: skip
+_ANY = re.compile("|".join(f"\\b(?P<p{i}>{pattern})" for i, (_, _, pattern) in enumerate(_PATTERNS)), re.IGNORECASE)
+_NOTES = re.compile(r"\b(?P<low>[A-G][#b♯♭]?[1-6]) (?:to|up to|through|and|-|–) (?P<high>[A-G][#b♯♭]?[1-6])\b")
+_OF_VOICE = frozenset({"range", "register"})
+
+
+def find_worded(text: str, start: int, end: int, *, has_voice: bool) -> Iterator[Figure]:
+    """Find the claims of fixed phrases in one sentence; of a voice only where the sentence has one."""
+    for match in _ANY.finditer(text, start, end):
+        kind, value, _ = _PATTERNS[int((match.lastgroup or "p0")[1:])]
+        if kind in _OF_VOICE and not has_voice:
+            continue
+        yield Figure(kind, value, match.start(), match.end(), match.start(), match.end())
+    for match in _NOTES.finditer(text, start, end) if has_voice else ():
+        yield Figure(
+            "range", f"{match['low']} to {match['high']}", match.start(), match.end(), match.start(), match.end()
+        )
+
+
+def entries(sounding: Sequence[tuple[str, int, int]], text: str, end: int) -> Iterator[Figure]:
+    """Find what is said to enter later: instruments, each with its offsets, before 'enter' or 'come in'."""
+    for name, first, last in sounding:
+        if match := _ENTERS.match(text, last, end):
+            yield Figure("course", f"{name} enter", first, match.end(), first, match.end())
+
+
+_ENTERS = re.compile(
+    r"(?:,? (?!before|after|until|while|as )(?:and |the |a |an )*[\w-]+(?: [\w-]+)?(?: and [\w-]+)?)?? "
+    r"(?:gradually |slowly |then |finally |later )?(?:enters?|comes? in|joins? in|kicks? in|drops? in|arrives?)\b",
+    re.IGNORECASE,
+)

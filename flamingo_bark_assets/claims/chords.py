@@ -33,7 +33,12 @@ _LISTED = re.compile(
 _PLAYED = re.compile(r"\b(?:play(?:s|ing|ed)?|mainly|mostly|between|cycl(?:es|ing) through|over)\s*$", re.IGNORECASE)
 _CHORD_LIST = 3
 _BEHIND = re.compile(r"\s+(?:seventh |sixth |ninth )?chords?\b", re.IGNORECASE)
-_IN_KEY = re.compile(r"\b(?:in|key(?: of| is|:)?|tonality(?: of)?|around|rooted in)\s*$", re.IGNORECASE)
+_IN_KEY = re.compile(
+    r"\b(?:in|key(?: of| is|:)?|tonality(?: of)?|tonal cent(?:re|er)(?: of| is|:)?|around|rooted in)\s*$",
+    re.IGNORECASE,
+)
+    r"\b(?:in|key(?: of| is|:)?|tonality(?: of)?|tonal cent(?:re|er)(?: of| is|:)?|around|rooted in)\s*$", re.IGNORECASE
+)
 
 
 def find_chords(text: str, start: int, end: int) -> list[Figure]:

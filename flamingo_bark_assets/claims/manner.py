@@ -213,6 +213,9 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
             return j + 1
         if tokens[i].lower in TEMPO_ONLY and manner.kind == "pace":
             return None
+        # 'moderate dynamics and 128 BPM', 'is moderate and every beat is even'
+        if (token.lower.isdigit() or token.lower in {"every", "each"}) and tokens[j - 1].lower == "and":
+            return None
         if token.lower in DETERMINERS and "," in token.gap and is_fronted:
             continue
         if token.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS:
@@ -255,8 +258,8 @@ def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
     """Return index of the 'is' that an adjective belongs to, over other adjectives and adverbs; None without one."""
     for j in range(i - 1, max(-1, i - 2 * _REACH), -1):
         word, following = tokens[j].lower, tokens[j + 1].lower
-        if word in COPULAS:
-            return j
+        if word in COPULAS:  # In 'swing feel, low energy' feel is a noun.
+            return None if word == "feel" and "," in tokens[j + 1].gap else j
         is_adverbial = following in _AMOUNTS or following in {"mono", "stereo"}
         stops = word in _STOPPING and not is_adverbial
         if stops or word in INSTRUMENT_NAMES or tokens[j].gap.strip() in {";", ":"}:
@@ -336,9 +339,13 @@ def _width(tokens: Sequence[Token], first: int, last: int) -> str | None:
     begin = first
     while begin and begin > first - 3 and (tokens[begin].joined or tokens[begin].lower not in _STOPPING):
         begin -= 1
-    near = [token.lower for token in tokens[begin:first]]
+    said: list[str] = []
     for j in range(last, min(len(tokens), last + 4)):
         if tokens[j].lower in COPULAS and not tokens[j].opens_clause:
-            near += [token.lower for token in tokens[j + 1 : j + 4]]
+            said = [token.lower for token in tokens[j + 1 : j + 4]]
             break
-    return "wide" if _WIDE & set(near) else "narrow" if _NARROW & set(near) else None
+    # What is said behind 'is' is surely of the image; what stands before it may be of something else.
+    for near in (set(said), {token.lower for token in tokens[begin:first]}):
+        if near & (_WIDE | _NARROW):
+            return "wide" if _WIDE & near else "narrow"
+    return None

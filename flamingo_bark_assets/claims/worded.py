@@ -33,8 +33,9 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
      r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
     ("stereo", "left", r"(?:leans?|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the left\b"),
     ("stereo", "right", r"(?:leans?|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the right\b"),
-    ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?! of)|range is (?:very )?wide"),
-    ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|range is (?:very )?narrow"),
+    ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?! of)"
+     r"|(?<!dynamic )range is (?:very )?wide"),
+    ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|(?<!dynamic )range is (?:very )?narrow"),
     ("register", "high", rf"(?:high|upper)(?:[- ](?:pitched|range))?,? (?:\w+,? )?{_VOICE}\b"),
     ("register", "low", rf"(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+,? )?{_VOICE}\b"),
     ("register", "middle", r"(?:mid|middle)(?:[- ]?range)? (?:register|voice|vocals?)\b"),

@@ -15,7 +15,7 @@ from flamingo_bark_assets.prompts.phrasebook_mix import MIX
 from flamingo_bark_assets.prompts.phrasebook_stems import STEMS
 from flamingo_bark_assets.text import non_space_length
 
-JOINING = ("{0}, and {1}", "{0}; {1}", "{0}, while {1}", "{0} and {1}", "{0}, whereas {1}")
+JOINING = ("{0}, and {1}", "{0}; {1}", "{0}, while {1}", "{0} and {1}")
 HAVING = (
     "it has {0} and {1}",
     "it comes with {0} and {1}",

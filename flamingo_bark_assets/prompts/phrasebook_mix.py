@@ -260,7 +260,7 @@ MIX: Mapping[tuple[str, str], Wording] = {
     ),
     ("lows", "light"): Wording(
         clauses=(
-            "the low end is {light|slim|thin}", "the lows weigh lightly",
+            "the low end is {light|slim}", "the lows weigh lightly",
             "low frequencies {keep back|play a small part}",
         ),
         nouns=("a {light|slim} low end", "lightly weighted lows", "weak low frequencies"),

@@ -53,7 +53,7 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         tags=("off-beat hi-hat", "hi-hat on the off-beats"),
     ),
     ("drum syncopation", "none"): Wording(
-        clauses=("<the> stay close to the beat", "accents of <the> fall on the beat", "<the> avoid syncopation"),
+        clauses=("<the> stay close to the beat", "accents of <the> fall on the beat"),
         nouns=("accents on the beat",),
         tags=("unsyncopated drums", "drums on the beat"),
     ),
@@ -120,7 +120,7 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         tags=("busy <noun>",),
     ),
     ("presence", "small part"): Wording(
-        clauses=("<the> sound<s> only now and then", "<the> {appear<s>|come<s> in} rarely", "<the> <is> mostly silent"),
+        clauses=("<the> sound<s> only now and then", "<the> {appear<s>|play<s>} rarely", "<the> <is> mostly silent"),
         tags=("occasional <noun>",),
     ),
     ("presence", "parts"): Wording(
@@ -157,26 +157,26 @@ STEMS: Mapping[tuple[str, str], Wording] = {
     ),
     ("bass register", "sub"): Wording(
         clauses=(
-            "<the> {plays|moves|lies} {in the lowest octave|far down}", "<the> reaches the {lowest|deepest} notes",
+            "<the> {plays|moves|lies} in the lowest octave", "<the> reaches the {lowest|deepest} notes",
         ),
         tags=("deep <noun>", "very deep <noun>"),
     ),
     ("bass register", "low"): Wording(
-        clauses=("<the> {plays|moves|lies} {deep|low down}", "notes of <the> lie deep"),
-        tags=("deep <noun>", "<noun> in a deep register"),
+        clauses=("<the> {plays|moves|lies} deep", "notes of <the> lie deep"),
+        tags=("deep <noun>", "<noun> in the deep octaves"),
     ),
     ("bass register", "middle"): Wording(
-        clauses=("<the> {plays|moves|lies} in a middle register", "<the> keeps off the deepest notes"),
-        tags=("<noun> in a middle register",),
+        clauses=("<the> {plays|moves|lies} in the middle octaves", "<the> keeps off the deepest notes"),
+        tags=("<noun> in the middle octaves",),
     ),
     ("bass register", "high"): Wording(
-        clauses=("<the> {plays|moves|lies} {high up|in its upper register}", "<the> {climbs|reaches} unusually far up"),
-        tags=("<noun> in its upper register",),
+        clauses=("<the> {plays|moves|lies} {high up|in its upper octaves}", "<the> {climbs|reaches} unusually high"),
+        tags=("<noun> in its upper octaves",),
     ),
     ("bass notes", "short"): Wording(
         clauses=(
             "<the> {plays|uses} short notes", "notes of <the> are {short|clipped|cut short}",
-            "<the> {plucks|stabs} its notes briefly",
+            "<the> {plays|sounds} its notes briefly",
         ),
         tags=("short <noun> notes", "clipped <noun> notes"),
     ),
@@ -248,7 +248,6 @@ STEMS: Mapping[tuple[str, str], Wording] = {
     ("sustain", "short"): Wording(
         clauses=(
             "<the> {play<s>|use<s>} {mostly|mainly|chiefly} short sounds", "sounds of <the> {stop|die away} soon",
-            "<the> <is> {plucked|struck} and let go",
         ),
         tags=("short sounds in the <noun>",),
     ),

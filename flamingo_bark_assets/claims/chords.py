@@ -37,8 +37,6 @@ _IN_KEY = re.compile(
     r"\b(?:in|key(?: of| is|:)?|tonality(?: of)?|tonal cent(?:re|er)(?: of| is|:)?|around|rooted in)\s*$",
     re.IGNORECASE,
 )
-    r"\b(?:in|key(?: of| is|:)?|tonality(?: of)?|tonal cent(?:re|er)(?: of| is|:)?|around|rooted in)\s*$", re.IGNORECASE
-)
 
 
 def find_chords(text: str, start: int, end: int) -> list[Figure]:

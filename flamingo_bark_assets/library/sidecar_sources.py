@@ -94,8 +94,8 @@ def find_sidecars(place: Path, song_id: str) -> list[FoundSidecar]:
 def import_sidecars(files: SongFiles, sidecars: Sequence[FoundSidecar], *, overwrite: bool, dry_run: bool) -> list[str]:
     """Copy sidecars into the folder of a song; return the names of those that are new or other there.
 
-    They stay unchanged, but for a table of many songs, of which one row is kept. With `dry_run` nothing is written. Each
-    file is there whole or not at all.
+    They stay unchanged, but for a table of many songs, of which one row is kept. With `dry_run` nothing is written.
+    Each file is there whole or not at all.
 
     Raises:
         LibraryError: another text stands in place of one and `overwrite` is not set; nothing is written then.

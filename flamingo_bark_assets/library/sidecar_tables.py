@@ -70,9 +70,7 @@ def read_row(text: str, song_id: str) -> Iterator[tuple[str, str]]:
         if len(found) != 1:
             raise FileFault(f"holds {count} rows, of which {len(found)} name a file of the song {song_id!r}")
     if len(found[0]) > len(head):
-        raise FileFault(
-            f"has a row of {len(found[0])} cells under {len(head)} columns; put texts with a comma in quotes"
-        )
+        raise FileFault(f"has a row of {len(found[0])} cells under {len(head)} columns; quote texts that hold a comma")
     yield from zip(head, found[0], strict=False)
 
 

@@ -187,7 +187,7 @@ def _check_lyrics(check: Check, name: str, number: int, text: str, facts: ClipFa
         check.add("lyrics_format", name, number, f"{base}: its lyrics are known and do not stand between ♪; the model "
                   "would speak them")  # fmt: skip
     elif more := _beside_lyrics(text, facts.lyrics):
-        check.add("lyrics_format", name, number, f"{base}: {more[:80]!r} stands beside its lyrics, as a custom tag would; "
+        check.add("lyrics_format", name, number, f"{base}: {more[:80]!r} stands beside its lyrics, as a tag would; "
                   "the model sings or speaks it")  # fmt: skip
 
 

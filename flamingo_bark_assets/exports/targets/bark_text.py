@@ -55,7 +55,7 @@ def bark_text(clip: Clip, tag: CustomTag | None = None, *, with_lyrics: bool = T
     if with_lyrics and words and in_domain(clip):
         text = _transcript(words)
         if text.lyrics is not None:
-            sung = tag and f"the custom tag {tag.word!r} is left out: the text is what is sung, so would it be"
+            sung = f"the custom tag {tag.word!r} is left out: the text is what is sung, so would it be" if tag else None
             return replace(text, tag_left_out=sung)
         return replace(_told("", tag), cut=text.cut)
     return _told(clean_text(clip.text), tag)

@@ -191,7 +191,7 @@ def list_(paths: DataPaths) -> None:
     from flamingo_bark_assets.training.suitability import Verdict
 
     settings, asked = load_settings(paths.settings), read_asked(paths)
-    versions = settings_versions(settings)
+    versions = settings_versions(settings, paths)
     rows: list[tuple[str, ...]] = []
     warnings: list[str] = []
     for song_id in list_song_ids(paths):
@@ -373,7 +373,7 @@ def _due_songs(paths: DataPaths) -> list[str]:
     from flamingo_bark_assets.provenance.due import DueSongs
     from flamingo_bark_assets.provenance.inputs import settings_versions
 
-    return list(DueSongs(paths).find(settings_versions(load_settings(paths.settings))))
+    return list(DueSongs(paths).find(settings_versions(load_settings(paths.settings), paths)))
 
 
 def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunReport]:

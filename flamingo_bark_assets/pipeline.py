@@ -39,6 +39,7 @@ from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.edits import apply_prompt_edits
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts, put_tag, tag_of
+from flamingo_bark_assets.prompts.library_scale import LibraryScale, read_scale
 from flamingo_bark_assets.record import Record, digest_of
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds
 from flamingo_bark_assets.splits.landmarks import find_landmarks
@@ -242,6 +243,14 @@ class SongWork:
         self._declared("prompts")
         return self.settings.prompts
 
+    def library_scale(self) -> LibraryScale:
+        """Return by which texts compare the song with the others of the library; empty where the settings want none.
+
+        Raises:
+            UndeclaredInput: the step at work does not declare the settings of prompts, whose version holds it.
+        """
+        return read_scale(self.paths) if self.prompt_settings().relative_words else {}
+
     def clip_settings(self) -> ClipSettings:
         """Return how songs are cut.
 
@@ -392,7 +401,7 @@ def describe(work: SongWork) -> Captions:
 
 def write_prompts(work: SongWork) -> TrainingPrompts:
     """Write the prompts at every level; where the owner of the song says otherwise, that; then the trigger word."""
-    prompts = build_prompts(work.evidence(), work.result(Captions), work.prompt_settings())
+    prompts = build_prompts(work.evidence(), work.result(Captions), work.prompt_settings(), work.library_scale())
     edited = apply_prompt_edits(prompts, work.files.info.edits)
     return put_tag(edited, tag_of(work.evidence(), work.prompt_settings()))
 
@@ -446,6 +455,7 @@ def cut_clips(work: SongWork) -> TrainingClips:
         levels,
         work.clip_settings(),
         work.prompt_settings(),
+        work.library_scale(),
     )
 
 

@@ -129,6 +129,11 @@ class PromptSettings(_Frozen):
         "", max_length=100, description="Trigger word put into every text of the library; song.toml may name another."
     )
     custom_tag_position: TagPosition = Field("prepend", description="prepend, append, or replace (the tag alone).")
+    relative_words: bool = Field(
+        False,
+        description="Whether texts compare a song with the others here ('faster than most songs of this library'), "
+        "by the quarters of all songs that are surely measured, of which there must be 20.",
+    )
 
 
 class ViewSettings(_Frozen):

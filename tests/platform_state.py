@@ -35,7 +35,7 @@ MADE_LATER = PUBLISHED_ASSETS | {asset.key for asset in exports}
 
 def make(instance: dg.DagsterInstance, *songs: str) -> bool:
     """Make songs, whose partitions stand side by side, in one run, and publish nothing; tell whether all went well."""
-    observe_settings(instance, settings_versions(Platform().settings))
+    observe_settings(instance, settings_versions(Platform().settings, Platform().paths))
     instance.add_dynamic_partitions(SONGS, sorted(set(songs) - set(instance.get_dynamic_partitions(SONGS))))
     tags = {ASSET_PARTITION_RANGE_START_TAG: min(songs), ASSET_PARTITION_RANGE_END_TAG: max(songs)}
     job = defs.resolve_job_def(all_songs.name)
@@ -67,7 +67,7 @@ def not_fresh(instance: dg.DagsterInstance, songs: Iterable[str]) -> dict[str, s
 
 def due(data: DataPaths) -> Due:
     """What is due of each song, by the product's own account."""
-    found = DueSongs(data).find(settings_versions(load_settings(data.settings)))
+    found = DueSongs(data).find(settings_versions(load_settings(data.settings), data))
     return {song_id: list(song.steps) for song_id, song in found.items()}
 
 

@@ -24,6 +24,7 @@ from flamingo_bark_assets.cli import main as command_line
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.parts import STEM_KINDS
 from flamingo_bark_assets.pipeline import SongWork
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
@@ -173,7 +174,8 @@ def _readers(field: str, key: str) -> str:
     )
     value = getattr(group, key)
     changed = group.model_copy(update={key: _another(value)})
-    before, after = (settings_versions(s) for s in (settings, settings.model_copy(update={field: changed})))
+    paths = DataPaths(Path("data"))
+    before, after = (settings_versions(s, paths) for s in (settings, settings.model_copy(update={field: changed})))
     groups = {name for name in SETTINGS_GROUPS if before.of(name) != after.of(name)}
     others = "`training_splits`" if field == "splits" else "the sensors"
     return _code(step.name for step in STEPS if groups & set(step.settings)) or others

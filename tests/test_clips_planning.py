@@ -25,6 +25,7 @@ from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.parts import Part
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts
+from flamingo_bark_assets.prompts.library_scale import TOPICS, Edges, LibraryScale
 from flamingo_bark_assets.settings import ClipSettings, FormWeights, PromptSettings, Settings, Thresholds, ViewSettings
 from flamingo_bark_assets.text import non_space_length
 from flamingo_bark_assets.training.suitability import Verdict, judge
@@ -117,6 +118,7 @@ def plan(
     loud: dict[Part, SourceLevels] | None = None,
     settings: ClipSettings | None = None,
     told: PromptSettings = PARAGRAPHS,
+    scale: LibraryScale | None = None,
 ) -> TrainingClips:
     """Plan the clips of a song, by default of 10 s from all sources, told in paragraphs."""
     evidence = evidence or song()
@@ -130,6 +132,7 @@ def plan(
         {**dict.fromkeys(PARTS, levels()), **(loud or {})},
         settings or ClipSettings(views=(TEN,)),
         told,
+        scale,
     )
 
 
@@ -492,3 +495,16 @@ def test_only_what_is_played_inside_is_told_of_the_drums() -> None:
     assert late
     assert not [text for text in early if four.search(text)]
     assert [text for text in late if four.search(text)]
+
+
+def test_clips_of_the_mix_are_compared_with_the_library_but_for_dynamics() -> None:
+    lists = PromptSettings(form_weights=FormWeights(tags=0, sentence=0, paragraph=0, description=1))
+    scale = dict.fromkeys(TOPICS, Edges(0.001, 0.002, 20))
+    made = plan(told=lists, scale=scale).clips
+    words = {clip.source: "" for clip in made}
+    for clip in made:
+        words[clip.source] += clip.text
+    said = ("songs here", "this library")
+    assert {source for source, text in words.items() if any(word in text for word in said)} == {"mix", "instrumental"}
+    assert not any(word in words["mix"] for word in ("wider dynamics", "further than", "more than in"))
+    assert not any(word in clip.text for clip in plan(told=lists).clips for word in ("most songs", "this library"))

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
+from flamingo_bark_assets.custom_tag import CustomTag
 from flamingo_bark_assets.errors import ClipRefused
 from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Split
 from flamingo_bark_assets.exports.run import ExportReport, export
 from flamingo_bark_assets.exports.targets.bark import Bark, end_share, file_name
-from flamingo_bark_assets.exports.targets.bark_text import BUDGET, bark_text
+from flamingo_bark_assets.exports.targets.bark_text import BUDGET, BarkText, bark_text
 from flamingo_bark_assets.inference.catalogue import ModelError
 from flamingo_bark_assets.text import non_space_length
 from flamingo_bark_assets.tokens.catalogue import TokenModels
@@ -426,6 +427,64 @@ def test_a_text_is_cut_at_sentences_and_the_cut_is_told(tmp_path: Path) -> None:
     assert told.cut is not None
     bark(with_clips(clip), tmp_path / "bark")
     assert any(note[2] == "text_cut" and "characters are left out" in note[3] for note in notes(tmp_path / "bark"))
+
+
+@pytest.mark.parametrize(
+    ("position", "text"),
+    [
+        ("prepend", "[music] zxcv, Rock music at 100 BPM."), ("append", "[music] Rock music at 100 BPM. zxcv"),
+        ("replace", "[music] zxcv"),
+    ],
+)  # fmt: skip
+def test_the_custom_tag_stands_where_a_text_describes_and_is_never_sung(position: Any, text: str) -> None:
+    tag = CustomTag("zxcv", position)
+    mix = made_clip("song", "semantic", "mix", 0, lyrics="words", text="Rock music at 100 BPM.")
+    assert bark_text(mix, tag) == BarkText(text)
+    sung = bark_text(semantic_clip(0, 9.8, lyrics="I walk"), tag)
+    assert (sung.text, sung.lyrics) == ("♪ I walk ♪", "I walk")
+    assert "'zxcv' is left out" in str(sung.tag_left_out)
+    assert bark_text(semantic_clip(0, 9.8, text="A voice."), tag, with_lyrics=False).tag_left_out is None
+    assert bark_text(semantic_clip(0, 9.8, lyrics=None, text=""), tag).text == "[music] zxcv"
+
+
+def test_the_custom_tag_is_within_the_budget_and_is_left_out_where_it_is_too_long() -> None:
+    sentences = [f"Sentence number {n} tells something else entirely." for n in ("one", "two", "six", "ten", "nine")]
+    clip = made_clip("song", "semantic", "mix", 0, text=" ".join([*sentences, "Guitars shimmer."]))
+    told = bark_text(clip, CustomTag("zxcv" * 10))
+    assert told.text.startswith(f"[music] {'zxcv' * 10}, Sentence number one")
+    assert non_space_length(told.text) <= BUDGET
+    assert told.cut is not None
+    long = bark_text(clip, CustomTag("x" * 300))
+    assert "300 characters is left out" in str(long.tag_left_out)
+    assert long.text == bark_text(clip).text
+
+
+def test_an_export_with_a_custom_tag_is_clean_and_notes_where_it_is_left_out(
+    models: TokenModels, tmp_path: Path
+) -> None:
+    source = some_songs()
+    first, *_ = sorted(source.songs)
+    source.songs[first] = dataclasses.replace(source.songs[first], custom_tag=CustomTag("mine", "append"))
+    options = ExportOptions(folder=str(tmp_path / "bark"), tokens=models, custom_tag="zxcv")
+    export(Bark(), source, tmp_path / "bark", options)
+    assert verify_export(tmp_path / "bark").findings == ()
+    left_out = {(song, clip) for song, clip, rule, _ in notes(tmp_path / "bark") if rule == "custom_tag_left_out"}
+    rows = rows_of_clips(tmp_path / "bark")
+    assert {row["lyrics"] is None for row in rows} == {True, False}
+    for row in rows:
+        tag = "mine" if row["song_id"] == first else "zxcv"
+        assert CustomTag(tag).is_in(row["text"]) == (row["lyrics"] is None)
+        assert ((row["song_id"], row["clip"]["clip"]) in left_out) == (row["lyrics"] is not None)
+
+
+def test_a_tag_that_would_be_sung_is_found(models: TokenModels, tmp_path: Path) -> None:
+    out = tmp_path / "bark"
+    bark(some_songs(), out, models)
+    text = (out / "train_valid.txt").read_text()
+    (out / "train_valid.txt").write_text(text.replace("|♪ ", "|♪ zxcv "))
+    found = [finding for finding in verify_export(out).findings if finding.rule == "lyrics_format"]
+    assert found
+    assert all("'zxcv' stands beside its lyrics" in finding.message for finding in found)
 
 
 def test_a_voice_without_words_is_noted(tmp_path: Path) -> None:

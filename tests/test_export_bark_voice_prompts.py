@@ -135,6 +135,16 @@ def test_a_singer_with_too_few_phrases_is_named(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_custom_tag_is_left_out_and_noted_once(tmp_path: Path) -> None:
+    options = ExportOptions(folder=str(tmp_path / "out"), custom_tag="zxcv")
+    export(BarkVoicePrompts(), source_of(*(phrase(i, lyrics=None) for i in range(3))), tmp_path / "out", options)
+    notes = (tmp_path / "out" / "provenance" / "notes.jsonl").read_text().splitlines()
+    assert [json.loads(note) for note in notes] == [
+        ["song", "", "custom_tag_left_out", "the custom tag 'zxcv' is left out: nothing is trained from voice prompts"]
+    ]
+    assert not any("zxcv" in row["text"] for row in rows(tmp_path / "out"))
+
+
 class Singing(MadeRenderer):
     """A voice that sounds between two times of the clip only."""
 

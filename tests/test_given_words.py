@@ -20,7 +20,7 @@ from flamingo_bark_assets.captioning.interface import Answer, Captions, GivenCla
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.library.layout import DataPaths, find_song
+from flamingo_bark_assets.library.layout import DataPaths, find_song, list_song_ids
 from flamingo_bark_assets.library.sidecar_formats import Said
 from flamingo_bark_assets.library.sidecars import Sidecar
 from flamingo_bark_assets.library.song_toml import Edits, SongInfo
@@ -244,6 +244,38 @@ def test_add_copies_sidecars_unchanged_under_the_name_of_the_mix(paths: DataPath
         "caption": "used", "genre": "used", "bpm": "claim", "key": "claim", "signature": "claim",
         "is_instrumental": "claim", "custom_tag": "kept", "my_rating": "kept", "lyrics": "passed_over",
     }  # fmt: skip
+
+
+def test_add_keeps_the_row_of_a_table_and_no_other(paths: DataPaths, inbox: Path) -> None:
+    (inbox / "metadata.csv").write_text("file,bpm,genre\nOther.wav,1,x\nMy Tune.wav,72,dub\n")
+    (inbox / "My Tune.txt").unlink()
+    dry = flamingo_bark("add", inbox / "My Tune.wav")
+    assert "sidecars: song.lrc, song.metadata.csv" in dry.output
+    stored = paths.songs / "my-tune/song.metadata.csv"
+    assert stored.read_text() == "file,bpm,genre\nMy Tune.wav,72,dub\n"
+    metadata = describe_metadata(find_song(paths, "my-tune"))
+    assert (metadata.genre_tags, metadata.tags_source) == ("dub", "sidecar song.metadata.csv")
+    roles = {field.key: field.role for field in metadata.sidecar_fields if field.file == "song.metadata.csv"}
+    assert roles == {"file": "kept", "bpm": "claim", "genre": "used"}
+    assert metadata.sidecar_warnings is None
+
+
+def test_a_row_of_a_table_is_imported_later_too(paths: DataPaths, inbox: Path) -> None:
+    flamingo_bark("add", inbox / "My Tune.wav", "--id", "one", "--no-sidecars")
+    (inbox / "metadata.csv").write_text("file,caption\nOther.wav,x\nMy Tune.wav,Deep dub.\n")
+    shown = flamingo_bark("words", "one", "--from", inbox / "My Tune.wav", "--dry-run")
+    assert "metadata.csv: would be imported as song.metadata.csv" in shown.output
+    flamingo_bark("words", "one", "--from", inbox / "My Tune.wav")
+    assert (paths.songs / "one/song.metadata.csv").read_text() == "file,caption\nMy Tune.wav,Deep dub.\n"
+
+
+def test_a_table_that_cannot_be_read_stops_add_before_anything_is_stored(paths: DataPaths, inbox: Path) -> None:
+    (inbox / "metadata.csv").write_text("file,bpm\nMy Tune.wav,1\nMy Tune.wav,2\n")
+    shown = flamingo_bark("add", inbox / "My Tune.wav")
+    assert shown.exit_code == 1
+    assert "metadata.csv" in shown.output
+    assert "--no-sidecars" in shown.output
+    assert list_song_ids(paths) == []
 
 
 def test_add_can_leave_sidecars_and_never_links_them(paths: DataPaths, inbox: Path) -> None:

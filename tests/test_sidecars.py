@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.exports.interface import ExportOptions, base_name
 from flamingo_bark_assets.exports.run import export
 from flamingo_bark_assets.exports.targets.ace_step import AceStep
@@ -18,6 +19,7 @@ from flamingo_bark_assets.exports.vocabulary import key_name, metre_number, whol
 from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.library.sidecar_facts import claim_of, is_no_words, says_instrumental
 from flamingo_bark_assets.library.sidecar_names import SidecarFile, sidecar_ending
+from flamingo_bark_assets.library.sidecar_sources import sidecars_beside, stored_name
 from flamingo_bark_assets.library.sidecars import MAX_SIDECAR_BYTES, Sidecar, read_sidecars
 from tests.export_songs import made_source
 
@@ -85,6 +87,15 @@ def fields(sidecar: Sidecar) -> list[tuple[str | None, str]]:
         ),
         ("song.json", '{"lyrics": ["one", "two"], "bpm": NaN}', [("lyrics", "one\ntwo"), ("bpm", "NaN")]),
         ("song.json", '{"caption": "\\ud800a\\u202e\\u0007b", "caption": "c"}', [("caption", "a b"), ("caption", "c")]),
+        (
+            "song.metadata.csv", 'File, BPM,Key,caption,Camelot\nMy Tune.wav,128,F# minor,"slow, dark",8A\n',
+            [(None, "My Tune.wav"), ("bpm", "128"), ("key", "F# minor"), ("caption", "slow, dark"), (None, "8A")],
+        ),
+        ("song.metadata.csv", "file,bpm,key\n\nsong.wav,90\n", [(None, "song.wav"), ("bpm", "90")]),
+        (
+            "song.metadata.csv", "file,bpm\nother.wav,1\n./Song.wav,2\nx/Song.wav.bak,3\n",
+            [(None, "./Song.wav"), ("bpm", "2")],
+        ),
         ("song.txt", "", []),
         ("song.json", "{}", []),
     ],
@@ -133,6 +144,11 @@ def test_what_is_not_utf_8_is_read_as_windows_1252_and_said_to_be(tmp_path: Path
         ("song.json", b'{"bpm": ' + b"9" * 5000 + b"}", "is not valid JSON"),
         ("song.json", b"{'bpm': 9}", "is not valid JSON"),
         ("song.json", b'["a", "b"]', "holds no JSON object"),
+        ("song.metadata.csv", b"file,bpm\n", "holds 0 rows, of which 0 name"),
+        ("song.metadata.csv", b"file,bpm\nx.wav,1\ny.wav,2\n", "holds 2 rows, of which 0 name"),
+        ("song.metadata.csv", b"file,bpm\nsong.wav,1\nsong.flac,2\n", "holds 2 rows, of which 2 name"),
+        ("song.metadata.csv", b"file,caption\nsong.wav,slow, dark\n", "3 cells under 2 columns"),
+        ("song.metadata.csv", b'file,caption\nsong.wav,"' + b"x" * 200_000, "is no CSV that can be read"),
         ("song.json", b'{"samples": [{"filename": "x.wav"}, {"filename": "y.wav"}]}', "none of which names a file"),
     ],
 )
@@ -284,6 +300,68 @@ def test_a_row_of_ace_steps_dataset_is_found_by_the_name_of_its_file(exported: P
         said = {one.key: one.text for one in read(tmp_path, "song.json", data, song_id).said}
         shown = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in row.items()}
         assert said == {key: text for key, text in shown.items() if row[key] not in {None, ""}}
+
+
+def test_the_row_of_ace_steps_table_comes_back_for_each_sound(exported: Path, tmp_path: Path) -> None:
+    for number, row in enumerate(rows_of(exported)):
+        sound = exported / "ace/audio/train" / str(row["filename"])
+        tables = [found for found in sidecars_beside(sound) if found.own_table is not None]
+        assert [stored_name(found) for found in tables] == ["song.metadata.csv"]
+        (folder := tmp_path / str(number)).mkdir()
+        assert fields(read(folder, "song.metadata.csv", tables[0].contents())) == [
+            (None, row["filename"]), ("bpm", str(row["bpm"])), ("key", row["keyscale"]),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("file,bpm\nx.wav,1\nMy Tune.wav,2\n", "file,bpm\nMy Tune.wav,2\n"),
+        ("\ufeffFILE;,file\r\n1,My Tune\r\n", "FILE;,file\n1,My Tune\n"),
+        ('file,caption\n"My Tune.wav","a ""b"", c\nd"\n', 'file,caption\nMy Tune.wav,"a ""b"", c\nd"\n'),
+        ("file,bpm\n./My Tune.wav,1\n./My Tune.wav,1\n", "file,bpm\n./My Tune.wav,1\n"),
+        ("file,bpm\nelse/My Tune.wav,1\n/My Tune.wav,1\nmy tune.wav,1\nMy Tune.wav2,1\n", None),
+        ("name,bpm\nMy Tune.wav,1\n", None),
+        ("file;bpm\nMy Tune.wav;1\n", None),
+        ("a,file\nx\n", None),
+        ("", None),
+    ],
+)
+def test_only_the_row_of_the_sound_is_kept_of_a_table(tmp_path: Path, text: str, kept: str | None) -> None:
+    (tmp_path / "metadata.csv").write_bytes(text.encode())
+    tables = sidecars_beside(tmp_path / "My Tune.wav")
+    assert [found.contents().decode() for found in tables] == ([] if kept is None else [kept])
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b'file,x\n"' + b"x" * 200_000, "is no CSV that can be read"),
+        (b"file,bpm\nMy Tune.wav,1\nMy Tune,2\n", "in 2 rows that differ"),
+        (b"\x00\x01", "is no text"),
+        (b"file\n" + b"x\n" * 8_400_000, "is larger than"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_named(tmp_path: Path, data: bytes, told: str) -> None:
+    (tmp_path / "metadata.csv").write_bytes(data)
+    with pytest.raises(LibraryError, match=told) as refused:
+        sidecars_beside(tmp_path / "My Tune.wav")
+    assert "metadata.csv" in str(refused.value)
+
+
+def test_a_table_that_leads_elsewhere_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("file,caption\nMy Tune.wav,secret\n")
+    (folder := tmp_path / "inbox").mkdir()
+    (folder / "metadata.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(LibraryError, match="symbolic link"):
+        sidecars_beside(folder / "My Tune.wav")
+
+
+def test_a_large_table_costs_no_more_than_its_size(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_bytes(b"file,bpm\n" + b"a,1\n" * 2_000_000 + b",,,,,,,\n" * 900_000)
+    begun = time.process_time()
+    assert sidecars_beside(tmp_path / "My Tune.wav") == []
+    assert time.process_time() - begun < 15.0
 
 
 def test_audiocrafts_sidecars_come_back_whole(exported: Path, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.lyrics.records import LyricsLine, SongLyrics
 from flamingo_bark_assets.parts import KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.levels import COMBINATION_SIZES, TrainingPrompts
+from flamingo_bark_assets.prompts.library_scale import LibraryScale
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, ViewSettings
 from flamingo_bark_assets.training.suitability import SONG, Verdict
 
@@ -77,6 +78,7 @@ def plan_clips(
     levels: Mapping[Part, SourceLevels],
     settings: ClipSettings,
     prompt_settings: PromptSettings,
+    scale: LibraryScale | None = None,
 ) -> TrainingClips:
     """Cut a song into the clips to train on.
 
@@ -89,6 +91,7 @@ def plan_clips(
         levels: of the mix and of each kind of stem that is fit; a stem without any is not used.
         settings: views and limits.
         prompt_settings: weights and budget of texts.
+        scale: by which clips are compared with the songs of the library; None or empty for no such words.
 
     Returns:
         Clips in the order of views, pieces and sources, and what was left out, each with the first rule that it
@@ -99,7 +102,7 @@ def plan_clips(
         reason = f"{evidence.song_id}: the sound of the mix cannot be had"
     if reason is not None:
         return TrainingClips.of_unusable(evidence.song_id, reason)
-    plan = _Plan(evidence, lyrics, captions, prompts, verdict, levels, settings, prompt_settings)
+    plan = _Plan(evidence, lyrics, captions, prompts, verdict, levels, settings, prompt_settings, scale or {})
     clips, rejected = plan.make()
     return TrainingClips(
         song_id=evidence.song_id,
@@ -116,6 +119,7 @@ class _Plan:
     def __init__(
         self, evidence: Evidence, lyrics: SongLyrics, captions: Captions, prompts: TrainingPrompts, verdict: Verdict,
         levels: Mapping[Part, SourceLevels], settings: ClipSettings, prompt_settings: PromptSettings,
+        scale: LibraryScale,
     ) -> None:  # fmt: skip
         self.evidence = evidence
         self.verdict = verdict
@@ -133,7 +137,7 @@ class _Plan:
         sung = given_lines(self.timed) if grid.sung is None else joined_phrases(grid.sung, self.timed)
         self.grid: Grid = dataclasses.replace(grid, sung=sung)
         self.inside = SongInside(evidence, prompt_settings.min_claim_confidence)
-        self.writer = ClipWriter(captions, prompts, prompt_settings)
+        self.writer = ClipWriter(captions, prompts, prompt_settings, scale)
 
     def make(self) -> tuple[tuple[Clip, ...], tuple[RejectedClip, ...]]:
         clips: list[Clip] = []

@@ -28,6 +28,7 @@ from flamingo_bark_assets.prompts.answered import WRITTEN
 from flamingo_bark_assets.prompts.forms import Form
 from flamingo_bark_assets.prompts.grammar import Choices
 from flamingo_bark_assets.prompts.levels import Prompt, PromptWriter, TrainingPrompts, form_weights
+from flamingo_bark_assets.prompts.library_scale import LibraryScale
 from flamingo_bark_assets.settings import PromptSettings
 from flamingo_bark_assets.text import fit, non_space_length, split_sentences
 
@@ -73,12 +74,16 @@ class ClipWriter:
         captions: the answers about the song.
         prompts: its prompts, of which those that its owner wrote by hand go before made ones.
         settings: weights, budget and least confidence.
+        scale: by which clips are compared with the songs of the library; empty for no such words.
     """
 
-    def __init__(self, captions: Captions, prompts: TrainingPrompts, settings: PromptSettings) -> None:
+    def __init__(
+        self, captions: Captions, prompts: TrainingPrompts, settings: PromptSettings, scale: LibraryScale
+    ) -> None:
         self._captions = captions
         self._by_hand = {(p.prompt, p.form): _untagged(p) for p in prompts.prompts if p.captioner == HUMAN}
         self._settings = settings
+        self._scale = scale
         self._measured = MeasuredCaptioner(settings)
         self._checked: dict[tuple[object, ...], str] = {}
         self._written = any(answer.source in _SAID and answer.text for answer in captions.answers)
@@ -99,11 +104,12 @@ class ClipWriter:
         evidence, measured = self._measured_inside(inside, voiceless=bool(kinds) and "vocals" not in kinds)
         of_level = () if is_mix else kinds
         form = Choices(evidence.song_id, clip).weighted(form_weights(self._settings), "form")
-        plain = PromptWriter(evidence, measured, self._settings).prompt(of_level, form, seed=clip)
+        writer = PromptWriter(evidence, measured, self._settings, None, self._scale, is_whole)
+        plain = writer.prompt(of_level, form, seed=clip)
         made, said = plain, measured
         if self._written:
             said = self._captions_inside(evidence, measured, kinds, is_whole=is_whole)
-            made = PromptWriter(evidence, said, self._settings).prompt(of_level, form, seed=clip)
+            made = dataclasses.replace(writer, captions=said).prompt(of_level, form, seed=clip)
         name = made.prompt if not kinds or not is_mix else f"multi_instrument:{'+'.join(kinds)}"
         weight = made.training_weight if name == made.prompt else self._settings.multi_instrument_weight
         if by_hand := self._hand_written(name, form, evidence, kinds, is_whole=is_whole):

@@ -77,7 +77,7 @@ def _refuse_unmeasured(paths: DataPaths, settings: Settings, song_ids: Sequence[
 
     if unknown := sorted(set(song_ids) - set(list_song_ids(paths))):
         raise LibraryError(f"no such song: {', '.join(unknown)}; `flamingo-bark list` shows what there is")
-    due, measured = DueSongs(paths).find(settings_versions(settings)), STEP_NAMED["flamingo_captions"].needs
+    due, measured = DueSongs(paths).find(settings_versions(settings, paths)), STEP_NAMED["flamingo_captions"].needs
     unmeasured = [
         song_id for song_id in song_ids if song_id in due and not due[song_id].steps.keys().isdisjoint(measured)
     ]

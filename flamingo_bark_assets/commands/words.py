@@ -125,7 +125,7 @@ def _import(paths: DataPaths, song_id: str, place: Path, *, overwrite: bool, dry
         name = stored_name(sidecar)
         what = "is there already" if name not in new else "would be imported" if dry_run else "imported"
         console.say("{}: {} as {}", sidecar.path.name, what, name)
-    return tuple(SidecarFile(stored_name(sidecar), sidecar.path) for sidecar in found)
+    return tuple(SidecarFile(stored_name(one), one.path, contents=one.own_table) for one in found)
 
 
 def _show(paths: DataPaths, song: _Song, policies: Sequence[Merge], *, dry_run: bool) -> None:

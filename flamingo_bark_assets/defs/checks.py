@@ -184,7 +184,8 @@ CHECKS: tuple[SongCheck, ...] = (
     ),
     SongCheck(
         "training_prompts", "custom_tag_is_there",
-        "The custom tag, where there is one, stands in every text, and none held it by itself.",
+        "The custom tag, where there is one, stands in every text, and none held it by itself. Sung words, which are "
+        "Bark's text of a voice, never hold it.",
         dg.AssetCheckSeverity.WARN, _tag,
     ),
     SongCheck(

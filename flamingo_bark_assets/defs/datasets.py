@@ -147,9 +147,13 @@ def no_leak(platform: Platform) -> dg.AssetCheckResult:
     ],
 )
 def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Publish the DuckDB file with every table of every song in the library, replaced as a whole."""
+    """Publish the DuckDB file with every table of every song in the library, replaced as a whole.
+
+    The edges by which texts may compare songs with each other are renewed where the library has moved away from them.
+    """
     from flamingo_bark_assets.library.layout import list_song_ids
     from flamingo_bark_assets.library.orphans import remove_orphans
+    from flamingo_bark_assets.prompts.library_scale import renew_scale
     from flamingo_bark_assets.provenance.publication import (
         WAREHOUSE,
         note_published,
@@ -168,7 +172,10 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         inputs = publication_inputs(stored_versions(paths), splits)[WAREHOUSE]
         over_all = {SPLITS_TABLE: splits_path(paths, by_artist=splits.by_artist)}
         published = publish(FeatureStore(paths.features), list_song_ids(paths), paths.warehouse, RECORDS, over_all)
+        scale_is_new = renew_scale(paths, platform.settings.prompts)
         note_published(paths, WAREHOUSE, inputs)
+    if scale_is_new and platform.settings.prompts.relative_words:
+        context.log.info("the songs of the library are spread otherwise now: texts that compare songs are due")
     problems = (*published.left_out, *published.without_row)
     _warn(context, cleanup, problems)
     return dg.MaterializeResult(

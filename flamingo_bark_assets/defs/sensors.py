@@ -50,7 +50,7 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
     from flamingo_bark_assets.provenance.requests import decide, read_asked, write_asked
 
     try:
-        versions = settings_versions(platform.settings)
+        versions = settings_versions(platform.settings, platform.paths)
         due = _due_songs(platform.paths).find(versions)
         library = list_song_ids(platform.paths)
     except FlamingoBarkError as error:

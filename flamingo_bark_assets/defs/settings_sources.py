@@ -44,7 +44,7 @@ def _observed(context: dg.AssetExecutionContext, platform: Platform) -> Iterator
     """Observe the versions of the settings now; the sensor and each run do the same by themselves."""
     from flamingo_bark_assets.provenance.inputs import settings_versions
 
-    versions = settings_versions(platform.settings)
+    versions = settings_versions(platform.settings, platform.paths)
     for group in SETTINGS_GROUPS:
         if settings_key(group) in context.selected_asset_keys:
             yield dg.ObserveResult(settings_key(group), data_version=dg.DataVersion(versions.of(group)))

@@ -114,7 +114,7 @@ class _Run:
         """The versions of the settings in force in this run when it began."""
         from flamingo_bark_assets.provenance.inputs import settings_versions
 
-        return settings_versions(self.platform.settings)
+        return settings_versions(self.platform.settings, self.platform.paths)
 
     @cached_property
     def sets_inference(self) -> bool:

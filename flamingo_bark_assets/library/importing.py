@@ -24,6 +24,7 @@ from flamingo_bark_assets.files.atomic import (
     sync_folder,
     temporary_path,
     write_advice,
+    write_bytes,
 )
 from flamingo_bark_assets.files.opening import file_problem, open_regular, shown
 from flamingo_bark_assets.library.ids import MAX_SONG_ID_LENGTH, check_song_id, make_song_id
@@ -73,7 +74,8 @@ def add_song(
 
     Hidden files, those that are no sound files and `file` itself are left out of the stems. By default the identifier
     is made from the title or the file name, with a number where taken. With `link` hard links of the sound are made
-    where the file system can. Sidecars that lie beside `file` are copied unchanged, whatever stands in them.
+    where the file system can. Sidecars that lie beside `file` are copied unchanged, whatever stands in them; of a
+    ``metadata.csv`` its row.
 
     Raises:
         LibraryError: a source is missing or no sound file by its name, a stem or sidecar is a link that leaves its
@@ -92,7 +94,10 @@ def add_song(
         for source in sources:
             _store(source.path, staging / source.stored_as, link=link)
         for sidecar in sidecars:  # Never linked: a text that is edited in one place must not change in the other.
-            _store(sidecar.path, staging / stored_name(sidecar), link=False)
+            if sidecar.own_table is None:
+                _store(sidecar.path, staging / stored_name(sidecar), link=False)
+            else:
+                write_bytes(staging / stored_name(sidecar), sidecar.own_table)
         if info != SongInfo():
             write_song_info(staging / SONG_TOML, info)
         for folder in {staging / STEMS_FOLDER, staging} if stems_dir else {staging}:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.library.ids import make_song_id
 from flamingo_bark_assets.library.sidecar_facts import claim_of
+from flamingo_bark_assets.library.sidecar_tables import TABLE_ENDING, read_row
 from flamingo_bark_assets.text import printable
 
 SidecarField = Literal[
@@ -76,13 +77,14 @@ def read_fields(text: str, ending: str, *, song_id: str = "") -> tuple[Said, ...
     Args:
         text: anything.
         ending: of its name, one of `sidecar_names.ENDINGS`.
-        song_id: the song's identifier, by which its row among the samples of a ``dataset.json`` is known.
+        song_id: the song's identifier, by which its row among the samples of a ``dataset.json`` or in a table
+            is known.
 
     Returns:
         The first `MAX_FIELDS` fields and one more, where there is one; those that say nothing are left out.
 
     Raises:
-        FileFault: a .json file is no JSON object, or one that says nothing about the song.
+        FileFault: a .json file is no JSON object, a table no CSV, or one of them says nothing about the song.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     fields = _of_ending(lines, ending, song_id)
@@ -100,6 +102,8 @@ def _of_ending(text: str, ending: str, song_id: str) -> Iterator[_Raw]:
         yield from _lyrics(text)
     elif ending == ".json":
         yield from _json(text, song_id)
+    elif ending == TABLE_ENDING:
+        yield from ((key, _field(key), cell) for key, cell in read_row(text, song_id))
     elif {"caption", "lyrics"} & set(_CLOSING_TAG.findall(text.translate(_SMALL))):
         yield from _tagged(text)
     elif _is_keyed(text):

@@ -9,9 +9,11 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-ENDINGS = (".caption.txt", "_prompt.txt", ".lrc", ".lyrics.txt", "_lyrics.txt", ".json", ".txt")
+from flamingo_bark_assets.library.sidecar_tables import TABLE_ENDING
+
+ENDINGS = (".caption.txt", "_prompt.txt", ".lrc", ".lyrics.txt", "_lyrics.txt", ".json", ".txt", TABLE_ENDING)
 """In the order in which they go before each other: a file for one purpose before a general one, lyrics with times
-before those without."""
+before those without, a row of a table of many songs last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,13 @@ class SidecarFile:
         name: its file name.
         path: the file; None where it must not be opened.
         fault: why it must not, naming it; None where nothing is wrong so far.
+        contents: what it would hold, where it is not stored yet; None for what the file holds.
     """
 
     name: str
     path: Path | None
     fault: str | None = None
+    contents: bytes | None = None
 
 
 def sidecar_ending(name: str, base: str, *, any_case: bool = False) -> str | None:

@@ -6,7 +6,7 @@ Where they come from and what they are stored as belongs here; what stands in th
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from flamingo_bark_assets.files.opening import file_problem, read_bytes, shown
 from flamingo_bark_assets.library.ids import make_song_id
 from flamingo_bark_assets.library.layout import MIX_NAME, SongFiles, has_audio_suffix
 from flamingo_bark_assets.library.sidecar_names import ENDINGS, sidecar_bases, sidecar_ending
-from flamingo_bark_assets.library.sidecars import MAX_SIDECAR_BYTES
+from flamingo_bark_assets.library.sidecar_tables import MAX_TABLE_BYTES, TABLE_ENDING, TABLE_NAME, own_table
+from flamingo_bark_assets.library.sidecars import MAX_SIDECAR_BYTES, decoded
 
 _NOT_AN_ID = "song"
 
@@ -28,24 +29,39 @@ class FoundSidecar:
     Attributes:
         path: the file.
         base: name of the song's file that it belongs to, without its ending.
+        own_table: of a table of many songs, its head and the row of that file; None of any other sidecar.
     """
 
     path: Path
     base: str
+    own_table: bytes | None = None
+
+    def contents(self) -> bytes:
+        """Return what is kept of it.
+
+        Raises:
+            LibraryError: it cannot be read.
+        """
+        return _contents(self.path) if self.own_table is None else self.own_table
 
 
 def stored_name(sidecar: FoundSidecar) -> str:
-    """Name a sidecar as the mix of a song is named: ``My Song.caption.txt`` becomes ``song.caption.txt``."""
+    """Name a sidecar as the mix of a song is named: ``My Song.caption.txt`` becomes ``song.caption.txt``.
+
+    The row of a ``metadata.csv`` becomes ``song.metadata.csv``.
+    """
+    if sidecar.own_table is not None:
+        return MIX_NAME + TABLE_ENDING
     return MIX_NAME + sidecar.path.name[len(sidecar.path.name) - len(_ending(sidecar)) :]
 
 
 def sidecars_beside(file: Path) -> list[FoundSidecar]:
-    """Find the sidecars that lie beside a sound file, sorted by name.
+    """Find the sidecars that lie beside a sound file, sorted by name, and then its row of a ``metadata.csv``.
 
     Raises:
         LibraryError: one is a link that leaves the folder, cannot be read, or is too large for one.
     """
-    return _usable(_of_bases(file.parent, (file.stem,)))
+    return [*_usable(_of_bases(file.parent, (file.stem,))), *_row_beside(file)]
 
 
 def find_sidecars(place: Path, song_id: str) -> list[FoundSidecar]:
@@ -76,9 +92,10 @@ def find_sidecars(place: Path, song_id: str) -> list[FoundSidecar]:
 
 
 def import_sidecars(files: SongFiles, sidecars: Sequence[FoundSidecar], *, overwrite: bool, dry_run: bool) -> list[str]:
-    """Copy sidecars, unchanged, into the folder of a song; return the names of those that are new or other there.
+    """Copy sidecars into the folder of a song; return the names of those that are new or other there.
 
-    With `dry_run` nothing is written. Each file is there whole or not at all.
+    They stay unchanged, but for a table of many songs, of which one row is kept. With `dry_run` nothing is written.
+    Each file is there whole or not at all.
 
     Raises:
         LibraryError: another text stands in place of one and `overwrite` is not set; nothing is written then.
@@ -86,7 +103,7 @@ def import_sidecars(files: SongFiles, sidecars: Sequence[FoundSidecar], *, overw
     """
     if files.folder is None:
         raise LibraryError(files.fault or f"song {files.song_id!r}: there is no folder")
-    contents = {stored_name(sidecar): _contents(sidecar.path) for sidecar in sidecars}
+    contents = {stored_name(sidecar): sidecar.contents() for sidecar in sidecars}
     present = {name: files.folder / name for name in contents if os.path.lexists(files.folder / name)}
     new = [name for name, data in contents.items() if name not in present or _contents(present[name]) != data]
     if in_the_way := [name for name in new if name in present and not overwrite]:
@@ -114,6 +131,21 @@ def _in_folder(folder: Path, song_id: str) -> list[FoundSidecar]:
         shown_bases = ", ".join(shown(base) for base in sorted(bases)[:5])
         raise LibraryError(f"{folder}: holds sidecars of {len(bases)} songs ({shown_bases}); name one file")
     return _of_bases(folder, tuple(chosen))
+
+
+def _row_beside(sound: Path) -> Iterator[FoundSidecar]:
+    table = sound.parent / TABLE_NAME
+    if TABLE_NAME not in _names(sound.parent):
+        return
+    try:
+        if problem := file_problem(table, sound.parent):
+            raise FileFault(problem)
+        text, _ = decoded(read_bytes(table, max_bytes=MAX_TABLE_BYTES))
+        own = own_table(text, sound.name)
+    except FileFault as fault:
+        raise LibraryError(f"the table {TABLE_NAME} beside {shown(sound.name)}: {fault}") from fault
+    if own is not None:
+        yield FoundSidecar(table, sound.stem, own)
 
 
 def _of_bases(folder: Path, bases: Sequence[str]) -> list[FoundSidecar]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.files.opening import read_bytes, shown
@@ -68,7 +69,7 @@ def _read(file: SidecarFile, song_id: str) -> Sidecar:
     if file.path is None:
         return Sidecar(file.name, fault=file.fault)
     try:
-        text, encoding = _decoded(read_bytes(file.path, max_bytes=MAX_SIDECAR_BYTES))
+        text, encoding = decoded(_data(file.path, file.contents))
         said = read_fields(text, _ending(file.name), song_id=song_id)
     except FileFault as fault:
         return Sidecar(file.name, fault=str(fault))
@@ -92,12 +93,16 @@ def _contents(file: SidecarFile) -> str:
     if file.path is None:
         return file.fault or ""
     try:
-        return hashlib.sha256(read_bytes(file.path, max_bytes=MAX_SIDECAR_BYTES)).hexdigest()
+        return hashlib.sha256(_data(file.path, file.contents)).hexdigest()
     except FileFault as fault:
         return str(fault)
 
 
-def _decoded(data: bytes) -> tuple[str, str]:
+def _data(path: Path, contents: bytes | None) -> bytes:
+    return contents if contents is not None else read_bytes(path, max_bytes=MAX_SIDECAR_BYTES)
+
+
+def decoded(data: bytes) -> tuple[str, str]:
     """Decode a text by its byte order mark, else as UTF-8, else as Windows-1252, the commonest of what is not.
 
     Returns:

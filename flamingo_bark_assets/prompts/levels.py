@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from typing import ClassVar
@@ -21,8 +21,10 @@ from flamingo_bark_assets.prompts.answered import Answered
 from flamingo_bark_assets.prompts.facts import NEEDED, Fact, Teller
 from flamingo_bark_assets.prompts.forms import FORMS, Form, Material, Text, write
 from flamingo_bark_assets.prompts.grammar import Choices
+from flamingo_bark_assets.prompts.library_scale import LibraryScale
+from flamingo_bark_assets.prompts.relative import Bins, relative_facts, told_bins
 from flamingo_bark_assets.prompts.technical import full_track_technical, stems_technical
-from flamingo_bark_assets.record import Record, Row, column, events
+from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 from flamingo_bark_assets.settings import PromptSettings
 from flamingo_bark_assets.text import clean_text, split_sentences
 
@@ -52,6 +54,10 @@ class Prompt(Row):
     form_weight: float = column("Share of the prompt's weight that this form has, 0 to 1.")
     custom_tag: str | None = column("The trigger word that was put into the text; null for none.")
     held_tag: bool = column("Whether the text held the trigger word by itself.")
+    relative_bins: str | None = optional_column(
+        "The bins of the library by which the text compares the song with others, each with its edge and the songs "
+        "behind it; null where it compares nothing."
+    )
     captioner: str = column("Who wrote what of it was not measured, or else the measured captioner.")
     is_fallback: bool = column("Whether that captioner ran because no model could be had.")
 
@@ -65,7 +71,9 @@ class TrainingPrompts(Record):
     prompts: tuple[Prompt, ...] = events("One row a prompt and form.")
 
 
-def build_prompts(evidence: Evidence, captions: Captions, settings: PromptSettings) -> TrainingPrompts:
+def build_prompts(
+    evidence: Evidence, captions: Captions, settings: PromptSettings, scale: LibraryScale | None = None
+) -> TrainingPrompts:
     """Write all training prompts of one song, each in every form.
 
     There is one prompt for the full track, one for each audible stem, and one for each pair and triple of audible stems
@@ -73,6 +81,12 @@ def build_prompts(evidence: Evidence, captions: Captions, settings: PromptSettin
     told. Words are chosen by a digest of song, prompt and form, so that the same input gives the same bytes. Prompts
     have no '|', line break or control character, and none is longer than the budget of non-space characters; where
     nothing could be measured there is none, with the reason.
+
+    Args:
+        evidence: all measurements of the song.
+        captions: the answers about it.
+        settings: weights, budget and least confidences.
+        scale: by which it is compared with the other songs of the library; None or empty for no such words.
 
     Raises:
         ValueError: evidence and captions are of different songs.
@@ -84,7 +98,7 @@ def build_prompts(evidence: Evidence, captions: Captions, settings: PromptSettin
         return TrainingPrompts.of_unusable(evidence.song_id, unusable)
     tag = tag_of(evidence, settings)
     room = max(1, settings.max_non_space_characters - (tag.cost if tag else 0))
-    writer = PromptWriter(evidence, captions, settings, room)
+    writer = PromptWriter(evidence, captions, settings, room, scale or {})
     levels: list[tuple[StemKind, ...]] = [
         (), *((kind,) for kind in evidence.audible_kinds), *_combinations(evidence.audible_kinds)
     ]  # fmt: skip
@@ -142,12 +156,16 @@ class PromptWriter:
         captions: the answers about the same.
         settings: least confidences, weights and budget.
         budget: non-space characters of a text; None for that of the settings.
+        scale: by which it is compared with the songs of the library; empty for no such words.
+        is_whole: whether a whole song was measured.
     """
 
     evidence: Evidence
     captions: Captions
     settings: PromptSettings
     budget: int | None = None
+    scale: LibraryScale = field(default_factory=dict)
+    is_whole: bool = True
 
     def prompt(self, kinds: tuple[StemKind, ...], form: Form, *, seed: str = "") -> Prompt:
         """Write one prompt in one form.
@@ -176,6 +194,7 @@ class PromptWriter:
             form_weight=form_weights(self.settings)[form],
             custom_tag=None,
             held_tag=False,
+            relative_bins=None if kinds else told_bins(text.text, self._relative),
             captioner=", ".join(dict.fromkeys(answer.captioner for answer in used))
             or self.captions.captioner
             or NO_CAPTIONER,
@@ -235,7 +254,12 @@ class PromptWriter:
 
     @cached_property
     def _mix_facts(self) -> dict[str, Fact]:
-        return {fact.topic: fact for fact in Teller(self.evidence, self.settings).mix()}
+        measured = Teller(self.evidence, self.settings).mix()
+        return {fact.topic: fact for fact in (*measured, *(fact for fact, _ in self._relative))}
+
+    @cached_property
+    def _relative(self) -> Bins:
+        return relative_facts(self.evidence, self.settings, self.scale, is_whole=self.is_whole)
 
     @cached_property
     def _stem_facts(self) -> dict[StemKind, list[Fact]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flamingo_bark_assets.prompts.grammar import Wording
+from flamingo_bark_assets.prompts.phrasebook_relative import RELATIVE
 
 MIX: Mapping[tuple[str, str], Wording] = {
     ("pace", "very slow"): Wording(
@@ -322,6 +323,7 @@ MIX: Mapping[tuple[str, str], Wording] = {
         nouns=("many seventh chords", "sevenths in many of its chords", "plenty of seventh chords"),
         tags=("seventh chords", "rich in sevenths"),
     ),
+    **RELATIVE,
 }  # fmt: skip
 
 NOUNS = ("track", "piece", "recording", "number", "tune", "production")

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flamingo_bark_assets.library.fingerprint import FileDigests
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.prompts.library_scale import scale_digest
 from flamingo_bark_assets.settings import Settings, digest_of_settings
 from flamingo_bark_assets.steps import FilePart, SettingsGroup, Step
 
@@ -32,11 +34,12 @@ class SettingsVersions:
         return version
 
 
-def settings_versions(settings: Settings) -> SettingsVersions:
+def settings_versions(settings: Settings, paths: DataPaths) -> SettingsVersions:
     """Digest each group of settings.
 
     The captioning group holds also which models of the chain are on this machine: once a model has been fetched, texts
-    that a fallback wrote in its place are due.
+    that a fallback wrote in its place are due. Where texts compare songs with each other, the prompts group holds also
+    the stored edges of the library's bins.
     """
     from flamingo_bark_assets.inference.availability import available_models
 
@@ -49,7 +52,9 @@ def settings_versions(settings: Settings) -> SettingsVersions:
             available_models(settings.inference),
             settings.tagging.model_dump(mode="json"),
         ),
-        prompts=digest_of_settings(prompts.model_dump(mode="json")),
+        prompts=digest_of_settings(
+            prompts.model_dump(mode="json"), scale_digest(paths) if prompts.relative_words else None
+        ),
         suitability=digest_of_settings(thresholds.model_dump(mode="json")),
         clips=digest_of_settings(settings.clips.model_dump(mode="json")),
         sidecars=digest_of_settings(settings.sidecars.merge),

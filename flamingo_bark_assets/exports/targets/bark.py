@@ -40,7 +40,7 @@ from flamingo_bark_assets.exports.targets.bark_sound import (
     token_versions,
     tokenise,
 )
-from flamingo_bark_assets.exports.targets.bark_text import bark_text, in_domain, outside_domain
+from flamingo_bark_assets.exports.targets.bark_text import TAG_LEFT_OUT, bark_text, in_domain, outside_domain
 from flamingo_bark_assets.tokens.frames import SEMANTIC_RATE_HZ, semantic_frames
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Bark(Target):
     """Sound, tokens and lists for serp-ai's trainer, and for `flamingo-bark train bark`."""
 
     NAME = "bark"
+    VERSION = "2"
     TAKES_VIEW = False
     TITLE = "Fine-tuning Bark (layout of serp-ai's trainer)"
     AUDIENCE = (
@@ -111,7 +112,7 @@ class Bark(Target):
             for some in _in_groups(pieces, _TOKENISED_AT_ONCE):
                 made = tokenise([piece.sound for piece in some], options)
                 for piece, tokens in zip(some, made, strict=True):
-                    yield _written(song, piece, tokens, writer)
+                    yield _written(song, piece, tokens, writer, options)
 
     def write_index(self, clips: ReadClips, writer: IndexWriter, summary: Summary) -> None:
         """Write the lists of both views and the README."""
@@ -152,6 +153,8 @@ class Bark(Target):
             "notes, where the words are known. **All other sound is outside of Bark's domain**: its semantic tokens "
             "were never meant for instruments. Such clips have the tag `[music]`, and `outside_domain` in "
             "`provenance/clips.jsonl` says so of each.\n\n"
+            "A custom tag stands behind `[music]`, in texts that describe. Sung words hold none, as it would be sung "
+            "too: `provenance/notes.jsonl` names these clips by the rule `custom_tag_left_out`.\n\n"
             f"| view | voice alone | outside of Bark's domain |\n| --- | --- | --- |\n{inside}\n"
             "## Tokens\n\n"
             + (
@@ -238,13 +241,17 @@ def _repeats(song: ExportSong, clip: Clip, writer: UnitWriter) -> int:
     return repeats
 
 
-def _written(song: ExportSong, piece: _Piece, tokens: Tokens | None, writer: UnitWriter) -> ExportedClip:
+def _written(
+    song: ExportSong, piece: _Piece, tokens: Tokens | None, writer: UnitWriter, options: ExportOptions
+) -> ExportedClip:
     clip = piece.clip
     files: dict[str, FileEntry] = {"audio": writer.audio(f"wavs/{piece.name}.wav", piece.sound)}
     if tokens is not None:
         arrays = {"semantic": tokens.semantic, "coarse": tokens.coarse, "fine": tokens.fine}
         files["tokens"] = writer.data(f"tokens/{piece.name}.npz", npz(arrays))
-    text = bark_text(clip, with_lyrics=clip.view == SEMANTIC)
+    text = bark_text(clip, song.tag(options), with_lyrics=clip.view == SEMANTIC)
+    if text.tag_left_out is not None:
+        writer.note(Note(song.song_id, clip.clip, TAG_LEFT_OUT, text.tag_left_out))
     if text.cut is not None:
         writer.note(Note(song.song_id, clip.clip, *text.cut))
     if in_domain(clip) and clip.view == SEMANTIC and text.lyrics is None:

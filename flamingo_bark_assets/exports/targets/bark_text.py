@@ -5,14 +5,18 @@ The text of one clip belongs here, and its budget; lists and files stand with th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flamingo_bark_assets.clips.records import Clip
+from flamingo_bark_assets.custom_tag import CustomTag
 from flamingo_bark_assets.parts import KINDS
 from flamingo_bark_assets.text import clean_text, fit, non_space_length, split_sentences
 
 BUDGET = 256
 """Bark cuts its text at 256 tokens, and a WordPiece tokenizer never gives more tokens than non-space characters."""
+
+TAG_LEFT_OUT = "custom_tag_left_out"
+"""Rule by which notes name what has no custom tag though its song has one."""
 
 _NOTE = "♪"
 _TAG = "[music]"
@@ -26,27 +30,35 @@ class BarkText:
         text: one line without '|', of at most `BUDGET` non-space characters.
         lyrics: the sung words in it; None where it has none.
         cut: rule and message where something was left out to keep the budget.
+        tag_left_out: why the custom tag does not stand in it; None where it does, or there is none.
     """
 
     text: str
     lyrics: str | None = None
     cut: tuple[str, str] | None = None
+    tag_left_out: str | None = None
 
 
-def bark_text(clip: Clip, *, with_lyrics: bool = True) -> BarkText:
+def bark_text(clip: Clip, tag: CustomTag | None = None, *, with_lyrics: bool = True) -> BarkText:
     """Write the text of a clip.
 
     Only a clip of the voice alone is transcribed: what sounds beside a voice is no part of a transcript. Who sings is
-    not measured, so that neither of Bark's tags for it is ever written.
+    not measured, so that neither of Bark's tags for it is ever written. A custom tag stands in what is told, behind
+    ``[music]``, and never in a transcript: Bark's text is what is sung, and the voice would learn to sing it.
 
     Args:
         clip: what is known of it.
+        tag: the trigger word of its song; None for none.
         with_lyrics: whether its words may stand in it; False for a view that cuts sung lines.
     """
     words = clean_text(clip.lyrics or "").split()
     if with_lyrics and words and in_domain(clip):
-        return _transcript(words)
-    return _told(clean_text(clip.text))
+        text = _transcript(words)
+        if text.lyrics is not None:
+            sung = f"the custom tag {tag.word!r} is left out: the text is what is sung, so would it be" if tag else None
+            return replace(text, tag_left_out=sung)
+        return replace(_told("", tag), cut=text.cut)
+    return _told(clean_text(clip.text), tag)
 
 
 def in_domain(clip: Clip) -> bool:
@@ -70,20 +82,29 @@ def _transcript(words: list[str]) -> BarkText:
             break
         said.append(word)
     if not said:
-        return BarkText(_TAG, None, ("lyrics_cut", f"a word of {len(words[0])} characters does not fit: none is kept"))
+        return BarkText("", None, ("lyrics_cut", f"a word of {len(words[0])} characters does not fit: none is kept"))
     lyrics = " ".join(said)
     left_out = len(words) - len(said)
     cut = ("lyrics_cut", f"the last {left_out} of {len(words)} words are left out: Bark reads {BUDGET} tokens")
     return BarkText(f"{_NOTE} {lyrics} {_NOTE}", lyrics, cut if left_out else None)
 
 
-def _told(text: str) -> BarkText:
-    budget = BUDGET - len(_TAG)
-    if not text:
-        return BarkText(_TAG)
+def _told(text: str, tag: CustomTag | None) -> BarkText:
+    budget = BUDGET - len(_TAG) - (tag.cost if tag else 0)
+    if tag is not None:
+        if budget < 0:
+            reason = f"the custom tag of {len(tag.word)} characters is left out: Bark reads {BUDGET} tokens"
+            return replace(_told(text, None), tag_left_out=reason)
+        told = BarkText(text) if tag.position == "replace" else _cut(text, budget)
+        return replace(told, text=f"{_TAG} {tag.put_into(told.text)}")
+    told = _cut(text, budget)
+    return replace(told, text=f"{_TAG} {told.text}".rstrip())
+
+
+def _cut(text: str, budget: int) -> BarkText:
     if non_space_length(text) <= budget:
-        return BarkText(f"{_TAG} {text}")
+        return BarkText(text)
     kept = fit("", split_sentences(text), budget)
     left_out = non_space_length(text) - non_space_length(kept)
     message = f"about {left_out} of {non_space_length(text)} characters are left out: Bark reads {BUDGET} tokens"
-    return BarkText(f"{_TAG} {kept}".rstrip(), None, ("text_cut", message))
+    return BarkText(kept, None, ("text_cut", message))

@@ -37,7 +37,7 @@ from flamingo_bark_assets.exports.targets.bark_sound import (
     token_versions,
     tokenise,
 )
-from flamingo_bark_assets.exports.targets.bark_text import bark_text
+from flamingo_bark_assets.exports.targets.bark_text import TAG_LEFT_OUT, bark_text
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.tokens.cache import Tokens
@@ -83,6 +83,7 @@ class BarkVoicePrompts(Target):
     """Excerpts of the voice, and Bark's three prompt arrays of each."""
 
     NAME = "bark-voice-prompts"
+    VERSION = "2"
     TAKES_VIEW = False
     TITLE = "Voice prompts for stock Bark"
     AUDIENCE = (
@@ -108,6 +109,9 @@ class BarkVoicePrompts(Target):
         for song, renderer in songs:
             phrases = _phrases(song, renderer, writer)
             made = tokenise([sound for _, sound in phrases], options)
+            if phrases and (tag := song.tag(options)):
+                message = f"the custom tag {tag.word!r} is left out: nothing is trained from voice prompts"
+                writer.note(Note(song.song_id, "", TAG_LEFT_OUT, message))
             for (clip, sound), tokens in zip(phrases, made, strict=True):
                 yield _written(song, clip, sound, tokens, writer)
 

@@ -181,9 +181,21 @@ def _check_lyrics(check: Check, name: str, number: int, text: str, facts: ClipFa
         check.add("lyrics_format", name, number, f"{base}: an odd number of ♪; lyrics stand between two")
     elif re.search(r"♪\s*♪", text):
         check.add("lyrics_format", name, number, f"{base}: nothing stands between two ♪")
-    if name in SEMANTIC_LISTS and facts is not None and facts.lyrics and "♪" not in text:
+    if name not in SEMANTIC_LISTS or facts is None or not facts.lyrics:
+        return
+    if "♪" not in text:
         check.add("lyrics_format", name, number, f"{base}: its lyrics are known and do not stand between ♪; the model "
                   "would speak them")  # fmt: skip
+    elif more := _beside_lyrics(text, facts.lyrics):
+        check.add("lyrics_format", name, number, f"{base}: {more[:80]!r} stands beside its lyrics, as a tag would; "
+                  "the model sings or speaks it")  # fmt: skip
+
+
+def _beside_lyrics(text: str, lyrics: str) -> str:
+    """Return what a text says besides lyrics, music notes and tags in brackets; all of it where it lacks the lyrics."""
+    words = " ".join(re.sub(r"\[[^\]]*\]|♪", " ", text).split())
+    before, found, behind = words.partition(" ".join(lyrics.split()))
+    return f"{before} {behind}".strip() if found else words
 
 
 def _check_order(check: Check, gathered: _List) -> None:

@@ -162,7 +162,9 @@ def test_a_changed_setting_makes_due_what_depends_on_it(
 ) -> None:
     write_unreadable_song(data.songs, "a")
     make(instance, "a")
-    data.settings.write_text(f"{change}\n" + (NO_WAITING if "[runs]" not in change else ""))
+    data.settings.write_text(
+        NO_WAITING.replace("[runs]\n", f"{change}\n") if "[runs]" in change else f"{change}\n{NO_WAITING}"
+    )
     assert due(data) == ({"a": due_steps} if due_steps else {})
     result = tick(instance)
     stale = {name.removesuffix(" of a") for name in not_fresh(instance, "a")}

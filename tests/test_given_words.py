@@ -422,7 +422,7 @@ def test_a_song_with_sidecars_runs_and_a_changed_one_makes_exactly_its_words_due
 
     assert due(data) == {}
     (folder / "song.txt").write_text(FIELDS.replace("lazy", "heavy"))
-    later = {"song_metadata", "flamingo_captions", "training_prompts", "bark_dataset", "training_clips"}
+    later = {"song_metadata", "song_lyrics", "flamingo_captions", "training_prompts", "bark_dataset", "training_clips"}
     assert set(due(data)["one"]) == later
     data.settings.write_text(data.settings.read_text() + '[sidecars]\nmerge = "all"\n')
     assert "song_metadata" in due(data)["one"]

@@ -80,14 +80,14 @@ def test_5_12_s_fill_the_coarse_model_exactly() -> None:
 def test_padding_of_a_batch_changes_no_loss(bark: Bark) -> None:
     import torch
 
-    rows = [semantic_example(np.array([5]), np.arange(n), IDS, block_size=1024) for n in (3, 9)]
+    rows = [semantic_example(np.array([5]), np.arange(n), bark.ids, block_size=1024) for n in (3, 9)]
     alone = []
     for row in rows:
-        batch = collate([row], "semantic", IDS)
-        logits = stage_logits(bark.model.semantic.eval(), "semantic", IDS, batch["prefix"], batch["tokens"])
+        batch = collate([row], "semantic", bark.ids)
+        logits = stage_logits(bark.model.semantic.eval(), "semantic", bark.ids, batch["prefix"], batch["tokens"])
         alone.append(float(stage_loss(logits, batch["targets"]).detach()) * len(row.targets))
-    both = collate(rows, "semantic", IDS)
-    logits = stage_logits(bark.model.semantic.eval(), "semantic", IDS, both["prefix"], both["tokens"])
+    both = collate(rows, "semantic", bark.ids)
+    logits = stage_logits(bark.model.semantic.eval(), "semantic", bark.ids, both["prefix"], both["tokens"])
     together = stage_loss(logits, both["targets"])
     torch.testing.assert_close(
         float(together.detach()), sum(alone) / sum(len(row.targets) for row in rows), rtol=1e-5, atol=0
@@ -102,13 +102,18 @@ def test_the_logits_are_those_of_barks_own_inference(bark: Bark) -> None:
     stock = bark.model.semantic.eval().generate(
         torch.tensor([[5, 6, 7] + [0] * 253]),
         attention_mask=torch.tensor([[1] * 3 + [0] * 253]),
-        semantic_generation_config=BarkSemanticGenerationConfig(do_sample=False, min_eos_p=None),
+        semantic_generation_config=BarkSemanticGenerationConfig(
+            do_sample=False,
+            min_eos_p=None,
+            text_pad_token=bark.ids.text_pad,
+            semantic_infer_token=bark.ids.semantic_infer,
+        ),
         max_new_tokens=6,
     )[0]
-    made = semantic_example(text, stock.numpy().astype(np.int64), IDS, block_size=1024)
-    batch = collate([made], "semantic", IDS)
-    logits = stage_logits(bark.model.semantic, "semantic", IDS, batch["prefix"], batch["tokens"])
-    assert logits[0, : len(stock), : IDS.semantic_vocabulary + 1].argmax(-1).tolist() == stock.tolist()
+    made = semantic_example(text, stock.numpy().astype(np.int64), bark.ids, block_size=1024)
+    batch = collate([made], "semantic", bark.ids)
+    logits = stage_logits(bark.model.semantic, "semantic", bark.ids, batch["prefix"], batch["tokens"])
+    assert logits[0, : len(stock), : bark.ids.semantic_vocabulary + 1].argmax(-1).tolist() == stock.tolist()
 
 
 @pytest.mark.parametrize("rank", [4, None])
@@ -118,13 +123,13 @@ def test_what_was_trained_comes_back_with_the_same_logits(
     import torch
 
     report = train(export, bark, tmp_path / "run", replace(QUICK, lora_rank=rank))
-    batch = collate([semantic_example(np.array([5]), np.arange(20), IDS, block_size=1024)], "semantic", IDS)
+    batch = collate([semantic_example(np.array([5]), np.arange(20), bark.ids, block_size=1024)], "semantic", bark.ids)
     with torch.no_grad():
-        before = stage_logits(bark.model.semantic.eval(), "semantic", IDS, batch["prefix"], batch["tokens"])
+        before = stage_logits(bark.model.semantic.eval(), "semantic", bark.ids, batch["prefix"], batch["tokens"])
         again, plain = load_bark(str(bark_folder)), load_bark(str(bark_folder))
         assert apply_trained(again, report.folder) == "semantic"
-        after = stage_logits(again.model.semantic.eval(), "semantic", IDS, batch["prefix"], batch["tokens"])
-        stock = stage_logits(plain.model.semantic.eval(), "semantic", IDS, batch["prefix"], batch["tokens"])
+        after = stage_logits(again.model.semantic.eval(), "semantic", bark.ids, batch["prefix"], batch["tokens"])
+        stock = stage_logits(plain.model.semantic.eval(), "semantic", bark.ids, batch["prefix"], batch["tokens"])
     torch.testing.assert_close(after, before, rtol=0, atol=0 if rank is None else 1e-5)
     assert not torch.equal(stock, after)
 

@@ -468,7 +468,7 @@ def test_a_server_that_is_not_there_is_skipped_with_the_reason_and_the_named_fal
     chat = ChatServer(base_url=f"{closed_port()}/v1")
     captions = described(chat, tmp_path)
     assert (captions.captioner, captions.is_fallback) == ("measured", True)
-    skipped, answered = captions.candidates
+    skipped, _tagged, answered = captions.candidates
     assert (skipped.captioner, skipped.outcome, skipped.sound_sent_to) == ("server:mine", "skipped", None)
     assert "cannot be reached" in (skipped.reason or "")
     assert answered.outcome == "answered"

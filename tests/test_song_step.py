@@ -17,6 +17,7 @@ from flamingo_bark_assets.defs.songs import song
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import RunReport, run_songs
+from flamingo_bark_assets.prompts.forms import FORMS
 from flamingo_bark_assets.provenance.state import state_path
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.steps import STEPS
@@ -66,6 +67,7 @@ def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance:
         ("song_features", "measurements_are_sure"): True,
         ("flamingo_captions", "claims_agree"): True,
         ("flamingo_captions", "sidecars_agree"): True,
+        ("training_prompts", "custom_tag_is_there"): True,
         ("bark_dataset", "fit_for_training"): True,
         ("training_manifest", "files_match_checksums"): True,
         ("training_splits", "no_leak"): True,
@@ -243,7 +245,7 @@ def test_a_song_without_stems_says_so_everywhere_and_keeps_its_own_measurements(
     assert tempo == pytest.approx(120, rel=0.03)
     dataset = json.loads(dataset_files(data, "bare").dataset.read_text())
     assert dataset["stems"] == []
-    assert [prompt["type"] for prompt in dataset["training_prompts"]] == ["full_track"]
+    assert [prompt["type"] for prompt in dataset["training_prompts"]] == ["full_track"] * len(FORMS)
 
 
 def test_a_state_folder_that_cannot_be_written_is_told_in_one_line(

@@ -40,7 +40,7 @@ def test_lyrics_of_the_file_keep_their_lines_and_no_control_characters(tmp_path:
     path = tagged(tmp_path / f"a.{ending}", lyrics="[00:01.00] Été\r\nsecond\x07 line\n\n")
     assert read_tags(path).lyrics == "[00:01.00] Été\nsecond line"
     found = metadata(path, SongInfo())
-    assert (found.lyrics, found.lyrics_source) == ("[00:01.00] Été\nsecond line", "file tags")
+    assert (found.lyrics, found.lyrics_source) == ("[00:01.00] Été\nsecond line", "file_tags")
 
 
 def test_the_owners_lyrics_go_before_those_of_the_file(tmp_path: Path) -> None:

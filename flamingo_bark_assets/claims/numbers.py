@@ -80,8 +80,10 @@ _IS_LENGTH = re.compile(
     r"[ -](?:long|in length|in duration|clip|excerpt|recording|track|song|piece|audio|sample|snippet)\b", re.IGNORECASE
 )
 _SURELY_DURATION = re.compile(
-    r"\b(?:duration|length|lasts?|lasting|runs? for|running time|runtime)\W+(?:\w+\W+){0,6}$", re.IGNORECASE
+    r"(?<![-\w])(?:duration|length|lasts?|lasting|runs? for|running time|runtime)\W+(?:\w+\W+){0,6}$", re.IGNORECASE
 )
+_SHORTEST_S = 3.0
+"""What is said to be shorter is a note, a delay or a fade, and no music."""
 _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "twelve": 12}
 _NAMED_METRES = {"common": "4/4", "cut": "2/2", "waltz": "3/4"}
 
@@ -205,5 +207,7 @@ def _durations(text: str, start: int, end: int) -> Iterator[Figure]:
             continue
         minutes = float(match["clock_min"] or match["minutes"] or 0)
         seconds = 60 * minutes + float(match["clock_s"] or match["seconds"] or 0)
+        if seconds < _SHORTEST_S:
+            continue
         yield Figure("duration", f"{seconds:g}", match.start(), match.end(), match.start(), match.end(),
                      (seconds, seconds))  # fmt: skip

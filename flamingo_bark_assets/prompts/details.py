@@ -15,15 +15,13 @@ from flamingo_bark_assets.prompts.phrasebook_mix import MIX
 from flamingo_bark_assets.prompts.phrasebook_stems import STEMS
 from flamingo_bark_assets.text import non_space_length
 
-JOINING = ("{0}, and {1}", "{0}; {1}", "{0}, while {1}", "{0} and {1}")
+JOINING = ("{0}, and {1}", "{0}; {1}", "{0} and {1}")
 HAVING = (
     "it has {0} and {1}",
     "it comes with {0} and {1}",
-    "{0} and {1} mark it",
-    "it shows {0} and {1}",
-    "{0} and {1} go together here",
-    "one hears {0} and {1}",
-    "what stands out: {0} and {1}",
+    "it is marked by {0} and {1}",
+    "it combines {0} and {1}",
+    "it is characterised by {0} and {1}",
 )
 _TAG_BORDER = "\x1f"
 

@@ -41,7 +41,10 @@ from flamingo_bark_assets.settings import PromptSettings
 # Own choice: thirds of the songs of the synthetic corpus that the engine is judged on, rounded.
 DENSITY = scale("note onsets of the mix, 1/s", "own choice", "sparse", 2.5, "moderate", 4.5, "busy")
 STEM_DENSITY = scale("note onsets of a stem, 1/s", "own choice", "sparse", 1.5, "moderate", 4.5, "busy")
-ENERGY = scale("energy, 0 to 1", "own choice", "low", 0.4, "medium", 0.6, "high")
+ENERGY = scale(
+    "energy, 0 to 1", "own choice: 10 of 11 metal songs from .81, others up to .78",
+    "low", 0.4, "medium", 0.8, "high",
+)  # fmt: skip
 WIDTH = scale("share of the side signal", "own choice", "narrow", 0.03, "medium", 0.1, "wide")
 LOWS = scale("share of the energy below 250 Hz", "own choice", "light", 0.3, "", 0.65, "heavy")
 MIDS = scale("share of the energy in 250 to 2000 Hz", "own choice", "", 0.6, "strong")
@@ -147,7 +150,8 @@ class Teller:
             *self._worded("dynamics", DYNAMIC_RANGE, song.dynamic_range_db),
             *self._worded("brightness", BRIGHTNESS, song.spectral_centroid_hz, least=1.0),
             *self._stereo(raw.is_mono, raw.channels, song.stereo_width),
-            *self._worded("density", DENSITY, song.onset_density_hz),
+            # Without a sure pulse, swells count as onsets: slow strings have as many as metal.
+            *(fact for fact in self._worded("density", DENSITY, song.onset_density_hz) if self.bpm),
             *self._worded("energy", ENERGY, song.energy),
             *self._worded("lows", LOWS, lows),
             *self._worded("mids", MIDS, mids),

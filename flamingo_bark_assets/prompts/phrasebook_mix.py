@@ -41,64 +41,63 @@ MIX: Mapping[tuple[str, str], Wording] = {
     ("tempo", "known"): Wording(
         clauses=(
             "the tempo {is|sits at|holds at} <bpm> BPM", "it {runs|moves|goes} at <bpm> BPM",
-            "the pulse {sits|stays} at <bpm> BPM", "it is {paced|timed|played} at <bpm> BPM",
+            "the pulse {sits|stays} at <bpm> BPM", "it is {paced|played} at <bpm> BPM",
         ),
-        nouns=("<bpm> BPM {as its tempo|on the clock}", "a tempo of <bpm> BPM", "its tempo at <bpm> BPM"),
+        nouns=("a tempo of <bpm> BPM", "a pulse of <bpm> BPM"),
         tags=("<bpm> BPM",),
     ),
     ("key", "known"): Wording(
         clauses=(
-            "the key is <key>", "it is {set|written|rooted|pitched} in <key>", "the {harmony|tonal centre} is <key>",
-            "it {rests|stays|sits} in <key>", "everything {turns|revolves} around <key>",
+            "the key is <key>", "it is {set|written} in <key>", "it is in {<key>|the key of <key>}",
+            "its key is <key>",
         ),
-        nouns=("a key of <key>", "a tonal centre of <key>", "its harmony in <key>"),
+        nouns=("<key> as its key",),
         tags=("<key>",),
     ),
     ("metre", "known"): Wording(
         clauses=(
-            "the {metre|time signature} is <metre>", "it is {counted|barred|felt|written} in <metre>",
-            "bars {are|come} in <metre>",
+            "the {metre|time signature} is <metre>", "it is {counted|felt|written} in <metre>",
         ),
-        nouns=("a <metre> metre", "<metre> bars", "bars of <metre>"),
+        nouns=("a <metre> metre", "a <metre> time signature"),
         tags=("<metre>", "<metre> time"),
     ),
     ("swing", "swung"): Wording(
         clauses=(
-            "the {groove|rhythm} {swings|has a swing to it}", "off-beats {fall late|are swung|come late}",
-            "{short notes|pairs of notes} are {swung|played long-short}",
+            "the {groove|rhythm} {swings|has a swing to it}", "the off-beats {are swung|swing}",
+            "pairs of notes are {swung|played long-short}",
         ),
-        nouns=("{swung|late} off-beats", "a {swinging|swung} feel", "a lilt in its {rhythm|groove}"),
+        nouns=("swung off-beats", "a {swinging|swung} feel", "a lilt in its {rhythm|groove}"),
         adjectives=("swinging", "swung"),
         tags=("swing feel", "swung", "swung off-beats"),
     ),
     ("swing", "straight"): Wording(
         clauses=(
-            "off-beats {fall|land|sit} {halfway|exactly halfway} between {the beats|beats}",
-            "the {groove|rhythm} is {straight|unswung|played straight}", "notes are {evenly divided|played straight}",
+            "the off-beats {fall|land|sit} {halfway|exactly halfway} between the beats",
+            "the {groove|rhythm} is {straight|unswung|played straight}", "the beat is {evenly divided|divided evenly}",
         ),
-        nouns=("a straight feel", "{even|straight} off-beats"),
+        nouns=("a straight feel", "an unswung feel", "a straight rhythm"),
         tags=("straight feel", "straight rhythm", "unswung"),
     ),
     ("steadiness", "steady"): Wording(
         clauses=(
-            "the {beat|tempo|pulse} {stays|remains|is} {steady|constant|unwavering}", "time is kept {strictly|evenly}",
+            "the {beat|tempo|pulse} {stays|remains|is} {steady|constant|unwavering}", "the timing is strict",
             "it {keeps|holds} its tempo from bar to bar",
         ),
-        nouns=("a {steady|constant|consistent|unwavering} {beat|pulse|tempo}", "strict timekeeping"),
+        nouns=("a {steady|constant|consistent|unwavering} {beat|pulse|tempo}", "strict timing"),
         tags=("steady beat", "constant tempo", "steady pulse"),
     ),
     ("steadiness", "slightly varying"): Wording(
         clauses=(
-            "the {beat|tempo|pulse} {gives|bends|breathes} a little", "the timing {is|feels} slightly elastic",
-            "small {pushes and pulls|hesitations} {mark|colour} the timing",
+            "the {beat|tempo|pulse} {bends|breathes} a little", "the timing {is|feels} slightly elastic",
+            "the timing {pushes and pulls|hesitates} a little",
         ),
-        nouns=("slightly elastic timing", "a {beat|pulse} that {breathes|gives} a little"),
+        nouns=("slightly elastic timing", "a {beat|pulse} that breathes a little"),
         tags=("elastic timing", "breathing tempo"),
     ),
     ("steadiness", "free"): Wording(
         clauses=(
             "the {tempo|pulse|beat} {moves freely|is free}",
-            "time {stretches|is stretched} and {contracts|is squeezed}",
+            "the tempo {stretches and contracts|ebbs and flows}",
             "it {pushes|hurries} and {lingers|holds back} at will",
         ),
         nouns=("a freely moving {tempo|pulse}", "free timing"),
@@ -110,12 +109,12 @@ MIX: Mapping[tuple[str, str], Wording] = {
         tags=("quiet master", "soft level"),
     ),
     ("loudness", "moderately loud"): Wording(
-        clauses=("the {master|mix} is moderately loud", "it is mastered at {an ordinary|a usual|a medium} level"),
-        nouns=("a moderately loud {master|mix}", "an ordinary playback level"),
-        tags=("moderately loud master", "ordinary level"),
+        clauses=("the {master|mix} is moderately loud", "it is mastered at {a moderate|a medium} level"),
+        nouns=("a moderately loud {master|mix}", "a medium overall level"),
+        tags=("moderately loud master", "medium level"),
     ),
     ("loudness", "loud"): Wording(
-        clauses=("the {master|mix} is loud", "it is mastered loud", "it {plays back|comes across} at a loud level"),
+        clauses=("the {master|mix} is loud", "it is mastered loud", "it comes across as loud"),
         nouns=("a loud {master|mix}", "a loud overall level"),
         tags=("loud master", "loud mix"),
     ),
@@ -127,60 +126,60 @@ MIX: Mapping[tuple[str, str], Wording] = {
     ("dynamics", "narrow"): Wording(
         clauses=(
             "the dynamics {stay|are|are kept} even", "the level stays {much|nearly} the same",
-            "the dynamic range is {narrow|small}", "{soft|gentle} and strong moments {lie|sit} close together",
+            "the dynamic range is {narrow|small}", "soft and strong passages {differ little|are close} in level",
         ),
         nouns=("{even|level} dynamics", "a {narrow|small|limited} dynamic range", "a level that stays much the same"),
         tags=("even dynamics", "narrow dynamic range"),
     ),
     ("dynamics", "moderate"): Wording(
         clauses=(
-            "the dynamics {rise and fall|move} {within bounds|moderately}", "the dynamic range is moderate",
-            "the level {varies|moves} {a fair amount|to a medium degree}",
+            "the dynamics are moderate", "the dynamic range is moderate",
+            "the level {varies|rises and falls} moderately",
         ),
-        nouns=("moderate dynamics", "a moderate dynamic range", "a fair amount of dynamic movement"),
+        nouns=("moderate dynamics", "a moderate dynamic range"),
         tags=("moderate dynamics", "moderate dynamic range"),
     ),
     ("dynamics", "wide"): Wording(
         clauses=(
-            "the dynamics {range widely|reach far}", "the dynamic range is {wide|large|broad}",
-            "{soft|gentle} and strong moments {lie|sit} far apart",
+            "the dynamics {range widely|are wide}", "the dynamic range is {wide|large|broad}",
+            "soft and strong passages {differ a lot|are far apart} in level",
             "the level {swells and sinks|rises and falls} a lot",
         ),
-        nouns=("{wide|far-reaching} dynamics", "a {wide|large|broad} dynamic range", "strong contrasts of level"),
+        nouns=("{wide|wide-ranging} dynamics", "a {wide|large|broad} dynamic range", "strong contrasts of level"),
         tags=("wide dynamics", "wide dynamic range"),
     ),
     ("brightness", "dark"): Wording(
         clauses=(
-            "the {tone|sound|timbre} is dark", "the tone {leans|sits} on the dark side",
-            "{highs|trebles} stay {subdued|tucked away}",
+            "the {tone|sound|timbre} is dark", "the tone is on the dark side",
+            "the {highs|upper frequencies} are {subdued|held back}",
         ),
-        nouns=("a dark {tone|timbre|sound}", "subdued {highs|trebles}", "a tone on the dark side"),
+        nouns=("a dark {tone|timbre|sound}", "subdued {highs|upper frequencies}", "a tone on the dark side"),
         adjectives=("dark-sounding", "dark-toned"),
         tags=("dark tone", "dark timbre", "dark sound"),
     ),
     ("brightness", "balanced"): Wording(
         clauses=(
-            "the {tone|timbre|sound} is {balanced|even}", "lows and highs {keep their balance|balance out}",
-            "the spectrum is {evenly filled|in balance}",
+            "the {tone|timbre|sound} is {balanced|even}", "lows and highs are in balance",
+            "the spectrum is {evenly filled|well balanced}",
         ),
-        nouns=("a {balanced|even} {tone|timbre|sound}", "lows and highs in balance"),
+        nouns=("a {balanced|even} {tone|timbre|sound}", "balanced lows and highs"),
         tags=("balanced tone", "even timbre", "balanced sound"),
     ),
     ("brightness", "bright"): Wording(
         clauses=(
-            "the {tone|sound|timbre} is bright", "the tone {leans|sits} on the bright side",
-            "{highs|trebles} {stand out|come forward}",
+            "the {tone|sound|timbre} is bright", "the tone is on the bright side",
+            "the {highs|upper frequencies} {stand out|come forward}",
         ),
-        nouns=("a bright {tone|timbre|sound}", "prominent {highs|trebles}", "a tone on the bright side"),
+        nouns=("a bright {tone|timbre|sound}", "prominent {highs|upper frequencies}", "a tone on the bright side"),
         adjectives=("bright-sounding", "bright-toned"),
         tags=("bright tone", "bright timbre", "bright sound"),
     ),
     ("stereo", "mono"): Wording(
         clauses=(
             "the recording is {mono|monophonic}", "it is recorded in mono",
-            "everything {comes from|sits in} the middle",
+            "everything {comes from|sits in} the centre",
         ),
-        nouns=("a {mono|monophonic} mix", "everything in the middle"),
+        nouns=("a {mono|monophonic} mix", "a mono recording"),
         tags=("in mono", "mono recording"),
     ),
     ("stereo", "narrow"): Wording(
@@ -188,15 +187,15 @@ MIX: Mapping[tuple[str, str], Wording] = {
             "the stereo image is narrow", "the mix {keeps|stays} near the {middle|centre}",
             "most of it {stays|sits} around the {middle|centre}",
         ),
-        nouns=("a narrow stereo {image|field}", "most of it near the {middle|centre}"),
+        nouns=("a narrow stereo {image|field}", "a mix close to the centre"),
         tags=("narrow stereo image", "narrow stereo"),
     ),
     ("stereo", "medium"): Wording(
         clauses=(
-            "the stereo image is {moderate|of medium size}",
+            "the stereo image is moderate",
             "the mix {opens up|spreads} a little to {the sides|both sides}",
         ),
-        nouns=("a moderate stereo {image|spread}", "some spread to {the sides|both sides}"),
+        nouns=("a moderate stereo {image|spread}", "some stereo spread"),
         tags=("stereo", "moderate stereo spread"),
     ),
     ("stereo", "wide"): Wording(
@@ -209,38 +208,35 @@ MIX: Mapping[tuple[str, str], Wording] = {
     ),
     ("density", "sparse"): Wording(
         clauses=(
-            "notes are {few|well spaced|spread thin}", "the arrangement {leaves|has} {room|plenty of room}",
-            "few things happen at a time",
+            "notes are {few|well spaced}", "there is {room|plenty of room} between the notes",
+            "new notes come {seldom|only now and then}",
         ),
-        nouns=("a sparse {arrangement|texture}", "{well-spaced|few} notes", "room between its notes"),
-        adjectives=("sparse", "sparsely arranged"),
-        tags=("sparse arrangement", "sparse texture"),
+        nouns=("{well-spaced|few} notes", "room between its notes"),
+        adjectives=("sparse",),
+        tags=("sparse", "few notes", "well-spaced notes"),
     ),
     ("density", "moderate"): Wording(
-        clauses=(
-            "notes come at an even density", "the arrangement is {of medium density|moderately full}",
-            "the texture is {fairly|reasonably} full",
-        ),
-        nouns=("a {fairly full|medium-density} {arrangement|texture}", "a {fair|reasonable} number of notes"),
-        tags=("medium density", "fairly full texture"),
+        clauses=("it has a {fair|reasonable} number of notes", "the note density is medium"),
+        nouns=("a {fair|reasonable} number of notes", "a medium note density"),
+        tags=("medium note density", "fair number of notes"),
     ),
     ("density", "busy"): Wording(
         clauses=(
-            "notes {follow|chase} each other closely", "the arrangement is {busy|crowded|packed}",
-            "every moment {brings|adds} a new note",
+            "notes follow {each other|one another} closely", "it is {busy|full of notes|packed with notes}",
+            "new notes come thick and fast",
         ),
-        nouns=("a {busy|packed} {arrangement|texture}", "a stream of closely spaced notes", "plenty of notes"),
-        adjectives=("busy", "densely arranged"),
-        tags=("busy arrangement", "dense texture", "busy texture"),
+        nouns=("a busy stream of notes", "closely spaced notes", "plenty of notes"),
+        adjectives=("busy",),
+        tags=("busy", "many notes", "closely spaced notes"),
     ),
     ("energy", "low"): Wording(
-        clauses=("the energy is {low|held back}", "it {holds back|stays restrained}", "it spares its force"),
-        nouns=("energy in reserve", "{restrained|low} energy", "energy held back"),
+        clauses=("the energy is {low|held back}", "it {holds back|stays restrained}"),
+        nouns=("{restrained|low} energy", "a low level of energy"),
         adjectives=("low-energy", "restrained"),
         tags=("low energy", "restrained"),
     ),
     ("energy", "medium"): Wording(
-        clauses=("the energy is {moderate|in the middle}", "it carries a {fair|medium} amount of energy"),
+        clauses=("the energy is {moderate|medium}", "it has a {fair|moderate} amount of energy"),
         nouns=("a medium level of energy", "moderate energy"),
         tags=("medium energy", "moderate energy"),
     ),
@@ -248,28 +244,28 @@ MIX: Mapping[tuple[str, str], Wording] = {
         clauses=("the energy is {high|strong}", "it {bristles|bursts} with energy", "it is full of energy"),
         nouns=("{plenty|lots} of energy", "{strong|high} energy"),
         adjectives=("energetic", "high-energy"),
-        tags=("high energy", "energetic"),
+        tags=("energetic", "full of energy"),
     ),
     ("lows", "heavy"): Wording(
         clauses=(
             "the low end {dominates|carries much of the weight|is heavy}",
-            "most of the weight {lies|sits} in the lows", "low frequencies {prevail|weigh most}",
+            "most of the weight {lies|sits} in the lows", "the lows {prevail|dominate}",
         ),
-        nouns=("a {heavy|weighty|massive} low end", "most of its weight in the lows", "strong low frequencies"),
+        nouns=("a {heavy|weighty|dominant} low end", "most of its weight in the lows", "strong low frequencies"),
         adjectives=("bottom-heavy",),
         tags=("heavy low end", "bottom-heavy", "strong lows"),
     ),
     ("lows", "light"): Wording(
         clauses=(
-            "the low end is {light|slim}", "the lows weigh lightly",
-            "low frequencies {keep back|play a small part}",
+            "the low end is {light|lean}", "there is little low end",
+            "the lows {play a small part|stay in the background}",
         ),
-        nouns=("a {light|slim} low end", "lightly weighted lows", "weak low frequencies"),
-        tags=("light low end", "slim lows"),
+        nouns=("a {light|lean} low end", "modest low frequencies"),
+        tags=("light low end", "lean low end"),
     ),
     ("mids", "strong"): Wording(
         clauses=(
-            "the midrange {stands out|is strong|leads}", "the mids {carry most of the weight|come to the front}",
+            "the midrange {stands out|is strong|leads}", "the mids {carry most of the weight|are forward}",
             "middle frequencies {prevail|stand out}",
         ),
         nouns=("a {strong|prominent|forward} midrange", "strong middle frequencies"),
@@ -278,22 +274,21 @@ MIX: Mapping[tuple[str, str], Wording] = {
     ("harmony pace", "slow"): Wording(
         clauses=(
             "the chords change {slowly|seldom}", "chords {last|are held} for a long time",
-            "the harmony {lingers|takes its time}",
+            "the harmony {moves slowly|takes its time}",
         ),
-        nouns=("chords that {last|linger}", "long-held chords", "seldom changing chords"),
+        nouns=("chords that last", "long-held chords", "slowly changing chords"),
         tags=("long-held chords", "slowly changing chords"),
     ),
     ("harmony pace", "moderate"): Wording(
         clauses=(
-            "the chords change {at a measured rate|now and then}",
-            "the harmony {moves on|turns} at {ordinary|medium} intervals",
+            "the chords change {fairly often|every so often}", "the harmony changes {fairly often|every so often}",
         ),
-        nouns=("chords that change now and then", "regularly changing chords"),
-        tags=("regular chord changes", "measured chord changes"),
+        nouns=("fairly frequent chord changes", "regular chord changes"),
+        tags=("regular chord changes", "fairly frequent chord changes"),
     ),
     ("harmony pace", "quick"): Wording(
         clauses=(
-            "the chords change {quickly|often}", "the harmony keeps {turning|moving}",
+            "the chords change {quickly|often}", "the harmony keeps {moving|changing}",
             "one chord soon {gives way to|follows} another",
         ),
         nouns=("{quickly|often} changing chords", "frequent chord changes", "a restless harmony"),
@@ -302,17 +297,17 @@ MIX: Mapping[tuple[str, str], Wording] = {
     ("chord colour", "major"): Wording(
         clauses=(
             "major chords {prevail|dominate|outweigh the others}", "most chords are major",
-            "the chords are {mostly|chiefly|largely} major",
+            "the chords are {mostly|mainly|largely} major",
         ),
-        nouns=("{mostly|chiefly|largely} major chords", "major chords in the majority"),
+        nouns=("{mostly|mainly|largely} major chords", "a preference for major chords"),
         tags=("major chords", "mostly major chords"),
     ),
     ("chord colour", "minor"): Wording(
         clauses=(
             "minor chords {prevail|dominate|outweigh the others}", "most chords are minor",
-            "the chords are {mostly|chiefly|largely} minor",
+            "the chords are {mostly|mainly|largely} minor",
         ),
-        nouns=("{mostly|chiefly|largely} minor chords", "minor chords in the majority"),
+        nouns=("{mostly|mainly|largely} minor chords", "a preference for minor chords"),
         tags=("minor chords", "mostly minor chords"),
     ),
     ("chord colour", "seventh"): Wording(
@@ -326,18 +321,16 @@ MIX: Mapping[tuple[str, str], Wording] = {
     **RELATIVE,
 }  # fmt: skip
 
-NOUNS = ("track", "piece", "recording", "number", "tune", "production")
+NOUNS = ("track", "piece", "recording", "composition", "production")
 """What a whole recording is called."""
-OPENINGS = ("", "", "", "this is ", "here is ", "what plays is ", "we hear ", "the recording is ")
+OPENINGS = ("", "", "", "this is ", "here is ", "we hear ", "you hear ")
 AT_TEMPO = (
-    "at <bpm> BPM", "at a tempo of <bpm> BPM", "running at <bpm> BPM", "{paced|timed} at <bpm> BPM",
-    "moving at <bpm> BPM",
-    "played at <bpm> BPM", "going at <bpm> BPM", "heard at <bpm> BPM",
+    "at <bpm> BPM", "at a tempo of <bpm> BPM", "running at <bpm> BPM", "paced at <bpm> BPM",
+    "moving at <bpm> BPM", "played at <bpm> BPM", "with a tempo of <bpm> BPM",
 )  # fmt: skip
 IN_KEY = (
-    "in <key>", "in the key of <key>", "{set|rooted|written|pitched} in <key>", "built around <key>",
-    "that rests in <key>",
-    "whose key is <key>", "that revolves around <key>", "with a tonal centre of <key>",
+    "in <key>", "in the key of <key>", "{set|written} in <key>", "whose key is <key>", "with <key> as its key",
+    "that is in <key>",
 )  # fmt: skip
 PLAYED = (
     "with <instruments>", "played on <instruments>", "featuring <instruments>", "{made|built} from <instruments>",
@@ -347,12 +340,5 @@ PLAYED = (
 PLAYING = (
     "{carry|drive|make up|shape|form|fill}", "come together in", "meet in", "are {heard|joined|combined} in", "play",
 )  # fmt: skip
-ADDING = (
-    "with <detail>",
-    "marked by <detail>",
-    "that has <detail>",
-    "showing <detail>",
-    "given <detail>",
-    "of <detail>",
-)
+ADDING = ("with <detail>", "marked by <detail>", "that has <detail>", "characterised by <detail>", "of <detail>")
 """How noun phrases go on after the opening; the last one only where a noun of the track stands before it."""

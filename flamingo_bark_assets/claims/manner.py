@@ -205,16 +205,13 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
     is_fronted = i <= _REACH and not any(t.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS for t in tokens[:i])
     for j in range(behind, min(len(tokens), behind + _REACH)):
         token = tokens[j]
-        if any(mark in token.gap for mark in ";:()—"):
+        if any(mark in token.gap for mark in ";:()—") or _begins_anew(tokens, j):
             return None
         if phrase_at(tokens, j, 2) in manner.heads:
             return j + 2
         if token.lower in manner.heads:
             return j + 1
         if tokens[i].lower in TEMPO_ONLY and manner.kind == "pace":
-            return None
-        # 'moderate dynamics and 128 BPM', 'is moderate and every beat is even'
-        if (token.lower.isdigit() or token.lower in {"every", "each"}) and tokens[j - 1].lower == "and":
             return None
         if token.lower in DETERMINERS and "," in token.gap and is_fronted:
             continue
@@ -225,6 +222,13 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
             if not (manner.over_instruments and following in manner.heads):
                 return None
     return None
+
+
+def _begins_anew(tokens: Sequence[Token], j: int) -> bool:
+    """Return whether what goes before ends there: 'moderate dynamics and 128 BPM', 'a moderate range, paced at 120'."""
+    word, before = tokens[j].lower, tokens[j - 1].lower
+    is_next = before == "and" and (word.isdigit() or word in {"every", "each"})
+    return is_next or (word == "paced" and "," in tokens[j].gap)
 
 
 def _is_lone_hyphen(tokens: Sequence[Token], behind: int) -> bool:

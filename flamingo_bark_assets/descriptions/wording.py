@@ -81,6 +81,20 @@ HARMONIC_SUSTAIN = scale(
     "share of energy in sustained sound", "own choice",
     "mostly short sounds", 0.4, "both short and sustained sounds", 0.7, "mostly sustained sounds",
 )  # fmt: skip
+WIDTH = scale("share of the side signal in the energy", "own choice", "narrow", 0.03, "medium", 0.12, "wide")
+SWING = scale(
+    "place of the off-beat in the beat",
+    "0.5 is straight, 0.667 triplets (Friberg and Sundström 2002, Music Perception 19); limits own choice",
+    "straight", 0.53, "", 0.58, "swung",
+)  # fmt: skip
+SYNCOPATION = scale(
+    "syncopation of a bar", "a 4/4 goes to about 20 (Longuet-Higgins and Lee 1984); limits own choice",
+    "none", 0.5, "", 3.0, "syncopated",
+)  # fmt: skip
+VOCAL_RANGE = scale(
+    "range of the voice, semitones", "own choice: less than a sixth is narrow, about an octave and a half wide",
+    "narrow", 9.0, "", 17.0, "wide",
+)  # fmt: skip
 VIBRATO = scale(
     "vibrato extent, cents (half peak to peak)",
     "trained singers: about 50 to 100 cents (Sundberg 1987, The Science of the Singing Voice)",

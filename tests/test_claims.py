@@ -280,6 +280,7 @@ def test_the_denial_of_what_agrees_only_by_a_note_is_left_open() -> None:
         ("The voice is in a high register.", {"vocals": {"register": "middle"}}, "unverifiable"),
         ("The vocal range is G3 to G4.", {}, "agree"),
         ("The vocal range is G4 to G5.", {}, "conflict"),
+        ("The vocal range is Cb4 to B#4.", {"vocals": {"f0_low_hz": 246.94, "f0_high_hz": 523.25}}, "agree"),
         ("The vocal range is wide.", {"vocals": {"f0_range_semitones": 5.0}}, "conflict"),
         ("A mono recording.", {"raw_song": {"is_mono": True}}, "agree"),
         ("A mono recording.", {"raw_song": {"is_mono": False}}, "conflict"),

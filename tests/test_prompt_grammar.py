@@ -53,7 +53,7 @@ OF_STEM: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {
     ("hi-hat", "eighths"): frozenset({("instrument", "hi-hat")}),
     ("hi-hat", "sixteenths"): frozenset({("instrument", "hi-hat")}),
     ("hi-hat", "off-beats"): frozenset({("instrument", "hi-hat")}),
-    ("drum syncopation", "strong"): frozenset({("syncopation", "syncopated")}),
+    ("drum syncopation", "syncopated"): frozenset({("syncopation", "syncopated")}),
     ("vocal register", "low"): frozenset({("register", "low")}),
     ("vocal register", "middle"): frozenset({("register", "middle")}),
     ("vocal register", "high"): frozenset({("register", "high")}),

@@ -23,7 +23,7 @@ from flamingo_bark_assets.claims.lexicon import (
 from flamingo_bark_assets.claims.model import Claim, FoundClaim
 from flamingo_bark_assets.claims.restating import Statement
 from flamingo_bark_assets.claims.tokens import Token, plain, split_sentences
-from flamingo_bark_assets.descriptions.wording import capitalised, figure, key_name
+from flamingo_bark_assets.descriptions.wording import TEMPO, capitalised, figure, key_name
 
 _SLOWEST_WHOLE_BPM = 30.0
 _MARKS = {"very slow": "largo", "slow": "adagio", "moderate": "andante", "fast": "allegro", "very fast": "presto"}
@@ -32,7 +32,6 @@ _VOWEL_SOUND = re.compile(
     r"(?:[aeio]|u(?!ni|se|su)|8|1[18](?!\d)|hour|honest|[fhlmnrsx]\b)(?!ne\b|nce\b)", re.IGNORECASE
 )
 _KEY_VOWELS = "AEF"
-_SLOW_BPM, _FAST_BPM = 76.0, 120.0
 _BEATS = r"(?:pace|tempo|groove|beat|pulse|rhythm|speed)"
 _CALM = re.compile(
     rf"\b(?:(?:calm|relaxed|laid-back|lazy|gentle|stately) (?:{_BEATS}|\d)|"
@@ -139,9 +138,8 @@ def is_belied(sentence: str, claim: Claim) -> bool:
         return bool((_MARCH if claim.measured == "3/4" else _WALTZ).search(sentence))
     if claim.kind not in {"tempo", "pace"} or not claim.measured_number:
         return False
-    if _SLOW_BPM <= claim.measured_number < _FAST_BPM:
-        return False
-    return bool((_CALM if claim.measured_number >= _FAST_BPM else _LIVELY).search(sentence))
+    against = {"slow": _LIVELY, "fast": _CALM}.get(TEMPO.word(claim.measured_number).removeprefix("very "))
+    return against is not None and bool(against.search(sentence))
 
 
 def _tempo(said: str, claim: Claim) -> str | None:

@@ -9,7 +9,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flamingo_bark_assets.descriptions.wording import BANDWIDTH, BEAT, BRIGHTNESS, DYNAMIC_RANGE, LOUDNESS, TEMPO, Scale
+from flamingo_bark_assets.descriptions.wording import (
+    BANDWIDTH,
+    BEAT,
+    BRIGHTNESS,
+    DYNAMIC_RANGE,
+    LOUDNESS,
+    PRESENCE,
+    SWING,
+    SYNCOPATION,
+    TEMPO,
+    VOCAL_RANGE,
+    WIDTH,
+    Scale,
+)
 
 # Own choice: the 4 % of the tempo accuracy measure (Gouyon et al. 2006, IEEE TASLP 14), which also counts the
 # factors 2, 3, 1/2 and 1/3 as right (Accuracy 2).
@@ -19,11 +32,9 @@ TEMPO_FACTORS: tuple[tuple[float, str | None], ...] = (
     (3.0, "three times the tempo"),
 )  # fmt: skip
 
-# Above it a tempo is taken to hold in every part of the song: the word of `wording.BEAT` is "steady".
-STEADY = 0.95
 # Own choice: a voice or instrument that sounds less than this may be what the separation of stems left over.
 FAINT_ENERGY_SHARE = 0.01
-FAINT_ACTIVE_FRACTION = 0.1  # "in a small part of the song" in `wording.PRESENCE`
+FAINT_ACTIVE_FRACTION = PRESENCE.steps[0][0]  # "in a small part of the song"
 # Own choice: a length that is rounded to the second, or to a few in a long song.
 DURATION_TOLERANCE, DURATION_TOLERANCE_S = 0.02, 2.0
 # Own choice. The measured floor is never below the true one, and dense music may raise it.
@@ -97,22 +108,21 @@ WARM = {"warm": WordLimits(2.0, math.inf, -4.0, math.inf)}
 THIN = {"thin": WordLimits(-math.inf, -12.0, -math.inf, -4.0)}
 CRISP = {"crisp": WordLimits(1.2, math.inf, 0.8, math.inf)}
 BOOMY = {"boomy": WordLimits(0.3, math.inf, 0.1, math.inf)}
-# Own choice, energy of the side signal over all.
-WIDTH = {"wide": WordLimits(0.12, math.inf, 0.03, math.inf), "narrow": WordLimits(-math.inf, 0.03, -math.inf, 0.12)}
+IMAGE: Mapping[str, WordLimits] = {
+    "wide": _words(WIDTH, "wide", undecided=("medium",)),
+    "narrow": _words(WIDTH, "narrow", undecided=("medium",)),
+}
 # Own choice, level of the right channel over the left, dB.
 BALANCE = {"right": WordLimits(2.0, math.inf, 0.5, math.inf), "left": WordLimits(-math.inf, -2.0, -math.inf, -0.5)}
-# Own choice: an octave and a half is a wide range for a song, less than a sixth a narrow one.
-VOICE_RANGE = {"wide": WordLimits(17.0, math.inf, 9.0, math.inf), "narrow": WordLimits(-math.inf, 9.0, -math.inf, 17.0)}
-# 0.5 is straight, 0.667 triplets (Friberg and Sundström 2002).
-SWING = {"swung": WordLimits(0.57, math.inf, 0.53, math.inf), "straight": WordLimits(-math.inf, 0.53, -math.inf, 0.57)}
-# Own choice; a 4/4 goes to about 20 (Longuet-Higgins and Lee 1984). Others may be syncopated where the drums are not.
-SYNCOPATION = {"syncopated": WordLimits(3.0, math.inf, -math.inf, math.inf)}
-MODULATION = {"changes": WordLimits(1.0, math.inf, 1.0, math.inf)}
-_NEVER = math.inf  # a beat that varies does not tell which way the tempo goes
-TEMPO_CHANGE = {
-    "changes": WordLimits(-math.inf, 0.8, -math.inf, STEADY),
-    "faster": WordLimits(_NEVER, STEADY, -math.inf, STEADY), "slower": WordLimits(_NEVER, STEADY, -math.inf, STEADY),
+VOICE_RANGE: Mapping[str, WordLimits] = {
+    "wide": _words(VOCAL_RANGE, "wide", undecided=("",)), "narrow": _words(VOCAL_RANGE, "narrow", undecided=("",)),
 }  # fmt: skip
+OFF_BEAT: Mapping[str, WordLimits] = {
+    "swung": _words(SWING, "swung", undecided=("",)), "straight": _words(SWING, "straight", undecided=("",)),
+}  # fmt: skip
+# Others may be syncopated where the drums are not: nothing contradicts it.
+SYNCOPATED = {"syncopated": _words(SYNCOPATION, "syncopated", undecided=("none", ""))}
+MODULATION = {"changes": WordLimits(1.0, math.inf, 1.0, math.inf)}
 BRIGHT: Mapping[str, WordLimits] = {
     "bright": _words(BRIGHTNESS, "bright", undecided=("balanced",)),
     "dark": _words(BRIGHTNESS, "dark", undecided=("balanced",)),
@@ -121,4 +131,11 @@ FULL_BAND = _words(BANDWIDTH, "full", margin=0.1)
 STEADINESS: Mapping[str, WordLimits] = {
     "steady": _words(BEAT, "steady", undecided=("slightly varying",)),
     "free": _words(BEAT, "free", undecided=("slightly varying",)),
+}
+STEADY = STEADINESS["steady"].low
+"""From it on a tempo is taken to hold in every part of the song."""
+_NEVER = math.inf  # a beat that varies does not tell which way the tempo goes
+TEMPO_CHANGE: Mapping[str, WordLimits] = {
+    "changes": STEADINESS["free"],
+    **dict.fromkeys(("faster", "slower"), WordLimits(_NEVER, STEADY, -math.inf, STEADY)),
 }

@@ -12,8 +12,8 @@ from flamingo_bark_assets.claims.limits import (
     DURATION_TOLERANCE,
     DURATION_TOLERANCE_S,
     FULL_BAND,
+    IMAGE,
     NOISY_NOISE_FLOOR_DBFS,
-    WIDTH,
 )
 from flamingo_bark_assets.claims.verdicts import (
     NOT_OF_STEMS,
@@ -83,7 +83,7 @@ def judge_stereo(case: Case) -> Judgement:
         return Judgement("agree" if is_right else "conflict", None, measured)
     if value in BALANCE:
         return judge_scaled(case, case.evidence.song.stereo_balance_db, BALANCE, unit="dB")
-    return judge_scaled(case, width, WIDTH)
+    return judge_scaled(case, width, IMAGE)
 
 
 def judge_duration(case: Case) -> Judgement:

@@ -81,6 +81,20 @@ HARMONIC_SUSTAIN = scale(
     "share of energy in sustained sound", "own choice",
     "mostly short sounds", 0.4, "both short and sustained sounds", 0.7, "mostly sustained sounds",
 )  # fmt: skip
+WIDTH = scale("share of the side signal in the energy", "own choice", "narrow", 0.03, "medium", 0.12, "wide")
+SWING = scale(
+    "place of the off-beat in the beat",
+    "0.5 is straight, 0.667 triplets (Friberg and Sundström 2002, Music Perception 19); limits own choice",
+    "straight", 0.53, "", 0.58, "swung",
+)  # fmt: skip
+SYNCOPATION = scale(
+    "syncopation of a bar", "a 4/4 goes to about 20 (Longuet-Higgins and Lee 1984); limits own choice",
+    "none", 0.5, "", 3.0, "syncopated",
+)  # fmt: skip
+VOCAL_RANGE = scale(
+    "range of the voice, semitones", "own choice: less than a sixth is narrow, about an octave and a half wide",
+    "narrow", 9.0, "", 17.0, "wide",
+)  # fmt: skip
 VIBRATO = scale(
     "vibrato extent, cents (half peak to peak)",
     "trained singers: about 50 to 100 cents (Sundberg 1987, The Science of the Singing Voice)",
@@ -130,19 +144,24 @@ def seconds(value: float) -> str | None:
 def note_name(frequency_hz: float, key: str | None = None) -> str | None:
     """Name the nearest note of equal temperament at A4 = 440 Hz, C4 being middle C; None outside C0 to B8.
 
-    It is spelled as in `key`, for instance 'F major'; with sharps without one.
+    It is spelled as in `key`, for instance 'F major'; with sharps without one. The octave is that of the letter, so
+    that the B below middle C is Cb4 in Eb minor.
     """
     if frequency_hz < 1:
         return None
     midi = round(69 + 12 * math.log2(frequency_hz / 440.0))
-    return f"{_notes_in(key)[midi % 12]}{midi // 12 - 1}" if 12 <= midi < 120 else None
+    if not 12 <= midi < 120:
+        return None
+    name = _notes_in(key)[midi % 12]
+    letter_midi = midi - name.count("#") + name.count("b")
+    return f"{name}{letter_midi // 12 - 1}"
 
 
 @functools.cache
 def key_name(key: str) -> str | None:
     """Spell a key with the fewest accidentals, for instance 'Bb major' for 'A# major'; None for what is no key.
 
-    Of two spellings with as many, as F# major and Gb major, the one with sharps is taken.
+    Of two spellings with six each, the usual ones are taken: F# major and Eb minor, not Gb major and D# minor.
     """
     notation, note_to_midi = (
         librosa_module("librosa.core.notation"),
@@ -159,7 +178,8 @@ def key_name(key: str) -> str | None:
         return sum(len(notes[degree]) - 1 for degree in notation.key_to_degrees(harte))
 
     sharp, flat = _notes_in(None)[pitch_class], _notes_in("F major")[pitch_class]
-    return f"{min(sharp, flat, key=accidentals)} {match['mode']}"
+    usual_first = (sharp, flat) if match["mode"] == "major" else (flat, sharp)
+    return f"{min(usual_first, key=accidentals)} {match['mode']}"
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """What is told of a mix or a stem: facts out of the measurements, each sure enough, each under one topic.
 
-Limits and their sources belong here; the words for a fact stand in the phrasebooks.
+Limits that only prompts have belong here, with their sources; those that captions and the checker of claims share stand
+in `descriptions.wording`, the words for a fact in the phrasebooks.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ from flamingo_bark_assets.descriptions.wording import (
     HARMONIC_SUSTAIN,
     LOUDNESS,
     PRESENCE,
+    SWING,
+    SYNCOPATION,
     TEMPO,
+    VOCAL_RANGE,
+    WIDTH,
     Scale,
     chord_names,
     figure,
@@ -45,29 +50,24 @@ ENERGY = scale(
     "energy, 0 to 1", "own choice: 10 of 11 metal songs from .81, others up to .78",
     "low", 0.4, "medium", 0.8, "high",
 )  # fmt: skip
-WIDTH = scale("share of the side signal", "own choice", "narrow", 0.03, "medium", 0.1, "wide")
 LOWS = scale("share of the energy below 250 Hz", "own choice", "light", 0.3, "", 0.65, "heavy")
 MIDS = scale("share of the energy in 250 to 2000 Hz", "own choice", "", 0.6, "strong")
 HARMONY_PACE = scale("chord changes, 1/s", "own choice", "slow", 0.3, "moderate", 0.7, "quick")
-SYNCOPATION = scale("syncopation of a bar (Longuet-Higgins and Lee)", "own choice", "none", 0.5, "", 3.0, "strong")
 REPETITION = scale("share of bars with the most common pattern", "own choice", "varied", 0.25, "", 0.6, "looped")
 TIMING = scale("median distance from the grid, ms", "own choice", "tight", 6.0, "", 12.0, "loose")
 ARTICULATION = scale("length of notes over their distance", "own choice", "staccato", 0.5, "", 0.9, "legato")
-VOCAL_RANGE = scale("range, semitones", "own choice", "narrow", 9.0, "", 14.0, "wide")
 DELIVERY = scale("share of the voiced time on a note", "own choice", "gliding", 0.15, "", 0.9, "held")
-TONE = scale("spectral centroid of a stem, Hz", "as `wording.BRIGHTNESS`", "mellow", 1300, "", 2500, "crisp")
+TONE = scale("spectral centroid of a stem, Hz", "own choice", "mellow", 1300, "", 2500, "crisp")
 POLYPHONY = scale("notes that sound together", "own choice", "lines", 2.5, "", 5.0, "full")
-# Friberg and Sundström 2002: 0.5 is straight, 0.667 triplets; what lies between 0.53 and 0.58 is left open.
-SWING = scale("place of the off-beat", "Friberg and Sundström 2002", "straight", 0.53, "", 0.58, "swung")
 _SHARES = {"ghost": 0.2, "locked": 0.6, "roots": 0.8, "sevenths": 0.4, "colour": 0.6}
 """Least shares, own choice: ghost notes among snare hits, bass notes with the kick, on roots, chords of a kind."""
 NEEDED: Mapping[str, StemKind] = {"bass and kick": "drums"}
 """Topics of a stem that name another one, which must be heard too."""
-_BAR_SHARE = 0.4
-"""Least share of the bars that have a drum's most common pattern, before that pattern is told."""
+_BAR_SHARE = 0.5
+"""Least share of a drum's bars that have its most common pattern, before that pattern is told: own choice."""
 _PLAIN_MODES = frozenset({"major", "minor"})
 _SURE_MODE = 0.7
-"""Least confidence of a church mode: 0.6 is where its degrees are only just clear."""
+"""Least confidence of a church mode, own choice: 0.6 is where its degrees are only just clear."""
 _PRESENCE = {
     "in a small part of the song": "small part", "in parts of the song": "parts", "through most of the song": "most",
     "throughout the song": "throughout",
@@ -76,7 +76,11 @@ _SUSTAIN = {
     "mostly short sounds": "short", "both short and sustained sounds": "mixed", "mostly sustained sounds": "long",
 }  # fmt: skip
 _PLAIN = ("moderate", "medium", "balanced", "moderately loud")
+"""Words for the middle of a scale, which set no song apart: they are told last."""
 _CHORD_SURE = 0.5
+"""Least confidence of a chord that is told, own choice: root and third are right for half of its time."""
+_CHORDS_TIME = 0.5
+"""Least share of the chords' time that such chords fill, before their colour is told: own choice."""
 _MAX_CHORDS = 4
 
 
@@ -192,7 +196,7 @@ class Teller:
         if played:
             yield Fact("drum kit", "known", {"pieces": "\x1f".join(played)})
         yield from _patterns(drums, played)
-        yield from self._worded("drum syncopation", SYNCOPATION, drums.kick_snare_syncopation, rare=("strong",))
+        yield from self._worded("drum syncopation", SYNCOPATION, drums.kick_snare_syncopation, rare=("syncopated",))
         yield from self._worded("drum repetition", REPETITION, drums.pattern_repetition)
         yield from self._worded("drum timing", TIMING, drums.timing_spread_ms)
         if "snare" in played and self._reaches("ghost", drums.ghost_note_share):
@@ -299,7 +303,7 @@ def _chord_colour(chords: Sequence[Chord]) -> list[Fact]:
             length_s
         )
     total_s = sum(chord.end_s - chord.start_s for chord in named)
-    if total_s <= 0.0 or total_s < 0.5 * sum(chord.end_s - chord.start_s for chord in chords):
+    if total_s <= 0.0 or total_s < _CHORDS_TIME * sum(chord.end_s - chord.start_s for chord in chords):
         return []
     shares = {name: time_s[name] / total_s for name in ("seventh", "minor", "major")}
     return next(([Fact("chord colour", name)] for name, share in shares.items() if share >= _SHARES["colour"]), [])

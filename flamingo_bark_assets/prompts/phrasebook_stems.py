@@ -57,7 +57,7 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         nouns=("accents on the beat",),
         tags=("unsyncopated drums", "drums on the beat"),
     ),
-    ("drum syncopation", "strong"): Wording(
+    ("drum syncopation", "syncopated"): Wording(
         clauses=(
             "<the> are {heavily|strongly} syncopated", "accents of <the> {fall|land} between beats",
             "<the> {pull|play} against the beat",

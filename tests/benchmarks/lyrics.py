@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
-from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
-from flamingo_bark_assets.library.layout import DataPaths, find_song
+from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.lyrics.phrases import Span
 from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.pipeline import SongWork, run_step
-from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.steps import STEP_NAMED
+from tests.benchmarks.corpora import copied_song, songs_of
 
 NEAR_S = 0.3
 SYLLABLE_S = 0.3
@@ -52,7 +50,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         paths = DataPaths(Path(folder) / "data")
-        for source in _songs(parser.parse_args().corpus):
+        for source in songs_of(parser.parse_args().corpus):
             work = _work(paths, source)
             truth = json.loads((source / "truth.json").read_text(encoding="utf-8"))
             sung = [Span(*phrase) for phrase in (truth.get("vocals") or {}).get("active", [])]
@@ -66,20 +64,8 @@ def main() -> None:
         )
 
 
-def _songs(corpora: Sequence[Path]) -> Iterator[Path]:
-    for corpus in corpora:
-        yield from (path for path in sorted(corpus.iterdir()) if (path / "truth.json").is_file())
-
-
 def _work(paths: DataPaths, source: Path) -> SongWork:
-    song_id = source.name.lower()
-    folder = paths.songs / song_id
-    (folder / "stems").mkdir(parents=True)
-    for file in source.iterdir():
-        if file.suffix in {".json", ".npz"} or file.stem.startswith("sep_"):
-            continue
-        shutil.copy(file, folder / f"song{file.suffix}" if file.stem == "mix" else folder / "stems" / file.name)
-    work = SongWork(find_song(paths, song_id), paths, Settings(), MeasuredCaptioner())
+    work = copied_song(paths, source)
     for step in _STEPS:
         run_step(STEP_NAMED[step], work)
     return work

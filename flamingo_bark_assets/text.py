@@ -30,6 +30,7 @@ _CLAUSE_BORDER = re.compile(
 )
 _WORD = re.compile(r"[^\s,;:()!?\"]+")
 _ALPHANUMERIC = re.compile(r"[^\W_]+")
+_COMPARED_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _PLACEHOLDERS = frozenset(
     {
         "none",
@@ -97,6 +98,11 @@ def clean_genres(text: str | None, *, limit: int = MAX_GENRES) -> list[str]:
         if _is_genre(name):
             names.setdefault(name.casefold(), name)
     return list(names.values())[:limit]
+
+
+def plain_words(text: str) -> list[str]:
+    """Return the words of a text as texts are compared by them: letters and digits alone, without case."""
+    return ["".join(filter(str.isalnum, word)) for word in _COMPARED_WORD.findall(text.casefold())]
 
 
 def non_space_length(text: str) -> int:

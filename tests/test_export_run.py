@@ -259,14 +259,19 @@ def test_every_song_is_credited_on_one_line_whatever_its_title_holds(tmp_path: P
     assert len(lines) == 3
 
 
-def test_a_unit_that_names_a_file_outside_the_export_is_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("row", ["file", "clip"])
+def test_a_unit_that_names_a_file_outside_the_export_is_made_again(row: str, tmp_path: Path) -> None:
     export(TextTarget(), songs(), tmp_path / "out", OPTIONS)
     whole = contents(tmp_path / "out")
     (tmp_path / "secret").write_text("not ours")
     unit = tmp_path / "out/provenance/units/song-00.jsonl"
     entry = {"path": "../secret", "sha256": hashlib.sha256(b"not ours").hexdigest(), "bytes": 8}
-    with unit.open("a") as file:
-        file.write(json.dumps({"file": entry}) + "\n")
+    rows = [json.loads(line) for line in unit.read_text().splitlines()]
+    if row == "file":
+        rows.append({"file": entry})
+    else:
+        next(each["clip"] for each in rows if "clip" in each)["files"] = {"audio": entry}
+    unit.write_text("".join(json.dumps(each) + "\n" for each in rows))
     report = export(TextTarget(), songs(), tmp_path / "out", OPTIONS)
     assert report.units_written == 1 and contents(tmp_path / "out") == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "secret"]

@@ -188,6 +188,18 @@ def test_a_trained_bark_speaks_in_a_voice(bark_folder: Path, bark: Bark, export:
     assert trained_model(tmp_path / "run").name == str(bark_folder)
 
 
+def test_an_adapter_of_other_weights_is_refused(bark: Bark, bark_folder: Path, export: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    report = train(export, bark, tmp_path / "run", replace(QUICK, lora_rank=4))
+    adapter = report.folder / "adapter/adapter_model.safetensors"
+    first, *others = sorted(load_file(adapter).items())
+    for weights in (dict(others), dict([(f"x.{first[0]}", first[1]), *others])):
+        save_file(weights, adapter)
+        with pytest.raises(FinetuningError, match="holds other weights"):
+            apply_trained(load_bark(str(bark_folder)), report.folder)
+
+
 def test_the_same_seed_speaks_the_same(bark: Bark) -> None:
     one, other = (speak(bark, "rain", max_tokens=8, seed=3) for _ in range(2))
     np.testing.assert_array_equal(one, other)

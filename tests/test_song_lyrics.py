@@ -138,6 +138,14 @@ def test_given_lines_take_the_times_of_the_same_words_in_a_transcription() -> No
     assert not three.for_clips  # it is sung twice and written once
 
 
+def test_a_word_with_a_hyphen_is_found_however_the_model_parts_it() -> None:
+    by = Written(segment("the well-known river", 16.0, 18.0), segment("a merry go round", 20.0, 22.0))
+    lyrics = found("the well-known river\na merry-go-round", by)
+    assert [(line.start_s, line.end_s, line.for_clips) for line in lyrics.lyrics_lines] == [
+        (16.0, 18.0, True), (20.0, 22.0, True),
+    ]  # fmt: skip
+
+
 def test_a_transcription_of_other_words_gives_no_times() -> None:
     lyrics = found(PLAIN, Written(segment("completely different things are said here", 16.0, 18.0)))
     assert lyrics.times == "estimated"

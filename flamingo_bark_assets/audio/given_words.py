@@ -10,17 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flamingo_bark_assets.audio.tags import MAX_GENRES, MAX_LENGTH, Tags
 from flamingo_bark_assets.library.sidecar_facts import is_no_words
 from flamingo_bark_assets.merging import Merge, WordField, sidecar_first
 from flamingo_bark_assets.text import clean_text
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.audio.tags import Tags
     from flamingo_bark_assets.library.sidecars import Sidecar
     from flamingo_bark_assets.library.song_toml import SongInfo
 
 OWN_FILE, FILE_TAGS = "song.toml", "file_tags"
-MAX_GENRES = 20
 _GENRE_BORDER = re.compile(r"[;,/\n]")
 
 
@@ -91,7 +90,7 @@ def sidecar_words(sidecars: Sequence[Sidecar]) -> Iterator[tuple[WordField, Word
         for place, said in enumerate(sidecar.said):
             text = ""
             if said.field in {"title", "artist"}:
-                text = said.text[:500]
+                text = said.text[:MAX_LENGTH]
             elif said.field == "caption":
                 text = clean_text(said.text)
             elif said.field == "genre":

@@ -123,7 +123,7 @@ def _tags_source(words: GivenWords) -> str | None:
 
 def _fields(sidecars: Sequence[Sidecar], words: GivenWords) -> tuple[SidecarField, ...]:
     from flamingo_bark_assets.audio.given_words import sidecar_words
-    from flamingo_bark_assets.library.sidecar_facts import says_instrumental
+    from flamingo_bark_assets.library.sidecar_facts import FACT_FIELDS, says_instrumental
 
     roles: dict[tuple[int, int], str] = {}
     used: set[str] = set()
@@ -134,8 +134,7 @@ def _fields(sidecars: Sequence[Sidecar], words: GivenWords) -> tuple[SidecarFiel
     rows = []
     for number, sidecar in enumerate(sidecars):
         for place, said in enumerate(sidecar.said):
-            is_fact = said.field in {"bpm", "key", "signature", "is_instrumental"}
-            is_claim = is_fact or (said.field == "lyrics" and says_instrumental(said.text))
+            is_claim = said.field in FACT_FIELDS or (said.field == "lyrics" and says_instrumental(said.text))
             role = "claim" if is_claim else roles.get((number, place), "kept")
             row = SidecarField(
                 file=sidecar.name, number=place, key=said.key, field=said.field, text=said.text, role=role

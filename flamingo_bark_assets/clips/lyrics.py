@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flamingo_bark_assets.lyrics.phrases import Span
+from flamingo_bark_assets.lyrics.phrases import LONGEST_LINE_S, Span
 from flamingo_bark_assets.lyrics.reading import BREATH_S, EARLY_S
 from flamingo_bark_assets.lyrics.records import SURE_TAG, LyricsLine, LyricsSection
 
 _INSIDE_S = 0.1
 _MIN_UNSUNG_S = 4.0
-LONGEST_LINE_S = 15.0
-"""What is longer is more than a line: the words between, or the end of the line, are not given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,10 @@ class Clip(Row):
     measured_text: str = column("The same without any word of a captioning model.")
     lyrics: str | None = column("Lines that are sung inside, one a line; null where none is known.")
     lyrics_reason: str | None = column("Why there are no lyrics; null where there are.")
-    timed_lyrics: str | None = optional_column("The same as LRC at the clip's own time; null without times.")
+    timed_lyrics: str | None = optional_column(
+        "The same as LRC at the clip's own time, given, transcribed or estimated as `lyrics_lines` says; null without "
+        "times."
+    )
     structured_lyrics: str | None = optional_column(
         "The same under section tags such as [Verse], where they are given or sure enough; null where they are not."
     )

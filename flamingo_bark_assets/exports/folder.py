@@ -376,14 +376,14 @@ def clip_from_json(values: dict[str, Any]) -> ExportedClip:
     """Return the clip that `clip_to_json` has written.
 
     Raises:
-        KeyError, TypeError: it is no such thing.
+        KeyError, TypeError, ValueError: it is no such thing, or names a file outside of the export.
     """
     return ExportedClip(
         **{
             **values,
             "genres": tuple(values["genres"]),
             "clip": Clip(**values["clip"]),
-            "files": {role: FileEntry(**entry) for role, entry in values["files"].items()},
+            "files": {role: _entry(entry) for role, entry in values["files"].items()},
         }
     )
 

@@ -116,7 +116,10 @@ def apply_trained(bark: Bark, folder: Path) -> Stage:
 
             # The adapter's own configuration is not read: what was trained is known, and the folder may be anyone's.
             adapted = with_lora(module, trained.lora_rank)
-            set_peft_model_state_dict(adapted, load_file(folder / "adapter" / "adapter_model.safetensors"))
+            read = set_peft_model_state_dict(adapted, load_file(folder / "adapter" / "adapter_model.safetensors"))
+            # peft says nothing of weights that are missing: the stock model would speak in the place of the trained.
+            if read.unexpected_keys or any("lora_" in key for key in read.missing_keys):
+                raise ValueError("its adapter holds other weights than those of this stage and rank")
             setattr(bark.model, STAGE_MODULES[stage], adapted.merge_and_unload())
         else:
             module.load_state_dict(load_file(folder / "weights" / f"{STAGE_MODULES[stage]}.safetensors"))

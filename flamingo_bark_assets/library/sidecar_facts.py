@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Literal
+from typing import Literal, get_args
 
 FactField = Literal["bpm", "key", "signature", "is_instrumental"]
+FACT_FIELDS: tuple[FactField, ...] = get_args(FactField)
 
 _BPM = re.compile(r"(\d{1,4}(?:[.,]\d{1,12})?)\s*(?:bpm)?", re.IGNORECASE)
 _SLOWEST_BPM, _FASTEST_BPM = 10.0, 1000.0

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.library.ids import make_song_id
-from flamingo_bark_assets.library.sidecar_facts import claim_of
+from flamingo_bark_assets.library.sidecar_facts import FACT_FIELDS, claim_of
 from flamingo_bark_assets.library.sidecar_tables import TABLE_ENDING, read_row
 from flamingo_bark_assets.text import printable
 
@@ -37,9 +37,8 @@ _FIELDS: dict[str, SidecarField] = {
     "time_signature": "signature", "is_instrumental": "is_instrumental", "instrumental": "is_instrumental",
     "custom_tag": "custom_tag", "title": "title", "artist": "artist", "language": "language",
 }  # fmt: skip
-_FACTS = frozenset({"bpm", "key", "signature", "is_instrumental"})
 # What may stand behind lyrics in a file of fields; a line 'title: ...' between sung lines is sung.
-_BEHIND_LYRICS = frozenset({"caption", "genre", "custom_tag", *_FACTS})
+_BEHIND_LYRICS = frozenset({"caption", "genre", "custom_tag", *FACT_FIELDS})
 _CONTINUED = frozenset({"caption", "lyrics", None})
 
 _KEY_LINE = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9_-]{0,39}(?: [A-Za-z0-9_-]{1,39}){0,2})[ \t]*:(?!//)[ \t]*(.*)")
@@ -156,7 +155,7 @@ def _ends_lyrics(match: re.Match[str], given: set[SidecarField]) -> bool:
     field = _field(match[1])
     if field not in _BEHIND_LYRICS or field in given:
         return False
-    return field not in _FACTS or claim_of(field, match[2]) is not None  # type: ignore[arg-type]
+    return field not in FACT_FIELDS or claim_of(field, match[2]) is not None
 
 
 def _tagged(text: str) -> Iterator[_Raw]:

@@ -135,7 +135,7 @@ def _in_folder(folder: Path, song_id: str) -> list[FoundSidecar]:
 
 def _row_beside(sound: Path) -> Iterator[FoundSidecar]:
     table = sound.parent / TABLE_NAME
-    if TABLE_NAME not in _names(sound.parent):
+    if not os.path.lexists(table):
         return
     try:
         if problem := file_problem(table, sound.parent):

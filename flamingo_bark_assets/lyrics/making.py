@@ -162,9 +162,9 @@ def _given(given: GivenLyrics, source: str, phrases: Sequence[Span] | None, kept
 
 def _transcribed(transcript: Transcript | NotTranscribed, kept: Kept | None, phrases: Sequence[Span] | None) -> _Found:
     """Make rows of transcribed lines."""
-    if isinstance(transcript, NotTranscribed) or kept is None:
-        reason = transcript.reason if isinstance(transcript, NotTranscribed) else "nothing was transcribed"
-        return _Found(missing_reason=f"the words of the song are not given, and not transcribed: {reason}")
+    if isinstance(transcript, NotTranscribed):
+        return _Found(missing_reason=f"the words of the song are not given, and not transcribed: {transcript.reason}")
+    assert kept is not None, "of each transcript something is kept or dropped"
     lines: list[LyricsLine] = []
     words: list[LyricsWord] = []
     for segment in kept.segments:
@@ -172,7 +172,7 @@ def _transcribed(transcript: Transcript | NotTranscribed, kept: Kept | None, phr
         if not text:
             continue
         line = _row(len(lines), Line(text), transcript.model_id, phrases)
-        span, sure = _span_of(segment), segment.probability
+        span, sure = Span(*segment.times_of(segment.words)), segment.probability
         lines.append(_timed(line, span, phrases, "transcribed", sure, for_clips=sure >= MIN_CLIP_PROBABILITY))
         words += _transcribed_words(segment, line.line, len(words), transcript.model_id, phrases)
     if not lines:
@@ -206,12 +206,6 @@ def _timed(
 
 def _activity(phrases: Sequence[Span] | None, start_s: float | None, end_s: float | None) -> float | None:
     return None if phrases is None or start_s is None or end_s is None else sung_share(phrases, start_s, end_s)
-
-
-def _span_of(segment: TranscribedSegment) -> Span:
-    starts = [word.start_s for word in segment.words if word.start_s is not None]
-    ends = [word.end_s for word in segment.words if word.end_s is not None]
-    return Span(min(starts), max(ends)) if starts and ends else Span(segment.start_s, segment.end_s)
 
 
 def _given_words(lines: Sequence[Line], source: str, phrases: Sequence[Span] | None) -> tuple[LyricsWord, ...]:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from flamingo_bark_assets.lyrics.transcript import TranscribedSegment, TranscribedWord
+from flamingo_bark_assets.text import plain_words
 
 MIN_MATCHED_SHARE = 0.5
 """A line of whose words fewer are found again gets no time."""
 MIN_LINES_SHARE = 0.3
 """Where fewer lines get a time the transcription is taken to be of other words, or wrong."""
-
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +44,23 @@ def match_lines(lines: Sequence[str], segments: Sequence[TranscribedSegment]) ->
         For each line when it is sung, or None where it was not found; None altogether where too few were, or where the
         model gives no times of words.
     """
-    spoken = [
+    timed = [
         word for segment in segments for word in segment.words if word.start_s is not None and word.end_s is not None
     ]
-    plain = [_plain(word.text) for word in spoken]
-    given = [(number, word) for number, line in enumerate(lines) for word in _words(line)]
-    matcher = SequenceMatcher(None, [word for _, word in given], plain, autojunk=False)
+    # A word of the model such as "well-known" is two as words are compared.
+    spoken = [(plain, word) for word in timed for plain in plain_words(word.text)]
+    said = [plain for plain, _ in spoken]
+    given = [(number, word) for number, line in enumerate(lines) for word in plain_words(line)]
+    matcher = SequenceMatcher(None, [word for _, word in given], said, autojunk=False)
     found: dict[int, list[TranscribedWord]] = {}
     for block in matcher.get_matching_blocks():
         for offset in range(block.size):
-            found.setdefault(given[block.a + offset][0], []).append(spoken[block.b + offset])
-    transcript, said = f" {' '.join(plain)} ", [" ".join(_words(line)) for line in lines]
-    matched = tuple(_line(text, found.get(number, ()), _times_in(text, transcript), said.count(text))
-                    for number, text in enumerate(said))  # fmt: skip
+            found.setdefault(given[block.a + offset][0], []).append(spoken[block.b + offset][1])
+    transcript, texts = f" {' '.join(said)} ", [" ".join(plain_words(line)) for line in lines]
+    matched = tuple(_line(text, found.get(number, ()), _times_in(text, transcript), texts.count(text))
+                    for number, text in enumerate(texts))  # fmt: skip
     count = sum(line is not None for line in matched)
     return matched if count and count >= MIN_LINES_SHARE * len(lines) else None
-
-
-def _words(line: str) -> list[str]:
-    return [_plain(word) for word in _WORD.findall(line)]
-
-
-def _plain(word: str) -> str:
-    return "".join(character for character in word.casefold() if character.isalnum())
 
 
 def _times_in(text: str, transcript: str) -> int:

@@ -1,6 +1,6 @@
 """Where the voice sings, as it was measured.
 
-Phrases as stretches of time belong here; which words are sung in them does not.
+Phrases as segments of time belong here; which words are sung in them does not.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from flamingo_bark_assets.audio.recording import StemSet
 
 MIN_PHRASE_CONFIDENCE = 0.5
 """Below it a phrase is more likely what is left of other instruments than a sung line."""
+LONGEST_LINE_S = 15.0
+"""What is longer is more than a line: the words between, or the end of the line, are not given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of the song, seconds."""
+    """A segment of the song, seconds."""
 
     start_s: float
     end_s: float
@@ -28,7 +30,7 @@ class Span:
         return self.end_s - self.start_s
 
     def overlap_s(self, start_s: float, end_s: float) -> float:
-        """Return how much of it lies in another stretch."""
+        """Return how much of it lies in another segment."""
         return max(0.0, min(self.end_s, end_s) - max(self.start_s, start_s))
 
 
@@ -46,7 +48,7 @@ def sung_phrases(stems: StemSet, vocals: VocalFeatures) -> tuple[Span, ...] | No
 
 
 def sung_share(phrases: Sequence[Span], start_s: float, end_s: float) -> float:
-    """Return the share of a stretch in which the voice sings; of a stretch without length, 0 or 1."""
+    """Return the share of a segment in which the voice sings; of a segment without length, 0 or 1."""
     if end_s <= start_s:
         return float(any(phrase.start_s <= start_s <= phrase.end_s for phrase in phrases))
     return min(1.0, sum(phrase.overlap_s(start_s, end_s) for phrase in phrases) / (end_s - start_s))

@@ -27,19 +27,26 @@ class LyricsLine(Row):
     line: int = column("Number of the line, from 0.")
     text: str = column("The line, clean and without tags.")
     start_s: float | None = column("Start; null where nobody knows.", unit="s")
-    end_s: float | None = column("End; null where nobody knows.", unit="s")
-    source: str = column("Where the words come from: song.toml, file tags, a sidecar, or the id of the model.")
+    end_s: float | None = column(
+        "End; of given times that of the last phrase before the next line, or else the start of that line; null where "
+        "nobody knows.",
+        unit="s",
+    )
+    source: str = column("Where the words come from: song.toml, file_tags, sidecar and its name, or the model's id.")
     times: str = column("How the times are known: given, transcribed, estimated, none.")
     confidence: float | None = column(
-        "Of given words with estimated times: of the times; of transcribed words: mean probability of the words; null "
-        "where the source gives none."
+        "Of transcribed words: their mean probability, of given ones with transcribed times that of the words found "
+        "again times their share; of estimated times a rank of at most 0.6, not calibrated; null for given "
+        "times or none."
     )
     for_clips: bool = column("Whether its times are sure enough for a clip to carry its words.")
     vocal_activity: float | None = column("Share of its time in which the voice was measured to sing; null if unknown.")
     stanza: int | None = column("Number of the section that it stands in, from 0; null where none is known.")
     section_tag: str | None = column("Verse, Chorus, Bridge, Intro, Outro or Instrumental; null where unknown.")
     section_source: str | None = column("given with the words, or proposed from measurements; null without a tag.")
-    section_confidence: float | None = column("Of the section tag; 1 where it is given; null without a tag.")
+    section_confidence: float | None = column(
+        "Of the section tag: 1 where it is given, else a rank as in `lyrics_sections`; null without a tag."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +80,7 @@ class DroppedLyrics(Row):
     words: int = column("How many.")
     start_s: float | None = column("Start; null where the model gives none.", unit="s")
     end_s: float | None = column("End; null where the model gives none.", unit="s")
-    rule: str = column("caption (of silence), no_speech, no_voice, pace or loop.")
+    rule: str = column("caption (of silence), no_speech, pace, no_voice or loop.")
     reason: str = column("What is wrong, in words.")
 
 
@@ -101,7 +108,7 @@ class SongLyrics(Record):
     TABLE: ClassVar[str] = "song_lyrics"
 
     source: str | None = optional_column(
-        "Where the words come from: song.toml, file tags, a sidecar, or the id of the model; null without words."
+        "Where the words come from: song.toml, file_tags, sidecar and its name, or the model's id; null without words."
     )
     model_id: str | None = optional_column("The model that transcribed words or their times; null without.")
     model_revision: str | None = optional_column("Commit or digest of its weights.")

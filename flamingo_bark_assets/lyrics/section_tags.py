@@ -14,6 +14,7 @@ from flamingo_bark_assets.analysis.features.structure import Section
 from flamingo_bark_assets.lyrics.phrases import Span, sung_share
 from flamingo_bark_assets.lyrics.reading import SectionTag
 from flamingo_bark_assets.lyrics.records import LyricsSection
+from flamingo_bark_assets.text import plain_words
 
 GIVEN, PROPOSED = "given", "proposed"
 UNSUNG_SHARE = 0.1
@@ -79,18 +80,14 @@ def tag_sections(
 
 def _facts(sections: Sequence[Section], phrases: Sequence[Span] | None, lines: Sequence[SungLine]) -> list[_Facts]:
     own = [tuple(ln for ln in lines if s.start_s - 0.5 <= ln.start_s < s.end_s - 0.5) for s in sections]
-    texts = [{_plain(line.text) for line in inside} for inside in own]
+    texts = [[" ".join(plain_words(line.text)) for line in inside] for inside in own]
     facts = []
     for i, section in enumerate(sections):
-        elsewhere = set().union(*(found for j, found in enumerate(texts) if j != i))
-        repeated = len([1 for ln in own[i] if _plain(ln.text) in elsewhere]) / len(own[i]) if own[i] else None
+        elsewhere = {text for j, found in enumerate(texts) if j != i for text in found}
+        repeated = sum(text in elsewhere for text in texts[i]) / len(texts[i]) if texts[i] else None
         share = None if phrases is None else sung_share(phrases, section.start_s, section.end_s)
         facts.append(_Facts(section, share, own[i], repeated))
     return facts
-
-
-def _plain(text: str) -> str:
-    return " ".join("".join(c for c in word if c.isalnum()) for word in text.casefold().split())
 
 
 def _given(fact: _Facts) -> SectionTag | None:

@@ -15,14 +15,13 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.lyrics.phrases import Span
+from flamingo_bark_assets.lyrics.phrases import LONGEST_LINE_S, Span
 
 # Fast rap has ten syllables a second; a syllable that is held for longer than this on average is no line of words.
 MIN_SYLLABLE_S, MAX_SYLLABLE_S = 0.1, 1.5
 MAX_LINES_A_PHRASE = 4
 """Measured phrases that would each hold more lines than this are not those of these words."""
 _MOST_PHRASES = 4
-_LONGEST_LINE_S = 15.0
 _LONGEST_BREATH_S = 2.5
 _SPREAD = 0.35
 """Standard deviation of the logarithm of a line's seconds a syllable, as sung lines of one song differ."""
@@ -37,7 +36,6 @@ _LEFT_OVER, _UNSUNG = -1, -2
 _VOWELS = re.compile(r"[aeiouyæœøıαεηιουωаеёиоуыэюяєі]+")
 _SINGLE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # a character is about a syllable
 _WORDS = re.compile(r"[^\W\d_]+")
-
 
 Floats = NDArray[np.float64]
 
@@ -137,7 +135,7 @@ class _Block:
     phrases: int
 
     def spans(self, syllables: Sequence[int], phrases: Sequence[Span]) -> list[Span]:
-        """Return one stretch a line; lines that share a phrase share it by their syllables."""
+        """Return one segment a line; lines that share a phrase share it by their syllables."""
         own = phrases[self.first_phrase : self.first_phrase + self.phrases]
         if self.lines == 1:
             return [Span(own[0].start_s, own[-1].end_s)]
@@ -205,7 +203,7 @@ def _joined(phrases: Sequence[Span], used: int) -> tuple[Floats, Floats]:
     cost = np.zeros(rows) + sum(breaths)
     if used > 1:
         cost[np.max(breaths, axis=0) > _LONGEST_BREATH_S] = np.inf
-        cost[ends[used - 1 :] - starts[:rows] > _LONGEST_LINE_S] = np.inf
+        cost[ends[used - 1 :] - starts[:rows] > LONGEST_LINE_S] = np.inf
     return np.log(np.maximum(sung_s, 1e-3)), cost
 
 

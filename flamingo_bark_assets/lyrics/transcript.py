@@ -12,18 +12,15 @@ from typing import Literal
 
 from flamingo_bark_assets.claims.lexicon import words as word_set
 from flamingo_bark_assets.lyrics.phrases import Span, sung_share
-from flamingo_bark_assets.text import clean_text
+from flamingo_bark_assets.text import clean_text, plain_words
 
-Rule = Literal["caption", "no_speech", "no_voice", "pace", "loop"]
+Rule = Literal["caption", "no_speech", "pace", "no_voice", "loop"]
+"""What drops words of a transcription, in the order in which the rules are applied.
 
-DROP_RULES: dict[Rule, str] = {
-    "caption": "A caption of silence or of sound, as videos have them, is no sung word.",
-    "no_speech": "The model itself takes the window for one without a voice, and is unsure of its words.",
-    "no_voice": "Nobody was measured to sing there.",
-    "pace": "Nobody sings so many words a second.",
-    "loop": "One phrase returns again and again, as models repeat themselves.",
-}
-"""What drops words of a transcription, by the name of the rule, in the order in which the rules are applied."""
+`caption`: captions of silence or of sound, as videos have them, are no sung words. `no_speech`: the model itself takes
+the window for one without a voice, and is unsure of its words. `pace`: more words a second than are taken for sung.
+`no_voice`: nobody was measured to sing there. `loop`: one phrase returns again and again, as models repeat themselves.
+"""
 
 # Whisper's own limits for a window without speech (Radford and others 2022, section 4.5).
 MAX_NO_SPEECH, MIN_MEAN_PROBABILITY = 0.6, 0.37
@@ -37,7 +34,6 @@ MAX_REPEATS, MAX_REPEATS_OF_A_WORD = 4, 12
 _LONGEST_LOOP = 12
 
 _SOUND = re.compile(r"[\[(*♪♫#][^\])*♪♫#]*[\])*♪♫#]|[♪♫]+")
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 # What was learned from subtitles of videos and comes back where nobody speaks; compared as words in lower case.
 _CAPTIONS = (
     "thanks for watching", "thank you for watching", "thank you so much for watching", "please subscribe",
@@ -96,6 +92,12 @@ class TranscribedSegment:
         """Mean probability of its words; 0 without any."""
         return sum(word.probability for word in self.words) / len(self.words) if self.words else 0.0
 
+    def times_of(self, words: Sequence[TranscribedWord]) -> tuple[float, float]:
+        """Return start and end of some of its words, seconds of the song; its own where they have no times."""
+        starts = [word.start_s for word in words if word.start_s is not None]
+        ends = [word.end_s for word in words if word.end_s is not None]
+        return (min(starts), max(ends)) if starts and ends else (self.start_s, self.end_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -149,7 +151,7 @@ class Kept:
 
 
 def drop_unsung(segments: Sequence[TranscribedSegment], phrases: Sequence[Span]) -> Kept:
-    """Drop what cannot be sung words, by the rules of `DROP_RULES`.
+    """Drop what cannot be sung words, by each `Rule` in turn.
 
     Args:
         segments: as the model gives them, in order.
@@ -164,11 +166,11 @@ def drop_unsung(segments: Sequence[TranscribedSegment], phrases: Sequence[Span])
             continue
         sung, unsung = _sung_words(segment, phrases)
         if unsung:
-            share = sung_share(phrases, *_times(segment, unsung))
+            share = sung_share(phrases, *segment.times_of(unsung))
             reason = f"the voice sings in {100 * share:.0f} % of that time; {100 * MIN_SUNG_SHARE:g} % is needed"
-            dropped.append(Dropped(unsung, *_times(segment, unsung), "no_voice", reason))
+            dropped.append(Dropped(unsung, *segment.times_of(unsung), "no_voice", reason))
         if sung:
-            start_s, end_s = _times(segment, sung) if unsung else (segment.start_s, segment.end_s)
+            start_s, end_s = segment.times_of(sung) if unsung else (segment.start_s, segment.end_s)
             kept.append(replace(segment, words=sung, start_s=start_s, end_s=end_s))
     without, loops = _without_loops(kept)
     return Kept(without, tuple(sorted([*dropped, *loops], key=lambda group: group.start_s)))
@@ -176,32 +178,27 @@ def drop_unsung(segments: Sequence[TranscribedSegment], phrases: Sequence[Span])
 
 def _fault_of_segment(segment: TranscribedSegment) -> tuple[Rule, str] | None:
     """Say by which rule all of a segment is dropped; None where it is not."""
-    if not segment.words:
-        return "caption", "it holds no word"
     if caption := _caption(segment.text):
-        return "caption", f"'{caption}' is a caption, no sung words"
+        return "caption", f"'{caption}' is taken for a caption of a video"
     mean = segment.probability
     if segment.no_speech_probability > MAX_NO_SPEECH and mean < MIN_MEAN_PROBABILITY:
         chance = segment.no_speech_probability
         return "no_speech", f"no voice with a probability of {chance:.2f}, words with {mean:.2f}"
-    timed = [word for word in segment.words if word.start_s is not None and word.end_s is not None]
-    length_s = segment.end_s - segment.start_s
-    count = len(segment.words)
-    if timed:
-        length_s = max(word.end_s or 0.0 for word in timed) - min(word.start_s or 0.0 for word in timed)
+    start_s, end_s = segment.times_of(segment.words)
+    count, length_s = len(segment.words), end_s - start_s
     if count >= _MIN_PACED_WORDS and count > MAX_WORDS_A_SECOND * length_s:
-        return "pace", f"{count} words in {length_s:.1f} s; {MAX_WORDS_A_SECOND:g} a second is the most"
+        return "pace", f"{count} words in {length_s:.1f} s; {MAX_WORDS_A_SECOND:g} a second is the limit"
     return None
 
 
 def _caption(text: str) -> str | None:
     """Return the caption that a text is; None where it is none."""
-    words = " ".join(_WORD.findall(_SOUND.sub(" ", text).lower().replace("'", "").replace("’", "")))
+    words = " ".join(plain_words(_SOUND.sub(" ", text)))
     if not words:
         return clean_text(text) or "♪"
     if set(words.split()) <= _SOUND_NAMES:
         return words
-    return next((caption for caption in _CAPTIONS if f" {words} ".find(f" {caption} ") >= 0 or words == caption), None)
+    return next((caption for caption in _CAPTIONS if f" {caption} " in f" {words} "), None)
 
 
 def _sung_words(
@@ -222,16 +219,10 @@ def _sung_words(
     return tuple(sung), tuple(unsung)
 
 
-def _times(segment: TranscribedSegment, words: Sequence[TranscribedWord]) -> tuple[float, float]:
-    starts = [word.start_s for word in words if word.start_s is not None]
-    ends = [word.end_s for word in words if word.end_s is not None]
-    return (min(starts), max(ends)) if starts and ends else (segment.start_s, segment.end_s)
-
-
 def _without_loops(segments: Sequence[TranscribedSegment]) -> tuple[tuple[TranscribedSegment, ...], list[Dropped]]:
     """Drop all but the first of a phrase that returns too often in a row, across segments."""
     places = [(i, j) for i, segment in enumerate(segments) for j in range(len(segment.words))]
-    plain = ["".join(_WORD.findall(segments[i].words[j].text.lower())) for i, j in places]
+    plain = ["".join(plain_words(segments[i].words[j].text)) for i, j in places]
     looped: dict[tuple[int, int], str] = {}
     for first, end, length, repeats in _loops(plain):
         phrase = " ".join(segments[i].words[j].text for i, j in places[first : first + length])
@@ -244,10 +235,10 @@ def _without_loops(segments: Sequence[TranscribedSegment]) -> tuple[tuple[Transc
             kept.append(segment)
             continue
         words = tuple(segment.words[j] for j in gone)
-        dropped.append(Dropped(words, *_times(segment, words), "loop", looped[i, gone[0]]))
+        dropped.append(Dropped(words, *segment.times_of(words), "loop", looped[i, gone[0]]))
         rest = tuple(word for j, word in enumerate(segment.words) if j not in gone)
         if rest:
-            start_s, end_s = _times(segment, rest)
+            start_s, end_s = segment.times_of(rest)
             kept.append(replace(segment, words=rest, start_s=start_s, end_s=end_s))
     return tuple(kept), dropped
 

@@ -122,11 +122,13 @@ class LyricsLineEntry(_Model):
     start_s: float | None = Field(description="Start, s; null where nobody knows.")
     end_s: float | None = Field(description="End, s; null where nobody knows.")
     times: str = Field(description="How the times are known: given, transcribed, estimated, none.")
-    confidence: float | None = Field(description="Of an estimate or of transcribed words; null for given ones.")
+    confidence: float | None = Field(
+        description="Probability of transcribed words, or rank of an estimate, not calibrated; null for given times."
+    )
     for_clips: bool = Field(description="Whether its times are sure enough for a clip to carry its words.")
     section_tag: str | None = Field(description="Verse, Chorus ...; null where unknown.")
     section_source: str | None = Field(description="given, or proposed from measurements.")
-    section_confidence: float | None = Field(description="Of the section tag.")
+    section_confidence: float | None = Field(description="1 where the tag is given, else a rank, not calibrated.")
 
 
 class MainTrack(_Model):
@@ -138,7 +140,7 @@ class MainTrack(_Model):
     training_suitability: bool = Field(description="Whether the song is fit for training.")
     suitability: Suitability = Field(description="The judgement of the song.")
     lyrics: str | None = Field(description="Words that are sung, one line a line, without times and tags.")
-    lyrics_source: str | None = Field(description="Where they come from: song.toml, file tags, ... or a model's id.")
+    lyrics_source: str | None = Field(description="Source: song.toml, file_tags, sidecar and its name, or model id.")
     lyrics_times: str = Field(description="How it is known when they are sung: given, transcribed, estimated, none.")
     lyrics_language: str | None = Field(description="Their language, ISO 639-1; null where it is not known.")
     lyrics_reason: str | None = Field(description="Why there are none.")

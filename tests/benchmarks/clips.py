@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +23,11 @@ from flamingo_bark_assets.audio.recording import StemSet
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.clips.rendering import SongRenderer
-from flamingo_bark_assets.library.layout import DataPaths, find_song
+from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.pipeline import SongWork, run_all, run_step
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.steps import STEP_NAMED
+from tests.benchmarks.corpora import copied_song, songs_of, sounds_of
 
 NEAR_S = 0.03
 VIEWS = {view.name: view for view in Settings().clips.views}
@@ -59,7 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = DataPaths(Path(folder) / "data")
         source = None
-        for source in _songs(options.corpus):
+        for source in songs_of(options.corpus):
             work = _work(paths, source)
             clips = work.result(TrainingClips)
             truth = json.loads((source / "truth.json").read_text(encoding="utf-8"))
@@ -76,20 +75,8 @@ def main() -> None:
             _cost(paths, source, options.seconds)
 
 
-def _songs(corpora: list[Path]) -> Iterator[Path]:
-    for corpus in corpora:
-        yield from (path for path in sorted(corpus.iterdir()) if (path / "truth.json").is_file())
-
-
 def _work(paths: DataPaths, source: Path) -> SongWork:
-    song_id = source.name.lower()
-    folder = paths.songs / song_id
-    (folder / "stems").mkdir(parents=True)
-    for file in source.iterdir():
-        if file.suffix in {".json", ".npz"} or file.stem.startswith("sep_"):
-            continue
-        shutil.copy(file, folder / f"song{file.suffix}" if file.stem == "mix" else folder / "stems" / file.name)
-    work = SongWork(find_song(paths, song_id), paths, Settings(), MeasuredCaptioner())
+    work = copied_song(paths, source)
     run_all(work)
     return work
 
@@ -145,9 +132,7 @@ def _cost(paths: DataPaths, source: Path, seconds: float) -> None:
 
     folder = paths.root / "repeated"
     folder.mkdir()
-    for file in source.iterdir():
-        if file.suffix in {".json", ".npz"} or file.stem.startswith("sep_"):
-            continue
+    for file in sounds_of(source):
         signal = decode_signal(file, max_duration_s=3600.0)
         wanted = round(seconds * signal.sample_rate_hz)
         repeated = np.tile(signal.samples, -(-wanted // signal.samples.shape[1]))[:, :wanted]

@@ -179,8 +179,9 @@ def _limits(counted: Survey, summary: Summary) -> str:
     points = [
         "Rows carry the licence that the owner of the song states; where songs differ, each holds for its own rows.",
         "`weight` is the relative weight of the prompt. No loader reads it by itself: give it to a sampler.",
-        "Lyrics are there only where it is known which lines are sung inside. `lyrics_language`\n"
-        "  is theirs, where it is known.",
+        "Lyrics are given with the song or transcribed by a model. They stand there where a clip is all of its song,\n"
+        "  or where times say which lines are sung inside: given, transcribed, or estimated as one phrase a line.\n"
+        "  `lyrics_language` is theirs, where it is known.",
         "For Bark: its semantic tokens were learned from speech. Vocals are near to that; every other stem, and the\n"
         "  mix, are outside its domain.",
         "MusicGen was trained without voices; `instrumental` is the column for it. Its kits take clips of less than\n"

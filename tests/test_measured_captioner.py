@@ -310,7 +310,9 @@ def test_a_note_keeps_its_pitch_however_a_key_spells_it(tonic: str, mode: str) -
     """Scientific pitch notation: C4 is MIDI 60, and the octave is that of the letter, so that Cb4 is MIDI 59."""
     key = wording.key_name(f"{tonic} {mode}")
     for midi in range(59, 73):
-        letter, *sign, octave = wording.note_name(440.0 * 2.0 ** ((midi - 69) / 12), key) or ""
+        name = wording.note_name(440.0 * 2.0 ** ((midi - 69) / 12), key)
+        assert name is not None
+        letter, sign, octave = name[0], name[1:-1], name[-1]
         semitones = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}[letter]
         assert semitones + sign.count("#") - sign.count("b") + 12 * (int(octave) + 1) == midi
 

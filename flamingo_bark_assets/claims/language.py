@@ -15,9 +15,7 @@ from flamingo_bark_assets.claims.lexicon import words
 # A tenth and more of any text are such words; those that are English too are left out.
 _COMMON: Mapping[str, frozenset[str]] = {
     "English": words("the and of with is it this that by from has for as its are at an on to be there which"),
-    "German": words(
-        "der die das und ist mit ein eine von dem den einem einer im auf nicht ohne zum wird sind auch"
-    ),
+    "German": words("der die das und ist mit ein eine von dem den einem einer im auf nicht ohne zum wird sind auch"),
     "French": words("le la les et est avec une des du dans un pour sur qui au cette sont ce aux"),
     "Spanish": words("el los las y es con una del en por para que un se su al está sin como más este"),
     "Italian": words("il gli e è con una della di un che nel del sono al dei questa senza la brano le"),

@@ -47,7 +47,9 @@ def judge_kick_pattern(part: Part, evidence: Evidence, min_confidence: float) ->
     The most common bar of a kick is measured to the hit: one that is missed makes it another.
     """
     kick = judge_instrument("kick", part, evidence, min_confidence)
-    return unverifiable("a kick sounds; its pattern is not compared", kick.measured) if kick.verdict == "agree" else kick
+    if kick.verdict == "agree":
+        return unverifiable("a kick sounds; its pattern is not compared", kick.measured)
+    return kick
 
 
 def _carrier(kind: StemKind, part: Part, evidence: Evidence) -> StemKind:

@@ -340,16 +340,21 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
 
 def _width(tokens: Sequence[Token], first: int, last: int) -> str | None:
     """Give the width that is said of an image before it, or behind 'is'."""
-    begin = first
-    while begin and begin > first - 3 and (tokens[begin].joined or tokens[begin].lower not in _STOPPING):
-        begin -= 1
     said: list[str] = []
     for j in range(last, min(len(tokens), last + 4)):
         if tokens[j].lower in COPULAS and not tokens[j].opens_clause:
             said = [token.lower for token in tokens[j + 1 : j + 4]]
             break
     # What is said behind 'is' is surely of the image; what stands before it may be of something else.
-    for near in (set(said), {token.lower for token in tokens[begin:first]}):
-        if near & (_WIDE | _NARROW):
-            return "wide" if _WIDE & near else "narrow"
-    return None
+    words_near = (*said, *_before_image(tokens, first))
+    return next(("wide" if word in _WIDE else "narrow" for word in words_near if word in _WIDE | _NARROW), None)
+
+
+def _before_image(tokens: Sequence[Token], first: int) -> Iterator[str]:
+    """Yield the words before an image, the nearest first, as far as they may be its adjectives."""
+    for j in range(first - 1, max(first - 4, -1), -1):
+        word = tokens[j].lower
+        # A comma parts adjectives ('a wide, lush stereo image') or things ('wide dynamics, narrow stereo').
+        if word in _STOPPING or not (tokens[j + 1].joined or word in _WIDE | _NARROW):
+            return
+        yield word

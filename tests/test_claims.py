@@ -291,6 +291,8 @@ def test_the_denial_of_what_agrees_only_by_a_note_is_left_open() -> None:
         ("It has a narrow stereo image.", {"song": {"stereo_width": 0.3}}, "conflict"),
         ("wide dynamics, narrow stereo", {"song": {"stereo_width": 0.01}}, "agree"),
         ("a wide, lush stereo image", {"song": {"stereo_width": 0.01}}, "conflict"),
+        ("low energy, few notes, wide dynamic range", {"song": {"dynamic_range_db": 20.0}}, "agree"),
+        ("The track has a wide, almost endless dynamic range.", {"song": {"dynamic_range_db": 2.0}}, "conflict"),
         ("The mix leans to the left.", {"song": {"stereo_balance_db": 3.0}}, "conflict"),
         ("The mix leans to the left.", {"song": {"stereo_balance_db": -3.0}}, "agree"),
         ("The beat is steady.", {"song": {"tempo_stability": 0.5}}, "conflict"),

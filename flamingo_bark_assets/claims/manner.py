@@ -207,6 +207,9 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
         token = tokens[j]
         if any(mark in token.gap for mark in ";:()—") or _begins_anew(tokens, j):
             return None
+        # 'A slow, moody piece', 'slow and heavy, moody rock'; but in 'low energy, wide range' the energy is low.
+        if "," in token.gap and j > behind and tokens[behind].lower not in {"and", "but", "yet", "or"}:
+            return None
         if phrase_at(tokens, j, 2) in manner.heads:
             return j + 2
         if token.lower in manner.heads:

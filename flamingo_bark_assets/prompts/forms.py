@@ -12,7 +12,16 @@ from typing import Literal, get_args
 
 from flamingo_bark_assets.descriptions.wording import capitalised
 from flamingo_bark_assets.parts import KINDS, Part
-from flamingo_bark_assets.prompts.details import clause, closed, in_order, joined, sentence_of, short_clause, shortest_clause, tag
+from flamingo_bark_assets.prompts.details import (
+    clause,
+    closed,
+    in_order,
+    joined,
+    sentence_of,
+    short_clause,
+    shortest_clause,
+    tag,
+)
 from flamingo_bark_assets.prompts.facts import Fact
 from flamingo_bark_assets.prompts.grammar import Choices
 from flamingo_bark_assets.prompts.opening import Opening, Subject, openings

@@ -2,8 +2,9 @@
 
 Words belong here, whose claims `tests.test_prompt_grammar` checks one by one; when they hold is decided in `facts`.
 ``<the>`` is the part as a subject ('the bass'), ``<s>`` and ``<es>`` endings of its verb, ``<is>`` 'is' or 'are',
-``<its>`` 'its' or 'their', ``<notes>`` 'hits' of drums. Tone is told by other words than of the mix, as a text about several stems is checked
-against the mix.
+``<its>`` 'its' or 'their', ``<notes>`` 'hits' of drums. Tone is told by other words than of the mix, as a text about
+several stems is checked against the mix. No tag ends in a word for how deep or high something lies: the voice may be
+the next.
 """
 
 from __future__ import annotations

@@ -204,7 +204,8 @@ def chord_names(labels: str, key: str | None = None) -> list[str]:
 
 def _root_name(root: str, quality: str, key: str | None) -> str:
     if key:
-        return _notes_in(key)[librosa_module("librosa.core.convert").note_to_midi(root) % 12]
+        pitch_class: int = librosa_module("librosa.core.convert").note_to_midi(root) % 12
+        return _notes_in(key)[pitch_class]
     own_key = key_name(f"{root} {'minor' if quality.startswith(('min', 'dim')) else 'major'}")
     return own_key.split()[0] if own_key else root
 

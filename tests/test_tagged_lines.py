@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flamingo_bark_assets.captioning.interface import Answer, Captions, Label
+from flamingo_bark_assets.captioning.interface import Answer, Captions
 from flamingo_bark_assets.commands.tagged import tagged_lines
+from flamingo_bark_assets.inference.vocabulary import Label
 
 
 def answer(question: str, text: str | None, source: str) -> Answer:

@@ -219,7 +219,9 @@ class PromptWriter:
         facts = {kind: [f for f in self._stem_facts[kind] if NEEDED.get(f.topic, kind) in told] for kind in told}
         if len(told) > 1:
             facts = {kind: beside_others(of_kind, kind) for kind, of_kind in facts.items()}
-        return {**facts} if kinds else {"mix": [*self._mix_facts.values(), *chain.from_iterable(facts.values())]}
+        if not kinds:
+            return {"mix": [*self._mix_facts.values(), *chain.from_iterable(facts.values())]}
+        return {kind: facts[kind] for kind in kinds}
 
     def _sentences(self, part: Part, question: Question) -> list[str]:
         """Return the sentences that a model or a person wrote; none where the answer is measured."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 
@@ -12,6 +13,7 @@ from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 from flamingo_bark_assets.prompts.details import HAVING, JOINING, closed, joined
 from flamingo_bark_assets.prompts.facts import OTHERS, stem_slots
 from flamingo_bark_assets.prompts.grammar import Choices, Wording, expand, expand_all, filled, unlike, with_article
+from flamingo_bark_assets.prompts.opening import Subject, openings
 from flamingo_bark_assets.prompts.phrasebook_mix import ADDING, AT_TEMPO, IN_KEY, MIX, NOUNS, OPENINGS, PLAYED, PLAYING
 from flamingo_bark_assets.prompts.phrasebook_stems import ISOLATED, STEMS, TAKEN
 
@@ -169,6 +171,14 @@ def test_an_opening_repeats_no_word(said: str, template: str, kept: bool) -> Non
 )  # fmt: skip
 def test_a_subject_that_two_clauses_have_is_a_pronoun_in_the_second(one: str, other: str, second: str) -> None:
     assert joined(one, other, Choices("a"), "x").endswith(second)
+
+
+def test_one_instrument_is_joined_with_nothing() -> None:
+    alone, both = (Subject({}, genres=("metal",), instruments=names) for names in (("drums",), ("drums", "synth")))
+    joining = re.compile("combines|joins|brings together|come together|meet in")
+    told = [next(openings(alone, Choices(str(i)), details=0)).text for i in range(200)]
+    assert not [text for text in told if joining.search(text)]
+    assert any(joining.search(next(openings(both, Choices(str(i)), details=0)).text) for i in range(200))
 
 
 def test_key_and_tempo_are_read_in_every_way_in_which_an_opening_tells_them() -> None:

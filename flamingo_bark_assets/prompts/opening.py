@@ -12,7 +12,17 @@ from flamingo_bark_assets.descriptions.wording import listed
 from flamingo_bark_assets.parts import KINDS, StemKind
 from flamingo_bark_assets.prompts.facts import Fact
 from flamingo_bark_assets.prompts.grammar import Choices, chosen_text, unlike, with_article
-from flamingo_bark_assets.prompts.phrasebook_mix import ADDING, AT_TEMPO, IN_KEY, MIX, NOUNS, OPENINGS, PLAYED, PLAYING
+from flamingo_bark_assets.prompts.phrasebook_mix import (
+    ADDING,
+    AT_TEMPO,
+    IN_KEY,
+    JOINING_SEVERAL,
+    MIX,
+    NOUNS,
+    OPENINGS,
+    PLAYED,
+    PLAYING,
+)
 from flamingo_bark_assets.prompts.phrasebook_stems import ISOLATED, TAKEN
 
 _BOUND = ("that ", "whose ", "of ")
@@ -93,7 +103,8 @@ def _of_mix(subject: Subject, choices: Choices, details: int, *, adorned: bool) 
         items = [*labels, names] if choices.fraction("labels") < 0.5 else [names, *labels]
         made.text = f"{_joined(head, choices, [added])}: {', '.join(items)}"
     else:
-        played = chosen_text(choices, unlike(PLAYED, said), {"instruments": names}, "played") if names else ""
+        fitting = [text for text in PLAYED if len(subject.instruments) > 1 or text not in JOINING_SEVERAL]
+        played = chosen_text(choices, unlike(fitting, said), {"instruments": names}, "played") if names else ""
         if shape == "fronted" and (front := _front(subject, choices)):
             made.text = _joined(f"{front}, {head}", choices, [played, added])
         else:

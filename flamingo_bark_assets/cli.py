@@ -30,7 +30,6 @@ from flamingo_bark_assets.terminal import errors as _errors
 from flamingo_bark_assets.terminal import leave_closed_pipe, open_terminal
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.captioning.interface import Captions
     from flamingo_bark_assets.local_runs import RunReport
 
 DEMO_SONG = "demo"
@@ -400,6 +399,7 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunRe
 
 def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[RunReport]) -> None:
     from flamingo_bark_assets.captioning.interface import Captions
+    from flamingo_bark_assets.commands.tagged import tagged_lines
     from flamingo_bark_assets.errors import StorageError
     from flamingo_bark_assets.provenance.state import read_state
     from flamingo_bark_assets.provenance.stored_files import read_stored
@@ -432,7 +432,7 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
             captioners.add(captions.captioner + note)
         told |= {f"skipped {candidate.reason}" for candidate in captions.candidates if candidate.reason}
         told |= {f"sound was sent to {c.sound_sent_to}" for c in captions.candidates if c.sound_sent_to}
-        tagged |= _tagged(captions)
+        tagged.update(tagged_lines(captions))
     for file in (manifest_path(paths), paths.warehouse):
         if file.exists():
             _console.say("  {}", file.relative_to(paths.root.parent))
@@ -440,16 +440,6 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
     _console.say("[bold]captioner:[/bold] {}", ", ".join(sorted(captioners)) or "none")
     for line in [*sorted(told), *sorted(tagged)[:MAX_TAGGED_LINES]]:
         _console.say("  {}", line)
-
-
-def _tagged(captions: Captions) -> set[str]:
-    from flamingo_bark_assets.inference.vocabulary import TAGGED_SOURCE
-
-    return {
-        f"tagged {captions.song_id}, {answer.part} {answer.question}: {answer.text} ({answer.confidence or 0:.2f})"
-        for answer in captions.answers
-        if answer.source == TAGGED_SOURCE
-    }
 
 
 def _print_tables(paths: DataPaths) -> None:

@@ -83,7 +83,7 @@ KINDS: Mapping[StemKind, KindFacts] = {
             "snare, snares, snare drum, snare drums",
             "hi-hat, hi hat, hi hats, hihat, hihats, high hat, high hats, hats, cymbal, cymbals, ride cymbal, crash "
             "cymbal",
-            "toms, tom toms, tom drums", "congas, conga", "bongos, bongo", "shaker, shakers, maracas",
+            "toms, tom toms, tom drums, tom pattern, tom fills, floor tom, floor toms", "congas, conga", "bongos, bongo", "shaker, shakers, maracas",
             "tambourine, tambourines", "cowbell, cowbells", "tabla, tablas", "djembe, djembes",
             "claps, handclaps, hand claps, handclap, clapping hands", "timpani, kettledrum, kettledrums", "cajon",
             "woodblock, wood block, woodblocks", "triangle", "finger snaps, finger snap, finger snapping", "castanets",
@@ -184,7 +184,7 @@ KINDS: Mapping[StemKind, KindFacts] = {
             "charango", "cuatro", "kora", "ngoni", "balafon", "mbira, thumb piano", "saz", "qanun", "santoor, santur",
             "sarangi", "sarod", "veena", "tanpura, tambura", "harmonium, pump organ", "didgeridoo", "duduk", "ney",
             "shakuhachi", "bansuri", "pan flute, panpipes, pan pipes", "tin whistle, penny whistle",
-            "whistle, whistling, whistles", "piccolo, piccolos", "english horn, cor anglais",
+            "whistle, whistling, whistles, whistled", "piccolo, piccolos", "english horn, cor anglais",
             "flugelhorn, flugelhorns", "cornet, cornets", "euphonium, euphoniums", "sousaphone", "bugle, bugles",
             "mellotron", "clavinet, clav", "music box", "tubular bells", "chimes, wind chimes",
             "turntables, turntable, scratching", "woodwinds, woodwind", "contrabassoon", "ocarina", "jaw harp",

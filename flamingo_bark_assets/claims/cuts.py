@@ -40,7 +40,7 @@ _CALM = re.compile(
 )
 _LIVELY = re.compile(
     rf"\b(?:(?:energetic|lively|upbeat|driving) {_BEATS}|"
-    r"frantic|blistering|furious|racing|races|hurried|breakneck|rapidly|brisk)\b",
+    r"frantic|blistering|gallop\w*|furious|racing|races|hurried|breakneck|rapidly|brisk)\b",
     re.IGNORECASE,
 )
 _WALTZ = re.compile(r"\b(?:waltz|lilting|triple|three)", re.IGNORECASE)

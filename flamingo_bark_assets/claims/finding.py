@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from flamingo_bark_assets.claims.chords import find_chords
 from flamingo_bark_assets.claims.language import unread_language
-from flamingo_bark_assets.claims.lexicon import words
+from flamingo_bark_assets.claims.lexicon import VOICE_VERBS, words
 from flamingo_bark_assets.claims.manner import find_manners
 from flamingo_bark_assets.claims.mentions import find_mentions
 from flamingo_bark_assets.claims.model import FoundClaim
@@ -20,6 +20,7 @@ from flamingo_bark_assets.claims.spans import Span
 from flamingo_bark_assets.claims.tokens import Sentence, Token, plain, split_sentences
 from flamingo_bark_assets.claims.worded import entries, find_worded
 
+_SINGING = VOICE_VERBS | {"singing"}
 _ABSENT = words("absent missing nowhere nonexistent omitted none inaudible lacking")
 _NOT_HEARD = words(
     "present audible heard used featured included there appear appears play plays feature come enter sing exist"
@@ -61,7 +62,7 @@ def _claims_of(text: str, sentence: Sentence) -> Iterator[FoundClaim]:
         first = bisect_right(ends, figure.value_start)
         covered.update(range(bisect_right(ends, figure.start), bisect_left(ends, figure.end) + 1))
         if first < len(ends) and not scope.unreal[first]:
-            yield _from_figure(figure, scope, first)
+            yield _from_figure(figure, scope, first, negated=scope.negated[first])
     spans = (*find_mentions(tokens), *find_manners(tokens))
     real = [span for span in spans if span.first not in covered and not _is_unreal(span, scope)]
     claims = tuple(_from_spans(real, tokens, scope))
@@ -70,15 +71,18 @@ def _claims_of(text: str, sentence: Sentence) -> Iterator[FoundClaim]:
     sounding = [(c.value, c.start, c.end) for c in claims if c.kind == "instrument" and not c.negated]
     phrases = find_worded(text, sentence.start, sentence.end, has_voice=has_voice)
     for figure in (*phrases, *entries(sounding, text, sentence.end)):
-        first = bisect_right(ends, figure.value_start)
+        first, last = bisect_right(ends, figure.start), bisect_left(ends, figure.end)
         if first < len(ends) and not scope.unreal[first]:
-            yield _from_figure(figure, scope, first)
+            # 'The tempo never changes': the denial stands within.
+            yield _from_figure(figure, scope, first, negated=any(scope.negated[first : last + 1]))
 
 
 def _from_spans(spans: Sequence[Span], tokens: Sequence[Token], scope: Scope) -> Iterator[FoundClaim]:
-    claims = dict.fromkeys(claim for span in spans if (claim := _from_span(span, tokens, scope)) is not None)
-    voices = [claim.negated for claim in claims if claim.kind == "vocals"]
+    made = {claim: span for span in spans if (claim := _from_span(span, tokens, scope)) is not None}
+    voices = [claim.negated for claim in made if claim.kind == "vocals"]
     is_voiceless = bool(voices) and all(voices)
+    # 'Rapped rather than sung' denies a manner, and no voice.
+    claims = [c for c, s in made.items() if is_voiceless or not (c.negated and tokens[s.last - 1].lower in _SINGING)]
     # Who does not sing is not described.
     yield from (claim for claim in claims if not (is_voiceless and claim.kind == "singer"))
 
@@ -87,9 +91,9 @@ def _is_unreal(span: Span, scope: Scope) -> bool:
     return scope.unreal[span.first if span.value_first is None else span.value_first]
 
 
-def _from_figure(figure: Figure, scope: Scope, first: int) -> FoundClaim:
+def _from_figure(figure: Figure, scope: Scope, first: int, *, negated: bool) -> FoundClaim:
     return FoundClaim(
-        figure.kind, figure.value, scope.negated[first], figure.start, figure.end, figure.value_start,
+        figure.kind, figure.value, negated, figure.start, figure.end, figure.value_start,
         figure.value_end, scope.local[first], figure.numbers,
     )  # fmt: skip
 

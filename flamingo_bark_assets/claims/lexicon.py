@@ -52,7 +52,9 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
     "keys": words("to of"),
     "horn": words("of"),
     "strings": words("of attached"),
-    "string": words("guitar guitars theory bass banjo of instruments instrument"),
+    "string": words(
+        "guitar guitars theory bass banjo of instruments instrument synth synths synthesizer synthesizers machine pad pads"
+    ),
     "harp": words("on"),
     "harps": words("on"),
     "pads": words("out the its"),
@@ -82,11 +84,16 @@ NOT_THE_THING: frozenset[str] = words("like esque ish style inspired")
 VOICE_NOUNS: frozenset[str] = words(
     "vocals vocal vocalist vocalists vocalization vocalizations singer singers voice voices choir choirs rapper "
     "rappers falsetto crooner narrator lyrics crooning singing rapping chanting humming whispering beatboxing "
-    "vocalizing vox duet duets lyric lyrical lyrically vocalisation vocalisations vocalise vocalising vocally "
-    "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer"
+    "vocalizing vox duet duets lyric lyrically vocalisation vocalisations vocalise vocalising vocally "
+    "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer spoken"
 )
 VOICE_VERBS: frozenset[str] = words(
     "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted yodels scats vocalises"
+)
+# Of a voice where a person does it: 'a woman speaks', 'somebody mumbling'.
+VOICE_ACTS: frozenset[str] = words(
+    "speak speaks speaking talk talks talking shout shouts shouting scream screams screaming mumbles mumbling murmurs "
+    "murmuring declaims recites reciting yells yelling whispering"
 )
 VOICE_PHRASES: frozenset[str] = frozenset(
     {
@@ -98,6 +105,10 @@ VOICE_PHRASES: frozenset[str] = frozenset(
         "male voice choir",
         "ad libs",
         "the rap",
+        "lyrical theme",
+        "lyrical themes",
+        "lyrical content",
+        "lyrical subject",
         "rap verse",
         "rap verses",
         "rap flow",
@@ -106,7 +117,9 @@ VOICE_PHRASES: frozenset[str] = frozenset(
     }
 )
 VOICE_TYPES: frozenset[str] = words("soprano mezzo alto contralto tenor baritone")
-NOT_VOICE_AFTER: frozenset[str] = words("leading like over control chip")
+NOT_VOICE_AFTER: frozenset[str] = words("leading over control chip")
+# Sounds that are only called after a voice: 'choir pads'.
+NOT_VOICES: frozenset[str] = words("pad pads synth synths patch patches")
 GIVING_VOICE: frozenset[str] = words("give gives gave giving given lend lends lending")
 SINGER_WORDS: Mapping[str, str] = {
     "male": "male", "man": "male", "men": "male", "he": "male", "his": "male", "guy": "male",
@@ -139,7 +152,8 @@ INSTRUMENTAL_HEADS: frozenset[str] = words(
 
 PACE_WORDS: Mapping[str, str] = {
     "slow": "slow", "fast": "fast", "quick": "fast", "rapid": "fast", "moderate": "moderate", "medium": "moderate",
-    "brisk": "fast", "driving": "driving", "mid": "moderate", "high": "fast", "low": "slow",
+    "brisk": "fast", "driving": "driving", "mid": "moderate", "high": "fast", "low": "slow", "breakneck": "fast",
+    "speedy": "fast", "swift": "fast", "sluggish": "slow", "slowish": "slow",
 }  # fmt: skip
 # Only straight before a word for tempo: "medium tempo", not "medium room".
 TEMPO_ONLY: frozenset[str] = words("medium mid high low rapid")

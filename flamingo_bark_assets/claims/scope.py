@@ -28,7 +28,7 @@ _NEGATIONS = words(
 _NEGATING_PAIRS = frozenset(
     {
         ("anything", "but"), ("far", "from"), ("free", "of"), ("free", "from"), ("instead", "of"), ("rather", "than"),
-        ("absence", "of"), ("nowhere", "near"), ("nobody", "sings"), ("absent", "of"), ("empty", "of"),
+        ("absence", "of"), ("nowhere", "near"), ("absent", "of"), ("empty", "of"), ("missing", "a"), ("missing", "any"),
     }
 )  # fmt: skip
 # 'no doubt', 'not only', 'nothing but': words after which a negation is none.
@@ -142,6 +142,8 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
         return True
     said = tokens[last - 1].lower
     if said in VOICE_VERBS:
+        if tokens[cue].lower == "nobody" or tokens[cue + 1].lower == "one":
+            return True
         if following.lower in PREPOSITIONS:
             return tokens[cue].lower != "never"  # 'never sings in full voice' sings
         return None

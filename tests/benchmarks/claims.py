@@ -235,7 +235,13 @@ def broken_english(text: str, original: str) -> list[str]:
     # Where people write without verbs or capitals, a rewrite may.
     has_verbs = all(_VERB.search(sentence) for sentence in known)
     has_capitals = not any(sentence[:1].islower() for sentence in known)
-    return [s for s in _sentences(text) if s not in known and _is_broken(s, has_verbs, has_capitals)]
+    bodies = {*known, *map(_body, known)}
+    return [s for s in _sentences(text) if bodies.isdisjoint({s, _body(s)}) and _is_broken(s, has_verbs, has_capitals)]
+
+
+def _body(sentence: str) -> str:
+    """Leave a label before a sentence out: '**Vocals** – ', 'Tempo: '."""
+    return re.sub(r"^[*#\w /&]+(?::[*]*|[*]+ [–—-])\s*", "", sentence)
 
 
 def _sentences(text: str) -> list[str]:
@@ -243,7 +249,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _is_broken(sentence: str, has_verbs: bool, has_capitals: bool) -> bool:
-    body = re.sub(r"^[*#\w /&]+:[*]*\s*", "", sentence)
+    body = _body(sentence)
     is_list = not body.rstrip().endswith((".", "!", "?"))
     if re.search(r"\w+\.?$", body) is None or is_list:
         return bool(_BAD_PAIR.search(body))

@@ -26,11 +26,13 @@ Drum = Literal["kick", "snare", "hi-hat"]
 INSTRUMENT_KIND: Mapping[str, StemKind] = {
     _phrases(names)[0]: kind for kind, facts in KINDS.items() for names in facts.instruments
 }
+# By each form of its name, plurals included, the canonical one.
 INSTRUMENT_NAMES: Mapping[str, str] = {
-    name.replace("-", " "): _phrases(names)[0]
+    form.replace("-", " "): _phrases(names)[0]
+    for ending in ("s", "")
     for facts in KINDS.values()
     for names in facts.instruments
-    for name in _phrases(names)
+    for form in (name + ending for name in _phrases(names))
 }
 DRUMS: Mapping[str, Drum] = {"kick": "kick", "snare": "snare", "hi-hat": "hi-hat"}
 # What the stem as a whole shows; of the others it shows only that something of their kind sounds.
@@ -85,7 +87,8 @@ VOICE_NOUNS: frozenset[str] = words(
     "vocals vocal vocalist vocalists vocalization vocalizations singer singers voice voices choir choirs rapper "
     "rappers falsetto crooner narrator lyrics crooning singing rapping chanting humming whispering beatboxing "
     "vocalizing vox duet duets lyric lyrically vocalisation vocalisations vocalise vocalising vocally "
-    "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer spoken"
+    "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer spoken "
+    "announcer countertenor chant voiceover"
 )
 VOICE_VERBS: frozenset[str] = words(
     "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted yodels scats vocalises"
@@ -117,7 +120,7 @@ VOICE_PHRASES: frozenset[str] = frozenset(
     }
 )
 VOICE_TYPES: frozenset[str] = words("soprano mezzo alto contralto tenor baritone")
-NOT_VOICE_AFTER: frozenset[str] = words("leading over control chip")
+NOT_VOICE_AFTER: frozenset[str] = words("leading control chip")
 # Sounds that are only called after a voice: 'choir pads'.
 NOT_VOICES: frozenset[str] = words("pad pads synth synths patch patches")
 GIVING_VOICE: frozenset[str] = words("give gives gave giving given lend lends lending")
@@ -135,7 +138,7 @@ VOICE_POSSESSIONS: frozenset[str] = words(
 
 GENRE_HEADS: frozenset[str] = words(
     "rock pop jazz blues metal punk folk house techno trance soul funk reggae disco hop edm rnb country waltz "
-    "bossa salsa samba ambient electronica dubstep trap grunge gospel swing"
+    "bossa salsa samba ambient electronica dubstep trap grunge gospel swing r"
 )
 WHOLE_HEADS: frozenset[str] = words(
     "song songs track tracks piece music tune number ballad instrumental composition recording jam anthem banger "

@@ -31,6 +31,7 @@ from flamingo_bark_assets.claims.lexicon import (
     words,
 )
 from flamingo_bark_assets.claims.model import ClaimKind
+from flamingo_bark_assets.claims.scope import is_likeness
 from flamingo_bark_assets.claims.spans import Span, phrase_at
 from flamingo_bark_assets.claims.tokens import Token
 
@@ -77,7 +78,7 @@ _MANNERS = (
             {**dict.fromkeys(words("steady constant consistent unwavering unvarying unchanging stable regular even fixed "
                                    "strict uniform") | {"rock solid"}, "steady"),
              **dict.fromkeys(words("irregular fluctuating free unsteady"), "free")},
-            _BEATS | words("beats rhythms pulses timing drumming backbeat drums pattern 4 four"),
+            _BEATS | words("beats rhythms pulses timing drumming backbeat drums kick 4 four"),
             _BEATS | words("timing drumming drums"), over_instruments=True),
     _Manner("timbre", {"warm": "warm", "thin": "thin", "crisp": "crisp", "boomy": "boomy"},
             MIX_HEADS | words("sound audio recording") | {"low end"},
@@ -116,7 +117,6 @@ _WIDE = words("wide broad spacious huge expansive immersive widely wider vast ge
 _NARROW = words("narrow tight small limited")
 _PANNED = words("panned panning")
 _IMAGES = words("soundstage soundfield panorama")
-_IN_MONO = words("in all")
 _STEREO_NOUNS = words("image imaging field mix width recording spread spectrum panorama placement picture separation")
 _LONGEST_ADJECTIVE = 2
 _CALLED = words("described characterised characterized classified")
@@ -168,7 +168,7 @@ def _is_before_bpm(tokens: Sequence[Token], i: int) -> bool:
 def _manner(tokens: Sequence[Token], i: int, manner: _Manner, is_list: bool) -> Span | None:
     for length in range(_LONGEST_ADJECTIVE, 0, -1):
         value = manner.adjectives.get(phrase_at(tokens, i, length))
-        if value is None:
+        if value is None or is_likeness(tokens, i + length):
             continue
         last = _head_behind(tokens, i, i + length, manner)
         if last is None and (_is_predicate(tokens, i, manner) or (is_list and _is_tag(tokens, i, i + length, manner))):
@@ -320,6 +320,13 @@ def _is_device(tokens: Sequence[Token], i: int) -> bool:
     return before in {"a", "the", "loud"} and (following is None or following.opens_clause)
 
 
+def _is_in_mono(tokens: Sequence[Token], i: int) -> bool:
+    """Return whether 'mono' stands behind 'in' or 'all', or ends a clause: 'the recording is in low quality and mono'."""
+    before = tokens[i - 1].lower if i else ""
+    ends = i + 1 == len(tokens) or tokens[i + 1].opens_clause
+    return before in {"in", "all"} or (before == "and" and ends)
+
+
 def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
     for i, token in enumerate(tokens):
         before = tokens[i - 1].lower if i else ""
@@ -333,7 +340,7 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
             last = i + 2 if following in _STEREO_NOUNS else i + 1
             if not any(token.lower == "mono" for token in tokens[last : last + 3]):
                 yield Span("stereo", _width(tokens, i, last) or "stereo", i, last, value_first=i)
-        elif token.lower == "mono" and before in _IN_MONO and following not in _NOT_STEREO:
+        elif token.lower == "mono" and _is_in_mono(tokens, i) and following not in _NOT_STEREO | {"like"}:
             yield Span("stereo", "mono", i, i + 1, value_first=i, value_last=i + 1)
 
 

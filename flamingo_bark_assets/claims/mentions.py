@@ -43,7 +43,7 @@ _SECTIONS = frozenset(
 )  # fmt: skip
 _WHOLLY = frozenset({"purely", "entirely", "fully", "completely", "wholly", "solely", "strictly"})
 _ARRANGED = frozenset({"arrangement", "backing", "accompaniment", "palette", "texture", "textures"})
-_BEHIND_INSTRUMENTAL = frozenset({"and", "with", "that", "featuring", "at", "but"})
+_BEHIND_INSTRUMENTAL = frozenset({"and", "with", "that", "featuring", "at", "but", "throughout"})
 _ADJECTIVES = 5
 
 

@@ -65,8 +65,8 @@ _METRE_WORDS = re.compile(
     r"\b(?:(?P<count>two|three|four|five|six|seven|nine|twelve|"
     rf"(?:[2-79]|12)(?=-[48]{_COUNTED}))(?:-|[ -](?=\w+{_COUNTED}))(?P<unit>two|four|eight|[48])\b"
     r"|(?P<name>common|cut|waltz)[ -](?:time|metre|meter|rhythm|feel|beat)\b"
-    r"|(?P<kind>triple|duple|compound|odd)[ -](?:time|metre|meter)\b"
-    r"|\b(?:time|metre|meter) is (?P<told>triple|duple|compound)\b"
+    r"|(?P<kind>triple|duple|quadruple|compound|odd)[ -](?:time|metre|meter)\b"
+    r"|\b(?:time|metre|meter) is (?P<told>triple|duple|quadruple|compound)\b"
     r"|\b(?:counts? (?:to|of|in)|beats? is(?= \d\b)) (?P<beats>[2-7]|two|three|four|five|six|seven)\b(?!/)"
     r"|(?P<bar>[2-7]|two|three|four|five|six|seven)[ -]beats? (?:per|to the|to a|in a|in each|a) (?:bar|measure)\b)",
     re.IGNORECASE,

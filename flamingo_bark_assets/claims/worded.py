@@ -16,17 +16,18 @@ _VOICE = r"(?:register|voices?|vocals?|vocalist|singer)"
 _BECOMES = r"(?:get(?:s|ting)?|becom(?:es?|ing)|grow(?:s|ing)?)(?: \w+){0,2}"
 _QUALITY = (
     r"(?:recording|audio|sound)(?: is| has| is of)(?: \w+)? (?:{0}) quality\b"
+    r"|(?<=of )(?:{0}) (?:audio |sound |recording )?quality\b"
     r"|quality of the (?:recording|audio|sound) is (?:very )?(?:{0})\b"
 )
 _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
-    ("modulation", "changes", r"modulat(?:es?|ed|ing|ions?)\b|(?:key|tonal) (?:changes?|shifts?)\b"
+    ("modulation", "changes", r"modulat(?:es?|ed|ing|ions?)\b|(?:key|tonal) (?:(?:never|does not|doesn't) )?(?:changes?|shifts?)\b"
      r"|key[- ]chang(?:e|ing)\b|chang(?:es|ing) key\b|key (?:moves|lifts|goes|rises|steps) (?:up|down)"),
-    ("swing", "swung", rf"swung\b|swing(?:ing)? {_FEEL}|shuffle(?:d)? {_FEEL}"
+    ("swing", "swung", rf"swung\b|swing(?:ing)? (?:\d+/\d+ )?{_FEEL}|shuffle(?:d)? {_FEEL}"
      r"|(?:gentle|slight|light|heavy|subtle|strong|triplet|laid-back|no|any) swing\b"),
     ("swing", "straight", rf"straight (?:eighths?|sixteenths?|8ths?|16ths?|feel)\b|{_FEEL} (?:is|are) straight\b"),
     ("syncopation", "syncopated", r"syncopat(?:ed|ion|ions)\b"),
     ("tempo_change", "faster", rf"speed(?:s|ing)? up\b|accelerat(?:es?|ing|ion)\b|accelerando\b|{_BECOMES} faster\b"
-     r"|tempo (?:increases|rises|quickens)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
+     r"|tempo (?:increases|rises|quickens|picks up)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
     ("tempo_change", "slower", r"slow(?:s|ing)? down\b|decelerat(?:es?|ing|ion)\b|ritardando\b|rallentando\b"
      rf"|{_BECOMES} slower\b|tempo (?:decreases|drops)\b"),
     ("tempo_change", "changes", r"tempo (?:(?:never|often|does not|doesn't|do not|don't) )?(?:changes?|shifts?|var(?:y|ies)|variations?)\b"
@@ -37,7 +38,7 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b"
      r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
     ("steadiness", "steady", r"keep(?:s|ing)? (?:perfect|strict|exact|good|steady) time\b|metronomic(?:ally)?\b"),
-    ("steadiness", "free", r"rubato\b|free[- ]flowing (?:tempo|rhythm|pulse|beat)\b|(?<=in )free time\b"),
+    ("steadiness", "free", r"rubato\b|(?:tempo|pulse|rhythm) (?:constantly |slightly )?(?:fluctuates|wavers|drifts)\b|free[- ]flowing (?:tempo|rhythm|pulse|beat)\b|(?<=in )free time\b"),
     ("pace", "slow", r"on the slow(?:er)? side\b|(?<=played )(?:very |quite )?slowly\b"),
     ("pace", "fast", r"on the fast(?:er)? side\b|(?<=played )(?:very |quite )?(?:fast|quickly|rapidly)\b"),
     ("dynamics", "compressed", r"(?:heavy|strong|hard|aggressive|extreme|pumping|obvious|noticeable|audible|no|any"
@@ -47,9 +48,9 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("noise", "noisy", r"(?:tape |background |static )?hiss(?:ing)?\b|(?:vinyl )?crackl(?:es?|ing|y)\b(?! (?:fire|wood|of))"
      r"|(?:of|no|any|some|little|audible|background|static|room|tape|surface|vinyl) noise\b"
      r"|(?:of|no|any|some|audible) static\b(?! \w)|(?:is a|some|any|no|mains|electrical|tape) hum\b"),
-    ("stereo", "narrow", r"(?:nearly|almost|close to) mono\b"),
-    ("stereo", "left", r"(?:leans?|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the left\b"),
-    ("stereo", "right", r"(?:leans?|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the right\b"),
+    ("stereo", "narrow", r"(?:nearly|almost|close to) mono\b|mono-like\b"),
+    ("stereo", "left", r"(?:leans?|leaning|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the left\b"),
+    ("stereo", "right", r"(?:leans?|leaning|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the right\b"),
     ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?! of)"
      r"|(?<!dynamic )range is (?:very )?wide"),
     ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|(?<!dynamic )range is (?:very )?narrow"),

@@ -55,7 +55,8 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
     "horn": words("of"),
     "strings": words("of attached"),
     "string": words(
-        "guitar guitars theory bass banjo of instruments instrument synth synths synthesizer synthesizers machine pad pads"
+        "guitar guitars theory bass banjo of instruments instrument synth synths synthesizer synthesizers machine pad "
+        "pads"
     ),
     "harp": words("on"),
     "harps": words("on"),
@@ -87,8 +88,8 @@ VOICE_NOUNS: frozenset[str] = words(
     "vocals vocal vocalist vocalists vocalization vocalizations singer singers voice voices choir choirs rapper "
     "rappers falsetto crooner narrator lyrics crooning singing rapping chanting humming whispering beatboxing "
     "vocalizing vox duet duets lyric lyrically vocalisation vocalisations vocalise vocalising vocally "
-    "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer spoken "
-    "announcer countertenor chant voiceover"
+    "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer "
+    "spoken announcer countertenor chant voiceover"
 )
 VOICE_VERBS: frozenset[str] = words(
     "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted yodels scats vocalises"
@@ -99,25 +100,11 @@ VOICE_ACTS: frozenset[str] = words(
     "murmuring declaims recites reciting yells yelling whispering"
 )
 VOICE_PHRASES: frozenset[str] = frozenset(
-    {
-        "a cappella",
-        "a capella",
-        "acapella",
-        "acappella",
-        "spoken word",
-        "male voice choir",
-        "ad libs",
-        "the rap",
-        "lyrical theme",
-        "lyrical themes",
-        "lyrical content",
-        "lyrical subject",
-        "rap verse",
-        "rap verses",
-        "rap flow",
-        "rap delivery",
-        "rap part",
-    }
+    _phrases(
+        "a cappella, a capella, acapella, acappella, spoken word, male voice choir, ad libs, the rap, "
+        "lyrical theme, lyrical themes, lyrical content, lyrical subject, rap verse, rap verses, rap flow, "
+        "rap delivery, rap part"
+    )
 )
 VOICE_TYPES: frozenset[str] = words("soprano mezzo alto contralto tenor baritone")
 NOT_VOICE_AFTER: frozenset[str] = words("leading control chip")

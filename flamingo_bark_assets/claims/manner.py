@@ -75,15 +75,16 @@ _MANNERS = (
     _Manner("pace", PACE_WORDS, TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS,
             TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS | _PRONOUNS, over_instruments=True),
     _Manner("steadiness",
-            {**dict.fromkeys(words("steady constant consistent unwavering unvarying unchanging stable regular even fixed "
-                                   "strict uniform") | {"rock solid"}, "steady"),
+            {**dict.fromkeys(words("steady constant consistent unwavering unvarying unchanging stable regular even "
+                                   "fixed strict uniform") | {"rock solid"}, "steady"),
              **dict.fromkeys(words("irregular fluctuating free unsteady"), "free")},
             _BEATS | words("beats rhythms pulses timing drumming backbeat drums kick 4 four"),
             _BEATS | words("timing drumming drums"), over_instruments=True),
     _Manner("timbre", {"warm": "warm", "thin": "thin", "crisp": "crisp", "boomy": "boomy"},
             MIX_HEADS | words("sound audio recording") | {"low end"},
             MIX_HEADS | words("sound audio recording end") | {"low end"}),
-    _Manner("loudness", {"loud": "loud", "quiet": "quiet"}, _WHOLE | _LEVEL, _WHOLE | _LEVEL | _PRONOUNS | {"everything"}),
+    _Manner("loudness", {"loud": "loud", "quiet": "quiet"}, _WHOLE | _LEVEL,
+            _WHOLE | _LEVEL | _PRONOUNS | {"everything"}),
     _Manner("dynamics", {"compressed": "compressed", "squashed": "compressed", "brickwalled": "compressed",
                          "overcompressed": "compressed", "over compressed": "compressed"},
             MIX_HEADS | words("sound song track recording dynamics"), _WHOLE | _PRONOUNS | {"dynamics"}),
@@ -198,8 +199,6 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
     """Return the index behind the noun that an adjective belongs to, over further adjectives; None without one."""
     if behind < len(tokens) and (tokens[behind].lower in NOT_PACE or _is_lone_hyphen(tokens, behind)):
         return None
-    if i and tokens[i - 1].lower == "as":
-        return None
     # 'Dark and very loud, the master ...': adjectives before the noun phrase that they belong to.
     is_fronted = i <= _REACH and not any(t.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS for t in tokens[:i])
     for j in range(behind, min(len(tokens), behind + _REACH)):
@@ -244,7 +243,7 @@ def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
         return bool(manner.subjects & _PRONOUNS)
     copula = _copula_before(tokens, i)
     if copula is None:
-        return _is_denied_without_verb(tokens, i, manner)
+        return _is_denied_without_verb(tokens, i)
     is_compared = tokens[i - 1].lower == "as" and i - 1 != copula
     if is_compared or (i + 1 < len(tokens) and tokens[i + 1].lower in NOT_PACE):
         return False
@@ -278,11 +277,9 @@ def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
     return None
 
 
-def _is_denied_without_verb(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
+def _is_denied_without_verb(tokens: Sequence[Token], i: int) -> bool:
     before = tokens[i - 1].lower if i else ""
     pair = (tokens[i - 2].lower if i > 1 else "", before)
-    if not manner.subjects & _PRONOUNS:
-        return False
     return before == "nothing" or pair in {("anything", "but"), ("from", "being"), ("far", "from"), ("nowhere", "near")}
 
 
@@ -321,7 +318,7 @@ def _is_device(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _is_in_mono(tokens: Sequence[Token], i: int) -> bool:
-    """Return whether 'mono' stands behind 'in' or 'all', or ends a clause: 'the recording is in low quality and mono'."""
+    """Return whether 'mono' stands behind 'in' or 'all', or ends a clause: 'is noisy and mono'."""
     before = tokens[i - 1].lower if i else ""
     ends = i + 1 == len(tokens) or tokens[i + 1].opens_clause
     return before in {"in", "all"} or (before == "and" and ends)

@@ -73,12 +73,14 @@ _METRE_WORDS = re.compile(
 )
 _DURATION = re.compile(
     r"(?<![\w.,/])(?:(?P<clock_min>\d{1,2}):(?P<clock_s>[0-5]\d)(?!\d)(?: ?(?:minutes|min)\b)?"
-    r"|(?:(?P<minutes>\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten)(?P<half> and a half)?[ -]?(?:minutes?|min)\b(?:,? (?:and )?(?=\d))?)?(?:(?P<seconds>\d{1,4}(?:\.\d+)?)[ -]?"
+    r"|(?:(?P<minutes>\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten)(?P<half> and a half)?[ -]?"
+    r"(?:minutes?|min)\b(?:,? (?:and )?(?=\d))?)?(?:(?P<seconds>\d{1,4}(?:\.\d+)?)[ -]?"
     r"(?:seconds?|secs?|s)\b)?)",
     re.IGNORECASE,
 )
 _IS_LENGTH = re.compile(
-    r"[ -](?:long|in length|in duration|in total|altogether|clip|excerpt|recording|track|song|piece|audio|sample|snippet)\b",
+    r"[ -](?:long|in length|in duration|in total|altogether|clip|excerpt|recording|track|song|piece|audio|sample|"
+    r"snippet)\b",
     re.IGNORECASE,
 )
 _SURELY_DURATION = re.compile(

@@ -61,7 +61,8 @@ _UNRESTRICTING = words(
 )
 _JOINERS = words("and or nor")
 _WHOLE_OF = words(
-    "part parts line lines track tracks performance content presence element elements section kit sounds present piece song"
+    "part parts line lines track tracks performance content presence element elements section kit sounds present "
+    "piece song"
 )
 _ENDS_NOUN = (
     PREPOSITIONS | FINITE_VERBS | DETERMINERS | _BREAKING | _JOINERS | _WHOLE_OF
@@ -174,8 +175,6 @@ def _negation_at(tokens: Sequence[Token], i: int) -> str:
     word = tokens[i].lower
     following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
     if word == "no" and following.isdigit():
-        return ""
-    if word == "without" and following == "a" and i + 2 < len(tokens) and tokens[i + 2].lower == "doubt":
         return ""
     if i and word == "without" and tokens[i - 1].lower in {"not", "never"}:
         return "cancel"

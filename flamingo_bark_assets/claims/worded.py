@@ -14,13 +14,15 @@ from flamingo_bark_assets.claims.numbers import Figure
 _FEEL = r"(?:feel|groove|rhythm|beat|pulse|time|eighths?|sixteenths?|8ths?|16ths?|notes|hi-?hats?)"
 _VOICE = r"(?:register|voices?|vocals?|vocalist|singer)"
 _BECOMES = r"(?:get(?:s|ting)?|becom(?:es?|ing)|grow(?:s|ing)?)(?: \w+){0,2}"
+_DENIED = r"(?:(?:never|often|does not|doesn't) )?"
+_LEANS = r"(?:leans?|leaning|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on)"
 _QUALITY = (
     r"(?:recording|audio|sound)(?: is| has| is of)(?: \w+)? (?:{0}) quality\b"
     r"|(?<=of )(?:{0}) (?:audio |sound |recording )?quality\b"
     r"|quality of the (?:recording|audio|sound) is (?:very )?(?:{0})\b"
 )
 _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
-    ("modulation", "changes", r"modulat(?:es?|ed|ing|ions?)\b|(?:key|tonal) (?:(?:never|does not|doesn't) )?(?:changes?|shifts?)\b"
+    ("modulation", "changes", rf"modulat(?:es?|ed|ing|ions?)\b|(?:key|tonal) {_DENIED}(?:changes?|shifts?)\b"
      r"|key[- ]chang(?:e|ing)\b|chang(?:es|ing) key\b|key (?:moves|lifts|goes|rises|steps) (?:up|down)"),
     ("swing", "swung", rf"swung\b|swing(?:ing)? (?:\d+/\d+ )?{_FEEL}|shuffle(?:d)? {_FEEL}"
      r"|(?:gentle|slight|light|heavy|subtle|strong|triplet|laid-back|no|any) swing\b"),
@@ -30,7 +32,7 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
      r"|tempo (?:increases|rises|quickens|picks up)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
     ("tempo_change", "slower", r"slow(?:s|ing)? down\b|decelerat(?:es?|ing|ion)\b|ritardando\b|rallentando\b"
      rf"|{_BECOMES} slower\b|tempo (?:decreases|drops)\b"),
-    ("tempo_change", "changes", r"tempo (?:(?:never|often|does not|doesn't|do not|don't) )?(?:changes?|shifts?|var(?:y|ies)|variations?)\b"
+    ("tempo_change", "changes", rf"tempo {_DENIED}(?:changes?|shifts?|var(?:y|ies)|variations?)\b"
      r"|chang(?:es?|ing) (?:of |in )?tempo\b"),
     ("course", "builds", r"build(?:s|ing)? (?:(?:up|steadily|gradually|slowly|in intensity),? )*(?:to|towards?|into)\b"
      r"|(?:gradually|slowly|steadily) builds?\b|builds? (?:up|in intensity)\b|build-?ups?\b"),
@@ -38,19 +40,21 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b"
      r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
     ("steadiness", "steady", r"keep(?:s|ing)? (?:perfect|strict|exact|good|steady) time\b|metronomic(?:ally)?\b"),
-    ("steadiness", "free", r"rubato\b|(?:tempo|pulse|rhythm) (?:constantly |slightly )?(?:fluctuates|wavers|drifts)\b|free[- ]flowing (?:tempo|rhythm|pulse|beat)\b|(?<=in )free time\b"),
+    ("steadiness", "free", r"rubato\b|(?:tempo|pulse|rhythm) (?:constantly |slightly )?(?:fluctuates|wavers|drifts)\b"
+     r"|free[- ]flowing (?:tempo|rhythm|pulse|beat)\b|(?<=in )free time\b"),
     ("pace", "slow", r"on the slow(?:er)? side\b|(?<=played )(?:very |quite )?slowly\b"),
     ("pace", "fast", r"on the fast(?:er)? side\b|(?<=played )(?:very |quite )?(?:fast|quickly|rapidly)\b"),
     ("dynamics", "compressed", r"(?:heavy|strong|hard|aggressive|extreme|pumping|obvious|noticeable|audible|no|any"
      r"|without) (?:dynamic )?compression\b|compression is (?:very )?(?:heavy|strong|aggressive|extreme)\b"),
     ("fidelity", "hi-fi", _QUALITY.format("good|high|excellent|great")),
     ("fidelity", "lo-fi", _QUALITY.format("poor|bad|low|inferior")),
-    ("noise", "noisy", r"(?:tape |background |static )?hiss(?:ing)?\b|(?:vinyl )?crackl(?:es?|ing|y)\b(?! (?:fire|wood|of))"
+    ("noise", "noisy", r"(?:tape |background |static )?hiss(?:ing)?\b"
+     r"|(?:vinyl )?crackl(?:es?|ing|y)\b(?! (?:fire|wood|of))"
      r"|(?:of|no|any|some|little|audible|background|static|room|tape|surface|vinyl) noise\b"
      r"|(?:of|no|any|some|audible) static\b(?! \w)|(?:is a|some|any|no|mains|electrical|tape) hum\b"),
     ("stereo", "narrow", r"(?:nearly|almost|close to) mono\b|mono-like\b"),
-    ("stereo", "left", r"(?:leans?|leaning|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the left\b"),
-    ("stereo", "right", r"(?:leans?|leaning|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the right\b"),
+    ("stereo", "left", rf"{_LEANS} the left\b"),
+    ("stereo", "right", rf"{_LEANS} the right\b"),
     ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?! of)"
      r"|(?<!dynamic )range is (?:very )?wide"),
     ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|(?<!dynamic )range is (?:very )?narrow"),

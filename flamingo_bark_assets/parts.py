@@ -159,7 +159,7 @@ KINDS: Mapping[StemKind, KindFacts] = {
         ),
         instruments=(
             "keyboard, keys, keyboardist", "organ, hammond, hammond organ, church organ, pipe organ",
-            "synth, synthesizer, synthesiser, synth pad, pads, synth lead, mono synth, string synthesizer",
+            "synth, synthesizer, synthesiser, synth pad, pad, synth lead, mono synth, string synthesizer",
             "strings, string, string section, string quartet, string orchestra, string ensemble", "orchestra",
             "violin, fiddle, violinist", "viola", "cello, cellist", "harp",
             "brass, brass section, horn section, horn, french horn", "trumpet, trumpeter", "trombone, bass trombone",

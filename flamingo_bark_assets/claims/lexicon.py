@@ -60,6 +60,7 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
     ),
     "harp": words("on"),
     "harps": words("on"),
+    "pad": words("out"),
     "pads": words("out the its"),
     "piano": words("bar bars man key"),
     "guitar": words("hero shop string store"),
@@ -97,7 +98,7 @@ VOICE_VERBS: frozenset[str] = words(
 # Of a voice where a person does it: 'a woman speaks', 'somebody mumbling'.
 VOICE_ACTS: frozenset[str] = words(
     "speak speaks speaking talk talks talking shout shouts shouting scream screams screaming mumbles mumbling murmurs "
-    "murmuring declaims recites reciting yells yelling whispering"
+    "murmuring declaims declaimed recites recited reciting shouted screamed yells yelling whispering"
 )
 VOICE_PHRASES: frozenset[str] = frozenset(
     _phrases(

@@ -114,7 +114,8 @@ def _is_voice(tokens: Sequence[Token], i: int) -> bool:
         before = tokens[i - 1].lower if i else ""
         return before not in INSTRUMENT_NAMES
     if word in VOICE_ACTS:
-        return any(token.lower in _PERSONS for token in tokens[max(0, i - 2) : i])
+        is_passive = i + 1 < len(tokens) and tokens[i + 1].lower == "by"
+        return any(t.lower in _PERSONS for t in (tokens[i + 2 : i + 5] if is_passive else tokens[max(0, i - 2) : i]))
     if word in VOICE_POSSESSIONS:
         return _is_owned_by_singer(tokens, i)
     if word in VOICE_TYPES:

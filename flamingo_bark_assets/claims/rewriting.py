@@ -107,7 +107,8 @@ def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
         before, said, start = text[behind : sentence.start], text[sentence.start : sentence.end], sentence.start
         line += before.count("\n")
         label = _LABEL.match(said) if not before.strip(" ") or "\n" in before else None
-        if label and (_VOICE_HEADING.search(label.group()) or _has_verb(sentence, start + label.end())):
+        is_heading = label and ("**" in label.group() or _VOICE_HEADING.search(label.group()))
+        if label and (is_heading or _has_verb(sentence, start + label.end())):
             units.append(_Unit(before, label.group().rstrip(), start, True, line))
             before, said, start = label.group()[len(label.group().rstrip()) :], said[label.end() :], start + label.end()
         is_short = len(sentence.tokens) <= _HEADING_WORDS and not re.search(r":\W*\w", said)

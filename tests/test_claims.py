@@ -589,9 +589,9 @@ def test_a_label_with_a_dash_heads_what_follows() -> None:
 
 
 def test_a_label_that_a_claim_needs_keeps_it_from_being_said_twice() -> None:
-    text = "**Harmony** – Mostly D, G and A; it stays in E minor.\n**Form** – The drums open the whole piece. It is short."
-    expected = "**Harmony** – Mostly D, G and A; it stays in E minor.\n**Form** – It is short."
-    assert rewritten(text, make_evidence(silent=("drums",))) == expected
+    harmony = "**Harmony** – Mostly D, G and A; it stays in E minor.\n"
+    text = f"{harmony}**Form** – The drums open the whole piece. It is short."
+    assert rewritten(text, make_evidence(silent=("drums",))) == f"{harmony}**Form** – It is short."
 
 
 def test_what_agrees_of_a_part_may_be_said_of_the_whole() -> None:

@@ -5,6 +5,7 @@ Putting words, figures and scope together belongs here; whether a claim is true 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
@@ -16,11 +17,14 @@ from flamingo_bark_assets.claims.mentions import find_mentions
 from flamingo_bark_assets.claims.model import FoundClaim
 from flamingo_bark_assets.claims.numbers import Figure, find_figures
 from flamingo_bark_assets.claims.scope import Scope, denies_source, scope_of
-from flamingo_bark_assets.claims.spans import Span
+from flamingo_bark_assets.claims.spans import Span, phrase_at
 from flamingo_bark_assets.claims.tokens import Sentence, Token, plain, split_sentences
 from flamingo_bark_assets.claims.worded import entries, find_worded
 
 _SINGING = VOICE_VERBS | {"singing"}
+_MANNERS_OF_VOICE = words(
+    "lyrics lyric falsetto spoken choir choirs rapper rappers duet duets narrator narration humming"
+)
 _ABSENT = words("absent missing nowhere nonexistent omitted none inaudible lacking")
 _NOT_HEARD = words(
     "present audible heard used featured included there appear appears play plays feature come enter sing exist"
@@ -30,6 +34,7 @@ _BETWEEN_SUBJECT_AND_ABSENCE = words(
     "track and or"
 )
 _REACH = 6
+_HEADING = re.compile(r"(?:#+ [^:]{1,40}|\*\*[^*]{1,40}\*\*)")
 
 
 def find_claims(text: str) -> tuple[FoundClaim, ...]:
@@ -50,6 +55,8 @@ def find_claims(text: str) -> tuple[FoundClaim, ...]:
 def _claims_of(text: str, sentence: Sentence) -> Iterator[FoundClaim]:
     if text[sentence.start : sentence.end].endswith("?"):
         return  # a question claims nothing
+    if _HEADING.fullmatch(text, sentence.start, sentence.end):
+        return  # 'Vocals' may head a denial
     scope = scope_of(sentence)
     tokens = sentence.tokens
     ends = [token.end for token in tokens]
@@ -107,8 +114,8 @@ def _from_span(span: Span, tokens: Sequence[Token], scope: Scope) -> FoundClaim 
         if negated is None:
             return None
         negated = negated or _is_absent(tokens, span.last)
-    # Music without lyrics may still be sung.
-    if negated and (span.kind == "singer" or tokens[span.last - 1].lower == "lyrics"):
+    # Music without lyrics, falsetto or a choir may still be sung.
+    if negated and (span.kind == "singer" or tokens[span.last - 1].lower in _MANNERS_OF_VOICE):
         return None
     return FoundClaim(
         span.kind, span.value, negated != span.denies, tokens[span.first].start, tokens[span.last - 1].end,
@@ -123,13 +130,13 @@ def _is_absent(tokens: Sequence[Token], last: int) -> bool:
     """
     for i in range(last, min(len(tokens), last + _REACH)):
         word = tokens[i].lower
-        if word in _ABSENT:
+        if word in _ABSENT or phrase_at(tokens, i, 2) == "n a":
             return True
         if i > last and tokens[i].opens_clause:
             return False
         denied = word in {"not", "never"} or word.endswith("n't")
         if denied:
             return any(token.lower in _NOT_HEARD for token in tokens[i + 1 : i + 3])
-        if word not in _BETWEEN_SUBJECT_AND_ABSENCE:
+        if word not in _BETWEEN_SUBJECT_AND_ABSENCE and not word.endswith("ly"):
             return False
     return False

@@ -82,9 +82,10 @@ _MANNERS = (
             _BEATS | words("timing drumming drums"), over_instruments=True),
     _Manner("timbre", {"warm": "warm", "thin": "thin", "crisp": "crisp", "boomy": "boomy"},
             MIX_HEADS | words("sound audio recording") | {"low end"},
-            MIX_HEADS | words("sound audio recording end") | {"low end"}),
+            MIX_HEADS | words("sound audio recording end tone") | {"low end"}),
     _Manner("loudness", {"loud": "loud", "quiet": "quiet"}, _WHOLE | _LEVEL,
             _WHOLE | _LEVEL | _PRONOUNS | {"everything"}),
+    _Manner("loudness", {"high": "loud", "low": "quiet"}, words("volume loudness"), words("volume loudness")),
     _Manner("dynamics", {"compressed": "compressed", "squashed": "compressed", "brickwalled": "compressed",
                          "overcompressed": "compressed", "over compressed": "compressed"},
             MIX_HEADS | words("sound song track recording dynamics"), _WHOLE | _PRONOUNS | {"dynamics"}),
@@ -92,7 +93,7 @@ _MANNERS = (
                          "huge": "dynamic", "broad": "dynamic", "narrow": "compressed", "small": "compressed",
                          "low": "compressed", "limited": "compressed", "little": "compressed",
                          "reduced": "compressed"},
-            frozenset({"dynamic range"}), frozenset({"dynamic range"})),
+            frozenset({"dynamic range"}), frozenset({"dynamic range", "dynamics"})),
     _Manner("brightness", {"bright": "bright", "dark": "dark"}, MIX_HEADS | SOUND_HEADS | words("tone timbre"),
             MIX_HEADS | SOUND_HEADS | words("tone timbre")),
     _Manner("fidelity", {"lo fi": "lo-fi", "lofi": "lo-fi", "low fi": "lo-fi", "low fidelity": "lo-fi",
@@ -252,6 +253,8 @@ def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
         manner = replace(manner, subjects=TEMPO_HEADS)
     while subject > 0 and tokens[subject].lower in _NO_SUBJECT:
         subject -= 1
+    if tokens[subject].lower == "and" and (earlier := _copula_before(tokens, subject)):  # 'is loud and is compressed'
+        subject = earlier - 1
     is_being = tokens[copula].lower == "being" and bool(manner.subjects & _PRONOUNS)
     return is_being or (subject >= 0 and _is_subject(tokens, subject, manner))
 

@@ -67,6 +67,7 @@ _METRE_WORDS = re.compile(
     r"|(?P<name>common|cut|waltz)[ -](?:time|metre|meter|rhythm|feel|beat)\b"
     r"|(?P<kind>triple|duple|quadruple|compound|odd)[ -](?:time|metre|meter)\b"
     r"|\b(?:time|metre|meter) is (?P<told>triple|duple|quadruple|compound)\b"
+    r"|(?<=in )(?P<in>three)(?=[,.;]|$)"
     r"|\b(?:counts? (?:to|of|in)|beats? is(?= \d\b)) (?P<beats>[2-7]|two|three|four|five|six|seven)\b(?!/)"
     r"|(?P<bar>[2-7]|two|three|four|five|six|seven)[ -]beats? (?:per|to the|to a|in a|in each|a) (?:bar|measure)\b)",
     re.IGNORECASE,
@@ -196,7 +197,7 @@ def _metres(text: str, start: int, end: int) -> Iterator[Figure]:
         elif match["name"]:
             yield _metre(match, _NAMED_METRES[match["name"].lower()], match.end())
         else:
-            yield _metre(match, (match["kind"] or match["told"]).lower(), match.end())
+            yield _metre(match, "triple" if match["in"] else (match["kind"] or match["told"]).lower(), match.end())
 
 
 def _metre(match: re.Match[str], value: str, end: int) -> Figure:

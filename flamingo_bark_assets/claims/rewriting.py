@@ -81,7 +81,7 @@ def rewrite(text: str, claims: Sequence[Claim]) -> str:
     wrong = {(c.kind, c.start_char, c.end_char): c for c in claims if c.verdict == "conflict"}
     if not wrong:
         return text
-    found = find_claims(text)
+    found = list(find_claims(text))
     bad = {f.statement for f in found if (f.kind, f.start, f.end) in wrong}
     allowed = {f.statement for f in found} - bad
     agreed = {(c.kind, c.start_char, c.end_char) for c in claims if c.verdict == "agree"}
@@ -107,8 +107,7 @@ def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
         before, said, start = text[behind : sentence.start], text[sentence.start : sentence.end], sentence.start
         line += before.count("\n")
         label = _LABEL.match(said) if not before.strip(" ") or "\n" in before else None
-        is_heading = label and ("**" in label.group() or _VOICE_HEADING.search(label.group()))
-        if label and (is_heading or _has_verb(sentence, start + label.end())):
+        if label and ("**" in said or _VOICE_HEADING.search(label.group()) or _has_verb(sentence, start + label.end())):
             units.append(_Unit(before, label.group().rstrip(), start, True, line))
             before, said, start = label.group()[len(label.group().rstrip()) :], said[label.end() :], start + label.end()
         is_short = len(sentence.tokens) <= _HEADING_WORDS and not re.search(r":\W*\w", said)

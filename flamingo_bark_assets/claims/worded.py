@@ -35,7 +35,7 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("tempo_change", "changes", rf"tempo {_DENIED}(?:changes?|shifts?|var(?:y|ies)|variations?)\b"
      r"|chang(?:es?|ing) (?:of |in )?tempo\b"),
     ("course", "builds", r"build(?:s|ing)? (?:(?:up|steadily|gradually|slowly|in intensity),? )*(?:to|towards?|into)\b"
-     r"|(?:gradually|slowly|steadily) builds?\b|builds? (?:up|in intensity)\b|build-?ups?\b"),
+     r"|(?:gradually|slowly|steadily|energy|tension|intensity) builds?\b|builds? (?:up|in intensity)\b|build-?ups?\b"),
     ("course", "fades in", r"fad(?:es?|ing)[- ]in\b"),
     ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b"
      r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),

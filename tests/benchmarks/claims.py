@@ -54,7 +54,8 @@ _BAD_END = re.compile(
 )
 _BAD_PAIR = re.compile(
     r"\b(?:a|an|the) (?:a|an|the|of|and|or|at|in|is|are|that|which|giving|with|it)\b|"
-    r"\b(?:with|of|in|at) (?:and|or|with|of|is|are)\b|\bis (?:built|set|made) that\b|\bdeliberately \w+ing\b|"
+    r"\b(?:with|of|in|at) (?:and|or|of|is|are)\b|\b(?:with|of|at) with\b|\bis (?:built|set|made) that\b|"
+    r"\bdeliberately \w+ing\b|"
     r", ?[,.]|\(\s*\)|\b(\w+) \1\b|\ba [aeio]\w+|"
     r"\ban (?!hour|honest|[FMS]\b)[bcdfgklmnpqrstvwxyz]\w+",
     re.I,

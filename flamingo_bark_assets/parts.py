@@ -33,7 +33,8 @@ class KindFacts:
         words: words of a file's name that say this kind, parted by spaces; in any script.
         weak_words: short or common ones, which say it only where the whole name is made of known words.
         pairs: two words that say it together, whatever each says for itself.
-        instruments: the instruments that it holds, one text each: names parted by commas, the canonical one first.
+        instruments: the instruments that it holds, one text each: names parted by commas, the canonical one first;
+            regular plurals go without saying.
         proves: canonical names that the sounding stem itself proves; of others it proves only that something of its
             kind sounds.
         harmony: "chords" where key and chords are read from it, "bass" where it is read along with those, "melody"
@@ -74,23 +75,21 @@ KINDS: Mapping[StemKind, KindFacts] = {
         weak_words="oh ohs hh sd bd tom clap claps ride crash tops",
         pairs=("bass drum", "hi hat"),
         instruments=(
-            "drums, drum, drum kit, drum kits, drum set, drumkit, drumset, drum machine, drum machines, drum beat, "
-            "drum beats, drum loop, drum loops, drum track, drum pattern, drumming, double bass drumming, drumbeat, "
-            "drumbeats, drummer, drummers",
-            "percussion, percussions, percussionist",
-            "kick, kicks, kick drum, kick drums, bass drum, bass drums, double kick, kickdrum, double bass drum, "
-            "double bass drums, double bass pedal, double bass pedals",
-            "snare, snares, snare drum, snare drums",
-            "hi-hat, hi hat, hi hats, hihat, hihats, high hat, high hats, hats, cymbal, cymbals, ride cymbal, crash "
-            "cymbal",
-            "toms, tom toms, tom drums", "congas, conga", "bongos, bongo", "shaker, shakers, maracas",
-            "tambourine, tambourines", "cowbell, cowbells", "tabla, tablas", "djembe, djembes",
-            "claps, handclaps, hand claps, handclap, clapping hands", "timpani, kettledrum, kettledrums", "cajon",
-            "woodblock, wood block, woodblocks", "triangle", "finger snaps, finger snap, finger snapping", "castanets",
-            "gong, gongs", "taiko, taikos, taiko drum, taiko drums", "bodhran, bodhrán", "guiro, güiro", "timbales",
-            "cabasa", "claves", "agogo, agogo bells", "surdo", "cuica", "dhol", "dholak", "mridangam",
-            "darbuka, darbouka, doumbek", "rimshot, rimshots, rim shot", "bombo",
-            "shekere", "udu", "frame drum, frame drums", "daf", "washboard", "talking drum, talking drums",
+            "drums, drum, drum kit, drum set, drumkit, drumset, drum machine, drum beat, drum loop, drum track, "
+            "drum pattern, drumming, double bass drumming, drumbeat, drummer, drumline",
+            "percussion, percussionist",
+            "kick, kick drum, bass drum, double kick, kickdrum, double bass drum, double bass pedal",
+            "snare, snare drum", "hi-hat, hi hat, hihat, high hat, hats, cymbal, ride cymbal, crash cymbal",
+            "toms, tom tom, tom drum, tom pattern, tom fill, floor tom", "congas, conga", "bongos, bongo",
+            "shaker, maraca", "tambourine", "cowbell", "tabla", "djembe", "claps, handclap, hand clap, clapping hands",
+            "timpani, kettledrum", "cajon", "woodblock, wood block, temple block", "triangle",
+            "finger snaps, finger snap, finger snapping", "castanets, castanet", "gong, tam tam", "taiko, taiko drum",
+            "bodhran, bodhrán", "guiro, güiro", "timbales, timbale", "cabasa", "claves", "agogo, agogo bells", "surdo",
+            "cuica", "dhol", "dholak", "mridangam", "darbuka, darbouka, doumbek", "rimshot, rim shot", "bombo",
+            "shekere", "udu", "frame drum", "daf", "washboard", "talking drum",
+            "hand drum, hand drums, hand percussion", "rainstick, rain stick", "sleigh bells", "tambora", "pandeiro",
+            "bendir", "riq", "bata drum, batá drum", "caxixi", "vibraslap", "foot stomps, foot stomp", "tongue drum",
+            "log drum", "ghatam", "pakhawaj",
         ),
         proves=frozenset({"drums", "percussion"}),
     ),
@@ -101,12 +100,10 @@ KINDS: Mapping[StemKind, KindFacts] = {
         words="bass basses bassline basslines bassguitar sub subs subbass contrabass bajo basse basso ベース 贝斯 бас",
         pairs=("bass guitar", "bass gtr", "bass synth", "bass keys", "synth bass", "string bass"),
         instruments=(
-            "bass, bassline, basslines, bass line, bass lines, sub bass, subbass, wobble bass, slap bass, bassist, "
-            "walking bass",
-            "bass guitar, bass guitars, electric bass, e bass, fretless bass, bass guitarist",
-            "double bass, upright bass, contrabass, string bass, acoustic bass",
-            "synth bass, bass synth, moog bass, synthesizer bass, synthesized bass, mono synth bass",
-            "808, 808s, 808 bass",
+            "bass, bassline, bass line, sub bass, subbass, wobble bass, slap bass, bassist, walking bass",
+            "bass guitar, electric bass, e bass, fretless bass, bass guitarist",
+            "double bass, double basses, upright bass, contrabass, string bass, acoustic bass",
+            "synth bass, bass synth, moog bass, synthesizer bass, synthesized bass, mono synth bass", "808, 808 bass",
         ),
         proves=frozenset({"bass"}),
     ),
@@ -127,10 +124,9 @@ KINDS: Mapping[StemKind, KindFacts] = {
         "吉他 гитара",
         pairs=("string guitar", "string gtr"),
         instruments=(
-            "guitar, guitars, guitarist, guitarists, slide guitar, lead guitar, rhythm guitar",
-            "electric guitar, electric guitars, e guitar, e guitars",
-            "acoustic guitar, acoustic guitars, nylon guitar, nylon string guitar, classical guitar, "
-            "steel string guitar",
+            "guitar, guitarist, slide guitar, lead guitar, rhythm guitar", "electric guitar, e guitar",
+            "acoustic guitar, nylon guitar, nylon string guitar, classical guitar, steel string guitar, spanish "
+            "guitar, flamenco guitar",
         ),
         proves=frozenset({"guitar"}),
     ),
@@ -140,9 +136,8 @@ KINDS: Mapping[StemKind, KindFacts] = {
         instruments_question="which kind of piano is played?",
         words="piano pianos epiano pianoforte rhodes wurlitzer klavier ピアノ 钢琴",
         instruments=(
-            "piano, pianos, pianist, grand piano",
-            "electric piano, electric pianos, e piano, fender rhodes, rhodes, wurlitzer, rhodes electric piano, "
-            "rhodes piano",
+            "piano, pianist, grand piano, upright piano",
+            "electric piano, e piano, fender rhodes, rhodes, wurlitzer, rhodes electric piano, rhodes piano",
         ),
         proves=frozenset({"piano"}),
     ),
@@ -163,33 +158,34 @@ KINDS: Mapping[StemKind, KindFacts] = {
             "no vocal", "no vocals", "no vox", "without vocals", "minus vocals",
         ),
         instruments=(
-            "keyboard, keyboards, keys, keyboardist", "organ, organs, hammond, hammond organ",
-            "synth, synths, synthesizer, synthesizers, synthesiser, synthesisers, synth pad, synth pads, pads, synth "
-            "lead, synth leads, mono synth",
-            "strings, string, string section, string quartet, string orchestra, string ensemble",
-            "orchestra, orchestras",
-            "violin, violins, fiddle, fiddles, violinist", "viola, violas", "cello, cellos, cellist", "harp, harps",
-            "brass, brass section, horns, horn section, horn, french horn", "trumpet, trumpets, trumpeter",
-            "trombone, trombones, bass trombone", "tuba, tubas",
-            "saxophone, saxophones, sax, saxes, tenor saxophone, tenor sax, alto saxophone, alto sax, soprano "
-            "saxophone, soprano sax, baritone saxophone, baritone sax, saxophonist",
-            "flute, flutes, alto flute, bass flute, flutist", "clarinet, clarinets, bass clarinet", "oboe, oboes",
-            "bassoon", "recorder", "harmonica", "accordion, accordions", "banjo, banjos", "mandolin, mandolins",
-            "ukulele, ukuleles", "sitar", "lute", "kalimba", "marimba, marimbas", "xylophone", "vibraphone, vibes",
-            "glockenspiel", "celesta", "harpsichord", "bells", "steel drums, steel drum, steelpan, steelpans, "
-            "steeldrum, steeldrums", "theremin",
-            "bagpipes, bagpipe, uilleann pipes", "melodica, melodicas", "concertina, concertinas",
-            "bandoneon, bandoneons, bandoneón", "hurdy-gurdy", "dulcimer, hammered dulcimer, cimbalom", "zither",
-            "autoharp", "lyre", "koto", "shamisen", "erhu", "guzheng", "pipa", "oud", "bouzouki", "balalaika",
-            "charango", "cuatro", "kora", "ngoni", "balafon", "mbira, thumb piano", "saz", "qanun", "santoor, santur",
-            "sarangi", "sarod", "veena", "tanpura, tambura", "harmonium, pump organ", "didgeridoo", "duduk", "ney",
-            "shakuhachi", "bansuri", "pan flute, panpipes, pan pipes", "tin whistle, penny whistle",
-            "whistle, whistling, whistles", "piccolo, piccolos", "english horn, cor anglais",
-            "flugelhorn, flugelhorns", "cornet, cornets", "euphonium, euphoniums", "sousaphone", "bugle, bugles",
-            "mellotron", "clavinet, clav", "music box", "tubular bells", "chimes, wind chimes",
-            "turntables, turntable, scratching", "woodwinds, woodwind", "contrabassoon", "ocarina", "jaw harp",
-            "kazoo", "gamelan", "handpan, hang drum", "singing bowls, singing bowl", "talk box, talkbox",
-            "dobro, resonator guitar", "pedal steel, pedal steel guitar, lap steel, lap steel guitar",
+            "keyboard, keys, keyboardist", "organ, hammond, hammond organ, church organ, pipe organ",
+            "synth, synthesizer, synthesiser, synth pad, pad, synth lead, mono synth, string synthesizer",
+            "strings, string, string section, string quartet, string orchestra, string ensemble", "orchestra",
+            "violin, fiddle, violinist", "viola", "cello, cellist", "harp",
+            "brass, brass section, horn section, horn, french horn", "trumpet, trumpeter", "trombone, bass trombone",
+            "tuba",
+            "saxophone, sax, saxes, tenor saxophone, tenor sax, alto saxophone, alto sax, soprano saxophone, "
+            "soprano sax, baritone saxophone, baritone sax, saxophonist",
+            "flute, alto flute, bass flute, flutist, bamboo flute", "clarinet, bass clarinet", "oboe", "bassoon",
+            "recorder", "harmonica", "accordion", "banjo", "mandolin", "mandola", "ukulele", "sitar", "lute",
+            "kalimba", "marimba", "xylophone", "vibraphone, vibes", "glockenspiel", "celesta, celeste", "harpsichord",
+            "clavichord", "bells", "steel drums, steel drum, steelpan, steel pan, steeldrum", "theremin",
+            "musical saw", "bagpipes, bagpipe, uilleann pipes", "melodica", "concertina", "melodeon",
+            "bandoneon, bandoneón", "hurdy-gurdy", "dulcimer, hammered dulcimer, cimbalom", "zither", "autoharp",
+            "lyre", "koto", "shamisen", "erhu", "guzheng", "guqin", "pipa", "yangqin", "ruan", "gayageum", "dizi",
+            "xiao", "suona", "sheng", "hulusi", "biwa", "oud", "bouzouki", "balalaika", "charango", "cuatro",
+            "cavaquinho", "guitarron, guitarrón", "vihuela", "requinto", "bajo sexto", "kora", "ngoni", "balafon",
+            "berimbau", "mbira, thumb piano", "saz, baglama", "qanun, kanun", "santoor, santur", "setar",
+            "kamancheh, kamancha", "rebab", "sarangi", "sarod", "veena", "esraj", "tumbi", "tanpura, tambura",
+            "shehnai", "nyckelharpa", "viola da gamba", "theorbo", "psaltery", "harmonium, pump organ", "didgeridoo",
+            "duduk", "ney", "zurna", "kaval", "shakuhachi", "bansuri", "pan flute, panpipes, pan pipes", "quena",
+            "tin whistle, penny whistle", "whistle, whistling, whistled", "fife", "piccolo",
+            "english horn, cor anglais", "flugelhorn", "cornet", "euphonium", "sousaphone", "bugle", "alphorn",
+            "mellotron", "clavinet, clav", "music box", "tubular bells", "chimes, wind chimes, windchimes",
+            "turntables, turntable, scratching", "woodwinds, woodwind", "contrabassoon", "ocarina",
+            "jaw harp, jew's harp, mouth harp", "kazoo", "gamelan", "angklung", "morin khuur", "handpan, hang drum",
+            "singing bowls, singing bowl", "talk box, talkbox", "keytar", "toy piano", "dobro, resonator guitar",
+            "pedal steel, pedal steel guitar, lap steel, lap steel guitar, steel guitar",
         ),
     ),
 }  # fmt: skip

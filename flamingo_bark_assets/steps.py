@@ -31,7 +31,7 @@ SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability", "cli
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 
-TEXT_VERSION = "5"
+TEXT_VERSION = "6"
 """Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
 
 LYRICS_VERSION = "1"

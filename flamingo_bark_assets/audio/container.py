@@ -18,10 +18,11 @@ SOUND_CONTAINERS = (
 )
 
 
-def open_container(file: BinaryIO) -> InputContainer:
+def open_container(file: BinaryIO, *, keep_bytes: bool = False) -> InputContainer:
     """Open an already open file as a container of sound.
 
-    The file object, not its name, goes to FFmpeg, so that no name can be taken for a URL or an option.
+    The file object, not its name, goes to FFmpeg, so that no name can be taken for a URL or an option. With
+    `keep_bytes` bytes of its texts that are not UTF-8 become lone surrogates (PEP 383), else U+FFFD.
 
     Raises:
         av.FFmpegError: the contents are no known container of sound.
@@ -34,7 +35,7 @@ def open_container(file: BinaryIO) -> InputContainer:
         file,
         "r",
         options={"format_whitelist": SOUND_CONTAINERS, "protocol_whitelist": "none"},
-        metadata_errors="replace",
+        metadata_errors="surrogateescape" if keep_bytes else "replace",
     )
 
 

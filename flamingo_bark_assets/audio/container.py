@@ -18,6 +18,26 @@ SOUND_CONTAINERS = (
 )
 
 
+class _Source:
+    """A file for PyAV, which prints a traceback for each place before the start that a broken header names."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+        self.tell = file.tell
+        self._file = file
+
+    def seekable(self) -> bool:
+        """Return that places can be chosen."""
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place; -1, which FFmpeg takes for a failure, where there is none."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
+
+
 def open_container(file: BinaryIO, *, keep_bytes: bool = False) -> InputContainer:
     """Open an already open file as a container of sound.
 
@@ -32,7 +52,7 @@ def open_container(file: BinaryIO, *, keep_bytes: bool = False) -> InputContaine
 
     av.logging.set_level(av.logging.PANIC)
     return av.open(
-        file,
+        _Source(file),
         "r",
         options={"format_whitelist": SOUND_CONTAINERS, "protocol_whitelist": "none"},
         metadata_errors="surrogateescape" if keep_bytes else "replace",

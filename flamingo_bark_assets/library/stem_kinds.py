@@ -87,7 +87,7 @@ class _Said:
     def readings(self) -> str:
         """List what is said, each with the word that says it."""
         whole = self.whole_kinds
-        words = {kind: word for kind, word in self.kinds.items() if kind in whole}
+        words: dict[str, str] = {kind: word for kind, word in self.kinds.items() if kind in whole}
         return ", ".join(f"{what} (by {word!r})" for what, word in sorted({**words, **self.sums}.items()))
 
 

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -152,7 +153,7 @@ def add(
     files = add_song(
         paths, file, stems_dir=stems_dir, song_id=song_id, info=info, link=link, with_sidecars=not no_sidecars
     )
-    kinds = ", ".join(stem.kind or f"{stem.name} (unused)" for stem in files.stems) or "none"
+    kinds = ", ".join(f"{stem.name} (unused)" if stem.fault else str(stem.kind) for stem in files.stems) or "none"
     _console.say("added [bold]{}[/bold], stems: {}", files.song_id, kinds)
     if files.sidecars:
         _console.say("sidecars: {}", ", ".join(sidecar.name for sidecar in files.sidecars))
@@ -211,9 +212,10 @@ def list_(paths: DataPaths) -> None:
             settings.runs,
         )
         state = "; ".join(part for part in (state, files.info_fault, given_up) if part)
-        stems = ", ".join(stem.kind or "?" for stem in files.stems) or "none"
+        stems = ", ".join("?" if stem.fault else str(stem.kind) for stem in files.stems) or "none"
         rows.append((song_id, title or "", artist or "", stems, state))
         warnings += (*files.info_warnings, *sidecar_problems(files))
+        warnings += (f"song '{song_id}': {stem.fault}" for stem in files.stems if stem.fault)
     _console.table(("song", "title", "artist", "stems", "for training"), rows)
     _warn(warnings)
     for problem in find_unlisted(paths):
@@ -415,13 +417,9 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
     for report in reports:
         for error in report.errors:
             _console.say("[red]error:[/red] {}", error)
-    _console.say("[bold]files:[/bold]")
     captioners: set[str] = set()
     told: set[str] = set()
     tagged: set[str] = set()
-    for song_id in song_ids[:5]:
-        for file in dataclasses.astuple(dataset_files(paths, song_id)):
-            _console.say("  {}", file.relative_to(paths.root.parent))
     for song_id in song_ids:
         try:
             captions = read_stored(paths, song_id, read_state(paths, song_id), Captions)
@@ -433,8 +431,10 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
         told |= {f"skipped {candidate.reason}" for candidate in captions.candidates if candidate.reason}
         told |= {f"sound was sent to {c.sound_sent_to}" for c in captions.candidates if c.sound_sent_to}
         tagged.update(tagged_lines(captions))
-    for file in (manifest_path(paths), paths.warehouse):
-        if file.exists():
+    _console.say("[bold]files:[/bold]")
+    of_songs = (dataclasses.astuple(dataset_files(paths, song_id)) for song_id in song_ids[:5])
+    for file in (*chain.from_iterable(of_songs), manifest_path(paths), paths.warehouse):
+        if file.exists():  # A song that crashed, or whose dataset could not be written, has none.
             _console.say("  {}", file.relative_to(paths.root.parent))
     _print_tables(paths)
     _console.say("[bold]captioner:[/bold] {}", ", ".join(sorted(captioners)) or "none")

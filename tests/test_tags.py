@@ -60,11 +60,6 @@ def test_genres_are_split_and_each_given_once(tmp_path: Path) -> None:
     assert genres_of(tmp_path, "Rock; Jazz/Pop, Soul;Rock; ;") == ("Rock", "Jazz", "Pop", "Soul")
 
 
-@pytest.mark.parametrize(("genre", "expected"), [("(17)", ()), ("17", ()), ("(17)Rock", ("Rock",)), ("(17)(9)", ())])
-def test_genre_numbers_are_dropped(tmp_path: Path, genre: str, expected: tuple[str, ...]) -> None:
-    assert genres_of(tmp_path, genre) == expected
-
-
 @pytest.mark.parametrize("genre", ["80s", "90s Dance", "2-Step"])
 def test_genres_that_begin_with_digits_stay_as_they_are(tmp_path: Path, genre: str) -> None:
     assert genres_of(tmp_path, genre) == (genre,)

@@ -11,11 +11,20 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 
-from flamingo_bark_assets.audio.codecs import Header, LibraryRefusal, ffmpeg_pieces, libsndfile_pieces
+from flamingo_bark_assets.audio.codecs import (
+    Header,
+    LibraryRefusal,
+    ffmpeg_pieces,
+    libsndfile_pieces,
+    linked_pieces,
+)
+from flamingo_bark_assets.audio.extent.found import Extent
+from flamingo_bark_assets.audio.extent.reading import read_extent
+from flamingo_bark_assets.audio.joining import FormatChange, describe_changes, joined
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.files.opening import open_if_regular
@@ -31,6 +40,9 @@ MAX_ABSOLUTE_SAMPLE = 1000.0  # 60 dB above full scale: integers stored as float
 _FIRST_CAPACITY_S = 60.0
 _SAMPLE_BYTES = 4
 _REEXPORT = "export it again from its source"
+_LOSSLESS = ("pcm", "flac", "alac", "tta", "wavpack", "/ape")
+_LOSSLESS_TOLERANCE_S = 0.005  # Matroska counts in milliseconds
+_LOSSY_TOLERANCE_S = 0.25
 
 # libsndfile reads MP3 as well, but its mpg123 writes warnings straight to file descriptor 2.
 _NOT_FOR_LIBSNDFILE = frozenset((".mp3", ".mp2", ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".raw"))
@@ -44,11 +56,15 @@ class Decoded:
         signal: all samples, at the file's own rate and channels: in memory, or in the file where they are too many.
         file_format: container and codec, as the decoder names them.
         declared_duration_s: length that the header declares; None where it declares none.
+        truncated: how it is known that the file is cut off, in a clause; None where nothing shows it.
+        notes: what is odd about the file though it could be decoded, a clause each.
     """
 
     signal: Sound
     file_format: str
     declared_duration_s: float | None
+    truncated: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class SampleMemory:
@@ -113,10 +129,13 @@ def decode(path: Path, *, max_duration_s: float, memory: SampleMemory | None = N
     memory = memory or SampleMemory()
     source = open_blocks(path, max_duration_s=max_duration_s)
     samples, n_samples = _gathered(source, memory.room // (_SAMPLE_BYTES * source.channels))
-    if samples is None:
-        return Decoded(FileSound(source, n_samples), source.file_format, source.declared_duration_s)
-    memory.take(samples.nbytes)
-    return Decoded(Signal(samples, source.sample_rate_hz), source.file_format, source.declared_duration_s)
+    signal: Sound = FileSound(source, n_samples)
+    if samples is not None:
+        memory.take(samples.nbytes)
+        signal = Signal(samples, source.sample_rate_hz)
+    return Decoded(
+        signal, source.file_format, source.declared_duration_s, source.truncated(signal.duration_s), source.notes
+    )
 
 
 def _gathered(source: SoundBlocks, room: int) -> tuple[FloatArray | None, int]:
@@ -151,12 +170,16 @@ def open_blocks(path: Path, *, max_duration_s: float) -> SoundBlocks:
         AudioFault: the file is missing, empty, no regular file, not decodable, its header is absurd or declares
             more than `max_duration_s`.
     """
+    with _open_regular(path) as file:
+        extent = read_extent(file)
     refusals = []
-    for library in _libraries(path):
+    for library in _libraries(path, extent):
         try:
-            return SoundBlocks(path, max_duration_s, library)
+            return SoundBlocks(path, max_duration_s, library, extent)
         except LibraryRefusal as refusal:
             refusals.append(str(refusal))
+    if extent.cut is not None:
+        raise AudioFault(path, f"{refusals[-1]}; the file is truncated: {extent.cut}", "get the whole file")
     raise AudioFault(path, refusals[0], _REEXPORT)
 
 
@@ -172,19 +195,57 @@ class SoundBlocks:
         expected_s: length by which to plan; None where nothing tells it.
     """
 
-    def __init__(self, path: Path, max_duration_s: float, library: _Library) -> None:
+    def __init__(self, path: Path, max_duration_s: float, library: _Library, extent: Extent) -> None:
         self.path = path
         self._max_s = max_duration_s
         self._library = library
+        self._extent = extent
+        self._changes: list[FormatChange] = []
         # The header counts only once a first block could be decoded, so the first reading is begun here.
         self._begun: Iterator[FloatArray] | None
-        header, self._begun = _begin(path, library, self._refuse_absurd)
+        header, self._begun = self._begin(library)
         self.sample_rate_hz = header.sample_rate_hz
         self.channels = header.channels
         self.file_format = header.file_format
         self.declared_duration_s = header.declared_s
         self.expected_s = header.expected_s
         self._bounded = header.bounded
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about the file though it can be decoded, a clause each; whole once it was read to its end."""
+        links = len(self._extent.links)
+        changes = describe_changes(self.sample_rate_hz, self.channels, self._changes) if self._changes else None
+        chain = f"it is a chain of {links} Ogg streams, which were read one after the other" if links else None
+        unfinished = self._extent.unfinished
+        told = f"{unfinished}; these were read to the end of the file" if unfinished is not None else None
+        return tuple(note for note in (told, chain, changes) if note is not None)
+
+    def truncated(self, decoded_s: float) -> str | None:
+        """Say in a clause how it is known that the file, which gave `decoded_s`, is cut off; None where it is not.
+
+        Without a reason in the file's own structure it is cut where samples are missing: one is enough where the
+        coding is lossless, of others encoders and decoders leave out some.
+        """
+        declared_s, cut = self.declared_duration_s, self._extent.cut
+        lossless = any(name in self.file_format.lower() for name in _LOSSLESS)
+        tolerance_s = _LOSSLESS_TOLERANCE_S if lossless else _LOSSY_TOLERANCE_S
+        if declared_s is not None and (cut is not None or declared_s - decoded_s > tolerance_s):
+            lengths = f"its header declares {declared_s:.1f} s and {decoded_s:.1f} s can be decoded"
+            return lengths if cut is None else f"{lengths}, as {cut}"
+        return None if cut is None else f"{cut}; how much of the sound is missing is not known"
+
+    def _begin(self, library: _Library) -> tuple[Header, Iterator[FloatArray]]:
+        """Start a library on the file, up to its first block; the samples follow."""
+        self._changes = changes = []
+        pieces = _pieces(self.path, library, self._extent)
+        header = next(pieces, None)
+        if not isinstance(header, Header):
+            raise LibraryRefusal("the sound cannot be decoded (no header)")
+        self._refuse_absurd(header)
+        blocks = joined(self.path, header, pieces, changes, self._refuse_absurd)
+        first = next(blocks, None)
+        return header, blocks if first is None else itertools.chain((first,), blocks)
 
     def _refuse_absurd(self, header: Header) -> None:
         """Refuse what must not be decoded, as a block of it may be large."""
@@ -214,7 +275,7 @@ class SoundBlocks:
         check = _Check(self.path, self.sample_rate_hz, self.channels, self._max_s, bounded=self._bounded)
         try:
             begun, self._begun = self._begun, None
-            for block in begun if begun is not None else _begin(self.path, self._library, self._refuse_absurd)[1]:
+            for block in begun if begun is not None else self._begin(self._library)[1]:
                 yield check.passed(block)
         except LibraryRefusal as refusal:
             yield from self._rest_by_another(refusal, check)
@@ -223,11 +284,11 @@ class SoundBlocks:
     def _rest_by_another(self, refusal: LibraryRefusal, check: _Check) -> Iterator[FloatArray]:
         """Let the other library decode the file from the start, and give what follows the part already given."""
         given = check.frames
-        for library in _libraries(self.path):
+        for library in _libraries(self.path, self._extent):
             if library is self._library:
                 continue
             try:
-                header, blocks = _begin(self.path, library, self._refuse_absurd)
+                header, blocks = self._begin(library)
                 if (header.sample_rate_hz, header.channels) != (self.sample_rate_hz, self.channels):
                     continue
                 check.bounded = header.bounded
@@ -242,27 +303,20 @@ class SoundBlocks:
         raise AudioFault(self.path, str(refusal), _REEXPORT) from None
 
 
-_Library = Callable[[Path, BinaryIO], Iterator["Header | FloatArray"]]
+_Library = Callable[[Path, BinaryIO, Extent], Iterator["Header | FloatArray"]]
 
 
-def _libraries(path: Path) -> tuple[_Library, ...]:
-    return (ffmpeg_pieces,) if path.suffix.lower() in _NOT_FOR_LIBSNDFILE else (libsndfile_pieces, ffmpeg_pieces)
+def _libraries(path: Path, extent: Extent) -> tuple[_Library, ...]:
+    if extent.links:
+        return (linked_pieces,)
+    # libsndfile believes a header that declares no samples.
+    only_ffmpeg = path.suffix.lower() in _NOT_FOR_LIBSNDFILE or extent.unfinished is not None
+    return (ffmpeg_pieces,) if only_ffmpeg else (libsndfile_pieces, ffmpeg_pieces)
 
 
-def _begin(path: Path, library: _Library, refuse: Callable[[Header], None]) -> tuple[Header, Iterator[FloatArray]]:
-    """Return the header, which is not refused, and the blocks, the first of which has been decoded."""
-    pieces = _pieces(path, library)
-    header = next(pieces)
-    assert isinstance(header, Header)
-    refuse(header)
-    first = next(pieces, None)
-    rest = cast(Iterator[FloatArray], pieces)
-    return header, itertools.chain((first,), rest) if isinstance(first, np.ndarray) else iter(())
-
-
-def _pieces(path: Path, library: _Library) -> Iterator[Header | FloatArray]:
+def _pieces(path: Path, library: _Library, extent: Extent) -> Iterator[Header | FloatArray]:
     with _open_regular(path) as file:
-        yield from library(path, file)
+        yield from library(path, file, extent)
 
 
 def _open_regular(path: Path) -> BinaryIO:

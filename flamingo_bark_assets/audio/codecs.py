@@ -66,7 +66,12 @@ def libsndfile_pieces(path: Path, file: BinaryIO, extent: Extent) -> Iterator[He
         LibraryRefusal: libsndfile cannot read the file, or not on.
     """
     # An absolute name as bytes: "-" would mean standard input, and not every name is valid text.
-    yield from _sndfile_pieces(os.fsencode(path.absolute()), extent)
+    yield from _sndfile_pieces(_finished(file, extent) if extent.sizes else os.fsencode(path.absolute()), extent)
+
+
+def _finished(file: BinaryIO, extent: Extent) -> BinaryIO:
+    """Return the file as it would be with a finished header."""
+    return window(file, 0, file.seek(0, os.SEEK_END), extent.sizes)
 
 
 def _sndfile_pieces(source: bytes | BinaryIO, extent: Extent) -> Iterator[Header | FloatArray]:
@@ -110,7 +115,7 @@ def ffmpeg_pieces(path: Path, file: BinaryIO, extent: Extent) -> Iterator[Header
     """
     try:
         file.seek(0)
-        with open_container(file) as container:
+        with open_container(_finished(file, extent) if extent.sizes else file) as container:
             name = container_name(container, path)
             if not container.streams.audio:
                 raise LibraryRefusal("the file holds no sound")

@@ -218,7 +218,7 @@ class SoundBlocks:
         changes = describe_changes(self.sample_rate_hz, self.channels, self._changes) if self._changes else None
         chain = f"it is a chain of {links} Ogg streams, which were read one after the other" if links else None
         unfinished = self._extent.unfinished
-        told = f"{unfinished}; these were read to the end of the file" if unfinished is not None else None
+        told = f"{unfinished}, which were read to the end of the file" if unfinished is not None else None
         return tuple(note for note in (told, chain, changes) if note is not None)
 
     def truncated(self, decoded_s: float) -> str | None:
@@ -230,10 +230,14 @@ class SoundBlocks:
         declared_s, cut = self.declared_duration_s, self._extent.cut
         lossless = any(name in self.file_format.lower() for name in _LOSSLESS)
         tolerance_s = _LOSSLESS_TOLERANCE_S if lossless else _LOSSY_TOLERANCE_S
-        if declared_s is not None and (cut is not None or declared_s - decoded_s > tolerance_s):
-            lengths = f"its header declares {declared_s:.1f} s and {decoded_s:.1f} s can be decoded"
-            return lengths if cut is None else f"{lengths}, as {cut}"
-        return None if cut is None else f"{cut}; how much of the sound is missing is not known"
+        missing_s = None if declared_s is None else declared_s - decoded_s
+        if cut is None:
+            if declared_s is None or missing_s is None or missing_s <= tolerance_s:
+                return None
+            return _lacks(missing_s, declared_s)
+        if declared_s is None or missing_s is None:
+            return f"{cut}; how much of the sound is missing is not known"
+        return f"{cut}; {_lacks(missing_s, declared_s)}"
 
     def _begin(self, library: _Library) -> tuple[Header, Iterator[FloatArray]]:
         """Start a library on the file, up to its first block; the samples follow."""
@@ -309,9 +313,7 @@ _Library = Callable[[Path, BinaryIO, Extent], Iterator["Header | FloatArray"]]
 def _libraries(path: Path, extent: Extent) -> tuple[_Library, ...]:
     if extent.links:
         return (linked_pieces,)
-    # libsndfile believes a header that declares no samples.
-    only_ffmpeg = path.suffix.lower() in _NOT_FOR_LIBSNDFILE or extent.unfinished is not None
-    return (ffmpeg_pieces,) if only_ffmpeg else (libsndfile_pieces, ffmpeg_pieces)
+    return (ffmpeg_pieces,) if path.suffix.lower() in _NOT_FOR_LIBSNDFILE else (libsndfile_pieces, ffmpeg_pieces)
 
 
 def _pieces(path: Path, library: _Library, extent: Extent) -> Iterator[Header | FloatArray]:
@@ -387,6 +389,12 @@ class _Check:
         if self._peak > MAX_ABSOLUTE_SAMPLE:
             problem = f"samples reach {self._peak:.3g} times full scale, so they are not sound at full scale 1.0"
             raise AudioFault(self._path, problem, _REEXPORT)
+
+
+def _lacks(missing_s: float, declared_s: float) -> str:
+    if missing_s <= 0.0:
+        return f"all of the {declared_s:.1f} s that its header declares can be decoded"
+    return f"of the {declared_s:.1f} s that its header declares the last {missing_s:.3g} s cannot be decoded"
 
 
 def _too_long(path: Path, length: str, max_s: float) -> AudioFault:

@@ -41,11 +41,13 @@ def read_mp4(view: View, begin: int) -> Extent:
         if size == 0:  # to the end of the file
             break
         if cut := missing_bytes(f"its part {name.decode()}", at + size, view):
-            return Extent(cut=cut)
+            # Of a file in fragments FFmpeg adds up the lengths of those that are there.
+            return Extent(tells_length=b"moof" in names, cut=cut)
         if size < least:
             break
         at += size
-    return Extent(cut="its index (moov), which stands after the sound, is missing" if names == {b"ftyp", b"mdat"} else None)
+    no_index = b"mdat" in names and b"moov" not in names
+    return Extent(cut="its index (moov), which stands after the sound, is missing" if no_index else None)
 
 
 def read_matroska(view: View, begin: int) -> Extent:

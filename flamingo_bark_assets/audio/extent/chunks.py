@@ -11,10 +11,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flamingo_bark_assets.audio.extent.found import MAX_STEPS, Extent, View, missing_bytes
+from flamingo_bark_assets.audio.extent.found import MAX_STEPS, Extent, View, missing_bytes, unfinished_header
 
 _FORMATS_OF_FIXED_RATE = (1, 3, 6, 7, 0xFFFE)  # PCM, float, A-law, mu-law, extensible
 _AU_BITS = {1: 8, 2: 8, 3: 16, 4: 24, 5: 32, 6: 32, 7: 64, 23: 4, 24: 4, 25: 3, 26: 5, 27: 8}
+_UNKNOWN_62 = 1 << 62
 _UNKNOWN_64 = (1 << 64) - 1
 _UNKNOWN_32 = (1 << 32) - 1
 _IMA4_FRAMES = 64  # that AIFF-C counts as one
@@ -57,16 +58,23 @@ def read_riff(view: View, begin: int) -> Extent:
     """Read a WAV, RF64 or BW64 file."""
     coding: _Coding | None = None
     n_samples: int | None = None
-    wide_size: int | None = None
+    wide: tuple[int, int] | None = None
     for chunk in _riff_chunks(view, begin + 12):
         if chunk.name == b"data":
-            placeholder = _is_placeholder(chunk, view) if wide_size is None else wide_size in (0, _UNKNOWN_64)
-            size = chunk.size if wide_size is None or chunk.size != _UNKNOWN_32 else wide_size
-            if placeholder and (unfinished := _unfinished(view, chunk.begin, size)):
-                return Extent(tells_length=True, unfinished=unfinished)
+            there = max(0, view.size - chunk.begin)
+            if wide is not None and chunk.size == _UNKNOWN_32:
+                at, size = wide
+                if size in (0, _UNKNOWN_64) and there:
+                    return unfinished_header(there, ((at, struct.pack("<Q", there)),))
+            else:
+                size = chunk.size
+                if _is_placeholder(chunk, view) and not (size == 0 and _holds_chunks(view, chunk.begin)):
+                    right = struct.pack("<I", min(there, _UNKNOWN_32))
+                    declares = "no sound" if size == 0 else "no length"
+                    return unfinished_header(there, ((chunk.begin - 4, right),), declares=declares)
             return _extent(view, chunk.begin, size, coding.length_s(size, n_samples) if coding else None)
         if chunk.name == b"ds64" and len(body := view.at(chunk.begin, 16)) == 16:
-            wide_size = int(struct.unpack("<QQ", body)[1])
+            wide = (chunk.begin + 8, int.from_bytes(body[8:], "little"))
         elif chunk.name == b"fmt ":
             coding = _coding(view.at(chunk.begin, min(20, chunk.size)))
         elif chunk.name == b"fact" and len(body := view.at(chunk.begin, 4)) == 4:
@@ -91,16 +99,8 @@ def _is_placeholder(data: _Chunk, view: View) -> bool:
     )
 
 
-def _unfinished(view: View, begin: int, size: int) -> str | None:
-    """Say what an unfinished header declares; None where there are no samples, just other chunks or nothing."""
-    if begin >= view.size or (size == 0 and _holds_chunks(view, begin)):
-        return None
-    declared = "no length" if size >= 0x7FFF0000 else f"{size} bytes of sound"
-    return f"the header was never finished: it declares {declared}, and {view.size - begin} bytes follow"
-
-
 def _holds_chunks(view: View, begin: int) -> bool:
-    """Tell whether from there to the end there is chunk after chunk."""
+    """Tell whether from there to the end there is chunk after chunk, or nothing."""
     at = begin
     for chunk in _riff_chunks(view, begin):
         at = chunk.end
@@ -128,6 +128,9 @@ def read_wave64(view: View, begin: int) -> Extent:
             break
         size = max(0, int.from_bytes(head[16:], "little") - 24)
         if head[:4] == b"data":
+            there = view.size - at - 24
+            if there > 0 and (size == 0 or size >= _UNKNOWN_62):
+                return unfinished_header(there, ((at + 16, struct.pack("<Q", there + 24)),))
             return _extent(view, at + 24, size, coding.length_s(size, n_samples) if coding else None)
         if head[:4] == b"fmt ":
             coding = _coding(view.at(at + 24, min(20, size)))
@@ -139,8 +142,8 @@ def read_wave64(view: View, begin: int) -> Extent:
 
 def read_aiff(view: View, begin: int) -> Extent:
     """Read an AIFF or AIFF-C file, whose COMM chunk holds the length wherever it stands."""
-    declared_s: float | None = None
-    cut: str | None = None
+    common: _Chunk | None = None
+    sound: _Chunk | None = None
     at = begin + 12
     for _ in range(MAX_STEPS):
         head = view.at(at, 8)
@@ -148,22 +151,31 @@ def read_aiff(view: View, begin: int) -> Extent:
             break
         chunk = _Chunk(head[:4], at + 8, int.from_bytes(head[4:], "big"))
         if chunk.name == b"COMM":
-            declared_s = _common_s(view.at(chunk.begin, min(22, chunk.size)))
+            common = chunk
         elif chunk.name == b"SSND":
-            cut = missing_bytes("the sound", chunk.end, view)
+            sound = chunk
         at = chunk.end + chunk.size % 2
-    return Extent(tells_length=True, declared_s=declared_s, cut=cut)
+    body = view.at(common.begin, min(22, common.size)) if common is not None else b""
+    if common is None or sound is None or len(body) < 18:
+        return Extent(tells_length=True)
+    channels, frames, bits = struct.unpack(">hIh", body[:8])
+    there = view.size - sound.begin - 8
+    frame_bytes = channels * ((bits + 7) // 8)
+    if frames == 0 and sound.size <= 8 and there > 0 and frame_bytes > 0:
+        sizes = (
+            (sound.begin - 4, struct.pack(">I", min(there + 8, _UNKNOWN_32))),
+            (common.begin + 2, struct.pack(">I", min(there // frame_bytes, _UNKNOWN_32))),
+        )
+        return unfinished_header(there, sizes)
+    rate_hz = _extended(body[8:18])
+    count = frames * (_IMA4_FRAMES if body[18:22] == b"ima4" else 1)
+    return _extent(view, sound.begin, sound.size, count / rate_hz if rate_hz else None)
 
 
-def _common_s(body: bytes) -> float | None:
-    if len(body) < 18:
-        return None
-    frames = int.from_bytes(body[2:6], "big") * (_IMA4_FRAMES if body[18:22] == b"ima4" else 1)
-    exponent, mantissa = struct.unpack(">HQ", body[8:18])  # an 80-bit float
-    if not 16383 <= exponent <= 16383 + 32:
-        return None
-    rate_hz = math.ldexp(mantissa, exponent - 16383 - 63)
-    return frames / rate_hz if rate_hz > 0 else None
+def _extended(body: bytes) -> float | None:
+    """Read an 80-bit float, a sample rate; None where it is no likely one."""
+    exponent, mantissa = struct.unpack(">HQ", body)
+    return math.ldexp(mantissa, exponent - 16383 - 63) if mantissa and 16383 <= exponent <= 16383 + 32 else None
 
 
 def read_au(view: View, begin: int) -> Extent:
@@ -174,6 +186,8 @@ def read_au(view: View, begin: int) -> Extent:
     header, size, encoding, rate_hz, channels = struct.unpack(">IIIII", body)
     if size == _UNKNOWN_32:
         return Extent(tells_length=True)
+    if size == 0 and (there := view.size - begin - header) > 0:
+        return unfinished_header(there, ((begin + 8, struct.pack(">I", min(there, _UNKNOWN_32))),))
     bytes_per_s = _AU_BITS.get(encoding, 0) * rate_hz * channels / 8
     return _extent(view, begin + header, size, size / bytes_per_s if bytes_per_s else None)
 
@@ -201,6 +215,8 @@ def read_caf(view: View, begin: int) -> Extent:
         at = chunk.end
     if data is None or not math.isfinite(rate_hz) or rate_hz <= 0:
         return Extent()
+    if data.size == 0 and (there := view.size - data.begin - 4) > 0:
+        return unfinished_header(there, ((data.begin - 8, struct.pack(">q", there + 4)),))
     if packet_bytes and packet_frames:  # four bytes of the chunk are a count of edits
         return _extent(view, data.begin, data.size, max(0, data.size - 4) / packet_bytes * packet_frames / rate_hz)
     return _extent(view, data.begin, data.size, frames / rate_hz if frames and frames > 0 else None)

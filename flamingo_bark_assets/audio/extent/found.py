@@ -22,6 +22,7 @@ class Extent:
         declared_s: length that the header declares; None where it declares none.
         cut: how it is known that the file is cut off before its sound ends, in a clause; None where nothing shows it.
         unfinished: what the header says in place of its sizes, in a clause, as its writer never filled them in.
+        sizes: what an unfinished header should say, as offset and bytes.
         links: where each stream of a chain of Ogg streams begins and ends, bytes; empty unless there are several.
     """
 
@@ -29,6 +30,7 @@ class Extent:
     declared_s: float | None = None
     cut: str | None = None
     unfinished: str | None = None
+    sizes: tuple[tuple[int, bytes], ...] = ()
     links: tuple[tuple[int, int], ...] = ()
 
 
@@ -56,3 +58,9 @@ def missing_bytes(what: str, end: int, view: View) -> str | None:
     if end <= view.size:
         return None
     return f"{what} ends {end - view.size} bytes after the end of the file"
+
+
+def unfinished_header(n_bytes: int, sizes: tuple[tuple[int, bytes], ...], *, declares: str = "no sound") -> Extent:
+    """Make the extent of a file whose sizes were never filled in, while that many bytes of sound are there."""
+    told = f"its header was never finished: it declares {declares}, and {n_bytes} bytes of sound follow"
+    return Extent(tells_length=True, unfinished=told, sizes=sizes)

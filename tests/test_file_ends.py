@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +10,12 @@ import numpy as np
 import pytest
 
 from flamingo_bark_assets.audio.decode import decode
+from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.errors import AudioFault
-from tests.signals import RATE_HZ, FloatArray, music, write_audio
+from tests.signals import RATE_HZ, music, write_audio
 
 SECONDS = 4.0
+PACKET = 1152
 WAVE = music(SECONDS)
 WAVE_48 = music(SECONDS, rate_hz=48_000)
 
@@ -30,10 +31,14 @@ def by_ffmpeg(container: str, codec: str, *, wave: FloatArray = WAVE, rate_hz: i
         with av.open(str(path), "w", format=container, options=options) as output:
             stream = output.add_stream(codec, rate=rate_hz, layout="stereo")
             assert isinstance(stream, av.AudioStream)
-            frame = av.AudioFrame.from_ndarray(np.stack([wave, wave[::-1]]), format="fltp", layout="stereo")
-            frame.sample_rate, frame.pts = rate_hz, 0
-            for packet in [*stream.encode(frame), *stream.encode(None)]:
-                output.mux(packet)
+            stream.bit_rate = 128_000
+            both = np.stack([wave, wave[::-1]])
+            for start in range(0, wave.size, PACKET):
+                block = np.ascontiguousarray(both[:, start : start + PACKET])
+                frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+                frame.sample_rate, frame.pts = rate_hz, start
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
         return path
 
     return make
@@ -52,17 +57,24 @@ CONTAINERS: dict[str, tuple[str, Make]] = {
     "wav mu-law": ("wav", by_libsndfile("WAV", "ULAW")),
     "wav ms adpcm": ("wav", by_libsndfile("WAV", "MS_ADPCM")),
     "wav ima adpcm": ("wav", by_libsndfile("WAV", "IMA_ADPCM")),
+    "wav gsm": ("wav", lambda path: write_audio(path, WAVE, format="WAV", subtype="GSM610")),
+    "wav adpcm by ffmpeg": ("wav", by_ffmpeg("wav", "adpcm_ima_wav")),
+    "wav mp3": ("wav", by_ffmpeg("wav", "libmp3lame")),
     "wav extensible": ("wav", by_libsndfile("WAVEX", "PCM_16")),
     "rf64": ("wav", by_libsndfile("RF64", "PCM_16")),
     "bw64": ("wav", as_bw64),
+    "w64 by ffmpeg": ("w64", by_ffmpeg("w64", "pcm_s24le")),
     "w64": ("w64", by_libsndfile("W64", "PCM_16")),
     "w64 ms adpcm": ("w64", by_libsndfile("W64", "MS_ADPCM")),
     "au": ("au", by_libsndfile("AU", "PCM_16")),
     "au a-law": ("au", by_libsndfile("AU", "ALAW")),
+    "aiff by ffmpeg": ("aiff", by_ffmpeg("aiff", "pcm_s24be")),
     "aiff": ("aiff", by_libsndfile("AIFF", "PCM_16")),
     "aifc float": ("aifc", by_libsndfile("AIFF", "FLOAT")),
     "caf": ("caf", by_libsndfile("CAF", "PCM_16")),
+    "caf by ffmpeg": ("caf", by_ffmpeg("caf", "pcm_s24le")),
     "caf alac": ("caf", by_libsndfile("CAF", "ALAC_16")),
+    "flac by ffmpeg": ("flac", by_ffmpeg("flac", "flac")),
     "flac": ("flac", by_libsndfile("FLAC", "PCM_16")),
     "ogg vorbis": ("ogg", by_libsndfile("OGG", "VORBIS")),
     "ogg opus": ("opus", by_libsndfile("OGG", "OPUS", wave=WAVE_48, rate_hz=48_000)),
@@ -76,8 +88,12 @@ CONTAINERS: dict[str, tuple[str, Make]] = {
     "m4a": ("m4a", by_ffmpeg("ipod", "aac")),
     "m4a index first": ("m4a", by_ffmpeg("ipod", "aac", movflags="faststart")),
     "m4a fragmented": ("m4a", by_ffmpeg("mp4", "aac", movflags="frag_keyframe+empty_moov", frag_duration="500000")),
+    "m4a alac at the end": ("m4a", by_ffmpeg("ipod", "alac")),
+    "mov pcm": ("mp4", by_ffmpeg("mov", "pcm_s16le", movflags="faststart")),
     "m4a alac": ("m4a", by_ffmpeg("ipod", "alac", movflags="faststart")),
     "mka aac": ("mka", by_ffmpeg("matroska", "aac")),
+    "mka pcm": ("mka", by_ffmpeg("matroska", "pcm_s16le")),
+    "mka mp3 live": ("mka", by_ffmpeg("matroska", "libmp3lame", live="1")),
     "mka flac": ("mka", by_ffmpeg("matroska", "flac")),
     "webm": ("webm", by_ffmpeg("webm", "libopus", wave=WAVE_48, rate_hz=48_000)),
     "webm live": ("webm", by_ffmpeg("webm", "libopus", wave=WAVE_48, rate_hz=48_000, live="1")),

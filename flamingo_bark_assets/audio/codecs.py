@@ -17,8 +17,8 @@ import numpy as np
 
 from flamingo_bark_assets.audio.container import codec_failures, container_name, open_container
 from flamingo_bark_assets.audio.extent.found import Extent
-from flamingo_bark_assets.audio.window import window
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.audio.window import window
 from flamingo_bark_assets.text import short_line
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def linked_pieces(path: Path, file: BinaryIO, extent: Extent) -> Iterator[Header
         LibraryRefusal: a stream cannot be decoded, or there are more than anybody chains.
     """
     if len(extent.links) > _MAX_LINKS:
-        raise LibraryRefusal(f"it is a chain of {len(extent.links)} Ogg streams; the most that are read is {_MAX_LINKS}")
+        problem = f"it is a chain of {len(extent.links)} Ogg streams; the most that are read is {_MAX_LINKS}"
+        raise LibraryRefusal(problem)
     for number, (begin, end) in enumerate(extent.links, start=1):
         try:
             yield from _pieces_of_link(path, file, begin, end)

@@ -22,7 +22,7 @@ from flamingo_bark_assets.audio.codecs import (
     libsndfile_pieces,
     linked_pieces,
 )
-from flamingo_bark_assets.audio.extent.found import Extent
+from flamingo_bark_assets.audio.extent.found import MAX_STEPS, Extent, TooManyChunks
 from flamingo_bark_assets.audio.extent.reading import read_extent
 from flamingo_bark_assets.audio.joining import FormatChange, describe_changes, joined
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
@@ -65,6 +65,16 @@ class Decoded:
     declared_duration_s: float | None
     truncated: str | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def oddities(self) -> tuple[str, ...]:
+        """The notes and, before them, that the file is cut off."""
+        return oddities(self.truncated, self.notes)
+
+
+def oddities(truncated: str | None, notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Put before the notes on a file that it is cut off, where it is."""
+    return notes if truncated is None else (f"truncated: {truncated}", *notes)
 
 
 class SampleMemory:
@@ -170,8 +180,13 @@ def open_blocks(path: Path, *, max_duration_s: float) -> SoundBlocks:
         AudioFault: the file is missing, empty, no regular file, not decodable, its header is absurd or declares
             more than `max_duration_s`.
     """
-    with _open_regular(path) as file:
-        extent = read_extent(file)
+    try:
+        with _open_regular(path) as file:
+            extent = read_extent(file)
+    except TooManyChunks:
+        raise AudioFault(path, f"it consists of more than {MAX_STEPS} chunks", _REEXPORT) from None
+    except OSError as error:
+        raise AudioFault(path, f"the file cannot be read ({error.strerror})") from None
     refusals = []
     for library in _libraries(path, extent):
         try:
@@ -221,6 +236,10 @@ class SoundBlocks:
         told = f"{unfinished}, which were read to the end of the file" if unfinished is not None else None
         return tuple(note for note in (told, chain, changes) if note is not None)
 
+    def oddities(self, n_samples: int) -> tuple[str, ...]:
+        """Say what is odd about the file, which gave `n_samples` of each channel, also that it is cut off."""
+        return oddities(self.truncated(n_samples / self.sample_rate_hz), self.notes)
+
     def truncated(self, decoded_s: float) -> str | None:
         """Say in a clause how it is known that the file, which gave `decoded_s`, is cut off; None where it is not.
 
@@ -241,7 +260,8 @@ class SoundBlocks:
 
     def _begin(self, library: _Library) -> tuple[Header, Iterator[FloatArray]]:
         """Start a library on the file, up to its first block; the samples follow."""
-        self._changes = changes = []
+        changes: list[FormatChange] = []
+        self._changes = changes
         pieces = _pieces(self.path, library, self._extent)
         header = next(pieces, None)
         if not isinstance(header, Header):

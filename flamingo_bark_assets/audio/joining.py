@@ -49,7 +49,8 @@ def joined(
     The change of rate is of linear phase and without delay; mono goes to all channels, and becomes the mean of them.
 
     Raises:
-        AudioFault: `refuse` refuses a format, or the number of channels changes from several to others, for which there is no one way.
+        AudioFault: `refuse` refuses a format, or the number of channels changes from several to several others, for
+            which there is no one way.
     """
     now = (header.sample_rate_hz, header.channels)
     stream: soxr.ResampleStream | None = None

@@ -11,9 +11,17 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flamingo_bark_assets.audio.extent.found import MAX_STEPS, Extent, View, missing_bytes, unfinished_header
+from flamingo_bark_assets.audio.extent.found import (
+    MAX_STEPS,
+    Extent,
+    TooManyChunks,
+    View,
+    missing_bytes,
+    unfinished_header,
+)
 
 _FORMATS_OF_FIXED_RATE = (1, 3, 6, 7, 0xFFFE)  # PCM, float, A-law, mu-law, extensible
+_MP3 = 0x55
 _AU_BITS = {1: 8, 2: 8, 3: 16, 4: 24, 5: 32, 6: 32, 7: 64, 23: 4, 24: 4, 25: 3, 26: 5, 27: 8}
 _UNKNOWN_62 = 1 << 62
 _UNKNOWN_64 = (1 << 64) - 1
@@ -55,7 +63,11 @@ class _Coding:
 
 
 def read_riff(view: View, begin: int) -> Extent:
-    """Read a WAV, RF64 or BW64 file."""
+    """Read a WAV, RF64 or BW64 file.
+
+    Raises:
+        TooManyChunks: libsndfile would step over them for minutes.
+    """
     coding: _Coding | None = None
     n_samples: int | None = None
     wide: tuple[int, int] | None = None
@@ -65,13 +77,14 @@ def read_riff(view: View, begin: int) -> Extent:
             if wide is not None and chunk.size == _UNKNOWN_32:
                 at, size = wide
                 if size in (0, _UNKNOWN_64) and there:
-                    return unfinished_header(there, ((at, struct.pack("<Q", there)),))
+                    declares = "no length" if size else "no sound"
+                    return unfinished_header(there, ((at, struct.pack("<Q", there)),), declares=declares)
             else:
                 size = chunk.size
                 if _is_placeholder(chunk, view) and not (size == 0 and _holds_chunks(view, chunk.begin)):
-                    right = struct.pack("<I", min(there, _UNKNOWN_32))
-                    declares = "no sound" if size == 0 else "no length"
-                    return unfinished_header(there, ((chunk.begin - 4, right),), declares=declares)
+                    if size:  # both libraries know these sizes
+                        return unfinished_header(there, (), declares="no length")
+                    return unfinished_header(there, ((chunk.begin - 4, struct.pack("<I", min(there, _UNKNOWN_32))),))
             return _extent(view, chunk.begin, size, coding.length_s(size, n_samples) if coding else None)
         if chunk.name == b"ds64" and len(body := view.at(chunk.begin, 16)) == 16:
             wide = (chunk.begin + 8, int.from_bytes(body[8:], "little"))
@@ -90,6 +103,7 @@ def _riff_chunks(view: View, at: int) -> Iterator[_Chunk]:
         chunk = _Chunk(head[:4], at + 8, int.from_bytes(head[4:], "little"))
         yield chunk
         at = chunk.end + chunk.size % 2
+    raise TooManyChunks
 
 
 def _is_placeholder(data: _Chunk, view: View) -> bool:
@@ -113,7 +127,8 @@ def _coding(body: bytes) -> _Coding | None:
     if len(body) < 16:
         return None
     codec, _, rate_hz, _, block_bytes, _ = struct.unpack("<HHIIHH", body[:16])
-    has_samples = len(body) >= 20 and int.from_bytes(body[16:18], "little") >= 2 and codec != 0x55  # MP3 has other fields
+    # Behind them stands how many samples a block holds, where the codec has blocks; MP3 has other things there.
+    has_samples = len(body) >= 20 and int.from_bytes(body[16:18], "little") >= 2 and codec != _MP3
     return _Coding(codec, rate_hz, block_bytes, int.from_bytes(body[18:20], "little") if has_samples else 0)
 
 
@@ -130,7 +145,8 @@ def read_wave64(view: View, begin: int) -> Extent:
         if head[:4] == b"data":
             there = view.size - at - 24
             if there > 0 and (size == 0 or size >= _UNKNOWN_62):
-                return unfinished_header(there, ((at + 16, struct.pack("<Q", there + 24)),))
+                declares = "no length" if size else "no sound"
+                return unfinished_header(there, ((at + 16, struct.pack("<Q", there + 24)),), declares=declares)
             return _extent(view, at + 24, size, coding.length_s(size, n_samples) if coding else None)
         if head[:4] == b"fmt ":
             coding = _coding(view.at(at + 24, min(20, size)))

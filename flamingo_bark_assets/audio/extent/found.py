@@ -13,6 +13,10 @@ MAX_STEPS = 200_000
 """Most chunks, boxes or elements that are stepped over: a song's file has fewer, and more would take all day."""
 
 
+class TooManyChunks(Exception):
+    """A file consists of more than `MAX_STEPS` chunks, over which a library would take minutes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
     """Length and end of a sound file as its own bytes tell them.

@@ -5,6 +5,7 @@ Pages belong here; packets and codecs do not.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def read_ogg(view: View, begin: int) -> Extent:
     if not starts:
         return Extent(tells_length=True)
     borders = [begin, *(page.begin for page in starts[1:]), view.size]
-    links = tuple(zip(borders, borders[1:], strict=False)) if len(starts) > 1 else ()
+    links = tuple(itertools.pairwise(borders)) if len(starts) > 1 else ()
     return Extent(tells_length=True, cut=_cut(view, starts[-1]), links=links)
 
 

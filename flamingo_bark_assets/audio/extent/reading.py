@@ -27,7 +27,11 @@ _MAX_TAGS = 16
 
 
 def read_extent(file: BinaryIO) -> Extent:
-    """Read what a file's own bytes say of its length and its end, whatever they hold; the file's position changes."""
+    """Read what a file's own bytes say of its length and its end, whatever they hold; the file's position changes.
+
+    Raises:
+        TooManyChunks: it is not to be decoded either.
+    """
     view = View(file)
     begin = 0
     for _ in range(_MAX_TAGS):

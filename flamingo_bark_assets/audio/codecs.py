@@ -100,7 +100,8 @@ def _sndfile_pieces(source: bytes | BinaryIO, extent: Extent) -> Iterator[Header
             if not len(block):
                 return
             planar = np.empty((block.shape[1], block.shape[0]), np.float32)
-            np.multiply(block.T, scale, out=planar, dtype=np.float32, casting="unsafe")
+            with np.errstate(invalid="ignore"):  # NaN, which whoever reads on looks for
+                np.multiply(block.T, scale, out=planar, dtype=np.float32, casting="unsafe")
             yield planar
 
 

@@ -24,7 +24,8 @@ from flamingo_bark_assets.audio.codecs import (
 )
 from flamingo_bark_assets.audio.extent.found import MAX_STEPS, Extent, TooManyChunks
 from flamingo_bark_assets.audio.extent.reading import read_extent
-from flamingo_bark_assets.audio.joining import FormatChange, describe_changes, joined
+from flamingo_bark_assets.audio.joining import FormatChange, joined
+from flamingo_bark_assets.audio.oddities import describe_cut, describe_notes, oddities_of
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.files.opening import open_if_regular
@@ -40,9 +41,6 @@ MAX_ABSOLUTE_SAMPLE = 1000.0  # 60 dB above full scale: integers stored as float
 _FIRST_CAPACITY_S = 60.0
 _SAMPLE_BYTES = 4
 _REEXPORT = "export it again from its source"
-_LOSSLESS = ("pcm", "flac", "alac", "tta", "wavpack", "/ape")
-_LOSSLESS_TOLERANCE_S = 0.005  # Matroska counts in milliseconds
-_LOSSY_TOLERANCE_S = 0.25
 
 # libsndfile reads MP3 as well, but its mpg123 writes warnings straight to file descriptor 2.
 _NOT_FOR_LIBSNDFILE = frozenset((".mp3", ".mp2", ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".raw"))
@@ -69,12 +67,7 @@ class Decoded:
     @property
     def oddities(self) -> tuple[str, ...]:
         """The notes and, before them, that the file is cut off."""
-        return oddities(self.truncated, self.notes)
-
-
-def oddities(truncated: str | None, notes: tuple[str, ...]) -> tuple[str, ...]:
-    """Put before the notes on a file that it is cut off, where it is."""
-    return notes if truncated is None else (f"truncated: {truncated}", *notes)
+        return oddities_of(self.truncated, self.notes)
 
 
 class SampleMemory:
@@ -229,34 +222,15 @@ class SoundBlocks:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is odd about the file though it can be decoded, a clause each; whole once it was read to its end."""
-        links = len(self._extent.links)
-        changes = describe_changes(self.sample_rate_hz, self.channels, self._changes) if self._changes else None
-        chain = f"it is a chain of {links} Ogg streams, which were read one after the other" if links else None
-        unfinished = self._extent.unfinished
-        told = f"{unfinished}, which were read to the end of the file" if unfinished is not None else None
-        return tuple(note for note in (told, chain, changes) if note is not None)
+        return describe_notes(self._extent, self._changes, sample_rate_hz=self.sample_rate_hz, channels=self.channels)
 
     def oddities(self, n_samples: int) -> tuple[str, ...]:
         """Say what is odd about the file, which gave `n_samples` of each channel, also that it is cut off."""
-        return oddities(self.truncated(n_samples / self.sample_rate_hz), self.notes)
+        return oddities_of(self.truncated(n_samples / self.sample_rate_hz), self.notes)
 
     def truncated(self, decoded_s: float) -> str | None:
-        """Say in a clause how it is known that the file, which gave `decoded_s`, is cut off; None where it is not.
-
-        Without a reason in the file's own structure it is cut where samples are missing: one is enough where the
-        coding is lossless, of others encoders and decoders leave out some.
-        """
-        declared_s, cut = self.declared_duration_s, self._extent.cut
-        lossless = any(name in self.file_format.lower() for name in _LOSSLESS)
-        tolerance_s = _LOSSLESS_TOLERANCE_S if lossless else _LOSSY_TOLERANCE_S
-        missing_s = None if declared_s is None else declared_s - decoded_s
-        if cut is None:
-            if declared_s is None or missing_s is None or missing_s <= tolerance_s:
-                return None
-            return _lacks(missing_s, declared_s)
-        if declared_s is None or missing_s is None:
-            return f"{cut}; how much of the sound is missing is not known"
-        return f"{cut}; {_lacks(missing_s, declared_s)}"
+        """Say in a clause how it is known that the file, which gave `decoded_s`, is cut off; None where it is not."""
+        return describe_cut(self._extent, self.file_format, declared_s=self.declared_duration_s, decoded_s=decoded_s)
 
     def _begin(self, library: _Library) -> tuple[Header, Iterator[FloatArray]]:
         """Start a library on the file, up to its first block; the samples follow."""
@@ -409,12 +383,6 @@ class _Check:
         if self._peak > MAX_ABSOLUTE_SAMPLE:
             problem = f"samples reach {self._peak:.3g} times full scale, so they are not sound at full scale 1.0"
             raise AudioFault(self._path, problem, _REEXPORT)
-
-
-def _lacks(missing_s: float, declared_s: float) -> str:
-    if missing_s <= 0.0:
-        return f"all of the {declared_s:.1f} s that its header declares can be decoded"
-    return f"of the {declared_s:.1f} s that its header declares the last {missing_s:.3g} s cannot be decoded"
 
 
 def _too_long(path: Path, length: str, max_s: float) -> AudioFault:

@@ -149,7 +149,7 @@ def add(
         )  # fmt: skip
     except ValidationError as error:
         raise LibraryError(f"--{describe_problem(error).replace('genres', 'genre', 1)}") from error
-    decode(file, max_duration_s=load_settings(paths.settings).thresholds.max_duration_s)
+    decoded = decode(file, max_duration_s=load_settings(paths.settings).thresholds.max_duration_s)
     files = add_song(
         paths, file, stems_dir=stems_dir, song_id=song_id, info=info, link=link, with_sidecars=not no_sidecars
     )
@@ -157,6 +157,7 @@ def add(
     _console.say("added [bold]{}[/bold], stems: {}", files.song_id, kinds)
     if files.sidecars:
         _console.say("sidecars: {}", ", ".join(sidecar.name for sidecar in files.sidecars))
+    _warn(f"{file.name}: {oddity}" for oddity in decoded.oddities)
     _warn([stem.fault for stem in files.stems if stem.fault])
     _warn(sidecar_problems(files))
     _console.say("next: flamingo-bark run {}   (or leave it to the sensor of `make ui`)", files.song_id)
@@ -271,7 +272,7 @@ def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> Non
     _warn(found.left_out)
     rows, songs, faults = [], {}, 0
     for song in measure_all(found.sources, jobs=jobs):
-        _warn(f"{song.song_id}: {sentence}" for sentence in song.rejected)
+        _warn(f"{song.song_id}: {sentence}" for sentence in (*song.rejected, *song.oddities))
         if song.fault is not None:
             faults += 1
             _console.say("[red]error:[/red] {}: {}", song.song_id, song.fault)

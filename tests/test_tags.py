@@ -134,6 +134,17 @@ def test_a_format_that_declares_no_length_says_so(tmp_path: Path) -> None:
     assert describe(path).declared_duration_s.reason == "aac/aac declares no length"
 
 
+def test_what_is_odd_about_a_file_is_told(tmp_path: Path) -> None:
+    whole = write_wav(tmp_path / "a.wav", WAVE)
+    assert (describe(whole).truncated, describe(whole).file_notes) == (None, None)
+    data = whole.read_bytes()
+    whole.write_bytes(data[:-44100])
+    assert (describe(whole).truncated or "").endswith("declares the last 0.5 s cannot be decoded")
+    at = data.index(b"data") + 4
+    whole.write_bytes(data[:at] + bytes(4) + data[at + 4 :])
+    assert "its header was never finished" in (describe(whole).file_notes or "")
+
+
 def test_a_silent_song_is_described(tmp_path: Path) -> None:
     found = describe(write_m4a(tmp_path / "a.m4a", silence(2.0)))
     assert found.silent_fraction.value == 1.0

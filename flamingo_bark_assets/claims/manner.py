@@ -31,7 +31,7 @@ from flamingo_bark_assets.claims.lexicon import (
     words,
 )
 from flamingo_bark_assets.claims.model import ClaimKind
-from flamingo_bark_assets.claims.spans import Span, phrase_at
+from flamingo_bark_assets.claims.spans import Span, first_words, phrase_at
 from flamingo_bark_assets.claims.tokens import Token
 
 _REACH = 5
@@ -109,6 +109,7 @@ _MANNERS = (
             MIX_HEADS | SOUND_HEADS | _PRONOUNS | words("signal file track song")),
 )  # fmt: skip
 _NOISES = frozenset({"hiss", "tape hiss", "background noise", "static noise", "background hiss", "hissing"})
+_FIRST_OF_NOISES = first_words(_NOISES)
 _OF_NOISE = words("of no any")
 _NOT_STEREO = words("system systems player players speakers set lab total")
 _STEREO_OWNERS = words("car home portable my his her")
@@ -121,10 +122,9 @@ _STEREO_NOUNS = words("image imaging field mix width recording spread spectrum p
 _LONGEST_ADJECTIVE = 2
 
 
-_FIRST_WORDS = frozenset(
-    phrase.split()[0]
-    for phrases in (*(manner.adjectives for manner in _MANNERS), PACE_COMPOUNDS, TEMPO_NAMES, PACE_WORDS, ["rubato"])
-    for phrase in phrases
+_FIRST_WORDS = frozenset().union(
+    *(first_words(manner.adjectives) for manner in _MANNERS),
+    *map(first_words, (PACE_COMPOUNDS, TEMPO_NAMES, PACE_WORDS, ["rubato"])),
 )
 
 
@@ -309,8 +309,10 @@ _DEGREES = words(
 def _noises(tokens: Sequence[Token]) -> Iterator[Span]:
     i = 0
     while i < len(tokens):
-        length = next((n for n in (2, 1) if phrase_at(tokens, i, n) in _NOISES), 0)
-        if not length and tokens[i].lower == "noise" and i and tokens[i - 1].lower in _OF_NOISE:
+        length = 0
+        if tokens[i].lower in _FIRST_OF_NOISES:
+            length = next((n for n in (2, 1) if phrase_at(tokens, i, n) in _NOISES), 0)
+        elif tokens[i].lower == "noise" and i and tokens[i - 1].lower in _OF_NOISE:
             length = 1
         if length:
             yield Span("noise", "noisy", i, i + length)

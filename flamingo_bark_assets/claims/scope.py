@@ -59,6 +59,7 @@ _UNRESTRICTING = words(
     "apparent obvious evident identifiable other additional real sung trace hint sign sounds sound whatsoever than "
     "from but let alone one"
 )
+_NAMES = frozenset({*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS})
 _JOINERS = words("and or nor")
 _WHOLE_OF = words(
     "part parts line lines track tracks performance content presence element elements section kit sounds present"
@@ -74,6 +75,7 @@ _COMPARISONS = words(
     "like unlike than imitating imitates imitate mimicking mimics mimic emulating emulates resembles resembling "
     "evokes evoking reminiscent reminds inspired homage similar compared recalls recalling"
 )
+_ENDS_COMPARISON = _BREAKING | {"with", "over", "featuring"}
 _ENUMERATED_BEFORE_LIKE = words("instruments percussion elements percussions instrumentation")
 _IMAGINED = words("would could should wish imagine if may might")
 _NOT_IMAGINED = words("call say describe not hear heard")
@@ -113,7 +115,7 @@ def scope_of(sentence: Sentence) -> Scope:
     quoted = _quoted(tokens)
     compared = _compared(tokens)
     imagined = _imagined(tokens)
-    unreal = tuple(any(flags) for flags in zip(names, quoted, compared, imagined, strict=True))
+    unreal = tuple(map(any, zip(names, quoted, compared, imagined, strict=True)))
     cues = _negated(tokens)
     return Scope(tuple(cue >= 0 for cue in cues), tuple(cues), unreal, tuple(_local(tokens)))
 
@@ -125,12 +127,11 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
     melodic singing' say nothing of the voice (None).
     """
     is_verbal = tokens[cue].lower in _VERBAL_NEGATIONS or tokens[cue].lower.endswith("n't")
-    names = {*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS}
     if tokens[cue].lower in {"hardly", "barely"} and any(token.lower == "hear" for token in tokens[cue:first]):
         return False
     for i in range(cue + 1, first):
         word = tokens[i].lower
-        if word in _UNRESTRICTING or word in names or (is_verbal and word in _HAVING):
+        if word in _UNRESTRICTING or word in _NAMES or (is_verbal and word in _HAVING):
             continue
         if word in {"much", "many"}:
             return None
@@ -224,7 +225,7 @@ def _list_goes_on(tokens: Sequence[Token], start: int) -> bool:
 def _compared(tokens: Sequence[Token]) -> list[bool]:
     flags, active = [], False
     for i, token in enumerate(tokens):
-        if active and (token.opens_clause or token.lower in _BREAKING | {"with", "over", "featuring"}):
+        if active and (token.opens_clause or token.lower in _ENDS_COMPARISON):
             active = False
         if (token.lower in _COMPARISONS and not _enumerates(tokens, i)) or _is_other_recording(tokens, i):
             active = True
@@ -318,7 +319,7 @@ def _local(tokens: Sequence[Token]) -> list[bool]:
 
 
 def _has_local_word(clause: Sequence[Token]) -> bool:
-    return any(token.lower in _LOCAL for token in clause)
+    return not _LOCAL.isdisjoint([token.lower for token in clause])
 
 
 def is_likeness(tokens: Sequence[Token], end: int) -> bool:

@@ -2,8 +2,8 @@
 
 Run: ``python -m tests.benchmarks.exports [--only PART] [--song FOLDER] [--layouts NAME ...] [--songs N ...]``. The part
 ``speed`` cuts, renders and writes the clips of a song's folder, as the library has them, for each layout, tokens aside;
-without ``--song`` the demo song's. ``memory`` is that of a process which exports so many made songs, two clips each, the
-shortest that the layout takes; the songs are made one at a time, as a library's are read.
+without ``--song`` the demo song's. ``memory`` is that of a process which exports so many made songs: of each the mix and
+the voice, as short as the layout takes them; the songs are made one at a time, as a library's are read.
 """
 
 from __future__ import annotations

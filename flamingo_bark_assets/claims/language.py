@@ -25,6 +25,10 @@ _COMMON: Mapping[str, frozenset[str]] = {
     "Polish": words("w na z jest się że nie o jak po przez oraz bez dla tym utwór są"),
     "Turkish": words("ve bir bu ile için da de çok olan daha gibi en şarkı olarak ama"),
 }
+_LANGUAGES_OF: Mapping[str, tuple[str, ...]] = {
+    word: tuple(language for language, common in _COMMON.items() if word in common)
+    for word in frozenset().union(*_COMMON.values())
+}
 _SCRIPTS: Mapping[str, re.Pattern[str]] = {
     "Japanese": re.compile(r"[\u3040-\u30ff]"),
     "Korean": re.compile(r"[\uac00-\ud7af]"),
@@ -56,7 +60,10 @@ def unread_language(text: str) -> str | None:
     spoken = [word.lower() for word in _WORDS.findall(head)]
     if len(spoken) < _ENOUGH_WORDS:
         return None
-    counts = {language: sum(word in common for word in spoken) for language, common in _COMMON.items()}
+    counts = dict.fromkeys(_COMMON, 0)
+    for word in spoken:
+        for language in _LANGUAGES_OF.get(word, ()):
+            counts[language] += 1
     best = max(counts, key=lambda language: counts[language])
     if (
         best == "English"

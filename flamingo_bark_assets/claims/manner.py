@@ -32,7 +32,7 @@ from flamingo_bark_assets.claims.lexicon import (
 )
 from flamingo_bark_assets.claims.model import ClaimKind
 from flamingo_bark_assets.claims.scope import is_likeness
-from flamingo_bark_assets.claims.spans import Span, phrase_at
+from flamingo_bark_assets.claims.spans import Span, first_words, phrase_at
 from flamingo_bark_assets.claims.tokens import Token
 
 _REACH = 5
@@ -125,10 +125,9 @@ _CALLED = words("described characterised characterized classified")
 _NO_SUBJECT = (INTENSIFIERS - {"that"}) | _CALLED | words("is are can could may might be best")
 
 
-_FIRST_WORDS = frozenset(
-    phrase.split()[0]
-    for phrases in (*(manner.adjectives for manner in _MANNERS), PACE_COMPOUNDS, TEMPO_NAMES, PACE_WORDS)
-    for phrase in phrases
+_FIRST_WORDS = frozenset().union(
+    *(first_words(manner.adjectives) for manner in _MANNERS),
+    *map(first_words, (PACE_COMPOUNDS, TEMPO_NAMES, PACE_WORDS)),
 )
 
 

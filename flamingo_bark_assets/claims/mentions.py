@@ -29,12 +29,13 @@ from flamingo_bark_assets.claims.lexicon import (
     VOICE_VERBS,
 )
 from flamingo_bark_assets.claims.scope import is_likeness
-from flamingo_bark_assets.claims.spans import Span, phrase_at
+from flamingo_bark_assets.claims.spans import Span, first_words, phrase_at
 from flamingo_bark_assets.claims.tokens import Token
 
 _KICK_PATTERNS = frozenset({"four on the floor", "4 on the floor", "four to the floor", "4 to the floor"})
 _GENRES = frozenset({"drum and bass", "drum bass", "drum n bass", "drum'n'bass", "brass band", "string theory"})
-_FIRST_WORDS = frozenset(name.split()[0] for name in INSTRUMENT_NAMES)
+_FIRST_OF_KICK_PATTERNS, _FIRST_OF_GENRES = first_words(_KICK_PATTERNS), first_words(_GENRES)
+_FIRST_OF_INSTRUMENTS, _FIRST_OF_VOICE_PHRASES = first_words(INSTRUMENT_NAMES), first_words(VOICE_PHRASES)
 _SINGER_REACH = 5
 _PERSONS = (SINGER_WORDS.keys() - {"his", "her"}) | {"somebody", "someone", "people", "crowd"}
 _SECTIONS = frozenset(
@@ -61,7 +62,7 @@ def _instruments_and_patterns(tokens: Sequence[Token]) -> Iterator[Span]:
     while i < len(tokens):
         if length := _genre_length(tokens, i):
             i += length
-        elif phrase_at(tokens, i, 4) in _KICK_PATTERNS:
+        elif tokens[i].lower in _FIRST_OF_KICK_PATTERNS and phrase_at(tokens, i, 4) in _KICK_PATTERNS:
             yield Span("kick_pattern", "four on the floor", i, i + 4)
             i += 4
         elif tokens[i].lower == "drumless":
@@ -75,6 +76,8 @@ def _instruments_and_patterns(tokens: Sequence[Token]) -> Iterator[Span]:
 
 
 def _genre_length(tokens: Sequence[Token], i: int) -> int:
+    if tokens[i].lower not in _FIRST_OF_GENRES:
+        return 0
     for length in (3, 2):
         if phrase_at(tokens, i, length) in _GENRES or (length == 2 and phrase_at(tokens, i, 2, " & ") in _GENRES):
             return length
@@ -82,7 +85,7 @@ def _genre_length(tokens: Sequence[Token], i: int) -> int:
 
 
 def _instrument(tokens: Sequence[Token], i: int) -> Span | None:
-    if tokens[i].lower not in _FIRST_WORDS:
+    if tokens[i].lower not in _FIRST_OF_INSTRUMENTS:
         return None
     for length in range(LONGEST_PHRASE, 0, -1):
         name = phrase_at(tokens, i, length)
@@ -153,8 +156,8 @@ def _voices(tokens: Sequence[Token], voices: Sequence[int]) -> Iterator[Span]:
         while first and tokens[first].joined and tokens[first - 1].lower in {"lead", "backing", "background"}:
             first -= 1
         yield Span("vocals", "vocals", first, i + 1)
-    for i in range(len(tokens)):
-        for length in (1, 2):
+    for i, token in enumerate(tokens):
+        for length in (1, 2) if token.lower in _FIRST_OF_VOICE_PHRASES else ():
             if phrase_at(tokens, i, length) in VOICE_PHRASES:
                 yield Span("vocals", "vocals", i, i + length)
 

@@ -28,6 +28,7 @@ _TEMPO_BEFORE = re.compile(
     rf"\b(?:tempo|bpm|speed)\b[\s:=]{{0,3}}{_ABOUT}{{0,4}}{_BOUND}{_RANGE}(?![\w%/]|\.\d|,\d)(?:[\s-]?{_UNIT})?",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d")
 _LOWER = frozenset({"over", "above", "more than", "at least", "faster than"})
 
 _TONIC = r"(?P<tonic>[A-Ga-g])(?:\s?(?P<sign>#|♯|♭|b(?![a-z])|[ -]?(?:sharp|flat)\b))?"
@@ -109,8 +110,9 @@ class Figure:
 
 def find_figures(text: str, start: int, end: int) -> list[Figure]:
     """Find tempo numbers, keys, metres and durations in one sentence, in their order, without overlap."""
-    found = [*_tempos(text, start, end), *_keys(text, start, end), *_metres(text, start, end),
-             *_durations(text, start, end)]  # fmt: skip
+    found = [*_keys(text, start, end), *_metre_words(text, start, end), *_durations(text, start, end)]
+    if _DIGIT.search(text, start, end):
+        found += [*_tempos(text, start, end), *_metres(text, start, end)]
     kept: list[Figure] = []
     for figure in sorted(found, key=lambda f: (f.start, -f.end)):
         if not kept or figure.start >= kept[-1].end:
@@ -188,6 +190,9 @@ def _metres(text: str, start: int, end: int) -> Iterator[Figure]:
         behind = (match["behind"] or "").strip(" -").lower()
         if match["metre"] in _METRES and behind not in _NOT_BEHIND_METRE:
             yield _metre(match, match["metre"], match.end("metre"))
+
+
+def _metre_words(text: str, start: int, end: int) -> Iterator[Figure]:
     for match in _METRE_WORDS.finditer(text, start, end):
         if match["count"]:
             beats, unit = (_COUNTS.get(word, word) for word in (match["count"].lower(), match["unit"].lower()))

@@ -59,6 +59,7 @@ _UNRESTRICTING = words(
     "apparent obvious evident identifiable other additional real sung trace hint sign sounds sound whatsoever than "
     "from but let alone one"
 )
+_NAMES = frozenset({*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS})
 _JOINERS = words("and or nor")
 _WHOLE_OF = words(
     "part parts line lines track tracks performance content presence element elements section kit sounds present "
@@ -75,6 +76,7 @@ _COMPARISONS = words(
     "like unlike than imitating imitates imitate mimicking mimics mimic emulating emulates resembles resembling "
     "evokes evoking reminiscent reminds inspired homage similar compared recalls recalling"
 )
+_ENDS_COMPARISON = _BREAKING | {"with", "over", "featuring"}
 _ENUMERATED_BEFORE_LIKE = words("instruments percussion elements percussions instrumentation")
 _IMAGINED = words("would could should wish imagine if may might")
 _NOT_IMAGINED = words("call say describe not hear heard")
@@ -114,7 +116,7 @@ def scope_of(sentence: Sentence) -> Scope:
     quoted = _quoted(tokens)
     compared = _compared(tokens)
     imagined = _imagined(tokens)
-    unreal = tuple(any(flags) for flags in zip(names, quoted, compared, imagined, strict=True))
+    unreal = tuple(map(any, zip(names, quoted, compared, imagined, strict=True)))
     cues = _negated(tokens)
     return Scope(tuple(cue >= 0 for cue in cues), tuple(cues), unreal, tuple(_local(tokens)))
 
@@ -127,7 +129,6 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
     """
     said, denier = tokens[last - 1].lower, tokens[cue].lower
     is_verbal = denier in _VERBAL_NEGATIONS or denier.endswith("n't")
-    names = {*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS}
     if denier in {"hardly", "barely"} and any(token.lower == "hear" for token in tokens[cue:first]):
         return False
     if said in VOICE_VERBS and (denier in {"nobody", "nothing"} or tokens[cue + 1].lower == "one"):
@@ -137,7 +138,7 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
         word = tokens[i].lower
         if word in {"or", "nor"}:
             is_restricted = False
-        if word in _UNRESTRICTING or word in names or (is_verbal and word in _HAVING):
+        if word in _UNRESTRICTING or word in _NAMES or (is_verbal and word in _HAVING):
             continue
         if is_verbal or word in FINITE_VERBS | PREPOSITIONS or word.endswith(("ing", "ed")):
             return None if word in {"much", "many"} else False
@@ -226,7 +227,7 @@ def _list_goes_on(tokens: Sequence[Token], start: int) -> bool:
 def _compared(tokens: Sequence[Token]) -> list[bool]:
     flags, active = [], False
     for i, token in enumerate(tokens):
-        if active and (token.opens_clause or token.lower in _BREAKING | {"with", "over", "featuring"}):
+        if active and (token.opens_clause or token.lower in _ENDS_COMPARISON):
             active = False
         if (token.lower in _COMPARISONS and not _enumerates(tokens, i)) or _is_other_recording(tokens, i):
             active = True
@@ -320,7 +321,7 @@ def _local(tokens: Sequence[Token]) -> list[bool]:
 
 
 def _has_local_word(clause: Sequence[Token]) -> bool:
-    return any(token.lower in _LOCAL for token in clause)
+    return not _LOCAL.isdisjoint([token.lower for token in clause])
 
 
 def is_likeness(tokens: Sequence[Token], end: int) -> bool:

@@ -5,7 +5,7 @@ The span and the joining of words into phrases belong here; vocabulary and gramm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flamingo_bark_assets.claims.model import ClaimKind
@@ -37,7 +37,18 @@ class Span:
 
 def phrase_at(tokens: Sequence[Token], i: int, length: int, gap: str | None = None) -> str:
     """Join words that only a space or hyphen (or `gap`) parts, in small letters; '' where there are too few."""
-    part = tokens[i : i + length]
-    if len(part) < length or not all(t.joined or t.gap == gap for t in part[1:]):
+    if i + length > len(tokens):
         return ""
-    return " ".join(t.lower for t in part)
+    if length == 1:
+        return tokens[i].lower
+    words = [tokens[i].lower]
+    for token in tokens[i + 1 : i + length]:
+        if not token.joined and token.gap != gap:
+            return ""
+        words.append(token.lower)
+    return " ".join(words)
+
+
+def first_words(phrases: Iterable[str]) -> frozenset[str]:
+    """Return the words that phrases begin with: where none of them stands, no phrase need be put together."""
+    return frozenset(phrase.split()[0] for phrase in phrases)

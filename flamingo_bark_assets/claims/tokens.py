@@ -48,9 +48,10 @@ class Token:
     @property
     def opens_clause(self) -> bool:
         """Whether punctuation parts it from the word before."""
-        return any(mark in self.gap for mark in ",;:()—") or " – " in self.gap or " - " in self.gap
+        return not _PARTING.isdisjoint(self.gap) or " – " in self.gap or " - " in self.gap
 
 
+_PARTING = frozenset(",;:()—")
 _JOINING = frozenset({"", " ", "-", "‐", "‑", "–", "/", " / "})
 
 

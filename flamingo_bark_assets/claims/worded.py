@@ -62,7 +62,9 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("register", "low", rf"(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+,? )?{_VOICE}\b"),
     ("register", "middle", r"(?:mid|middle)(?:[- ]?range)?,? (?:\w+,? )?(?:register|voice|vocals?)\b"),
 )  # fmt: skip
-_ANY = re.compile("|".join(f"\\b(?P<p{i}>{pattern})" for i, (_, _, pattern) in enumerate(_PATTERNS)), re.IGNORECASE)
+_ANY = re.compile(
+    rf"\b(?:{'|'.join(f'(?P<p{i}>{pattern})' for i, (_, _, pattern) in enumerate(_PATTERNS))})", re.IGNORECASE
+)
 _NOTES = re.compile(r"\b(?P<low>[A-G][#b♯♭]?[1-6]) (?:to|up to|through|and|-|–) (?P<high>[A-G][#b♯♭]?[1-6])\b")
 _OF_VOICE = frozenset({"range", "register"})
 

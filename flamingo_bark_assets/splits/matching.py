@@ -152,11 +152,8 @@ def _judge(first: Constellation, second: Constellation, line: _Line) -> tuple[fl
 
 def _fitted(first: Constellation, second: Constellation, pairs: Ints, line: _Line) -> _Line:
     """Fit a line to pairs of landmarks by least squares; where they are too near to one another, keep its speed."""
-    x, y = first.time_s[pairs[:, 0]], second.time_s[pairs[:, 1]]
-    transposition = float(np.median(second.pitch[pairs[:, 1]] - first.pitch[pairs[:, 0]]))
-    from_middle = x - x.mean()
-    speed = float(from_middle @ y / (from_middle @ from_middle)) if np.ptp(x) >= _MIN_BASE_S else line.speed
-    return _Line(speed, float(y.mean() - speed * x.mean()), transposition)
+    speed, offset_s, transposition = _fit(first.time_s, first.pitch, second.time_s, second.pitch, pairs, line.speed)
+    return _Line(float(speed), float(offset_s), float(transposition))
 
 
 def _common(first: Constellation, second: Constellation, line: _Line, tolerance_s: float) -> Ints:
@@ -203,6 +200,21 @@ def _draw_lines(times: Floats, pitches: Floats, borders: Ints, lines: Floats) ->
                         agreeing += 1
                 if agreeing > lines[group, 3]:
                     lines[group, 0], lines[group, 1], lines[group, 2], lines[group, 3] = slope, offset, shift, agreeing
+
+
+@compiled(
+    "UniTuple(float64, 3)(float64[::1], float64[::1], float64[::1], float64[::1], int64[:, ::1], float64)",
+)
+def _fit(
+    time_a: Floats, pitch_a: Floats, time_b: Floats, pitch_b: Floats, pairs: Ints, speed: float
+) -> tuple[float, float, float]:
+    """Return slope, offset and median transposition of pairs; `speed` is the slope where they span too little."""
+    x, y = time_a[pairs[:, 0]], time_b[pairs[:, 1]]
+    transposition = np.median(pitch_b[pairs[:, 1]] - pitch_a[pairs[:, 0]])
+    middle_x, middle_y = x.mean(), y.mean()
+    if x.max() - x.min() >= _MIN_BASE_S:
+        speed = ((x - middle_x) * y).sum() / np.square(x - middle_x).sum()
+    return speed, middle_y - speed * middle_x, transposition
 
 
 @compiled(

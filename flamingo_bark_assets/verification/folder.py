@@ -102,7 +102,7 @@ class ExportFolder:
 
     def problem(self, path: str) -> str | None:
         """Say why a file of the export may not be opened; None where it may."""
-        place = f"{self._root}/{path}"  # Called for every file several times, and building a Path takes longer.
+        place = self._place(path)
         try:
             mode = os.lstat(place).st_mode
         except FileNotFoundError:
@@ -112,6 +112,10 @@ class ExportFolder:
         if not stat.S_ISREG(mode) or not self._is_inside(path.rpartition("/")[0]):
             return file_problem(self.root / path, self.root)
         return None if os.access(place, os.R_OK) else "may not be read by this user"
+
+    def _place(self, path: str) -> str:
+        """Return where a file of the export stands: asked for several times of every file, and a Path takes longer."""
+        return f"{self._root}/{path}"
 
     def _is_inside(self, folder: str) -> bool:
         """Tell whether a folder really lies in the export; found out once, as following links takes time."""
@@ -127,12 +131,12 @@ class ExportFolder:
         Raises:
             OSError: it is not there.
         """
-        return (self.root / path).stat().st_size
+        return Path(self._place(path)).stat().st_size
 
     def inode(self, path: str) -> tuple[int, int] | None:
         """Return what names of one file have in common; None where it has one name only, or cannot be told."""
         try:
-            status = (self.root / path).stat()
+            status = Path(self._place(path)).stat()
         except (OSError, ValueError):
             return None
         return (status.st_dev, status.st_ino) if status.st_nlink > 1 and status.st_ino else None
@@ -147,7 +151,7 @@ class ExportFolder:
         if problem := self.problem(path):
             raise FileFault(f"{path} {problem}")
         try:
-            file = open_regular(self.root / path)
+            file = open_regular(Path(self._place(path)))
         except LibraryError as error:
             raise FileFault(str(error)) from error
         with file:

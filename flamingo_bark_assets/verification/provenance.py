@@ -9,8 +9,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from io import BufferedReader
+from types import TracebackType
+from typing import Any, Self
 
 from flamingo_bark_assets.exports.folder import CHECKSUMS, CLIPS, EXPORT_JSON, NOTES, PROVENANCE, UNITS
 from flamingo_bark_assets.verification.folder import MAX_SIDECAR_BYTES, ExportFolder, is_plain
@@ -70,6 +73,8 @@ class ClipFacts:
 class Provenance:
     """The papers, of which only an index is held: where the row of each clip begins, by name and by file.
 
+    A context, which keeps the file of rows open.
+
     Attributes:
         export: contents of ``export.json``; empty where there is none.
         checksums: by path, SHA-256 as stated; empty where there are none.
@@ -84,6 +89,17 @@ class Provenance:
         self._offset_of_name: dict[str, int] = {}
         self._offset_of_path: dict[str, int] = {}
         self._recent: dict[int, ClipFacts] = {}  # each clip is asked for several times in a row
+        self._opened = ExitStack()
+        self._rows: BufferedReader | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+        self._rows = None
 
     @property
     def exists(self) -> bool:
@@ -175,9 +191,10 @@ class Provenance:
         if offset not in self._recent:
             if len(self._recent) >= _RECENT:
                 self._recent.clear()
-            with self._folder.open(CLIPS) as file:
-                file.seek(offset)
-                self._recent[offset] = _facts(json.loads(file.readline()))
+            if self._rows is None:
+                self._rows = self._opened.enter_context(self._folder.open(CLIPS))
+            self._rows.seek(offset)
+            self._recent[offset] = _facts(json.loads(self._rows.readline()))
         return self._recent[offset]
 
     def names(self) -> Iterator[str]:

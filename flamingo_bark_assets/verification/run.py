@@ -46,19 +46,19 @@ def verify_export(folder: Path, *, as_target: str | None = None) -> Verification
         raise ExportError(f"{as_target}: no such layout; there are {', '.join(CHECKS)}")
     findings = Findings()
     export = ExportFolder(folder.resolve(), findings)
-    provenance = Provenance(export)
-    with findings.guarded("provenance"):
-        provenance.read()
-    target = as_target or (provenance.target if provenance.target in CHECKS else None) or guess_target(export)
-    if target is None:
-        raise ExportError(f"{folder}: nothing tells which layout it has; name one of {', '.join(CHECKS)}")
-    with findings.guarded("."):
-        export.check_entries()
-    with findings.guarded("."):
-        provenance.check_files()
-    check = Check(export, findings, provenance, Splits(findings, provenance))
-    with findings.guarded("."):
-        CHECKS[target](check)
+    with Provenance(export) as provenance:
+        with findings.guarded("provenance"):
+            provenance.read()
+        target = as_target or (provenance.target if provenance.target in CHECKS else None) or guess_target(export)
+        if target is None:
+            raise ExportError(f"{folder}: nothing tells which layout it has; name one of {', '.join(CHECKS)}")
+        with findings.guarded("."):
+            export.check_entries()
+        with findings.guarded("."):
+            provenance.check_files()
+        check = Check(export, findings, provenance, Splits(findings, provenance))
+        with findings.guarded("."):
+            CHECKS[target](check)
     return Verification(
         folder, target, check.clips, findings.sorted(), dict(sorted(findings.left_out.items())),
         round(time.monotonic() - began, 3),

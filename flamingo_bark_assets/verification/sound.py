@@ -10,6 +10,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -32,7 +33,9 @@ _BLOCK_S = 0.5
 _DC_STRIDE = 16
 _SPOTS = 5
 _SPOT_S = 0.1
+_MAX_SILENT_SPOTS = 2
 _FULL_SCALE = 32768.0
+_INT16_CEILING, _FLOAT_CEILING = 32766, 0.99997
 _FLOATS = frozenset({"FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_III"})
 _MAX_CHANNELS = 64
 _MAX_RATE_HZ = 768_000
@@ -117,14 +120,16 @@ def check_sound(
         findings.add("truncated", file, row, problem)
     source.seek(0)
     try:
-        with soundfile.SoundFile(_for_soundfile(source)) as sound:
+        with _reader()(_for_soundfile(source)) as sound:
             if not (0 < sound.channels <= _MAX_CHANNELS and 0 < sound.samplerate <= _MAX_RATE_HZ):
                 findings.add("unreadable", file, row, f"{sound.channels} channels at {sound.samplerate} Hz")
                 return None
             facts = SoundFacts(sound.samplerate, sound.channels, sound.frames)
             _check_format(findings, file, row, facts, rules, stated)
-            if is_unchanged and sound.subtype not in _FLOATS and not _is_suspicious(_spots(sound)):
-                return facts
+            if is_unchanged and sound.subtype not in _FLOATS:
+                if not _is_suspicious(sound):
+                    return facts
+                sound.seek(0)
             measure = _measured(sound)
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         findings.add("unreadable", file, row, f"cannot be decoded ({error}); the trainer stops, or takes another clip")
@@ -159,6 +164,21 @@ def wav_problem(source: BinaryIO) -> str | None:
             return None
         place += 8 + length + length % 2
     return "has no data chunk; the trainer cannot read it"
+
+
+@cache
+def _reader() -> type[Any]:
+    """Return a class that reads on from where it stands.
+
+    soundfile's own seeks there after each read, for which libsndfile decodes the frame of a FLAC file once more.
+    """
+    import soundfile
+
+    class Reader(soundfile.SoundFile):  # type: ignore[misc, unused-ignore]
+        def seekable(self) -> bool:
+            return False
+
+    return Reader
 
 
 def _for_soundfile(source: BinaryIO) -> Any:
@@ -236,27 +256,20 @@ def _measured(sound: Any) -> _Measure:
     return measure
 
 
-def _spots(sound: Any) -> _Measure:
-    """Measure a sound at some places spread over it, the end among them."""
-    measure = _Measure()
-    length = min(sound.frames, max(1, int(_SPOT_S * sound.samplerate)))
-    for spot in range(_SPOTS):
-        sound.seek((sound.frames - length) * spot // (_SPOTS - 1))
-        _add(measure, sound.read(length, dtype="int16", always_2d=True), 1)
-    if measure.samples != length * _SPOTS:
-        measure.peak = 0.0
-    sound.seek(0)
-    return measure
-
-
-def _is_suspicious(measure: _Measure) -> bool:
-    silent = sum(peak < SILENT_PEAK for peak in measure.block_peaks)
-    return (
-        measure.peak < SILENT_PEAK
-        or silent > 0.4 * len(measure.block_peaks)
-        or _offset(measure) > MAX_DC_OFFSET / 2
-        or measure.clipped > 0
-    )
+def _is_suspicious(sound: Any) -> bool:
+    """Look at some places of a sound, the end among them, and tell whether it should be decoded as a whole."""
+    length = min(sound.frames, int(_SPOT_S * sound.samplerate))
+    spots = np.empty((_SPOTS, length, sound.channels), np.int16)
+    for number, spot in enumerate(spots):
+        if start := (sound.frames - length) * number // (_SPOTS - 1):
+            sound.seek(start)
+        if not length or len(sound.read(length, out=spot)) < length:
+            return True
+    each = spots.reshape(_SPOTS, -1)
+    peaks = np.maximum(each.max(1), -each.min(1).astype(np.float64))
+    silent = np.count_nonzero(peaks < SILENT_PEAK * _FULL_SCALE)
+    offset = float(np.max(np.abs(_sums(spots.reshape(-1, sound.channels), 1)))) / (_SPOTS * length)
+    return bool(silent > _MAX_SILENT_SPOTS or offset > MAX_DC_OFFSET / 2 or peaks.max() >= _INT16_CEILING)
 
 
 def _offset(measure: _Measure) -> float:
@@ -281,9 +294,9 @@ def _add(measure: _Measure, block: NDArray[Any], stride: int) -> None:
     high, low = float(block.max()), float(block.min())
     if block.dtype == np.int16:
         high, low = high / _FULL_SCALE, low / _FULL_SCALE
-        ceiling: float = 32766
+        ceiling: float = _INT16_CEILING
     else:
-        ceiling = 0.99997
+        ceiling = _FLOAT_CEILING
         if not (np.isfinite(high) and np.isfinite(low)):
             measure.is_finite = False
             return

@@ -182,7 +182,7 @@ class _Run:
         ledger = Ledger(
             self.platform.paths, work.files, signature, self.settings, self.context.run.run_id, hashed=work.sha256
         )
-        work.versions, work.damage = ledger.code_versions, ledger.damage
+        work.versions, work.damage, work.tell = ledger.code_versions, ledger.damage, self.context.log.info
         names = [step.name for step in self.steps]
         left_alone = self.plan.left_alone(ledger, names)
         stored = self.plan.stored_already(ledger, names)

@@ -97,7 +97,7 @@ def separate_song(
 
 def found_program(settings: SeparationSettings) -> str | None:
     """Return where the separator's program is; None where it is nowhere."""
-    return shutil.which(Path(settings.template[0]).expanduser())
+    return shutil.which(str(Path(settings.template[0]).expanduser()))
 
 
 def _source(input_sha256: str, settings: SeparationSettings) -> Source:

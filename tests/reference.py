@@ -132,7 +132,7 @@ def _properties(model: type[BaseModel]) -> Mapping[str, Any]:
     return {
         key: schema
         for key, schema in properties.items()
-        if "$ref" not in schema and not ("items" in schema and "enum" not in schema["items"])
+        if "$ref" not in schema and "$ref" not in schema.get("items", {})
     }
 
 
@@ -141,7 +141,7 @@ def _default(schema: Mapping[str, Any]) -> str:
         return "must be given"
     default = schema["default"]
     if isinstance(default, list):
-        return _code(default)
+        return _code(default) or "none"
     return "none" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
@@ -168,8 +168,9 @@ def _readers(field: str, key: str) -> str:
     """Find the steps that read a key: those whose group of settings gets another version where the key changes."""
     settings = Settings()
     group: BaseModel = getattr(settings, field)
-    # All of the tables below [inference] are read together, as are those below [clips], [prompts] and [lyrics].
-    key = {"inference": "clap", "clips": "min_active_fraction", "lyrics": "dtype"}.get(
+    # All of the tables below [inference] are read together, as are those below [clips], [prompts] and [lyrics]; those
+    # of [separation] only while it is enabled.
+    key = {"inference": "clap", "clips": "min_active_fraction", "lyrics": "dtype", "separation": "enabled"}.get(
         field, key if hasattr(group, key) else "stem_weight"
     )
     value = getattr(group, key)
@@ -177,7 +178,7 @@ def _readers(field: str, key: str) -> str:
     paths = DataPaths(Path("data"))
     before, after = (settings_versions(s, paths) for s in (settings, settings.model_copy(update={field: changed})))
     groups = {name for name in SETTINGS_GROUPS if before.of(name) != after.of(name)}
-    others = "`training_splits`" if field == "splits" else "the sensors"
+    others = {"splits": "`training_splits`", "exports": "the exports"}.get(field, "the sensors")
     return _code(step.name for step in STEPS if groups & set(step.settings)) or others
 
 
@@ -185,6 +186,8 @@ def _another(value: Any) -> Any:
     """Return a value that differs from a setting's."""
     if isinstance(value, bool):
         return not value
+    if isinstance(value, tuple):
+        return (*value, "?")
     return f"{value}?" if isinstance(value, str) else value + 1
 
 

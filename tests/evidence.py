@@ -174,6 +174,17 @@ def without_stems(song_id: str = "song", **overrides: Any) -> Evidence:
     return make_evidence(song_id, kinds=(), **overrides)
 
 
+def with_separated_stems(song_id: str = "song", **overrides: Any) -> Evidence:
+    """Make a song whose stems a separator made."""
+    stems = tuple(make_stem(kind, origin="separated") for kind in STEM_KINDS if kind in WHOLE_KINDS)
+    separated = {
+        "outcome": "separated", "separator": "demucs", "model": "htdemucs", "model_licence": "MIT",
+        "command": '["demucs", "{input}", "{output}"]', "version": None, "input_sha256": "a" * 64,
+    }  # fmt: skip
+    given = {"separated": separated, "stems": {"stems": stems}}
+    return make_evidence(song_id, **{**given, **overrides})
+
+
 def with_silent_stem(kind: StemKind, song_id: str = "song", **overrides: Any) -> Evidence:
     """Make a song with four stem files, of which one holds no sound."""
     return make_evidence(song_id, silent=(kind,), **overrides)

@@ -38,7 +38,7 @@ from flamingo_bark_assets.splits.records import SPLITS_TABLE
 from flamingo_bark_assets.steps import RECORDS, SETTINGS_GROUPS, STEPS
 from flamingo_bark_assets.storage.tables import SQL_TYPES, Table, all_tables, tables_of
 from flamingo_bark_assets.training.suitability import RULES, SONG, RuleResult, judge
-from tests.evidence import make_evidence, row, unusable_song
+from tests.evidence import make_evidence, row, unusable_song, with_separated_stems
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 _MADE = "<!-- Made from the code by `make docs`; changes belong there. -->"
@@ -213,12 +213,15 @@ class _Results:
 
 
 def _songs() -> tuple[Evidence, ...]:
-    """Make songs that meet every rule between them: whole, unreadable, too short, silent with a broken song.toml."""
+    """Make songs that meet every rule between them.
+
+    Whole, unreadable, too short, silent with a broken song.toml, separated.
+    """
     whole = make_evidence()
     silent = type(whole.song).of_unusable(whole.song_id, "silent")
     return whole, unusable_song(), make_evidence(raw_song={"duration_s": 1.0}), make_evidence(
         song=silent, metadata={"unusable": "no TOML"}
-    )  # fmt: skip
+    ), with_separated_stems()  # fmt: skip
 
 
 def _rules_of_check(rules: Callable[[SongWork], tuple[RuleResult, ...]], settings: Settings) -> dict[str, RuleResult]:

@@ -15,8 +15,11 @@ import dagster as dg
 import psutil
 import pytest
 
+from flamingo_bark_assets import pipeline
+from flamingo_bark_assets.defs.songs import SONGS_POOL
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import RunReport, run_songs
+from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.training.files import dataset_files, manifest_path
 from flamingo_bark_assets.training.manifest import read_manifest, verify_manifest
@@ -161,6 +164,26 @@ def test_stems_of_another_song_are_kept_out_and_the_song_stays_fit(
     run(instance, "bare")
     fit = query(data.warehouse, "SELECT suitable, suitable_stems FROM suitability").rows
     assert fit == ((True, ""),)
+
+
+def test_a_limit_of_the_pool_bounds_the_runs_over_songs(
+    data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def active() -> int:
+        return instance.event_log_storage.get_concurrency_info(SONGS_POOL).active_slot_count
+
+    seen: list[int] = []
+    separate = pipeline.WORK["separated_stems"]
+
+    def watched(work: pipeline.SongWork) -> Record:
+        seen.append(active())
+        return separate(work)
+
+    monkeypatch.setitem(pipeline.WORK, "separated_stems", watched)
+    instance.event_log_storage.set_concurrency_slots(SONGS_POOL, 1)
+    write_song(data.songs, "bare", stems=False)
+    assert [error for report in run(instance, "bare") for error in report.errors] == []
+    assert (seen, active()) == ([1], 0)
 
 
 def test_a_kill_in_the_middle_ends_the_separator_and_the_next_run_repairs(

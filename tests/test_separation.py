@@ -18,7 +18,7 @@ from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.library.orphans import remove_orphans
 from flamingo_bark_assets.pipeline import SongWork, run_step
 from flamingo_bark_assets.separation import command as commands
-from flamingo_bark_assets.separation.command import Tail
+from flamingo_bark_assets.separation.command import MOST_LINES, Tail
 from flamingo_bark_assets.separation.layouts import find_stems
 from flamingo_bark_assets.separation.records import SeparatedStems
 from flamingo_bark_assets.separation_settings import TEMPLATES, SeparationSettings
@@ -332,9 +332,9 @@ def test_settings_that_cannot_work_are_refused(values: dict[str, object], proble
 def test_the_last_lines_of_an_output_are_kept_whatever_it_holds() -> None:
     tail = Tail()
     tail.add(b"first\n" + 100 * b"a line\r" + b"\x1b[31mred\x1b[0m \xff\x00 tail" + 10_000 * b"x")
-    assert len(tail.lines()) == 20
+    assert len(tail.lines()) == MOST_LINES
     assert len(tail.lines()[-1]) == 300
-    tail.add(b"\nend\n")
+    tail.add(b"\nend\n    ~~~~^^^^\n\n")
     assert tail.lines()[-1] == "end"
     assert all(line.isprintable() for line in tail.lines())
 

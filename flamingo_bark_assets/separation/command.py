@@ -23,7 +23,7 @@ import psutil
 from flamingo_bark_assets.separation.guard import NOT_STARTED
 from flamingo_bark_assets.text import printable, short_line
 
-MOST_LINES = 20
+MOST_LINES = 6
 _LONGEST_LINE = 300
 _LONGEST_UNENDED_BYTES = 4096
 _CHUNK_BYTES = 65_536
@@ -33,6 +33,8 @@ _TIME_TO_END_S = 5.0
 """How long a program may take to end by itself once it is told to; then it is killed."""
 # A bar of progress ends each of its states by a carriage return.
 _LINE_END = re.compile(rb"[\r\n]+")
+# What points into the line above, in a traceback.
+_POINTERS = frozenset("^~ ")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _GUARD = Path(__file__).with_name("guard.py")
 
@@ -65,7 +67,7 @@ class Tail:
     def add(self, output: bytes) -> None:
         """Take in the next bytes."""
         *ended, unended = _LINE_END.split(self._unended + output)
-        for line in ended[-MOST_LINES:]:
+        for line in ended:
             self._take(line)
         self._unended = unended[-_LONGEST_UNENDED_BYTES:]
 
@@ -167,5 +169,5 @@ def _descendants(pid: int) -> Iterator[psutil.Process]:
 
 
 def _shown(line: bytes) -> str:
-    text = printable(_ESCAPES.sub("", line.decode("utf-8", "replace")))
-    return short_line(text, _LONGEST_LINE)
+    text = printable(_ESCAPES.sub("", line[-_LONGEST_UNENDED_BYTES:].decode("utf-8", "replace")))
+    return "" if _POINTERS.issuperset(text) else short_line(text, _LONGEST_LINE)

@@ -160,10 +160,12 @@ class SongWork:
     @cached_property
     def files_with_stems(self) -> SongFiles:
         """The song's files; where it has no stems of its own, those that a separator made stand for them."""
+        if self.files.stems:
+            return self.files
         if self._step is not None and self._step.record is StemSet:
             made = tuple(file.file_name for file in self.result(SeparatedStems).separated_files)
         else:
-            made = () if self.files.stems else separated_names(self.result(StemSet))
+            made = separated_names(self.result(StemSet))
         return with_separated(self.files, self.paths, made)
 
     @cached_property

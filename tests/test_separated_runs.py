@@ -14,8 +14,10 @@ from pathlib import Path
 import dagster as dg
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from flamingo_bark_assets import pipeline
+from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.defs.songs import SONGS_POOL
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import RunReport, run_songs
@@ -138,6 +140,16 @@ def test_separated_stems_that_are_lost_are_due_and_made_again(
     assert "separated_stems" in due(data)["bare"]
     run(instance, "bare", only_due=True)
     assert (separated_songs.calls(script), due(data)) == (2, {})
+
+
+def test_the_list_of_songs_says_that_stems_were_separated(
+    data: DataPaths, instance: dg.DagsterInstance, script: Path
+) -> None:
+    write_settings(data, script)
+    write_song(data.songs, "bare", stems=False)
+    run(instance, "bare")
+    told = CliRunner().invoke(main, ["--data", str(data.root), "list"], env={"COLUMNS": "200"})
+    assert "separated: bass, drums, harmonic, vocals" in " ".join(told.output.split()), told.output
 
 
 def test_a_failing_separator_costs_its_song_the_stems_and_no_other_anything(

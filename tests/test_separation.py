@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from pydantic import ValidationError
@@ -14,9 +15,11 @@ from pydantic import ValidationError
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.errors import SeparationError
+from flamingo_bark_assets.library.importing import remove_song
 from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.library.orphans import remove_orphans
 from flamingo_bark_assets.pipeline import SongWork, run_step
+from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.separation import command as commands
 from flamingo_bark_assets.separation.command import MOST_LINES, Tail
 from flamingo_bark_assets.separation.layouts import find_stems
@@ -107,7 +110,7 @@ def test_off_by_default_the_song_has_no_stems_and_is_told_how_to_get_some(data: 
 
 
 def test_a_song_with_stems_of_its_own_is_never_separated(data: DataPaths, script: Path) -> None:
-    write_audio(data.songs / SONG / "stems" / "vocals.wav", [0.0] * 100)
+    write_audio(data.songs / SONG / "stems" / "vocals.wav", np.zeros(100, np.float32))
     made = separated(data, separated_songs.settings(script))
     assert made == SeparatedStems(song_id=SONG, outcome="given")
     assert separated_songs.calls(script) == 0
@@ -115,7 +118,7 @@ def test_a_song_with_stems_of_its_own_is_never_separated(data: DataPaths, script
 
 def test_separated_stems_go_when_the_song_gets_stems_of_its_own(data: DataPaths, script: Path) -> None:
     separated(data, separated_songs.settings(script))
-    write_audio(data.songs / SONG / "stems" / "vocals.wav", [0.0] * 100)
+    write_audio(data.songs / SONG / "stems" / "vocals.wav", np.zeros(100, np.float32))
     separated(data, separated_songs.settings(script))
     assert left_of(data) == []
 
@@ -346,3 +349,26 @@ def test_the_record_of_an_unusable_mix_has_its_reason(data: DataPaths, script: P
         run_step(STEP_NAMED[step], work)
     made = work.result(SeparatedStems)
     assert (made.outcome, made.unusable) == ("unusable", work.result(RawSong).unusable)
+
+
+def test_songs_without_stems_are_due_once_the_separator_is_installed(data: DataPaths, tmp_path: Path) -> None:
+    program = tmp_path / "demucs"
+    settings = Settings(separation=SeparationSettings(enabled=True, program=str(program)))
+    before = settings_versions(settings, data).separation
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert settings_versions(settings, data).separation != before
+
+
+def test_while_separation_is_off_none_of_its_settings_makes_anything_due(data: DataPaths) -> None:
+    versions = {
+        settings_versions(Settings(separation=SeparationSettings(model=model)), data).separation
+        for model in (None, "x")
+    }
+    assert len(versions) == 1
+
+
+def test_removing_a_song_removes_its_separated_stems(data: DataPaths, script: Path) -> None:
+    separated(data, separated_songs.settings(script))
+    remove_song(data, SONG)
+    assert left_of(data) == []

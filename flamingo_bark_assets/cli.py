@@ -32,6 +32,7 @@ from flamingo_bark_assets.terminal import leave_closed_pipe, open_terminal
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.local_runs import RunReport
+    from flamingo_bark_assets.provenance.state import SongState
 
 DEMO_SONG = "demo"
 MAX_TAGGED_LINES = 12
@@ -213,7 +214,8 @@ def list_(paths: DataPaths) -> None:
             settings.runs,
         )
         state = "; ".join(part for part in (state, files.info_fault, given_up) if part)
-        stems = ", ".join("?" if stem.fault else str(stem.kind) for stem in files.stems) or "none"
+        kinds = ", ".join("?" if stem.fault else str(stem.kind) for stem in files.stems)
+        stems = kinds or _separated_kinds(paths, song_id, stored)
         rows.append((song_id, title or "", artist or "", stems, state))
         warnings += (*files.info_warnings, *sidecar_problems(files))
         warnings += (f"song '{song_id}': {stem.fault}" for stem in files.stems if stem.fault)
@@ -221,6 +223,19 @@ def list_(paths: DataPaths) -> None:
     _warn(warnings)
     for problem in find_unlisted(paths):
         _console.say("[yellow]not a song:[/yellow] {}", problem)
+
+
+def _separated_kinds(paths: DataPaths, song_id: str, state: SongState) -> str:
+    """Name the stems that a separator made of a song, or say that there are none."""
+    from flamingo_bark_assets.errors import StorageError
+    from flamingo_bark_assets.provenance.stored_files import read_stored
+    from flamingo_bark_assets.separation.records import SeparatedStems
+
+    try:
+        made = read_stored(paths, song_id, state, SeparatedStems).separated_files
+    except StorageError:
+        made = ()
+    return f"separated: {', '.join(file.kind or '?' for file in made)}" if made else "none"
 
 
 @main.command()

@@ -130,6 +130,19 @@ class AudioFault(FlamingoBarkError):
         super().__init__(f"{path.name}: {problem}" + (f"; {advice}" if advice else ""))
 
 
+class SeparationError(FlamingoBarkError):
+    """A separator did not make the stems of a song; the message holds the last lines that it wrote.
+
+    It is that song's fault only: the song goes on without stems, and its row in `separated_stems` says why.
+    """
+
+    code = "FB404"
+    remedy = (
+        "Read the last lines of the separator's output in the message, correct [separation] in settings.toml or the "
+        "separator's own environment, and run the song again: `flamingo-bark run SONG`."
+    )
+
+
 def describe_os_error(error: OSError) -> str:
     """Say in one line what the system refused: the file, the system's own words and, for a full disk, what to do."""
     what = error.strerror or str(error) or type(error).__name__

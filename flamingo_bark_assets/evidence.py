@@ -17,6 +17,7 @@ from flamingo_bark_assets.analysis.kinds import StemResult
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.separation.records import SeparatedStems
 
 F = TypeVar("F", bound=StemResult)
 
@@ -28,6 +29,7 @@ class Evidence:
     Attributes:
         raw_song: the song file.
         metadata: what its owner and its tags say.
+        separated: whether a separator made the stems, and which.
         stems: the stems against the mix.
         song: the mix, measured.
         stem_features: each kind of stem, measured; unusable where there is none.
@@ -35,6 +37,7 @@ class Evidence:
 
     raw_song: RawSong
     metadata: SongMetadata
+    separated: SeparatedStems
     stems: StemSet
     song: SongFeatures
     stem_features: Mapping[StemKind, StemResult]
@@ -72,6 +75,11 @@ class Evidence:
     def of_stem(self, kind: StemKind) -> StemResult:
         """Return the measurements of one kind of stem."""
         return self.stem_features[kind]
+
+    @property
+    def separated_kinds(self) -> frozenset[str | None]:
+        """The kinds of stem of which a separator made a file."""
+        return frozenset(stem.kind for stem in self.stems.stems if stem.origin == "separated")
 
     @property
     def audible_kinds(self) -> tuple[StemKind, ...]:

@@ -16,6 +16,9 @@ Part = Literal["mix", StemKind]
 STEM_KINDS: tuple[StemKind, ...] = get_args(StemKind)
 PARTS: tuple[Part, ...] = get_args(Part)
 
+StemOrigin = Literal["given", "separated"]
+"""Whether a stem came with the song, or was made from its mix by a separator."""
+
 Question = Literal["caption", "description", "genre", "mood", "instruments"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -31,7 +32,7 @@ from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResult
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
-from flamingo_bark_assets.library.layout import DataPaths, SongFiles
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles, StemFile
 from flamingo_bark_assets.lyrics.making import find_lyrics
 from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.lyrics.transcription import Transcriber
@@ -41,6 +42,10 @@ from flamingo_bark_assets.prompts.edits import apply_prompt_edits
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts, put_tag, tag_of
 from flamingo_bark_assets.prompts.library_scale import LibraryScale, read_scale
 from flamingo_bark_assets.record import Record, digest_of
+from flamingo_bark_assets.separation.kept import separated_names, with_separated
+from flamingo_bark_assets.separation.making import separate_song
+from flamingo_bark_assets.separation.records import SeparatedStems
+from flamingo_bark_assets.separation_settings import SeparationSettings
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds
 from flamingo_bark_assets.splits.landmarks import find_landmarks
 from flamingo_bark_assets.steps import STEM_STEPS, STEP_OF_RECORD, STEPS, SettingsGroup, Step
@@ -55,6 +60,7 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.audio.signal import Sound
 
 R = TypeVar("R", bound=Record)
+_log = logging.getLogger(__name__)
 
 
 class UndeclaredInput(Exception):
@@ -82,6 +88,8 @@ class SongWork:
         """Code version that made each stored result, by step, where that is known."""
         self.damage: Callable[[str], str | None] = lambda step: None
         """Says what is wrong with the stored result of a step before it is read; None where nothing is known to be."""
+        self.tell: Callable[[str], None] = _log.info
+        """Is told how far a step is that takes long."""
         self._step: Step | None = None
         self._results: dict[type[Record], Record] = {}
         self._hashes: dict[Path, str] = {}
@@ -150,14 +158,24 @@ class SongWork:
             return fault
 
     @cached_property
+    def files_with_stems(self) -> SongFiles:
+        """The song's files; where it has no stems of its own, those that a separator made stand for them."""
+        if self.files.stems:
+            return self.files
+        if self._step is not None and self._step.record is StemSet:
+            made = tuple(file.file_name for file in self.result(SeparatedStems).separated_files)
+        else:
+            made = separated_names(self.result(StemSet))
+        return with_separated(self.files, self.paths, made)
+
+    @cached_property
     def stem_inputs(self) -> tuple[StemInput, ...]:
         """Each stem file, decoded or with what is wrong with it."""
-        return tuple(self._stem_input(i) for i in range(len(self.files.stems)))
+        return tuple(map(self._stem_input, self.files_with_stems.stems))
 
-    def _stem_input(self, index: int) -> StemInput:
+    def _stem_input(self, stem: StemFile) -> StemInput:
         from flamingo_bark_assets.audio.decode import decode
 
-        stem = self.files.stems[index]
         if stem.path is None or stem.fault is not None:
             return StemInput(stem, None, stem.fault or "cannot be opened", None)
         try:
@@ -260,6 +278,15 @@ class SongWork:
         self._declared("clips")
         return self.settings.clips
 
+    def separation_settings(self) -> SeparationSettings:
+        """Return whether songs without stems are separated, and by what.
+
+        Raises:
+            UndeclaredInput: the step at work does not declare it.
+        """
+        self._declared("separation")
+        return self.settings.separation
+
     def merge(self) -> Merge:
         """Return how words of sidecars are merged.
 
@@ -285,6 +312,7 @@ class SongWork:
         return Evidence(
             raw_song=self.result(RawSong),
             metadata=self.result(SongMetadata),
+            separated=self.result(SeparatedStems),
             stems=self.result(StemSet),
             song=self.result(SongFeatures),
             stem_features={kind: self.result(cls) for kind, cls in RESULT_CLASSES.items()},
@@ -334,11 +362,24 @@ def _unless_truncated(song: RawSong, max_missing_s: float) -> RawSong:
     return dataclasses.replace(song, unusable=reason)
 
 
+def separate_stems(work: SongWork) -> SeparatedStems:
+    """Have a song without stems separated, where the settings ask for it."""
+    settings = work.separation_settings()
+    return separate_song(
+        work.files,
+        work.result(RawSong),
+        settings,
+        work.paths,
+        tell=lambda line: work.tell(f"{work.song_id}: {settings.separator}: {line}"),
+    )
+
+
 def inspect_stems(work: SongWork) -> StemSet:
     """Compare the stems with the mix."""
     if work.result(RawSong).unusable is not None or isinstance(work.mix, AudioFault):
         return StemSet.of_unusable(work.song_id, work.result(RawSong).unusable or str(work.mix))
-    return compare_stems(work.song_id, work.mix.signal, work.stem_inputs)
+    stems = compare_stems(work.song_id, work.mix.signal, work.stem_inputs)
+    return stems if work.stem_inputs else dataclasses.replace(stems, unusable=work.result(SeparatedStems).why_no_stems)
 
 
 def measure_song(work: SongWork) -> SongFeatures:
@@ -414,7 +455,7 @@ def judge_song(work: SongWork) -> Verdict:
 def export_song(work: SongWork, verdict: Verdict) -> DatasetFiles:
     """Write the dataset JSON, the instructions and the manifest entry."""
     return write_dataset_files(
-        work.files,
+        work.files_with_stems,
         work.evidence(),
         work.result(SongLyrics),
         work.result(Captions),
@@ -462,6 +503,7 @@ def cut_clips(work: SongWork) -> TrainingClips:
 WORK: dict[str, Callable[[SongWork], Record]] = {
     "raw_song": inspect_song,
     "song_metadata": collect_metadata,
+    "separated_stems": separate_stems,
     "stems": inspect_stems,
     "song_features": measure_song,
     **{STEM_STEPS[kind]: functools.partial(measure_stem, kind=kind) for kind in STEM_KINDS},

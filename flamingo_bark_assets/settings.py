@@ -21,6 +21,7 @@ from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import describe_error, read_toml, toml_key
 from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANTIZER_ID, Dtype, InferenceSettings
 from flamingo_bark_assets.merging import Merge
+from flamingo_bark_assets.separation_settings import SeparationSettings
 
 ANALYSIS_VERSION = "2.4"
 _MAX_PROBLEMS = 5
@@ -70,6 +71,10 @@ class Thresholds(_Frozen):
     max_conflict_share: float = Field(
         0.25, ge=0, le=1, description="Largest share of a captioner's claims that may contradict the measurements."
     )
+    allow_separated_stems: bool = Field(
+        True, description="Whether stems that a separator made may be fit for training: some of the rest bleeds into "
+        "each of them.",
+    )  # fmt: skip
     min_matching_stems: float = Field(0.5, ge=0, le=1, description="Smallest share of stems that fit the mix in time.")
 
 
@@ -272,6 +277,7 @@ class Settings(_Frozen):
     sidecars: SidecarSettings = Field(default_factory=SidecarSettings)
     tagging: TaggingSettings = Field(default_factory=TaggingSettings)
     lyrics: LyricsSettings = Field(default_factory=LyricsSettings)
+    separation: SeparationSettings = Field(default_factory=SeparationSettings)
 
     @model_validator(mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.separation.records import SeparatedStems
 from flamingo_bark_assets.settings import ANALYSIS_VERSION
 from flamingo_bark_assets.training.suitability import Verdict
 
@@ -27,7 +28,7 @@ FilePart = Literal["sound", "info", "edits"]
 
 StepGroup = Literal["ingest", "features", "text", "datasets"]
 
-SettingsGroup = Literal["decoding", "captioning", "prompts", "suitability", "clips", "sidecars", "lyrics"]
+SettingsGroup = Literal["decoding", "separation", "captioning", "prompts", "suitability", "clips", "sidecars", "lyrics"]
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 
@@ -36,6 +37,9 @@ TEXT_VERSION = "6"
 
 LYRICS_VERSION = "2"
 """Of the rules by which sung words are read, timed and tagged; raise it when their results change."""
+
+SEPARATION_VERSION = "1"
+"""Of the rules by which a separator is called and its output is read; raise it when their results change."""
 
 CLIPS_VERSION = "6"
 """Of the rules by which songs are cut and clips are described; raise it when their results change."""
@@ -70,7 +74,7 @@ class Step:
 
 STEM_STEPS: dict[StemKind, str] = {kind: RESULT_CLASSES[kind].TABLE for kind in STEM_KINDS}
 """Name of the step that measures each kind of stem."""
-_EVIDENCE = ("raw_song", "song_metadata", "stems", "song_features", *STEM_STEPS.values())
+_EVIDENCE = ("raw_song", "song_metadata", "separated_stems", "stems", "song_features", *STEM_STEPS.values())
 
 
 def _stem_step(kind: StemKind) -> Step:
@@ -96,10 +100,17 @@ STEPS: tuple[Step, ...] = (
         files=("sound", "info", "edits"), settings=("sidecars",), badge="file", version=TEXT_VERSION,
     ),
     Step(
+        "separated_stems", SeparatedStems, "ingest",
+        "Stems that a separator of the user's makes of a song that has none, where [separation] is enabled: by which "
+        "command, version and model, and its files; else why there are none. A song with stems of its own is never "
+        "separated.",
+        needs=("raw_song",), files=("sound",), settings=("separation",), badge="file", version=SEPARATION_VERSION,
+    ),
+    Step(
         "stems", StemSet, "ingest",
         "The stems against the mix: which there are, their length, lag and level, and what is left of the mix when "
         "their sum is taken away.",
-        needs=("raw_song",), files=("sound",), settings=("decoding",), badge="file",
+        needs=("raw_song", "separated_stems"), files=("sound",), settings=("decoding",), badge="file",
     ),
     Step(
         "song_features", SongFeatures, "features",

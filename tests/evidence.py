@@ -27,6 +27,7 @@ from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.lyrics.transcription import Transcriber
 from flamingo_bark_assets.parts import STEM_KINDS, WHOLE_KINDS, StemKind, missing_kinds
 from flamingo_bark_assets.record import Measurement, Record, Row, columns_of
+from flamingo_bark_assets.separation.records import SeparatedStems
 from flamingo_bark_assets.settings import LyricsSettings
 
 METHOD = "by-hand"
@@ -150,6 +151,7 @@ def make_evidence(
     records: dict[str, Any] = {
         "raw_song": _record(RawSong, song_id, RAW_SONG, overrides.pop("raw_song", {})),
         "metadata": _record(SongMetadata, song_id, METADATA, overrides.pop("metadata", {})),
+        "separated": _record(SeparatedStems, song_id, {"outcome": "given"}, overrides.pop("separated", {})),
         "song": _record(SongFeatures, song_id, SONG, overrides.pop("song", {})),
         "stems": _stem_set(song_id, kinds, silent, overrides.pop("stems", {})),
     }
@@ -172,6 +174,17 @@ def without_stems(song_id: str = "song", **overrides: Any) -> Evidence:
     return make_evidence(song_id, kinds=(), **overrides)
 
 
+def with_separated_stems(song_id: str = "song", **overrides: Any) -> Evidence:
+    """Make a song whose stems a separator made."""
+    stems = tuple(make_stem(kind, origin="separated") for kind in STEM_KINDS if kind in WHOLE_KINDS)
+    separated = {
+        "outcome": "separated", "separator": "demucs", "model": "htdemucs", "model_licence": "MIT",
+        "command": '["demucs", "{input}", "{output}"]', "version": None, "input_sha256": "a" * 64,
+    }  # fmt: skip
+    given = {"separated": separated, "stems": {"stems": stems}}
+    return make_evidence(song_id, **{**given, **overrides})
+
+
 def with_silent_stem(kind: StemKind, song_id: str = "song", **overrides: Any) -> Evidence:
     """Make a song with four stem files, of which one holds no sound."""
     return make_evidence(song_id, silent=(kind,), **overrides)
@@ -187,6 +200,7 @@ def unusable_song(song_id: str = "song", reason: str = "song.wav: cannot be deco
     return Evidence(
         raw_song=RawSong.of_unusable(song_id, reason, fingerprint="0" * 64, file_name="song.wav"),
         metadata=_record(SongMetadata, song_id, METADATA, {}),
+        separated=SeparatedStems(song_id=song_id, unusable=reason, outcome="unusable", reason=reason),
         stems=StemSet.of_unusable(song_id, reason),
         song=SongFeatures.of_unusable(song_id, reason),
         stem_features={kind: cls.of_unusable(song_id, reason) for kind, cls in RESULT_CLASSES.items()},
@@ -197,7 +211,7 @@ def make_stem(kind: StemKind, **changes: Any) -> Stem:
     """Make one usable, audible, aligned stem file, but for `changes`."""
     name = "other" if kind == "harmonic" else kind
     values: dict[str, Any] = {
-        "name": name, "file_name": f"{name}.wav", "kind": kind, "fault": None,
+        "name": name, "file_name": f"{name}.wav", "origin": "given", "kind": kind, "fault": None,
         "content_sha256": "b" * 64, "duration_s": DURATION_S, "sample_rate_hz": 44_100, "channels": 2,
         "rms_dbfs": -22.0, "silent_fraction": 0.1, "clipped_fraction": 0.0, "audible": True,
         "length_difference_s": 0.0, "lag_s": 0.0, "lag_confidence": 0.95,

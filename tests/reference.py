@@ -38,7 +38,7 @@ from flamingo_bark_assets.splits.records import SPLITS_TABLE
 from flamingo_bark_assets.steps import RECORDS, SETTINGS_GROUPS, STEPS
 from flamingo_bark_assets.storage.tables import SQL_TYPES, Table, all_tables, tables_of
 from flamingo_bark_assets.training.suitability import RULES, SONG, RuleResult, judge
-from tests.evidence import make_evidence, row, unusable_song
+from tests.evidence import make_evidence, row, unusable_song, with_separated_stems
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 _MADE = "<!-- Made from the code by `make docs`; changes belong there. -->"
@@ -133,7 +133,7 @@ def _properties(model: type[BaseModel]) -> Mapping[str, Any]:
     return {
         key: schema
         for key, schema in properties.items()
-        if "$ref" not in schema and not ("items" in schema and "enum" not in schema["items"])
+        if "$ref" not in schema and "$ref" not in schema.get("items", {})
     }
 
 
@@ -142,7 +142,7 @@ def _default(schema: Mapping[str, Any]) -> str:
         return "must be given"
     default = schema["default"]
     if isinstance(default, list):
-        return _code(default)
+        return _code(default) or "none"
     return "none" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
@@ -169,8 +169,9 @@ def _readers(field: str, key: str) -> str:
     """Find the steps that read a key: those whose group of settings gets another version where the key changes."""
     settings = Settings()
     group: BaseModel = getattr(settings, field)
-    # All of the tables below [inference] are read together, as are those below [clips], [prompts] and [lyrics].
-    key = {"inference": "clap", "clips": "min_active_fraction", "lyrics": "dtype"}.get(
+    # All of the tables below [inference] are read together, as are those below [clips], [prompts] and [lyrics]; those
+    # of [separation] only while it is enabled.
+    key = {"inference": "clap", "clips": "min_active_fraction", "lyrics": "dtype", "separation": "enabled"}.get(
         field, key if hasattr(group, key) else "stem_weight"
     )
     value = getattr(group, key)
@@ -178,7 +179,7 @@ def _readers(field: str, key: str) -> str:
     paths = DataPaths(Path("data"))
     before, after = (settings_versions(s, paths) for s in (settings, settings.model_copy(update={field: changed})))
     groups = {name for name in SETTINGS_GROUPS if before.of(name) != after.of(name)}
-    others = "`training_splits`" if field == "splits" else "the sensors"
+    others = {"splits": "`training_splits`", "exports": "the exports"}.get(field, "the sensors")
     return _code(step.name for step in STEPS if groups & set(step.settings)) or others
 
 
@@ -186,6 +187,8 @@ def _another(value: Any) -> Any:
     """Return a value that differs from a setting's."""
     if isinstance(value, bool):
         return not value
+    if isinstance(value, tuple):
+        return (*value, "?")
     return f"{value}?" if isinstance(value, str) else value + 1
 
 
@@ -210,12 +213,15 @@ class _Results:
 
 
 def _songs() -> tuple[Evidence, ...]:
-    """Make songs that meet every rule between them: whole, unreadable, too short, silent with a broken song.toml."""
+    """Make songs that meet every rule between them.
+
+    Whole, unreadable, too short, silent with a broken song.toml, separated.
+    """
     whole = make_evidence()
     silent = type(whole.song).of_unusable(whole.song_id, "silent")
     return whole, unusable_song(), make_evidence(raw_song={"duration_s": 1.0}), make_evidence(
         song=silent, metadata={"unusable": "no TOML"}
-    )  # fmt: skip
+    ), with_separated_stems()  # fmt: skip
 
 
 def _rules_of_check(rules: Callable[[SongWork], tuple[RuleResult, ...]], settings: Settings) -> dict[str, RuleResult]:

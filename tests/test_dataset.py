@@ -39,6 +39,7 @@ from tests.evidence import (
     measured,
     unknown,
     unusable_song,
+    with_separated_stems,
     with_silent_stem,
     without_stems,
 )
@@ -136,8 +137,22 @@ def test_the_metadata_tells_song_length_and_maker() -> None:
     assert metadata["captioner"] == {
         "name": "measured", "model_id": None, "revision": "rules-1", "licence": None, "is_fallback": True,
     }  # fmt: skip
-    assert metadata["sources"][0] == {"part": "mix", "path": "song.wav", "sha256": "a" * 64}
-    assert metadata["sources"][4] == {"part": "harmonic", "path": "stems/other.wav", "sha256": "b" * 64}
+    assert metadata["sources"][0] == {"part": "mix", "path": "song.wav", "origin": "given", "sha256": "a" * 64}
+    assert metadata["sources"][4] == {
+        "part": "harmonic", "path": "stems/other.wav", "origin": "given", "sha256": "b" * 64,
+    }  # fmt: skip
+    assert metadata["separation"] is None
+
+
+def test_separated_stems_are_named_so_with_what_made_them() -> None:
+    written = json_of(with_separated_stems("song_001"))
+    assert written["dataset_metadata"]["separation"] == {
+        "separator": "demucs", "command": '["demucs", "{input}", "{output}"]', "version": None, "model": "htdemucs",
+        "model_licence": "MIT", "input_sha256": "a" * 64,
+    }  # fmt: skip
+    assert [source["origin"] for source in written["dataset_metadata"]["sources"]] == ["given", *4 * ["separated"]]
+    assert {stem["origin"] for stem in written["stems"]} == {"separated"}
+    assert written["stems"][2]["files"][0]["path"] == "separated/song_001/vocals.wav"
 
 
 @pytest.mark.parametrize(

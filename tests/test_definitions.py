@@ -36,14 +36,15 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         "song_features", "drum_features", "bass_features", "vocal_features", "guitar_features", "piano_features",
         "harmonic_features",
     }  # fmt: skip
-    evidence = {"raw_song", "song_metadata", "stems", *features}
+    evidence = {"raw_song", "song_metadata", "separated_stems", "stems", *features}
     exported = {"training_clips", "training_splits", "song_metadata", "song_lyrics"}
     stem_needs = {"raw_song", "stems", "song_features"}
     assert edges == {
         **{f"settings/{group}": set() for group in SETTINGS_GROUPS},
         "raw_song": {"settings/decoding"},
         "song_metadata": {"settings/sidecars"},
-        "stems": {"raw_song", "settings/decoding"},
+        "separated_stems": {"raw_song", "settings/separation"},
+        "stems": {"raw_song", "separated_stems", "settings/decoding"},
         "song_features": {"raw_song", "stems"},
         **dict.fromkeys(features - {"song_features", "bass_features"}, stem_needs),
         "bass_features": {*stem_needs, "drum_features"},

@@ -102,6 +102,24 @@ def test_datasets_loads_every_row_of_every_split(out: Path, load: Any) -> None:
         assert of_loader == of_file.to_dicts()
 
 
+def test_rows_card_and_attribution_say_which_stems_were_separated_and_by_what(tmp_path: Path) -> None:
+    def separate(clip: Clip) -> Clip:
+        made_by = {"separator": "demucs, model htdemucs", "separator_licence": "MIT"} if clip.kinds else {}
+        return dataclasses.replace(clip, **made_by)  # type: ignore[arg-type]
+
+    songs = [changed(short_song("song-00", "train"), separate), short_song("song-01", "train")]
+    write(MadeSource(songs), tmp_path / "out")
+    maker = "demucs, model htdemucs (licence of the weights: MIT)"
+    rows = metadata(tmp_path / "out").select("song_id", "stems_origin", "stems_separated_by").unique().sort("song_id")
+    assert rows.rows() == [("song-00", "separated", maker), ("song-01", "given", None)]
+    card = (tmp_path / "out/README.md").read_text()
+    assert "Stems of 2 clips were not recorded apart but **separated** from the mix by" in card and maker in card
+    credit = f"Stems of some songs were separated from the mix by {maker}."
+    assert credit in (tmp_path / "out/ATTRIBUTION.md").read_text()
+    write(MadeSource(songs), tmp_path / "out")
+    assert credit in (tmp_path / "out/ATTRIBUTION.md").read_text()
+
+
 def test_each_sound_is_an_audio_column_that_leads_to_its_file(out: Path, load: Any) -> None:
     rows = load(out)["train"]
 

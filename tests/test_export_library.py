@@ -110,6 +110,23 @@ def test_a_captioning_model_whose_licence_nobody_states_has_no_word_in_a_commerc
     assert ({clip.text for clip in song.clips} == {"Words."}) is may_speak
 
 
+@pytest.mark.parametrize(("licence", "allows"), [("MIT", True), ("CC-BY-NC-4.0", False), (None, False)])
+def test_clips_of_separated_stems_are_in_a_commercial_export_only_where_the_licence_of_the_model_allows_it(
+    copied: DataPaths, licence: str | None, allows: bool
+) -> None:
+    store = FeatureStore(copied.features)
+    clips = store.read(TrainingClips, "open")
+    separated = tuple(
+        dataclasses.replace(clip, separator="demucs", separator_licence=licence) if clip.kinds else clip
+        for clip in clips.clips
+    )
+    store.write(dataclasses.replace(clips, clips=separated))
+    every = {clip.source for clip in stored(copied).load("open")[0].clips}
+    song, _ = stored(copied, dataclasses.replace(VIEW, commercial=True)).load("open")
+    assert len(every) > 1
+    assert {clip.source for clip in song.clips} == (every if allows else {"mix"})
+
+
 def test_a_song_whose_results_are_due_is_named(copied: DataPaths, tmp_path: Path) -> None:
     notes = [note for note in stored(copied).refused() if note.rule == "due"]
     assert {note.song_id for note in notes} == set(LICENCES), "nothing says that these songs were ever made"

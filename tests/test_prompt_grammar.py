@@ -15,7 +15,7 @@ from flamingo_bark_assets.prompts.facts import OTHERS, stem_slots
 from flamingo_bark_assets.prompts.grammar import Choices, Wording, expand, expand_all, filled, unlike, with_article
 from flamingo_bark_assets.prompts.opening import Subject, openings
 from flamingo_bark_assets.prompts.phrasebook_mix import ADDING, AT_TEMPO, IN_KEY, MIX, NOUNS, OPENINGS, PLAYED, PLAYING
-from flamingo_bark_assets.prompts.phrasebook_stems import ISOLATED, STEMS, TAKEN
+from flamingo_bark_assets.prompts.phrasebook_stems import ISOLATED, SEPARATED, STEMS, TAKEN
 
 Claims = frozenset[tuple[str, str, bool]]
 
@@ -196,7 +196,7 @@ def test_openings_claim_what_plays_and_nothing_else() -> None:
         assert found(text) == expected, text
     for verb, noun in product(expand_all(PLAYING), NOUNS):
         assert found(f"{names} {verb} a {noun}") == expected
-    for isolated, taken, noun in product(expand_all(ISOLATED), TAKEN, NOUNS):
+    for isolated, taken, noun in product(expand_all((*ISOLATED, *SEPARATED)), TAKEN, NOUNS):
         text = filled(f"{isolated} {taken}", {"kinds": names, "their": "their", "whole": f"a {noun}"})
         assert found(text) == expected, text
 

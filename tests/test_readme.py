@@ -72,6 +72,13 @@ def test_the_settings_of_the_readme_are_read(tmp_path: Path) -> None:
     assert Thresholds().min_duration_s != 20
 
 
+def test_the_separators_of_the_readme_are_read(tmp_path: Path) -> None:
+    known, own = (block for block in blocks("toml") if "[separation]" in block)
+    for text in (known, own):
+        (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
+        assert load_settings(tmp_path / "settings.toml").separation.enabled
+
+
 def test_the_chain_of_the_readme_is_read(tmp_path: Path) -> None:
     (text,) = [block for block in blocks("toml") if "inference.chain" in block and "inference.servers" not in block]
     (tmp_path / "settings.toml").write_text(text, encoding="utf-8")

@@ -21,6 +21,7 @@ from tests.evidence import (
     measured,
     unknown,
     unusable_song,
+    with_separated_stems,
     with_silent_stem,
     without_stems,
 )
@@ -366,3 +367,34 @@ def test_a_verdict_with_one_rule_twice_cannot_be_made() -> None:
 def test_braces_in_a_file_name_are_no_place_in_a_sentence() -> None:
     verdict = verdict_of(with_stems(make_stem("bass", file_name="{value.__class__}.wav", lag_s=1.0)))
     assert str(rule(verdict, "bass", "lag").reason).startswith("{value.__class__}.wav is 1 s behind")
+
+
+def test_separated_stems_that_hold_every_rule_are_fit_and_are_judged_by_two_rules_of_their_own() -> None:
+    verdict = verdict_of(with_separated_stems())
+    assert verdict.suitable_kinds == WHOLE_KINDS
+    assert names(verdict, "drums") - names(verdict_of(make_evidence()), "drums") == {"allowed_origin", "separation"}
+
+
+def test_separated_stems_are_not_counted_as_given_for_the_song() -> None:
+    assert not names(verdict_of(with_separated_stems()), "song") & {"stems_in_time", "residual"}
+
+
+def test_a_separator_that_leaves_much_of_the_mix_costs_its_stems_their_place_and_not_the_song() -> None:
+    good = with_separated_stems()
+    stems = dataclasses.replace(good.stems, residual_db=measured(-4.0))
+    verdict = verdict_of(dataclasses.replace(good, stems=stems))
+    assert (verdict.suitable, verdict.suitable_kinds) == (True, ())
+    assert "the separator left out or changed much" in str(rule(verdict, "drums", "separation").reason)
+
+
+def test_late_separated_stems_cost_the_song_nothing() -> None:
+    late = tuple(dataclasses.replace(stem, lag_s=0.5) for stem in with_separated_stems().stems.stems)
+    verdict = verdict_of(with_separated_stems(stems={"stems": late}))
+    assert (verdict.suitable, verdict.suitable_kinds) == (True, ())
+
+
+def test_separated_stems_may_be_kept_out_altogether() -> None:
+    verdict = verdict_of(with_separated_stems(), allow_separated_stems=False)
+    assert (verdict.suitable, verdict.suitable_kinds) == (True, ())
+    assert "some of the rest bleeds into it" in str(rule(verdict, "vocals", "allowed_origin").reason)
+    assert verdict_of(make_evidence(), allow_separated_stems=False).suitable_kinds == WHOLE_KINDS

@@ -83,7 +83,8 @@ class Stem(Row):
     KEY: ClassVar[tuple[str, ...]] = ("name", "file_name")
 
     name: str = column("Stem name, from its file name.")
-    file_name: str = column("File name in the stems folder.")
+    file_name: str = column("File name in the stems folder, or in the folder of separated stems.")
+    origin: str = column("given with the song, or separated from its mix, so that some of the rest bleeds into it.")
     kind: str | None = optional_column(f"{ANY_KIND}; null where the name says none.")
     fault: str | None = optional_column("Why this stem cannot be used; null where it can.")
     file_notes: str | None = optional_column(

@@ -185,6 +185,7 @@ def _faulty(stem: StemInput) -> Stem:
     return Stem(
         name=stem.file.name,
         file_name=stem.file_name,
+        origin=stem.file.origin,
         kind=stem.file.kind,
         fault=stem.fault or stem.file.fault or f"{stem.file_name}: could not be decoded",
         content_sha256=stem.content_sha256,
@@ -196,6 +197,7 @@ def _described(stem: StemInput, sound: Sound, read: _Read, mix: Sound) -> Stem:
     return Stem(
         name=stem.file.name,
         file_name=stem.file_name,
+        origin=stem.file.origin,
         kind=stem.file.kind,
         file_notes="; ".join(stem.decoded.oddities) or None if stem.decoded is not None else None,
         content_sha256=stem.content_sha256,

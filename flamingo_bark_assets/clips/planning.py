@@ -184,7 +184,10 @@ class _Plan:
 
     def _has_instrumental(self) -> bool:
         """Tell whether the fit stems but the vocals are the mix without its voice."""
-        explained = any(rule.subject == SONG and rule.rule == "residual" and rule.passed for rule in self.verdict.rules)
+        explained = any(
+            rule.passed and ((rule.subject, rule.rule) == (SONG, "residual") or rule.rule == "separation")
+            for rule in self.verdict.rules
+        )
         sounding = self.evidence.audible_kinds
         return explained and "vocals" in sounding and len(sounding) > 1 and set(sounding) - {"vocals"} <= set(self.fit)
 
@@ -245,6 +248,7 @@ class _Plan:
         sounding = [kind for kind in inside.sounding if kind in source.kinds or source.name == MIX]
         pitched = source.name == MIX or any(KINDS[kind].harmony != "none" for kind in source.kinds)
         has_drums = source.name == MIX or "drums" in source.kinds
+        separated = self.evidence.separated if self.evidence.separated_kinds & set(source.kinds) else None
         return Clip(
             clip=name,
             view=view.name,
@@ -278,6 +282,8 @@ class _Plan:
             structured_lyrics=with_section_tags(lines, self.lyrics.lyrics_sections, piece.start_s, piece.end_s),
             licence=metadata.licence,
             attribution=metadata.attribution,
+            separator=separated.maker if separated else None,
+            separator_licence=separated.model_licence if separated else None,
             source_sha256="+".join(self._sha256(source)),
             prompt=text.prompt,
             form=text.form,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind, StemOrigin
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 
 MIX = "mix"
@@ -79,12 +79,30 @@ class Clip(Row):
     is_fallback: bool = column("Whether that captioner ran because no model could be had.")
     licence: str | None = column("Licence of the recording, as its owner states it.")
     attribution: str | None = column("Credit line.")
+    separator: str | None = optional_column(
+        "Separator and model that made the stems it is rendered from; null where these are given, and for the mix."
+    )
+    separator_licence: str | None = optional_column(
+        "Licence of that model's weights, as the user names it; null where none is stated."
+    )
     source_sha256: str = column("SHA-256 of the sound files that it is rendered from, joined by '+'.")
 
     @property
     def duration_s(self) -> float:
         """Length, seconds."""
         return self.end_s - self.start_s
+
+    @property
+    def separator_credit(self) -> str | None:
+        """The separator, its model and the licence of its weights, in words; None where nothing was separated."""
+        if self.separator is None:
+            return None
+        return f"{self.separator} (licence of the weights: {self.separator_licence or 'not stated'})"
+
+    @property
+    def origin(self) -> StemOrigin:
+        """Whether what it is rendered from is given, or was separated from the mix."""
+        return "given" if self.separator is None else "separated"
 
     @property
     def stem_kinds(self) -> tuple[StemKind, ...]:

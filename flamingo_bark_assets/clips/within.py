@@ -134,6 +134,7 @@ class SongInside:
             evidence=Evidence(
                 raw_song=self._blank_raw,
                 metadata=self._evidence.metadata,
+                separated=self._evidence.separated,
                 stems=dataclasses.replace(
                     self._evidence.stems,
                     stems=tuple(

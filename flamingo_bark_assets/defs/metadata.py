@@ -19,6 +19,7 @@ from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Record, events_of
+from flamingo_bark_assets.separation.records import SeparatedStems
 from flamingo_bark_assets.training.suitability import Verdict
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def describe_result(work: SongWork, result: Record) -> Metadata:
     metadata |= _scalars(result)
     if isinstance(result, SongMetadata):
         metadata |= _said(result)
+    if isinstance(result, SeparatedStems):
+        metadata |= _separated(result)
     if isinstance(result, Captions):
         metadata |= _captions(result)
     if isinstance(result, TrainingPrompts):
@@ -95,6 +98,13 @@ def _said(said: SongMetadata) -> dict[str, Any]:
         "given_caption_source", "warnings", "sidecar_warnings",
     )  # fmt: skip
     return {name: text for name in names if (text := getattr(said, name))}
+
+
+def _separated(result: SeparatedStems) -> dict[str, Any]:
+    names = ("outcome", "reason", "separator", "command", "version", "model", "model_licence", "input_sha256")
+    files = {file.file_name: file.content_sha256 for file in result.separated_files}
+    told = {name: text for name in names if (text := getattr(result, name))}
+    return {**told, "files": dg.MetadataValue.json(files)} if files else told
 
 
 def _captions(captions: Captions) -> dict[str, Any]:

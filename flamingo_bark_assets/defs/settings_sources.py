@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _WHAT = {
     "decoding": "Longest song that is decoded, and how much of it may be missing.",
+    "separation": "Whether songs without stems are separated, by which command, and whether its program is here.",
     "captioning": "The tagger, and the chain of captioning models: what is asked of them, how, and which are here.",
     "prompts": "Weights and budgets of training prompts.",
     "suitability": "The limits of the suitability rules.",

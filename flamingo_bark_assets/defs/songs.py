@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.record import Record
 
 SONGS_A_RUN = 50  # a run costs 3 CPU-s before its first song; kill one and what it made stays made
+SONGS_POOL = "songs"
+"""Pool of all runs over songs: a limit of it bounds how many work at once, on all machines that share the instance."""
 
 _Failures = dict[str, str]
 
@@ -48,6 +50,8 @@ _Failures = dict[str, str]
     partitions_def=songs_partitions,
     backfill_policy=dg.BackfillPolicy.multi_run(SONGS_A_RUN),
     can_subset=True,
+    # Without a limit of that name in Dagster it limits nothing.
+    pool=SONGS_POOL,
 )
 def song(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]:
     """Materialise the selected assets for each song of the run.
@@ -182,7 +186,7 @@ class _Run:
         ledger = Ledger(
             self.platform.paths, work.files, signature, self.settings, self.context.run.run_id, hashed=work.sha256
         )
-        work.versions, work.damage = ledger.code_versions, ledger.damage
+        work.versions, work.damage, work.tell = ledger.code_versions, ledger.damage, self.context.log.info
         names = [step.name for step in self.steps]
         left_alone = self.plan.left_alone(ledger, names)
         stored = self.plan.stored_already(ledger, names)

@@ -120,7 +120,8 @@ def stem_texts(speaker: Speaker, evidence: Evidence, kind: StemKind) -> Texts:
         case _:
             assert_never(stem)
     told = join(", ", *opening)
-    first = Phrase(f"{capitalised(KINDS[kind].noun)} {told.text}.", told.confidence) if told else None
+    noun = f"separated {KINDS[kind].noun}" if kind in evidence.separated_kinds else KINDS[kind].noun
+    first = Phrase(f"{capitalised(noun)} {told.text}.", told.confidence) if told else None
     return _with_common(speaker, stem, _subject(kind), first, *details)
 
 

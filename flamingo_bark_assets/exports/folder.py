@@ -382,6 +382,7 @@ def clip_from_json(values: dict[str, Any]) -> ExportedClip:
         **{
             **values,
             "genres": tuple(values["genres"]),
+            "separated_by": tuple(values.get("separated_by", ())),
             "clip": Clip(**values["clip"]),
             "files": {role: _entry(entry) for role, entry in values["files"].items()},
         }

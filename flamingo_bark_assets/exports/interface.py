@@ -29,8 +29,9 @@ class ExportOptions:
     """What the user chose for one export.
 
     Attributes:
-        commercial: refuse songs whose licence does not allow commercial use, and texts of captioning models whose
-            licence does not; measured text takes their place.
+        commercial: refuse songs whose licence does not allow commercial use, clips of stems that were separated by a
+            model whose licence does not, and texts of captioning models whose licence does not; measured text takes
+            their place.
         view: the view to export where the target can use several; None for the target's own.
         by_artist: keep all songs of an artist in one split.
         custom_tag: trigger word of each text; "" for none. A song may have one of its own.
@@ -161,6 +162,7 @@ class ExportedClip:
         gains_db: what its further sounds were turned up or down by, by role.
         outside_domain: why the trainer's model does not know such sound; None where it does.
         custom_tag: trigger word that the trainer itself puts into the text; "" where it stands there already.
+        separated_by: who separated the stems among its further sounds: separator, model and licence, in words.
     """
 
     name: str
@@ -181,6 +183,13 @@ class ExportedClip:
     gains_db: Mapping[str, float] = field(default_factory=dict)
     outside_domain: str | None = None
     custom_tag: str = ""
+    separated_by: tuple[str, ...] = ()
+
+    @property
+    def separators(self) -> tuple[str, ...]:
+        """Who separated any of its sounds from a mix; empty where all were given."""
+        own = self.clip.separator_credit
+        return tuple(dict.fromkeys((*((own,) if own else ()), *self.separated_by)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,18 @@ def readme(target: Target, summary: Summary, folder: Path = Path()) -> str:
 
 
 def attribution_lines(clips: ReadClips) -> Iterator[str]:
-    """Give the lines of the attribution file: one a song, with title, artist, licence and credit line."""
+    """Give the lines of the attribution file: one a song, with title, artist, licence and credit line.
+
+    A line before them names each separator that made stems of some songs.
+    """
     yield "# Attribution"
     yield ""
+    makers: dict[str, None] = {}
+    for clip in clips():
+        makers.update(dict.fromkeys(clip.separators))
+    for maker in makers:
+        yield f"Stems of some songs were separated from the mix by {printable(maker)}."
+        yield ""
     last = None
     for clip in clips():
         if clip.song_id == last:

@@ -25,6 +25,7 @@ from flamingo_bark_assets.library.layout import DataPaths, find_song, list_song_
 from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.provenance.due import DueSongs
 from flamingo_bark_assets.provenance.inputs import settings_versions
+from flamingo_bark_assets.separation.kept import separated_names, with_separated
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.splits.assignment import read_splits, renew_splits
 from flamingo_bark_assets.splits.records import SongSplit
@@ -103,7 +104,8 @@ class StoredSongs:
         """
         song = self._song(song_id)
         stems = self._store.read(StemSet, song_id)
-        return song, SongRenderer(find_song(self._paths, song_id), stems, self._settings.clips)
+        files = with_separated(find_song(self._paths, song_id), self._paths, separated_names(stems))
+        return song, SongRenderer(files, stems, self._settings.clips)
 
     def _head(self, song_id: str) -> SongHead:
         song = self._song(song_id)
@@ -121,7 +123,9 @@ class StoredSongs:
             raise ClipRefused("no_split", "it has no split yet; run it first")
         if self._options.commercial and (why := why_not_commercial(metadata.licence, self._also_allowed)):
             raise ClipRefused("licence", why)
-        clips = tuple(self._allowed(clip) for clip in made.clips if clip.view in self._views)
+        clips = tuple(
+            self._allowed(clip) for clip in made.clips if clip.view in self._views and self._may_be_sold(clip)
+        )
         if not clips:
             raise ClipRefused("no_clips", f"it has no clip of the views {', '.join(sorted(self._views))}")
         song = ExportSong(
@@ -140,6 +144,12 @@ class StoredSongs:
             custom_tag=custom_tag_of(metadata.custom_tag, metadata.custom_tag_position, "", self._options.tag_position),
         )
         return dataclasses.replace(song, digest=_digest(song))
+
+    def _may_be_sold(self, clip: Clip) -> bool:
+        """Tell whether the licence of the model that separated a clip allows what is asked for, where one did."""
+        if not self._options.commercial or clip.separator is None:
+            return True
+        return why_not_commercial(clip.separator_licence, self._also_allowed) is None
 
     def _allowed(self, clip: Clip) -> Clip:
         """Return a clip with measured words only, where the captioning model's licence does not allow its own.

@@ -16,7 +16,7 @@ from flamingo_bark_assets.files.opening import file_problem, is_unicode, link_pr
 from flamingo_bark_assets.library.ids import SONG_ID_RULE, check_song_id, is_song_id
 from flamingo_bark_assets.library.sidecar_names import SidecarFile, sidecar_ending
 from flamingo_bark_assets.library.stem_kinds import kinds_in, only_kind
-from flamingo_bark_assets.parts import StemKind
+from flamingo_bark_assets.parts import StemKind, StemOrigin
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.library.song_toml import SongInfo
@@ -85,6 +85,11 @@ class DataPaths:
         return self.root / "songs"
 
     @property
+    def separated(self) -> Path:
+        """Stems that a separator made: one folder a song that has none of its own."""
+        return self.root / "separated"
+
+    @property
     def features(self) -> Path:
         """The feature store: one folder a table, one file a song."""
         return self.root / "features"
@@ -122,19 +127,21 @@ class DataPaths:
 
 @dataclass(frozen=True, slots=True)
 class StemFile:
-    """One file of the stems folder.
+    """One file of the stems folder, or one that a separator made.
 
     Attributes:
         name: the stem's own name, from the file name without its ending, lower case.
         kind: which kind it is; None where the name says none.
         path: the file; None where it must not be opened.
         fault: why this stem cannot be used, naming the file; None where nothing is wrong so far.
+        origin: whether it is given with the song, or was separated from its mix.
     """
 
     name: str
     kind: StemKind | None
     path: Path | None
     fault: str | None = None
+    origin: StemOrigin = "given"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ def remove_orphans(paths: DataPaths) -> Cleanup:
     the folder of all songs is missing, cannot be read or holds no song at all, its disk may not be mounted: what was
     made of the songs is kept then.
     """
-    leftovers = sum(remove_leftovers(folder, recursive=False) for folder in (paths.songs, paths.datasets))
+    folders = (paths.songs, paths.datasets, paths.separated)
+    leftovers = sum(remove_leftovers(folder, recursive=False) for folder in folders)
     leftovers += sum(map(remove_leftovers, (paths.features, paths.answers, paths.root / _STATE_FOLDER)))
     made = _songs_with_files(paths)
     try:
@@ -68,12 +69,13 @@ def remove_orphans(paths: DataPaths) -> Cleanup:
 
 
 def derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:
-    """Give what was made of a song: its state, which marks the rest as made, its tables and its dataset."""
+    """Give what was made of a song: its state, which marks the rest as made, tables, dataset and separated stems."""
     yield from _existing(paths.root / _STATES_OF_SONGS / f"{song_id}.json")
     for folder, _, _ in os.walk(paths.features):
         yield from _existing(Path(folder, f"{song_id}.parquet"))
     for name in DATASET_FILE_NAMES:
         yield from _existing(paths.datasets / name.format(song_id=song_id))
+    yield from _existing(paths.separated / song_id)
 
 
 def _remove_derived(paths: DataPaths, song_id: str, present: list[str]) -> list[Path]:
@@ -93,6 +95,7 @@ def _songs_with_files(paths: DataPaths) -> set[str]:
     tables = {name for _, _, names in os.walk(paths.features) for name in names}
     found = {name.removesuffix(".parquet") for name in tables if name.endswith(".parquet")}
     found |= {path.stem for path in (paths.root / _STATES_OF_SONGS).glob("*.json")}
+    found |= {path.name for path in paths.separated.glob("*")}
     try:
         matches = [_DATASET_FILE.fullmatch(path.name) for path in paths.datasets.iterdir()]
     except OSError:

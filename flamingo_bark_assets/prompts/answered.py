@@ -117,7 +117,10 @@ class Answered:
         genres = tuple(name for name in self._genres if name.casefold() not in lower)
         if kinds:
             return Subject(
-                {topic: fact for topic, fact in left.items() if topic in {"tempo", "key", "pace"}}, kinds, genres
+                {topic: fact for topic, fact in left.items() if topic in {"tempo", "key", "pace"}},
+                kinds,
+                genres,
+                separated=bool(self.evidence.separated_kinds & set(kinds)),
             )
         instruments = () if claims & {"instrument", "vocals"} else self._instruments
         moods = tuple(mood for mood in self._moods if mood.casefold() not in lower)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flamingo_bark_assets.descriptions.wording import listed
+from flamingo_bark_assets.descriptions.wording import capitalised, listed
 from flamingo_bark_assets.parts import KINDS, StemKind
 from flamingo_bark_assets.prompts.facts import Fact
 from flamingo_bark_assets.prompts.grammar import Choices, chosen_text, unlike, with_article
@@ -23,7 +23,7 @@ from flamingo_bark_assets.prompts.phrasebook_mix import (
     PLAYED,
     PLAYING,
 )
-from flamingo_bark_assets.prompts.phrasebook_stems import ISOLATED, TAKEN
+from flamingo_bark_assets.prompts.phrasebook_stems import ISOLATED, SEPARATED, TAKEN
 
 _BOUND = ("that ", "whose ", "of ")
 """Words that must stand straight behind the noun that they belong to."""
@@ -41,6 +41,7 @@ class Subject:
         genres: names of genres, possibly none.
         moods: adjectives, possibly none.
         instruments: what plays, in a fixed order; of stems their nouns.
+        separated: whether a separator made one of the stems.
     """
 
     facts: Mapping[str, Fact]
@@ -48,6 +49,12 @@ class Subject:
     genres: tuple[str, ...] = ()
     moods: tuple[str, ...] = ()
     instruments: tuple[str, ...] = ()
+    separated: bool = False
+
+    @property
+    def alone(self) -> str:
+        """What the stems are called: isolated, or separated, which promises less."""
+        return "separated" if self.separated else "isolated"
 
 
 @dataclass(slots=True)
@@ -78,10 +85,11 @@ def openings(subject: Subject, choices: Choices, *, details: int) -> Iterator[Op
             subject.genres[: max(0, 3 - step)],
             subject.moods if step == 0 else (),
             subject.instruments if step < 2 else (),
+            subject.separated,
         )
         make = _of_stems if subject.kinds else _of_mix
         yield make(shorter, choices, details if step == 0 else 0, adorned=step < 2)
-    yield Opening("Isolated instruments" if subject.kinds else "Music")
+    yield Opening(f"{capitalised(subject.alone)} instruments" if subject.kinds else "Music")
 
 
 def _of_mix(subject: Subject, choices: Choices, details: int, *, adorned: bool) -> Opening:
@@ -119,7 +127,7 @@ def _of_stems(subject: Subject, choices: Choices, details: int, *, adorned: bool
     nouns = [KINDS[kind].noun for kind in choices.shuffled(subject.kinds, "order of stems")]
     plural = len(nouns) > 1 or KINDS[subject.kinds[0]].plural
     slots = {"kinds": listed(nouns), "their": "their" if plural else "its"}
-    alone = chosen_text(choices, ISOLATED, slots, "isolated")
+    alone = chosen_text(choices, SEPARATED if subject.separated else ISOLATED, slots, "isolated")
     head = _head(subject, choices, made, adorned=adorned)
     whole = chosen_text(choices, unlike(TAKEN, alone), {"whole": head}, "taken") if head else ""
     pitched = any(KINDS[kind].harmony != "none" for kind in subject.kinds)

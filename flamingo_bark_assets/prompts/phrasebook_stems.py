@@ -306,6 +306,8 @@ ISOLATED = (
     "{isolated|solo|bare} <kinds>", "<kinds> {alone|heard alone|on <their> own}", "{only|just|purely} <kinds>",
     "an isolated take of <kinds>",
 )  # fmt: skip
+SEPARATED = ("{separated|extracted} <kinds>", "{a separated|an extracted} {track|part} of <kinds>")
+"""In place of `ISOLATED` for what a separator made: some of the rest bleeds into it, so it is not alone."""
 TAKEN = (
     "from <whole>",
     "taken from <whole>",

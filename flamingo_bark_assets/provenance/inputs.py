@@ -21,6 +21,7 @@ class SettingsVersions:
     """One short digest a group of settings."""
 
     decoding: str
+    separation: str
     captioning: str
     prompts: str
     suitability: str
@@ -46,6 +47,7 @@ def settings_versions(settings: Settings, paths: DataPaths) -> SettingsVersions:
     thresholds, prompts = settings.thresholds, settings.prompts
     return SettingsVersions(
         decoding=digest_of_settings(thresholds.max_duration_s, thresholds.max_truncated_s),
+        separation=_separation_version(settings),
         captioning=digest_of_settings(
             settings.inference.model_dump(mode="json"),
             prompts.min_claim_confidence,
@@ -70,6 +72,17 @@ def _lyrics_version(settings: Settings) -> str:
     model = settings.lyrics.model
     state = model and model_state(model, settings.lyrics.revision, settings.inference, KNOWN_WHISPERS)
     return digest_of_settings(settings.lyrics.model_dump(mode="json"), state)
+
+
+def _separation_version(settings: Settings) -> str:
+    """Digest what separation depends on: once the separator has been installed, songs without stems are due.
+
+    While it is off nothing else counts.
+    """
+    from flamingo_bark_assets.separation.making import found_program
+
+    asked = settings.separation
+    return digest_of_settings(asked.model_dump(mode="json"), found_program(asked)) if asked.enabled else "off"
 
 
 def outside_inputs(step: Step, files: FileDigests, settings: SettingsVersions) -> dict[str, str]:

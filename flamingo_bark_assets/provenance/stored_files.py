@@ -18,6 +18,7 @@ from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.provenance.inputs import CODE
 from flamingo_bark_assets.provenance.state import Made, SongState
 from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.separation.kept import kept_files
 from flamingo_bark_assets.steps import STEP_NAMED, STEP_OF_RECORD, Step
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.training.files import dataset_files
@@ -89,4 +90,6 @@ def read_stored(paths: DataPaths, song_id: str, state: SongState, cls: type[R]) 
 
 def _files_of(paths: DataPaths, step: Step, song_id: str) -> tuple[Path, ...]:
     stored = FeatureStore(paths.features).files_of(step.record, song_id)
-    return (*stored, *dataclasses.astuple(dataset_files(paths, song_id))) if step.name == "bark_dataset" else stored
+    if step.name == "bark_dataset":
+        return (*stored, *dataclasses.astuple(dataset_files(paths, song_id)))
+    return (*stored, *kept_files(paths, song_id)) if step.name == "separated_stems" else stored

@@ -32,6 +32,7 @@ from flamingo_bark_assets.training.dataset_models import (
     PromptEntry,
     RuleEntry,
     Scalar,
+    SeparationEntry,
     SourceFile,
     StemEntry,
     StemFileEntry,
@@ -82,6 +83,11 @@ def json_schema() -> dict[str, Any]:
     }
 
 
+def stem_path(stem: Stem, song_id: str) -> str:
+    """Name a stem file by its path in the song's folder, a separated one by that in the data folder."""
+    return f"separated/{song_id}/{stem.file_name}" if stem.origin == "separated" else f"stems/{stem.file_name}"
+
+
 def suitable_prompt(prompt: Prompt, verdict: Verdict) -> bool:
     """Tell whether the song and all the parts of a prompt are fit for training."""
     fit = {"mix", *verdict.suitable_kinds}
@@ -104,6 +110,7 @@ def _metadata(evidence: Evidence, captions: Captions, settings: Settings) -> Dat
         settings_digest=digest_of_settings(settings.thresholds.model_dump(mode="json")),
         fingerprint=raw.fingerprint,
         sources=_sources(evidence),
+        separation=_separation(evidence),
     )
 
 
@@ -120,11 +127,18 @@ def _captioner(captions: Captions) -> CaptionerEntry:
 
 def _sources(evidence: Evidence) -> list[SourceFile]:
     raw = evidence.raw_song
-    mix = [SourceFile(part="mix", path=raw.file_name, sha256=raw.content_sha256)] if raw.file_name else []
-    return mix + [
-        SourceFile.model_validate({"part": stem.kind, "path": _stem_path(stem), "sha256": stem.content_sha256})
-        for stem in evidence.stems.stems
+    mix = [("mix", raw.file_name, "given", raw.content_sha256)] if raw.file_name else []
+    stems = [(s.kind, stem_path(s, evidence.song_id), s.origin, s.content_sha256) for s in evidence.stems.stems]
+    return [
+        SourceFile.model_validate({"part": part, "path": path, "origin": origin, "sha256": sha256})
+        for part, path, origin, sha256 in (*mix, *stems)
     ]
+
+
+def _separation(evidence: Evidence) -> SeparationEntry | None:
+    if evidence.separated.outcome != "separated":
+        return None
+    return _entry(SeparationEntry, evidence.separated)
 
 
 def _main_track(
@@ -158,12 +172,13 @@ def _stem_entry(
         stem_type=kind,
         audio_description=_description(kind, own, captions),
         technical_features=_technical_features(features),
+        origin="separated" if kind in evidence.separated_kinds else "given",
         training_suitability=kind in verdict.suitable_kinds,
         audible=kind in evidence.audible_kinds,
         suitability=_suitability(verdict, kind),
         measurements=_measurements((features,)),
         answers=_answers(captions, kind),
-        files=[_stem_file(stem) for stem in _files_of(evidence, kind)],
+        files=[_stem_file(stem, evidence.song_id) for stem in _files_of(evidence, kind)],
     )
 
 
@@ -205,8 +220,8 @@ def _answers(captions: Captions, part: Part) -> list[AnswerEntry]:
     return [_entry(AnswerEntry, answer) for answer in captions.answers if answer.part == part]
 
 
-def _stem_file(stem: Stem) -> StemFileEntry:
-    return _entry(StemFileEntry, stem, path=_stem_path(stem), sha256=stem.content_sha256)
+def _stem_file(stem: Stem, song_id: str) -> StemFileEntry:
+    return _entry(StemFileEntry, stem, path=stem_path(stem, song_id), sha256=stem.content_sha256)
 
 
 def _prompt_entry(prompt: Prompt, verdict: Verdict) -> PromptEntry:
@@ -222,10 +237,6 @@ def _entry(model: type[E], source: object, **own: Any) -> E:
 
 def _files_of(evidence: Evidence, kind: StemKind) -> list[Stem]:
     return [stem for stem in evidence.stems.stems if stem.kind == kind]
-
-
-def _stem_path(stem: Stem) -> str:
-    return f"stems/{stem.file_name}"
 
 
 def main() -> None:

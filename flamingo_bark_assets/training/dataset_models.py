@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from flamingo_bark_assets.parts import ANY_KIND, Part, StemKind
+from flamingo_bark_assets.parts import ANY_KIND, Part, StemKind, StemOrigin
 from flamingo_bark_assets.training.rendering import plain
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 Scalar = float | int | bool | str | None
+
+_PATH = "Path in the song's folder, of a separated stem in the data folder, POSIX."
 
 
 class _Model(BaseModel):
@@ -42,8 +44,20 @@ class SourceFile(_Model):
     """One sound file that the dataset was made from."""
 
     part: Part | None = Field(description="What it holds; null for a stem whose name says no kind.")
-    path: str = Field(description="Path in the song's folder, POSIX.")
+    path: str = Field(description=_PATH)
+    origin: StemOrigin = Field(description="given, or separated from the mix.")
     sha256: str | None = Field(description="SHA-256, hexadecimal; null where the file could not be read.")
+
+
+class SeparationEntry(_Model):
+    """What made the stems of a song that has none of its own."""
+
+    separator: str | None = Field(description="Name of the separator.")
+    command: str | None = Field(description="Program and arguments as JSON, with their places.")
+    version: str | None = Field(description="What the program says of itself; null where it does not.")
+    model: str | None = Field(description="Name of the model.")
+    model_licence: str | None = Field(description="Licence of the model's weights, as the user names it.")
+    input_sha256: str | None = Field(description="SHA-256 of the mix that was separated, hexadecimal.")
 
 
 class DatasetMetadata(_Model):
@@ -66,6 +80,9 @@ class DatasetMetadata(_Model):
     settings_digest: str = Field(description="Short hash of the thresholds that the verdict was given by.")
     fingerprint: str = Field(description="Digest of all files of the song.")
     sources: list[SourceFile] = Field(description="The files that the dataset was made from.")
+    separation: SeparationEntry | None = Field(
+        description="What separated the stems from the mix; null where they are given, or there are none."
+    )
 
 
 class MeasurementEntry(_Model):
@@ -154,7 +171,8 @@ class StemFileEntry(_Model):
     """One file of a stem."""
 
     name: str = Field(description="Stem name, from its file name.")
-    path: str = Field(description="Path in the song's folder, POSIX.")
+    path: str = Field(description=_PATH)
+    origin: StemOrigin = Field(description="given, or separated from the mix.")
     sha256: str | None = Field(description="SHA-256 of the file, hexadecimal.")
     fault: str | None = Field(description="Why this file cannot be used.")
     audible: bool = Field(description="Whether it holds sound.")
@@ -178,6 +196,7 @@ class StemEntry(_Model):
         description="Measured values by name, null where unknown; onset_density is in onsets a second, "
         "every other unit stands in the name or in `measurements`."
     )
+    origin: StemOrigin = Field(description="separated where a separator made one of its files; else given.")
     training_suitability: bool = Field(description="Whether this stem is fit for training.")
     audible: bool = Field(description="Whether it holds sound.")
     suitability: Suitability = Field(description="The judgement of the stem.")

@@ -14,7 +14,8 @@ from flamingo_bark_assets.inference.vocabulary import TAGGED_SOURCE
 from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, WHOLE_KINDS, missing_kinds
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
-from flamingo_bark_assets.training.dataset import dataset_file_name, suitable_prompt
+from flamingo_bark_assets.separation.records import HOW_TO_GET_STEMS
+from flamingo_bark_assets.training.dataset import dataset_file_name, stem_path, suitable_prompt
 from flamingo_bark_assets.training.rendering import encodable, markdown, number, repeats, told_apart
 from flamingo_bark_assets.training.suitability import SONG, YES_OR_NO, RuleResult, Verdict
 
@@ -129,7 +130,7 @@ def _file_rows(evidence: Evidence, verdict: Verdict) -> Iterator[tuple[str, ...]
         yield "mix", evidence.raw_song.file_name, _yes(verdict.suitable)
     for stem in evidence.stems.stems:
         use = verdict.suitable and stem.kind in verdict.suitable_kinds and stem.audible
-        yield stem.kind or "unknown", f"stems/{stem.file_name}", _yes(use)
+        yield stem.kind or "unknown", stem_path(stem, evidence.song_id), _yes(use)
 
 
 def _prompt_rows(prompts: Sequence[Prompt], usable: Sequence[Prompt]) -> Iterator[tuple[str, ...]]:
@@ -196,7 +197,15 @@ def _stem_warnings(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     ]
     unfit = [kind for kind in present if kind not in silent and kind not in verdict.suitable_kinds]
     if missing:
-        yield f"Missing stems: {', '.join(missing)}. Nothing is said about them."
+        how = f" To get some: {HOW_TO_GET_STEMS}." if not present else ""
+        yield f"Missing stems: {', '.join(missing)}. Nothing is said about them.{how}"
+    if evidence.separated.outcome == "failed":
+        yield f"Separation failed: {markdown(evidence.separated.reason or 'no reason is known')}"
+    if made_by := evidence.separated.credit:
+        yield (
+            f"The stems were separated from the mix by {markdown(made_by)}: some of every other part bleeds into each, "
+            "and that they add up to the mix says nothing about how clean they are. Listen before you train on them."
+        )
     if silent:
         yield f"Silent stems: {', '.join(silent)}. They have a file but no sound."
     if unfit:

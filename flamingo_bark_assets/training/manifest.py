@@ -20,7 +20,7 @@ from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.files.opening import file_problem
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles
-from flamingo_bark_assets.parts import Part, StemKind
+from flamingo_bark_assets.parts import Part, StemKind, StemOrigin
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.training.dataset import dataset_file_name, suitable_prompt
 from flamingo_bark_assets.training.instructions import instructions_file_name
@@ -52,6 +52,7 @@ class ManifestFile(BaseModel):
     path: RelativePath = Field(description="Path relative to the data folder, POSIX.")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the contents, hexadecimal.")
     bytes: int = Field(ge=0, description="Size.")
+    origin: StemOrigin = Field("given", description="given, or separated from the mix by a separator.")
 
 
 class ManifestEntry(BaseModel):
@@ -218,15 +219,21 @@ def _sound_files(evidence: Evidence, verdict: Verdict, files: SongFiles, root: P
     for stem in files.stems:
         kind, path = stem.kind, stem.path
         if path is not None and kind is not None and kind in verdict.suitable_kinds and path.name in sums:
-            yield _file(kind, path, sums[path.name], root, song_id)
+            yield _file(kind, path, sums[path.name], root, song_id, stem.origin)
 
 
 def _file(
-    part: Part | Literal["dataset", "instructions"], path: Path, sha256: str | None, root: Path, song_id: str
+    part: Part | Literal["dataset", "instructions"],
+    path: Path,
+    sha256: str | None,
+    root: Path,
+    song_id: str,
+    origin: StemOrigin = "given",
 ) -> ManifestFile:
     try:
         size = path.stat().st_size
-        return ManifestFile(part=part, path=_relative(path, root, song_id), sha256=sha256 or _sha256(path), bytes=size)
+        relative = _relative(path, root, song_id)
+        return ManifestFile(part=part, path=relative, sha256=sha256 or _sha256(path), bytes=size, origin=origin)
     except OSError as error:
         raise StorageError(f"song {song_id}: {path} cannot be read: {error}; run the song again") from error
 

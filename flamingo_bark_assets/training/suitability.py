@@ -46,6 +46,8 @@ RULES = {
     "residual": "The mix without its stems leaves little, where a file for each kind should add up to the mix.",
     "mix_usable": "The mix allows training: it is neither silent nor too short.",
     "belongs": "The stem is in the mix, and not of another song.",
+    "allowed_origin": "The stem is given, or separated stems are allowed.",
+    "separation": "The mix without its separated stems leaves little, where they should add up to it.",
     "audible": "A file of the kind holds a second of sound.",
     "length_difference": "The stem is as long as the mix.",
     "lag": "The stem is not shifted against the mix, where its lag is sure.",
@@ -58,7 +60,7 @@ RULES = {
 YES_OR_NO = frozenset(
     {
         "readable", "measurable", "mix_usable", "belongs", "audible", "metadata_readable", "understood",
-        "sidecars_readable",
+        "sidecars_readable", "allowed_origin",
     }
 )  # fmt: skip
 
@@ -113,7 +115,8 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
 
     A stem that is unfit leaves the song fit: it is only not used. The song itself fails over its stems where
     most of them do not match it, or where all of them together do not give the mix. Of a mix that is silent
-    or too short no stem is fit either.
+    or too short no stem is fit either. Stems that a separator made from the mix are not evidence about the song: what
+    is wrong with them costs only them their place.
 
     An unknown value fails its rule with the measurement's own reason. Rules are left out where unknown is no fault:
     `not_truncated` where no length is declared and nothing shows that the file is cut off, `noise_floor` where music
@@ -359,7 +362,8 @@ def _analysis_confidence(song: SongFeatures, thresholds: Thresholds) -> RuleResu
 
 def _stems_in_time(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
     """Judge the share of audible stem files that match the mix; silent ones tell nothing about it."""
-    answers = [_in_time(stem, thresholds) for stem in _readable(stems.stems) if stem.audible]
+    given = [stem for stem in _readable(stems.stems) if stem.origin == "given"]
+    answers = [_in_time(stem, thresholds) for stem in given if stem.audible]
     judged = [answer for answer in answers if answer is not None]
     if judged:
         limit = _Limit(
@@ -375,15 +379,20 @@ def _residual(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
     That is so where no kind is missing and no file faulty, rejected or shown to be out of time; otherwise
     a large residual is what a missing or shifted stem leaves, and says nothing about the mix.
     """
-    complete = stems.missing_kinds.value == "none" and all(stem.usable for stem in stems.stems)
-    in_time = all(_in_time(stem, thresholds) is not False for stem in stems.stems if stem.audible)
-    if stems.residual_db.value is not None and complete and in_time:
+    given = all(stem.origin == "given" for stem in stems.stems)
+    if stems.residual_db.value is not None and given and _add_up(stems, thresholds):
         limit = _Limit(
             "residual", "<=", thresholds.max_residual_db, "dB",
             "mix minus stems leaves {value} dB of the mix; at most {limit} dB is allowed, "
             "so these may not be the stems of this song",
         )  # fmt: skip
         yield limit.apply(SONG, stems.residual_db.value, None)
+
+
+def _add_up(stems: StemSet, thresholds: Thresholds) -> bool:
+    """Tell whether the stems of a song can be expected to add up to its mix."""
+    complete = stems.missing_kinds.value == "none" and all(stem.usable for stem in stems.stems)
+    return complete and all(_in_time(stem, thresholds) is not False for stem in stems.stems if stem.audible)
 
 
 def _readable(stems: Sequence[Stem]) -> list[Stem]:
@@ -431,10 +440,28 @@ def _stem_rules(
         return
     audible = _Limit("audible", ">=", 1.0, "", f"no {kind} file holds a second of sound above -60 dBFS")
     yield audible.apply(kind, float(any(stem.audible for stem in usable)), None)
+    if any(stem.origin == "separated" for stem in usable):
+        yield from _separation(stems, kind, thresholds)
     yield _silence(kind, usable, thresholds)
     yield _clipping(kind, usable, thresholds)
     yield _length_difference(kind, usable, thresholds)
     yield from _lag(kind, usable, thresholds)
+
+
+def _separation(stems: StemSet, kind: StemKind, thresholds: Thresholds) -> Iterator[RuleResult]:
+    """Judge what only separated stems may lack: that they are allowed, and that the separator left nothing out."""
+    not_allowed = (
+        f"the {kind} stem was separated from the mix, so that some of the rest bleeds into it; "
+        "allow_separated_stems is false"
+    )
+    yield _yes("allowed_origin", kind, None if thresholds.allow_separated_stems else not_allowed)
+    if stems.residual_db.value is not None and _add_up(stems, thresholds):
+        limit = _Limit(
+            "separation", "<=", thresholds.max_residual_db, "dB",
+            "mix minus separated stems leaves {value} dB of the mix; at most {limit} dB is allowed, so the separator "
+            "left out or changed much of it",
+        )  # fmt: skip
+        yield limit.apply(kind, stems.residual_db.value, None)
 
 
 def _silence(kind: StemKind, files: Sequence[Stem], thresholds: Thresholds) -> RuleResult:

@@ -39,6 +39,8 @@ class Survey:
         captioners: how many rows each captioner wrote, fallbacks apart.
         fallbacks: the same of captioners that ran because no model could be had.
         licences: the licences that songs state, and how many rows carry each; None for none.
+        separated: rows with stems that a separator made.
+        separators: who made them, each in words.
         with_lyrics: rows that carry lyrics.
         longest_s: the longest sound, seconds.
     """
@@ -48,6 +50,8 @@ class Survey:
     captioners: Counter[str] = field(default_factory=Counter)
     fallbacks: Counter[str] = field(default_factory=Counter)
     licences: Counter[str | None] = field(default_factory=Counter)
+    separated: int = 0
+    separators: set[str] = field(default_factory=set)
     with_lyrics: int = 0
     longest_s: float = 0.0
 
@@ -72,6 +76,8 @@ class Survey:
         self.sounds.update(role for role in clip.files if role != AUDIO)
         (self.fallbacks if clip.clip.is_fallback else self.captioners)[clip.captioner] += 1
         self.licences[clip.clip.licence] += 1
+        self.separated += bool(clip.separators)
+        self.separators.update(clip.separators)
         self.with_lyrics += clip.lyrics is not None
         self.longest_s = max(self.longest_s, clip.files[AUDIO].duration_s or 0.0)
 
@@ -201,6 +207,12 @@ def _limits(counted: Survey, summary: Summary) -> str:
     if counted.captioners:
         points.insert(
             0, f"Captions of {counted.captioners.total()} clips were written by {_names(counted.captioners)}."
+        )
+    if counted.separators:
+        makers = ", ".join(_plain(maker) for maker in sorted(counted.separators)[:_MOST_CAPTIONERS])
+        points.append(
+            f"Stems of {counted.separated} clips were not recorded apart but **separated** from the mix by\n"
+            f"  {makers}: some of the rest bleeds into each. `stems_origin` says which."
         )
     if summary.options.commercial:
         points.append("Made for commercial use: songs and texts whose licence does not allow it were left out.")

@@ -83,6 +83,13 @@ def _text_of(sound: str) -> Callable[[ExportedClip], str | None]:
     return lambda clip: clip.texts.get(sound)
 
 
+def _stems_origin(clip: ExportedClip) -> str | None:
+    if clip.separators:
+        return "separated"
+    has_stems = clip.clip.stem_kinds or clip.files.keys() & set(FURTHER_SOUNDS)
+    return "given" if has_stems else None
+
+
 _TEXTS: tuple[HubColumn, ...] = (
     HubColumn("text", "text", "What is told of the mix, from inside the clip.", lambda c: c.text),
     HubColumn("lyrics", "text", "Lines that are sung inside; null where none is known.", lambda c: c.lyrics),
@@ -128,6 +135,19 @@ FACTS: tuple[HubColumn, ...] = (
     HubColumn("captioner", "text", "Who wrote the words that were not measured.", lambda c: c.captioner),
     HubColumn("captioner_licence", "text", "Licence of that model.", lambda c: c.clip.captioner_licence),
     HubColumn("is_fallback", "flag", "Whether no captioning model could be had.", lambda c: c.clip.is_fallback),
+    HubColumn(
+        "stems_origin",
+        "text",
+        "separated where a separator made the stems beside it from the mix, so that some of "
+        "the rest bleeds into each; given where they came with the song; null without stems.",
+        _stems_origin,
+    ),
+    HubColumn(
+        "stems_separated_by",
+        "text",
+        "That separator, its model and the licence of its weights; null where the stems are given.",
+        lambda c: "; ".join(c.separators) or None,
+    ),
     HubColumn("licence", "text", "Licence of the recording, as its owner states it.", lambda c: c.clip.licence),
     HubColumn("attribution", "text", "Credit line.", lambda c: c.clip.attribution),
     HubColumn("sha256", "text", "SHA-256 of the mix's file.", lambda c: c.files[AUDIO].sha256),

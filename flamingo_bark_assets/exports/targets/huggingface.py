@@ -119,16 +119,20 @@ def _write_row(
     name = base_name(song.song_id, mix)
     files = {AUDIO: writer.audio(f"{folder}/{name}.flac", sound)}
     texts, gains_db = {}, {}
+    separated_by: dict[str, None] = {}
     for part in _parts(song, mix):
         stem = rendered(song, part, renderer, writer, sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
         if stem is not None:
             files[part.source] = writer.audio(f"{folder}/{base_name(song.song_id, part)}.flac", stem)
             texts[part.source] = song.tagged(part.text, options)
             gains_db[part.source] = stem.gain_db
+            if part.separator_credit:
+                separated_by[part.separator_credit] = None
     return ExportedClip(
         name=name, song_id=song.song_id, title=song.title, artist=song.artist, genres=song.genres, group=song.group,
         split=song.split, clip=mix, files=files, text=song.tagged(mix.text, options), lyrics=mix.lyrics,
         captioner=mix.captioner, gain_db=sound.gain_db, texts=texts, gains_db=gains_db,
+        separated_by=tuple(separated_by),
     )  # fmt: skip
 
 

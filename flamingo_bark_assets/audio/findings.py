@@ -1,0 +1,321 @@
+"""What is found of each stem beside the mix, in words and numbers: what is corrected, and what speaks against it.
+
+The decisions and their limits belong here; the fit and the spectra that they rest on stand in `explanation` and `bleed`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flamingo_bark_assets.audio.alignment import Match
+from flamingo_bark_assets.audio.belonging import FOUND_STRENGTH
+from flamingo_bark_assets.audio.bleed import coherence, lows_share, noisiness
+from flamingo_bark_assets.audio.explanation import (
+    Aligned,
+    Fit,
+    align,
+    fit,
+    gains_where_they_fit,
+    residual_by_second,
+)
+from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.parts import StemKind
+
+# Chosen on the development seeds of `python -m tests.benchmarks.stem_truth`.
+SURE_LAG_CONFIDENCE = 0.5
+MAX_OFFSET = 0.005
+"""Mean of a channel, full scale 1, that is taken off; sound without an offset stays below a tenth of it."""
+EXACT = 10.0**-2.5
+"""Residual, as a share of the mix, below which gains are as good as right."""
+FITTED = 10.0**-1.2
+"""Residual up to which the fitted gains are trusted."""
+
+_FAR_BETTER = 4.0
+_GAIN_DB = 1.0
+_HEARD = 10.0**-2.5
+_GONE_GAIN = 0.4
+_GONE_ENERGY = 0.3
+_TWICE_BETTER = 10.0
+_TWICE_LEFT = 10.0**-1.5
+_BLEED_DB = -12.0
+_BLEED_COHERENCE = 0.7
+_WHOLE_COHERENCE = 0.86
+_HOLE_LEFT, _REST_LEFT = 0.1, 0.02
+_HOLE_S = 2.0
+_SILENT = 1e-4
+_DRUMS_NOISE, _DRUMS_TIMES, _BASS_LOWS = 0.012, 8.0, 0.5
+_ENCODER_DELAYS = {1105: "MP3", 1024: "AAC", 2112: "AAC", 529: "MP3"}
+_ACCOMPANIMENT = re.compile(
+    r"(?<![^\W_])(?:no|non|not|without|minus|sans)[\W_]*(?:vocals?|vox|voice)(?![^\W_])|instrumentals?(?![^\W_])"
+    r"|accompaniment|karaoke|(?<![^\W_])backing[\W_]*track|伴奏",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One stem file that was read.
+
+    Attributes:
+        file_name: its name.
+        kind: what its name says; None where it says nothing.
+        sample_rate_hz: of the file.
+        offsets: mean of each channel.
+        waveform: as `alignment` reads it.
+        match: where it was found; None where it is silent.
+    """
+
+    file_name: str
+    kind: StemKind | None
+    sample_rate_hz: int
+    offsets: tuple[float, ...]
+    waveform: FloatArray
+    match: Match | None
+
+
+@dataclass(slots=True)
+class Finding:
+    """What was found of one stem; the names are those of the columns of `Stem`."""
+
+    delay_samples: int | None = None
+    gain_db: float | None = None
+    inverted: bool | None = None
+    offsets: str | None = None
+    mix_level_db: float | None = None
+    mix_gain: float | None = None
+    coherence: float | None = None
+    bleed: str | None = None
+    bleed_confidence: float | None = None
+    misnamed: str | None = None
+    doubt: str | None = None
+    twice: bool = False
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def gain(self) -> float:
+        """The factor that is applied."""
+        level = 10.0 ** ((self.gain_db or 0.0) / 20.0)
+        return -level if self.inverted else level
+
+    @property
+    def corrected(self) -> str | None:
+        """What is taken off, in words; None where nothing is."""
+        return "; ".join(self.told) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found of all stems.
+
+    Attributes:
+        stems: of each, in their order.
+        fitted_residual_db: what is left of the mix with a gain for each stem, dB of the mix, at 8 kHz in mono; None
+            where nothing sounds.
+        cause: what is wrong with them, in words; None where nothing is.
+        common_gain: the best gain for all of them together once they are corrected.
+    """
+
+    stems: tuple[Finding, ...]
+    fitted_residual_db: float | None = None
+    cause: str | None = None
+    common_gain: float = 1.0
+
+
+def find(mix: FloatArray, stems: Sequence[Heard]) -> Findings:
+    """Find what each of the stems that belong to a mix is in it."""
+    found = tuple(Finding() for _ in stems)
+    for stem, finding in zip(stems, found, strict=True):
+        _offset(stem, finding)
+        _accompaniment(stem, finding)
+    aligned = align(mix, [stem.waveform for stem in stems], dict(enumerate(map(_lag, stems)))) if stems else None
+    if aligned is None or aligned.fit is None:
+        return Findings(found)
+    _delays(stems, aligned, found)
+    kept, best = _once(mix, stems, aligned, found)
+    _gains(stems, kept, best, found)
+    _bleed(mix, [aligned.stems[i] for i in kept], [found[i] for i in kept], best)
+    _swapped(stems, found)
+    causes = [*_holes(stems, kept, best, found), *_gone(stems, kept, best, found)]
+    causes = [*(f.doubt for f in found if f.twice and f.doubt), *causes]
+    residual = max(best.residual, 1e-12)
+    applied = np.array([found[i].gain for i in kept])
+    return Findings(found, 10.0 * math.log10(residual), "; ".join(causes) or None, best.common_gain_of(applied))
+
+
+def _lag(stem: Heard) -> float | None:
+    match = stem.match
+    sure = match is not None and match.strength >= FOUND_STRENGTH and match.lag_confidence >= SURE_LAG_CONFIDENCE
+    return match.lag_s if match is not None and sure else None
+
+
+def _offset(stem: Heard, finding: Finding) -> None:
+    largest = max(stem.offsets, key=abs, default=0.0)
+    if abs(largest) > MAX_OFFSET:
+        finding.offsets = " ".join(f"{offset:.9g}" for offset in stem.offsets)
+        finding.told.append(f"an offset of {largest:.3g} (DC) was taken off")
+
+
+def _accompaniment(stem: Heard, finding: Finding) -> None:
+    if stem.kind == "harmonic" and _ACCOMPANIMENT.search(stem.file_name):
+        finding.misnamed = (
+            f"{stem.file_name}: by its name it holds all that is not sung, drums and bass too, and no stem of its own"
+        )
+
+
+def _delays(stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]) -> None:
+    for index, delay_s in aligned.delays_s.items():
+        stem, finding = stems[index], found[index]
+        finding.delay_samples = round(delay_s * stem.sample_rate_hz)
+        if not finding.delay_samples:
+            finding.delay_samples = None
+            continue
+        relation = "late" if delay_s > 0 else "early"
+        codec = _ENCODER_DELAYS.get(finding.delay_samples)
+        why = f", the delay of {codec} without a gapless header" if codec else ""
+        all_of_them = "as all stems are " if aligned.together and len(stems) > 1 else ""
+        finding.told.append(
+            f"{abs(delay_s) * 1e3:.2f} ms ({abs(finding.delay_samples)} samples) {relation}, {all_of_them}taken off{why}"
+        )
+
+
+def _once(
+    mix: FloatArray, stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]
+) -> tuple[list[int], Fit]:
+    """Leave out what other stems hold already; give the indices of the rest, and their fit."""
+    assert aligned.fit is not None
+    kept, best = list(range(len(stems))), aligned.fit
+    while len(kept) > 1:
+        without = [best.common_residual_without(i) for i in range(len(kept))]
+        # Of two that are the same, the later one.
+        at = min(range(len(kept)), key=lambda i: (round(10.0 * math.log10(max(without[i], 1e-9))), -i))
+        if without[at] > _TWICE_LEFT or without[at] * _TWICE_BETTER > best.common_residual:
+            break
+        index = kept.pop(at)
+        again = fit(mix, [aligned.stems[i] for i in kept])
+        if again is None:
+            break
+        name = stems[index].file_name
+        found[index].twice = True
+        found[index].doubt = f"{name} holds what the other stems hold already, so that it would be added twice"
+        found[index].misnamed = found[index].misnamed or found[index].doubt
+        best = again
+    return kept, best
+
+
+def _gains(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> None:
+    """Turn over inverted stems, and level those that were normalised one by one, where the fit shows it."""
+    energies, limit = best.energies, max(best.residual, 1e-6) * _FAR_BETTER
+    for i, index in enumerate(kept):
+        found[index].mix_gain = float(best.gains[i])
+        found[index].mix_level_db = 10.0 * math.log10(max(float(energies[i]), 1e-20))
+    if best.residual > FITTED:
+        return
+    certain = [
+        i for i in range(len(kept)) if float(best.constrained[i]) >= limit and energies[i] > _HEARD
+    ]  # with the gain of the others far more would be left
+    for i in certain:
+        if best.gains[i] < 0.0:
+            found[kept[i]].inverted = True
+            found[kept[i]].told.append("inverted polarity, turned over")
+    levels = 20.0 * np.log10(np.maximum(np.abs(best.gains), 1e-6) / best.common_gain)
+    deviating = [i for i in certain if abs(levels[i]) > _GAIN_DB]
+    if not deviating or best.common_residual_of(np.sign(best.gains)) <= EXACT:
+        return
+    for i, index in enumerate(kept):
+        gain_db = 20.0 * math.log10(max(abs(float(best.gains[i])), 1e-6))
+        if len(deviating) == 1 and i not in deviating:
+            continue
+        relative = gain_db if len(deviating) > 1 else float(levels[i])
+        found[index].gain_db = relative
+        one_by_one = "normalised one by one, " if len(deviating) > 1 else ""
+        found[index].told.append(f"{one_by_one}its gain in the mix is {relative:+.1f} dB, applied")
+
+
+def _bleed(mix: FloatArray, stems: Sequence[FloatArray], found: Sequence[Finding], best: Fit) -> None:
+    """Find stems that are far below the mix and hold nothing but what is left of the others."""
+    for i, (stem, finding) in enumerate(zip(stems, found, strict=True)):
+        levelled = finding.gain_db is not None
+        level = float((best.energies if levelled else best.given_energies)[i])
+        if not 0.0 < level <= 10.0 ** (_BLEED_DB / 10.0):
+            continue
+        scaled = np.zeros_like(mix)
+        length = min(mix.size, stem.size)
+        scaled[:length] = np.float32(best.gains[i] if levelled else best.common_gain) * stem[:length]
+        finding.coherence = coherence(scaled, mix - scaled)
+        finding.mix_level_db = 10.0 * math.log10(level)
+        if finding.coherence >= _BLEED_COHERENCE:
+            finding.bleed = (
+                f"it holds only what is left of the other stems: {finding.mix_level_db:.0f} dB of the mix, "
+                f"{100.0 * finding.coherence:.0f} % of it in phase with them"
+            )
+        sureness = abs(finding.coherence - _BLEED_COHERENCE) / (_WHOLE_COHERENCE - _BLEED_COHERENCE)
+        finding.bleed_confidence = min(1.0, sureness)
+
+
+def _swapped(stems: Sequence[Heard], found: Sequence[Finding]) -> None:
+    """Find a drums stem that is one of bass, beside a bass stem that is one of drums."""
+    sounding = [i for i in range(len(stems)) if stems[i].match is not None and not found[i].twice]
+    drums = [i for i in sounding if stems[i].kind == "drums"]
+    bass = [i for i in sounding if stems[i].kind == "bass"]
+    if len(drums) != 1 or len(bass) != 1:
+        return
+    of_drums, of_bass = (noisiness(stems[i].waveform) for i in (drums[0], bass[0]))
+    swapped = of_bass >= max(_DRUMS_NOISE, _DRUMS_TIMES * of_drums)
+    if swapped and lows_share(stems[drums[0]].waveform) >= _BASS_LOWS:
+        names = stems[drums[0]].file_name, stems[bass[0]].file_name
+        for index in (drums[0], bass[0]):
+            found[index].misnamed = (
+                f"{stems[index].file_name}: {names[0]} sounds like a bass and {names[1]} like drums "
+                f"(spectral flatness {of_drums:.3f} and {of_bass:.3f}), so they seem to be swapped"
+            )
+
+
+def _holes(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> list[str]:
+    """Find a stem that is silent where the mix, which the stems explain elsewhere, is not explained."""
+    gains = gains_where_they_fit(best.products, best.gains)
+    left, mix = residual_by_second(best.products, gains)
+    sounding = mix > _SILENT * mix.max()
+    share = left / np.maximum(mix, 1e-30)
+    bad, good = sounding & (share > _HOLE_LEFT), sounding & (share < _REST_LEFT)
+    if bad.sum() < max(_HOLE_S, 0.05 * sounding.sum()) or good.sum() < 0.2 * sounding.sum():
+        return []
+    told = []
+    for i, index in enumerate(kept):
+        own = gains[i] ** 2 * best.products[:, i, i]
+        usual = float(np.median(own[good]))
+        silent = own < _SILENT * max(usual, 1e-30)
+        # What is missing has the energy that the stem has elsewhere.
+        if usual <= 0.0 or silent[bad].mean() < 0.8 or silent[good].mean() > 0.3 or left[bad].mean() < 0.05 * usual:
+            continue
+        seconds = np.flatnonzero(bad & silent)
+        doubt = (
+            f"{stems[index].file_name} is silent from {seconds[0]} s to {seconds[-1] + 1} s, where "
+            f"{10.0 * math.log10(float(left[bad].sum() / mix[bad].sum())):.0f} dB of the mix are not in the stems: "
+            "part of it is missing"
+        )
+        found[index].doubt = doubt
+        told.append(doubt)
+    return told
+
+
+def _gone(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> list[str]:
+    """Find stems that explain nothing of the mix though they are loud enough to be seen in what is left."""
+    told = []
+    for i, index in enumerate(kept):
+        match = stems[index].match
+        if found[index].doubt is not None or found[index].bleed is not None or match is None:
+            continue
+        relative = float(best.gains[i]) / best.common_gain
+        if abs(relative) < _GONE_GAIN and best.given_energies[i] >= _GONE_ENERGY * best.residual:
+            doubt = (
+                f"{stems[index].file_name} explains nothing of the mix (it fits with a gain of {relative:.2f} of that "
+                "of the others): another take or version"
+            )
+            found[index].doubt = doubt
+            told.append(doubt)
+    return told

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -84,23 +85,38 @@ class CorrectedSound(Sound):
         return levelled
 
 
-def correction_of(stem: Stem) -> Correction:
-    """Return what is taken off a stem by what was found of it."""
-    if stem.duration_s is None or stem.sample_rate_hz is None:
-        return _NOTHING
-    delay = stem.delay_samples or 0
-    mix_s = stem.duration_s - (stem.length_difference_s or 0.0)
-    longer_s = stem.duration_s - delay / stem.sample_rate_hz - mix_s
-    level = 10.0 ** ((stem.gain_db or 0.0) / 20.0)
-    return Correction(
-        delay_samples=delay,
-        gain=-level if stem.inverted else level,
-        offsets=tuple(float(offset) for offset in (stem.offsets or "").split()),
-        kept_samples=round(mix_s * stem.sample_rate_hz) if longer_s > CUT_BEYOND_S else None,
-    )
+class Found(Protocol):
+    """What was found of a stem: its row, or what the row is made from; the names are the columns' of `Stem`."""
+
+    @property
+    def delay_samples(self) -> int | None: ...  # noqa: D102
+    @property
+    def gain_db(self) -> float | None: ...  # noqa: D102
+    @property
+    def inverted(self) -> bool | None: ...  # noqa: D102
+    @property
+    def offsets(self) -> str | None: ...  # noqa: D102
+
+
+def gain_of(found: Found) -> float:
+    """Return the factor by which a stem is in the mix, as far as it is applied."""
+    level: float = 10.0 ** ((found.gain_db or 0.0) / 20.0)
+    return -level if found.inverted else level
 
 
 def corrected(sound: Sound, stem: Stem) -> Sound:
     """Return the sound of a stem as it is in the mix; itself where nothing is to be taken off."""
-    correction = correction_of(stem)
+    return corrected_by(sound, stem, sound.duration_s - (stem.length_difference_s or 0.0))
+
+
+def corrected_by(sound: Sound, found: Found, mix_s: float) -> Sound:
+    """Return the sound of a stem as it is in a mix of some length, seconds."""
+    delay, rate_hz = found.delay_samples or 0, sound.sample_rate_hz
+    is_longer = sound.duration_s - delay / rate_hz - mix_s > CUT_BEYOND_S
+    correction = Correction(
+        delay_samples=delay,
+        gain=gain_of(found),
+        offsets=tuple(float(offset) for offset in (found.offsets or "").split()),
+        kept_samples=round(mix_s * rate_hz) if is_longer else None,
+    )
     return sound if correction == _NOTHING else CorrectedSound(sound, correction)

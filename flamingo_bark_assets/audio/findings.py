@@ -15,6 +15,7 @@ import numpy as np
 from flamingo_bark_assets.audio.alignment import Match
 from flamingo_bark_assets.audio.belonging import FOUND_STRENGTH
 from flamingo_bark_assets.audio.bleed import coherence, lows_share, noisiness
+from flamingo_bark_assets.audio.correction import gain_of
 from flamingo_bark_assets.audio.explanation import (
     Aligned,
     Fit,
@@ -42,7 +43,7 @@ _GONE_GAIN = 0.4
 _GONE_ENERGY = 0.3
 _TWICE_BETTER = 10.0
 _TWICE_LEFT = 10.0**-1.5
-_BLEED_DB = -12.0
+_BLEED_SHARE = 10.0**-1.2
 _BLEED_COHERENCE = 0.7
 _WHOLE_COHERENCE = 0.86
 _HOLE_LEFT, _REST_LEFT = 0.1, 0.02
@@ -97,12 +98,6 @@ class Finding:
     told: list[str] = field(default_factory=list)
 
     @property
-    def gain(self) -> float:
-        """The factor that is applied."""
-        level = 10.0 ** ((self.gain_db or 0.0) / 20.0)
-        return -level if self.inverted else level
-
-    @property
     def corrected(self) -> str | None:
         """What is taken off, in words; None where nothing is."""
         return "; ".join(self.told) or None
@@ -141,9 +136,9 @@ def find(mix: FloatArray, stems: Sequence[Heard]) -> Findings:
     _bleed(mix, [aligned.stems[i] for i in kept], [found[i] for i in kept], best)
     _swapped(stems, found)
     causes = [*_holes(stems, kept, best, found), *_gone(stems, kept, best, found)]
-    causes = [*(f.doubt for f in found if f.twice and f.doubt), *causes]
+    causes = [*(f.misnamed for f in found if f.twice and f.misnamed), *causes]
     residual = max(best.residual, 1e-12)
-    applied = np.array([found[i].gain for i in kept])
+    applied = np.array([gain_of(found[i]) for i in kept])
     return Findings(found, 10.0 * math.log10(residual), "; ".join(causes) or None, best.common_gain_of(applied))
 
 
@@ -163,7 +158,7 @@ def _offset(stem: Heard, finding: Finding) -> None:
 def _accompaniment(stem: Heard, finding: Finding) -> None:
     if stem.kind == "harmonic" and _ACCOMPANIMENT.search(stem.file_name):
         finding.misnamed = (
-            f"{stem.file_name}: by its name it holds all that is not sung, drums and bass too, and no stem of its own"
+            f"{stem.file_name} holds all that is not sung, by its name: drums and bass too, and no kind of its own"
         )
 
 
@@ -190,8 +185,9 @@ def _once(
     assert aligned.fit is not None
     kept, best = list(range(len(stems))), aligned.fit
     while len(kept) > 1:
-        without = [best.common_residual_without(i) for i in range(len(kept))]
-        # Of two that are the same, the later one.
+        # What is quieter may be bleed, and changes little. Of two that are the same, the later one is left out.
+        loud = best.given_energies > _BLEED_SHARE
+        without = [best.common_residual_without(i) if loud[i] else 1.0 for i in range(len(kept))]
         at = min(range(len(kept)), key=lambda i: (round(10.0 * math.log10(max(without[i], 1e-9))), -i))
         if without[at] > _TWICE_LEFT or without[at] * _TWICE_BETTER > best.common_residual:
             break
@@ -201,8 +197,7 @@ def _once(
             break
         name = stems[index].file_name
         found[index].twice = True
-        found[index].doubt = f"{name} holds what the other stems hold already, so that it would be added twice"
-        found[index].misnamed = found[index].misnamed or found[index].doubt
+        found[index].misnamed = f"{name} holds what other stems hold already, and would be added twice"
         best = again
     return kept, best
 
@@ -241,7 +236,7 @@ def _bleed(mix: FloatArray, stems: Sequence[FloatArray], found: Sequence[Finding
     for i, (stem, finding) in enumerate(zip(stems, found, strict=True)):
         levelled = finding.gain_db is not None
         level = float((best.energies if levelled else best.given_energies)[i])
-        if not 0.0 < level <= 10.0 ** (_BLEED_DB / 10.0):
+        if not 0.0 < level <= _BLEED_SHARE:
             continue
         scaled = np.zeros_like(mix)
         length = min(mix.size, stem.size)
@@ -270,8 +265,8 @@ def _swapped(stems: Sequence[Heard], found: Sequence[Finding]) -> None:
         names = stems[drums[0]].file_name, stems[bass[0]].file_name
         for index in (drums[0], bass[0]):
             found[index].misnamed = (
-                f"{stems[index].file_name}: {names[0]} sounds like a bass and {names[1]} like drums "
-                f"(spectral flatness {of_drums:.3f} and {of_bass:.3f}), so they seem to be swapped"
+                f"{names[0]} sounds like a bass and {names[1]} like drums (spectral flatness {of_drums:.3f} and "
+                f"{of_bass:.3f}): they seem to be swapped"
             )
 
 

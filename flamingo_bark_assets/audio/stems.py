@@ -99,17 +99,18 @@ def stem_signal(kind: StemKind, stems: Sequence[StemInput], compared: StemSet) -
 
     Those that `compared` finds unusable are left out, and what it corrects is taken off. The sum has the first file's
     sample rate and the longest's length; mono files go to all channels. A single file that needs no correction is given
-    back as it is; None where no file of that kind is usable. The sum may pass full scale.
+    back as it is; None where no file of that kind is usable and more than bleed. The sum may pass full scale.
     """
     by_name = {(row.name, row.file_name): row for row in compared.stems}
     by_content = {(row.kind, row.content_sha256): row for row in compared.stems}  # where two names look alike
-    sounds = []
+    sounds, is_bleed = [], True
     for stem in stems:
         row = by_name.get((stem.file.name, stem.file_name)) or by_content.get((stem.file.kind, stem.content_sha256))
         if stem.file.kind != kind or stem.usable is None or (row is not None and not row.usable):
             continue
         sounds.append(stem.usable if row is None else corrected(stem.usable, row))
-    return sum_sounds(sounds) if sounds else None
+        is_bleed = is_bleed and row is not None and row.bleed is not None
+    return None if is_bleed else sum_sounds(sounds)
 
 
 def sum_sounds(sounds: Sequence[Sound]) -> Sound:
@@ -119,7 +120,11 @@ def sum_sounds(sounds: Sequence[Sound]) -> Sound:
 
 def why_unmeasured(kind: StemKind, compared: StemSet) -> str | None:
     """Say what is wrong with the files of one kind; None where nothing is, or where there are none."""
-    problems = [row.unusable for row in compared.stems if row.kind == kind and not row.usable]
+    problems = [
+        row.unusable or (f"{row.file_name}: {row.bleed}" if row.bleed is not None else None)
+        for row in compared.stems
+        if row.kind == kind
+    ]
     return "; ".join(problem for problem in problems if problem) or None
 
 

@@ -288,7 +288,7 @@ def other_take(seed: int) -> Case:
 
 def all_other_take(seed: int) -> Case:
     """All stems of another take of the song."""
-    return Case("all of another take", summed(song(seed)), dict(song(seed, 1)), _kinds(*KINDS), ("of this song|another take",))
+    return Case("all of another take", summed(song(seed)), dict(song(seed, 1)), _kinds(*KINDS), ("of this song|to this song|another take",))
 
 
 def half_missing(seed: int) -> Case:

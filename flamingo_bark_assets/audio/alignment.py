@@ -232,7 +232,7 @@ def waveform_of(sound: Sound, *, difference: bool | None = None) -> FloatArray:
 
 def without_mean(samples: FloatArray) -> FloatArray:
     """Return the samples about their mean."""
-    return np.asarray(samples - samples.mean(dtype=np.float64), np.float32) if samples.size else samples
+    return samples - np.float32(samples.mean(dtype=np.float64)) if samples.size else samples
 
 
 def _trimmed_sum(each: FloatArray) -> FloatArray:

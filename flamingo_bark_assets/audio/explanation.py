@@ -74,6 +74,15 @@ class Fit:
         factors = np.append(gains, 1.0)
         return np.asarray(self.products.sum(axis=0) * np.outer(factors, factors), np.float64)
 
+    def residual_without(self, index: int) -> float:
+        """Return what is left where one stem is left out and the others are fitted; 1 where no other is there."""
+        total = self.products.sum(axis=0)
+        others = [i for i in range(self.gains.size) if i != index]
+        if not others:
+            return 1.0
+        kept = total[np.ix_([*others, -1], [*others, -1])]
+        return _left(kept, _solved(kept, self.common_gain)[0])
+
     def common_residual_without(self, index: int) -> float:
         """Return what is left with the best common gain where one stem is left out; 1 where no other is there."""
         total = self.products.sum(axis=0)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from flamingo_bark_assets.audio.alignment import Match
 from flamingo_bark_assets.audio.belonging import FOUND_STRENGTH
@@ -27,6 +28,8 @@ from flamingo_bark_assets.audio.explanation import (
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.parts import StemKind
 
+Bools = npt.NDArray[np.bool_]
+
 # Chosen on the development seeds of `python -m tests.benchmarks.stem_truth`.
 SURE_LAG_CONFIDENCE = 0.5
 MAX_OFFSET = 0.005
@@ -39,17 +42,19 @@ FITTED = 10.0**-1.2
 _FAR_BETTER = 4.0
 _GAIN_DB = 1.0
 _HEARD = 10.0**-2.5
-_GONE_GAIN = 0.4
-_GONE_ENERGY = 0.3
+_COMPLETE = 0.1
+_HALF = 0.5
+_GONE, _SEEN = 0.15, 0.3
+_GONE_ALONE, _SEEN_ALONE, _CERTAIN_STRENGTH = 0.02, 0.05, 15.0
 _TWICE_BETTER = 10.0
+_TWICE_MORE = 2.0
 _TWICE_LEFT = 10.0**-1.5
 _BLEED_SHARE = 10.0**-1.2
 _BLEED_COHERENCE = 0.7
 _WHOLE_COHERENCE = 0.86
-_HOLE_LEFT, _REST_LEFT = 0.1, 0.02
-_HOLE_S = 2.0
+_HOLE_LEFT, _HOLE_TIMES, _HOLE_S, _HOLE_SHARE = 0.1, 10.0, 2, 0.8
 _SILENT = 1e-4
-_DRUMS_NOISE, _DRUMS_TIMES, _BASS_LOWS = 0.012, 8.0, 0.5
+_DRUMS_NOISE, _DRUMS_TIMES, _BASS_LOWS = 0.008, 8.0, 0.5
 _ENCODER_DELAYS = {1105: "MP3", 1024: "AAC", 2112: "AAC", 529: "MP3"}
 _ACCOMPANIMENT = re.compile(
     r"(?<![^\W_])(?:no|non|not|without|minus|sans)[\W_]*(?:vocals?|vox|voice)(?![^\W_])|instrumentals?(?![^\W_])"
@@ -191,6 +196,8 @@ def _once(
         at = min(range(len(kept)), key=lambda i: (round(10.0 * math.log10(max(without[i], 1e-9))), -i))
         if without[at] > _TWICE_LEFT or without[at] * _TWICE_BETTER > best.common_residual:
             break
+        if best.residual_without(at) > _TWICE_MORE * max(best.residual, 1e-6):
+            break  # it is only too loud
         index = kept.pop(at)
         again = fit(mix, [aligned.stems[i] for i in kept])
         if again is None:
@@ -233,15 +240,12 @@ def _gains(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequen
 
 def _bleed(mix: FloatArray, stems: Sequence[FloatArray], found: Sequence[Finding], best: Fit) -> None:
     """Find stems that are far below the mix and hold nothing but what is left of the others."""
+    gains = [float(best.gains[i] if one.gain_db is not None else best.common_gain) for i, one in enumerate(found)]
     for i, (stem, finding) in enumerate(zip(stems, found, strict=True)):
-        levelled = finding.gain_db is not None
-        level = float((best.energies if levelled else best.given_energies)[i])
+        level = float((best.energies if finding.gain_db is not None else best.given_energies)[i])
         if not 0.0 < level <= _BLEED_SHARE:
             continue
-        scaled = np.zeros_like(mix)
-        length = min(mix.size, stem.size)
-        scaled[:length] = np.float32(best.gains[i] if levelled else best.common_gain) * stem[:length]
-        finding.coherence = coherence(scaled, mix - scaled)
+        finding.coherence = coherence(stem, _others(mix, stems, gains, i, complete=best.residual <= _COMPLETE))
         finding.mix_level_db = 10.0 * math.log10(level)
         if finding.coherence >= _BLEED_COHERENCE:
             finding.bleed = (
@@ -250,6 +254,18 @@ def _bleed(mix: FloatArray, stems: Sequence[FloatArray], found: Sequence[Finding
             )
         sureness = abs(finding.coherence - _BLEED_COHERENCE) / (_WHOLE_COHERENCE - _BLEED_COHERENCE)
         finding.bleed_confidence = min(1.0, sureness)
+
+
+def _others(
+    mix: FloatArray, stems: Sequence[FloatArray], gains: Sequence[float], index: int, *, complete: bool
+) -> FloatArray:
+    """Return all that sounds beside one stem: the other stems where they give the mix, else the mix without it."""
+    added = [i for i in range(len(stems)) if i != index] if complete and len(stems) > 1 else [index]
+    total = np.zeros_like(mix)
+    for i in added:
+        length = min(mix.size, stems[i].size)
+        total[:length] += np.float32(gains[i]) * stems[i][:length]
+    return mix - total if added == [index] else total
 
 
 def _swapped(stems: Sequence[Heard], found: Sequence[Finding]) -> None:
@@ -271,45 +287,49 @@ def _swapped(stems: Sequence[Heard], found: Sequence[Finding]) -> None:
 
 
 def _holes(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> list[str]:
-    """Find a stem that is silent where the mix, which the stems explain elsewhere, is not explained."""
+    """Find the stem that is silent where its sound is missing, and only there: the others explain the rest."""
     gains = gains_where_they_fit(best.products, best.gains)
     left, mix = residual_by_second(best.products, gains)
-    sounding = mix > _SILENT * mix.max()
-    share = left / np.maximum(mix, 1e-30)
-    bad, good = sounding & (share > _HOLE_LEFT), sounding & (share < _REST_LEFT)
-    if bad.sum() < max(_HOLE_S, 0.05 * sounding.sum()) or good.sum() < 0.2 * sounding.sum():
-        return []
-    told = []
-    for i, index in enumerate(kept):
+    holes: list[tuple[float, int, Bools]] = []
+    for i in range(len(kept)):
         own = gains[i] ** 2 * best.products[:, i, i]
-        usual = float(np.median(own[good]))
-        silent = own < _SILENT * max(usual, 1e-30)
-        # What is missing has the energy that the stem has elsewhere.
-        if usual <= 0.0 or silent[bad].mean() < 0.8 or silent[good].mean() > 0.3 or left[bad].mean() < 0.05 * usual:
+        silent = (own <= _SILENT * own.max()) & (mix > _SILENT * mix.max())
+        if silent.sum() < _HOLE_S or silent.sum() > _HOLE_SHARE * own.size:
             continue
-        seconds = np.flatnonzero(bad & silent)
-        doubt = (
-            f"{stems[index].file_name} is silent from {seconds[0]} s to {seconds[-1] + 1} s, where "
-            f"{10.0 * math.log10(float(left[bad].sum() / mix[bad].sum())):.0f} dB of the mix are not in the stems: "
-            "part of it is missing"
-        )
-        found[index].doubt = doubt
-        told.append(doubt)
-    return told
+        missing, elsewhere = float(left[silent].mean()), float(left[~silent].mean())
+        if missing > max(_HOLE_LEFT * float(own[~silent].mean()), _HOLE_TIMES * elsewhere):
+            holes.append((missing / max(elsewhere, 1e-30), i, silent))
+    if not holes:
+        return []
+    _, i, silent = max(holes, key=lambda hole: hole[0])
+    seconds = np.flatnonzero(silent)
+    doubt = (
+        f"{stems[kept[i]].file_name} is silent from {seconds[0]} s to {seconds[-1] + 1} s, where "
+        f"{10.0 * math.log10(float(left[silent].sum() / mix[silent].sum())):.0f} dB of the mix are not in the stems: "
+        "part of it is missing"
+    )
+    found[kept[i]].doubt = doubt
+    return [doubt]
 
 
 def _gone(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> list[str]:
-    """Find stems that explain nothing of the mix though they are loud enough to be seen in what is left."""
+    """Find stems that explain nothing of the mix, though it would be seen in what is left if they did."""
     told = []
+    own = np.diag(best.products.sum(axis=0))[:-1] / best.products[:, -1, -1].sum()
     for i, index in enumerate(kept):
-        match = stems[index].match
+        match, without = stems[index].match, best.residual_without(i)
         if found[index].doubt is not None or found[index].bleed is not None or match is None:
             continue
-        relative = float(best.gains[i]) / best.common_gain
-        if abs(relative) < _GONE_GAIN and best.given_energies[i] >= _GONE_ENERGY * best.residual:
+        explained = without - best.residual
+        if best.residual < _HALF:  # the others say how loud it would be
+            expected = float(best.given_energies[i])
+            gone = explained < min(_GONE * expected, _HALF * without) and expected >= _SEEN * best.residual
+        else:
+            gone = explained < _GONE_ALONE * without and own[i] >= _SEEN_ALONE and match.strength < _CERTAIN_STRENGTH
+        if gone:
             doubt = (
-                f"{stems[index].file_name} explains nothing of the mix (it fits with a gain of {relative:.2f} of that "
-                "of the others): another take or version"
+                f"{stems[index].file_name} explains nothing of the mix (it fits with a gain of {best.gains[i]:.2f}, "
+                f"{best.common_gain:.2f} is that of the others): another take or version"
             )
             found[index].doubt = doubt
             told.append(doubt)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from flamingo_bark_assets.audio.alignment import Match
+from flamingo_bark_assets.audio.alignment import RATE_HZ, Match
 from flamingo_bark_assets.audio.belonging import FOUND_STRENGTH
 from flamingo_bark_assets.audio.bleed import coherence, lows_share, noisiness
 from flamingo_bark_assets.audio.correction import gain_of
@@ -53,6 +53,7 @@ _BLEED_SHARE = 10.0**-1.2
 _BLEED_COHERENCE = 0.7
 _WHOLE_COHERENCE = 0.86
 _HOLE_LEFT, _HOLE_TIMES, _HOLE_S, _HOLE_SHARE = 0.1, 10.0, 2, 0.8
+_TAIL_S = 2
 _SILENT = 1e-4
 _DRUMS_NOISE, _DRUMS_TIMES, _BASS_LOWS = 0.008, 8.0, 0.5
 _ENCODER_DELAYS = {1105: "MP3", 1024: "AAC", 2112: "AAC", 529: "MP3"}
@@ -288,11 +289,17 @@ def _swapped(stems: Sequence[Heard], found: Sequence[Finding]) -> None:
 
 def _holes(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> list[str]:
     """Find the stem that is silent where its sound is missing, and only there: the others explain the rest."""
-    gains = gains_where_they_fit(best.products, best.gains)
-    left, mix = residual_by_second(best.products, gains)
+    # Up to where the first stem ends whose tail alone is cut off, which is missing in each second after it.
+    seconds = best.products.shape[0]
+    ends = [stems[index].waveform.size // RATE_HZ for index in kept]
+    products = best.products[: min((end for end in ends if end >= seconds - _TAIL_S), default=seconds)]
+    if not products.size:
+        return []
+    gains = gains_where_they_fit(products, best.gains)
+    left, mix = residual_by_second(products, gains)
     holes: list[tuple[float, int, Bools]] = []
     for i in range(len(kept)):
-        own = gains[i] ** 2 * best.products[:, i, i]
+        own = gains[i] ** 2 * products[:, i, i]
         silent = (own <= _SILENT * own.max()) & (mix > _SILENT * mix.max())
         if silent.sum() < _HOLE_S or silent.sum() > _HOLE_SHARE * own.size:
             continue
@@ -302,9 +309,9 @@ def _holes(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequen
     if not holes:
         return []
     _, i, silent = max(holes, key=lambda hole: hole[0])
-    seconds = np.flatnonzero(silent)
+    where = np.flatnonzero(silent)
     doubt = (
-        f"{stems[kept[i]].file_name} is silent from {seconds[0]} s to {seconds[-1] + 1} s, where "
+        f"{stems[kept[i]].file_name} is silent from {where[0]} s to {where[-1] + 1} s, where "
         f"{10.0 * math.log10(float(left[silent].sum() / mix[silent].sum())):.0f} dB of the mix are not in the stems: "
         "part of it is missing"
     )

@@ -64,7 +64,9 @@ class Thresholds(_Frozen):
         1.0, ge=0, description="Most that may be cut off the end of a stem that is known to fit, seconds."
     )
     max_lag_s: float = Field(
-        0.01, ge=0, description="Largest lag of a stem against the mix that is left once a delay was taken off, seconds."
+        0.01,
+        ge=0,
+        description="Largest lag of a stem against the mix that is left once a delay was taken off, seconds.",
     )
     min_lag_confidence: float = Field(
         0.5, ge=0, le=1, description="Below it a lag is no evidence: quiet stems, drones, loops that fit at every bar.",

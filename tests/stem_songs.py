@@ -128,7 +128,9 @@ def _note(midi: int, seconds: float, harmonics: int) -> Samples:
 def _sung(midi: int, seconds: float, formants: tuple[float, ...], hand: np.random.Generator) -> Samples:
     t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     cents = 40.0 * np.sin(2 * np.pi * hand.uniform(4.5, 6.5) * t + hand.uniform(0, 6)) + hand.normal(0.0, 12.0)
-    voice = sing(midi_hz(midi) * 2 ** (cents / 1200), formants, jitter=0.01, hnr_db=25.0, seed=int(hand.integers(1 << 30)))
+    voice = sing(
+        midi_hz(midi) * 2 ** (cents / 1200), formants, jitter=0.01, hnr_db=25.0, seed=int(hand.integers(1 << 30))
+    )
     ramp = np.minimum(1.0, np.minimum(t, seconds - t) / 0.03)
     return np.asarray(voice.samples * np.clip(ramp, 0.0, 1.0))
 
@@ -288,7 +290,13 @@ def other_take(seed: int) -> Case:
 
 def all_other_take(seed: int) -> Case:
     """All stems of another take of the song."""
-    return Case("all of another take", summed(song(seed)), dict(song(seed, 1)), _kinds(*KINDS), ("of this song|to this song|another take",))
+    return Case(
+        "all of another take",
+        summed(song(seed)),
+        dict(song(seed, 1)),
+        _kinds(*KINDS),
+        ("of this song|to this song|another take",),
+    )
 
 
 def half_missing(seed: int) -> Case:
@@ -340,7 +348,8 @@ GOOD: Mapping[Callable[[int], Case], int] = {
     other_rate: 1, mono: 1, soft_clipped: 1, dry: 1,
 }  # fmt: skip
 WRONG: Mapping[Callable[[int], Case], int] = {
-    foreign: 4, all_foreign: 2, other_take: 4, all_other_take: 2, half_missing: 5, swapped: 4, bleed_only: 5, clipped: 4,
+    foreign: 4, all_foreign: 2, other_take: 4, all_other_take: 2, half_missing: 5, swapped: 4, bleed_only: 5,
+    clipped: 4,
 }  # fmt: skip
 """How many songs of each case make the 30 good and the 30 wrong ones."""
 

@@ -87,14 +87,19 @@ def test_every_use_reads_a_stem_as_it_is_in_the_mix(tmp_path: Path) -> None:
     read = read_song(
         Source("song", work.files.mix or Path(), {"drums": (tmp_path / "songs" / "song" / "stems" / "drums.wav",)})
     )
-    assert read.corrected == ("drums.wav: 25.06 ms (1105 samples) late, taken off, the delay of MP3 without a gapless header",)
+    assert read.corrected == (
+        "drums.wav: 25.06 ms (1105 samples) late, taken off, the delay of MP3 without a gapless header",
+    )
     clips = [clip for clip in work.result(TrainingClips).clips if clip.stem_kinds == ("drums",)]
     assert clips
     renderer = SongRenderer(work.files, work.result(StemSet))
     cut = renderer.render(clips[0], sample_rate_hz=44_100, channels=2)
     scale = 10 ** (cut.gain_db / 20)
     start = round(clips[0].start_s * 44_100)
-    found = [np.abs(scale * drums[:, at : at + 20_000] - cut.samples[:, :20_000]).max() for at in range(max(0, start - 900), start + 1)]
+    found = [
+        np.abs(scale * drums[:, at : at + 20_000] - cut.samples[:, :20_000]).max()
+        for at in range(max(0, start - 900), start + 1)
+    ]
     assert min(found) < 0.02
 
 

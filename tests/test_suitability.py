@@ -267,9 +267,7 @@ def test_a_delay_that_is_taken_off_is_no_lag() -> None:
     assert verdict_of(with_stems(*late)).suitable_kinds == WHOLE_KINDS
 
 
-@pytest.mark.parametrize(
-    ("found", "name"), [("bleed", "audible"), ("misnamed", "as_named"), ("doubt", "undoubted")]
-)
+@pytest.mark.parametrize(("found", "name"), [("bleed", "audible"), ("misnamed", "as_named"), ("doubt", "undoubted")])
 def test_what_is_found_of_a_stem_makes_it_unfit_and_is_the_reason(found: str, name: str) -> None:
     others = [make_stem(kind) for kind in WHOLE_KINDS if kind != "vocals"]
     vocals = make_stem("vocals", audible=found != "bleed", **{found: "it is {so}"})
@@ -283,7 +281,9 @@ def test_what_is_found_of_a_stem_makes_it_unfit_and_is_the_reason(found: str, na
 
 def test_the_cause_of_a_residual_is_its_reason() -> None:
     verdict = verdict_of(make_evidence(stems={"residual_db": -3.0, "cause": "drums.wav was left out"}))
-    assert verdict.reasons == "mix minus stems leaves -3 dB of the mix; at most -10 dB is allowed, drums.wav was left out"
+    assert (
+        verdict.reasons == "mix minus stems leaves -3 dB of the mix; at most -10 dB is allowed, drums.wav was left out"
+    )
 
 
 def test_an_unsure_lag_is_no_evidence() -> None:

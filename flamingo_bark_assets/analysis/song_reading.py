@@ -75,7 +75,9 @@ def read_song(source: Source) -> SongReading:
         read = {kind: _read_kind(files, judge, longest_s) for kind, files in source.stems.items()}
         belonging, rejected = _judged(read, judge)
         heard = [_heard(kind, stem) for kind, stems in belonging.items() for stem in stems]
-        found = dict(zip((stem for kept in belonging.values() for stem in kept), find(waveform, heard).stems, strict=True))
+        found = dict(
+            zip((stem for kept in belonging.values() for stem in kept), find(waveform, heard).stems, strict=True)
+        )
         views = {}
         for kind, stems in belonging.items():
             kept = [stem for stem in stems if found[stem].misnamed is None and found[stem].bleed is None]

@@ -207,8 +207,7 @@ class WaveformReader:
             return np.ascontiguousarray(block[0])
         if block.shape[0] == 2:  # several times as fast as the mean over so short an axis
             both = block[0] - block[1] if self._difference else block[0] + block[1]
-            both *= np.float32(0.5)
-            return both
+            return np.asarray(both * np.float32(0.5), np.float32)
         return np.asarray(block.mean(axis=0), np.float32)
 
     def finish(self) -> FloatArray:

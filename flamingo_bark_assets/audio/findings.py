@@ -1,6 +1,6 @@
 """What is found of each stem beside the mix, in words and numbers: what is corrected, and what speaks against it.
 
-The decisions and their limits belong here; the fit and the spectra that they rest on stand in `explanation` and `bleed`.
+The decisions and their limits belong here; fit and spectra that they rest on stand in `explanation` and `bleed`.
 """
 
 from __future__ import annotations
@@ -179,14 +179,11 @@ def _delays(stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]) 
         codec = _ENCODER_DELAYS.get(finding.delay_samples)
         why = f", the delay of {codec} without a gapless header" if codec else ""
         all_of_them = "as all stems are " if aligned.together and len(stems) > 1 else ""
-        finding.told.append(
-            f"{abs(delay_s) * 1e3:.2f} ms ({abs(finding.delay_samples)} samples) {relation}, {all_of_them}taken off{why}"
-        )
+        by = f"{abs(delay_s) * 1e3:.2f} ms ({abs(finding.delay_samples)} samples)"
+        finding.told.append(f"{by} {relation}, {all_of_them}taken off{why}")
 
 
-def _once(
-    mix: FloatArray, stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]
-) -> tuple[list[int], Fit]:
+def _once(mix: FloatArray, stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]) -> tuple[list[int], Fit]:
     """Leave out what other stems hold already; give the indices of the rest, and their fit."""
     assert aligned.fit is not None
     kept, best = list(range(len(stems))), aligned.fit

@@ -198,7 +198,7 @@ def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> _Described:
             rows[index] = _with_match(rows[index], judge.judge(sound, match))
     told = _told_apart(rows)
     belonging = [index for index in heard if told[index].in_mix]
-    findings = find(waveform, [_heard(told[index], *heard[index][1:]) for index in belonging])
+    findings = find(waveform, [_heard(stems[index], told[index], *heard[index][1:]) for index in belonging])
     found = dict(zip(belonging, findings.stems, strict=True))
     told = tuple(_with_finding(row, found[index]) if index in found else row for index, row in enumerate(told))
     summed = [corrected(heard[index][0], told[index]) for index in belonging if not found[index].twice]
@@ -226,9 +226,9 @@ def _read(sound: Sound) -> _Read:
     return _Read(frame_levels_of(gathered), tuple(gathered.dc.tolist()), clipping.finish(), mono)
 
 
-def _heard(row: Stem, read: _Read, match: Match | None) -> Heard:
+def _heard(stem: StemInput, row: Stem, read: _Read, match: Match | None) -> Heard:
     assert row.sample_rate_hz is not None
-    return Heard(row.file_name, row.kind, row.sample_rate_hz, read.offsets, read.waveform, match)
+    return Heard(row.file_name, stem.file.kind, row.sample_rate_hz, read.offsets, read.waveform, match)
 
 
 def _with_finding(row: Stem, finding: Finding) -> Stem:

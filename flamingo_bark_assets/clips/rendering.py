@@ -43,9 +43,9 @@ class SongRenderer:
     """Renders the clips of one song.
 
     A stem is read as it is in the mix, with the delay, gain, polarity and offset taken off that were found of it; where
-    it ends before the clip does, silence follows. The level is untouched unless the peak is above `CEILING_DBFS`. The start is moved to the front by
-    at most `SHIFT_S`, to where the sum of the channels crosses zero, and the end so that the clip becomes at most so
-    much shorter; where nothing crosses zero, or a single channel would jump, there is a fade of 2 or 5 ms. A clip that
+    it ends before the clip does, silence follows. The level is untouched unless the peak is above `CEILING_DBFS`. The
+    start is moved to the front by at most `SHIFT_S`, to where the sum of the channels crosses zero, and the end so that
+    the clip becomes at most so much shorter; where nothing crosses zero, or a single channel would jump, there is a fade of 2 or 5 ms. A clip that
     is cut to length has exactly the samples of its length.
 
     Args:
@@ -115,7 +115,7 @@ class SongRenderer:
         return self._sha256[path]
 
     def _paths(self, part: Part) -> list[tuple[Path, Stem | None]]:
-        """Return the files of the mix or of a kind of stem that belong to the song, stems with what is known of them."""
+        """Return the files of the mix or of a kind of stem that belong to the song, stems with what was found."""
         if part == "mix":
             return [(self._files.mix, None)] if self._files.mix is not None else []
         usable = {

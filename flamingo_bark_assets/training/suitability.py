@@ -121,7 +121,8 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
     An unknown value fails its rule with the measurement's own reason. Rules are left out where unknown is no fault:
     `not_truncated` without a declared length, `noise_floor` where music hides the noise, `stems_in_time` without an
     audible stem, `residual` where the stems cannot be expected to add up to the mix, a stem's `lag` where the lag is
-    unsure, its `length_difference` where it is known to fit up to there. The verdict has one row a rule; a song that cannot be read has the single failed rule ``readable``.
+    unsure, its `length_difference` where it is known to fit up to there. The verdict has one row a rule; a song that
+    cannot be read has the single failed rule ``readable``.
     """
     song_id, unreadable = evidence.song_id, evidence.raw_song.unusable
     if unreadable is not None:
@@ -393,9 +394,8 @@ def _in_time(stem: Stem, stems: StemSet, thresholds: Thresholds) -> bool | None:
     lag = _sure_lag_s(stem, thresholds)
     if stem.length_difference_s is None and lag is None:
         return None
-    long_enough = (
-        abs(stem.length_difference_s or 0.0) <= thresholds.max_length_difference_s
-        or _fits_all_the_same(stem, stems, thresholds)
+    long_enough = abs(stem.length_difference_s or 0.0) <= thresholds.max_length_difference_s or _fits_all_the_same(
+        stem, stems, thresholds
     )
     return long_enough and abs(lag or 0.0) <= thresholds.max_lag_s
 
@@ -458,8 +458,8 @@ def _stem_rules(
 
 
 def _audible(kind: StemKind, files: Sequence[Stem]) -> RuleResult:
-    bleed = "; ".join(f"{_braced(stem.file_name)}: {stem.bleed}" for stem in files if stem.bleed is not None)
-    limit = _Limit("audible", ">=", 1.0, "", bleed or f"no {kind} file holds a second of sound above -60 dBFS")
+    bleed = "; ".join(f"{stem.file_name}: {stem.bleed}" for stem in files if stem.bleed is not None)
+    limit = _Limit("audible", ">=", 1.0, "", _braced(bleed) or f"no {kind} file holds a second of sound above -60 dBFS")
     return limit.apply(kind, float(any(stem.audible for stem in files)), None)
 
 

@@ -224,12 +224,12 @@ def _refined(
     if found is None:
         return dict(delays_s)
     scaled = [np.asarray(gain * stem, np.float32) for gain, stem in zip(found.gains, moved, strict=True)]
-    whole = np.sum(scaled, axis=0, dtype=np.float32)
+    whole = np.asarray(np.sum(scaled, axis=0), np.float32)
     if together:
-        more = delay_between(mix[: whole.size], whole) / RATE_HZ
+        more = delay_between(mix, whole) / RATE_HZ
         return {index: delay + more for index, delay in delays_s.items()}
     return {
-        index: delay + delay_between(mix[: whole.size] - (whole - scaled[index]), scaled[index]) / RATE_HZ
+        index: delay + delay_between(np.asarray(mix - (whole - scaled[index]), np.float32), scaled[index]) / RATE_HZ
         for index, delay in delays_s.items()
     }
 

@@ -34,7 +34,7 @@ Bools = npt.NDArray[np.bool_]
 SURE_LAG_CONFIDENCE = 0.5
 MAX_OFFSET = 0.005
 """Mean of a channel, full scale 1, that is taken off; sound without an offset stays below a tenth of it."""
-EXACT = 10.0**-2.5
+EXACT = 10.0**-4.0
 """Residual, as a share of the mix, below which gains are as good as right."""
 FITTED = 10.0**-1.2
 """Residual up to which the fitted gains are trusted."""

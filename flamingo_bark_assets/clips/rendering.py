@@ -45,8 +45,8 @@ class SongRenderer:
     A stem is read as it is in the mix, with the delay, gain, polarity and offset taken off that were found of it; where
     it ends before the clip does, silence follows. The level is untouched unless the peak is above `CEILING_DBFS`. The
     start is moved to the front by at most `SHIFT_S`, to where the sum of the channels crosses zero, and the end so that
-    the clip becomes at most so much shorter; where nothing crosses zero, or a single channel would jump, there is a fade of 2 or 5 ms. A clip that
-    is cut to length has exactly the samples of its length.
+    the clip becomes at most so much shorter; where nothing crosses zero, or a single channel would jump, there is a
+    fade of 2 or 5 ms. A clip that is cut to length has exactly the samples of its length.
 
     Args:
         files: the song's files.

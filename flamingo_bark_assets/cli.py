@@ -384,7 +384,7 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunRe
         from flamingo_bark_assets.local_runs import planned_steps, run_songs
 
         home = dagster_home()
-        instance = open_instance(home)
+        instance = open_instance(home, captures_output=False)
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
     )  # fmt: skip

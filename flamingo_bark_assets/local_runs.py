@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 from dagster import DagsterEventType
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -29,6 +30,7 @@ from flamingo_bark_assets.defs.plan import ONLY_DUE_TAG, REQUESTED_TAG
 from flamingo_bark_assets.defs.sensors import contiguous
 from flamingo_bark_assets.defs.songs import SONGS_A_RUN
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
+from flamingo_bark_assets.defs.under_way import PUBLISHED_ASSETS
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -71,6 +73,9 @@ def run_songs(
     """Run songs through every asset: one run for one song, or a run over many and one for publication.
 
     With none of them only publication runs. `progress` is told of each asset (and song) that was made.
+
+    Raises:
+        KeyboardInterrupt: a run was interrupted; the next one goes on where it stopped.
     """
     tags = {REQUESTED_TAG: f"{time.time():.6f}", ONLY_DUE_TAG: str(only_due).lower()}
     _register(instance, song_ids)
@@ -99,7 +104,7 @@ def _register(instance: dg.DagsterInstance, song_ids: Sequence[str]) -> None:
 
 def planned_steps(song_count: int) -> int:
     """Count the materialisations that `run_songs` makes when nothing fails."""
-    return len(SONG_ASSETS) * song_count + 2
+    return len(SONG_ASSETS) * song_count + len(PUBLISHED_ASSETS)
 
 
 def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], progress: Progress) -> RunReport:
@@ -138,6 +143,8 @@ def _report(run_id: str, result: dg.ExecuteInProcessResult) -> RunReport:
             )
         elif event.event_type == DagsterEventType.STEP_FAILURE:
             failure = event.step_failure_data
+            if failure.error and failure.error.cls_name == DagsterExecutionInterruptedError.__name__:
+                raise KeyboardInterrupt
             described = failure.user_failure_data and failure.user_failure_data.description
             errors.append(described or (failure.error.message if failure.error else event.step_key) or "failed")
     return RunReport(run_id, result.success, tuple(materialised), tuple(checks), tuple(errors))

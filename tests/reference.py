@@ -21,6 +21,7 @@ import flamingo_bark_assets
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.cli import main as command_line
+from flamingo_bark_assets.definitions import defs as definitions
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.evidence import Evidence
@@ -255,6 +256,18 @@ def _checks() -> Lines:
             for check in CHECKS
         ),
     )  # fmt: skip
+    graph = definitions.resolve_asset_graph()
+    of_songs = {(check.asset, check.name) for check in CHECKS}
+    others = {(key.asset_key.to_user_string(), key.name): graph.get_check_spec(key) for key in graph.asset_check_keys}
+    yield "## Checks of the library and of exports\n"
+    yield from _table(
+        ("asset", "check", "what must hold"),
+        (
+            (f"`{asset}`", f"`{name}`", spec.description or "")
+            for (asset, name), spec in sorted(others.items())
+            if (asset, name) not in of_songs
+        ),
+    )
     yield "## Rules\n"
     yield "Each rule is a row of `suitability_rules` with value and limit. An unknown value does not pass. A setting is"
     yield "a key of `[thresholds]`; the value of a rule without one is 1 (yes) or 0 (no), or a count.\n"
@@ -270,8 +283,8 @@ def _checks() -> Lines:
             for (subject, name), rule in _all_rules(Thresholds()).items()
         ),
     )  # fmt: skip
-    others = sorted(set(Thresholds.model_fields) - set(keys.values()))
-    yield f"Thresholds that are no rule's limit but are used by one: {_code(others)}."
+    helping = sorted(set(Thresholds.model_fields) - set(keys.values()))
+    yield f"Thresholds that are no rule's limit but are used by one: {_code(helping)}."
 
 
 # Command line

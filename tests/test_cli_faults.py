@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from flamingo_bark_assets.cli import main
+from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
@@ -345,6 +346,23 @@ def test_an_interrupt_ends_quietly_with_its_status(
     # Killed by the signal, or ended as if: for a shell both is 130.
     assert process.returncode in {130, -signal.SIGINT}
     assert error.strip() == b""
+
+
+def test_an_interrupted_run_ends_quietly_and_publishes_nothing(tmp_path: Path) -> None:
+    """A Ctrl-C reaches every process of the terminal; Dagster turns it into a failed step."""
+    for song_id in ("one", "two"):
+        write_song(tmp_path / "data" / "songs", song_id, duration_s=20.0)
+    process = start(tmp_path, ["run"], start_new_session=True)
+    assert process.stdout is not None
+    told = b""
+    while b"made raw_song of one" not in told:
+        told += os.read(process.stdout.fileno(), 1000)
+        assert process.poll() is None, "the run ended by itself"
+    os.killpg(process.pid, signal.SIGINT)
+    output, error = process.communicate(timeout=60)
+    assert (process.returncode, error.strip()) == (130, b"")
+    assert b"training_manifest" not in told + output
+    assert not DataPaths(tmp_path / "data").warehouse.exists()
 
 
 def used_cpu_s(pid: int) -> float:

@@ -34,6 +34,9 @@ from flamingo_bark_assets.text import short_line
 DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 # Tables that Dagster fills by itself: rows in any other are somebody's history.
 _NO_HISTORY = {"alembic_version", "secondary_indexes", "instance_info", "daemon_heartbeats", "kvs", "sqlite_sequence"}
+_NO_COMPUTE_LOGS = {
+    "module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager", "config": {},
+}  # fmt: skip
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _LITTLE_BYTES = 1 << 20
 _LOCK_TIMEOUT_S = 120
@@ -66,8 +69,13 @@ class _Schema:
         )
 
 
-def open_instance(home: Path) -> dg.DagsterInstance:
+def open_instance(home: Path, *, captures_output: bool = True) -> dg.DagsterInstance:
     """Open the Dagster instance in a home folder, made whole first; runs whose process is gone are ended.
+
+    Args:
+        home: the folder.
+        captures_output: whether what a run prints is kept for the UI, as Dagster is set up to; a run in a terminal
+            prints there, and Dagster's processes that would copy it answer a Ctrl-C with a traceback.
 
     Raises:
         HomeError: the folder cannot be used; says why, and what to do.
@@ -76,7 +84,8 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     make_whole(home)
     os.environ["DAGSTER_HOME"] = str(home)
     with plain_faults(home):
-        instance = dg.DagsterInstance.get()
+        overrides = None if captures_output else {"compute_logs": _NO_COMPUTE_LOGS}
+        instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
         fail_lost_runs(instance)
     return instance
 

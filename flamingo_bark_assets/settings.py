@@ -61,11 +61,21 @@ class Thresholds(_Frozen):
         0.5, ge=0, description="Most that the decoded length may fall short of the header's."
     )
     max_length_difference_s: float = Field(0.1, ge=0, description="Largest difference of stem and mix length, seconds.")
-    max_lag_s: float = Field(0.01, ge=0, description="Largest lag of a stem against the mix, seconds.")
+    max_cut_tail_s: float = Field(
+        1.0, ge=0, description="Most that may be cut off the end of a stem that is known to fit, seconds."
+    )
+    max_lag_s: float = Field(
+        0.01,
+        ge=0,
+        description="Largest lag of a stem against the mix that is left once a delay was taken off, seconds.",
+    )
     min_lag_confidence: float = Field(
         0.5, ge=0, le=1, description="Below it a lag is no evidence: quiet stems, drones, loops that fit at every bar.",
     )  # fmt: skip
     max_residual_db: float = Field(-10.0, description="Largest residual of mix minus stems, dB of the mix.")
+    sure_residual_db: float = Field(
+        -20.0, description="Residual up to which stems are those of the mix, whatever their length."
+    )
     min_confidence: float = Field(0.2, ge=0, le=1, description="Smallest mean confidence of tempo and key.")
     max_stem_silent_fraction: float = Field(0.9, ge=0, le=1, description="Largest share of silent frames in a stem.")
     max_conflict_share: float = Field(

@@ -242,6 +242,7 @@ def _stem_set(song_id: str, kinds: Kinds, silent: Kinds, override: Values | Reco
         "audible_kinds": sum(kind not in silent for kind in there),
         "missing_kinds": ", ".join(missing_kinds(kinds)) or "none",
         "residual_db": -35.0 if there else unknown("no stems"),
+        "fitted_residual_db": -36.0 if there else unknown("no stems"),
         "stems": tuple(make_stem(kind, **(quiet if kind in silent else {})) for kind in there),
     }
     return _record(StemSet, song_id, values, override)

@@ -27,6 +27,8 @@ from tests.evidence import (
 )
 
 LIMITS = Thresholds()
+SO_SO = {"residual_db": -14.0, "fitted_residual_db": -14.5}
+"""Residuals that are allowed, and too large to vouch for a stem of another length."""
 
 
 def verdict_of(evidence: Evidence, **limits: Any) -> Verdict:
@@ -61,7 +63,7 @@ def test_every_rule_of_song_and_stem_is_reported() -> None:
         "silence", "noise_floor", "measurable", "dynamic_range", "analysis_confidence", "stems_in_time", "residual",
     }  # fmt: skip
     assert names(verdict, "drums") == {
-        "readable", "belongs", "audible", "silence", "clipping", "length_difference", "lag",
+        "readable", "belongs", "as_named", "undoubted", "audible", "silence", "clipping", "length_difference", "lag",
     }  # fmt: skip
 
 
@@ -231,7 +233,7 @@ def test_a_stem_that_cannot_be_read_fails_with_its_fault_and_leaves_the_song_fit
 )
 def test_a_bad_stem_says_what_is_wrong_and_leaves_the_song_fit(changes: dict[str, Any], name: str, reason: str) -> None:
     others = [make_stem(kind) for kind in WHOLE_KINDS if kind != "bass"]
-    verdict = verdict_of(with_stems(*others, make_stem("bass", **changes)))
+    verdict = verdict_of(with_stems(*others, make_stem("bass", **changes), **SO_SO))
     assert [(r.rule, r.reason) for r in verdict.failed("bass")] == [(name, reason)]
     assert verdict.suitable
     assert "bass" not in verdict.suitable_kinds
@@ -247,6 +249,56 @@ def test_a_stem_value_that_is_not_finite_counts_as_unknown() -> None:
     for name in ("clipping", "length_difference"):
         assert rule(verdict, "bass", name).value is None
         assert not rule(verdict, "bass", name).passed
+
+
+@pytest.mark.parametrize(
+    ("difference_s", "residual_db", "to_the_end_db", "fits"),
+    [
+        (0.55, -54.0, -54.0, True),
+        (60.0, -54.0, -54.0, True),
+        (-0.55, -54.0, -17.0, True),
+        (-8.0, -54.0, -17.0, False),
+        (-8.0, -54.0, -40.0, True),
+        (0.55, -14.0, -14.0, False),
+    ],
+    ids=["padded", "padded by far", "cut", "half cut", "silent to the end", "not explained"],
+)
+def test_the_residual_and_not_the_length_shows_that_a_stem_fits(
+    difference_s: float, residual_db: float, to_the_end_db: float, fits: bool
+) -> None:
+    stems = [make_stem(kind, length_difference_s=difference_s) for kind in WHOLE_KINDS]
+    verdict = verdict_of(with_stems(*stems, residual_db=residual_db, fitted_residual_db=to_the_end_db))
+    assert verdict.suitable == fits
+    assert verdict.suitable_kinds == (WHOLE_KINDS if fits else ())
+
+
+def test_where_a_stem_is_found_shows_that_it_fits_whatever_its_tail() -> None:
+    vocals = make_stem("vocals", length_difference_s=0.4, mix_match=20.0)
+    assert verdict_of(with_stems(vocals, **SO_SO)).suitable_kinds == ("vocals",)
+
+
+def test_a_delay_that_is_taken_off_is_no_lag() -> None:
+    late = [make_stem(kind, lag_s=1105 / 44_100, delay_samples=1105) for kind in WHOLE_KINDS]
+    assert verdict_of(with_stems(*late)).suitable_kinds == WHOLE_KINDS
+
+
+@pytest.mark.parametrize(("found", "name"), [("bleed", "audible"), ("misnamed", "as_named"), ("doubt", "undoubted")])
+def test_what_is_found_of_a_stem_makes_it_unfit_and_is_the_reason(found: str, name: str) -> None:
+    others = [make_stem(kind) for kind in WHOLE_KINDS if kind != "vocals"]
+    vocals = make_stem("vocals", audible=found != "bleed", **{found: "it is {so}"})
+    verdict = verdict_of(with_stems(*others, vocals))
+    assert verdict.suitable
+    assert verdict.suitable_kinds == ("drums", "bass", "harmonic")
+    ((rule_name, reason),) = [(r.rule, r.reason) for r in verdict.failed("vocals")]
+    assert rule_name == name
+    assert "it is {so}" in str(reason)
+
+
+def test_the_cause_of_a_residual_is_its_reason() -> None:
+    verdict = verdict_of(make_evidence(stems={"residual_db": -3.0, "cause": "drums.wav was left out"}))
+    assert (
+        verdict.reasons == "mix minus stems leaves -3 dB of the mix; at most -10 dB is allowed, drums.wav was left out"
+    )
 
 
 def test_an_unsure_lag_is_no_evidence() -> None:
@@ -288,7 +340,7 @@ def test_most_stems_out_of_time_make_the_mix_suspect() -> None:
 
 def test_silent_stems_do_not_vouch_for_the_mix() -> None:
     silent = [make_stem(k, audible=False, silent_fraction=1.0, lag_s=None) for k in ("drums", "bass", "vocals")]
-    verdict = verdict_of(with_stems(*silent, make_stem("harmonic", length_difference_s=60.0)))
+    verdict = verdict_of(with_stems(*silent, make_stem("harmonic", length_difference_s=60.0), **SO_SO))
     assert rule(verdict, "song", "stems_in_time").value == 0.0
 
 

@@ -200,8 +200,15 @@ class WaveformReader:
         block = block[:, : self._left]
         self._left -= block.shape[1]
         if block.shape[1]:
-            mono = (block[0] - block[1]) * np.float32(0.5) if self._difference else block.mean(axis=0)
-            self._rows.append(self._stream.resample_chunk(np.ascontiguousarray(mono, np.float32)))
+            self._rows.append(self._stream.resample_chunk(self._mixed(block)))
+
+    def _mixed(self, block: FloatArray) -> FloatArray:
+        if block.shape[0] == 1:
+            return np.ascontiguousarray(block[0])
+        if block.shape[0] == 2:  # several times as fast as the mean over so short an axis
+            both = block[0] - block[1] if self._difference else block[0] + block[1]
+            return np.asarray(both * np.float32(0.5), np.float32)
+        return np.asarray(block.mean(axis=0), np.float32)
 
     def finish(self) -> FloatArray:
         """Give the mono samples at `RATE_HZ` without their mean."""
@@ -224,7 +231,7 @@ def waveform_of(sound: Sound, *, difference: bool | None = None) -> FloatArray:
 
 def without_mean(samples: FloatArray) -> FloatArray:
     """Return the samples about their mean."""
-    return np.asarray(samples - samples.mean(dtype=np.float64), np.float32) if samples.size else samples
+    return samples - np.float32(samples.mean(dtype=np.float64)) if samples.size else samples
 
 
 def _trimmed_sum(each: FloatArray) -> FloatArray:

@@ -97,10 +97,12 @@ class Stem(Row):
     rms_dbfs: float | None = optional_column("Level over the whole file; null where silent.", unit="dBFS")
     silent_fraction: float | None = optional_column("Share of 50 ms frames below -60 dBFS RMS.")
     clipped_fraction: float | None = optional_column("Share of samples inside flat runs at the clip level.")
-    audible: bool = column("Whether the stem holds sound above -60 dBFS RMS for at least one second in all.")
+    audible: bool = column(
+        "Whether the stem holds sound above -60 dBFS RMS for at least one second in all, and more than bleed."
+    )
     length_difference_s: float | None = optional_column("Stem length minus mix length.", unit="s")
     lag_s: float | None = optional_column(
-        "Delay of the stem against the mix at their correlation peak; positive when the stem is late.",
+        "Delay of the file against the mix at their correlation peak; positive when the stem is late.",
         unit="s",
     )
     lag_confidence: float | None = optional_column("How far that peak stands out, 0 to 1.")
@@ -111,11 +113,55 @@ class Stem(Row):
     match_confidence: float | None = optional_column(
         "How sure it is that the stem belongs to the mix or, where it is rejected, that it does not; 0 to 1."
     )
+    delay_samples: int | None = optional_column(
+        "Samples of the file by which it is late, which every use takes off; negative where it is early; null for none."
+    )
+    gain_db: float | None = optional_column(
+        "Gain that brings the stem to its level in the mix, which every use applies; null for none.", unit="dB"
+    )
+    inverted: bool | None = optional_column(
+        "Whether the stem is in inverted polarity against the mix, which every use turns over; null where it is not."
+    )
+    offsets: str | None = optional_column(
+        "Mean of each channel, full scale 1, which every use takes off, parted by spaces; null for none."
+    )
+    corrected: str | None = optional_column("What every use takes off, in words; null for nothing.")
+    mix_gain: float | None = optional_column(
+        "Gain of the stem in the least-squares fit of the mix by all stems; negative in inverted polarity."
+    )
+    mix_level_db: float | None = optional_column("Energy of the stem in the mix, at its gain.", unit="dB of the mix")
+    coherence: float | None = optional_column(
+        "Share of a quiet stem's energy that keeps the phase of the other stems, 0 to 1: 0.7 and more is bleed; null "
+        "where the stem is loud."
+    )
+    bleed: str | None = optional_column("Why what the stem holds is only bleed; null where it is not.")
+    bleed_confidence: float | None = optional_column("How sure it is that it is bleed or is not, 0 to 1.")
+    misnamed: str | None = optional_column(
+        "Why the stem is not what its name says, so that nothing is told or measured of it; null where it may be."
+    )
+    doubt: str | None = optional_column("What else speaks against training on the stem; null for nothing.")
 
     @property
     def usable(self) -> bool:
-        """Whether the stem helps to measure the song: it can be read and is not rejected."""
+        """Whether the stem helps to measure the song: it can be read, belongs to it and is what its name says."""
+        return self.in_mix and self.misnamed is None
+
+    @property
+    def in_mix(self) -> bool:
+        """Whether the file can be read and is not rejected, whatever its name."""
         return self.fault is None and self.rejected is None
+
+    @property
+    def unusable(self) -> str | None:
+        """Why the stem does not help to measure the song; None where it does."""
+        return self.fault or self.rejected or self.misnamed
+
+    @property
+    def left_lag_s(self) -> float | None:
+        """Delay that is left after `delay_samples` were taken off, s."""
+        if self.lag_s is None or not self.delay_samples or not self.sample_rate_hz:
+            return self.lag_s
+        return self.lag_s - self.delay_samples / self.sample_rate_hz
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +178,12 @@ class StemSet(Record):
         "as a guitar is of harmonic stems, one is enough.",
     )
     residual_db: Measurement[float] = quantity(
-        "dB", "Energy of mix minus the sum of stems (best common gain), relative to the mix."
+        "dB",
+        "Energy of mix minus the sum of stems, as they are corrected (best common gain), relative to the mix, over the "
+        "span that they have in common.",
     )
+    fitted_residual_db: Measurement[float] = quantity(
+        "dB", "The same below 4 kHz with the best gain for each stem, over the whole mix."
+    )
+    cause: str | None = optional_column("What of the stems is wrong against the mix, in words; null for nothing.")
     stems: tuple[Stem, ...] = events("One row a stem file.")

@@ -15,7 +15,9 @@ import numpy as np
 from flamingo_bark_assets.audio.alignment import Match, WaveformReader, waveform_of
 from flamingo_bark_assets.audio.belonging import Belonging, StemJudge
 from flamingo_bark_assets.audio.clipping import ClippedSamples, ClippingReader
+from flamingo_bark_assets.audio.correction import corrected
 from flamingo_bark_assets.audio.decode import Decoded
+from flamingo_bark_assets.audio.findings import Finding, Findings, Heard, find
 from flamingo_bark_assets.audio.levels import LevelReader
 from flamingo_bark_assets.audio.quality import FrameLevels, frame_levels_of
 from flamingo_bark_assets.audio.recording import Stem, StemSet
@@ -28,9 +30,12 @@ from flamingo_bark_assets.threads import one_blas_thread
 
 MIN_AUDIBLE_S = 1.0
 MIN_RESIDUAL_DB = -120.0
+MAX_CUT_S = 1.0
+"""Most that may be cut off the end of a stem for its residual to be judged up to there."""
 
 _COUNT = "file-count"
 _RESIDUAL = "least-squares-gain"
+_FIT = "least-squares-gain-each"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +77,19 @@ def compare_stems(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemS
 
 
 def _compare(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
-    rows = _told_apart(_describe_stems(mix, stems))
+    described = _describe_stems(mix, stems)
+    rows = described.rows
     audible = {row.kind for row in rows if row.audible and row.usable and row.kind is not None}
     missing = ", ".join(missing_kinds(stem.file.kind for stem in stems)) or "none"
-    belonging = [stem.usable for stem, row in zip(stems, rows, strict=True) if row.usable and stem.usable is not None]
     return StemSet(
         song_id=song_id,
         unusable=_why_unusable(stems),
         stem_files=Measurement.of(len(stems), method=_COUNT),
         audible_kinds=Measurement.of(len(audible), method="sounding-1s-above-60dbfs"),
         missing_kinds=Measurement.of(missing, method=_COUNT),
-        residual_db=_residual(mix, belonging, any(row.rejected for row in rows)),
+        residual_db=_residual(mix, described),
+        fitted_residual_db=_fitted_residual(described.findings),
+        cause=described.findings.cause if described.findings is not None else None,
         stems=rows,
     )
 
@@ -90,17 +97,20 @@ def _compare(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
 def stem_signal(kind: StemKind, stems: Sequence[StemInput], compared: StemSet) -> Sound | None:
     """Sum the files of one kind that help to measure the song, for instance two guitars.
 
-    Those that `compared` rejects are left out. The sum has the first file's sample rate and the longest's length; mono
-    files go to all channels. A single file is given back as it is; None where no file of that kind is usable. The sum
-    may pass full scale.
+    Those that `compared` finds unusable are left out, and what it corrects is taken off. The sum has the first file's
+    sample rate and the longest's length; mono files go to all channels. A single file that needs no correction is given
+    back as it is; None where no file of that kind is usable and more than bleed. The sum may pass full scale.
     """
-    rejected = {(row.kind, row.content_sha256) for row in compared.stems if row.rejected is not None}
-    sounds = [
-        stem.usable
-        for stem in stems
-        if stem.file.kind == kind and stem.usable is not None and (kind, stem.content_sha256) not in rejected
-    ]
-    return sum_sounds(sounds) if sounds else None
+    by_name = {(row.name, row.file_name): row for row in compared.stems}
+    by_content = {(row.kind, row.content_sha256): row for row in compared.stems}  # where two names look alike
+    sounds, is_bleed = [], True
+    for stem in stems:
+        row = by_name.get((stem.file.name, stem.file_name)) or by_content.get((stem.file.kind, stem.content_sha256))
+        if stem.file.kind != kind or stem.usable is None or (row is not None and not row.usable):
+            continue
+        sounds.append(stem.usable if row is None else corrected(stem.usable, row))
+        is_bleed = is_bleed and row is not None and row.bleed is not None
+    return None if is_bleed else sum_sounds(sounds)
 
 
 def sum_sounds(sounds: Sequence[Sound]) -> Sound:
@@ -110,7 +120,11 @@ def sum_sounds(sounds: Sequence[Sound]) -> Sound:
 
 def why_unmeasured(kind: StemKind, compared: StemSet) -> str | None:
     """Say what is wrong with the files of one kind; None where nothing is, or where there are none."""
-    problems = [row.fault or row.rejected for row in compared.stems if row.kind == kind and not row.usable]
+    problems = [
+        row.unusable or (f"{row.file_name}: {row.bleed}" if row.bleed is not None else None)
+        for row in compared.stems
+        if row.kind == kind
+    ]
     return "; ".join(problem for problem in problems if problem) or None
 
 
@@ -121,7 +135,7 @@ def energy_share(stems: StemSet, kind: StemKind) -> Measurement[float]:
     """
     method = "mean-square-times-length"
     energies = [
-        (row.kind, 10 ** (row.rms_dbfs / 10) * row.duration_s)
+        (row.kind, 10 ** ((row.rms_dbfs + (row.gain_db or 0.0)) / 10) * row.duration_s)
         for row in stems.stems
         if row.rms_dbfs is not None and row.duration_s is not None and row.usable
     ]
@@ -129,6 +143,12 @@ def energy_share(stems: StemSet, kind: StemKind) -> Measurement[float]:
     if total <= 0.0:
         return Measurement.unknown("no stem holds sound", method=method)
     return Measurement.of(sum(energy for name, energy in energies if name == kind) / total, method=method)
+
+
+def _fitted_residual(findings: Findings | None) -> Measurement[float]:
+    if findings is None or findings.fitted_residual_db is None:
+        return Measurement.unknown("no stem that belongs to the mix sounds", method=_FIT)
+    return Measurement.of(findings.fitted_residual_db, method=_FIT)
 
 
 def _why_unusable(stems: Sequence[StemInput]) -> str | None:
@@ -144,29 +164,54 @@ class _Read:
     """What one pass over a stem gives."""
 
     levels: FrameLevels
+    offsets: tuple[float, ...]
     clipping: ClippedSamples
     waveform: FloatArray
 
 
-def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> list[Stem]:
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """The rows of all stem files, and what was found of those that belong to the mix together."""
+
+    rows: tuple[Stem, ...]
+    summed: tuple[Sound, ...] = ()
+    findings: Findings | None = None
+
+
+def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> _Described:
     if all(stem.usable is None for stem in stems):
-        return [_faulty(stem) for stem in stems]
-    judge = StemJudge(mix, waveform_of(mix))
+        return _Described(_told_apart([_faulty(stem) for stem in stems]))
+    waveform = _mix_waveform(mix)
+    judge = StemJudge(mix, waveform)
     rows: list[Stem] = []
-    found: list[tuple[Sound, Match] | None] = []
-    for stem in stems:
+    heard: dict[int, tuple[Sound, _Read, Match | None]] = {}
+    for index, stem in enumerate(stems):
         sound = stem.usable
         if sound is None:
             rows.append(_faulty(stem))
-            found.append(None)
             continue
         read = _read(sound)
-        match = judge.look_for(read.waveform) if read.levels.sounding_s > 0 else None
+        heard[index] = sound, read, judge.look_for(read.waveform) if read.levels.sounding_s > 0 else None
         rows.append(_described(stem, sound, read, mix))
-        found.append((sound, match) if match is not None else None)
-    return [
-        row if place is None else _with_match(row, judge.judge(*place)) for row, place in zip(rows, found, strict=True)
-    ]
+    for index, (sound, _, match) in heard.items():
+        if match is not None:
+            rows[index] = _with_match(rows[index], judge.judge(sound, match))
+    told = _told_apart(rows)
+    belonging = [index for index in heard if told[index].in_mix]
+    findings = find(waveform, [_heard(stems[index], told[index], *heard[index][1:]) for index in belonging])
+    found = dict(zip(belonging, findings.stems, strict=True))
+    told = tuple(_with_finding(row, found[index]) if index in found else row for index, row in enumerate(told))
+    summed = [corrected(heard[index][0], told[index]) for index in belonging if not found[index].twice]
+    return _Described(told, tuple(summed), findings)
+
+
+def _mix_waveform(mix: Sound) -> FloatArray:
+    levels = LevelReader(mix.sample_rate_hz, mix.channels)
+    waveform = WaveformReader(mix.sample_rate_hz, mix.channels)
+    for block in mix.blocks():
+        levels.add(block)
+        waveform.add(block)
+    return waveform_of(mix, difference=True) if levels.finish().opposed else waveform.finish()
 
 
 def _read(sound: Sound) -> _Read:
@@ -178,7 +223,31 @@ def _read(sound: Sound) -> _Read:
             reader.add(block)
     gathered = levels.finish()
     mono = waveform_of(sound, difference=True) if gathered.opposed else waveform.finish()
-    return _Read(frame_levels_of(gathered), clipping.finish(), mono)
+    return _Read(frame_levels_of(gathered), tuple(gathered.dc.tolist()), clipping.finish(), mono)
+
+
+def _heard(stem: StemInput, row: Stem, read: _Read, match: Match | None) -> Heard:
+    assert row.sample_rate_hz is not None
+    return Heard(row.file_name, stem.file.kind, row.sample_rate_hz, read.offsets, read.waveform, match)
+
+
+def _with_finding(row: Stem, finding: Finding) -> Stem:
+    return dataclasses.replace(
+        row,
+        delay_samples=finding.delay_samples,
+        gain_db=finding.gain_db,
+        inverted=finding.inverted,
+        offsets=finding.offsets,
+        corrected=finding.corrected,
+        mix_gain=finding.mix_gain,
+        mix_level_db=finding.mix_level_db,
+        coherence=finding.coherence,
+        bleed=finding.bleed,
+        bleed_confidence=finding.bleed_confidence,
+        misnamed=finding.misnamed,
+        doubt=finding.doubt,
+        audible=row.audible and finding.bleed is None,
+    )
 
 
 def _faulty(stem: StemInput) -> Stem:
@@ -236,28 +305,44 @@ def _told_apart(rows: Sequence[Stem]) -> tuple[Stem, ...]:
     return tuple(told)
 
 
-def _residual(mix: Sound, stems: Sequence[Sound], some_rejected: bool) -> Measurement[float]:
-    """Return energy of mix minus g times the sum of stems over that of the mix, g minimising it.
+def _residual(mix: Sound, described: _Described) -> Measurement[float]:
+    """Return energy of mix minus g times the sum of stems over that of the mix, g minimising it; offsets aside.
 
-    Over the length that mix and longest stem have in common; shorter stems count as silent after their end.
-    In mono (plain mean of the channels) where channel counts differ. At least `MIN_RESIDUAL_DB`, where
-    float32 rounding lies.
+    Over the span that they have in common: to the end of the mix, or of the shortest stem where that ends at most
+    `MAX_CUT_S` before; other stems that end early count as silent after their end. In mono (plain mean of the channels)
+    where channel counts differ. At least `MIN_RESIDUAL_DB`, where float32 rounding lies.
     """
-    if not stems:
-        reason = "no stem belongs to the mix" if some_rejected else "there is no usable stem"
+    stems, findings = described.summed, described.findings
+    if not stems or findings is None:
+        rejected = any(row.rejected for row in described.rows)
+        reason = "no stem belongs to the mix" if rejected else "there is no usable stem"
         return Measurement.unknown(reason, method=_RESIDUAL)
     same_channels = all(stem.channels == mix.channels for stem in stems)
     channels = mix.channels if same_channels else 1
     whole = SumSound(stems, sample_rate_hz=mix.sample_rate_hz, channels=channels)
-    mix_energy = sum_energy = product = 0.0
+    sums = np.zeros((2, 2))
+    offsets = np.zeros((2, channels))
+    left = common = round(_common_s(mix, stems) * mix.sample_rate_hz)
     for mix_block, sum_block in zip(equal_blocks(mix, mix.sample_rate_hz, channels), whole.blocks(), strict=False):
-        length = min(mix_block.shape[1], sum_block.shape[1])
-        a, b = mix_block[:, :length].astype(np.float64), sum_block[:, :length].astype(np.float64)
-        mix_energy += float(np.vdot(a, a))
-        sum_energy += float(np.vdot(b, b))
-        product += float(np.vdot(a, b))
-    if mix_energy <= 0.0 or sum_energy <= 0.0:
-        silent = "mix" if mix_energy <= 0.0 else "sum of the stems"
+        length = min(mix_block.shape[1], sum_block.shape[1], left)
+        left -= length
+        # What is left with nearly the best gain, in place of the mix: of small numbers single precision is enough.
+        b = np.float32(findings.common_gain) * sum_block[:, :length]
+        a = mix_block[:, :length] - b
+        sums += [[np.vdot(a, a), np.vdot(a, b)], [0.0, np.vdot(b, b)]]
+        offsets += [a.sum(axis=1), b.sum(axis=1)]
+    sums[1, 0] = sums[0, 1]
+    sums -= offsets @ offsets.T / max(common, 1)
+    rest, product, energy = sums[0, 0], sums[0, 1], sums[1, 1]
+    mix_energy = rest + 2.0 * product + energy
+    floor = 1e-12 * max(1, common)
+    if mix_energy <= floor or energy <= floor:
+        silent = "mix" if mix_energy <= floor else "sum of the stems"
         return Measurement.unknown(f"the {silent} is digital silence", method=_RESIDUAL)
-    unexplained = 1.0 - product * product / (mix_energy * sum_energy)
+    unexplained = (rest - product**2 / energy) / mix_energy
     return Measurement.of(max(MIN_RESIDUAL_DB, 10.0 * math.log10(max(unexplained, 1e-12))), method=_RESIDUAL)
+
+
+def _common_s(mix: Sound, stems: Sequence[Sound]) -> float:
+    ends = [stem.duration_s for stem in stems if mix.duration_s - MAX_CUT_S <= stem.duration_s < mix.duration_s]
+    return min(ends, default=mix.duration_s)

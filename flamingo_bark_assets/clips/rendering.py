@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from flamingo_bark_assets.audio.correction import corrected
 from flamingo_bark_assets.audio.decode import SampleMemory, decode
 from flamingo_bark_assets.audio.levels import mono_pieces
-from flamingo_bark_assets.audio.recording import StemSet
+from flamingo_bark_assets.audio.recording import Stem, StemSet
 from flamingo_bark_assets.audio.signal import BLOCK, FloatArray, Sound
 from flamingo_bark_assets.audio.sums import SumSound, equal_blocks
 from flamingo_bark_assets.clips.cutting import SHIFT_S
@@ -41,11 +42,11 @@ _LONGEST_S = 24 * 3600.0
 class SongRenderer:
     """Renders the clips of one song.
 
-    A stem that is fit lies within the allowed lag of the mix, and is read as it is; where it ends before the clip does,
-    silence follows. The level is untouched unless the peak is above `CEILING_DBFS`. The start is moved to the front by
-    at most `SHIFT_S`, to where the sum of the channels crosses zero, and the end so that the clip becomes at most so
-    much shorter; where nothing crosses zero, or a single channel would jump, there is a fade of 2 or 5 ms. A clip that
-    is cut to length has exactly the samples of its length.
+    A stem is read as it is in the mix, with the delay, gain, polarity and offset taken off that were found of it; where
+    it ends before the clip does, silence follows. The level is untouched unless the peak is above `CEILING_DBFS`. The
+    start is moved to the front by at most `SHIFT_S`, to where the sum of the channels crosses zero, and the end so that
+    the clip becomes at most so much shorter; where nothing crosses zero, or a single channel would jump, there is a
+    fade of 2 or 5 ms. A clip that is cut to length has exactly the samples of its length.
 
     Args:
         files: the song's files.
@@ -102,7 +103,7 @@ class SongRenderer:
     def _refuse_changed(self, clip: Clip, parts: Sequence[Part]) -> None:
         """Refuse to render other sound than the clip was made from."""
         try:
-            found = "+".join(self._hash(path) for part in parts for path in self._paths(part))
+            found = "+".join(self._hash(path) for part in parts for path, _ in self._paths(part))
         except LibraryError as error:
             raise ClipRefused("gone", str(error)) from error
         if found != clip.source_sha256:
@@ -113,15 +114,15 @@ class SongRenderer:
             self._sha256[path] = sha256_of(path)
         return self._sha256[path]
 
-    def _paths(self, part: Part) -> list[Path]:
-        """Return the files of the mix or of a kind of stem that belong to the song."""
+    def _paths(self, part: Part) -> list[tuple[Path, Stem | None]]:
+        """Return the files of the mix or of a kind of stem that belong to the song, stems with what was found."""
         if part == "mix":
-            return [self._files.mix] if self._files.mix is not None else []
+            return [(self._files.mix, None)] if self._files.mix is not None else []
         usable = {
-            (stem.name, stem.file_name) for stem in self._stems.stems if stem.kind == part and stem.usable
+            (stem.name, stem.file_name): stem for stem in self._stems.stems if stem.kind == part and stem.usable
         }  # the row of a file bears its name, unless two of them look alike
         return [
-            stem.path
+            (stem.path, usable[stem.name, stem.path.name])
             for stem in self._files.stems
             if stem.kind == part and stem.path is not None and (stem.name, stem.path.name) in usable
         ]
@@ -134,12 +135,16 @@ class SongRenderer:
             if not paths:
                 raise ClipRefused("gone", f"there is no usable file of the {part}")
             try:
-                sounds = [decode(path, max_duration_s=self._longest_s, memory=SampleMemory()).signal for path in paths]
+                sounds = [self._read(path, stem) for path, stem in paths]
                 sound = sounds[0] if len(sounds) == 1 else SumSound(sounds)
                 self._sources[key] = self._kept(sound, rate_hz, channels)
             except AudioFault as fault:
                 raise ClipRefused("gone", str(fault)) from fault
         return self._sources[key]
+
+    def _read(self, path: Path, stem: Stem | None) -> Sound:
+        sound = decode(path, max_duration_s=self._longest_s, memory=SampleMemory()).signal
+        return sound if stem is None else corrected(sound, stem)
 
     def _kept(self, sound: Sound, rate_hz: int, channels: int) -> FloatArray:
         most = math.ceil(sound.n_samples * rate_hz / sound.sample_rate_hz) + BLOCK

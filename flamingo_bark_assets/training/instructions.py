@@ -193,7 +193,7 @@ def _stem_warnings(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     silent = [
         kind
         for kind in present
-        if kind not in evidence.audible_kinds and any(s.kind == kind and s.usable for s in files)
+        if kind not in evidence.audible_kinds and any(s.kind == kind and s.usable and s.bleed is None for s in files)
     ]
     unfit = [kind for kind in present if kind not in silent and kind not in verdict.suitable_kinds]
     if missing:
@@ -211,6 +211,8 @@ def _stem_warnings(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     if unfit:
         yield f"Stems unfit for training: {', '.join(unfit)}. The table above says why."
     for stem in files:
+        if stem.corrected is not None:
+            yield f"Changed in every use, {markdown(stem.file_name)}: {markdown(stem.corrected)}."
         if stem.kind is None:
             why = stem.fault or "its name says no kind of stem"
             yield f"Unused file {markdown(stem.file_name)}: {markdown(why)}."

@@ -24,6 +24,8 @@ from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.rendering import told_apart
 
 SONG = "song"
+# Half as much again as `belonging` takes for found: by chance no stem of another song came near it.
+_SURE_MATCH = 12.0
 RULES = {
     "tag_lacking": "Every text holds the custom tag, where there is one.",
     "tag_held": "No text holds the custom tag before it is put in.",
@@ -48,9 +50,11 @@ RULES = {
     "belongs": "The stem is in the mix, and not of another song.",
     "allowed_origin": "The stem is given, or separated stems are allowed.",
     "separation": "The mix without its separated stems leaves little, where they should add up to it.",
-    "audible": "A file of the kind holds a second of sound.",
-    "length_difference": "The stem is as long as the mix.",
-    "lag": "The stem is not shifted against the mix, where its lag is sure.",
+    "as_named": "The stem is what its name says, and not what other stems hold already.",
+    "undoubted": "No part of the stem is missing, and the mix holds it in this version.",
+    "audible": "A file of the kind holds a second of sound that is more than bleed.",
+    "length_difference": "The stem is as long as the mix, where neither residual nor match shows that it fits.",
+    "lag": "The stem is not shifted against the mix, where its lag is sure and was not taken off.",
     "claim_conflicts": "Few of the claims that can be checked contradict the measurements.",
     "sidecars_readable": "Each sidecar can be read, as UTF-8 and whole.",
     "given_conflicts": "Nothing that a sidecar states contradicts the measurements.",
@@ -59,8 +63,8 @@ RULES = {
 # Rules whose value is 1 for yes and 0 for no.
 YES_OR_NO = frozenset(
     {
-        "readable", "measurable", "mix_usable", "belongs", "audible", "metadata_readable", "understood",
-        "sidecars_readable", "allowed_origin",
+        "readable", "measurable", "mix_usable", "belongs", "as_named", "undoubted", "audible", "metadata_readable",
+        "understood", "sidecars_readable", "allowed_origin",
     }
 )  # fmt: skip
 
@@ -121,8 +125,8 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
     An unknown value fails its rule with the measurement's own reason. Rules are left out where unknown is no fault:
     `not_truncated` where no length is declared and nothing shows that the file is cut off, `noise_floor` where music
     hides the noise, `stems_in_time` without an audible stem, `residual` where the stems cannot be expected to add up
-    to the mix, a stem's `lag` where the lag is unsure. The verdict has one row a rule; a song that cannot be read has
-    the single failed rule ``readable``.
+    to the mix, a stem's `lag` where the lag is unsure, its `length_difference` where it is known to fit up to there.
+    The verdict has one row a rule; a song that cannot be read has the single failed rule ``readable``.
     """
     song_id, unreadable = evidence.song_id, evidence.raw_song.unusable
     if unreadable is not None:
@@ -363,7 +367,7 @@ def _analysis_confidence(song: SongFeatures, thresholds: Thresholds) -> RuleResu
 def _stems_in_time(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
     """Judge the share of audible stem files that match the mix; silent ones tell nothing about it."""
     given = [stem for stem in _readable(stems.stems) if stem.origin == "given"]
-    answers = [_in_time(stem, thresholds) for stem in given if stem.audible]
+    answers = [_in_time(stem, stems, thresholds) for stem in given if stem.audible]
     judged = [answer for answer in answers if answer is not None]
     if judged:
         limit = _Limit(
@@ -376,7 +380,7 @@ def _stems_in_time(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResul
 def _residual(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
     """Judge what is left of the mix without its stems, where the stems can be expected to add up to the mix.
 
-    That is so where no kind is missing and no file faulty, rejected or shown to be out of time; otherwise
+    That is so where no kind is missing and no file faulty, rejected, doubted or shown to be out of time; otherwise
     a large residual is what a missing or shifted stem leaves, and says nothing about the mix.
     """
     given = all(stem.origin == "given" for stem in stems.stems)
@@ -384,36 +388,55 @@ def _residual(stems: StemSet, thresholds: Thresholds) -> Iterator[RuleResult]:
         limit = _Limit(
             "residual", "<=", thresholds.max_residual_db, "dB",
             "mix minus stems leaves {value} dB of the mix; at most {limit} dB is allowed, "
-            "so these may not be the stems of this song",
+            + _braced(stems.cause or "so these may not be the stems of this song"),
         )  # fmt: skip
         yield limit.apply(SONG, stems.residual_db.value, None)
 
 
 def _add_up(stems: StemSet, thresholds: Thresholds) -> bool:
     """Tell whether the stems of a song can be expected to add up to its mix."""
-    complete = stems.missing_kinds.value == "none" and all(stem.usable for stem in stems.stems)
-    return complete and all(_in_time(stem, thresholds) is not False for stem in stems.stems if stem.audible)
+    complete = stems.missing_kinds.value == "none" and all(stem.in_mix for stem in stems.stems)
+    return complete and all(_in_time(stem, stems, thresholds) is not False for stem in stems.stems if stem.audible)
 
 
 def _readable(stems: Sequence[Stem]) -> list[Stem]:
     return [stem for stem in stems if stem.fault is None and stem.kind is not None]
 
 
-def _in_time(stem: Stem, thresholds: Thresholds) -> bool | None:
+def _in_time(stem: Stem, stems: StemSet, thresholds: Thresholds) -> bool | None:
     """Return whether a stem belongs to the mix and has its length and position; None where nothing of it is known."""
-    if stem.rejected is not None:
+    if stem.rejected is not None or stem.doubt is not None:
         return False
     lag = _sure_lag_s(stem, thresholds)
     if stem.length_difference_s is None and lag is None:
         return None
-    return (
-        abs(stem.length_difference_s or 0.0) <= thresholds.max_length_difference_s
-        and abs(lag or 0.0) <= thresholds.max_lag_s
+    long_enough = abs(stem.length_difference_s or 0.0) <= thresholds.max_length_difference_s or _fits_all_the_same(
+        stem, stems, thresholds
     )
+    return long_enough and abs(lag or 0.0) <= thresholds.max_lag_s
 
 
 def _sure_lag_s(stem: Stem, thresholds: Thresholds) -> float | None:
-    return stem.lag_s if (stem.lag_confidence or 0.0) >= thresholds.min_lag_confidence else None
+    return stem.left_lag_s if (stem.lag_confidence or 0.0) >= thresholds.min_lag_confidence else None
+
+
+def _fits_all_the_same(stem: Stem, stems: StemSet, thresholds: Thresholds) -> bool:
+    """Return whether the sound shows that a stem fits whatever its length: by the residual, or where it was found.
+
+    What is longer than the mix is cut off in use; what is shorter may lack no more than a tail, unless the mix is
+    explained without it to its end.
+    """
+    difference, lag, sure = stem.length_difference_s, _sure_lag_s(stem, thresholds), thresholds.sure_residual_db
+    if difference is None or not math.isfinite(difference):
+        return False
+    to_the_end = _below(stems.fitted_residual_db, sure)
+    explained = _below(stems.residual_db, sure) or to_the_end
+    found = lag is not None and abs(lag) <= thresholds.max_lag_s and (stem.mix_match or 0.0) >= _SURE_MATCH
+    return (explained or found) and (difference >= -thresholds.max_cut_tail_s or to_the_end)
+
+
+def _below(measurement: Measurement[float], limit: float) -> bool:
+    return measurement.value is not None and measurement.value <= limit
 
 
 def _stem_rules(
@@ -435,16 +458,20 @@ def _stem_rules(
     if not readable:
         return
     yield _yes("belongs", kind, "; ".join(stem.rejected for stem in readable if stem.rejected is not None) or None)
-    usable = [stem for stem in readable if stem.usable]
+    in_mix = [stem for stem in readable if stem.in_mix]
+    if not in_mix:
+        return
+    yield _yes("as_named", kind, "; ".join(stem.misnamed for stem in in_mix if stem.misnamed is not None) or None)
+    usable = [stem for stem in in_mix if stem.usable]
     if not usable:
         return
-    audible = _Limit("audible", ">=", 1.0, "", f"no {kind} file holds a second of sound above -60 dBFS")
-    yield audible.apply(kind, float(any(stem.audible for stem in usable)), None)
+    yield _yes("undoubted", kind, "; ".join(stem.doubt for stem in usable if stem.doubt is not None) or None)
+    yield _audible(kind, usable)
     if any(stem.origin == "separated" for stem in usable):
         yield from _separation(stems, kind, thresholds)
     yield _silence(kind, usable, thresholds)
     yield _clipping(kind, usable, thresholds)
-    yield _length_difference(kind, usable, thresholds)
+    yield from _length_difference(kind, usable, stems, thresholds)
     yield from _lag(kind, usable, thresholds)
 
 
@@ -462,6 +489,12 @@ def _separation(stems: StemSet, kind: StemKind, thresholds: Thresholds) -> Itera
             "left out or changed much of it",
         )  # fmt: skip
         yield limit.apply(kind, stems.residual_db.value, None)
+
+
+def _audible(kind: StemKind, files: Sequence[Stem]) -> RuleResult:
+    bleed = "; ".join(f"{stem.file_name}: {stem.bleed}" for stem in files if stem.bleed is not None)
+    limit = _Limit("audible", ">=", 1.0, "", _braced(bleed) or f"no {kind} file holds a second of sound above -60 dBFS")
+    return limit.apply(kind, float(any(stem.audible for stem in files)), None)
 
 
 def _silence(kind: StemKind, files: Sequence[Stem], thresholds: Thresholds) -> RuleResult:
@@ -482,7 +515,20 @@ def _clipping(kind: StemKind, files: Sequence[Stem], thresholds: Thresholds) -> 
     return limit.apply(kind, value, f"it was not measured of {stem.file_name}")
 
 
-def _length_difference(kind: StemKind, files: Sequence[Stem], thresholds: Thresholds) -> RuleResult:
+def _length_difference(
+    kind: StemKind, files: Sequence[Stem], stems: StemSet, thresholds: Thresholds
+) -> Iterator[RuleResult]:
+    judged = [
+        stem
+        for stem in files
+        if abs(stem.length_difference_s or 0.0) <= thresholds.max_length_difference_s
+        or not _fits_all_the_same(stem, stems, thresholds)
+    ]
+    if judged:
+        yield _length_limit(kind, judged, thresholds)
+
+
+def _length_limit(kind: StemKind, files: Sequence[Stem], thresholds: Thresholds) -> RuleResult:
     stem, value = _worst(files, [_absolute(stem.length_difference_s) for stem in files])
     relation = "longer" if (stem.length_difference_s or 0.0) > 0 else "shorter"
     limit = _Limit(
@@ -495,8 +541,8 @@ def _length_difference(kind: StemKind, files: Sequence[Stem], thresholds: Thresh
 def _lag(kind: StemKind, files: Sequence[Stem], thresholds: Thresholds) -> Iterator[RuleResult]:
     sure = [stem for stem in files if _sure_lag_s(stem, thresholds) is not None]
     if sure:
-        stem, value = _worst(sure, [_absolute(stem.lag_s) for stem in sure])
-        relation = "behind" if (stem.lag_s or 0.0) > 0 else "ahead of"
+        stem, value = _worst(sure, [_absolute(stem.left_lag_s) for stem in sure])
+        relation = "behind" if (stem.left_lag_s or 0.0) > 0 else "ahead of"
         limit = _Limit(
             "lag", "<=", thresholds.max_lag_s, "s",
             f"{_braced(stem.file_name)} is {{value}} s {relation} the mix; at most {{limit}} s is allowed",

@@ -1,0 +1,75 @@
+"""What a stem's sound is like beside the other stems': whether it is a copy of theirs, and whether it is of drums.
+
+Short spectra at the rate of `alignment` belong here; what follows for a file stands in `findings`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from flamingo_bark_assets.audio.alignment import RATE_HZ
+from flamingo_bark_assets.audio.signal import FloatArray
+
+_FRAME = 512
+_HOP = 256
+_LONGEST_S = 240.0
+_SHORT_S = 60.0
+_LOWEST_HZ, _HIGHEST_HZ = 150.0, 3600.0
+_QUIET = 1e-4  # -40 dB
+
+_Spectra = npt.NDArray[np.complex64]
+
+
+def coherence(stem: FloatArray, others: FloatArray) -> float:
+    """Return how far a stem keeps the phase of other sound, 0 to 1: the mean over the energy of the stem.
+
+    What is left of other instruments has their phase, shifted by a constant at each frequency, however its strength
+    changes: 0.86 and more for residues of separators and for bleed. Sound of its own has any phase; where the notes of
+    both share partials for long it reaches 0.5.
+    """
+    own, other = _spectra(stem), _spectra(others)
+    count = min(own.shape[0], other.shape[0])
+    own, other = own[:count], other[:count]
+    power = np.square(np.abs(own))
+    cross = own * np.conj(other)
+    magnitude = np.abs(cross)
+    locked = power * cross / np.maximum(magnitude, np.float32(1e-30))
+    total = float(power.sum(dtype=np.float64))
+    return float(np.abs(locked.sum(axis=0, dtype=np.complex128)).sum()) / total if total > 0.0 else 0.0
+
+
+def noisiness(stem: FloatArray) -> float:
+    """Return the spectral flatness between 150 and 3600 Hz where a stem is loud, 0 to 1, weighted by amplitude.
+
+    Drums, which begin as noise, have 0.01 to 0.3; a bass has at most a tenth of what the drums beside it have.
+    """
+    power = np.square(np.abs(_spectra(stem, longest_s=_SHORT_S, hop=_FRAME)))
+    energy = power.sum(axis=1)
+    if not energy.size or not energy.max() > 0.0:
+        return 0.0
+    hz = np.arange(power.shape[1]) * RATE_HZ / _FRAME
+    loud = energy > _QUIET * energy.max()
+    band = power[loud][:, (hz > _LOWEST_HZ) & (hz < _HIGHEST_HZ)] + np.float32(1e-12) * power.max()
+    flatness = np.exp(np.log(band).mean(axis=1)) / band.mean(axis=1)
+    return float(np.average(flatness, weights=np.sqrt(energy[loud])))
+
+
+def lows_share(stem: FloatArray) -> float:
+    """Return the share of a stem's energy below 250 Hz, 0 to 1."""
+    power = np.square(np.abs(_spectra(stem, longest_s=_SHORT_S, hop=_FRAME))).sum(axis=0, dtype=np.float64)
+    total = float(power.sum())
+    return float(power[: round(250.0 * _FRAME / RATE_HZ)].sum()) / total if total > 0.0 else 0.0
+
+
+def _spectra(samples: FloatArray, *, longest_s: float = _LONGEST_S, hop: int = _HOP) -> _Spectra:
+    """Return short-time spectra, shape (n_frames, n_bins); of long sounds, of so much out of the middle."""
+    from scipy.fft import rfft
+
+    longest = round(longest_s * RATE_HZ)
+    first = max(0, (samples.size - longest) // 2)
+    samples = samples[first : first + longest]
+    if samples.size < _FRAME:
+        samples = np.pad(samples, (0, _FRAME - samples.size))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, _FRAME)[::hop]
+    return np.asarray(rfft(frames * np.hanning(_FRAME).astype(np.float32), axis=1), np.complex64)

@@ -1,0 +1,340 @@
+"""What is found of each stem beside the mix, in words and numbers: what is corrected, and what speaks against it.
+
+The decisions and their limits belong here; fit and spectra that they rest on stand in `explanation` and `bleed`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from flamingo_bark_assets.audio.alignment import RATE_HZ, Match
+from flamingo_bark_assets.audio.belonging import FOUND_STRENGTH
+from flamingo_bark_assets.audio.bleed import coherence, lows_share, noisiness
+from flamingo_bark_assets.audio.correction import gain_of
+from flamingo_bark_assets.audio.explanation import (
+    Aligned,
+    Fit,
+    align,
+    fit,
+    gains_where_they_fit,
+    residual_by_second,
+)
+from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.parts import StemKind
+
+Bools = npt.NDArray[np.bool_]
+
+# Chosen on the development seeds of `python -m tests.benchmarks.stem_truth`.
+SURE_LAG_CONFIDENCE = 0.5
+MAX_OFFSET = 0.005
+"""Mean of a channel, full scale 1, that is taken off; sound without an offset stays below a tenth of it."""
+EXACT = 10.0**-4.0
+"""Residual, as a share of the mix, below which gains are as good as right."""
+FITTED = 10.0**-1.2
+"""Residual up to which the fitted gains are trusted."""
+
+_FAR_BETTER = 4.0
+_GAIN_DB = 1.0
+_HEARD = 10.0**-2.5
+_COMPLETE = 0.1
+_HALF = 0.5
+_GONE, _SEEN = 0.15, 0.3
+_GONE_ALONE, _SEEN_ALONE, _CERTAIN_STRENGTH = 0.02, 0.05, 15.0
+_TWICE_BETTER = 10.0
+_TWICE_MORE = 2.0
+_TWICE_LEFT = 10.0**-1.5
+_BLEED_SHARE = 10.0**-1.2
+_BLEED_COHERENCE = 0.7
+_WHOLE_COHERENCE = 0.86
+_HOLE_LEFT, _HOLE_TIMES, _HOLE_S, _HOLE_SHARE = 0.1, 10.0, 2, 0.8
+_TAIL_S = 2
+_SILENT = 1e-4
+_DRUMS_NOISE, _DRUMS_TIMES, _BASS_LOWS = 0.008, 8.0, 0.5
+_ENCODER_DELAYS = {1105: "MP3", 1024: "AAC", 2112: "AAC", 529: "MP3"}
+_ACCOMPANIMENT = re.compile(
+    r"(?<![^\W_])(?:no|non|not|without|minus|sans)[\W_]*(?:vocals?|vox|voice)(?![^\W_])|instrumentals?(?![^\W_])"
+    r"|accompaniment|karaoke|(?<![^\W_])backing[\W_]*track|伴奏",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One stem file that was read.
+
+    Attributes:
+        file_name: its name.
+        kind: what its name says; None where it says nothing.
+        sample_rate_hz: of the file.
+        offsets: mean of each channel.
+        waveform: as `alignment` reads it.
+        match: where it was found; None where it is silent.
+    """
+
+    file_name: str
+    kind: StemKind | None
+    sample_rate_hz: int
+    offsets: tuple[float, ...]
+    waveform: FloatArray
+    match: Match | None
+
+
+@dataclass(slots=True)
+class Finding:
+    """What was found of one stem; the names are those of the columns of `Stem`."""
+
+    delay_samples: int | None = None
+    gain_db: float | None = None
+    inverted: bool | None = None
+    offsets: str | None = None
+    mix_level_db: float | None = None
+    mix_gain: float | None = None
+    coherence: float | None = None
+    bleed: str | None = None
+    bleed_confidence: float | None = None
+    misnamed: str | None = None
+    doubt: str | None = None
+    twice: bool = False
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def corrected(self) -> str | None:
+        """What is taken off, in words; None where nothing is."""
+        return "; ".join(self.told) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found of all stems.
+
+    Attributes:
+        stems: of each, in their order.
+        fitted_residual_db: what is left of the mix with a gain for each stem, dB of the mix, at 8 kHz in mono; None
+            where nothing sounds.
+        cause: what is wrong with them, in words; None where nothing is.
+        common_gain: the best gain for all of them together once they are corrected.
+    """
+
+    stems: tuple[Finding, ...]
+    fitted_residual_db: float | None = None
+    cause: str | None = None
+    common_gain: float = 1.0
+
+
+def find(mix: FloatArray, stems: Sequence[Heard]) -> Findings:
+    """Find what each of the stems that belong to a mix is in it."""
+    found = tuple(Finding() for _ in stems)
+    for stem, finding in zip(stems, found, strict=True):
+        _offset(stem, finding)
+        _accompaniment(stem, finding)
+    aligned = align(mix, [stem.waveform for stem in stems], dict(enumerate(map(_lag, stems)))) if stems else None
+    if aligned is None or aligned.fit is None:
+        return Findings(found)
+    _delays(stems, aligned, found)
+    kept, best = _once(mix, stems, aligned, found)
+    _gains(stems, kept, best, found)
+    _bleed(mix, [aligned.stems[i] for i in kept], [found[i] for i in kept], best)
+    _swapped(stems, found)
+    causes = [*_holes(stems, kept, best, found), *_gone(stems, kept, best, found)]
+    causes = [*(f.misnamed for f in found if f.twice and f.misnamed), *causes]
+    residual = max(best.residual, 1e-12)
+    applied = np.array([gain_of(found[i]) for i in kept])
+    return Findings(found, 10.0 * math.log10(residual), "; ".join(causes) or None, best.common_gain_of(applied))
+
+
+def _lag(stem: Heard) -> float | None:
+    match = stem.match
+    sure = match is not None and match.strength >= FOUND_STRENGTH and match.lag_confidence >= SURE_LAG_CONFIDENCE
+    return match.lag_s if match is not None and sure else None
+
+
+def _offset(stem: Heard, finding: Finding) -> None:
+    largest = max(stem.offsets, key=abs, default=0.0)
+    if abs(largest) > MAX_OFFSET:
+        finding.offsets = " ".join(f"{offset:.9g}" for offset in stem.offsets)
+        finding.told.append(f"an offset of {largest:.3g} (DC) was taken off")
+
+
+def _accompaniment(stem: Heard, finding: Finding) -> None:
+    if stem.kind == "harmonic" and _ACCOMPANIMENT.search(stem.file_name):
+        finding.misnamed = (
+            f"{stem.file_name} holds all that is not sung, by its name: drums and bass too, and no kind of its own"
+        )
+
+
+def _delays(stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]) -> None:
+    for index, delay_s in aligned.delays_s.items():
+        stem, finding = stems[index], found[index]
+        finding.delay_samples = round(delay_s * stem.sample_rate_hz)
+        if not finding.delay_samples:
+            finding.delay_samples = None
+            continue
+        relation = "late" if delay_s > 0 else "early"
+        codec = _ENCODER_DELAYS.get(finding.delay_samples)
+        why = f", the delay of {codec} without a gapless header" if codec else ""
+        all_of_them = "as all stems are " if aligned.together and len(stems) > 1 else ""
+        by = f"{abs(delay_s) * 1e3:.2f} ms ({abs(finding.delay_samples)} samples)"
+        finding.told.append(f"{by} {relation}, {all_of_them}taken off{why}")
+
+
+def _once(mix: FloatArray, stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]) -> tuple[list[int], Fit]:
+    """Leave out what other stems hold already; give the indices of the rest, and their fit."""
+    assert aligned.fit is not None
+    kept, best = list(range(len(stems))), aligned.fit
+    while len(kept) > 1:
+        # What is quieter may be bleed, and changes little. Of two that are the same, the later one is left out.
+        loud = best.given_energies > _BLEED_SHARE
+        without = [best.common_residual_without(i) if loud[i] else 1.0 for i in range(len(kept))]
+        at = min(range(len(kept)), key=lambda i: (round(10.0 * math.log10(max(without[i], 1e-9))), -i))
+        if without[at] > _TWICE_LEFT or without[at] * _TWICE_BETTER > best.common_residual:
+            break
+        if best.residual_without(at) > _TWICE_MORE * max(best.residual, 1e-6):
+            break  # it is only too loud
+        index = kept.pop(at)
+        again = fit(mix, [aligned.stems[i] for i in kept])
+        if again is None:
+            break
+        name = stems[index].file_name
+        found[index].twice = True
+        found[index].misnamed = f"{name} holds what other stems hold already, and would be added twice"
+        best = again
+    return kept, best
+
+
+def _gains(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> None:
+    """Turn over inverted stems, and level those that were normalised one by one, where the fit shows it."""
+    energies, limit = best.energies, max(best.residual, 1e-6) * _FAR_BETTER
+    for i, index in enumerate(kept):
+        found[index].mix_gain = float(best.gains[i])
+        found[index].mix_level_db = 10.0 * math.log10(max(float(energies[i]), 1e-20))
+    if best.residual > FITTED:
+        return
+    certain = [
+        i for i in range(len(kept)) if float(best.constrained[i]) >= limit and energies[i] > _HEARD
+    ]  # with the gain of the others far more would be left
+    for i in certain:
+        if best.gains[i] < 0.0:
+            found[kept[i]].inverted = True
+            found[kept[i]].told.append("inverted polarity, turned over")
+    levels = 20.0 * np.log10(np.maximum(np.abs(best.gains), 1e-6) / best.common_gain)
+    deviating = [i for i in certain if abs(levels[i]) > _GAIN_DB]
+    if not deviating or best.common_residual_of(np.sign(best.gains)) <= EXACT:
+        return
+    for i, index in enumerate(kept):
+        gain_db = 20.0 * math.log10(max(abs(float(best.gains[i])), 1e-6))
+        if len(deviating) == 1 and i not in deviating:
+            continue
+        relative = gain_db if len(deviating) > 1 else float(levels[i])
+        found[index].gain_db = relative
+        one_by_one = "normalised one by one, " if len(deviating) > 1 else ""
+        found[index].told.append(f"{one_by_one}its gain in the mix is {relative:+.1f} dB, applied")
+
+
+def _bleed(mix: FloatArray, stems: Sequence[FloatArray], found: Sequence[Finding], best: Fit) -> None:
+    """Find stems that are far below the mix and hold nothing but what is left of the others."""
+    gains = [float(best.gains[i] if one.gain_db is not None else best.common_gain) for i, one in enumerate(found)]
+    for i, (stem, finding) in enumerate(zip(stems, found, strict=True)):
+        level = float((best.energies if finding.gain_db is not None else best.given_energies)[i])
+        if not 0.0 < level <= _BLEED_SHARE:
+            continue
+        finding.coherence = coherence(stem, _others(mix, stems, gains, i, complete=best.residual <= _COMPLETE))
+        finding.mix_level_db = 10.0 * math.log10(level)
+        if finding.coherence >= _BLEED_COHERENCE:
+            finding.bleed = (
+                f"it holds only what is left of the other stems: {finding.mix_level_db:.0f} dB of the mix, "
+                f"{100.0 * finding.coherence:.0f} % of it in phase with them"
+            )
+        sureness = abs(finding.coherence - _BLEED_COHERENCE) / (_WHOLE_COHERENCE - _BLEED_COHERENCE)
+        finding.bleed_confidence = min(1.0, sureness)
+
+
+def _others(
+    mix: FloatArray, stems: Sequence[FloatArray], gains: Sequence[float], index: int, *, complete: bool
+) -> FloatArray:
+    """Return all that sounds beside one stem: the other stems where they give the mix, else the mix without it."""
+    added = [i for i in range(len(stems)) if i != index] if complete and len(stems) > 1 else [index]
+    total = np.zeros_like(mix)
+    for i in added:
+        length = min(mix.size, stems[i].size)
+        total[:length] += np.float32(gains[i]) * stems[i][:length]
+    return mix - total if added == [index] else total
+
+
+def _swapped(stems: Sequence[Heard], found: Sequence[Finding]) -> None:
+    """Find a drums stem that is one of bass, beside a bass stem that is one of drums."""
+    sounding = [i for i in range(len(stems)) if stems[i].match is not None and not found[i].twice]
+    drums = [i for i in sounding if stems[i].kind == "drums"]
+    bass = [i for i in sounding if stems[i].kind == "bass"]
+    if len(drums) != 1 or len(bass) != 1:
+        return
+    of_drums, of_bass = (noisiness(stems[i].waveform) for i in (drums[0], bass[0]))
+    swapped = of_bass >= max(_DRUMS_NOISE, _DRUMS_TIMES * of_drums)
+    if swapped and lows_share(stems[drums[0]].waveform) >= _BASS_LOWS:
+        names = stems[drums[0]].file_name, stems[bass[0]].file_name
+        for index in (drums[0], bass[0]):
+            found[index].misnamed = (
+                f"{names[0]} sounds like a bass and {names[1]} like drums (spectral flatness {of_drums:.3f} and "
+                f"{of_bass:.3f}): they seem to be swapped"
+            )
+
+
+def _holes(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> list[str]:
+    """Find the stem that is silent where its sound is missing, and only there: the others explain the rest."""
+    # Up to where the first stem ends whose tail alone is cut off, which is missing in each second after it.
+    seconds = best.products.shape[0]
+    ends = [stems[index].waveform.size // RATE_HZ for index in kept]
+    products = best.products[: min((end for end in ends if end >= seconds - _TAIL_S), default=seconds)]
+    if not products.size:
+        return []
+    gains = gains_where_they_fit(products, best.gains)
+    left, mix = residual_by_second(products, gains)
+    holes: list[tuple[float, int, Bools]] = []
+    for i in range(len(kept)):
+        own = gains[i] ** 2 * products[:, i, i]
+        silent = (own <= _SILENT * own.max()) & (mix > _SILENT * mix.max())
+        if silent.sum() < _HOLE_S or silent.sum() > _HOLE_SHARE * own.size:
+            continue
+        missing, elsewhere = float(left[silent].mean()), float(left[~silent].mean())
+        if missing > max(_HOLE_LEFT * float(own[~silent].mean()), _HOLE_TIMES * elsewhere):
+            holes.append((missing / max(elsewhere, 1e-30), i, silent))
+    if not holes:
+        return []
+    _, i, silent = max(holes, key=lambda hole: hole[0])
+    where = np.flatnonzero(silent)
+    doubt = (
+        f"{stems[kept[i]].file_name} is silent from {where[0]} s to {where[-1] + 1} s, where "
+        f"{10.0 * math.log10(float(left[silent].sum() / mix[silent].sum())):.0f} dB of the mix are not in the stems: "
+        "part of it is missing"
+    )
+    found[kept[i]].doubt = doubt
+    return [doubt]
+
+
+def _gone(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> list[str]:
+    """Find stems that explain nothing of the mix, though it would be seen in what is left if they did."""
+    told = []
+    own = np.diag(best.products.sum(axis=0))[:-1] / best.products[:, -1, -1].sum()
+    for i, index in enumerate(kept):
+        match, without = stems[index].match, best.residual_without(i)
+        if found[index].doubt is not None or found[index].bleed is not None or match is None:
+            continue
+        explained = without - best.residual
+        if best.residual < _HALF:  # the others say how loud it would be
+            expected = float(best.given_energies[i])
+            gone = explained < min(_GONE * expected, _HALF * without) and expected >= _SEEN * best.residual
+        else:
+            gone = explained < _GONE_ALONE * without and own[i] >= _SEEN_ALONE and match.strength < _CERTAIN_STRENGTH
+        if gone:
+            doubt = (
+                f"{stems[index].file_name} explains nothing of the mix (it fits with a gain of {best.gains[i]:.2f}, "
+                f"{best.common_gain:.2f} is that of the others): another take or version"
+            )
+            found[index].doubt = doubt
+            told.append(doubt)
+    return told

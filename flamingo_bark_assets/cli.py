@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -30,7 +31,6 @@ from flamingo_bark_assets.terminal import errors as _errors
 from flamingo_bark_assets.terminal import leave_closed_pipe, open_terminal
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.captioning.interface import Captions
     from flamingo_bark_assets.local_runs import RunReport
     from flamingo_bark_assets.provenance.state import SongState
 
@@ -150,14 +150,15 @@ def add(
         )  # fmt: skip
     except ValidationError as error:
         raise LibraryError(f"--{describe_problem(error).replace('genres', 'genre', 1)}") from error
-    decode(file, max_duration_s=load_settings(paths.settings).thresholds.max_duration_s)
+    decoded = decode(file, max_duration_s=load_settings(paths.settings).thresholds.max_duration_s)
     files = add_song(
         paths, file, stems_dir=stems_dir, song_id=song_id, info=info, link=link, with_sidecars=not no_sidecars
     )
-    kinds = ", ".join(stem.kind or f"{stem.name} (unused)" for stem in files.stems) or "none"
+    kinds = ", ".join(f"{stem.name} (unused)" if stem.fault else str(stem.kind) for stem in files.stems) or "none"
     _console.say("added [bold]{}[/bold], stems: {}", files.song_id, kinds)
     if files.sidecars:
         _console.say("sidecars: {}", ", ".join(sidecar.name for sidecar in files.sidecars))
+    _warn(f"{file.name}: {oddity}" for oddity in decoded.oddities)
     _warn([stem.fault for stem in files.stems if stem.fault])
     _warn(sidecar_problems(files))
     _console.say("next: flamingo-bark run {}   (or leave it to the sensor of `make ui`)", files.song_id)
@@ -213,9 +214,11 @@ def list_(paths: DataPaths) -> None:
             settings.runs,
         )
         state = "; ".join(part for part in (state, files.info_fault, given_up) if part)
-        stems = ", ".join(stem.kind or "?" for stem in files.stems) or _separated_kinds(paths, song_id, stored)
+        given = ", ".join("?" if stem.fault else str(stem.kind) for stem in files.stems)
+        stems = given or _separated_kinds(paths, song_id, stored)
         rows.append((song_id, title or "", artist or "", stems, state))
         warnings += (*files.info_warnings, *sidecar_problems(files))
+        warnings += (f"song '{song_id}': {stem.fault}" for stem in files.stems if stem.fault)
     _console.table(("song", "title", "artist", "stems", "for training"), rows)
     _warn(warnings)
     for problem in find_unlisted(paths):
@@ -284,7 +287,7 @@ def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> Non
     _warn(found.left_out)
     rows, songs, faults = [], {}, 0
     for song in measure_all(found.sources, jobs=jobs):
-        _warn(f"{song.song_id}: {sentence}" for sentence in song.rejected)
+        _warn(f"{song.song_id}: {sentence}" for sentence in (*song.rejected, *song.oddities))
         if song.fault is not None:
             faults += 1
             _console.say("[red]error:[/red] {}: {}", song.song_id, song.fault)
@@ -414,6 +417,7 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool) -> list[RunRe
 
 def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[RunReport]) -> None:
     from flamingo_bark_assets.captioning.interface import Captions
+    from flamingo_bark_assets.commands.tagged import tagged_lines
     from flamingo_bark_assets.errors import StorageError
     from flamingo_bark_assets.provenance.state import read_state
     from flamingo_bark_assets.provenance.stored_files import read_stored
@@ -429,13 +433,9 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
     for report in reports:
         for error in report.errors:
             _console.say("[red]error:[/red] {}", error)
-    _console.say("[bold]files:[/bold]")
     captioners: set[str] = set()
     told: set[str] = set()
     tagged: set[str] = set()
-    for song_id in song_ids[:5]:
-        for file in dataclasses.astuple(dataset_files(paths, song_id)):
-            _console.say("  {}", file.relative_to(paths.root.parent))
     for song_id in song_ids:
         try:
             captions = read_stored(paths, song_id, read_state(paths, song_id), Captions)
@@ -446,24 +446,16 @@ def _print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[
             captioners.add(captions.captioner + note)
         told |= {f"skipped {candidate.reason}" for candidate in captions.candidates if candidate.reason}
         told |= {f"sound was sent to {c.sound_sent_to}" for c in captions.candidates if c.sound_sent_to}
-        tagged |= _tagged(captions)
-    for file in (manifest_path(paths), paths.warehouse):
-        if file.exists():
+        tagged.update(tagged_lines(captions))
+    _console.say("[bold]files:[/bold]")
+    of_songs = (dataclasses.astuple(dataset_files(paths, song_id)) for song_id in song_ids[:5])
+    for file in (*chain.from_iterable(of_songs), manifest_path(paths), paths.warehouse):
+        if file.exists():  # A song that crashed, or whose dataset could not be written, has none.
             _console.say("  {}", file.relative_to(paths.root.parent))
     _print_tables(paths)
     _console.say("[bold]captioner:[/bold] {}", ", ".join(sorted(captioners)) or "none")
     for line in [*sorted(told), *sorted(tagged)[:MAX_TAGGED_LINES]]:
         _console.say("  {}", line)
-
-
-def _tagged(captions: Captions) -> set[str]:
-    from flamingo_bark_assets.inference.vocabulary import TAGGED_SOURCE
-
-    return {
-        f"tagged {captions.song_id}, {answer.part} {answer.question}: {answer.text} ({answer.confidence or 0:.2f})"
-        for answer in captions.answers
-        if answer.source == TAGGED_SOURCE
-    }
 
 
 def _print_tables(paths: DataPaths) -> None:

@@ -36,7 +36,8 @@ class KindFacts:
         words: words of a file's name that say this kind, parted by spaces; in any script.
         weak_words: short or common ones, which say it only where the whole name is made of known words.
         pairs: two words that say it together, whatever each says for itself.
-        instruments: the instruments that it holds, one text each: names parted by commas, the canonical one first.
+        instruments: the instruments that it holds, one text each: names parted by commas, the canonical one first;
+            regular plurals go without saying.
         proves: canonical names that the sounding stem itself proves; of others it proves only that something of its
             kind sounds.
         harmony: "chords" where key and chords are read from it, "bass" where it is read along with those, "melody"
@@ -73,27 +74,29 @@ KINDS: Mapping[StemKind, KindFacts] = {
         words="drum drums drumkit drumset drumloop percussion percussions percussive perc percs kit beat beats kick "
         "kicks snare snares hihat hihats hats cymbal cymbals toms shaker shakers tambourine conga congas bongos cajon "
         "cowbell djembe tabla overhead overheads handclap handclaps schlagzeug perkussion bateria percusion batterie "
-        "batteria ドラム 鼓 барабаны ударные",
-        weak_words="oh ohs hh sd bd tom clap claps ride crash tops",
-        pairs=("bass drum", "hi hat"),
+        "batteria perkusja percussao percussioni percussie slagwerk drumstel trommel trommeln trommels tambores bombo "
+        "bumbo bebny werbel rullante charleston cymbales becken platillos rimshot ドラム ドラムス 打楽器 "
+        "パーカッション キック スネア ハイハット シンバル 鼓 鼓组 鼓組 架子鼓 爵士鼓 打击乐 打擊樂 드럼 드럼스 타악기 "
+        "퍼커션 барабаны барабан ударные перкуссия",
+        weak_words="oh ohs ohl ohr hh hhs hat sd bd bds sn snr rim tom clap claps snap snaps ride crash cym cyms "
+        "tops kck kik kd ft rt drm drms dr dk prc tamb shkr cowbells caja caixa cassa piatti stopa stick sticks タム",
+        pairs=("bass drum", "hi hat", "grosse caisse", "caisse claire", "floor tom", "rack tom", "double bass drum"),
         instruments=(
-            "drums, drum, drum kit, drum kits, drum set, drumkit, drumset, drum machine, drum machines, drum beat, "
-            "drum beats, drum loop, drum loops, drum track, drum pattern, drumming, double bass drumming, drumbeat, "
-            "drumbeats, drummer, drummers",
-            "percussion, percussions, percussionist",
-            "kick, kicks, kick drum, kick drums, bass drum, bass drums, double kick, kickdrum, double bass drum, "
-            "double bass drums, double bass pedal, double bass pedals",
-            "snare, snares, snare drum, snare drums",
-            "hi-hat, hi hat, hi hats, hihat, hihats, high hat, high hats, hats, cymbal, cymbals, ride cymbal, crash "
-            "cymbal",
-            "toms, tom toms, tom drums", "congas, conga", "bongos, bongo", "shaker, shakers, maracas",
-            "tambourine, tambourines", "cowbell, cowbells", "tabla, tablas", "djembe, djembes",
-            "claps, handclaps, hand claps, handclap, clapping hands", "timpani, kettledrum, kettledrums", "cajon",
-            "woodblock, wood block, woodblocks", "triangle", "finger snaps, finger snap, finger snapping", "castanets",
-            "gong, gongs", "taiko, taikos, taiko drum, taiko drums", "bodhran, bodhrán", "guiro, güiro", "timbales",
-            "cabasa", "claves", "agogo, agogo bells", "surdo", "cuica", "dhol", "dholak", "mridangam",
-            "darbuka, darbouka, doumbek", "rimshot, rimshots, rim shot", "bombo",
-            "shekere", "udu", "frame drum, frame drums", "daf", "washboard", "talking drum, talking drums",
+            "drums, drum, drum kit, drum set, drumkit, drumset, drum machine, drum beat, drum loop, drum track, "
+            "drum pattern, drumming, double bass drumming, drumbeat, drummer, drumline",
+            "percussion, percussionist",
+            "kick, kick drum, bass drum, double kick, kickdrum, double bass drum, double bass pedal",
+            "snare, snare drum", "hi-hat, hi hat, hihat, high hat, hats, cymbal, ride cymbal, crash cymbal",
+            "toms, tom tom, tom drum, tom pattern, tom fill, floor tom", "congas, conga", "bongos, bongo",
+            "shaker, maraca", "tambourine", "cowbell", "tabla", "djembe", "claps, handclap, hand clap, clapping hands",
+            "timpani, kettledrum", "cajon", "woodblock, wood block, temple block", "triangle",
+            "finger snaps, finger snap, finger snapping", "castanets, castanet", "gong, tam tam", "taiko, taiko drum",
+            "bodhran, bodhrán", "guiro, güiro", "timbales, timbale", "cabasa", "claves", "agogo, agogo bells", "surdo",
+            "cuica", "dhol", "dholak", "mridangam", "darbuka, darbouka, doumbek", "rimshot, rim shot", "bombo",
+            "shekere", "udu", "frame drum", "daf", "washboard", "talking drum",
+            "hand drum, hand drums, hand percussion", "rainstick, rain stick", "sleigh bells", "tambora", "pandeiro",
+            "bendir", "riq", "bata drum, batá drum", "caxixi", "vibraslap", "foot stomps, foot stomp", "tongue drum",
+            "log drum", "ghatam", "pakhawaj",
         ),
         proves=frozenset({"drums", "percussion"}),
     ),
@@ -101,15 +104,20 @@ KINDS: Mapping[StemKind, KindFacts] = {
         noun="bass", subject="the bass", plural=False, harmony="bass", reads=("drums",),
         measured="pitch, notes, sustain, its relation to the bass drum and to the chords",
         instruments_question="which kind of bass instrument is played?",
-        words="bass basses bassline basslines bassguitar sub subs subbass contrabass bajo basse basso ベース 贝斯 бас",
-        pairs=("bass guitar", "bass gtr", "bass synth", "bass keys", "synth bass", "string bass"),
+        words="bass basses bassline basslines bassguitar sub subs subbass contrabass bassgitarre kontrabass kontrabas "
+        "contrebasse contrabajo contrabbasso contrabaixo contrabas basgitaar bajo basse basso baixo ベース "
+        "コントラバス 贝斯 貝斯 贝司 低音 低音提琴 베이스 콘트라베이스 бас басгитара контрабас",
+        weak_words="bs bss bas bassgtr bgtr",
+        pairs=(
+            "gitara basowa", "guitare basse", "chitarra basso", "guitarra baixo", "guitarra bajo", "бас гитара",
+            "低音 吉他", "贝斯 吉他",
+            "bass guitar", "bass gtr", "bass synth", "bass keys", "synth bass", "string bass",
+        ),
         instruments=(
-            "bass, bassline, basslines, bass line, bass lines, sub bass, subbass, wobble bass, slap bass, bassist, "
-            "walking bass",
-            "bass guitar, bass guitars, electric bass, e bass, fretless bass, bass guitarist",
-            "double bass, upright bass, contrabass, string bass, acoustic bass",
-            "synth bass, bass synth, moog bass, synthesizer bass, synthesized bass, mono synth bass",
-            "808, 808s, 808 bass",
+            "bass, bassline, bass line, sub bass, subbass, wobble bass, slap bass, bassist, walking bass",
+            "bass guitar, electric bass, e bass, fretless bass, bass guitarist",
+            "double bass, double basses, upright bass, contrabass, string bass, acoustic bass",
+            "synth bass, bass synth, moog bass, synthesizer bass, synthesized bass, mono synth bass", "808, 808 bass",
         ),
         proves=frozenset({"bass"}),
     ),
@@ -119,21 +127,26 @@ KINDS: Mapping[StemKind, KindFacts] = {
         instruments_question="which kinds of voices are heard?",
         words="vocal vocals vox voxes voice voices leadvocal leadvocals leadvox backingvocal backingvocals backvocals "
         "bgv bgvs singing singer choir choirs acapella acappella cappella rap adlib adlibs narration stimme gesang "
-        "stimmen chor voz voces voix chant voce voci ボーカル 人声 вокал голос",
-        weak_words="voc vocs bv bvs harmony harmonies speech dialogue dialog",
+        "stimmen chor chore hauptgesang leadgesang hintergrundgesang voz vozes voces vocais voix chant choeur choeurs "
+        "voce voci coro coros cori vocale vocali vocaux chanteur zang stemmen zangstem koor achtergrondzang wokal "
+        "wokale glos glosy spiew chorki ボーカル ヴォーカル ボイス コーラス 歌 歌声 声 人声 人聲 男声 女声 主唱 和声 "
+        "和聲 합창 보컬 목소리 노래 코러스 вокал голос голоса хор беквокал бэквокал пение",
+        weak_words="voc vocs bv bvs bvox lvox ldvox lv lvs lvoc bvoc bgs harmony harmonies harm harms speech dialogue "
+        "dialog vo voiceover spoken narrator acap canto cantos speaker бэк бек",
     ),
     "guitar": KindFacts(
         noun="guitar", subject="the guitar", plural=False, harmony="chords", part_of="harmonic",
         measured="chords, harmonic rhythm, sustain, polyphony",
         instruments_question="which kinds of guitar are played?",
-        words="guitar guitars gtr gtrs egtr agtr gitarre gitarren guitarra guitarras guitare guitares chitarra ギター "
-        "吉他 гитара",
+        words="guitar guitars gtr gtrs egtr agtr gitarre gitarren guitarra guitarras guitare guitares chitarra "
+        "chitarre gitaar gitaren gitara gitary egitarre violao ギター エレキギター アコギ エレキ 吉他 吉它 电吉他 "
+        "木吉他 電吉他 일렉기타 통기타 гитара гитары электрогитара",
+        weak_words="gt gtrl gtrr acgtr elgtr git gits",
         pairs=("string guitar", "string gtr"),
         instruments=(
-            "guitar, guitars, guitarist, guitarists, slide guitar, lead guitar, rhythm guitar",
-            "electric guitar, electric guitars, e guitar, e guitars",
-            "acoustic guitar, acoustic guitars, nylon guitar, nylon string guitar, classical guitar, "
-            "steel string guitar",
+            "guitar, guitarist, slide guitar, lead guitar, rhythm guitar", "electric guitar, e guitar",
+            "acoustic guitar, nylon guitar, nylon string guitar, classical guitar, steel string guitar, spanish "
+            "guitar, flamenco guitar",
         ),
         proves=frozenset({"guitar"}),
     ),
@@ -141,11 +154,12 @@ KINDS: Mapping[StemKind, KindFacts] = {
         noun="piano", subject="the piano", plural=False, harmony="chords", part_of="harmonic",
         measured="chords, harmonic rhythm, sustain, polyphony",
         instruments_question="which kind of piano is played?",
-        words="piano pianos epiano pianoforte rhodes wurlitzer klavier ピアノ 钢琴",
+        words="piano pianos epiano pianoforte rhodes wurlitzer klavier flugel pianino fortepian vleugel ピアノ 钢琴 "
+        "鋼琴 피아노 пианино фортепиано рояль",
+        weak_words="pno pnos ep wurli rhds",
         instruments=(
-            "piano, pianos, pianist, grand piano",
-            "electric piano, electric pianos, e piano, fender rhodes, rhodes, wurlitzer, rhodes electric piano, "
-            "rhodes piano",
+            "piano, pianist, grand piano, upright piano",
+            "electric piano, e piano, fender rhodes, rhodes, wurlitzer, rhodes electric piano, rhodes piano",
         ),
         proves=frozenset({"piano"}),
     ),
@@ -155,47 +169,86 @@ KINDS: Mapping[StemKind, KindFacts] = {
         instruments_question="which melodic and harmonic instruments are played?",
         words="harmonic harmonics other others keys keyboard keyboards strings string synth synths synthesizer "
         "synthesizers synthesiser organ organs pad pads brass woodwind woodwinds chord chords melody melodies melodic "
-        "accompaniment instrumental instrumentals violin violins viola violas cello cellos flute flutes sax saxophone "
+        "violin violins viola violas cello cellos flute flutes sax saxophone "
         "saxophones trumpet trumpets trombone trombones clarinet oboe bassoon harp harpsichord accordion ukulele "
         "banjo mandolin marimba vibraphone arp arps arpeggio orchestra horns moog teclado teclados clavier claviers "
-        "streicher 伴奏",
-        weak_words="inst instr bells horn",
-        # The last ones: what separators call everything but the voice.
-        pairs=(
-            "bass clarinet", "bass flute", "bass trombone", "steel drum", "steel drums",
-            "no vocal", "no vocals", "no vox", "without vocals", "minus vocals",
-        ),
+        "streicher blaser cordes cuivres cuerdas cordas tastiera tastiere archi strijkers toetsen klawisze smyczki "
+        "instrumentos instrumente instruments strumenti instrumenten instrumenty キーボード シンセ シンセサイザー "
+        "ストリングス 鍵盤 その他 键盘 鍵盤樂器 合成器 弦乐 弦樂 其他 其它 其他乐器 기타 나머지 건반 키보드 신스 신디 "
+        "스트링 другое прочее остальное клавишные клавиши струнные синтезатор синтезаторы синт",
+        weak_words="instr bells horn hrn hrns kbd kbds kys syn syns strgs str org pluck plucks stab stabs rest reste "
+        "resto restante autre autres otro otros otra otras altro altri outro outros andere sonstiges sonstige overig "
+        "overige inne pozostale metales metais fiati ottoni blazers sopros instrument atmo atmos texture textures",
+        pairs=("bass clarinet", "bass flute", "bass trombone", "steel drum", "steel drums"),
         instruments=(
-            "keyboard, keyboards, keys, keyboardist", "organ, organs, hammond, hammond organ",
-            "synth, synths, synthesizer, synthesizers, synthesiser, synthesisers, synth pad, synth pads, pads, synth "
-            "lead, synth leads, mono synth",
-            "strings, string, string section, string quartet, string orchestra, string ensemble",
-            "orchestra, orchestras",
-            "violin, violins, fiddle, fiddles, violinist", "viola, violas", "cello, cellos, cellist", "harp, harps",
-            "brass, brass section, horns, horn section, horn, french horn", "trumpet, trumpets, trumpeter",
-            "trombone, trombones, bass trombone", "tuba, tubas",
-            "saxophone, saxophones, sax, saxes, tenor saxophone, tenor sax, alto saxophone, alto sax, soprano "
-            "saxophone, soprano sax, baritone saxophone, baritone sax, saxophonist",
-            "flute, flutes, alto flute, bass flute, flutist", "clarinet, clarinets, bass clarinet", "oboe, oboes",
-            "bassoon", "recorder", "harmonica", "accordion, accordions", "banjo, banjos", "mandolin, mandolins",
-            "ukulele, ukuleles", "sitar", "lute", "kalimba", "marimba, marimbas", "xylophone", "vibraphone, vibes",
-            "glockenspiel", "celesta", "harpsichord", "bells", "steel drums, steel drum, steelpan, steelpans, "
-            "steeldrum, steeldrums", "theremin",
-            "bagpipes, bagpipe, uilleann pipes", "melodica, melodicas", "concertina, concertinas",
-            "bandoneon, bandoneons, bandoneón", "hurdy-gurdy", "dulcimer, hammered dulcimer, cimbalom", "zither",
-            "autoharp", "lyre", "koto", "shamisen", "erhu", "guzheng", "pipa", "oud", "bouzouki", "balalaika",
-            "charango", "cuatro", "kora", "ngoni", "balafon", "mbira, thumb piano", "saz", "qanun", "santoor, santur",
-            "sarangi", "sarod", "veena", "tanpura, tambura", "harmonium, pump organ", "didgeridoo", "duduk", "ney",
-            "shakuhachi", "bansuri", "pan flute, panpipes, pan pipes", "tin whistle, penny whistle",
-            "whistle, whistling, whistles", "piccolo, piccolos", "english horn, cor anglais",
-            "flugelhorn, flugelhorns", "cornet, cornets", "euphonium, euphoniums", "sousaphone", "bugle, bugles",
-            "mellotron", "clavinet, clav", "music box", "tubular bells", "chimes, wind chimes",
-            "turntables, turntable, scratching", "woodwinds, woodwind", "contrabassoon", "ocarina", "jaw harp",
-            "kazoo", "gamelan", "handpan, hang drum", "singing bowls, singing bowl", "talk box, talkbox",
-            "dobro, resonator guitar", "pedal steel, pedal steel guitar, lap steel, lap steel guitar",
+            "keyboard, keys, keyboardist", "organ, hammond, hammond organ, church organ, pipe organ",
+            "synth, synthesizer, synthesiser, synth pad, pad, synth lead, mono synth, string synthesizer",
+            "strings, string, string section, string quartet, string orchestra, string ensemble", "orchestra",
+            "violin, fiddle, violinist", "viola", "cello, cellist", "harp",
+            "brass, brass section, horn section, horn, french horn", "trumpet, trumpeter", "trombone, bass trombone",
+            "tuba",
+            "saxophone, sax, saxes, tenor saxophone, tenor sax, alto saxophone, alto sax, soprano saxophone, "
+            "soprano sax, baritone saxophone, baritone sax, saxophonist",
+            "flute, alto flute, bass flute, flutist, bamboo flute", "clarinet, bass clarinet", "oboe", "bassoon",
+            "recorder", "harmonica", "accordion", "banjo", "mandolin", "mandola", "ukulele", "sitar", "lute",
+            "kalimba", "marimba", "xylophone", "vibraphone, vibes", "glockenspiel", "celesta, celeste", "harpsichord",
+            "clavichord", "bells", "steel drums, steel drum, steelpan, steel pan, steeldrum", "theremin",
+            "musical saw", "bagpipes, bagpipe, uilleann pipes", "melodica", "concertina", "melodeon",
+            "bandoneon, bandoneón", "hurdy-gurdy", "dulcimer, hammered dulcimer, cimbalom", "zither", "autoharp",
+            "lyre", "koto", "shamisen", "erhu", "guzheng", "guqin", "pipa", "yangqin", "ruan", "gayageum", "dizi",
+            "xiao", "suona", "sheng", "hulusi", "biwa", "oud", "bouzouki", "balalaika", "charango", "cuatro",
+            "cavaquinho", "guitarron, guitarrón", "vihuela", "requinto", "bajo sexto", "kora", "ngoni", "balafon",
+            "berimbau", "mbira, thumb piano", "saz, baglama", "qanun, kanun", "santoor, santur", "setar",
+            "kamancheh, kamancha", "rebab", "sarangi", "sarod", "veena", "esraj", "tumbi", "tanpura, tambura",
+            "shehnai", "nyckelharpa", "viola da gamba", "theorbo", "psaltery", "harmonium, pump organ", "didgeridoo",
+            "duduk", "ney", "zurna", "kaval", "shakuhachi", "bansuri", "pan flute, panpipes, pan pipes", "quena",
+            "tin whistle, penny whistle", "whistle, whistling, whistled", "fife", "piccolo",
+            "english horn, cor anglais", "flugelhorn", "cornet", "euphonium", "sousaphone", "bugle", "alphorn",
+            "mellotron", "clavinet, clav", "music box", "tubular bells", "chimes, wind chimes, windchimes",
+            "turntables, turntable, scratching", "woodwinds, woodwind", "contrabassoon", "ocarina",
+            "jaw harp, jew's harp, mouth harp", "kazoo", "gamelan", "angklung", "morin khuur", "handpan, hang drum",
+            "singing bowls, singing bowl", "talk box, talkbox", "keytar", "toy piano", "dobro, resonator guitar",
+            "pedal steel, pedal steel guitar, lap steel, lap steel guitar, steel guitar",
         ),
     ),
 }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SumFacts:
+    """What is known of a file that sums several kinds, and so is no stem of one.
+
+    Attributes:
+        name: what messages call it.
+        counted_to: the kind that such a file is counted to where it is asked which kinds a song has files of.
+        words: as those of a kind.
+        weak_words: the same.
+        pairs: the same.
+    """
+
+    name: str
+    counted_to: StemKind
+    words: str
+    weak_words: str
+    pairs: tuple[str, ...]
+
+
+ACCOMPANIMENT = SumFacts(
+    name="the accompaniment",
+    counted_to="harmonic",
+    words="accompaniment accomp instrumental instrumentals instrumentale instrumentales instrumentaux karaoke playback "
+    "begleitung accompagnement acompanamiento acompanhamento accompagnamento begeleiding akompaniament strumentale "
+    "instrumentaal podklad минус минусовка инструментал аккомпанемент 伴奏 カラオケ インスト インストゥルメンタル "
+    "オフボーカル 纯伴奏 반주 인스트루멘탈 엠알",
+    weak_words="inst insts music musik musica musique muzyka музыка muziek base mr tv 音楽 音乐 音樂 음악",
+    pairs=(
+        "no vocal", "no vocals", "no vox", "without vocals", "minus vocals", "off vocal", "off vocals", "minus one",
+        "backing track", "backing tracks", "vocals removed", "sans voix", "ohne gesang", "sin voz", "senza voce",
+        "sem voz", "без вокала", "bez wokalu", "zonder zang",
+    ),
+)  # fmt: skip
+"""What separators and karaoke call everything but the voice: drums and bass as well as harmonic instruments."""
+
 if list(KINDS) != list(STEM_KINDS):
     raise TypeError(f"KINDS has the entries {', '.join(KINDS)}; StemKind has {', '.join(STEM_KINDS)}")
 

@@ -32,16 +32,16 @@ SettingsGroup = Literal["decoding", "separation", "captioning", "prompts", "suit
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 
-TEXT_VERSION = "5"
+TEXT_VERSION = "6"
 """Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
 
-LYRICS_VERSION = "1"
+LYRICS_VERSION = "2"
 """Of the rules by which sung words are read, timed and tagged; raise it when their results change."""
 
 SEPARATION_VERSION = "1"
 """Of the rules by which a separator is called and its output is read; raise it when their results change."""
 
-CLIPS_VERSION = "6"
+CLIPS_VERSION = "7"
 """Of the rules by which songs are cut and clips are described; raise it when their results change."""
 
 

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from flamingo_bark_assets.genre_names.reading import hide_addresses, why_no_genre
+
 MAX_TEXT_CHARACTERS = 2000
 MAX_TAG_CHARACTERS = 1000
 MAX_GENRES = 2
@@ -31,26 +33,6 @@ _CLAUSE_BORDER = re.compile(
 _WORD = re.compile(r"[^\s,;:()!?\"]+")
 _ALPHANUMERIC = re.compile(r"[^\W_]+")
 _COMPARED_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_PLACEHOLDERS = frozenset(
-    {
-        "none",
-        "nan",
-        "null",
-        "na",
-        "unknown",
-        "undefined",
-        "unclassified",
-        "untitled",
-        "default",
-        "other",
-        "misc",
-        "miscellaneous",
-        "genre",
-        "music",
-        "todo",
-        "tbd",
-    }
-)
 _FUNCTION_WORDS = frozenset(
     {"a", "an", "the", "and", "or", "of", "in", "at", "to", "with", "is", "are", "it", "its", "has", "by"}
 )
@@ -89,10 +71,12 @@ def clean_genres(text: str | None, *, limit: int = MAX_GENRES) -> list[str]:
     'Unknown'; hostile text is allowed.
     """
     names: dict[str, str] = {}
-    parts = _GENRE_BORDER.split((text or "")[: MAX_TAG_CHARACTERS + 1])
+    parts = _GENRE_BORDER.split(hide_addresses((text or "")[: MAX_TAG_CHARACTERS + 1]))
     if text and len(text) > MAX_TAG_CHARACTERS:
         parts.pop()
     for part in parts:
+        if why_no_genre(part.strip()):
+            continue
         name = _ID3_NUMBER.sub("", clean_text(part))
         name = " ".join(_NOT_GENRE.sub(" ", name).split()).strip(" .-'’&+")
         if _is_genre(name):
@@ -158,7 +142,7 @@ def _is_genre(name: str) -> bool:
     words = name.split()
     if not 1 <= len(words) <= MAX_GENRE_WORDS or len(name) > MAX_GENRE_CHARACTERS:
         return False
-    if sum(character.isalpha() for character in name) < 2 or name.casefold() in _PLACEHOLDERS:
+    if sum(character.isalpha() for character in name) < 2 or why_no_genre(name):
         return False
     return not {"none", "nan", "null"} & {word.casefold() for word in _ALPHANUMERIC.findall(name)}
 

@@ -168,6 +168,19 @@ def test_what_is_not_used_is_said_at_the_terminal(tmp_path: Path) -> None:
     assert "take.wav is not used: its name says no kind of stem" in shown.output.replace("\n", " ")
 
 
+def test_what_is_odd_about_a_file_is_said_at_the_terminal(tmp_path: Path) -> None:
+    folder = write_parts(tmp_path / "one")
+    for name in ("mix.wav", "bass.wav"):
+        data = (folder / name).read_bytes()
+        at = data.index(b"data") + 4
+        (folder / name).write_bytes(data[:at] + bytes(4) + data[at + 4 :])
+    (folder / "drums.wav").write_bytes((folder / "drums.wav").read_bytes()[:-1000])
+    shown = analyze(folder).output.replace("\n", " ")
+    assert "one: mix.wav: its header was never finished" in shown
+    assert "one: bass.wav: its header was never finished" in shown
+    assert "one: drums.wav: truncated: the sound ends 1000 bytes after the end of the file" in shown
+
+
 def test_a_stem_of_another_song_helps_with_nothing_and_is_said(tmp_path: Path) -> None:
     folder = write_parts(tmp_path / "one")
     foreign = tiny_stems(8.0, seed=9, bpm=97.0)["drums"]

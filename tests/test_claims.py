@@ -580,6 +580,35 @@ def test_a_false_voice_takes_singer_and_lyrics_along() -> None:
     assert rewritten(text, make_evidence(silent=("vocals",))) == expected
 
 
+def test_a_label_with_a_dash_heads_what_follows() -> None:
+    text = (
+        "**Lyrics** – A letter to a friend, written in June. It ends well.\n"
+        "**Form** – It has two sung verses. It is short."
+    )
+    assert rewritten(text, make_evidence(silent=("vocals",))) == "**Form** – It is short."
+
+
+def test_a_label_that_a_claim_needs_keeps_it_from_being_said_twice() -> None:
+    harmony = "**Harmony** – Mostly D, G and A; it stays in E minor.\n"
+    text = f"{harmony}**Form** – The drums open the whole piece. It is short."
+    assert rewritten(text, make_evidence(silent=("drums",))) == f"{harmony}**Form** – It is short."
+
+
+def test_what_agrees_of_a_part_may_be_said_of_the_whole() -> None:
+    text = "It begins with a riff in E minor, and then drums join."
+    assert rewritten(text, make_evidence(silent=("drums",))) == "The music is in E minor."
+
+
+def test_an_adjective_stays_that_is_all_a_sentence_says() -> None:
+    evidence = make_evidence(raw_song={"bandwidth_hz": 20_000.0, "noise_floor_dbfs": -80.0})
+    assert rewritten("It's a lo-fi recording. It is short.", evidence) == "It is short."
+
+
+def test_what_is_denied_anew_agrees_in_number() -> None:
+    assert restate([("instrument", "bass", True, False)]) == ["There is no bass."]
+    assert restate([("instrument", "drums", True, False)]) == ["There are no drums."]
+
+
 def test_a_false_quality_goes_wherever_its_word_stands() -> None:
     evidence = make_evidence(raw_song={"bandwidth_hz": 20_000.0, "noise_floor_dbfs": -80.0})
     assert rewritten("This is a lo-fi indie-rock piece. The recording is lo-fi.", evidence) == (

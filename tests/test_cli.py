@@ -51,6 +51,14 @@ def test_a_song_is_added_with_stems_and_what_the_options_say(paths: DataPaths, i
     assert (info.licence, info.genres, info.title) == ("CC0-1.0", ("dub", "house"), "Müde")
 
 
+def test_what_is_odd_about_a_file_is_said_when_it_is_added(paths: DataPaths, inbox: Path) -> None:
+    song = inbox / "song.wav"
+    song.write_bytes(song.read_bytes()[:-1000])
+    shown = flamingo_bark("add", song, "--id", "cut")
+    assert shown.exit_code == 0, shown.output
+    assert "warning: song.wav: truncated: the sound ends 1000 bytes after the end of the file" in shown.output
+
+
 def test_the_same_content_is_refused_by_name(paths: DataPaths, inbox: Path) -> None:
     flamingo_bark("add", inbox / "song.wav", "--id", "first")
     shown = flamingo_bark("add", inbox / "song.wav", "--id", "second")

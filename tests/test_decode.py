@@ -16,6 +16,7 @@ from flamingo_bark_assets.audio import codecs
 from flamingo_bark_assets.audio import decode as decoding
 from flamingo_bark_assets.audio.codecs import Header, LibraryRefusal
 from flamingo_bark_assets.audio.decode import decode, open_blocks
+from flamingo_bark_assets.audio.extent.found import Extent
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.errors import AudioFault
@@ -83,8 +84,8 @@ def test_what_one_library_cannot_read_on_the_other_does(tmp_path: Path, monkeypa
     path = make(tmp_path / "a.flac")
     whole = decoded(path).signal.samples
 
-    def torn(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
-        pieces = codecs.libsndfile_pieces(path, file)
+    def torn(path: Path, file: BinaryIO, extent: Extent) -> Iterator[Header | FloatArray]:
+        pieces = codecs.libsndfile_pieces(path, file, extent)
         yield from (next(pieces), next(pieces), next(pieces))
         raise LibraryRefusal("torn")
 
@@ -93,7 +94,7 @@ def test_what_one_library_cannot_read_on_the_other_does(tmp_path: Path, monkeypa
 
 
 def test_a_file_that_no_library_reads_to_its_end_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def torn(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
+    def torn(path: Path, file: BinaryIO, extent: Extent) -> Iterator[Header | FloatArray]:
         yield Header(RATE_HZ, 2, "FLAC/PCM_16", None, None)
         yield np.zeros((2, 1000), np.float32)
         raise LibraryRefusal("torn")

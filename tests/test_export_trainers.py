@@ -38,6 +38,7 @@ from flamingo_bark_assets.exports.vocabulary import (
     key_and_metre,
     key_name,
     metre_number,
+    says_key,
     whole_bpm,
 )
 from flamingo_bark_assets.exports.weights import ratio_error, whole_repeats
@@ -688,3 +689,11 @@ def test_ace_step_puts_in_the_tag_itself_unless_a_song_wants_it_elsewhere(tmp_pa
     assert (by_song[first]["custom_tag"], "zxcv" in by_song[first]["caption"]) == ("zxcv", False)
     assert by_song[second]["custom_tag"] == ""
     assert "mine" in by_song[second]["caption"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_said"),
+    [("Rock in Db major, in 4/4.", True), ("Rock in C# major.", True), ("Rock in D major.", False), ("Rock.", False)],
+)
+def test_a_key_is_said_in_any_spelling(text: str, is_said: bool) -> None:
+    assert says_key(text, "C# major") is is_said

@@ -323,7 +323,9 @@ def test_notes_and_chords_are_spelled_in_the_key() -> None:
     assert wording.note_name(466.16) == "A#4"
     assert wording.note_name(246.94, "Eb minor") == "Cb4"
     assert wording.chord_names("F:maj A#:maj7 C:7", "F major") == ["F major", "Bb major seventh", "C seventh"]
-    assert wording.chord_names("A#:min") == ["A# minor"]
+    without_key = "D#:maj C#:7 A#:min G#:min F#:maj"
+    expected = ["Eb major", "Db seventh", "Bb minor", "G# minor", "F# major"]
+    assert wording.chord_names(without_key) == expected
 
 
 @pytest.mark.parametrize(

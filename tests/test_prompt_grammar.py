@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 
@@ -9,9 +10,10 @@ import pytest
 
 from flamingo_bark_assets.claims.finding import find_claims
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
-from flamingo_bark_assets.prompts.details import HAVING, JOINING, closed
-from flamingo_bark_assets.prompts.facts import stem_slots
-from flamingo_bark_assets.prompts.grammar import Choices, Wording, expand, expand_all, filled, with_article
+from flamingo_bark_assets.prompts.details import HAVING, JOINING, closed, joined
+from flamingo_bark_assets.prompts.facts import OTHERS, stem_slots
+from flamingo_bark_assets.prompts.grammar import Choices, Wording, expand, expand_all, filled, unlike, with_article
+from flamingo_bark_assets.prompts.opening import Subject, openings
 from flamingo_bark_assets.prompts.phrasebook_mix import ADDING, AT_TEMPO, IN_KEY, MIX, NOUNS, OPENINGS, PLAYED, PLAYING
 from flamingo_bark_assets.prompts.phrasebook_stems import ISOLATED, SEPARATED, STEMS, TAKEN
 
@@ -119,6 +121,64 @@ def test_every_wording_of_a_stem_claims_its_fact_alone(key: tuple[str, str], kin
     for text in templates(STEMS[key]):
         told = closed(filled(text, slots))
         assert found(told) <= OF_STEM.get(key, frozenset()) | NAMES[kind], told
+
+
+@pytest.mark.parametrize("last", ["kick", "snare", "hi-hat", "toms"])
+def test_drums_that_are_listed_claim_the_same_whichever_is_last(last: str) -> None:
+    slots = {**stem_slots("drums"), "pieces": f"hi-hat and {last}"}
+    for text in expand_all(STEMS["drum kit", "known"].clauses):
+        claimed = found(closed(filled(text, slots)))
+        assert {kind for kind, _ in claimed} == {"instrument"}, filled(text, slots)
+
+
+def test_how_high_a_bass_lies_is_not_claimed_of_the_voice_behind_it() -> None:
+    for key, wording in STEMS.items():
+        if key[0] == "bass register":
+            for text in expand_all(wording.tags):
+                told = f"{filled(text, stem_slots('bass'))}, vocals most of the time"
+                assert found(told) == NAMES["bass"] | NAMES["vocals"], told
+
+
+def test_the_rest_is_called_so_beside_others() -> None:
+    for key, kind in of_stems():
+        if kind == "harmonic":
+            for text in expand_all(STEMS[key].clauses):
+                told = closed(filled(text, {**stem_slots(kind), **STEM_SLOTS, "the": OTHERS}))
+                assert found(told) <= OF_STEM.get(key, frozenset()), told
+
+
+@pytest.mark.parametrize(
+    ("said", "template", "kept"),
+    [
+        ("a slow-paced piece", "paced at <bpm> BPM", False), ("a slow piece", "paced at <bpm> BPM", True),
+        ("a mid-tempo piece", "with a tempo of <bpm> BPM", False), ("an isolated take of bass", "taken from it", False),
+        ("a piece with strings", "with <key> as its key", True),
+    ],
+)  # fmt: skip
+def test_an_opening_repeats_no_word(said: str, template: str, kept: bool) -> None:
+    assert (template in unlike([template, "at <bpm> BPM"], said)) is kept
+    assert unlike(["with a tempo of <bpm> BPM"], "a mid-tempo piece") == ["with a tempo of <bpm> BPM"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "second"),
+    [
+        ("notes of the bass are few", "notes of the bass are long", "they are long"),
+        ("the bass plays deep", "the bass uses few notes", "it uses few notes"),
+        (f"{OTHERS} run throughout", f"{OTHERS} are mellow", "they are mellow"),
+        ("the bass plays deep", "notes of the bass are few", "notes of the bass are few"),
+    ],
+)  # fmt: skip
+def test_a_subject_that_two_clauses_have_is_a_pronoun_in_the_second(one: str, other: str, second: str) -> None:
+    assert joined(one, other, Choices("a"), "x").endswith(second)
+
+
+def test_one_instrument_is_joined_with_nothing() -> None:
+    alone, both = (Subject({}, genres=("metal",), instruments=names) for names in (("drums",), ("drums", "synth")))
+    joining = re.compile("combines|joins|brings together|come together|meet in")
+    told = [next(openings(alone, Choices(str(i)), details=0)).text for i in range(200)]
+    assert not [text for text in told if joining.search(text)]
+    assert any(joining.search(next(openings(both, Choices(str(i)), details=0)).text) for i in range(200))
 
 
 def test_key_and_tempo_are_read_in_every_way_in_which_an_opening_tells_them() -> None:

@@ -72,6 +72,41 @@ def test_given_times_are_taken_as_they_are() -> None:
     assert lyrics.lyrics_words[0].vocal_activity == 1.0
 
 
+def test_a_line_whose_given_time_is_unsung_is_for_no_clip_and_makes_no_verse() -> None:
+    sections = ({"start_s": 0.0, "end_s": 15.0, "label": "A"}, {"start_s": 15.0, "end_s": 43.0, "label": "B"})
+    timed = "[00:05.00] of another recording\n[00:10.00]\n[00:16.00] sung here"
+    vocals, metadata = phrases(), {"lyrics": timed, "lyrics_source": "sidecar song.lrc"}
+    song = {"sections": tuple(row(Section, section=i, **one) for i, one in enumerate(sections))}
+    lyrics = lyrics_of(make_evidence(song=song, vocals=vocals, metadata=metadata))
+    assert [(line.text, line.for_clips) for line in lyrics.lyrics_lines] == [
+        ("of another recording", False), ("sung here", True),
+    ]  # fmt: skip
+    assert lyrics.times_reason == (
+        "at the given times of 1 of 2 lines nobody was measured to sing: no clip carries them"
+    )
+    assert lyrics.lyrics_sections[0].tag == "Intro"
+
+
+def test_given_lines_that_are_left_out_are_counted() -> None:
+    lyrics = found("[00:16.00] sung\n[99:00.00] behind the end\nof no time")
+    assert [line.text for line in lyrics.lyrics_lines] == ["sung"]
+    assert lyrics.times_reason == (
+        "of the given lines 1 left out, as their time is behind the end of the song, 1 left out, as only other lines "
+        "have times"
+    )
+    behind = found("[99:00.00] behind the end")
+    assert behind.missing_reason == "of the given lines 1 left out, as their time is behind the end of the song"
+
+
+def test_a_given_tag_is_as_sure_as_the_times_of_its_lines() -> None:
+    section = row(Section, section=0, start_s=15.0, end_s=43.0, label="A")
+    for text, sure in ((f"[Verse]\n{PLAIN}", False), ("[Verse]\n[00:16.00] sung", True)):
+        metadata = {"lyrics": text, "lyrics_source": "song.toml"}
+        lyrics = lyrics_of(make_evidence(song={"sections": (section,)}, vocals=phrases(), metadata=metadata))
+        (told,) = lyrics.lyrics_sections
+        assert (told.tag, told.source, told.confidence == 1.0) == ("Verse", "given", sure)
+
+
 def test_plain_lines_are_shared_out_and_marked_as_an_estimate() -> None:
     lyrics = found(PLAIN)
     assert (lyrics.times, lyrics.times_reason) == ("estimated", None)

@@ -49,6 +49,13 @@ def compare(*stems: StemInput, mix: Signal | None = None) -> StemSet:
     return compare_stems("a", mix if mix is not None else mono(MIX), stems)
 
 
+def test_what_is_odd_about_a_stem_file_stands_in_its_row() -> None:
+    odd = Decoded(mono(BASS), "WAV/PCM_16", None, truncated="its last frame is cut", notes=("it is odd", "and old"))
+    (row,) = compare(StemInput(StemFile("bass", "bass", Path("/songs/a/stems/bass.wav")), odd)).stems
+    assert row.file_notes == "truncated: its last frame is cut; it is odd; and old"
+    assert [row.file_notes for row in compare(*all_stems()).stems] == [None] * 4
+
+
 def sound_of(kind: StemKind, *stems: StemInput) -> Sound | None:
     return stem_signal(kind, stems, compare(*stems))
 

@@ -154,6 +154,20 @@ def test_without_a_declared_length_truncation_is_not_judged() -> None:
     assert verdict.suitable
 
 
+def test_a_file_that_is_cut_off_without_a_declared_length_is_truncated() -> None:
+    cut = {"declared_duration_s": None, "truncated": "its last page is cut"}
+    verdict = verdict_of(make_evidence(raw_song=cut))
+    assert not verdict.suitable
+    result = rule(verdict, "song", "not_truncated")
+    assert (result.value, result.passed) == (None, False)
+    assert (verdict.reasons or "").startswith("the file is truncated: its last page is cut; get the whole file")
+
+
+def test_a_cut_of_a_known_length_is_judged_by_that_length() -> None:
+    cut = {"duration_s": 180.4, "declared_duration_s": 180.5, "truncated": "its last frame is cut"}
+    assert verdict_of(make_evidence(raw_song=cut)).suitable
+
+
 def test_a_drone_without_tempo_is_judged_by_its_key_alone() -> None:
     verdict = verdict_of(make_evidence(song={"tempo_bpm": unknown("no onsets"), "key": measured("E minor", 0.8)}))
     assert rule(verdict, "song", "analysis_confidence").value == pytest.approx(0.8)

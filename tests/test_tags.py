@@ -60,11 +60,6 @@ def test_genres_are_split_and_each_given_once(tmp_path: Path) -> None:
     assert genres_of(tmp_path, "Rock; Jazz/Pop, Soul;Rock; ;") == ("Rock", "Jazz", "Pop", "Soul")
 
 
-@pytest.mark.parametrize(("genre", "expected"), [("(17)", ()), ("17", ()), ("(17)Rock", ("Rock",)), ("(17)(9)", ())])
-def test_genre_numbers_are_dropped(tmp_path: Path, genre: str, expected: tuple[str, ...]) -> None:
-    assert genres_of(tmp_path, genre) == expected
-
-
 @pytest.mark.parametrize("genre", ["80s", "90s Dance", "2-Step"])
 def test_genres_that_begin_with_digits_stay_as_they_are(tmp_path: Path, genre: str) -> None:
     assert genres_of(tmp_path, genre) == (genre,)
@@ -137,6 +132,17 @@ def test_a_song_file_is_described(tmp_path: Path) -> None:
 def test_a_format_that_declares_no_length_says_so(tmp_path: Path) -> None:
     path = write_with_av(tmp_path / "a.aac", WAVE, codec="aac")
     assert describe(path).declared_duration_s.reason == "aac/aac declares no length"
+
+
+def test_what_is_odd_about_a_file_is_told(tmp_path: Path) -> None:
+    whole = write_wav(tmp_path / "a.wav", WAVE)
+    assert (describe(whole).truncated, describe(whole).file_notes) == (None, None)
+    data = whole.read_bytes()
+    whole.write_bytes(data[:-44100])
+    assert (describe(whole).truncated or "").endswith("declares the last 0.5 s cannot be decoded")
+    at = data.index(b"data") + 4
+    whole.write_bytes(data[:at] + bytes(4) + data[at + 4 :])
+    assert "its header was never finished" in (describe(whole).file_notes or "")
 
 
 def test_a_silent_song_is_described(tmp_path: Path) -> None:

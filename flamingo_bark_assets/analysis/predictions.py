@@ -41,6 +41,7 @@ class MeasuredSong:
         summary: name, tempo, metre, key, loudness and number of sections, as a person reads them.
         fault: what is wrong with its files; None where it was measured.
         rejected: one sentence for each stem file that does not belong to the song.
+        oddities: one sentence for all that is odd about a file though it could be read.
     """
 
     song_id: str
@@ -48,6 +49,7 @@ class MeasuredSong:
     summary: tuple[str, ...]
     fault: str | None = None
     rejected: tuple[str, ...] = ()
+    oddities: tuple[str, ...] = ()
 
 
 def measure_all(sources: Sequence[Source], *, jobs: int) -> Iterator[MeasuredSong]:
@@ -84,7 +86,8 @@ def measure_source(source: Source) -> MeasuredSong:
         _shown(song.loudness_integrated_lufs, ".1f"),
         str(len(song.sections)),
     )
-    return MeasuredSong(source.song_id, prediction_of(analysis, read.quality), summary, rejected=read.rejected)
+    entry = prediction_of(analysis, read.quality)
+    return MeasuredSong(source.song_id, entry, summary, rejected=read.rejected, oddities=read.oddities)
 
 
 def _shown(measurement: Measurement[Any], spec: str) -> str:

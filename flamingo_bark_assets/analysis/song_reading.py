@@ -33,11 +33,13 @@ class SongReading:
         views: the mix and the stems that belong to it.
         quality: technical quality of the mix.
         rejected: one sentence for each stem file that does not belong to the mix and so helps with nothing.
+        oddities: one sentence for all that is odd about a file though it could be read.
     """
 
     views: SongViews
     quality: TechnicalQuality
-    rejected: tuple[str, ...]
+    rejected: tuple[str, ...] = ()
+    oddities: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class _Stem:
     sound: Sound
     match: Match | None
     view: AudioView | None
+    oddities: tuple[str, ...]
 
 
 def read_song(source: Source) -> SongReading:
@@ -59,14 +62,20 @@ def read_song(source: Source) -> SongReading:
     longest_s = LONGEST_S / (1 + len(source.stems))
     blocks = open_blocks(source.mix, max_duration_s=longest_s)
     mix = mix_view(blocks, also=(WaveformReader,) if source.stems else ())
+    told = _told(source.mix, blocks.oddities(mix.levels.n_samples))
     if not source.stems:
-        return SongReading(SongViews(mix), quality_of(mix), ())
+        return SongReading(SongViews(mix), quality_of(mix), oddities=told)
     sound = FileSound(blocks, mix.levels.n_samples)
     with one_blas_thread():
         judge = StemJudge(sound, _waveform(mix, sound))
         read = {kind: _read_kind(files, judge, longest_s) for kind, files in source.stems.items()}
         views, rejected = _judged(read, judge)
-    return SongReading(SongViews(mix, views), quality_of(mix), tuple(rejected))
+    told += tuple(sentence for stems in read.values() for stem in stems for sentence in _told(stem.path, stem.oddities))
+    return SongReading(SongViews(mix, views), quality_of(mix), tuple(rejected), told)
+
+
+def _told(path: Path, oddities: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{path.name}: {oddity}" for oddity in oddities)
 
 
 def _read_kind(files: Sequence[Path], judge: StemJudge, longest_s: float) -> list[_Stem]:
@@ -76,11 +85,13 @@ def _read_kind(files: Sequence[Path], judge: StemJudge, longest_s: float) -> lis
         view = stem_view(blocks, also=(WaveformReader,))
         sound: Sound = FileSound(blocks, view.levels.n_samples)
         waveform = _waveform(view, sound)
-        return [_Stem(files[0], sound, judge.look_for(waveform) if view.active.any() else None, view)]
+        match = judge.look_for(waveform) if view.active.any() else None
+        return [_Stem(files[0], sound, match, view, blocks.oddities(sound.n_samples))]
     stems = []
     for path in files:
-        sound = decode(path, max_duration_s=longest_s, memory=SampleMemory(0)).signal
-        stems.append(_Stem(path, sound, judge.look_for(waveform_of(sound)), None))
+        decoded = decode(path, max_duration_s=longest_s, memory=SampleMemory(0))
+        match = judge.look_for(waveform_of(decoded.signal))
+        stems.append(_Stem(path, decoded.signal, match, None, decoded.oddities))
     return stems
 
 

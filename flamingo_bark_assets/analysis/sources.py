@@ -13,8 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flamingo_bark_assets.errors import AudioFault
-from flamingo_bark_assets.library.layout import STEMS_FOLDER, has_audio_suffix, stem_name
-from flamingo_bark_assets.library.stem_kinds import kinds_in, only_kind
+from flamingo_bark_assets.library.layout import (
+    NO_SOUND_ENDING,
+    STEMS_FOLDER,
+    has_audio_suffix,
+    is_unread_stem,
+    stem_name,
+)
+from flamingo_bark_assets.library.stem_kinds import only_kind
 from flamingo_bark_assets.parts import StemKind
 
 SEPARATED = "#sep"
@@ -117,9 +123,9 @@ class _Finding:
         beside = {name: file for name, file in given.items() if name not in separated}
         inner = self._inner_stems(folder)
         self.leave((beside[name] for name in sorted(beside.keys() & inner.keys())), "the stems folder has it as well")
-        self.sources.append(Source(song_id, mix, self._by_kind({**beside, **inner})))
+        self.sources.append(Source(song_id, mix, self._by_kind({**beside, **inner}, song_id)))
         if separated:
-            self.sources.append(Source(song_id + SEPARATED, mix, self._by_kind(separated)))
+            self.sources.append(Source(song_id + SEPARATED, mix, self._by_kind(separated, song_id)))
         return True
 
     def _inner_stems(self, folder: Path) -> dict[str, Path]:
@@ -141,17 +147,18 @@ class _Finding:
             if used != file:
                 self.leave([file], f"{used.name} is the same in another format")
         others = [file for file in sorted(folder.iterdir()) if _sounds_like_a_stem(file)]
-        self.leave(others, "it has not the ending of a sound file that is known")
+        self.leave(others, f"it {NO_SOUND_ENDING} that is known")
         return best
 
-    def _by_kind(self, files: Mapping[str, Path]) -> dict[StemKind, tuple[Path, ...]]:
+    def _by_kind(self, files: Mapping[str, Path], song_id: str) -> dict[StemKind, tuple[Path, ...]]:
         kinds: dict[StemKind, tuple[Path, ...]] = {}
+        names = [file.stem.removeprefix(_SEPARATED_PREFIX) for file in files.values()]
         for _, file in sorted(files.items()):
-            kind, problem = only_kind(file.stem.removeprefix(_SEPARATED_PREFIX))
-            if kind is not None:
-                kinds[kind] = (*kinds.get(kind, ()), file)
-            elif problem:
+            kind, problem = only_kind(file.stem.removeprefix(_SEPARATED_PREFIX), titles=(song_id,), beside=names)
+            if problem:
                 self.leave([file], problem)
+            elif kind is not None:
+                kinds[kind] = (*kinds.get(kind, ()), file)
         return kinds
 
 
@@ -161,8 +168,7 @@ def _sounds(folder: Path) -> Iterator[Path]:
 
 def _sounds_like_a_stem(file: Path) -> bool:
     """Return whether a file bears a stem's name but not the ending of a sound file, as ``drums.ac3``."""
-    hidden = file.name.startswith(".")
-    return not hidden and file.is_file() and not has_audio_suffix(file.name) and bool(kinds_in(file.stem))
+    return file.is_file() and is_unread_stem(file.name)
 
 
 def _identity(source: Source) -> tuple[Path, frozenset[Path]]:

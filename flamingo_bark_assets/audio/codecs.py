@@ -6,6 +6,7 @@ The two libraries' ways belong here; which of them is asked, and whether the sam
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from flamingo_bark_assets.audio.container import codec_failures, container_name, open_container
-from flamingo_bark_assets.audio.headers import mp3_declares_length, wav_declared_s
+from flamingo_bark_assets.audio.extent.found import Extent
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.audio.window import window
 from flamingo_bark_assets.text import short_line
 
 if TYPE_CHECKING:
@@ -24,28 +26,15 @@ if TYPE_CHECKING:
 
 BLOCK_FRAMES = 1 << 15  # 256 KiB in stereo: stays in a processor's cache
 
+_MAX_LINKS = 1000
 _UNKNOWN_FRAMES = 1 << 62  # libsndfile gives 2**63 - 1 where the header leaves the length open
 
 # Their length is known from header fields; of the others FFmpeg only knows an estimate or the last page.
 _CONTAINERS_DECLARING_LENGTH = frozenset(
     (
-        "flac",
-        "aiff",
-        "mov",
-        "mp4",
-        "m4a",
-        "3gp",
-        "3g2",
-        "mj2",
-        "matroska",
-        "webm",
-        "caf",
-        "w64",
-        "ape",
-        "tta",
-        "wv",
+        "flac", "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "asf", "ape", "tta", "wv", "dsf",
     )
-)
+)  # fmt: skip
 
 
 class LibraryRefusal(Exception):
@@ -68,7 +57,7 @@ class Header:
     bounded: bool = False
 
 
-def libsndfile_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
+def libsndfile_pieces(path: Path, file: BinaryIO, extent: Extent) -> Iterator[Header | FloatArray]:
     """Yield the header, then blocks of shape (n_channels, n), as libsndfile reads them.
 
     The position of `file`, which is open, changes.
@@ -76,19 +65,28 @@ def libsndfile_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArra
     Raises:
         LibraryRefusal: libsndfile cannot read the file, or not on.
     """
+    # An absolute name as bytes: "-" would mean standard input, and not every name is valid text.
+    yield from _sndfile_pieces(_finished(file, extent) if extent.sizes else os.fsencode(path.absolute()), extent)
+
+
+def _finished(file: BinaryIO, extent: Extent) -> BinaryIO:
+    """Return the file as it would be with a finished header."""
+    return window(file, 0, file.seek(0, os.SEEK_END), extent.sizes)
+
+
+def _sndfile_pieces(source: bytes | BinaryIO, extent: Extent) -> Iterator[Header | FloatArray]:
     import soundfile
 
     refusals = (soundfile.SoundFileError, RuntimeError, TypeError, ValueError, OSError)
     try:
-        # An absolute name as bytes: "-" would mean standard input, and not every name is valid text.
-        sound = soundfile.SoundFile(os.fsencode(path.absolute()))
+        sound = soundfile.SoundFile(source)
     except refusals as error:
         raise LibraryRefusal(f"the sound cannot be decoded ({_brief(error)})") from None
     with sound:
         frames = int(sound.frames) if sound.frames < _UNKNOWN_FRAMES else 0
         header_s = frames / sound.samplerate if sound.samplerate > 0 else 0.0
         file_format = f"{sound.format}/{sound.subtype}"
-        declared_s = _declared_s(file, file_format, header_s)
+        declared_s = extent.declared_s if extent.tells_length else header_s or None
         bounded = sound.subtype.startswith("PCM_")
         yield Header(int(sound.samplerate), int(sound.channels), file_format, declared_s, header_s or None, bounded)
         # As 16-bit integers 16-bit samples cost half as much, and give the same values.
@@ -102,56 +100,75 @@ def libsndfile_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArra
             if not len(block):
                 return
             planar = np.empty((block.shape[1], block.shape[0]), np.float32)
-            np.multiply(block.T, scale, out=planar, dtype=np.float32, casting="unsafe")
+            with np.errstate(invalid="ignore"):  # NaN, which whoever reads on looks for
+                np.multiply(block.T, scale, out=planar, dtype=np.float32, casting="unsafe")
             yield planar
 
 
-def _declared_s(file: BinaryIO, file_format: str, header_s: float) -> float | None:
-    """Read the length in the header of a file for which libsndfile gave `header_s`."""
-    container = file_format.partition("/")[0]
-    if container in ("WAV", "WAVEX"):
-        return wav_declared_s(file)
-    if container == "AIFF":  # libsndfile cuts the declared length to what is there
-        try:
-            file.seek(0)
-            with open_container(file) as opened:
-                return _container_s(opened)
-        except codec_failures():
-            return None
-    return None if container == "OGG" else header_s or None
-
-
-def ffmpeg_pieces(path: Path, file: BinaryIO) -> Iterator[Header | FloatArray]:
+def ffmpeg_pieces(path: Path, file: BinaryIO, extent: Extent) -> Iterator[Header | FloatArray]:
     """Yield the header, then blocks of shape (n_channels, n), as FFmpeg's libraries read them.
 
-    The name of `path` chooses among FFmpeg's names of one container; the position of `file`, which is open, changes.
+    Where the sample rate or the number of channels changes, a header stands before the blocks that differ. The name of
+    `path` chooses among FFmpeg's names of one container; the position of `file`, which is open, changes.
 
     Raises:
         LibraryRefusal: FFmpeg cannot read the file, or most of its packets are damaged.
     """
     try:
-        has_length = mp3_declares_length(file)
-        wav_s = wav_declared_s(file)
         file.seek(0)
-        with open_container(file) as container:
+        with open_container(_finished(file, extent) if extent.sizes else file) as container:
             name = container_name(container, path)
             if not container.streams.audio:
                 raise LibraryRefusal("the file holds no sound")
-            declares = name in _CONTAINERS_DECLARING_LENGTH or (name == "mp3" and has_length)
-            expected_s = _container_s(container) if declares else None
             codec = container.streams.audio[0].codec_context
             if codec is None:  # whatever PyAV's types say: FFmpeg has no decoder for it
                 raise LibraryRefusal("the sound cannot be decoded (unknown codec)")
             file_format = f"{name}/{codec.codec.canonical_name}"
-            declared_s = wav_s if name == "wav" else expected_s
-            blocks = _decode_packets(container)
-            rate_hz, first = next(blocks)
-            yield Header(rate_hz, first.shape[0], file_format, declared_s, expected_s)
-            yield first
-            for _, block in blocks:
+            container_s = _container_s(container) if name in _CONTAINERS_DECLARING_LENGTH else None
+            declared_s = extent.declared_s if extent.tells_length else container_s
+            expected_s = container_s or (declared_s if name == "mp3" else None)
+            header: Header | None = None
+            for rate_hz, block in _decode_packets(container):
+                if header is None or (rate_hz, block.shape[0]) != (header.sample_rate_hz, header.channels):
+                    header = Header(rate_hz, block.shape[0], file_format, declared_s, expected_s)
+                    yield header
                 yield block
     except codec_failures() as error:
         raise LibraryRefusal(f"the sound cannot be decoded ({_brief(error)})") from None
+
+
+def linked_pieces(path: Path, file: BinaryIO, extent: Extent) -> Iterator[Header | FloatArray]:
+    """Yield the header and blocks of each stream of a chain of Ogg streams, as if each were a file of its own.
+
+    Both libraries pass over or misread what follows the first; a last one that is cut before its sound gives none.
+
+    Raises:
+        LibraryRefusal: a stream cannot be decoded, or there are more than anybody chains.
+    """
+    if len(extent.links) > _MAX_LINKS:
+        problem = f"it is a chain of {len(extent.links)} Ogg streams; the most that are read is {_MAX_LINKS}"
+        raise LibraryRefusal(problem)
+    for number, (begin, end) in enumerate(extent.links, start=1):
+        try:
+            yield from _pieces_of_link(path, file, begin, end)
+        except LibraryRefusal as refusal:
+            if number == len(extent.links) and extent.cut is not None:
+                return
+            raise LibraryRefusal(f"of its {len(extent.links)} chained Ogg streams number {number}: {refusal}") from None
+
+
+def _pieces_of_link(path: Path, file: BinaryIO, begin: int, end: int) -> Iterator[Header | FloatArray]:
+    """Let libsndfile read a link or, where that does not open it, FFmpeg."""
+    alone = Extent(tells_length=True)
+    pieces = _sndfile_pieces(window(file, begin, end), alone)
+    try:
+        first = next(pieces)
+    except LibraryRefusal:
+        pieces = ffmpeg_pieces(path, window(file, begin, end), alone)
+        first = next(pieces)
+    assert isinstance(first, Header)
+    yield dataclasses.replace(first, expected_s=None)
+    yield from pieces
 
 
 def _container_s(container: InputContainer) -> float | None:
@@ -168,14 +185,18 @@ def _decode_packets(container: InputContainer) -> Iterator[tuple[int, FloatArray
 
     resampler: AudioResampler | None = None
     good = bad = pending = rate_hz = 0
+    layout = ""
     gathered: list[FloatArray] = []
     for packet in _packets(container):
         try:
             for frame in packet.decode():
                 if not isinstance(frame, AudioFrame):
                     continue
-                if resampler is None:
-                    rate_hz = frame.sample_rate
+                if resampler is None or frame.sample_rate != rate_hz or frame.layout.name != layout:
+                    if pending:
+                        yield rate_hz, np.concatenate(gathered, axis=1)
+                        gathered, pending = [], 0
+                    rate_hz, layout = frame.sample_rate, frame.layout.name
                     resampler = AudioResampler(format="fltp", layout=frame.layout, rate=rate_hz)
                 for converted in resampler.resample(frame):
                     gathered.append(np.asarray(converted.to_ndarray(), dtype=np.float32))

@@ -18,10 +18,31 @@ SOUND_CONTAINERS = (
 )
 
 
-def open_container(file: BinaryIO) -> InputContainer:
+class _Source:
+    """A file for PyAV, which prints a traceback for each place before the start that a broken header names."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+        self.tell = file.tell
+        self._file = file
+
+    def seekable(self) -> bool:
+        """Return that places can be chosen."""
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place; -1, which FFmpeg takes for a failure, where there is none."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
+
+
+def open_container(file: BinaryIO, *, keep_bytes: bool = False) -> InputContainer:
     """Open an already open file as a container of sound.
 
-    The file object, not its name, goes to FFmpeg, so that no name can be taken for a URL or an option.
+    The file object, not its name, goes to FFmpeg, so that no name can be taken for a URL or an option. With
+    `keep_bytes` bytes of its texts that are not UTF-8 become lone surrogates (PEP 383), else U+FFFD.
 
     Raises:
         av.FFmpegError: the contents are no known container of sound.
@@ -31,10 +52,10 @@ def open_container(file: BinaryIO) -> InputContainer:
 
     av.logging.set_level(av.logging.PANIC)
     return av.open(
-        file,
+        _Source(file),
         "r",
         options={"format_whitelist": SOUND_CONTAINERS, "protocol_whitelist": "none"},
-        metadata_errors="replace",
+        metadata_errors="surrogateescape" if keep_bytes else "replace",
     )
 
 

@@ -11,11 +11,21 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 
-from flamingo_bark_assets.audio.codecs import Header, LibraryRefusal, ffmpeg_pieces, libsndfile_pieces
+from flamingo_bark_assets.audio.codecs import (
+    Header,
+    LibraryRefusal,
+    ffmpeg_pieces,
+    libsndfile_pieces,
+    linked_pieces,
+)
+from flamingo_bark_assets.audio.extent.found import MAX_STEPS, Extent, TooManyChunks
+from flamingo_bark_assets.audio.extent.reading import read_extent
+from flamingo_bark_assets.audio.joining import FormatChange, joined
+from flamingo_bark_assets.audio.oddities import describe_cut, describe_notes, oddities_of
 from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.files.opening import open_if_regular
@@ -44,11 +54,20 @@ class Decoded:
         signal: all samples, at the file's own rate and channels: in memory, or in the file where they are too many.
         file_format: container and codec, as the decoder names them.
         declared_duration_s: length that the header declares; None where it declares none.
+        truncated: how it is known that the file is cut off, in a clause; None where nothing shows it.
+        notes: what is odd about the file though it could be decoded, a clause each.
     """
 
     signal: Sound
     file_format: str
     declared_duration_s: float | None
+    truncated: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def oddities(self) -> tuple[str, ...]:
+        """The notes and, before them, that the file is cut off."""
+        return oddities_of(self.truncated, self.notes)
 
 
 class SampleMemory:
@@ -113,10 +132,13 @@ def decode(path: Path, *, max_duration_s: float, memory: SampleMemory | None = N
     memory = memory or SampleMemory()
     source = open_blocks(path, max_duration_s=max_duration_s)
     samples, n_samples = _gathered(source, memory.room // (_SAMPLE_BYTES * source.channels))
-    if samples is None:
-        return Decoded(FileSound(source, n_samples), source.file_format, source.declared_duration_s)
-    memory.take(samples.nbytes)
-    return Decoded(Signal(samples, source.sample_rate_hz), source.file_format, source.declared_duration_s)
+    signal: Sound = FileSound(source, n_samples)
+    if samples is not None:
+        memory.take(samples.nbytes)
+        signal = Signal(samples, source.sample_rate_hz)
+    return Decoded(
+        signal, source.file_format, source.declared_duration_s, source.truncated(signal.duration_s), source.notes
+    )
 
 
 def _gathered(source: SoundBlocks, room: int) -> tuple[FloatArray | None, int]:
@@ -151,12 +173,21 @@ def open_blocks(path: Path, *, max_duration_s: float) -> SoundBlocks:
         AudioFault: the file is missing, empty, no regular file, not decodable, its header is absurd or declares
             more than `max_duration_s`.
     """
+    try:
+        with _open_regular(path) as file:
+            extent = read_extent(file)
+    except TooManyChunks:
+        raise AudioFault(path, f"it consists of more than {MAX_STEPS} chunks", _REEXPORT) from None
+    except OSError as error:
+        raise AudioFault(path, f"the file cannot be read ({error.strerror})") from None
     refusals = []
-    for library in _libraries(path):
+    for library in _libraries(path, extent):
         try:
-            return SoundBlocks(path, max_duration_s, library)
+            return SoundBlocks(path, max_duration_s, library, extent)
         except LibraryRefusal as refusal:
             refusals.append(str(refusal))
+    if extent.cut is not None:
+        raise AudioFault(path, f"{refusals[-1]}; the file is truncated: {extent.cut}", "get the whole file")
     raise AudioFault(path, refusals[0], _REEXPORT)
 
 
@@ -172,19 +203,47 @@ class SoundBlocks:
         expected_s: length by which to plan; None where nothing tells it.
     """
 
-    def __init__(self, path: Path, max_duration_s: float, library: _Library) -> None:
+    def __init__(self, path: Path, max_duration_s: float, library: _Library, extent: Extent) -> None:
         self.path = path
         self._max_s = max_duration_s
         self._library = library
+        self._extent = extent
+        self._changes: list[FormatChange] = []
         # The header counts only once a first block could be decoded, so the first reading is begun here.
         self._begun: Iterator[FloatArray] | None
-        header, self._begun = _begin(path, library, self._refuse_absurd)
+        header, self._begun = self._begin(library)
         self.sample_rate_hz = header.sample_rate_hz
         self.channels = header.channels
         self.file_format = header.file_format
         self.declared_duration_s = header.declared_s
         self.expected_s = header.expected_s
         self._bounded = header.bounded
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about the file though it can be decoded, a clause each; whole once it was read to its end."""
+        return describe_notes(self._extent, self._changes, sample_rate_hz=self.sample_rate_hz, channels=self.channels)
+
+    def oddities(self, n_samples: int) -> tuple[str, ...]:
+        """Say what is odd about the file, which gave `n_samples` of each channel, also that it is cut off."""
+        return oddities_of(self.truncated(n_samples / self.sample_rate_hz), self.notes)
+
+    def truncated(self, decoded_s: float) -> str | None:
+        """Say in a clause how it is known that the file, which gave `decoded_s`, is cut off; None where it is not."""
+        return describe_cut(self._extent, self.file_format, declared_s=self.declared_duration_s, decoded_s=decoded_s)
+
+    def _begin(self, library: _Library) -> tuple[Header, Iterator[FloatArray]]:
+        """Start a library on the file, up to its first block; the samples follow."""
+        changes: list[FormatChange] = []
+        self._changes = changes
+        pieces = _pieces(self.path, library, self._extent)
+        header = next(pieces, None)
+        if not isinstance(header, Header):
+            raise LibraryRefusal("the sound cannot be decoded (no header)")
+        self._refuse_absurd(header)
+        blocks = joined(self.path, header, pieces, changes, self._refuse_absurd)
+        first = next(blocks, None)
+        return header, blocks if first is None else itertools.chain((first,), blocks)
 
     def _refuse_absurd(self, header: Header) -> None:
         """Refuse what must not be decoded, as a block of it may be large."""
@@ -214,7 +273,7 @@ class SoundBlocks:
         check = _Check(self.path, self.sample_rate_hz, self.channels, self._max_s, bounded=self._bounded)
         try:
             begun, self._begun = self._begun, None
-            for block in begun if begun is not None else _begin(self.path, self._library, self._refuse_absurd)[1]:
+            for block in begun if begun is not None else self._begin(self._library)[1]:
                 yield check.passed(block)
         except LibraryRefusal as refusal:
             yield from self._rest_by_another(refusal, check)
@@ -223,11 +282,11 @@ class SoundBlocks:
     def _rest_by_another(self, refusal: LibraryRefusal, check: _Check) -> Iterator[FloatArray]:
         """Let the other library decode the file from the start, and give what follows the part already given."""
         given = check.frames
-        for library in _libraries(self.path):
+        for library in _libraries(self.path, self._extent):
             if library is self._library:
                 continue
             try:
-                header, blocks = _begin(self.path, library, self._refuse_absurd)
+                header, blocks = self._begin(library)
                 if (header.sample_rate_hz, header.channels) != (self.sample_rate_hz, self.channels):
                     continue
                 check.bounded = header.bounded
@@ -242,27 +301,18 @@ class SoundBlocks:
         raise AudioFault(self.path, str(refusal), _REEXPORT) from None
 
 
-_Library = Callable[[Path, BinaryIO], Iterator["Header | FloatArray"]]
+_Library = Callable[[Path, BinaryIO, Extent], Iterator["Header | FloatArray"]]
 
 
-def _libraries(path: Path) -> tuple[_Library, ...]:
+def _libraries(path: Path, extent: Extent) -> tuple[_Library, ...]:
+    if extent.links:
+        return (linked_pieces,)
     return (ffmpeg_pieces,) if path.suffix.lower() in _NOT_FOR_LIBSNDFILE else (libsndfile_pieces, ffmpeg_pieces)
 
 
-def _begin(path: Path, library: _Library, refuse: Callable[[Header], None]) -> tuple[Header, Iterator[FloatArray]]:
-    """Return the header, which is not refused, and the blocks, the first of which has been decoded."""
-    pieces = _pieces(path, library)
-    header = next(pieces)
-    assert isinstance(header, Header)
-    refuse(header)
-    first = next(pieces, None)
-    rest = cast(Iterator[FloatArray], pieces)
-    return header, itertools.chain((first,), rest) if isinstance(first, np.ndarray) else iter(())
-
-
-def _pieces(path: Path, library: _Library) -> Iterator[Header | FloatArray]:
+def _pieces(path: Path, library: _Library, extent: Extent) -> Iterator[Header | FloatArray]:
     with _open_regular(path) as file:
-        yield from library(path, file)
+        yield from library(path, file, extent)
 
 
 def _open_regular(path: Path) -> BinaryIO:

@@ -37,6 +37,8 @@ def describe_song(
         file_format=decoded.file_format,
         duration_s=Measurement.of(decoded.signal.duration_s, method="decoded-samples"),
         declared_duration_s=_declared(decoded),
+        truncated=decoded.truncated,
+        file_notes="; ".join(decoded.notes) or None,
         sample_rate_hz=Measurement.of(decoded.signal.sample_rate_hz, method="decoded-samples"),
         channels=Measurement.of(decoded.signal.channels, method="decoded-samples"),
         landmarks=landmarks,

@@ -38,6 +38,14 @@ class RawSong(Record):
     file_format: str | None = optional_column("Container and codec as the decoder names them.")
     duration_s: Measurement[float] = quantity("s", "Decoded length.")
     declared_duration_s: Measurement[float] = quantity("s", "Length that the file's header declares.")
+    truncated: str | None = optional_column(
+        "How it is known that the file is cut off before its sound ends, and how much is missing; null where nothing "
+        "shows it."
+    )
+    file_notes: str | None = optional_column(
+        "What is odd about the file though it could be read: a header that was never finished, a chain of Ogg streams, "
+        "where its sample rate or channels change; null where nothing is."
+    )
     sample_rate_hz: Measurement[int] = quantity("Hz", "Sample rate of the file.")
     channels: Measurement[int] = quantity("", "Number of channels of the file.")
     peak_dbfs: Measurement[float] = quantity("dBFS", "Largest absolute sample.")
@@ -79,6 +87,9 @@ class Stem(Row):
     origin: str = column("given with the song, or separated from its mix, so that some of the rest bleeds into it.")
     kind: str | None = optional_column(f"{ANY_KIND}; null where the name says none.")
     fault: str | None = optional_column("Why this stem cannot be used; null where it can.")
+    file_notes: str | None = optional_column(
+        "What is odd about the file though it could be read, also that it is cut off; null where nothing is."
+    )
     content_sha256: str | None = optional_column("SHA-256 of the file, hexadecimal.")
     duration_s: float | None = optional_column("Decoded length.", unit="s")
     sample_rate_hz: int | None = optional_column("Sample rate of the file.", unit="Hz")

@@ -41,6 +41,26 @@ class SidecarField(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TagNote(Row):
+    """What was changed or left out of one field of the tags inside the sound file."""
+
+    TABLE: ClassVar[str] = "tag_notes"
+    KEY: ClassVar[tuple[str, ...]] = ("field",)
+
+    field: str = column("title, artist or genre.")
+    raw: str = column("What the file has; bytes that are no text are written as escapes.")
+    text: str | None = optional_column("What is used of it; null where nothing is.")
+    encoding: str | None = optional_column(
+        "Encoding that its bytes are of, where that is not the one that the file names; null where it is, or where it "
+        "cannot be told."
+    )
+    encoding_confidence: float | None = optional_column(
+        "Share of the weight that this reading has among all encodings, 0 to 1; null where none was weighed."
+    )
+    reason: str = column("Why it was changed or left out.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class SongMetadata(Record):
     """What the song's owner, its sidecars and the tags of its file say about it."""
 
@@ -69,6 +89,9 @@ class SongMetadata(Record):
     warnings: str | None = optional_column("Keys of song.toml that are not understood, joined by '; '.")
     sidecar_warnings: str | None = optional_column("What of the sidecars cannot be read, joined by '; '.")
     sidecar_fields: tuple[SidecarField, ...] = events("One row a field of a sidecar.")
+    tag_notes: tuple[TagNote, ...] = events(
+        "One row a field of the file's tags of which anything was changed or left out."
+    )
 
 
 def describe_metadata(files: SongFiles, *, merge: Merge = "fill") -> SongMetadata:
@@ -110,6 +133,17 @@ def describe_metadata(files: SongFiles, *, merge: Merge = "fill") -> SongMetadat
         warnings="; ".join(files.info_warnings) or None,
         sidecar_warnings="; ".join(problem for sidecar in sidecars for problem in sidecar.problems) or None,
         sidecar_fields=_fields(sidecars, words),
+        tag_notes=tuple(
+            TagNote(
+                field=note.field,
+                raw=note.raw,
+                text=note.text,
+                encoding=note.encoding,
+                encoding_confidence=note.confidence,
+                reason=note.reason,
+            )
+            for note in tags.notes
+        ),
     )
 
 

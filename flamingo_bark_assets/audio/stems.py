@@ -199,6 +199,7 @@ def _described(stem: StemInput, sound: Sound, read: _Read, mix: Sound) -> Stem:
         file_name=stem.file_name,
         origin=stem.file.origin,
         kind=stem.file.kind,
+        file_notes="; ".join(stem.decoded.oddities) or None if stem.decoded is not None else None,
         content_sha256=stem.content_sha256,
         duration_s=sound.duration_s,
         sample_rate_hz=sound.sample_rate_hz,

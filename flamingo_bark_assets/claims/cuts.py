@@ -14,7 +14,9 @@ from flamingo_bark_assets.claims.lexicon import (
     DETERMINERS,
     FINITE_VERBS,
     INSTRUMENT_WORDS,
+    MIX_HEADS,
     PREPOSITIONS,
+    SOUND_HEADS,
     TEMPO_HEADS,
     TEMPO_NAMES,
     VOICE_NOUNS,
@@ -40,10 +42,10 @@ _CALM = re.compile(
 )
 _LIVELY = re.compile(
     rf"\b(?:(?:energetic|lively|upbeat|driving) {_BEATS}|"
-    r"frantic|blistering|furious|racing|races|hurried|breakneck|rapidly|brisk)\b",
+    r"frantic|blistering|gallop\w*|push\w* forward|pounding|furious|racing|races|hurried|breakneck|rapidly|brisk)\b",
     re.IGNORECASE,
 )
-_WALTZ = re.compile(r"\b(?:waltz|lilting|triple|three)", re.IGNORECASE)
+_WALTZ = re.compile(r"\b(?:waltz|lilting|triple|three|sway)", re.IGNORECASE)
 _MARCH = re.compile(r"\b(?:march|backbeat|four)", re.IGNORECASE)
 _TEMPO_WORD = re.compile(r"\b(?:tempo|pace|speed|pulse)\b", re.IGNORECASE)
 _PACE_WORD = "(?:very )?(?:slow|fast|moderate|medium|mid|quick|brisk)"
@@ -218,7 +220,10 @@ def _without_adjective(text: str, tokens: Sequence[Token], first: int, last: int
     before = tokens[first - 1].lower if first else ""
     if last >= len(tokens) or "-" in tokens[last].gap or (first and before not in DETERMINERS | COPULAS):
         return None
-    following, apart = tokens[last].lower, DETERMINERS | PREPOSITIONS | FINITE_VERBS
+    following, is_said = tokens[last].lower, first > 1 and tokens[first - 2].lower in COPULAS
+    if is_said and following in MIX_HEADS | SOUND_HEADS:
+        return None  # 'it's a lo-fi recording' would say nothing without its adjective
+    apart = DETERMINERS | PREPOSITIONS | FINITE_VERBS
     is_joined = following == "and" and last + 1 < len(tokens) and tokens[last + 1].lower not in apart | _BARE_WITHOUT
     behind = last + 1 if is_joined else last
     if tokens[last].opens_clause and (before in COPULAS or not first or "," not in tokens[last].gap):

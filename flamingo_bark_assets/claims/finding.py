@@ -5,21 +5,26 @@ Putting words, figures and scope together belongs here; whether a claim is true 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from flamingo_bark_assets.claims.chords import find_chords
 from flamingo_bark_assets.claims.language import unread_language
-from flamingo_bark_assets.claims.lexicon import words
+from flamingo_bark_assets.claims.lexicon import VOICE_VERBS, words
 from flamingo_bark_assets.claims.manner import find_manners
 from flamingo_bark_assets.claims.mentions import find_mentions
 from flamingo_bark_assets.claims.model import FoundClaim
 from flamingo_bark_assets.claims.numbers import Figure, find_figures
 from flamingo_bark_assets.claims.scope import Scope, denies_source, scope_of
-from flamingo_bark_assets.claims.spans import Span
+from flamingo_bark_assets.claims.spans import Span, phrase_at
 from flamingo_bark_assets.claims.tokens import Sentence, Token, plain, split_sentences
 from flamingo_bark_assets.claims.worded import entries, find_worded
 
+_SINGING = VOICE_VERBS | {"singing"}
+_MANNERS_OF_VOICE = words(
+    "lyrics lyric falsetto spoken choir choirs rapper rappers duet duets narrator narration humming"
+)
 _ABSENT = words("absent missing nowhere nonexistent omitted none inaudible lacking")
 _NOT_HEARD = words(
     "present audible heard used featured included there appear appears play plays feature come enter sing exist"
@@ -29,6 +34,7 @@ _BETWEEN_SUBJECT_AND_ABSENCE = words(
     "track and or"
 )
 _REACH = 6
+_HEADING = re.compile(r"(?:#+ [^:]{1,40}|\*\*[^*]{1,40}\*\*)")
 
 
 def find_claims(text: str) -> tuple[FoundClaim, ...]:
@@ -49,6 +55,8 @@ def find_claims(text: str) -> tuple[FoundClaim, ...]:
 def _claims_of(text: str, sentence: Sentence) -> Iterator[FoundClaim]:
     if text[sentence.start : sentence.end].endswith("?"):
         return  # a question claims nothing
+    if _HEADING.fullmatch(text, sentence.start, sentence.end):
+        return  # 'Vocals' may head a denial
     scope = scope_of(sentence)
     tokens = sentence.tokens
     ends = [token.end for token in tokens]
@@ -61,7 +69,7 @@ def _claims_of(text: str, sentence: Sentence) -> Iterator[FoundClaim]:
         first = bisect_right(ends, figure.value_start)
         covered.update(range(bisect_right(ends, figure.start), bisect_left(ends, figure.end) + 1))
         if first < len(ends) and not scope.unreal[first]:
-            yield _from_figure(figure, scope, first)
+            yield _from_figure(figure, scope, first, negated=scope.negated[first])
     spans = (*find_mentions(tokens), *find_manners(tokens))
     real = [span for span in spans if span.first not in covered and not _is_unreal(span, scope)]
     claims = tuple(_from_spans(real, tokens, scope))
@@ -70,15 +78,18 @@ def _claims_of(text: str, sentence: Sentence) -> Iterator[FoundClaim]:
     sounding = [(c.value, c.start, c.end) for c in claims if c.kind == "instrument" and not c.negated]
     phrases = find_worded(text, sentence.start, sentence.end, has_voice=has_voice)
     for figure in (*phrases, *entries(sounding, text, sentence.end)):
-        first = bisect_right(ends, figure.value_start)
+        first, last = bisect_right(ends, figure.start), bisect_left(ends, figure.end)
         if first < len(ends) and not scope.unreal[first]:
-            yield _from_figure(figure, scope, first)
+            # 'The tempo never changes': the denial stands within.
+            yield _from_figure(figure, scope, first, negated=any(scope.negated[first : last + 1]))
 
 
 def _from_spans(spans: Sequence[Span], tokens: Sequence[Token], scope: Scope) -> Iterator[FoundClaim]:
-    claims = dict.fromkeys(claim for span in spans if (claim := _from_span(span, tokens, scope)) is not None)
-    voices = [claim.negated for claim in claims if claim.kind == "vocals"]
+    made = {claim: span for span in spans if (claim := _from_span(span, tokens, scope)) is not None}
+    voices = [claim.negated for claim in made if claim.kind == "vocals"]
     is_voiceless = bool(voices) and all(voices)
+    # 'Rapped rather than sung' denies a manner, and no voice.
+    claims = [c for c, s in made.items() if is_voiceless or not (c.negated and tokens[s.last - 1].lower in _SINGING)]
     # Who does not sing is not described.
     yield from (claim for claim in claims if not (is_voiceless and claim.kind == "singer"))
 
@@ -87,9 +98,9 @@ def _is_unreal(span: Span, scope: Scope) -> bool:
     return scope.unreal[span.first if span.value_first is None else span.value_first]
 
 
-def _from_figure(figure: Figure, scope: Scope, first: int) -> FoundClaim:
+def _from_figure(figure: Figure, scope: Scope, first: int, *, negated: bool) -> FoundClaim:
     return FoundClaim(
-        figure.kind, figure.value, scope.negated[first], figure.start, figure.end, figure.value_start,
+        figure.kind, figure.value, negated, figure.start, figure.end, figure.value_start,
         figure.value_end, scope.local[first], figure.numbers,
     )  # fmt: skip
 
@@ -103,8 +114,8 @@ def _from_span(span: Span, tokens: Sequence[Token], scope: Scope) -> FoundClaim 
         if negated is None:
             return None
         negated = negated or _is_absent(tokens, span.last)
-    # Music without lyrics may still be sung.
-    if negated and (span.kind == "singer" or tokens[span.last - 1].lower == "lyrics"):
+    # Music without lyrics, falsetto or a choir may still be sung.
+    if negated and (span.kind == "singer" or tokens[span.last - 1].lower in _MANNERS_OF_VOICE):
         return None
     return FoundClaim(
         span.kind, span.value, negated != span.denies, tokens[span.first].start, tokens[span.last - 1].end,
@@ -119,13 +130,13 @@ def _is_absent(tokens: Sequence[Token], last: int) -> bool:
     """
     for i in range(last, min(len(tokens), last + _REACH)):
         word = tokens[i].lower
-        if word in _ABSENT:
+        if word in _ABSENT or phrase_at(tokens, i, 2) == "n a":
             return True
         if i > last and tokens[i].opens_clause:
             return False
         denied = word in {"not", "never"} or word.endswith("n't")
         if denied:
             return any(token.lower in _NOT_HEARD for token in tokens[i + 1 : i + 3])
-        if word not in _BETWEEN_SUBJECT_AND_ABSENCE:
+        if word not in _BETWEEN_SUBJECT_AND_ABSENCE and not word.endswith("ly"):
             return False
     return False

@@ -26,11 +26,13 @@ Drum = Literal["kick", "snare", "hi-hat"]
 INSTRUMENT_KIND: Mapping[str, StemKind] = {
     _phrases(names)[0]: kind for kind, facts in KINDS.items() for names in facts.instruments
 }
+# By each form of its name, plurals included, the canonical one.
 INSTRUMENT_NAMES: Mapping[str, str] = {
-    name.replace("-", " "): _phrases(names)[0]
+    form.replace("-", " "): _phrases(names)[0]
+    for ending in ("s", "")
     for facts in KINDS.values()
     for names in facts.instruments
-    for name in _phrases(names)
+    for form in (name + ending for name in _phrases(names))
 }
 DRUMS: Mapping[str, Drum] = {"kick": "kick", "snare": "snare", "hi-hat": "hi-hat"}
 # What the stem as a whole shows; of the others it shows only that something of their kind sounds.
@@ -52,9 +54,13 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
     "keys": words("to of"),
     "horn": words("of"),
     "strings": words("of attached"),
-    "string": words("guitar guitars theory bass banjo of instruments instrument"),
+    "string": words(
+        "guitar guitars theory bass banjo of instruments instrument synth synths synthesizer synthesizers machine pad "
+        "pads"
+    ),
     "harp": words("on"),
     "harps": words("on"),
+    "pad": words("out"),
     "pads": words("out the its"),
     "piano": words("bar bars man key"),
     "guitar": words("hero shop string store"),
@@ -82,31 +88,29 @@ NOT_THE_THING: frozenset[str] = words("like esque ish style inspired")
 VOICE_NOUNS: frozenset[str] = words(
     "vocals vocal vocalist vocalists vocalization vocalizations singer singers voice voices choir choirs rapper "
     "rappers falsetto crooner narrator lyrics crooning singing rapping chanting humming whispering beatboxing "
-    "vocalizing vox duet duets lyric lyrical lyrically vocalisation vocalisations vocalise vocalising vocally "
-    "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer"
+    "vocalizing vox duet duets lyric lyrically vocalisation vocalisations vocalise vocalising vocally "
+    "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer "
+    "spoken announcer countertenor chant voiceover"
 )
 VOICE_VERBS: frozenset[str] = words(
     "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted yodels scats vocalises"
 )
+# Of a voice where a person does it: 'a woman speaks', 'somebody mumbling'.
+VOICE_ACTS: frozenset[str] = words(
+    "speak speaks speaking talk talks talking shout shouts shouting scream screams screaming mumbles mumbling murmurs "
+    "murmuring declaims declaimed recites recited reciting shouted screamed yells yelling whispering"
+)
 VOICE_PHRASES: frozenset[str] = frozenset(
-    {
-        "a cappella",
-        "a capella",
-        "acapella",
-        "acappella",
-        "spoken word",
-        "male voice choir",
-        "ad libs",
-        "the rap",
-        "rap verse",
-        "rap verses",
-        "rap flow",
-        "rap delivery",
-        "rap part",
-    }
+    _phrases(
+        "a cappella, a capella, acapella, acappella, spoken word, male voice choir, ad libs, the rap, "
+        "lyrical theme, lyrical themes, lyrical content, lyrical subject, rap verse, rap verses, rap flow, "
+        "rap delivery, rap part"
+    )
 )
 VOICE_TYPES: frozenset[str] = words("soprano mezzo alto contralto tenor baritone")
-NOT_VOICE_AFTER: frozenset[str] = words("leading like over control chip")
+NOT_VOICE_AFTER: frozenset[str] = words("leading control chip")
+# Sounds that are only called after a voice: 'choir pads'.
+NOT_VOICES: frozenset[str] = words("pad pads synth synths patch patches")
 GIVING_VOICE: frozenset[str] = words("give gives gave giving given lend lends lending")
 SINGER_WORDS: Mapping[str, str] = {
     "male": "male", "man": "male", "men": "male", "he": "male", "his": "male", "guy": "male",
@@ -122,7 +126,7 @@ VOICE_POSSESSIONS: frozenset[str] = words(
 
 GENRE_HEADS: frozenset[str] = words(
     "rock pop jazz blues metal punk folk house techno trance soul funk reggae disco hop edm rnb country waltz "
-    "bossa salsa samba ambient electronica dubstep trap grunge gospel swing"
+    "bossa salsa samba ambient electronica dubstep trap grunge gospel swing r"
 )
 WHOLE_HEADS: frozenset[str] = words(
     "song songs track tracks piece music tune number ballad instrumental composition recording jam anthem banger "
@@ -139,7 +143,8 @@ INSTRUMENTAL_HEADS: frozenset[str] = words(
 
 PACE_WORDS: Mapping[str, str] = {
     "slow": "slow", "fast": "fast", "quick": "fast", "rapid": "fast", "moderate": "moderate", "medium": "moderate",
-    "brisk": "fast", "driving": "driving", "mid": "moderate", "high": "fast", "low": "slow",
+    "brisk": "fast", "driving": "driving", "mid": "moderate", "high": "fast", "low": "slow", "breakneck": "fast",
+    "speedy": "fast", "swift": "fast", "sluggish": "slow", "slowish": "slow",
 }  # fmt: skip
 # Only straight before a word for tempo: "medium tempo", not "medium room".
 TEMPO_ONLY: frozenset[str] = words("medium mid high low rapid")

@@ -6,7 +6,7 @@ Adjectives and the nouns that they must stand with belong here: a fast tempo is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flamingo_bark_assets.claims.lexicon import (
     COPULAS,
@@ -31,6 +31,7 @@ from flamingo_bark_assets.claims.lexicon import (
     words,
 )
 from flamingo_bark_assets.claims.model import ClaimKind
+from flamingo_bark_assets.claims.scope import is_likeness
 from flamingo_bark_assets.claims.spans import Span, phrase_at
 from flamingo_bark_assets.claims.tokens import Token
 
@@ -69,18 +70,22 @@ _OVERALL = words("overall whole recording song track music audio")
 _MOODS = words("cheerful happy upbeat uplifting sunny playful brooding moody ominous mysterious sinister gloomy eerie")
 _OWNERS = words("his her their lead soloist")
 # 'lightly compressed' is hardly compressed.
-_HARDLY = words("lightly slightly gently subtly minimally mildly barely softly moderately")
+_HARDLY = words("lightly slightly gently subtly minimally mildly barely softly moderately nearly almost")
 _MANNERS = (
     _Manner("pace", PACE_WORDS, TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS,
             TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS | _PRONOUNS, over_instruments=True),
-    _Manner("steadiness", {"steady": "steady", "constant": "steady", "consistent": "steady", "unwavering": "steady",
-                           "stable": "steady", "metronomic": "steady", "irregular": "free", "fluctuating": "free",
-                           "free": "free"},
-            _BEATS | words("drumming backbeat beats rhythms pattern 4 four"), _BEATS, over_instruments=True),
+    _Manner("steadiness",
+            {**dict.fromkeys(words("steady constant consistent unwavering unvarying unchanging stable regular even "
+                                   "fixed strict uniform") | {"rock solid"}, "steady"),
+             **dict.fromkeys(words("irregular fluctuating free unsteady"), "free")},
+            _BEATS | words("beats rhythms pulses timing drumming backbeat drums kick 4 four"),
+            _BEATS | words("timing drumming drums"), over_instruments=True),
     _Manner("timbre", {"warm": "warm", "thin": "thin", "crisp": "crisp", "boomy": "boomy"},
             MIX_HEADS | words("sound audio recording") | {"low end"},
-            MIX_HEADS | words("sound audio recording end") | {"low end"}),
-    _Manner("loudness", {"loud": "loud", "quiet": "quiet"}, _WHOLE | _LEVEL, _WHOLE | _LEVEL | _PRONOUNS),
+            MIX_HEADS | words("sound audio recording end tone") | {"low end"}),
+    _Manner("loudness", {"loud": "loud", "quiet": "quiet"}, _WHOLE | _LEVEL,
+            _WHOLE | _LEVEL | _PRONOUNS | {"everything"}),
+    _Manner("loudness", {"high": "loud", "low": "quiet"}, words("volume loudness"), words("volume loudness")),
     _Manner("dynamics", {"compressed": "compressed", "squashed": "compressed", "brickwalled": "compressed",
                          "overcompressed": "compressed", "over compressed": "compressed"},
             MIX_HEADS | words("sound song track recording dynamics"), _WHOLE | _PRONOUNS | {"dynamics"}),
@@ -88,7 +93,7 @@ _MANNERS = (
                          "huge": "dynamic", "broad": "dynamic", "narrow": "compressed", "small": "compressed",
                          "low": "compressed", "limited": "compressed", "little": "compressed",
                          "reduced": "compressed"},
-            frozenset({"dynamic range"}), frozenset({"dynamic range"})),
+            frozenset({"dynamic range"}), frozenset({"dynamic range", "dynamics"})),
     _Manner("brightness", {"bright": "bright", "dark": "dark"}, MIX_HEADS | SOUND_HEADS | words("tone timbre"),
             MIX_HEADS | SOUND_HEADS | words("tone timbre")),
     _Manner("fidelity", {"lo fi": "lo-fi", "lofi": "lo-fi", "low fi": "lo-fi", "low fidelity": "lo-fi",
@@ -108,22 +113,21 @@ _MANNERS = (
             MIX_HEADS | SOUND_HEADS | words("signal file track"),
             MIX_HEADS | SOUND_HEADS | _PRONOUNS | words("signal file track song")),
 )  # fmt: skip
-_NOISES = frozenset({"hiss", "tape hiss", "background noise", "static noise", "background hiss", "hissing"})
-_OF_NOISE = words("of no any")
 _NOT_STEREO = words("system systems player players speakers set lab total")
 _STEREO_OWNERS = words("car home portable my his her")
-_WIDE = words("wide broad spacious huge expansive immersive widely wider vast")
+_WIDE = words("wide broad spacious huge expansive immersive widely wider vast generous ample enormous panoramic")
 _NARROW = words("narrow tight small limited")
 _PANNED = words("panned panning")
-_IMAGES = words("soundstage panorama")
-_IN_MONO = words("in all")
+_IMAGES = words("soundstage soundfield panorama")
 _STEREO_NOUNS = words("image imaging field mix width recording spread spectrum panorama placement picture separation")
 _LONGEST_ADJECTIVE = 2
+_CALLED = words("described characterised characterized classified")
+_NO_SUBJECT = (INTENSIFIERS - {"that"}) | _CALLED | words("is are can could may might be best")
 
 
 _FIRST_WORDS = frozenset(
     phrase.split()[0]
-    for phrases in (*(manner.adjectives for manner in _MANNERS), PACE_COMPOUNDS, TEMPO_NAMES, PACE_WORDS, ["rubato"])
+    for phrases in (*(manner.adjectives for manner in _MANNERS), PACE_COMPOUNDS, TEMPO_NAMES, PACE_WORDS)
     for phrase in phrases
 )
 
@@ -140,13 +144,10 @@ def find_manners(tokens: Sequence[Token]) -> Iterator[Span]:
                 taken.update(range(span.value_first or i, (span.value_last or i)))
                 yield span
                 break
-    yield from _noises(tokens)
     yield from _stereo(tokens)
 
 
 def _pace_compound(tokens: Sequence[Token], i: int) -> Span | None:
-    if tokens[i].lower == "rubato":
-        return Span("steadiness", "free", i, i + 1)
     if tokens[i].lower in TEMPO_NAMES:
         return Span("pace", TEMPO_NAMES[tokens[i].lower], i, i + 1)
     if (value := PACE_WORDS.get(tokens[i].lower)) and _is_before_bpm(tokens, i + 1):
@@ -169,14 +170,14 @@ def _is_before_bpm(tokens: Sequence[Token], i: int) -> bool:
 def _manner(tokens: Sequence[Token], i: int, manner: _Manner, is_list: bool) -> Span | None:
     for length in range(_LONGEST_ADJECTIVE, 0, -1):
         value = manner.adjectives.get(phrase_at(tokens, i, length))
-        if value is None:
+        if value is None or is_likeness(tokens, i + length):
             continue
         last = _head_behind(tokens, i, i + length, manner)
         if last is None and (_is_predicate(tokens, i, manner) or (is_list and _is_tag(tokens, i, i + length, manner))):
             last = i + length
         if last is not None:
             first = _with_intensifiers(tokens, i)
-            is_faint = manner.kind in {"dynamics", "loudness"} and tokens[first].lower in _HARDLY
+            is_faint = manner.kind in {"dynamics", "loudness", "stereo"} and tokens[first].lower in _HARDLY
             if is_faint or _is_of_part(tokens, i, last, manner):
                 return None
             return Span(manner.kind, value, first, last, value_first=i, value_last=i + length)
@@ -198,8 +199,6 @@ def _is_of_part(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> 
 def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) -> int | None:
     """Return the index behind the noun that an adjective belongs to, over further adjectives; None without one."""
     if behind < len(tokens) and (tokens[behind].lower in NOT_PACE or _is_lone_hyphen(tokens, behind)):
-        return None
-    if i and tokens[i - 1].lower == "as":
         return None
     # 'Dark and very loud, the master ...': adjectives before the noun phrase that they belong to.
     is_fronted = i <= _REACH and not any(t.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS for t in tokens[:i])
@@ -245,12 +244,17 @@ def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
         return bool(manner.subjects & _PRONOUNS)
     copula = _copula_before(tokens, i)
     if copula is None:
-        return _is_denied_without_verb(tokens, i, manner)
-    if tokens[i - 1].lower == "as" or (i + 1 < len(tokens) and tokens[i + 1].lower in NOT_PACE):
+        return _is_denied_without_verb(tokens, i)
+    is_compared = tokens[i - 1].lower == "as" and i - 1 != copula
+    if is_compared or (i + 1 < len(tokens) and tokens[i + 1].lower in NOT_PACE):
         return False
     subject = copula - 1
-    while subject > 0 and tokens[subject].lower in INTENSIFIERS - {"that"}:
+    if tokens[i].lower in TEMPO_ONLY and manner.kind == "pace":  # 'the tempo is high', but 'the song is high fidelity'
+        manner = replace(manner, subjects=TEMPO_HEADS)
+    while subject > 0 and tokens[subject].lower in _NO_SUBJECT:
         subject -= 1
+    if tokens[subject].lower == "and" and (earlier := _copula_before(tokens, subject)):  # 'is loud and is compressed'
+        subject = earlier - 1
     is_being = tokens[copula].lower == "being" and bool(manner.subjects & _PRONOUNS)
     return is_being or (subject >= 0 and _is_subject(tokens, subject, manner))
 
@@ -265,6 +269,8 @@ def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
     """Return index of the 'is' that an adjective belongs to, over other adjectives and adverbs; None without one."""
     for j in range(i - 1, max(-1, i - 2 * _REACH), -1):
         word, following = tokens[j].lower, tokens[j + 1].lower
+        if word == "as" and j and tokens[j - 1].lower in _CALLED:
+            return j
         if word in COPULAS:  # In 'swing feel, low energy' feel is a noun.
             return None if word == "feel" and "," in tokens[j + 1].gap else j
         is_adverbial = following in _AMOUNTS or following in {"mono", "stereo"}
@@ -274,11 +280,9 @@ def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
     return None
 
 
-def _is_denied_without_verb(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
+def _is_denied_without_verb(tokens: Sequence[Token], i: int) -> bool:
     before = tokens[i - 1].lower if i else ""
     pair = (tokens[i - 2].lower if i > 1 else "", before)
-    if not manner.subjects & _PRONOUNS:
-        return False
     return before == "nothing" or pair in {("anything", "but"), ("from", "being"), ("far", "from"), ("nowhere", "near")}
 
 
@@ -302,19 +306,9 @@ def _with_intensifiers(tokens: Sequence[Token], i: int) -> int:
 
 _DEGREES = words(
     "very quite rather fairly really extremely too so pretty somewhat relatively moderately slightly super incredibly "
-    "not heavily highly overly surprisingly particularly lightly gently subtly minimally mildly barely softly"
+    "not heavily highly overly surprisingly particularly lightly gently subtly minimally mildly barely softly "
+    "nearly almost"
 )
-
-
-def _noises(tokens: Sequence[Token]) -> Iterator[Span]:
-    i = 0
-    while i < len(tokens):
-        length = next((n for n in (2, 1) if phrase_at(tokens, i, n) in _NOISES), 0)
-        if not length and tokens[i].lower == "noise" and i and tokens[i - 1].lower in _OF_NOISE:
-            length = 1
-        if length:
-            yield Span("noise", "noisy", i, i + length)
-        i += max(1, length)
 
 
 def _is_device(tokens: Sequence[Token], i: int) -> bool:
@@ -326,18 +320,27 @@ def _is_device(tokens: Sequence[Token], i: int) -> bool:
     return before in {"a", "the", "loud"} and (following is None or following.opens_clause)
 
 
+def _is_in_mono(tokens: Sequence[Token], i: int) -> bool:
+    """Return whether 'mono' stands behind 'in' or 'all', or ends a clause: 'is noisy and mono'."""
+    before = tokens[i - 1].lower if i else ""
+    ends = i + 1 == len(tokens) or tokens[i + 1].opens_clause
+    return before in {"in", "all"} or (before == "and" and ends)
+
+
 def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
     for i, token in enumerate(tokens):
         before = tokens[i - 1].lower if i else ""
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
-        if token.lower in _PANNED or token.lower in _IMAGES or token.lower == "mix":
+        is_image = token.lower in _IMAGES or (before == "sound" and token.lower in {"field", "stage"})
+        if is_image or token.lower in _PANNED or token.lower == "mix":
             width = _width(tokens, i, i + 1) or ("stereo" if token.lower == "panned" else None)
             if width and not (token.lower == "mix" and width == "narrow"):
                 yield Span("stereo", width, i, i + 1)
         elif token.lower == "stereo" and not _is_device(tokens, i):
             last = i + 2 if following in _STEREO_NOUNS else i + 1
-            yield Span("stereo", _width(tokens, i, last) or "stereo", i, last, value_first=i)
-        elif token.lower == "mono" and before in _IN_MONO and following not in _NOT_STEREO:
+            if not any(token.lower == "mono" for token in tokens[last : last + 3]):
+                yield Span("stereo", _width(tokens, i, last) or "stereo", i, last, value_first=i)
+        elif token.lower == "mono" and _is_in_mono(tokens, i) and following not in _NOT_STEREO | {"like"}:
             yield Span("stereo", "mono", i, i + 1, value_first=i, value_last=i + 1)
 
 
@@ -345,6 +348,8 @@ def _width(tokens: Sequence[Token], first: int, last: int) -> str | None:
     """Give the width that is said of an image before it, or behind 'is'."""
     said: list[str] = []
     for j in range(last, min(len(tokens), last + 4)):
+        if tokens[j].lower in _STOPPING - COPULAS or tokens[j].lower == "and":
+            break
         if tokens[j].lower in COPULAS and not tokens[j].opens_clause:
             said = [token.lower for token in tokens[j + 1 : j + 4]]
             break

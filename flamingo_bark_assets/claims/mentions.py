@@ -18,8 +18,10 @@ from flamingo_bark_assets.claims.lexicon import (
     NOT_AFTER,
     NOT_BEFORE,
     NOT_VOICE_AFTER,
+    NOT_VOICES,
     PREPOSITIONS,
     SINGER_WORDS,
+    VOICE_ACTS,
     VOICE_NOUNS,
     VOICE_PHRASES,
     VOICE_POSSESSIONS,
@@ -34,13 +36,14 @@ _KICK_PATTERNS = frozenset({"four on the floor", "4 on the floor", "four to the 
 _GENRES = frozenset({"drum and bass", "drum bass", "drum n bass", "drum'n'bass", "brass band", "string theory"})
 _FIRST_WORDS = frozenset(name.split()[0] for name in INSTRUMENT_NAMES)
 _SINGER_REACH = 5
+_PERSONS = (SINGER_WORDS.keys() - {"his", "her"}) | {"somebody", "someone", "people", "crowd"}
 _SECTIONS = frozenset(
     {"break", "section", "sections", "interlude", "interludes", "intro", "outro", "bridge", "passage", "passages",
      "part", "parts", "solo", "solos", "verse", "chorus", "coda", "breakdown", "hook", "drop"}
 )  # fmt: skip
 _WHOLLY = frozenset({"purely", "entirely", "fully", "completely", "wholly", "solely", "strictly"})
 _ARRANGED = frozenset({"arrangement", "backing", "accompaniment", "palette", "texture", "textures"})
-_BEHIND_INSTRUMENTAL = frozenset({"and", "with", "that", "featuring", "at", "but"})
+_BEHIND_INSTRUMENTAL = frozenset({"and", "with", "that", "featuring", "at", "but", "throughout"})
 _ADJECTIVES = 5
 
 
@@ -110,6 +113,9 @@ def _is_voice(tokens: Sequence[Token], i: int) -> bool:
     if word in VOICE_VERBS:
         before = tokens[i - 1].lower if i else ""
         return before not in INSTRUMENT_NAMES
+    if word in VOICE_ACTS:
+        is_passive = i + 1 < len(tokens) and tokens[i + 1].lower == "by"
+        return any(t.lower in _PERSONS for t in (tokens[i + 2 : i + 5] if is_passive else tokens[max(0, i - 2) : i]))
     if word in VOICE_POSSESSIONS:
         return _is_owned_by_singer(tokens, i)
     if word in VOICE_TYPES:
@@ -130,8 +136,12 @@ def _is_figure_of_speech(tokens: Sequence[Token], i: int) -> bool:
     following = tokens[i + 1] if i + 1 < len(tokens) else None
     if is_likeness(tokens, i + 1) or (word == "singing" and phrase_at(tokens, i + 1, 1) in INSTRUMENT_NAMES):
         return True
+    near = {token.lower for token in tokens[max(0, i - 4) : i]}
+    # 'The saxophone takes the role of the singer', 'a choir pad'.
+    if "role" in near or (following is not None and following.joined and following.lower in NOT_VOICES):
+        return True
     if word in {"voice", "voices"}:
-        if before in GIVING_VOICE:
+        if before in GIVING_VOICE or "its" in near:  # an instrument's
             return True
         return following is not None and following.joined and following.lower in NOT_VOICE_AFTER
     return False
@@ -152,6 +162,9 @@ def _voices(tokens: Sequence[Token], voices: Sequence[int]) -> Iterator[Span]:
 def _singers(tokens: Sequence[Token], voices: Sequence[int]) -> Iterator[Span]:
     sounding = set(voices)
     for i, token in enumerate(tokens):
+        if phrase_at(tokens, i, 2) == "mezzo soprano":
+            sounding -= {i, i + 1}
+            yield Span("singer", "mezzo-soprano", i, i + 2)
         if token.lower in VOICE_TYPES or token.lower == "bass":
             if i in sounding:
                 yield Span("singer", token.lower, i, i + 1)

@@ -9,7 +9,7 @@ from flamingo_bark_assets.claims.verdicts import Judgement, Measured, judged_uns
 from flamingo_bark_assets.evidence import Evidence
 
 _FAMILIES = {
-    "duple": frozenset(("2/4", "4/4", "2/2", "duple")),
+    "duple": frozenset(("2/4", "4/4", "2/2", "duple", "quadruple")),
     "triple": frozenset(("3/4", "3/8", "3/2", "triple")),
     "compound": frozenset(("6/8", "12/8", "compound")),
 }

@@ -60,31 +60,37 @@ _METRES = frozenset(
 )
 _METRE = re.compile(r"(?<![\w/.,])(?P<metre>\d{1,2}/\d{1,2})(?![\d/])(?P<behind>[ -][a-z]+)?", re.IGNORECASE)
 _NOT_BEHIND_METRE = frozenset({"of", "stars", "inch", "note", "notes", "cup", "full", "empty", "length", "way", "the"})
+_COUNTED = r"[ -](?:time|metre|meter|feel|signature|beat|rhythm|pulse|groove|waltz)\b"
 _METRE_WORDS = re.compile(
-    r"\b(?:(?P<count>two|three|four|five|six|seven|nine|twelve)[ -](?P<unit>two|four|eight)(?=[ -](?:time|metre|meter|"
-    r"feel|signature|beat|rhythm|pulse|groove)\b)"
+    r"\b(?:(?P<count>two|three|four|five|six|seven|nine|twelve|"
+    rf"(?:[2-79]|12)(?=-[48]{_COUNTED}))(?:-|[ -](?=\w+{_COUNTED}))(?P<unit>two|four|eight|[48])\b"
     r"|(?P<name>common|cut|waltz)[ -](?:time|metre|meter|rhythm|feel|beat)\b"
-    r"|(?P<kind>triple|duple|compound|odd)[ -](?:time|metre|meter)\b"
-    r"|\b(?:time|metre|meter) is (?P<told>triple|duple|compound)\b"
+    r"|(?P<kind>triple|duple|quadruple|compound|odd)[ -](?:time|metre|meter)\b"
+    r"|\b(?:time|metre|meter) is (?P<told>triple|duple|quadruple|compound)\b"
+    r"|(?<=in )(?P<in>three)(?=[,.;]|$)"
     r"|\b(?:counts? (?:to|of|in)|beats? is(?= \d\b)) (?P<beats>[2-7]|two|three|four|five|six|seven)\b(?!/)"
     r"|(?P<bar>[2-7]|two|three|four|five|six|seven)[ -]beats? (?:per|to the|to a|in a|in each|a) (?:bar|measure)\b)",
     re.IGNORECASE,
 )
 _DURATION = re.compile(
     r"(?<![\w.,/])(?:(?P<clock_min>\d{1,2}):(?P<clock_s>[0-5]\d)(?!\d)(?: ?(?:minutes|min)\b)?"
-    r"|(?:(?P<minutes>\d{1,2})[ -]?(?:minutes?|min)\b(?:,? (?:and )?)?)?(?:(?P<seconds>\d{1,4}(?:\.\d+)?)[ -]?"
+    r"|(?:(?P<minutes>\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten)(?P<half> and a half)?[ -]?"
+    r"(?:minutes?|min)\b(?:,? (?:and )?(?=\d))?)?(?:(?P<seconds>\d{1,4}(?:\.\d+)?)[ -]?"
     r"(?:seconds?|secs?|s)\b)?)",
     re.IGNORECASE,
 )
 _IS_LENGTH = re.compile(
-    r"[ -](?:long|in length|in duration|clip|excerpt|recording|track|song|piece|audio|sample|snippet)\b", re.IGNORECASE
+    r"[ -](?:long|in length|in duration|in total|altogether|clip|excerpt|recording|track|song|piece|audio|sample|"
+    r"snippet)\b",
+    re.IGNORECASE,
 )
 _SURELY_DURATION = re.compile(
     r"(?<![-\w])(?:duration|length|lasts?|lasting|runs? for|running time|runtime)\W+(?:\w+\W+){0,6}$", re.IGNORECASE
 )
 _SHORTEST_S = 3.0
 """What is said to be shorter is a note, a delay or a fade, and no music."""
-_COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "twelve": 12}
+_COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+           "twelve": 12}  # fmt: skip
 _NAMED_METRES = {"common": "4/4", "cut": "2/2", "waltz": "3/4"}
 
 
@@ -184,13 +190,14 @@ def _metres(text: str, start: int, end: int) -> Iterator[Figure]:
             yield _metre(match, match["metre"], match.end("metre"))
     for match in _METRE_WORDS.finditer(text, start, end):
         if match["count"]:
-            yield _metre(match, f"{_COUNTS[match['count'].lower()]}/{_COUNTS[match['unit'].lower()]}", match.end())
+            beats, unit = (_COUNTS.get(word, word) for word in (match["count"].lower(), match["unit"].lower()))
+            yield _metre(match, f"{beats}/{unit}", match.end())
         elif beats := match["beats"] or match["bar"]:
             yield _metre(match, f"{_COUNTS.get(beats.lower(), beats)}/4", match.end())
         elif match["name"]:
             yield _metre(match, _NAMED_METRES[match["name"].lower()], match.end())
         else:
-            yield _metre(match, (match["kind"] or match["told"]).lower(), match.end())
+            yield _metre(match, "triple" if match["in"] else (match["kind"] or match["told"]).lower(), match.end())
 
 
 def _metre(match: re.Match[str], value: str, end: int) -> Figure:
@@ -205,7 +212,8 @@ def _durations(text: str, start: int, end: int) -> Iterator[Figure]:
         is_said = _SURELY_DURATION.search(text[max(start, match.start() - 60) : match.start()])
         if not is_said and not _IS_LENGTH.match(text, match.end(), end):
             continue
-        minutes = float(match["clock_min"] or match["minutes"] or 0)
+        said = (match["clock_min"] or match["minutes"] or "0").lower()
+        minutes = float(_COUNTS.get(said, said)) + (0.5 if match["half"] else 0.0)
         seconds = 60 * minutes + float(match["clock_s"] or match["seconds"] or 0)
         if seconds < _SHORTEST_S:
             continue

@@ -42,18 +42,19 @@ def restate(statements: Iterable[Statement]) -> list[str]:
     def of(*kinds: str, among: Sequence[tuple[str, str]] = plain) -> list[str]:
         return [value for kind, value in among if kind in kinds]
 
+    beats, absent = of("steadiness"), of("instrument", among=denied)
     sentences = [
         *(f"The tempo is {bpm} BPM." for bpm in of("tempo") if not of("key", "metre")),
         _sentence("The music is", [*map(_key, of("key")), *(f"in {m} time" for m in of("metre")),
                                    *(f"at {bpm} BPM" for bpm in of("tempo") if of("key", "metre"))]),
         _sentence("The tempo is", [pace for pace in of("pace") if pace != "driving"]),
-        _sentence("The beat is", of("steadiness")),
+        _sentence("The beat is", beats if len(beats) == 1 else ()),
         _sentence("The mix is", of(*_OF_MIX)),
         _sentence("The recording is", of("fidelity", "noise")),
         *(_WHOLE[fact] for fact in plain if fact in _WHOLE),
         _sentence("The chords include", of("chord")),
         _sentence("The instruments include", of("instrument")),
-        _sentence("There are no", of("instrument", among=denied), joiner="or"),
+        _sentence(_none_of(absent), absent, joiner="or"),
         *_voices(of("vocals"), of("singer"), of("register"), of("range")),
         "There are no vocals." if of("vocals", among=denied) else "",
     ]  # fmt: skip
@@ -63,6 +64,12 @@ def restate(statements: Iterable[Statement]) -> list[str]:
 def _sentence(head: str, values: Sequence[str], joiner: str = "and") -> str:
     said = listed(list(dict.fromkeys(values)))
     return f"{head} {said if joiner == 'and' else said.replace(' and ', f' {joiner} ')}." if values else ""
+
+
+def _none_of(instruments: Sequence[str]) -> str:
+    """Begin a denial as its first noun asks for it: 'There are no drums', 'There is no bass'."""
+    is_plural = instruments and instruments[0].endswith("s") and not instruments[0].endswith("ss")
+    return "There are no" if is_plural else "There is no"
 
 
 def _key(key: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from flamingo_bark_assets.claims.cuts import corrected, cut, is_belied, reads_well
@@ -34,7 +34,9 @@ _SAME_WORD = {
     ("stereo", "mono"): re.compile(r"\bmono(?:phonic|aural)?\b", re.IGNORECASE),
     ("kick_pattern", "four on the floor"): re.compile(r"\b(?:four|4)[- ](?:on|to)[- ]the[- ]floor\b", re.IGNORECASE),
 }
-_LABEL = re.compile(r"(?:[-•*#\d.)\s]{0,6})(?:\*\*)?[A-Z][\w &/'-]{1,40}:(?:\*\*)?\s+(?=\S+ \S+ \S+ \S+ \S)")
+_LABEL = re.compile(
+    r"(?:[-•*#\d.)\s]{0,6})(?:\*\*)?[A-Z][\w &/'-]{1,40}(?::(?:\*\*)?|\*\* [–—-])\s+(?=\S+ \S+ \S+ \S+ \S)"
+)
 _HEADING_WORDS = 6
 _ROUNDS = 3
 
@@ -50,6 +52,7 @@ class _Unit:
         is_heading: whether it heads what follows.
         line: number of the line that it stands in.
         found: what it claimed.
+        original: what it was.
     """
 
     before: str
@@ -58,6 +61,12 @@ class _Unit:
     is_heading: bool
     line: int
     found: list[FoundClaim] = field(default_factory=list)
+    original: str = ""
+
+    @property
+    def stated(self) -> set[Statement]:
+        """What it states as it stands; of what did not change a label before it may have been needed to tell."""
+        return {f.statement for f in (self.found if self.text == self.original else find_claims(self.text))}
 
 
 def rewrite(text: str, claims: Sequence[Claim]) -> str:
@@ -72,9 +81,13 @@ def rewrite(text: str, claims: Sequence[Claim]) -> str:
     wrong = {(c.kind, c.start_char, c.end_char): c for c in claims if c.verdict == "conflict"}
     if not wrong:
         return text
-    found = find_claims(text)
+    found = list(find_claims(text))
     bad = {f.statement for f in found if (f.kind, f.start, f.end) in wrong}
     allowed = {f.statement for f in found} - bad
+    agreed = {(c.kind, c.start_char, c.end_char) for c in claims if c.verdict == "agree"}
+    # What is true of the whole song may be said of it, although the text says it of a part.
+    found = [replace(f, is_local=False) if (f.kind, f.start, f.end) in agreed else f for f in found]
+    allowed |= {f.statement for f in found} - bad
     units = _units(text, found)
     is_voiceless = any(kind == "vocals" and not negated for kind, _, negated, _ in bad)
     words = [(fact[0], pattern) for fact, pattern in _SAME_WORD.items() if (*fact, False, False) in bad]
@@ -94,7 +107,7 @@ def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
         before, said, start = text[behind : sentence.start], text[sentence.start : sentence.end], sentence.start
         line += before.count("\n")
         label = _LABEL.match(said) if not before.strip(" ") or "\n" in before else None
-        if label and _has_verb(sentence, start + label.end()):
+        if label and ("**" in said or _VOICE_HEADING.search(label.group()) or _has_verb(sentence, start + label.end())):
             units.append(_Unit(before, label.group().rstrip(), start, True, line))
             before, said, start = label.group()[len(label.group().rstrip()) :], said[label.end() :], start + label.end()
         is_short = len(sentence.tokens) <= _HEADING_WORDS and not re.search(r":\W*\w", said)
@@ -102,6 +115,7 @@ def _units(text: str, found: Sequence[FoundClaim]) -> list[_Unit]:
         # The number of an item: '2. Vocals: soft.'
         is_heading = is_heading or all(token.text.isdigit() for token in sentence.tokens)
         unit = _Unit(before, said, start, is_heading and start == sentence.start, line)
+        unit.original = said
         unit.found = [f for f in found if start <= f.start < sentence.end]
         units.append(unit)
         behind = sentence.end
@@ -204,7 +218,7 @@ def _checked(units: Sequence[_Unit], allowed: set[Statement], *, is_voiceless: b
 
 def _assembled(units: Sequence[_Unit], allowed: set[Statement]) -> str:
     """Put sentences together again; facts that were lost are said where their sentence stood."""
-    said = {f.statement for unit in units if unit.text for f in find_claims(unit.text)}
+    said = set().union(*(unit.stated for unit in units if unit.text))
     pending: list[Statement] = []
     text, gap, is_heading = "", "", False
     for i, unit in enumerate(units):

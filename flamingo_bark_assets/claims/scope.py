@@ -28,7 +28,7 @@ _NEGATIONS = words(
 _NEGATING_PAIRS = frozenset(
     {
         ("anything", "but"), ("far", "from"), ("free", "of"), ("free", "from"), ("instead", "of"), ("rather", "than"),
-        ("absence", "of"), ("nowhere", "near"), ("nobody", "sings"), ("absent", "of"), ("empty", "of"),
+        ("absence", "of"), ("nowhere", "near"), ("absent", "of"), ("empty", "of"), ("missing", "a"), ("missing", "any"),
     }
 )  # fmt: skip
 # 'no doubt', 'not only', 'nothing but': words after which a negation is none.
@@ -61,7 +61,8 @@ _UNRESTRICTING = words(
 )
 _JOINERS = words("and or nor")
 _WHOLE_OF = words(
-    "part parts line lines track tracks performance content presence element elements section kit sounds present"
+    "part parts line lines track tracks performance content presence element elements section kit sounds present "
+    "piece song"
 )
 _ENDS_NOUN = (
     PREPOSITIONS | FINITE_VERBS | DETERMINERS | _BREAKING | _JOINERS | _WHOLE_OF
@@ -124,29 +125,32 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
     'no audible vocals' is; 'without masking the vocals' says that they are there (False); 'no vocal effects' and 'no
     melodic singing' say nothing of the voice (None).
     """
-    is_verbal = tokens[cue].lower in _VERBAL_NEGATIONS or tokens[cue].lower.endswith("n't")
+    said, denier = tokens[last - 1].lower, tokens[cue].lower
+    is_verbal = denier in _VERBAL_NEGATIONS or denier.endswith("n't")
     names = {*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS}
-    if tokens[cue].lower in {"hardly", "barely"} and any(token.lower == "hear" for token in tokens[cue:first]):
+    if denier in {"hardly", "barely"} and any(token.lower == "hear" for token in tokens[cue:first]):
         return False
+    if said in VOICE_VERBS and (denier in {"nobody", "nothing"} or tokens[cue + 1].lower == "one"):
+        return True
+    is_restricted = False
     for i in range(cue + 1, first):
         word = tokens[i].lower
+        if word in {"or", "nor"}:
+            is_restricted = False
         if word in _UNRESTRICTING or word in names or (is_verbal and word in _HAVING):
             continue
-        if word in {"much", "many"}:
-            return None
-        return False if word in FINITE_VERBS | PREPOSITIONS or word.endswith(("ing", "ed")) or is_verbal else None
-    if tokens[first].lower in {"lead", "backing", "background"}:
+        if is_verbal or word in FINITE_VERBS | PREPOSITIONS or word.endswith(("ing", "ed")):
+            return None if word in {"much", "many"} else False
+        is_restricted = denier != "neither"
+    if is_restricted or tokens[first].lower in {"lead", "backing", "background"}:
         return None
     following = tokens[last] if last < len(tokens) else None
     if following is None or not following.joined:
         return True
-    said = tokens[last - 1].lower
     if said in VOICE_VERBS:
         if following.lower in PREPOSITIONS:
-            return tokens[cue].lower != "never"  # 'never sings in full voice' sings
+            return denier != "never"  # 'never sings in full voice' sings
         return None
-    if said in {"drum", "vocal"}:
-        return True if following.lower in _WHOLE_OF or following.lower in _JOINERS else None
     # A verb or an adverb stands behind 'no drums', another noun makes it 'no guitar solo'.
     return True if said.endswith("s") or following.lower in _ENDS_NOUN or following.lower.endswith("ly") else None
 
@@ -171,8 +175,6 @@ def _negation_at(tokens: Sequence[Token], i: int) -> str:
     word = tokens[i].lower
     following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
     if word == "no" and following.isdigit():
-        return ""
-    if word == "without" and following == "a" and i + 2 < len(tokens) and tokens[i + 2].lower == "doubt":
         return ""
     if i and word == "without" and tokens[i - 1].lower in {"not", "never"}:
         return "cancel"

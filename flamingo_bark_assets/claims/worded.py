@@ -13,32 +13,54 @@ from flamingo_bark_assets.claims.numbers import Figure
 
 _FEEL = r"(?:feel|groove|rhythm|beat|pulse|time|eighths?|sixteenths?|8ths?|16ths?|notes|hi-?hats?)"
 _VOICE = r"(?:register|voices?|vocals?|vocalist|singer)"
+_BECOMES = r"(?:get(?:s|ting)?|becom(?:es?|ing)|grow(?:s|ing)?)(?: \w+){0,2}"
+_DENIED = r"(?:(?:never|often|does not|doesn't) )?"
+_LEANS = r"(?:leans?|leaning|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on)"
+_QUALITY = (
+    r"(?:recording|audio|sound)(?: is| has| is of)(?: \w+)? (?:{0}) quality\b"
+    r"|(?<=of )(?:{0}) (?:audio |sound |recording )?quality\b"
+    r"|quality of the (?:recording|audio|sound) is (?:very )?(?:{0})\b"
+)
 _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
-    ("modulation", "changes", r"modulat(?:es?|ed|ing|ions?)\b|(?:key|tonal) (?:changes?|shifts?)\b"
+    ("modulation", "changes", rf"modulat(?:es?|ed|ing|ions?)\b|(?:key|tonal) {_DENIED}(?:changes?|shifts?)\b"
      r"|key[- ]chang(?:e|ing)\b|chang(?:es|ing) key\b|key (?:moves|lifts|goes|rises|steps) (?:up|down)"),
-    ("swing", "swung", rf"swung\b|swing(?:ing)? {_FEEL}|(?:gentle|slight|light|heavy|subtle|strong|triplet|laid-back) "
-     rf"swing\b|shuffle(?:d)? {_FEEL}"),
-    ("swing", "straight", r"straight (?:eighths?|sixteenths?|8ths?|16ths?|feel)\b"),
+    ("swing", "swung", rf"swung\b|swing(?:ing)? (?:\d+/\d+ )?{_FEEL}|shuffle(?:d)? {_FEEL}"
+     r"|(?:gentle|slight|light|heavy|subtle|strong|triplet|laid-back|no|any) swing\b"),
+    ("swing", "straight", rf"straight (?:eighths?|sixteenths?|8ths?|16ths?|feel)\b|{_FEEL} (?:is|are) straight\b"),
     ("syncopation", "syncopated", r"syncopat(?:ed|ion|ions)\b"),
-    ("tempo_change", "faster", r"speed(?:s|ing)? up\b|accelerat(?:es?|ing|ion)\b|accelerando\b|get(?:s|ting) faster\b"
-     r"|tempo (?:increases|rises|quickens)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
+    ("tempo_change", "faster", rf"speed(?:s|ing)? up\b|accelerat(?:es?|ing|ion)\b|accelerando\b|{_BECOMES} faster\b"
+     r"|tempo (?:increases|rises|quickens|picks up)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
     ("tempo_change", "slower", r"slow(?:s|ing)? down\b|decelerat(?:es?|ing|ion)\b|ritardando\b|rallentando\b"
-     r"|get(?:s|ting) slower\b|tempo (?:decreases|drops)\b"),
-    ("tempo_change", "changes", r"tempo (?:changes?|shifts?|varies|variations?)\b"
+     rf"|{_BECOMES} slower\b|tempo (?:decreases|drops)\b"),
+    ("tempo_change", "changes", rf"tempo {_DENIED}(?:changes?|shifts?|var(?:y|ies)|variations?)\b"
      r"|chang(?:es?|ing) (?:of |in )?tempo\b"),
     ("course", "builds", r"build(?:s|ing)? (?:(?:up|steadily|gradually|slowly|in intensity),? )*(?:to|towards?|into)\b"
-     r"|(?:gradually|slowly|steadily) builds?\b|builds? (?:up|in intensity)\b|build-?ups?\b"),
+     r"|(?:gradually|slowly|steadily|energy|tension|intensity) builds?\b|builds? (?:up|in intensity)\b|build-?ups?\b"),
     ("course", "fades in", r"fad(?:es?|ing)[- ]in\b"),
     ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b"
      r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
-    ("stereo", "left", r"(?:leans?|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the left\b"),
-    ("stereo", "right", r"(?:leans?|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on) the right\b"),
+    ("steadiness", "steady", r"keep(?:s|ing)? (?:perfect|strict|exact|good|steady) time\b|metronomic(?:ally)?\b"),
+    ("steadiness", "free", r"rubato\b|(?:tempo|pulse|rhythm) (?:constantly |slightly )?(?:fluctuates|wavers|drifts)\b"
+     r"|free[- ]flowing (?:tempo|rhythm|pulse|beat)\b|(?<=in )free time\b"),
+    ("pace", "slow", r"on the slow(?:er)? side\b|(?<=played )(?:very |quite )?slowly\b"),
+    ("pace", "fast", r"on the fast(?:er)? side\b|(?<=played )(?:very |quite )?(?:fast|quickly|rapidly)\b"),
+    ("dynamics", "compressed", r"(?:heavy|strong|hard|aggressive|extreme|pumping|obvious|noticeable|audible|no|any"
+     r"|without) (?:dynamic )?compression\b|compression is (?:very )?(?:heavy|strong|aggressive|extreme)\b"),
+    ("fidelity", "hi-fi", _QUALITY.format("good|high|excellent|great")),
+    ("fidelity", "lo-fi", _QUALITY.format("poor|bad|low|inferior")),
+    ("noise", "noisy", r"(?:tape |background |static )?hiss(?:ing)?\b"
+     r"|(?:vinyl )?crackl(?:es?|ing|y)\b(?! (?:fire|wood|of))"
+     r"|(?:of|no|any|some|little|audible|background|static|room|tape|surface|vinyl) noise\b"
+     r"|(?:of|no|any|some|audible) static\b(?! \w)|(?:is a|some|any|no|mains|electrical|tape) hum\b"),
+    ("stereo", "narrow", r"(?:nearly|almost|close to) mono\b|mono-like\b"),
+    ("stereo", "left", rf"{_LEANS} the left\b"),
+    ("stereo", "right", rf"{_LEANS} the right\b"),
     ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?! of)"
      r"|(?<!dynamic )range is (?:very )?wide"),
     ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|(?<!dynamic )range is (?:very )?narrow"),
     ("register", "high", rf"(?:high|upper)(?:[- ](?:pitched|range))?,? (?:\w+,? )?{_VOICE}\b"),
     ("register", "low", rf"(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+,? )?{_VOICE}\b"),
-    ("register", "middle", r"(?:mid|middle)(?:[- ]?range)? (?:register|voice|vocals?)\b"),
+    ("register", "middle", r"(?:mid|middle)(?:[- ]?range)?,? (?:\w+,? )?(?:register|voice|vocals?)\b"),
 )  # fmt: skip
 _ANY = re.compile("|".join(f"\\b(?P<p{i}>{pattern})" for i, (_, _, pattern) in enumerate(_PATTERNS)), re.IGNORECASE)
 _NOTES = re.compile(r"\b(?P<low>[A-G][#b♯♭]?[1-6]) (?:to|up to|through|and|-|–) (?P<high>[A-G][#b♯♭]?[1-6])\b")

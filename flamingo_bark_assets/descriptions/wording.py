@@ -192,16 +192,22 @@ def _notes_in(key: str | None) -> Sequence[str]:
 def chord_names(labels: str, key: str | None = None) -> list[str]:
     """Name chords in words from Harte labels (Harte et al. 2005) joined by spaces; others are left out.
 
-    Roots are spelled as in `key`; without one as the labels ('C:maj A#:maj7') have them.
+    Roots are spelled as in `key`; without one as a key of their own would be: Bb major, but G# minor.
     """
-    note_to_midi = librosa_module("librosa.core.convert").note_to_midi
     found = (_CHORD.fullmatch(label) for label in labels.split())
     return [
-        f"{_notes_in(key)[note_to_midi(match['root']) % 12] if key else match['root']} "
-        f"{_CHORD_QUALITIES[match['quality']]}"
+        f"{_root_name(match['root'], match['quality'], key)} {_CHORD_QUALITIES[match['quality']]}"
         for match in found
         if match and match["quality"] in _CHORD_QUALITIES
     ]
+
+
+def _root_name(root: str, quality: str, key: str | None) -> str:
+    if key:
+        pitch_class: int = librosa_module("librosa.core.convert").note_to_midi(root) % 12
+        return _notes_in(key)[pitch_class]
+    own_key = key_name(f"{root} {'minor' if quality.startswith(('min', 'dim')) else 'major'}")
+    return own_key.split()[0] if own_key else root
 
 
 def listed(words: Sequence[str]) -> str:

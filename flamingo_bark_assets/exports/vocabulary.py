@@ -74,11 +74,13 @@ def key_and_metre(clip: Clip, said: str = "") -> str:
         "" where both are unknown or said.
     """
     key, metre = key_name(clip.key), clip.metre if metre_number(clip.metre) else None
-    is_said = key is not None and any(
-        compare_keys(claim.value, key) == "same" for claim in find_claims(said) if claim.kind == "key"
-    )
-    left = [None if is_said else key, None if metre and metre in said else metre]
+    left = [None if key and says_key(said, key) else key, None if metre and metre in said else metre]
     return f"In {', '.join(filter(None, left))}." if any(left) else ""
+
+
+def says_key(text: str, key: str) -> bool:
+    """Return whether a text says a key, in any spelling: D flat major is C sharp major."""
+    return any(compare_keys(claim.value, key) == "same" for claim in find_claims(text) if claim.kind == "key")
 
 
 def followed(text: str, *sentences: str) -> str:

@@ -19,10 +19,10 @@ from flamingo_bark_assets.library.layout import (
     STEMS_FOLDER,
     DataPaths,
     SongFiles,
-    has_audio_suffix,
     has_mix_stem,
     is_mix_name,
     is_sidecar_name,
+    is_stem_file_name,
     list_song_ids,
 )
 from flamingo_bark_assets.library.sidecars import sidecars_digest
@@ -181,7 +181,7 @@ def _stem_stats(folder: os.DirEntry[str]) -> list[_Stat]:
         return [(STEMS_FOLDER, "", -1, 0)]
     try:
         with os.scandir(folder.path) as entries:
-            return [_stat(entry, STEMS_FOLDER) for entry in entries if has_audio_suffix(entry.name)]
+            return [_stat(entry, STEMS_FOLDER) for entry in entries if is_stem_file_name(entry.name)]
     except OSError as error:
         return [(STEMS_FOLDER, "", error.errno or 0, 0)]
 

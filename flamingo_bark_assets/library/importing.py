@@ -32,12 +32,14 @@ from flamingo_bark_assets.library.layout import (
     AUDIO_SUFFIXES,
     LIBRARY_LOCK,
     MIX_NAME,
+    NO_SOUND_ENDING,
     STEMS_FOLDER,
     DataPaths,
     SongFiles,
     find_song,
     has_audio_suffix,
     is_mix_name,
+    is_stem_file_name,
     list_song_ids,
 )
 from flamingo_bark_assets.library.orphans import derived_files
@@ -72,7 +74,8 @@ def add_song(
 ) -> SongFiles:
     """Store a song in the library; other processes see all of it or nothing.
 
-    Hidden files, those that are no sound files and `file` itself are left out of the stems. By default the identifier
+    Hidden files, those that are no sound files and `file` itself are left out of the stems. A stem with an ending that
+    is not read ("drums.ac3") is stored and its fault says so. By default the identifier
     is made from the title or the file name, with a number where taken. With `link` hard links of the sound are made
     where the file system can. Sidecars that lie beside `file` are copied unchanged, whatever stands in them; of a
     ``metadata.csv`` its row.
@@ -139,7 +142,7 @@ def _mix_source(file: Path) -> _Source:
     suffix = file.suffix.lower()
     if not has_audio_suffix(file.name):
         known = ", ".join(sorted(AUDIO_SUFFIXES))
-        raise LibraryError(f"{shown(file.name)}: has not the ending of a sound file; known are {known}")
+        raise LibraryError(f"{shown(file.name)}: {NO_SOUND_ENDING}; known are {known}")
     open_regular(file).close()
     return _Source(file.resolve(), f"{MIX_NAME}{suffix}")
 
@@ -155,7 +158,7 @@ def _stem_sources(stems_dir: Path, mix: _Source) -> list[_Source]:
     if not stems_dir.is_dir():
         raise LibraryError(f"{shown(stems_dir.name)}: there is no such stems folder")
     with _os_errors_named(stems_dir.name, "cannot be read"):
-        files = sorted(path for path in stems_dir.iterdir() if has_audio_suffix(path.name))
+        files = sorted(path for path in stems_dir.iterdir() if is_stem_file_name(path.name))
     stored: dict[str, Path] = {}
     for path in files:
         if problem := file_problem(path, stems_dir):
@@ -167,8 +170,10 @@ def _stem_sources(stems_dir: Path, mix: _Source) -> list[_Source]:
             both = f"{shown(stored[name].name)} and {shown(path.name)}"
             raise LibraryError(f"{both} would both be stored as {name}; rename one")
         stored[name] = path
-    if not stored:
-        raise LibraryError(f"{shown(stems_dir.name)}: the stems folder holds no sound file")
+    if not any(has_audio_suffix(name) for name in stored):
+        others = ", ".join(shown(path.name) for path in stored.values())
+        why = f"; {others} {NO_SOUND_ENDING}" if others else ""
+        raise LibraryError(f"{shown(stems_dir.name)}: the stems folder holds no sound file{why}")
     return [_Source(path.resolve(), name) for name, path in stored.items()]
 
 

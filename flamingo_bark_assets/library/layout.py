@@ -15,13 +15,14 @@ from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.opening import file_problem, is_unicode, link_problem, shown
 from flamingo_bark_assets.library.ids import SONG_ID_RULE, check_song_id, is_song_id
 from flamingo_bark_assets.library.sidecar_names import SidecarFile, sidecar_ending
-from flamingo_bark_assets.library.stem_kinds import only_kind
+from flamingo_bark_assets.library.stem_kinds import kinds_in, only_kind
 from flamingo_bark_assets.parts import StemKind, StemOrigin
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.library.song_toml import SongInfo
 
 MIX_NAME = "song"
+NO_SOUND_ENDING = "has not the ending of a sound file"
 LIBRARY_LOCK = ".lock"
 STEMS_FOLDER = "stems"
 # Endings of sound files that FFmpeg, through PyAV, has a demuxer for; others are not looked at.
@@ -50,6 +51,20 @@ AUDIO_SUFFIXES = frozenset(
         ".webm",
     }
 )
+# Endings of other sound and video files: as stems they are told, and not left out without a word.
+_UNREAD = (
+    ".ac3 .eac3 .dts .thd .ape .tta .mpc .mp+ .ofr .ofs .tak .shn .dsf .dff .amr .awb .ra .rm .spx .m4b .m4r .m4p .mp1 "
+    ".mpga .adts .3gp .mkv .mov .avi .wmv .flv .sd2 .sds .rex .rx2 .bwf .rf64 .snd .voc .8svx .iff .sf .vox .xm .mod "
+    ".mogg"
+)
+_UNREAD_SUFFIXES = frozenset(_UNREAD.split())
+# What lies beside sound under the same name and is none: analyses, pictures, texts, checksums.
+_COMPANIONS = (
+    ".asd .reapeaks .pkf .sfk .sfl .ovw .peak .wfm .txt .lrc .json .csv .tsv .xml .yaml .yml .toml .ini .md .pdf .log "
+    ".cue .m3u .m3u8 .pls .jpg .jpeg .png .webp .gif .bmp .md5 .sha1 .sha256 .sfv .db .nfo .html .rtf .doc .docx .url "
+    ".mid .midi .kar .part .tmp .crdownload"
+)
+_COMPANION_SUFFIXES = frozenset(_COMPANIONS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +175,26 @@ def has_audio_suffix(name: str) -> bool:
     """Tell whether a file name is not hidden and has the ending of a sound file."""
     stem, dot, suffix = name.rpartition(".")
     return bool(stem) and not stem.startswith(".") and dot + suffix.lower() in AUDIO_SUFFIXES
+
+
+def is_unread_stem(name: str) -> bool:
+    """Tell whether a file in the stems folder is meant as a stem and has not the ending of a sound file that is read.
+
+    Its ending is of another sound file ("1.ape"), or its name says a kind ("drums.xyz") and its ending is not one of
+    what lies beside sound, such as pictures and texts.
+    """
+    stem, dot, suffix = name.rpartition(".")
+    if name.startswith(".") or has_audio_suffix(name):
+        return False
+    ending = dot + suffix.lower()
+    if stem and ending in _UNREAD_SUFFIXES:
+        return True
+    return ending not in _COMPANION_SUFFIXES and bool(kinds_in(stem or name))
+
+
+def is_stem_file_name(name: str) -> bool:
+    """Tell whether a file of this name in the stems folder is a stem, one that is read or one that is only told."""
+    return has_audio_suffix(name) or is_unread_stem(name)
 
 
 def is_mix_name(name: str) -> bool:
@@ -275,7 +310,7 @@ def _find_mix(paths: DataPaths, folder: Path) -> tuple[Path | None, str | None]:
         from flamingo_bark_assets.library.song_toml import SONG_TOML
 
         others = _listed([name for name in names if name != SONG_TOML and not is_sidecar_name(name)])
-        found = f"; {others} has not the ending of a sound file" if others else ""
+        found = f"; {others} {NO_SOUND_ENDING}" if others else ""
         return None, f"its folder has no file song.<ext>, such as song.wav or song.mp3{found}"
     path = folder / mixes[0]
     problem = file_problem(path, paths.songs)
@@ -298,26 +333,31 @@ def _find_stems(paths: DataPaths, folder: Path) -> tuple[StemFile, ...]:
     names: list[str] = []
     if not (problem := _folder_problem(stems_folder, paths.songs)):
         try:
-            names = sorted(p.name for p in stems_folder.iterdir() if has_audio_suffix(p.name))
+            names = sorted(p.name for p in stems_folder.iterdir() if is_stem_file_name(p.name))
         except OSError as error:
             problem = f"cannot be read: {error.strerror}"
     if problem:
         return (StemFile(STEMS_FOLDER, None, None, f"the folder {STEMS_FOLDER} {problem}"),)
     files_of: dict[str, list[str]] = {}
     for name in names:
-        files_of.setdefault(stem_name(name), []).append(name)
+        # drums.wav and drums.ac3 are not the same stem twice: only one of them is read.
+        files_of.setdefault(stem_name(name) if has_audio_suffix(name) else name.lower(), []).append(name)
+    beside = [Path(name).stem for name in names]
     return tuple(
-        _find_stem(paths, stems_folder / file, name, files)
+        _find_stem(paths, stems_folder / file, name, files, beside)
         for name, files in sorted(files_of.items())
         for file in files
     )
 
 
-def _find_stem(paths: DataPaths, path: Path, name: str, files_of_that_name: list[str]) -> StemFile:
-    kind, kind_problem = only_kind(path.stem)
+def _find_stem(paths: DataPaths, path: Path, name: str, files_of_that_name: list[str], beside: list[str]) -> StemFile:
+    # The title in song.toml does not count: a stem would change its kind without any change of its sound.
+    kind, kind_problem = only_kind(path.stem, titles=(path.parent.parent.name,), beside=beside)
     file = f"{STEMS_FOLDER}/{shown(path.name)}"
     if problem := _name_problem(path.name) or file_problem(path, paths.songs):
         return StemFile(name, kind, None, f"{file}: {problem}")
+    if not has_audio_suffix(path.name):
+        return StemFile(name, kind, path, f"{file}: {NO_SOUND_ENDING} and is left out; save it as WAV or FLAC")
     if len(files_of_that_name) > 1:
         return StemFile(name, kind, path, f"{_listed(files_of_that_name)} are the same stem; leave one")
     return StemFile(name, kind, path, f"{file}: {kind_problem}" if kind_problem else None)

@@ -19,7 +19,7 @@ from flamingo_bark_assets.lyrics.matching import match_lines
 from flamingo_bark_assets.lyrics.phrases import Span, sung_phrases, sung_share
 from flamingo_bark_assets.lyrics.reading import GivenLyrics, Line, Word, is_timed, read_lyrics
 from flamingo_bark_assets.lyrics.records import DroppedLyrics, LyricsLine, LyricsSection, LyricsWord, SongLyrics, Times
-from flamingo_bark_assets.lyrics.section_tags import GIVEN, PROPOSED, SungLine, tag_sections
+from flamingo_bark_assets.lyrics.section_tags import GIVEN, PROPOSED, UNSUNG_SHARE, SungLine, tag_sections
 from flamingo_bark_assets.lyrics.sharing import share_out
 from flamingo_bark_assets.lyrics.transcript import Kept, TranscribedSegment, Transcript, drop_unsung
 from flamingo_bark_assets.lyrics.transcription import NotTranscribed, Transcriber
@@ -28,6 +28,7 @@ from flamingo_bark_assets.text import clean_text
 
 MIN_CLIP_PROBABILITY = 0.5
 """Transcribed lines whose words are less probable on average are kept in the tables, and in no clip."""
+_ONLY_TAGS = "the given words hold no line, only tags"
 UNKNOWN_VOICE = "there is no usable vocals stem, so nobody knows where the voice sings"
 _METHOD = "lyrics"
 
@@ -93,7 +94,7 @@ def find_lyrics(
         model_licence=model.licence if model else None,
         transcription_reason=transcript.reason if isinstance(transcript, NotTranscribed) else None,
         times=found.times,
-        times_reason=found.times_reason,
+        times_reason=_joined_reasons(given.left_out, found.times_reason) if found.lines else found.times_reason,
         missing_reason=found.missing_reason,
         language=language_of([line.text for line in found.lines], stated),
         line_count=Measurement.of(len(found.lines), method=_METHOD),
@@ -115,7 +116,7 @@ def _transcript(
     if is_timed(given.lines):
         return NotTranscribed("the words are given with their times")
     if metadata.lyrics and metadata.lyrics.strip() and not given.lines:
-        return NotTranscribed("the given words hold no line, only tags")
+        return NotTranscribed(given.left_out or _ONLY_TAGS)
     if phrases is None:
         return NotTranscribed(UNKNOWN_VOICE)
     try:
@@ -127,12 +128,13 @@ def _transcript(
 def _given(given: GivenLyrics, source: str, phrases: Sequence[Span] | None, kept: Kept | None) -> _Found:
     """Make rows of given lines, with the surest times that can be had."""
     if not given.lines:
-        return _Found(source=source, missing_reason="the given words hold no line, only tags")
+        return _Found(source=source, missing_reason=given.left_out or _ONLY_TAGS)
     lines = tuple(_row(i, line, source, phrases) for i, line in enumerate(given.lines))
     found = _Found(lines, (), given.lines, source=source)
     if is_timed(given.lines):
-        rows = tuple(replace(line, times="given", for_clips=True) for line in lines)
-        return replace(found, lines=rows, words=_given_words(given.lines, source, phrases), times="given")
+        rows = tuple(replace(line, times="given", for_clips=not _is_unsung(line)) for line in lines)
+        words = _given_words(given.lines, source, phrases)
+        return replace(found, lines=rows, words=words, times="given", times_reason=_unsung_reason(rows))
     matched = match_lines([line.text for line in given.lines], kept.segments) if kept is not None else None
     if matched is not None:
         rows = tuple(
@@ -180,6 +182,21 @@ def _transcribed(transcript: Transcript | NotTranscribed, kept: Kept | None, phr
         return _Found(missing_reason=reason)
     rows = tuple(lines)
     return _Found(rows, tuple(words), (), "transcribed", _not_for_clips(rows), transcript.model_id)
+
+
+def _is_unsung(line: LyricsLine) -> bool:
+    """Tell whether nobody was measured to sing at the time of a line: its words are sung elsewhere, or not at all."""
+    return line.vocal_activity is not None and line.vocal_activity < UNSUNG_SHARE
+
+
+def _unsung_reason(lines: Sequence[LyricsLine]) -> str | None:
+    unsung = sum(map(_is_unsung, lines))
+    told = f"at the given times of {unsung} of {len(lines)} lines nobody was measured to sing: no clip carries them"
+    return told if unsung else None
+
+
+def _joined_reasons(*reasons: str | None) -> str | None:
+    return "; ".join(filter(None, reasons)) or None
 
 
 def _not_for_clips(lines: Sequence[LyricsLine]) -> str | None:
@@ -248,12 +265,12 @@ def _dropped_rows(kept: Kept | None) -> tuple[DroppedLyrics, ...]:
 
 
 def _for_sections(found: _Found) -> list[SungLine]:
-    """Return the lines with times, and the tags that are given with them."""
+    """Return the lines with times at which somebody may sing, and the tags that are given with them."""
     tags = [line.tag for line in found.tags] or [None] * len(found.lines)
     return [
-        SungLine(line.text, line.start_s, tag)
+        SungLine(line.text, line.start_s, tag, 1.0 if line.confidence is None else line.confidence)
         for line, tag in zip(found.lines, tags, strict=True)
-        if line.start_s is not None
+        if line.start_s is not None and not _is_unsung(line)
     ]
 
 

@@ -6,7 +6,7 @@ Reading belongs here; which lines are sung in a clip, and what is estimated or t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, get_args
@@ -89,10 +89,12 @@ class GivenLyrics:
         lines: in the order in which they are sung, as far as that is known.
         unwritten_repeats: why more is sung than is written, such as a ``[Chorus]`` without words; None where nothing
             shows it.
+        left_out: how many lines were left out and why; None where none was.
     """
 
     lines: tuple[Line, ...] = ()
     unwritten_repeats: str | None = None
+    left_out: str | None = None
 
 
 def read_lyrics(text: str | None, duration_s: float, sung: Sequence[Span] | None = None) -> GivenLyrics:
@@ -112,9 +114,25 @@ def read_lyrics(text: str | None, duration_s: float, sung: Sequence[Span] | None
     for raw in (text or "").splitlines()[: 4 * MAX_LINES]:
         reader.read(raw)
     if not reader.timed:
-        return GivenLyrics(tuple(reader.plain[:MAX_LINES]), reader.unwritten_repeats())
+        left_out = _left_out({f"more than {MAX_LINES} are not read": len(reader.plain) - MAX_LINES})
+        return GivenLyrics(tuple(reader.plain[:MAX_LINES]), reader.unwritten_repeats(), left_out)
     shifted = [_shifted(line, reader.shift_s) for line in reader.timed[:MAX_LINES]]
-    return GivenLyrics(_with_ends(sorted(shifted, key=lambda line: line.start_s or 0.0), duration_s, sung))
+    left_out = _left_out(
+        {
+            "their time is behind the end of the song": sum(
+                bool(line.text) and (line.start_s or 0.0) >= duration_s for line in shifted
+            ),
+            "only other lines have times": len(reader.plain),
+            f"more than {MAX_LINES} are not read": len(reader.timed) - MAX_LINES,
+        }
+    )
+    lines = _with_ends(sorted(shifted, key=lambda line: line.start_s or 0.0), duration_s, sung)
+    return GivenLyrics(lines, left_out=left_out)
+
+
+def _left_out(lines: Mapping[str, int]) -> str | None:
+    told = [f"{count} left out, as {why}" for why, count in lines.items() if count > 0]
+    return f"of the given lines {', '.join(told)}" if told else None
 
 
 def is_timed(lines: Sequence[Line]) -> bool:

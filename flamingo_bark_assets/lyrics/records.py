@@ -96,7 +96,10 @@ class LyricsSection(Row):
     end_s: float = column("End.", unit="s")
     tag: str | None = column("Verse, Chorus, Bridge, Intro, Outro or Instrumental; null where nothing tells.")
     source: str | None = column("given with the words, or proposed from measurements; null without a tag.")
-    confidence: float | None = column("1 where it is given; else a rank of proposals, not a calibrated probability.")
+    confidence: float | None = column(
+        "Of a given tag that of the times of its lines, 1 where they are given; else a rank of proposals, not a "
+        "calibrated probability."
+    )
     sung_share: float | None = column("Share of its time in which somebody sings; null where nobody knows.")
     reason: str = column("What the tag was told by, or why there is none.")
 
@@ -115,7 +118,9 @@ class SongLyrics(Record):
     model_licence: str | None = optional_column("Licence of its weights.")
     transcription_reason: str | None = optional_column("Why nothing was transcribed; null where something was.")
     times: str = column("How the times of lines are known: given, transcribed, estimated, none.")
-    times_reason: str | None = optional_column("Why lines have no times, or none for clips; null where they do.")
+    times_reason: str | None = optional_column(
+        "Why lines have no times, or none for clips, or were left out; null where nothing is amiss."
+    )
     missing_reason: str | None = optional_column("Why there are no words; null where there are.")
     language: Measurement[str] = quantity("", "Language of the words: ISO 639-1 code.")
     line_count: Measurement[int] = quantity("", "Number of lines.")

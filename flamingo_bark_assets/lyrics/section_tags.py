@@ -33,11 +33,13 @@ class SungLine:
         text: the line.
         start_s: when it begins.
         tag: the tag that is given with it; None where there is none.
+        confidence: of its time; 1 where that is given.
     """
 
     text: str
     start_s: float
     tag: SectionTag | None = None
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ def _row(fact: _Facts, given: SectionTag | None, proposal: _Proposal | str, fact
         sung_share=fact.sung_share, reason=proposal if isinstance(proposal, str) else proposal.reason,
     )  # fmt: skip
     if given is not None:
-        return replace(row, tag=given, source=GIVEN, confidence=1.0, reason="its lines stand under this tag")
+        sure = min(line.confidence for line in fact.lines if line.tag == given)
+        return replace(row, tag=given, source=GIVEN, confidence=sure, reason="its lines stand under this tag")
     if isinstance(proposal, str):
         return row
     return replace(row, tag=proposal.tag, source=PROPOSED, confidence=round(factor * proposal.confidence, 3))

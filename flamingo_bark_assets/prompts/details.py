@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from flamingo_bark_assets.descriptions.wording import capitalised, listed
 from flamingo_bark_assets.parts import KINDS
-from flamingo_bark_assets.prompts.facts import Fact
+from flamingo_bark_assets.prompts.facts import OTHERS, Fact
 from flamingo_bark_assets.prompts.grammar import Choices, Wording, chosen_text, expand_all, filled
 from flamingo_bark_assets.prompts.phrasebook_mix import MIX
 from flamingo_bark_assets.prompts.phrasebook_stems import STEMS
@@ -24,6 +24,19 @@ HAVING = (
     "it is characterised by {0} and {1}",
 )
 _TAG_BORDER = "\x1f"
+_SUBJECTS: Mapping[str, str] = {
+    **{facts.subject: "they" if facts.plural else "it" for facts in KINDS.values()},
+    OTHERS: "they",
+}
+_PRONOUNS: Mapping[str, str] = {
+    **_SUBJECTS,
+    **{
+        f"{heard} of {subject}": "they"
+        for subject in _SUBJECTS
+        for heard in ("notes", "hits", "accents", "bars", "chords", "sounds")
+    },
+}
+"""What stands for a subject of the phrasebook of stems where it is repeated."""
 
 
 def wording_of(fact: Fact) -> Wording:
@@ -48,6 +61,12 @@ def short_clause(fact: Fact, choices: Choices, budget: int) -> str:
     slots = slots_of(fact, choices)
     others = choices.shuffled([filled(t, slots) for t in expand_all(wording_of(fact).clauses)], f"short {_name(fact)}")
     return next((text for text in (first, *others) if non_space_length(text) < budget), "")
+
+
+def shortest_clause(fact: Fact, choices: Choices) -> int:
+    """Return the non-space characters of the shortest clause for a fact."""
+    slots = slots_of(fact, choices)
+    return min(non_space_length(filled(text, slots)) for text in expand_all(wording_of(fact).clauses))
 
 
 def noun(fact: Fact, choices: Choices) -> str:
@@ -76,11 +95,14 @@ def sentence_of(facts: Sequence[Fact], choices: Choices) -> str:
 
 def joined(one: str, other: str, choices: Choices, what: str) -> str:
     """Join two clauses into one; a subject that both have is a pronoun in the second."""
-    subject = next((facts.subject for facts in KINDS.values() if one.startswith(f"{facts.subject} ")), "")
-    if subject and other.startswith(f"{subject} "):
-        pronoun = "they" if next(f for f in KINDS.values() if f.subject == subject).plural else "it"
-        other = pronoun + other.removeprefix(subject)
+    same = next((subject for subject in _PRONOUNS if _begins(one, subject) and _begins(other, subject)), None)
+    if same is not None:
+        other = _PRONOUNS[same] + other.removeprefix(same)
     return choices.one(JOINING, f"joining {what}").format(one, other)
+
+
+def _begins(text: str, subject: str) -> bool:
+    return text.startswith(f"{subject} ")
 
 
 def closed(text: str) -> str:

@@ -12,7 +12,16 @@ from typing import Literal, get_args
 
 from flamingo_bark_assets.descriptions.wording import capitalised
 from flamingo_bark_assets.parts import KINDS, Part
-from flamingo_bark_assets.prompts.details import clause, closed, in_order, joined, sentence_of, short_clause, tag
+from flamingo_bark_assets.prompts.details import (
+    clause,
+    closed,
+    in_order,
+    joined,
+    sentence_of,
+    short_clause,
+    shortest_clause,
+    tag,
+)
 from flamingo_bark_assets.prompts.facts import Fact
 from flamingo_bark_assets.prompts.grammar import Choices
 from flamingo_bark_assets.prompts.opening import Opening, Subject, openings
@@ -32,6 +41,8 @@ _DETAILS: Mapping[Form, tuple[int, ...]] = {
 """How many further facts the opening may hold."""
 _SENTENCES: Mapping[Form, tuple[int, ...]] = {"tags": (0,), "sentence": (0,), "paragraph": (1, 2), "description": (99,)}
 _MOST_TAGS = (3, 4, 5, 6)
+_JOINT = 5
+"""Most non-space characters that join a clause to the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ def write(form: Form, material: Material, choices: Choices, budget: int) -> Text
 
 def _made(form: Form, material: Material, choices: Choices, room: int) -> Text:
     subject = material.subject
-    reserve = _reserve(form, material, room)
+    reserve = _reserve(form, material, choices, room)
     details = choices.one(_DETAILS[form], "details") if not subject.kinds else 0
     opening = _fitting(openings(subject, choices, details=details), room - reserve)
     style = capitalised(opening.text)
@@ -90,11 +101,16 @@ def _made(form: Form, material: Material, choices: Choices, room: int) -> Text:
     return Text(style, " ".join([f"{style}.", *sentences]) if sentences else style)
 
 
-def _reserve(form: Form, material: Material, room: int) -> int:
-    """Keep half of the room for what is said of each of several parts."""
+def _reserve(form: Form, material: Material, choices: Choices, room: int) -> int:
+    """Keep half of the room for what is said of each of several parts, or more where that says too little."""
     if len(material.facts) > 1 and form != "sentence":
-        return room // 2
+        return max(room // 2, sum(_need(facts, choices) for facts in material.facts.values()))
     return 0
+
+
+def _need(facts: Sequence[Fact], choices: Choices) -> int:
+    """Return the room that the shortest clause about a part takes, joint included; 0 where nothing is known."""
+    return min((shortest_clause(fact, choices) for fact in facts), default=-_JOINT) + _JOINT
 
 
 def _fitting(candidates: Iterator[Opening], room: int) -> Opening:
@@ -144,12 +160,15 @@ def _even(form: Form, material: Material, choices: Choices, room: int) -> list[s
     for number in range(rounds):
         parts = [part for part in choices.shuffled(list(queues), f"round {number}") if queues[part]]
         for position, part in enumerate(parts):
-            share = room // (len(parts) - position) if number == 0 else room
+            share = room
+            if number == 0:
+                later = sum(_need(queues[other], choices) for other in parts[position + 1 :])
+                share = min(max(room // (len(parts) - position), _need(queues[part], choices)), room - later)
             chosen = next(((f, t) for f in queues[part] if (t := short_clause(f, choices, share - 4))), None)
             if chosen is not None:
                 queues[part].remove(chosen[0])
                 clauses.append(chosen[1])
-                room -= non_space_length(chosen[1]) + 5
+                room -= non_space_length(chosen[1]) + _JOINT
     return [*_paired(clauses, choices)]
 
 

@@ -20,6 +20,8 @@ _SLOT = re.compile(r"<(\w+)>")
 # Letters whose names begin with a vowel: 'an R&B track', 'an MC'.
 _SPELLED = re.compile(r"[AEFHILMNORSX](?![a-z])")
 _ARTICLE = re.compile(r"\ba (?=(?!eu|uk|uni|use|one\b)[aeiou])")
+_LONG_WORD = re.compile(r"[a-z]{4,}")
+_JOINTS = frozenset({"with", "that", "from"})
 _VOWEL = re.compile(r"(?!eu|uk|uni|use|one\b)[aeiou8]", re.IGNORECASE)
 
 
@@ -94,6 +96,20 @@ def expand_all(templates: Sequence[str]) -> list[str]:
 def chosen_text(choices: Choices, templates: Sequence[str], slots: Mapping[str, str], what: str) -> str:
     """Choose a template, as likely as any other, then one of its texts, and fill it."""
     return filled(choices.one(expand(choices.one(templates, what)), f"{what}\x1falternative"), slots)
+
+
+def unlike(templates: Sequence[str], said: str) -> list[str]:
+    """Return the templates, alternatives spelled out, that repeat no word of what was said; all where each does.
+
+    'Paced' repeats 'slow-paced', and 'taken' 'a take': words are the same whose first four letters are.
+    """
+    before = _stems(said)
+    options = expand_all(templates)
+    return [option for option in options if not before & _stems(_SLOT.sub("", option))] or options
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:4] for word in _LONG_WORD.findall(text.lower())} - _JOINTS
 
 
 def filled(text: str, slots: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
+from itertools import chain, combinations
 from typing import ClassVar
 
 from flamingo_bark_assets.captioning.interface import Captions
@@ -18,7 +18,7 @@ from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import Part, Question, StemKind
 from flamingo_bark_assets.prompts.answered import Answered
-from flamingo_bark_assets.prompts.facts import NEEDED, Fact, Teller
+from flamingo_bark_assets.prompts.facts import NEEDED, Fact, Teller, beside_others
 from flamingo_bark_assets.prompts.forms import FORMS, Form, Material, Text, write
 from flamingo_bark_assets.prompts.grammar import Choices
 from flamingo_bark_assets.prompts.library_scale import LibraryScale
@@ -215,10 +215,13 @@ class PromptWriter:
         return Material(subject, self._facts(kinds), captions, long)
 
     def _facts(self, kinds: tuple[StemKind, ...]) -> Mapping[Part, Sequence[Fact]]:
-        if kinds:
-            return {kind: [f for f in self._stem_facts[kind] if NEEDED.get(f.topic, kind) in kinds] for kind in kinds}
-        stems = [fact for kind in self.evidence.audible_kinds for fact in self._stem_facts[kind]]
-        return {"mix": [*self._mix_facts.values(), *stems]}
+        told = kinds or self.evidence.audible_kinds
+        facts = {kind: [f for f in self._stem_facts[kind] if NEEDED.get(f.topic, kind) in told] for kind in told}
+        if len(told) > 1:
+            facts = {kind: beside_others(of_kind, kind) for kind, of_kind in facts.items()}
+        if not kinds:
+            return {"mix": [*self._mix_facts.values(), *chain.from_iterable(facts.values())]}
+        return {kind: facts[kind] for kind in kinds}
 
     def _sentences(self, part: Part, question: Question) -> list[str]:
         """Return the sentences that a model or a person wrote; none where the answer is measured."""

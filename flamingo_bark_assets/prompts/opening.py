@@ -11,8 +11,18 @@ from dataclasses import dataclass, field
 from flamingo_bark_assets.descriptions.wording import capitalised, listed
 from flamingo_bark_assets.parts import KINDS, StemKind
 from flamingo_bark_assets.prompts.facts import Fact
-from flamingo_bark_assets.prompts.grammar import Choices, chosen_text, with_article
-from flamingo_bark_assets.prompts.phrasebook_mix import ADDING, AT_TEMPO, IN_KEY, MIX, NOUNS, OPENINGS, PLAYED, PLAYING
+from flamingo_bark_assets.prompts.grammar import Choices, chosen_text, unlike, with_article
+from flamingo_bark_assets.prompts.phrasebook_mix import (
+    ADDING,
+    AT_TEMPO,
+    IN_KEY,
+    JOINING_SEVERAL,
+    MIX,
+    NOUNS,
+    OPENINGS,
+    PLAYED,
+    PLAYING,
+)
 from flamingo_bark_assets.prompts.phrasebook_stems import ISOLATED, SEPARATED, TAKEN
 
 _BOUND = ("that ", "whose ", "of ")
@@ -87,7 +97,9 @@ def _of_mix(subject: Subject, choices: Choices, details: int, *, adorned: bool) 
     head = _head(subject, choices, made, adorned=adorned)
     if head is None:
         return Opening("Music")
-    parts = {"tempo": _told(subject, "tempo", AT_TEMPO, choices), "key": _told(subject, "key", IN_KEY, choices)}
+    tempo = _told(subject, "tempo", AT_TEMPO, choices, head)
+    parts = {"tempo": tempo, "key": _told(subject, "key", IN_KEY, choices, f"{head} {tempo}")}
+    said = " ".join([head, *parts.values()])
     names = listed(choices.shuffled(subject.instruments, "order of instruments"))
     shape = choices.one(("plain", "plain", "fronted", "instruments", "labels"), "shape") if adorned else "plain"
     added = _added(subject, choices, made, details)
@@ -99,7 +111,8 @@ def _of_mix(subject: Subject, choices: Choices, details: int, *, adorned: bool) 
         items = [*labels, names] if choices.fraction("labels") < 0.5 else [names, *labels]
         made.text = f"{_joined(head, choices, [added])}: {', '.join(items)}"
     else:
-        played = chosen_text(choices, PLAYED, {"instruments": names}, "played") if names else ""
+        fitting = [text for text in PLAYED if len(subject.instruments) > 1 or text not in JOINING_SEVERAL]
+        played = chosen_text(choices, unlike(fitting, said), {"instruments": names}, "played") if names else ""
         if shape == "fronted" and (front := _front(subject, choices)):
             made.text = _joined(f"{front}, {head}", choices, [played, added])
         else:
@@ -116,11 +129,11 @@ def _of_stems(subject: Subject, choices: Choices, details: int, *, adorned: bool
     slots = {"kinds": listed(nouns), "their": "their" if plural else "its"}
     alone = chosen_text(choices, SEPARATED if subject.separated else ISOLATED, slots, "isolated")
     head = _head(subject, choices, made, adorned=adorned)
-    whole = chosen_text(choices, TAKEN, {"whole": head}, "taken") if head else ""
+    whole = chosen_text(choices, unlike(TAKEN, alone), {"whole": head}, "taken") if head else ""
     pitched = any(KINDS[kind].harmony != "none" for kind in subject.kinds)
-    tempo = _told(subject, "tempo", AT_TEMPO, choices)
-    key = _told(subject, "key", IN_KEY, choices) if pitched else ""
     made.text = " ".join(filter(None, [alone, whole]))
+    tempo = _told(subject, "tempo", AT_TEMPO, choices, made.text)
+    key = _told(subject, "key", IN_KEY, choices, f"{made.text} {tempo}") if pitched else ""
     made.text = _joined(made.text, choices, [tempo, key])
     made.topics |= {"instruments", "tempo", *(["key"] if pitched else [])} & {"instruments", *subject.facts}
     return made
@@ -145,9 +158,9 @@ def _head(subject: Subject, choices: Choices, made: Opening, *, adorned: bool) -
     return with_article(" ".join(filter(None, words)))
 
 
-def _told(subject: Subject, topic: str, templates: Sequence[str], choices: Choices) -> str:
+def _told(subject: Subject, topic: str, templates: Sequence[str], choices: Choices, said: str) -> str:
     fact = subject.facts.get(topic)
-    return chosen_text(choices, templates, fact.slots, topic) if fact else ""
+    return chosen_text(choices, unlike(templates, said), fact.slots, topic) if fact else ""
 
 
 def _known(subject: Subject, choices: Choices) -> list[Fact]:

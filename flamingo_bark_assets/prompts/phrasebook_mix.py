@@ -332,9 +332,11 @@ IN_KEY = (
     "in <key>", "in the key of <key>", "{set|written} in <key>", "whose key is <key>", "with <key> as its key",
     "that is in <key>",
 )  # fmt: skip
+JOINING_SEVERAL = ("that {combines|joins|brings together} <instruments>",)
+"""Of the ways to tell what plays those that need two instruments."""
 PLAYED = (
     "with <instruments>", "played on <instruments>", "featuring <instruments>", "{made|built} from <instruments>",
-    "for <instruments>", "{carried|led|driven} by <instruments>", "that {combines|joins|brings together} <instruments>",
+    "for <instruments>", "{carried|led|driven} by <instruments>", *JOINING_SEVERAL,
     "that uses <instruments>",
 )  # fmt: skip
 PLAYING = (

@@ -2,8 +2,9 @@
 
 Words belong here, whose claims `tests.test_prompt_grammar` checks one by one; when they hold is decided in `facts`.
 ``<the>`` is the part as a subject ('the bass'), ``<s>`` and ``<es>`` endings of its verb, ``<is>`` 'is' or 'are',
-``<its>`` 'its' or 'their'. Tone is told by other words than of the mix, as a text about several stems is checked
-against the mix.
+``<its>`` 'its' or 'their', ``<notes>`` 'hits' of drums. Tone is told by other words than of the mix, as a text about
+several stems is checked against the mix. No tag ends in a word for how deep or high something lies: the voice may be
+the next.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from flamingo_bark_assets.prompts.grammar import Wording
 STEMS: Mapping[tuple[str, str], Wording] = {
     ("drum kit", "known"): Wording(
         clauses=(
-            "<pieces> {are heard|sound|are played} in <the>", "<the> {use|consist of|are made up of} <pieces>",
-            "{one hears|there are} <pieces> in <the>",
+            "<pieces> {are heard|sound|are played} in <the>", "<the> {use|include|feature} <pieces>",
+            "among <the> are <pieces>",
         ),
         nouns=("<pieces>",),
         tags=("<pieces>",),
@@ -100,22 +101,22 @@ STEMS: Mapping[tuple[str, str], Wording] = {
     ),
     ("density", "sparse"): Wording(
         clauses=(
-            "<the> use<s> {few notes|notes sparingly}", "<the> leave<s> {space|room|long gaps}",
-            "notes of <the> are {few|well spaced}",
+            "<the> use<s> {few <notes>|<notes> sparingly}", "<the> leave<s> {space|room|long gaps}",
+            "<notes> of <the> are {few|well spaced}",
         ),
         tags=("sparse <noun>",),
     ),
     ("density", "moderate"): Wording(
         clauses=(
-            "notes of <the> come at {medium|moderate} density",
-            "<the> {bring<s>|add<s>|use<s>} a {fair|reasonable} number of notes",
+            "<notes> of <the> come at {medium|moderate} density",
+            "<the> {bring<s>|add<s>|use<s>} a {fair|reasonable} number of <notes>",
         ),
         tags=("<noun> of medium density",),
     ),
     ("density", "busy"): Wording(
         clauses=(
-            "<the> {bring<s>|add<s>} many notes", "<the> <is> {busy|packed with notes}",
-            "notes of <the> follow closely",
+            "<the> {bring<s>|add<s>} many <notes>", "<the> <is> {busy|packed with <notes>}",
+            "<notes> of <the> follow closely",
         ),
         tags=("busy <noun>",),
     ),
@@ -159,11 +160,11 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         clauses=(
             "<the> {plays|moves|lies} in the lowest octave", "<the> reaches the {lowest|deepest} notes",
         ),
-        tags=("deep <noun>", "very deep <noun>"),
+        tags=("very deep-sounding <noun>", "<noun> in the lowest octave"),
     ),
     ("bass register", "low"): Wording(
         clauses=("<the> {plays|moves|lies} deep", "notes of <the> lie deep"),
-        tags=("deep <noun>", "<noun> in the deep octaves"),
+        tags=("deep-sounding <noun>", "low-register <noun>"),
     ),
     ("bass register", "middle"): Wording(
         clauses=("<the> {plays|moves|lies} in the middle octaves", "<the> keeps off the deepest notes"),
@@ -171,7 +172,7 @@ STEMS: Mapping[tuple[str, str], Wording] = {
     ),
     ("bass register", "high"): Wording(
         clauses=("<the> {plays|moves|lies} {high up|in its upper octaves}", "<the> {climbs|reaches} unusually high"),
-        tags=("<noun> in its upper octaves",),
+        tags=("high-register <noun>",),
     ),
     ("bass notes", "short"): Wording(
         clauses=(

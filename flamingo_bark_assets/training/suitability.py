@@ -5,6 +5,7 @@ The rules and the verdict belong here; the thresholds' values stand in `settings
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ RULES = {
     "understood": "Each key of song.toml is known and holds what it may.",
     "min_duration": "The song is long enough.",
     "max_duration": "The song is not too long.",
-    "not_truncated": "The decoded length reaches the length that the header declares, where it declares one.",
+    "not_truncated": "The decoded length reaches what the header declares; without one, nothing shows a cut.",
     "sample_rate": "The sample rate is high enough.",
     "bandwidth": "The sound reaches high enough frequencies.",
     "clipping": "Few samples are clipped.",
@@ -118,9 +119,10 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
     is wrong with them costs only them their place.
 
     An unknown value fails its rule with the measurement's own reason. Rules are left out where unknown is no fault:
-    `not_truncated` without a declared length, `noise_floor` where music hides the noise, `stems_in_time` without an
-    audible stem, `residual` where the stems cannot be expected to add up to the mix, a stem's `lag` where the lag is
-    unsure. The verdict has one row a rule; a song that cannot be read has the single failed rule ``readable``.
+    `not_truncated` where no length is declared and nothing shows that the file is cut off, `noise_floor` where music
+    hides the noise, `stems_in_time` without an audible stem, `residual` where the stems cannot be expected to add up
+    to the mix, a stem's `lag` where the lag is unsure. The verdict has one row a rule; a song that cannot be read has
+    the single failed rule ``readable``.
     """
     song_id, unreadable = evidence.song_id, evidence.raw_song.unusable
     if unreadable is not None:
@@ -327,14 +329,20 @@ def _mix_limits(raw: RawSong, thresholds: Thresholds) -> Iterator[tuple[_Limit, 
 
 
 def _truncation(raw: RawSong, thresholds: Thresholds) -> Iterator[RuleResult]:
-    """Judge the decoded length against the header's, where there is one (raw ADTS and some Ogg have none)."""
+    """Judge the decoded length against the header's; without one, a file that is cut off may lack any part."""
     declared, decoded = raw.declared_duration_s.value, raw.duration_s.value
+    limit = _Limit(
+        "not_truncated", "<=", thresholds.max_truncated_s, "s",
+        "the file ends {value} s before the length its header declares; at most {limit} s may be missing",
+    )  # fmt: skip
     if declared is not None and decoded is not None:
-        limit = _Limit(
-            "not_truncated", "<=", thresholds.max_truncated_s, "s",
-            "the file ends {value} s before the length its header declares; at most {limit} s may be missing",
-        )  # fmt: skip
         yield limit.apply(SONG, declared - decoded, None)
+    elif raw.truncated is not None:
+        yield dataclasses.replace(
+            limit.apply(SONG, None, raw.truncated),
+            reason=f"the file is truncated: {raw.truncated}; get the whole file or, if this is all of it, copy it into "
+            "a new one (ffmpeg -i OLD -c copy NEW)",
+        )
 
 
 def _analysis_confidence(song: SongFeatures, thresholds: Thresholds) -> RuleResult:

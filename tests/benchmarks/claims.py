@@ -54,7 +54,8 @@ _BAD_END = re.compile(
 )
 _BAD_PAIR = re.compile(
     r"\b(?:a|an|the) (?:a|an|the|of|and|or|at|in|is|are|that|which|giving|with|it)\b|"
-    r"\b(?:with|of|in|at) (?:and|or|with|of|is|are)\b|\bis (?:built|set|made) that\b|\bdeliberately \w+ing\b|"
+    r"\b(?:with|of|in|at) (?:and|or|of|is|are)\b|\b(?:with|of|at) with\b|\bis (?:built|set|made) that\b|"
+    r"\bdeliberately \w+ing\b|"
     r", ?[,.]|\(\s*\)|\b(\w+) \1\b|\ba [aeio]\w+|"
     r"\ban (?!hour|honest|[FMS]\b)[bcdfgklmnpqrstvwxyz]\w+",
     re.I,
@@ -235,7 +236,13 @@ def broken_english(text: str, original: str) -> list[str]:
     # Where people write without verbs or capitals, a rewrite may.
     has_verbs = all(_VERB.search(sentence) for sentence in known)
     has_capitals = not any(sentence[:1].islower() for sentence in known)
-    return [s for s in _sentences(text) if s not in known and _is_broken(s, has_verbs, has_capitals)]
+    bodies = {*known, *map(_body, known)}
+    return [s for s in _sentences(text) if bodies.isdisjoint({s, _body(s)}) and _is_broken(s, has_verbs, has_capitals)]
+
+
+def _body(sentence: str) -> str:
+    """Leave a label before a sentence out: '**Vocals** – ', 'Tempo: '."""
+    return re.sub(r"^[*#\w /&]+(?::[*]*|[*]+ [–—-])\s*", "", sentence)
 
 
 def _sentences(text: str) -> list[str]:
@@ -243,7 +250,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _is_broken(sentence: str, has_verbs: bool, has_capitals: bool) -> bool:
-    body = re.sub(r"^[*#\w /&]+:[*]*\s*", "", sentence)
+    body = _body(sentence)
     is_list = not body.rstrip().endswith((".", "!", "?"))
     if re.search(r"\w+\.?$", body) is None or is_list:
         return bool(_BAD_PAIR.search(body))

@@ -5,6 +5,7 @@ Checks that list and sidecars share belong here.
 
 from __future__ import annotations
 
+from flamingo_bark_assets.exports.vocabulary import says_key
 from flamingo_bark_assets.verification.claims import (
     check_key_field,
     check_metre_claim,
@@ -25,7 +26,7 @@ def check_repeated(check: Check, file: str, row: int | None, caption: str | None
     """Check that a caption says key and metre, whose fields ai-toolkit ignores."""
     if not caption:
         return
-    if isinstance(key, str) and key and key not in caption:
+    if isinstance(key, str) and key and not says_key(caption, key):
         check.add(
             "not_repeated", file, row, f"the key {key!r} is not said in the caption; ai-toolkit ignores the field"
         )

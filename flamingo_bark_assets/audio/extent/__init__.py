@@ -1,0 +1,1 @@
+"""How far a sound file says that it goes, and how far it goes."""

@@ -1,0 +1,151 @@
+"""The genre frame of ID3v2 tags, of every version and wherever a sound file holds such a tag.
+
+FFmpeg, which reads all other fields, takes any leading digits of a genre for a number of ID3v1's table: it reads "80s"
+as number 80, which is Folk. What the text of the frame means does not belong here.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO
+
+from flamingo_bark_assets.audio.headers import synchsafe
+
+_MAX_FRAME_BYTES = 64 * 1024
+_MAX_FRAMES = 4096
+_MAX_TAGS = 8
+_MAX_CHUNKS = 4096
+# Only a tag that is unsynchronised as a whole is read as a whole, its pictures with it.
+_MAX_UNSYNCHRONISED_BYTES = 64 << 20
+_ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
+_UNSYNCHRONISED, _EXTENDED = 0x80, 0x40
+_FOOTER_BYTES = 10
+
+
+def id3_genre(file: BinaryIO) -> str | None:
+    """Return the text of the first genre frame of a file's ID3v2 tags; None where there is none that can be read.
+
+    A tag stands at the start of the file, before another one, in a chunk of WAV or AIFF, or where a DSF file says.
+    ID3v2.4 parts several values by zero bytes. The position of `file` changes. Any bytes are allowed.
+    """
+    end = file.seek(0, os.SEEK_END)
+    for start in _tag_offsets(file, end):
+        at = start
+        for _ in range(_MAX_TAGS):
+            file.seek(at)
+            head = file.read(10)
+            if len(head) < 10 or head[:3] != b"ID3" or head[3] not in (2, 3, 4):
+                break
+            if (text := _genre_of_tag(file, at, head, end)) is not None:
+                return text
+            at += 10 + synchsafe(head[6:10]) + (_FOOTER_BYTES if head[3] == 4 and head[5] & 0x10 else 0)
+    return None
+
+
+def _tag_offsets(file: BinaryIO, end: int) -> Iterator[int]:
+    yield 0
+    file.seek(0)
+    head = file.read(28)
+    if head[:4] == b"DSD ":
+        yield int.from_bytes(head[20:28], "little")
+        return
+    kind = head[:4], head[8:12]
+    if kind[0] in (b"RIFF", b"RF64") and kind[1] == b"WAVE":
+        order = "little"
+    elif kind[0] == b"FORM" and kind[1] in (b"AIFF", b"AIFC"):
+        order = "big"
+    else:
+        return
+    at = 12
+    for _ in range(_MAX_CHUNKS):
+        file.seek(at)
+        chunk = file.read(8)
+        if len(chunk) < 8:
+            return
+        if chunk[:4].upper() == b"ID3 ":
+            yield at + 8
+        size = int.from_bytes(chunk[4:], "little" if order == "little" else "big")
+        at += 8 + size + size % 2
+        if at >= end:
+            return
+
+
+def _genre_of_tag(file: BinaryIO, start: int, head: bytes, end: int) -> str | None:
+    """Read the genre of the tag whose ten bytes `head` stand at `start`."""
+    version, flags = head[3], head[5]
+    size = min(synchsafe(head[6:10]), end - start - 10)
+    if version == 2 and flags & _EXTENDED:  # Compressed, by a method that nobody has ever named.
+        return None
+    source: BinaryIO = file
+    first = start + 10
+    if flags & _UNSYNCHRONISED and version < 4:
+        import io
+
+        data = file.read(min(size, _MAX_UNSYNCHRONISED_BYTES)).replace(b"\xff\x00", b"\xff")
+        source, first, size = io.BytesIO(data), 0, len(data)
+    last = first + size
+    if version > 2 and flags & _EXTENDED:
+        source.seek(first)
+        length = source.read(4)
+        # ID3v2.3 counts what follows the four bytes, ID3v2.4 the four bytes too.
+        first += synchsafe(length) if version == 4 else 4 + int.from_bytes(length, "big")
+    for name, frame_flags, at, length_bytes in _frames(source, version, first, last):
+        if name in (b"TCON", b"TCO"):
+            source.seek(at)
+            body = _plain_body(source.read(min(length_bytes, _MAX_FRAME_BYTES)), version, frame_flags)
+            if body and body[0] < len(_ENCODINGS):
+                return body[1:].decode(_ENCODINGS[body[0]], errors="replace").rstrip("\x00")
+    return None
+
+
+def _frames(file: BinaryIO, version: int, first: int, last: int) -> Iterator[tuple[bytes, int, int, int]]:
+    """Give name, flags, offset and size of each frame of a tag, without reading what it holds."""
+    name_bytes, head_bytes = (3, 6) if version == 2 else (4, 10)
+    at = first
+    for _ in range(_MAX_FRAMES):
+        file.seek(at)
+        head = file.read(head_bytes)
+        if at + head_bytes > last or len(head) < head_bytes or not head[:name_bytes].strip(b"\x00"):
+            return
+        sizes = head[name_bytes : 2 * name_bytes]
+        size = int.from_bytes(sizes, "big")
+        if version == 4 and not _is_border(file, at + 10 + size, last):
+            size = synchsafe(sizes)
+        elif version == 4 and _is_border(file, at + 10 + synchsafe(sizes), last):
+            size = synchsafe(sizes)  # Both end at a frame or at the end: the standard holds, not iTunes' plain sizes.
+        yield head[:name_bytes], int.from_bytes(head[8:10], "big"), at + head_bytes, min(size, last - at - head_bytes)
+        at += head_bytes + size
+
+
+def _is_border(file: BinaryIO, at: int, last: int) -> bool:
+    """Tell whether a frame begins at an offset, or padding, or the tag ends there."""
+    if at >= last:
+        return at == last
+    file.seek(at)
+    name = file.read(4)
+    return name == bytes(4) or (name.isalnum() and name.isupper())
+
+
+def _plain_body(body: bytes, version: int, flags: int) -> bytes:
+    """Undo what the flags of a frame say was done to it; empty where it cannot be undone."""
+    if version == 2:
+        return body
+    compressed, encrypted, grouped = (0x08, 0x04, 0x40) if version == 4 else (0x80, 0x40, 0x20)
+    if flags & encrypted:
+        return b""
+    if version == 4:
+        skipped = (1 if flags & grouped else 0) + (4 if flags & 0x01 else 0)
+        if flags & 0x02:
+            body = body.replace(b"\xff\x00", b"\xff")
+    else:
+        skipped = (4 if flags & compressed else 0) + (1 if flags & grouped else 0)
+    body = body[skipped:]
+    if flags & compressed:
+        plain = b""
+        with suppress(zlib.error):
+            plain = zlib.decompressobj().decompress(body, _MAX_FRAME_BYTES)
+        return plain
+    return body

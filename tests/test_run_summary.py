@@ -1,0 +1,23 @@
+"""The summary of a run names what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flamingo_bark_assets import cli
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.training.files import dataset_files
+
+
+def test_files_that_do_not_exist_are_not_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = DataPaths(tmp_path / "data")
+    there = dataset_files(paths, "whole").dataset
+    there.parent.mkdir(parents=True)
+    there.touch()
+    cli._print_summary(paths, ["crashed", "whole"], [])
+    shown = capsys.readouterr().out
+    assert there.name in shown
+    named = [line.strip() for line in shown.splitlines() if line.strip().startswith("data/")]
+    assert named == [f"data/{there.relative_to(paths.root)}"]

@@ -214,8 +214,8 @@ def list_(paths: DataPaths) -> None:
             settings.runs,
         )
         state = "; ".join(part for part in (state, files.info_fault, given_up) if part)
-        kinds = ", ".join("?" if stem.fault else str(stem.kind) for stem in files.stems)
-        stems = kinds or _separated_kinds(paths, song_id, stored)
+        given = ", ".join("?" if stem.fault else str(stem.kind) for stem in files.stems)
+        stems = given or _separated_kinds(paths, song_id, stored)
         rows.append((song_id, title or "", artist or "", stems, state))
         warnings += (*files.info_warnings, *sidecar_problems(files))
         warnings += (f"song '{song_id}': {stem.fault}" for stem in files.stems if stem.fault)

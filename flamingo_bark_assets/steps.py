@@ -41,7 +41,7 @@ LYRICS_VERSION = "2"
 SEPARATION_VERSION = "1"
 """Of the rules by which a separator is called and its output is read; raise it when their results change."""
 
-CLIPS_VERSION = "6"
+CLIPS_VERSION = "7"
 """Of the rules by which songs are cut and clips are described; raise it when their results change."""
 
 

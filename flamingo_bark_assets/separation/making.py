@@ -71,7 +71,7 @@ def separate_song(
     song_id = files.song_id
     if files.stems:
         forget(paths, song_id)
-        return SeparatedStems(song_id=song_id, outcome="given")
+        return SeparatedStems(song_id=song_id, unusable=raw.unusable, outcome="given")
     if files.mix is None or raw.unusable is not None or raw.content_sha256 is None:
         reason = raw.unusable or f"{song_id}: there is no song file"
         return SeparatedStems(song_id=song_id, unusable=reason, outcome="unusable", reason=reason)

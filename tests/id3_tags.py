@@ -26,10 +26,12 @@ def frame(version: Version, field: str, body: bytes, *, flags: bytes = b"\0\0", 
     return _NAMES[version][field] + written + flags + body
 
 
-def text_frame(version: Version, field: str, text: str | bytes, encoding: int = 0, **how: bool) -> bytes:
+def text_frame(
+    version: Version, field: str, text: str | bytes, encoding: int = 0, *, plain_size: bool = False
+) -> bytes:
     """Make a frame of text; bytes are taken as they are, under the number of an encoding."""
     raw = text if isinstance(text, bytes) else text.encode(("latin-1", "utf-16", "utf-16-be", "utf-8")[encoding])
-    return frame(version, field, bytes([encoding]) + raw, **how)
+    return frame(version, field, bytes([encoding]) + raw, plain_size=plain_size)
 
 
 def picture(version: Version, size: int) -> bytes:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flamingo_bark_assets import parts
@@ -189,12 +190,15 @@ def test_a_song_whose_other_stem_is_called_guitar_is_measured_alike(tmp_path: Pa
 def test_a_song_with_a_stem_of_each_kind_has_results_and_prompts_of_each(tmp_path: Path) -> None:
     paths = DataPaths(tmp_path)
     folder = write_song(paths.songs, "one")
-    other = tiny_stems(6.0)["other"]
     chordal = [kind for kind in STEM_KINDS if KINDS[kind].harmony == "chords"]
     (folder / "stems" / "other.wav").unlink()
-    for number, kind in enumerate(chordal, start=1):
-        share = number / sum(range(len(chordal) + 1))
-        write_audio(folder / "stems" / f"{kind}.wav", other * share, rate_hz=RATE_HZ)
+    parts = tiny_stems(6.0)
+    parts |= {kind: tiny_stems(6.0, seed=seed)["other"] for seed, kind in enumerate(chordal, start=1)}
+    del parts["other"]
+    for kind in chordal:
+        write_audio(folder / "stems" / f"{kind}.wav", parts[kind], rate_hz=RATE_HZ)
+    (mix,) = folder.glob("*.wav")
+    write_audio(mix, np.asarray(np.sum(list(parts.values()), axis=0), dtype=np.float32), rate_hz=RATE_HZ)
     work = SongWork(find_song(paths, "one"), paths, Settings(), MeasuredCaptioner())
     run_all(work)
     assert work.evidence().audible_kinds == STEM_KINDS

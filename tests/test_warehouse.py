@@ -214,7 +214,7 @@ def test_songs_without_a_row_are_named_with_the_reason(tmp_path: Path) -> None:
     put(store, "cut-short")
     published = publish(store, ["cut-short", "new"], path, RECORDS)
     cut, new = published.without_row
-    assert cut.startswith("cut-short: no row in song_metadata, vocal_features")
+    assert cut.startswith("cut-short: no row in song_metadata, separated_stems, vocal_features")
     assert "suitability" in cut
     assert "raw_song" not in cut
     assert new == "new: not run yet"

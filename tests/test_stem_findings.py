@@ -180,7 +180,8 @@ def test_a_corrected_sound_has_the_length_that_it_gives(delay: int) -> None:
     samples = np.random.default_rng(0).standard_normal((2, 100_000)).astype(np.float32)
     row = Stem(
         name="a", file_name="a.wav", origin="given", kind=None, audible=True, duration_s=100_000 / 44_100,
-        sample_rate_hz=44_100, length_difference_s=0.5, delay_samples=delay or None, gain_db=-6.0, inverted=True, offsets="0.5 0.25",
+        sample_rate_hz=44_100, length_difference_s=0.5, delay_samples=delay or None, gain_db=-6.0, inverted=True,
+        offsets="0.5 0.25",
     )  # fmt: skip
     sound = corrected(Signal(samples.copy(), 44_100), row)
     found = samples_of(sound)

@@ -13,7 +13,7 @@ captions go before a model's; `lyrics`: their lyrics go before those of the file
 first. What song.toml says goes before everything in each."""
 MERGES: tuple[Merge, ...] = get_args(Merge)
 
-WordField = Literal["title", "artist", "genre", "lyrics", "caption"]
+WordField = Literal["title", "artist", "genre", "lyrics", "caption", "custom_tag"]
 WORD_FIELDS: tuple[WordField, ...] = get_args(WordField)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.library.song_toml import SongInfo
 
 OWN_FILE, FILE_TAGS = "song.toml", "file_tags"
+_LONGEST_TAG = 100  # as in song.toml
 _GENRE_BORDER = re.compile(r"[;,/\n]")
 
 
@@ -75,6 +76,7 @@ def merge_words(info: SongInfo, tags: Tags, sidecars: Sequence[Sidecar], merge: 
         "genre": ("; ".join(info.genres), "; ".join(tags.genres)),
         "lyrics": (info.lyrics, tags.lyrics),
         "caption": (None, None),
+        "custom_tag": (info.custom_tag, None),
     }
     candidates = {
         field: (_word(own, OWN_FILE), from_sidecars.get(field), _word(tag, FILE_TAGS))
@@ -93,6 +95,8 @@ def sidecar_words(sidecars: Sequence[Sidecar]) -> Iterator[tuple[WordField, Word
                 text = said.text[:MAX_LENGTH]
             elif said.field == "caption":
                 text = clean_text(said.text)
+            elif said.field == "custom_tag":
+                text = clean_text(said.text)[:_LONGEST_TAG].strip()
             elif said.field == "genre":
                 names = (name.strip() for name in _GENRE_BORDER.split(said.text))
                 text = "; ".join(list(dict.fromkeys(name[:100] for name in names if name))[:MAX_GENRES])

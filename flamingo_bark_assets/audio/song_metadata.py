@@ -85,6 +85,7 @@ class SongMetadata(Record):
     language: str | None = optional_column("Language of the words, as the owner states it: ISO 639-1 code.")
     edits_digest: str = column("Digest of the hand edits in song.toml; empty without any.")
     custom_tag: str | None = optional_column("Trigger word of the song; null for that of the library.")
+    custom_tag_source: str | None = optional_column("Who gives it, in the same words as for the lyrics.")
     custom_tag_position: str | None = optional_column("prepend, append or replace; null for that of the library.")
     warnings: str | None = optional_column("Keys of song.toml that are not understood, joined by '; '.")
     sidecar_warnings: str | None = optional_column("What of the sidecars cannot be read, joined by '; '.")
@@ -126,7 +127,8 @@ def describe_metadata(files: SongFiles, *, merge: Merge = "fill") -> SongMetadat
         given_caption=caption,
         given_caption_source=words.source("caption"),
         given_caption_first=words.caption_first if caption else None,
-        custom_tag=info.custom_tag,
+        custom_tag=words.text("custom_tag"),
+        custom_tag_source=words.source("custom_tag"),
         custom_tag_position=info.custom_tag_position,
         language=info.language,
         edits_digest=edits_digest(info),

@@ -5,6 +5,7 @@ Making library folders belongs here; synthesis of sound stands in `signals`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,12 @@ def write_song(
     seed: int = 0,
     suffix: str = ".wav",
     stems: bool = True,
+    more: Sequence[str] = (),
 ) -> Path:
-    """Write a song folder whose mix is the sum of its stems; give back the folder."""
+    """Write a song folder whose mix is the sum of its stems, with `more` of other music; give back the folder."""
     folder = songs / song_id
     parts = tiny_stems(duration_s, seed=seed)
+    parts |= {name: tiny_stems(duration_s, seed=seed + n)["other"] for n, name in enumerate(more, start=1)}
     mix = np.asarray(np.sum(list(parts.values()), axis=0), dtype=np.float32)
     write_audio(folder / f"song{suffix}", mix, mix, rate_hz=RATE_HZ)
     if stems:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from flamingo_bark_assets import parts
@@ -39,8 +38,7 @@ from flamingo_bark_assets.training.suitability import Verdict
 from tests import music, tonality_synthesis
 from tests.evidence import make_evidence
 from tests.running import ROOT
-from tests.signals import write_audio
-from tests.songs import RATE_HZ, tiny_stems, write_song
+from tests.songs import write_song
 
 EVERY_KIND = pytest.mark.parametrize("kind", STEM_KINDS)
 C_MAJOR = ("C:maj", "F:maj", "G:maj", "C:maj", "A:min", "D:min", "G:maj", "C:maj")
@@ -189,16 +187,7 @@ def test_a_song_whose_other_stem_is_called_guitar_is_measured_alike(tmp_path: Pa
 
 def test_a_song_with_a_stem_of_each_kind_has_results_and_prompts_of_each(tmp_path: Path) -> None:
     paths = DataPaths(tmp_path)
-    folder = write_song(paths.songs, "one")
-    chordal = [kind for kind in STEM_KINDS if KINDS[kind].harmony == "chords"]
-    (folder / "stems" / "other.wav").unlink()
-    parts = tiny_stems(6.0)
-    parts |= {kind: tiny_stems(6.0, seed=seed)["other"] for seed, kind in enumerate(chordal, start=1)}
-    del parts["other"]
-    for kind in chordal:
-        write_audio(folder / "stems" / f"{kind}.wav", parts[kind], rate_hz=RATE_HZ)
-    (mix,) = folder.glob("*.wav")
-    write_audio(mix, np.asarray(np.sum(list(parts.values()), axis=0), dtype=np.float32), rate_hz=RATE_HZ)
+    write_song(paths.songs, "one", more=[k for k in STEM_KINDS if KINDS[k].harmony == "chords" and k != "harmonic"])
     work = SongWork(find_song(paths, "one"), paths, Settings(), MeasuredCaptioner())
     run_all(work)
     assert work.evidence().audible_kinds == STEM_KINDS

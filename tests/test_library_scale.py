@@ -52,7 +52,7 @@ def store(paths: DataPaths, *songs: Evidence) -> None:
     for evidence in songs:
         (paths.songs / evidence.song_id).mkdir(parents=True, exist_ok=True)
         work = a_work(paths, evidence.song_id)
-        results = (evidence.raw_song, evidence.metadata, evidence.stems, evidence.song)
+        results = (evidence.raw_song, evidence.metadata, evidence.separated, evidence.stems, evidence.song)
         for record in (*results, *evidence.stem_features.values()):
             work.store.write(record)
         work.store.write(MeasuredCaptioner().describe(evidence, deaf))

@@ -120,6 +120,7 @@ _NARROW = words("narrow tight small limited")
 _PANNED = words("panned panning")
 _IMAGES = words("soundstage soundfield panorama")
 _STEREO_NOUNS = words("image imaging field mix width recording spread spectrum panorama placement picture separation")
+_JOINERS = words("and but yet or")
 _LONGEST_ADJECTIVE = 2
 _CALLED = words("described characterised characterized classified")
 _NO_SUBJECT = (INTENSIFIERS - {"that"}) | _CALLED | words("is are can could may might be best")
@@ -201,12 +202,14 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
         return None
     # 'Dark and very loud, the master ...': adjectives before the noun phrase that they belong to.
     is_fronted = i <= _REACH and not any(t.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS for t in tokens[:i])
+    # In 'a slow, moody piece' and 'slow and heavy, moody rock' more adjectives follow; 'low energy, wide range' and
+    # 'even dynamics and swung beats' hold a noun of the adjective's own.
+    ends_early = behind < len(tokens) and tokens[behind].joined and tokens[behind].lower not in _JOINERS
     for j in range(behind, min(len(tokens), behind + _REACH)):
         token = tokens[j]
         if any(mark in token.gap for mark in ";:()—") or _begins_anew(tokens, j):
             return None
-        # 'A slow, moody piece', 'slow and heavy, moody rock'; but in 'low energy, wide range' the energy is low.
-        if "," in token.gap and j > behind and tokens[behind].lower not in {"and", "but", "yet", "or"}:
+        if ends_early and ("," in token.gap or tokens[j - 1].lower == "and"):
             return None
         if phrase_at(tokens, j, 2) in manner.heads:
             return j + 2

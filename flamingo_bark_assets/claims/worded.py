@@ -58,9 +58,9 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?! of)"
      r"|(?<!dynamic )range is (?:very )?wide"),
     ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|(?<!dynamic )range is (?:very )?narrow"),
-    ("register", "high", rf"(?:high|upper)(?:[- ](?:pitched|range))?,? (?:\w+,? )?{_VOICE}\b"),
-    ("register", "low", rf"(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+,? )?{_VOICE}\b"),
-    ("register", "middle", r"(?:mid|middle)(?:[- ]?range)?,? (?:\w+,? )?(?:register|voice|vocals?)\b"),
+    ("register", "high", rf"(?:high|upper)(?:[- ](?:pitched|range))?,? (?:\w+ )?{_VOICE}\b"),
+    ("register", "low", rf"(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+ )?{_VOICE}\b"),
+    ("register", "middle", r"(?:mid|middle)(?:[- ]?range)?,? (?:\w+ )?(?:register|voice|vocals?)\b"),
 )  # fmt: skip
 _ANY = re.compile(
     rf"\b(?:{'|'.join(f'(?P<p{i}>{pattern})' for i, (_, _, pattern) in enumerate(_PATTERNS))})", re.IGNORECASE

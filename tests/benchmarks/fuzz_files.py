@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
+import re
 import sys
 import tempfile
 import time
@@ -250,7 +250,7 @@ def _read_files(connection: Connection) -> None:
             return
         started = time.process_time()
         ended, failed = _read(path)
-        peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak_bytes = _peak_bytes()
         connection.send((ended, failed, time.process_time() - started, peak_bytes))
 
 
@@ -265,6 +265,13 @@ def _read(path: Path) -> tuple[str, bool]:
         return fault.code, False
     except BaseException as error:  # Whatever it is, it is what is looked for.
         return f"{type(error).__name__}: {error}"[:200], True
+
+
+def _peak_bytes() -> int:
+    """Return the largest memory of this process; getrusage may give that of the process that started it."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import psutil
 
-from flamingo_bark_assets.separation.guard import NOT_STARTED
 from flamingo_bark_assets.text import printable, short_line
 
 MOST_LINES = 6
@@ -44,17 +43,13 @@ class Ended:
     """How a program ended.
 
     Attributes:
-        status: its exit status, 128 and the signal where one ended it; None where its time was up.
+        status: its exit status, 128 and the signal where one ended it, 127 where it cannot be started; None where its
+            time was up.
         lines: the last lines that it wrote, to standard output or error.
     """
 
     status: int | None
     lines: tuple[str, ...]
-
-    @property
-    def started(self) -> bool:
-        """Whether there was such a program."""
-        return self.status != NOT_STARTED
 
 
 class Tail:

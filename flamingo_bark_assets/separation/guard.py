@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 
-NOT_STARTED = 127
+_NOT_STARTED = 127  # as shells tell it
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
         status = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL).wait()
     except OSError as error:
         os.write(2, f"{sys.argv[1]}: cannot be started: {error.strerror}\n".encode(errors="replace"))
-        return NOT_STARTED
+        return _NOT_STARTED
     return status if status >= 0 else 128 - status
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from flamingo_bark_assets.audio.recording import StemSet
 from flamingo_bark_assets.errors import FileFault, LibraryError
@@ -118,7 +118,7 @@ def find_kept(paths: DataPaths, song_id: str, source: Source) -> Kept | None:
             path = folder / file.file_name
             if file_problem(path, folder) or sha256_of(path) != file.content_sha256:
                 return None
-    except (FileFault, LibraryError, ValidationError, ValueError):
+    except (FileFault, LibraryError, ValueError):  # pydantic's ValidationError too, and a NUL in a name
         return None
     return Kept(found.version, tuple(_row(file) for file in found.files))
 

@@ -6,12 +6,10 @@ Declarations belong here, and no numerical package; calling a separator stands i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from flamingo_bark_assets.parts import ANY_KIND
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
-
-Outcome = Literal["given", "off", "separated", "failed", "unusable"]
 
 HOW_TO_GET_STEMS = (
     "put some into its folder stems/, or install a separator such as demucs in an environment of its own and set "

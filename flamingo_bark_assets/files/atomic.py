@@ -139,6 +139,24 @@ def writes_named(path: Path) -> Iterator[None]:
         raise WriteError(message, error.errno, reason) from error
 
 
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """Give a hidden folder in `folder` that goes in the end unless renamed; first those that kills have left.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    with writes_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder, recursive=False)
+        scratch = temporary_path(folder)
+        scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        delete_tree(scratch)
+
+
 def remove_leftovers(folder: Path, *, recursive: bool = True) -> int:
     """Delete temporary files and folders that nobody is writing any more.
 

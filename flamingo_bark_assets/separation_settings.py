@@ -92,9 +92,10 @@ class SeparationSettings(BaseModel):
             raise ValueError(f"separator {self.separator!r} is none of {', '.join(TEMPLATES)}; give its `command`")
         if self.command and self.program:
             raise ValueError("`program` is for a known separator; name it as the first entry of `command`")
-        if self.command and not {INPUT, OUTPUT} <= {place for place in (INPUT, OUTPUT) if place in str(self.command)}:
-            raise ValueError("`command` lacks {input} or {output}, or both")
-        if any(MODEL in argument for argument in self.command) and self.model is None:
+        arguments = " ".join(self.command[1:])
+        if self.command and not (INPUT in arguments and OUTPUT in arguments):
+            raise ValueError("the arguments in `command` lack {input} or {output}, or both")
+        if MODEL in arguments and self.model is None:
             raise ValueError("`command` has the place {model}; give `model`")
         if not _is_found_from_anywhere(self.template[0]):
             raise ValueError(

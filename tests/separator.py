@@ -69,11 +69,11 @@ def write(source: Path, output: Path, layout: str, behaviour: str, model: str) -
         band = np.fft.irfft(np.where(((hertz >= low) & (hertz < high))[:, np.newaxis], spectrum, 0), len(samples), 0)
         if behaviour == "silence":
             band = 0 * band
-        if behaviour == "short":
+        if behaviour in {"short", "hostile"}:
             band = band[: len(band) // 2]
         if behaviour == "other song":
             band = np.random.default_rng(number).normal(0, 0.05, band.shape)
-        path = path_of(output, layout, name, source.stem, model)
+        path = path_of(output, layout, name, source.stem, f"{model}\n\x1b[2J" if behaviour == "hostile" else model)
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, band, rate_hz, subtype="PCM_24")
         if behaviour == "half" and number == 1:

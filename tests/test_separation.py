@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pwd
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.separation import command as commands
 from flamingo_bark_assets.separation.command import MOST_LINES, Tail
 from flamingo_bark_assets.separation.layouts import find_stems
+from flamingo_bark_assets.separation.making import found_program
 from flamingo_bark_assets.separation.records import SeparatedStems
 from flamingo_bark_assets.separation_settings import TEMPLATES, SeparationSettings
 from flamingo_bark_assets.settings import Settings
@@ -222,6 +224,21 @@ def test_stems_of_another_song_are_refused_as_any_and_cost_the_song_nothing(data
     assert all(stem.rejected is not None for stem in stems.stems)
 
 
+def test_a_reason_is_one_printable_line_whatever_files_are_named(data: DataPaths, script: Path) -> None:
+    reason = separated(data, separated_songs.settings(script, "hostile")).reason
+    assert reason is not None and "bass.wav lasts 3.0 s" in reason
+    assert reason.isprintable()
+
+
+def test_a_program_in_the_home_of_a_user_who_has_none_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert found_program(SeparationSettings(program="~/demucs")) is None
+
+
 def test_a_separator_that_is_not_there_is_said_so(data: DataPaths) -> None:
     made = separated(data, SeparationSettings(enabled=True, program="/nowhere/demucs"))
     assert made.reason == (
@@ -320,7 +337,8 @@ def test_the_known_commands_have_places_for_input_output_and_model(separator: st
     ("values", "problem"),
     [
         ({"separator": "mine"}, "give its `command`"),
-        ({"command": ["x", "{input}"]}, "lacks"),
+        ({"command": ["x", "{input}"]}, "lack"),
+        ({"command": ["{input}", "{output}"]}, "lack"),
         ({"command": ["./x", "{input}", "{output}"]}, "neither a name on PATH"),
         ({"command": ["x", "{input}", "{output}", "{model}"]}, "give `model`"),
         ({"command": ["x", "{input}", "{output}"], "program": "/x"}, "first entry of `command`"),

@@ -29,10 +29,11 @@ from flamingo_bark_assets.separation.kept import Kept, Source, find_kept, forget
 from flamingo_bark_assets.separation.layouts import FoundStem, find_stems
 from flamingo_bark_assets.separation.records import SeparatedStems
 from flamingo_bark_assets.separation_settings import INPUT, MODEL, OUTPUT, PASSED_ON, SeparationSettings
-from flamingo_bark_assets.text import short_line
+from flamingo_bark_assets.text import printable, short_line
 
 READING_VERSION = "1"
-"""Of what is done with a separator's output; raise it when the same output gives other stems."""
+"""Of what is done with a separator's output; raise it when the same output gives other stems, so that none of before is
+taken again; and `SEPARATION_VERSION` in `steps`, so that songs are due."""
 
 MAX_LENGTH_DIFFERENCE_S = 1.0
 """Separators keep the length to the sample, in lossy files to some 0.1 s; more is another sound or half of it."""
@@ -91,13 +92,16 @@ def separate_song(
     try:
         kept = find_kept(paths, song_id, source) or _separated(files.mix, raw, source, settings, paths, tell)
     except SeparationError as error:
-        return replace(record, reason=f"{song_id}: {settings.separator}: {error} [{error.code}]")
+        # A message may name the program, or files as the separator named them.
+        reason = printable(f"{song_id}: {settings.separator}: {error} [{error.code}]")
+        return replace(record, reason=reason)
     return replace(record, outcome="separated", version=kept.version, separated_files=kept.files)
 
 
 def found_program(settings: SeparationSettings) -> str | None:
     """Return where the separator's program is; None where it is nowhere."""
-    return shutil.which(str(Path(settings.template[0]).expanduser()))
+    # Path.expanduser raises where this user has no home; here such a program is not there.
+    return shutil.which(os.path.expanduser(settings.template[0]))  # noqa: PTH111
 
 
 def _source(input_sha256: str, settings: SeparationSettings) -> Source:
@@ -162,7 +166,7 @@ def _version(program: str, changed_ns: int, folder: Path, environment: tuple[tup
 
 
 def _environment(settings: SeparationSettings) -> dict[str, str]:
-    """Return what the separator may see: nothing that its own environment could be led astray by, and no secret."""
+    """Return what the separator may see: the variables that are named, so that no token or PYTHONPATH gets there."""
     seen = {name: os.environ[name] for name in (*PASSED_ON, *settings.environment) if name in os.environ}
     return {**seen, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 

@@ -1,6 +1,6 @@
-"""Settings that name the stand-in separator, and what it does.
+"""Settings that name the stand-in separator, and what is seen of its calls and its processes.
 
-Making them belongs here; the stand-in itself stands in `separator`.
+The stand-in itself stands in `separator`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from flamingo_bark_assets.separation_settings import SeparationSettings
 from tests import separator
@@ -27,6 +29,18 @@ def stand_in(folder: Path) -> Path:
 def calls(script: Path) -> int:
     """Count how many songs the stand-in was asked for."""
     return len(script.with_name("calls").read_text().splitlines())
+
+
+def still_run(script: Path) -> list[str]:
+    """Command lines of all processes that the stand-in is, or has started, whoever is their parent now."""
+    folder = str(script.parent)
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd", "status"]):
+        words = " ".join(process.info["cmdline"] or [])
+        is_child = (process.info["cwd"] or "").startswith(str(script.parent.parent))
+        if process.info["status"] != psutil.STATUS_ZOMBIE and (folder in words or is_child):
+            found.append(words)
+    return found
 
 
 def command(script: Path, behaviour: str = "fine", layout: str = "demucs") -> list[str]:

@@ -13,9 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import soundfile
-
 BANDS_HZ = {"bass": (0.0, 120.0), "other": (120.0, 400.0), "vocals": (400.0, 2000.0), "drums": (2000.0, 1e9)}
 FLOOD_LINES = 200_000
 
@@ -62,6 +59,9 @@ def hang(*, stubborn: bool) -> None:
 
 def write(source: Path, output: Path, layout: str, behaviour: str, model: str) -> None:
     """Write the bands of a sound; together they are the sound."""
+    import numpy as np  # here, so that one that hangs says so at once
+    import soundfile
+
     samples, rate_hz = soundfile.read(source, always_2d=True)
     spectrum = np.fft.rfft(samples, axis=0)
     hertz = np.fft.rfftfreq(len(samples), 1 / rate_hz)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
-import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -43,6 +42,13 @@ def write_settings(data: DataPaths, script: Path, behaviour: str = "fine") -> No
     data.settings.write_text(NO_WAITING + separated_songs.settings_toml(script, behaviour), encoding="utf-8")
 
 
+@pytest.fixture
+def bare(data: DataPaths, script: Path) -> None:
+    """Add a song without stems, and settings that have it separated."""
+    write_settings(data, script)
+    write_song(data.songs, "bare", stems=False)
+
+
 def run(instance: dg.DagsterInstance, *songs: str, only_due: bool = False) -> list[RunReport]:
     return run_songs(instance, sorted(songs), lambda asset, song_id: None, only_due=only_due)
 
@@ -60,18 +66,6 @@ def wait_until(there: Callable[[], object]) -> None:
     while not there():
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
-
-
-def still_run(script: Path) -> list[str]:
-    """Command lines of all processes that the stand-in is, or has started, whoever is their parent now."""
-    folder = str(script.parent)
-    found = []
-    for process in psutil.process_iter(["cmdline", "cwd", "status"]):
-        words = " ".join(process.info["cmdline"] or [])
-        is_child = (process.info["cwd"] or "").startswith(str(script.parent.parent))
-        if process.info["status"] != psutil.STATUS_ZOMBIE and (folder in words or is_child):
-            found.append(words)
-    return found
 
 
 def test_a_separated_song_is_named_so_from_its_stems_to_the_manifest(
@@ -119,22 +113,20 @@ def test_a_separated_song_is_named_so_from_its_stems_to_the_manifest(
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_second_run_separates_nothing_and_nothing_is_due(
     data: DataPaths, instance: dg.DagsterInstance, script: Path
 ) -> None:
-    write_settings(data, script)
-    write_song(data.songs, "bare", stems=False)
     run(instance, "bare")
     assert due(data) == {}
     run(instance, "bare")
     assert separated_songs.calls(script) == 1
 
 
+@pytest.mark.usefixtures("bare")
 def test_separated_stems_that_are_lost_are_due_and_made_again(
     data: DataPaths, instance: dg.DagsterInstance, script: Path
 ) -> None:
-    write_settings(data, script)
-    write_song(data.songs, "bare", stems=False)
     run(instance, "bare")
     (data.separated / "bare" / "vocals.wav").unlink()
     assert "separated_stems" in due(data)["bare"]
@@ -142,11 +134,8 @@ def test_separated_stems_that_are_lost_are_due_and_made_again(
     assert (separated_songs.calls(script), due(data)) == (2, {})
 
 
-def test_the_list_of_songs_says_that_stems_were_separated(
-    data: DataPaths, instance: dg.DagsterInstance, script: Path
-) -> None:
-    write_settings(data, script)
-    write_song(data.songs, "bare", stems=False)
+@pytest.mark.usefixtures("bare")
+def test_the_list_of_songs_says_that_stems_were_separated(data: DataPaths, instance: dg.DagsterInstance) -> None:
     run(instance, "bare")
     told = CliRunner().invoke(main, ["--data", str(data.root), "list"])
     assert "separated: bass," in told.output, told.output
@@ -198,19 +187,18 @@ def test_a_limit_of_the_pool_bounds_the_runs_over_songs(
     assert (seen, active()) == ([1], 0)
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_kill_in_the_middle_ends_the_separator_and_the_next_run_repairs(
     data: DataPaths, tmp_path: Path, script: Path
 ) -> None:
     home = tmp_path / "home"
-    write_settings(data, script)
-    write_song(data.songs, "bare", stems=False)
     hang = script.with_name("hang")
     hang.touch()
     process = start(data, home)
-    wait_until(lambda: separated_songs.calls(script) == 1 and len(still_run(script)) >= 3)
+    wait_until(lambda: separated_songs.calls(script) == 1 and len(separated_songs.still_run(script)) >= 3)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_until(lambda: not still_run(script))
+    wait_until(lambda: not separated_songs.still_run(script))
     hang.unlink()
     assert start(data, home).wait(timeout=240) == 0
     assert query(data.warehouse, "SELECT outcome FROM separated_stems").rows == (("separated",),)
@@ -218,12 +206,11 @@ def test_a_kill_in_the_middle_ends_the_separator_and_the_next_run_repairs(
     assert list(data.root.rglob(".tmp-*")) == []
 
 
+@pytest.mark.usefixtures("bare")
 def test_stems_that_were_in_place_before_a_kill_are_taken_by_the_next_run(
     data: DataPaths, tmp_path: Path, script: Path
 ) -> None:
     home, flag = tmp_path / "home", data.root / "halted"
-    write_settings(data, script)
-    write_song(data.songs, "bare", stems=False)
     process = start(data, home, "separated_stems/bare.parquet")
     wait_until(flag.exists)
     process.send_signal(signal.SIGKILL)
@@ -235,13 +222,12 @@ def test_stems_that_were_in_place_before_a_kill_are_taken_by_the_next_run(
     assert list(data.root.rglob(".tmp-*")) == []
 
 
+@pytest.mark.usefixtures("bare")
 def test_an_interrupted_run_ends_the_separator(data: DataPaths, tmp_path: Path, script: Path) -> None:
-    write_settings(data, script)
-    write_song(data.songs, "bare", stems=False)
     script.with_name("hang").touch()
     process = start(data, tmp_path / "home")
-    wait_until(lambda: separated_songs.calls(script) == 1 and len(still_run(script)) >= 3)
+    wait_until(lambda: separated_songs.calls(script) == 1 and len(separated_songs.still_run(script)) >= 3)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) != 0
-    wait_until(lambda: not still_run(script))
+    wait_until(lambda: not separated_songs.still_run(script))
     assert [path.name for path in data.separated.iterdir()] == [".slots"]

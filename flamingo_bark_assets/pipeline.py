@@ -162,6 +162,7 @@ class SongWork:
         """The song's files; where it has no stems of its own, those that a separator made stand for them."""
         if self.files.stems:
             return self.files
+        # The step `stems` reads what was separated; the steps after it read which of these files it found.
         if self._step is not None and self._step.record is StemSet:
             made = tuple(file.file_name for file in self.result(SeparatedStems).separated_files)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from flamingo_bark_assets.audio.decode import decode
+from flamingo_bark_assets.audio.extent.reading import read_extent
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.errors import AudioFault
 from tests.signals import RATE_HZ, music, write_audio
@@ -283,6 +285,15 @@ def test_a_header_of_a_million_chunks_is_refused_soon(tmp_path: Path) -> None:
     with pytest.raises(AudioFault, match="more than 200000 chunks"):
         decode(path, max_duration_s=600.0)
     assert time.monotonic() - began < 5.0
+
+
+def test_a_time_scale_that_is_no_number_is_passed_over() -> None:
+    def element(name: str, body: bytes) -> bytes:
+        return bytes.fromhex(name) + (1 << 56 | len(body)).to_bytes(8, "big") + body
+
+    info = element("2ad7b1", b"\xff" * 300) + element("4489", struct.pack(">d", 1000.0))
+    segment = element("1a45dfa3", b"") + element("18538067", element("1549a966", info))
+    assert read_extent(io.BytesIO(segment)).declared_s == 1.0  # by the default scale of 1 ms
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

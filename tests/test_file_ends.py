@@ -16,6 +16,7 @@ from flamingo_bark_assets.audio.decode import decode
 from flamingo_bark_assets.audio.extent.reading import read_extent
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.errors import AudioFault
+from tests import id3_tags
 from tests.signals import RATE_HZ, music, write_audio
 
 SECONDS = 4.0
@@ -176,6 +177,13 @@ def test_what_stands_behind_the_sound_is_no_cut(tmp_path: Path, name: str, appen
     path = make(tmp_path, name)
     path.write_bytes(path.read_bytes() + APPENDED[appended])
     assert truncation(path) is None
+
+
+def test_a_tag_with_a_footer_before_the_sound_hides_no_cut(tmp_path: Path) -> None:
+    data = make(tmp_path, "wav").read_bytes()[:-FEW_PACKETS_BYTES]
+    sizes = b"\x04\0\x10" + id3_tags.synchsafe(300)
+    tag = b"ID3" + sizes + bytes(300) + b"3DI" + sizes
+    assert read_extent(io.BytesIO(tag + data)) == read_extent(io.BytesIO(data))
 
 
 @pytest.mark.parametrize("appended", ["id3v1", "ape", "lyrics and id3v1", "ape and id3v1"])

@@ -236,8 +236,8 @@ def test_a_text_of_another_encoding_is_told_with_its_name_and_confidence(
     (note,) = found.notes
     assert (note.encoding, note.text) == (encoding, text)
     assert note.raw != text
-    assert note.confidence is not None
-    assert note.confidence >= MIN_CONFIDENCE
+    assert note.encoding_confidence is not None
+    assert note.encoding_confidence >= MIN_CONFIDENCE
 
 
 LATIN = (

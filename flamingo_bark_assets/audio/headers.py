@@ -8,6 +8,7 @@ from __future__ import annotations
 _HEAD_BYTES = 10  # and of the footer, which only ID3v2.4 has
 _FOOTER = 0x10
 
+
 def synchsafe(four_bytes: bytes) -> int:
     """Return value of an ID3v2 size: four bytes of seven bits each."""
     size = 0

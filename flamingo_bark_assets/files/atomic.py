@@ -49,6 +49,25 @@ def temporary_path(folder: Path) -> Path:
 
 
 @contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Make a hidden folder in `parent`, which is created too; in the end it is deleted, unless it was renamed.
+
+    What kills have left there is deleted first.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(parent, recursive=False)
+    folder = temporary_path(parent)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        delete_tree(folder)
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file elsewhere and put it into place only when it is whole.
 

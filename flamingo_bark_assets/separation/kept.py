@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,10 +17,9 @@ from flamingo_bark_assets.audio.recording import StemSet
 from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.atomic import (
     delete_tree,
-    remove_leftovers,
     sync_file,
     sync_folder,
-    temporary_path,
+    temporary_folder,
     writes_named,
 )
 from flamingo_bark_assets.files.exchange import exchange_folders
@@ -183,16 +182,10 @@ def scratch_folder(paths: DataPaths) -> Iterator[Path]:
     Raises:
         WriteError: it cannot be made.
     """
-    folder = paths.separated
-    with writes_named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder, recursive=False)
-        scratch = temporary_path(folder)
-        scratch.mkdir()
-    try:
+    with ExitStack() as stack:
+        with writes_named(paths.separated):
+            scratch = stack.enter_context(temporary_folder(paths.separated))
         yield scratch
-    finally:
-        delete_tree(scratch)
 
 
 def kept_files(paths: DataPaths, song_id: str) -> tuple[Path, ...]:

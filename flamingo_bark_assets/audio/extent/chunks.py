@@ -40,6 +40,7 @@ class Chunk:
 
     @property
     def end(self) -> int:
+        """Where its body ends."""
         return self.begin + self.size
 
 

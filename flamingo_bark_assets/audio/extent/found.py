@@ -14,7 +14,7 @@ MAX_STEPS = 200_000
 
 
 class TooManyChunks(Exception):
-    """A file consists of more than `MAX_STEPS` chunks, over which FFmpeg steps for seconds a million, as often as asked."""
+    """A file consists of more than `MAX_STEPS` chunks, over which FFmpeg steps for seconds a million."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Texts of tags whose bytes were taken for Latin-1 and are of another encoding: which one, and how sure that is.
+"""Texts of tags whose bytes were taken for Latin-1 and are of another encoding: which one, by chosen weights.
 
 Weighing encodings belongs here; where texts come from does not.
 """

@@ -70,8 +70,8 @@ def read_tags(path: Path) -> Tags:
     """Read the tags of a sound file, which may be anything (ID3, Vorbis comments, MP4 atoms, RIFF INFO, APE, ...).
 
     They are cleaned: no control characters, at most 500 characters each and 20 genres; lyrics keep
-    their lines and have at most 50,000 characters. Letters of old code pages are told where that is certain, and what
-    names no genre is left out; notes say what was done. Empty where it cannot be read.
+    their lines and have at most 50,000 characters. Letters of old code pages are told where one reading outweighs all
+    others, and what names no genre is left out; notes say what was done. Empty where it cannot be read.
     """
     if not path.is_file():
         return Tags()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import time
 from collections.abc import Callable
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 
 from flamingo_bark_assets.audio.decode import decode
+from flamingo_bark_assets.audio.extent.reading import read_extent
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.errors import AudioFault
+from tests import id3_tags
 from tests.signals import RATE_HZ, music, write_audio
 
 SECONDS = 4.0
@@ -176,6 +179,13 @@ def test_what_stands_behind_the_sound_is_no_cut(tmp_path: Path, name: str, appen
     assert truncation(path) is None
 
 
+def test_a_tag_with_a_footer_before_the_sound_hides_no_cut(tmp_path: Path) -> None:
+    data = make(tmp_path, "wav").read_bytes()[:-FEW_PACKETS_BYTES]
+    sizes = b"\x04\0\x10" + id3_tags.synchsafe(300)
+    tag = b"ID3" + sizes + bytes(300) + b"3DI" + sizes
+    assert read_extent(io.BytesIO(tag + data)) == read_extent(io.BytesIO(data))
+
+
 @pytest.mark.parametrize("appended", ["id3v1", "ape", "lyrics and id3v1", "ape and id3v1"])
 @pytest.mark.parametrize("name", FRAMES)
 def test_a_tag_behind_a_cut_frame_does_not_hide_it(tmp_path: Path, name: str, appended: str) -> None:
@@ -283,6 +293,15 @@ def test_a_header_of_a_million_chunks_is_refused_soon(tmp_path: Path) -> None:
     with pytest.raises(AudioFault, match="more than 200000 chunks"):
         decode(path, max_duration_s=600.0)
     assert time.monotonic() - began < 5.0
+
+
+def test_a_time_scale_that_is_no_number_is_passed_over() -> None:
+    def element(name: str, body: bytes) -> bytes:
+        return bytes.fromhex(name) + (1 << 56 | len(body)).to_bytes(8, "big") + body
+
+    info = element("2ad7b1", b"\xff" * 300) + element("4489", struct.pack(">d", 1000.0))
+    segment = element("1a45dfa3", b"") + element("18538067", element("1549a966", info))
+    assert read_extent(io.BytesIO(segment)).declared_s == 1.0  # by the default scale of 1 ms
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

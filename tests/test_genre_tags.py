@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flamingo_bark_assets.audio.code_pages import MIN_CONFIDENCE, Repair, repair_texts
-from flamingo_bark_assets.audio.headers import synchsafe
+from flamingo_bark_assets.audio.headers import id3v2_bytes
 from flamingo_bark_assets.audio.id3 import id3_genre
 from flamingo_bark_assets.audio.song_metadata import describe_metadata
 from flamingo_bark_assets.audio.tags import Tags, read_tags
@@ -44,7 +44,7 @@ def _sound(ending: str) -> bytes:
 
 def _without_tag(data: bytes) -> bytes:
     """Leave out the tag that the encoder writes first: FFmpeg reads those at the end only where there is none."""
-    return data[10 + synchsafe(data[6:10]) :] if data[:3] == b"ID3" else data
+    return data[id3v2_bytes(data) :]
 
 
 def _tags(tmp_path: Path, data: bytes, ending: str = "mp3") -> Tags:
@@ -236,8 +236,8 @@ def test_a_text_of_another_encoding_is_told_with_its_name_and_confidence(
     (note,) = found.notes
     assert (note.encoding, note.text) == (encoding, text)
     assert note.raw != text
-    assert note.confidence is not None
-    assert note.confidence >= MIN_CONFIDENCE
+    assert note.encoding_confidence is not None
+    assert note.encoding_confidence >= MIN_CONFIDENCE
 
 
 LATIN = (

@@ -1,4 +1,4 @@
-"""Texts of tags whose bytes were taken for Latin-1 and are of another encoding: which one, and how sure that is.
+"""Texts of tags whose bytes were taken for Latin-1 and are of another encoding: which one, by chosen weights.
 
 Weighing encodings belongs here; where texts come from does not.
 """
@@ -53,6 +53,7 @@ class Repair:
         text: the text; None where it cannot be told.
         encoding: the encoding that its bytes are of; None where nothing was changed, or where that cannot be told.
         confidence: share of the weight that the text has among all readings, 0 to 1; None where nothing was weighed.
+            The weights are chosen, not calibrated, so that it is no measured probability.
         reason: why it cannot be told, one clause; None where it can.
     """
 
@@ -96,18 +97,17 @@ def repair_texts(texts: Sequence[str]) -> list[Repair]:
 def _repaired(text: str, raw: bytes, shared: tuple[str, float] | None) -> Repair:
     if raw.isascii():
         return Repair(text)
-    if _is_plainly_latin(raw):
+    name, confidence = _best([raw]) or ("", 0.0)
+    if name == "cp1252":
         plain = _decoded(raw, "cp1252") or raw.decode("latin-1")
         if plain == text:
             return Repair(text)
-        return Repair(plain, "cp1252", round(next(iter(_readings([raw]).values()))[1], 4))
-    readings = _readings([raw])
-    name, confidence = _best([raw]) or ("", 0.0)
+        return Repair(plain, "cp1252", round(confidence, 4))
     if confidence < MIN_CONFIDENCE and shared is not None:
         name, confidence = shared
     found = _decoded(raw, name) if name else None
     if found is None or confidence < MIN_CONFIDENCE:
-        told = ", ".join(f"{name}: {reading!r}" for reading, (name, _) in list(readings.items())[:2])
+        told = ", ".join(f"{name}: {reading!r}" for reading, (name, _) in list(_readings([raw]).items())[:2])
         why = f"its letters are of an encoding that cannot be told with certainty (may be {told})"
         return Repair(None, None, confidence or None, why)
     if found == _without_surrogates(text):
@@ -119,8 +119,8 @@ def _is_plainly_latin(raw: bytes) -> bool:
     """Tell whether Latin is the likeliest reading of bytes; so are those of ASCII."""
     if raw.isascii():
         return True
-    (_, (name, _)), *_ = _readings([raw]).items() or [("", ("", 0.0))]
-    return name == "cp1252"
+    best = _best([raw])
+    return best is not None and best[0] == "cp1252"
 
 
 def _is_utf8(raw: bytes) -> bool:

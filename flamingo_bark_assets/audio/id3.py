@@ -10,9 +10,12 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO
+from itertools import islice
+from typing import BinaryIO, Literal
 
-from flamingo_bark_assets.audio.headers import synchsafe
+from flamingo_bark_assets.audio.extent.chunks import read_chunks
+from flamingo_bark_assets.audio.extent.found import View
+from flamingo_bark_assets.audio.headers import id3v2_bytes, synchsafe
 
 _MAX_FRAME_BYTES = 64 * 1024
 _MAX_FRAMES = 4096
@@ -22,7 +25,6 @@ _MAX_CHUNKS = 4096
 _MAX_UNSYNCHRONISED_BYTES = 64 << 20
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 _UNSYNCHRONISED, _EXTENDED = 0x80, 0x40
-_FOOTER_BYTES = 10
 
 
 def id3_genre(file: BinaryIO) -> str | None:
@@ -41,7 +43,7 @@ def id3_genre(file: BinaryIO) -> str | None:
                 break
             if (text := _genre_of_tag(file, at, head, end)) is not None:
                 return text
-            at += 10 + synchsafe(head[6:10]) + (_FOOTER_BYTES if head[3] == 4 and head[5] & 0x10 else 0)
+            at += id3v2_bytes(head)
     return None
 
 
@@ -52,25 +54,15 @@ def _tag_offsets(file: BinaryIO, end: int) -> Iterator[int]:
     if head[:4] == b"DSD ":
         yield int.from_bytes(head[20:28], "little")
         return
-    kind = head[:4], head[8:12]
-    if kind[0] in (b"RIFF", b"RF64") and kind[1] == b"WAVE":
-        order = "little"
-    elif kind[0] == b"FORM" and kind[1] in (b"AIFF", b"AIFC"):
-        order = "big"
+    if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
+        byte_order: Literal["little", "big"] = "little"
+    elif head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        byte_order = "big"
     else:
         return
-    at = 12
-    for _ in range(_MAX_CHUNKS):
-        file.seek(at)
-        chunk = file.read(8)
-        if len(chunk) < 8:
-            return
-        if chunk[:4].upper() == b"ID3 ":
-            yield at + 8
-        size = int.from_bytes(chunk[4:], "little" if order == "little" else "big")
-        at += 8 + size + size % 2
-        if at >= end:
-            return
+    for chunk in islice(read_chunks(View(file), 12, byte_order), _MAX_CHUNKS):
+        if chunk.name.upper() == b"ID3 ":
+            yield chunk.begin
 
 
 def _genre_of_tag(file: BinaryIO, start: int, head: bytes, end: int) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from flamingo_bark_assets.audio.tags import TagNote, Tags, read_tags
 from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 
@@ -38,26 +39,6 @@ class SidecarField(Row):
         "used: it holds for the song, a caption where no model's or hand edit goes before it; passed_over: another "
         "source goes before it; claim: it is checked against the measurements; kept: no use is known for it."
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TagNote(Row):
-    """What was changed or left out of one field of the tags inside the sound file."""
-
-    TABLE: ClassVar[str] = "tag_notes"
-    KEY: ClassVar[tuple[str, ...]] = ("field",)
-
-    field: str = column("title, artist or genre.")
-    raw: str = column("What the file has; bytes that are no text are written as escapes.")
-    text: str | None = optional_column("What is used of it; null where nothing is.")
-    encoding: str | None = optional_column(
-        "Encoding that its bytes are of, where that is not the one that the file names; null where it is, or where it "
-        "cannot be told."
-    )
-    encoding_confidence: float | None = optional_column(
-        "Share of the weight that this reading has among all encodings, 0 to 1; null where none was weighed."
-    )
-    reason: str = column("Why it was changed or left out.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +84,6 @@ def describe_metadata(files: SongFiles, *, merge: Merge = "fill") -> SongMetadat
     be read: what its owner wanted to say is then unknown.
     """
     from flamingo_bark_assets.audio.given_words import merge_words
-    from flamingo_bark_assets.audio.tags import Tags, read_tags
     from flamingo_bark_assets.library.fingerprint import edits_digest
     from flamingo_bark_assets.library.sidecars import read_sidecars
 
@@ -135,17 +115,7 @@ def describe_metadata(files: SongFiles, *, merge: Merge = "fill") -> SongMetadat
         warnings="; ".join(files.info_warnings) or None,
         sidecar_warnings="; ".join(problem for sidecar in sidecars for problem in sidecar.problems) or None,
         sidecar_fields=_fields(sidecars, words),
-        tag_notes=tuple(
-            TagNote(
-                field=note.field,
-                raw=note.raw,
-                text=note.text,
-                encoding=note.encoding,
-                encoding_confidence=note.confidence,
-                reason=note.reason,
-            )
-            for note in tags.notes
-        ),
+        tag_notes=tags.notes,
     )
 
 

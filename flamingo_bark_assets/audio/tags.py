@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, get_args
+from typing import BinaryIO, ClassVar, Literal, get_args
 
 from flamingo_bark_assets.audio.code_pages import Repair, repair_texts
 from flamingo_bark_assets.audio.container import codec_failures, open_container
 from flamingo_bark_assets.audio.id3 import id3_genre
 from flamingo_bark_assets.genre_names.reading import MAX_FIELD_CHARACTERS, read_genre_field
+from flamingo_bark_assets.record import Row, column, optional_column
 from flamingo_bark_assets.text import printable, short_line
 
 MAX_LENGTH = 500
@@ -25,25 +26,25 @@ _FIELDS: tuple[TagField, ...] = get_args(TagField)
 _LYRICS_KEYS = frozenset({"lyrics", "unsyncedlyrics", "syncedlyrics"})
 
 
-@dataclass(frozen=True, slots=True)
-class TagNote:
-    """What was changed or left out of one field of a file's tags.
+@dataclass(frozen=True, kw_only=True)
+class TagNote(Row):
+    """What was changed or left out of one field of the tags inside the sound file."""
 
-    Attributes:
-        field: the field.
-        raw: what the file has, on one line; bytes that are no text are written as escapes.
-        text: what is used of it; None where nothing is.
-        encoding: the encoding that its bytes are of, where that is not the one that the file names.
-        confidence: how sure that is, 0 to 1; None where nothing was weighed.
-        reason: why, in one line.
-    """
+    TABLE: ClassVar[str] = "tag_notes"
+    KEY: ClassVar[tuple[str, ...]] = ("field",)
 
-    field: TagField
-    raw: str
-    text: str | None
-    encoding: str | None
-    confidence: float | None
-    reason: str
+    field: str = column("title, artist or genre.")
+    raw: str = column("What the file has, on one line; bytes that are no text are written as escapes.")
+    text: str | None = optional_column("What is used of it; null where nothing is.")
+    encoding: str | None = optional_column(
+        "Encoding that its bytes are of, where that is not the one that the file names; null where it is, or where it "
+        "cannot be told."
+    )
+    encoding_confidence: float | None = optional_column(
+        "Share of the weight that this reading has among all encodings, 0 to 1: the weights are chosen, not "
+        "calibrated. Null where none was weighed."
+    )
+    reason: str = column("Why it was changed or left out.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ def read_tags(path: Path) -> Tags:
     """Read the tags of a sound file, which may be anything (ID3, Vorbis comments, MP4 atoms, RIFF INFO, APE, ...).
 
     They are cleaned: no control characters, at most 500 characters each and 20 genres; lyrics keep
-    their lines and have at most 50,000 characters. Letters of old code pages are told where that is certain, and what
-    names no genre is left out; notes say what was done. Empty where it cannot be read.
+    their lines and have at most 50,000 characters. Letters of old code pages are told where one reading outweighs all
+    others, and what names no genre is left out; notes say what was done. Empty where it cannot be read.
     """
     if not path.is_file():
         return Tags()
@@ -101,7 +102,10 @@ def _note(field: TagField, raw: str, used: str | None, repair: Repair, left_out:
         return None
     reason = short_line(printable("; ".join(reasons), control=""), MAX_LENGTH)
     shown = _clean(raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")) or ""
-    return TagNote(field, shown, used, repair.encoding, repair.confidence, reason)
+    return TagNote(
+        field=field, raw=shown, text=used, encoding=repair.encoding, encoding_confidence=repair.confidence,
+        reason=reason,
+    )  # fmt: skip
 
 
 def _container_metadata(file: BinaryIO) -> dict[str, str]:

@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +26,7 @@ from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ExportError, FileFault, LibraryError, WriteError
 from flamingo_bark_assets.exports.interface import ExportedClip, FileEntry, Note
-from flamingo_bark_assets.files.atomic import delete_tree, remove_leftovers, sync_folder, temporary_path, writes_named
+from flamingo_bark_assets.files.atomic import sync_folder, temporary_folder, writes_named
 from flamingo_bark_assets.files.exchange import exchange_folders
 from flamingo_bark_assets.files.opening import is_missing, open_regular
 
@@ -157,24 +157,20 @@ def replacing_folder(out: Path) -> Iterator[Path]:
     Raises:
         WriteError: the disk refuses.
     """
-    with writes_named(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(out.parent, recursive=False)
-        staging = temporary_path(out.parent)
-        staging.mkdir()
-    try:
-        yield staging
+    with ExitStack() as stack:
         with writes_named(out):
-            sync_folder(staging)
-            if out.exists():
-                exchange_folders(staging, out)
-            else:
-                staging.rename(out)
-            sync_folder(out.parent)
-    except WriteError as error:  # told of the place that the user named, not of the hidden one beside it
-        raise WriteError(str(error).replace(str(staging), str(out)), error.errno, error.strerror) from error
-    finally:
-        delete_tree(staging)
+            staging = stack.enter_context(temporary_folder(out.parent))
+        try:
+            yield staging
+            with writes_named(out):
+                sync_folder(staging)
+                if out.exists():
+                    exchange_folders(staging, out)
+                else:
+                    staging.rename(out)
+                sync_folder(out.parent)
+        except WriteError as error:  # told of the place that the user named, not of the hidden one beside it
+            raise WriteError(str(error).replace(str(staging), str(out)), error.errno, error.strerror) from error
 
 
 def refuse_foreign(out: Path, target: str, *, overwrite: bool = False) -> None:

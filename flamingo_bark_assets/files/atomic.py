@@ -49,6 +49,25 @@ def temporary_path(folder: Path) -> Path:
 
 
 @contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Make a hidden folder in `parent`, which is created too; in the end it is deleted, unless it was renamed.
+
+    What kills have left there is deleted first.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(parent, recursive=False)
+    folder = temporary_path(parent)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        delete_tree(folder)
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file elsewhere and put it into place only when it is whole.
 
@@ -137,24 +156,6 @@ def writes_named(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         message = f"{path}: cannot be written: {reason}; {write_advice(error.errno)}"
         raise WriteError(message, error.errno, reason) from error
-
-
-@contextmanager
-def scratch_folder(folder: Path) -> Iterator[Path]:
-    """Give a hidden folder in `folder` that goes in the end unless renamed; first those that kills have left.
-
-    Raises:
-        WriteError: it cannot be made.
-    """
-    with writes_named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder, recursive=False)
-        scratch = temporary_path(folder)
-        scratch.mkdir()
-    try:
-        yield scratch
-    finally:
-        delete_tree(scratch)
 
 
 def remove_leftovers(folder: Path, *, recursive: bool = True) -> int:

@@ -19,9 +19,9 @@ from filelock import FileLock
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.atomic import (
     delete_tree,
-    remove_leftovers,
     sync_file,
     sync_folder,
+    temporary_folder,
     temporary_path,
     write_advice,
     write_bytes,
@@ -93,7 +93,7 @@ def add_song(
         _refuse_taken(paths, song_id)
     known = set(list_song_ids(paths))
     refuse_duplicate(paths, mix.path, known)
-    with _os_errors_named(file.name, f"cannot be added to {paths.songs}"), _staging(paths.songs) as staging:
+    with _os_errors_named(file.name, f"cannot be added to {paths.songs}"), temporary_folder(paths.songs) as staging:
         for source in sources:
             _store(source.path, staging / source.stored_as, link=link)
         for sidecar in sidecars:  # Never linked: a text that is edited in one place must not change in the other.
@@ -235,19 +235,6 @@ def _store(source: Path, target: Path, *, link: bool) -> None:
     with open_regular(source) as reader, target.open("xb") as writer:
         shutil.copyfileobj(reader, writer, _CHUNK_BYTES)
     sync_file(target)
-
-
-@contextmanager
-def _staging(songs: Path) -> Iterator[Path]:
-    """Give a hidden folder that is deleted unless renamed; first delete those that kills have left."""
-    songs.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(songs, recursive=False)
-    staging = temporary_path(songs)
-    staging.mkdir()
-    try:
-        yield staging
-    finally:
-        delete_tree(staging)
 
 
 def _lock(paths: DataPaths) -> FileLock:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from flamingo_bark_assets.library.ids import latin
-from flamingo_bark_assets.parts import ACCOMPANIMENT, KINDS, STEM_KINDS, StemKind, either
+from flamingo_bark_assets.parts import ACCOMPANIMENT, ANY_KIND, KINDS, STEM_KINDS, StemKind
 
 # Words that go with a stem's name and say no kind, in any language.
 _NEUTRAL_WORDS = (
@@ -132,7 +132,7 @@ def only_kind(
         kind = ACCOMPANIMENT.counted_to if what == ACCOMPANIMENT.name else None
         return kind, (
             f"its name says {what} (by {word!r}), a sum of several kinds, which cannot be measured or described as one "
-            f"of them; put its single stems beside it, or name it {either(STEM_KINDS)} if it is that alone"
+            f"of them; put its single stems beside it, or name it {ANY_KIND} if it is that alone"
         )
     return said.whole_kinds[0], None
 

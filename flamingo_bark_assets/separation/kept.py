@@ -6,8 +6,8 @@ Files and their checksums belong here; making them stands in `making`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,13 @@ from pydantic import BaseModel, ConfigDict
 
 from flamingo_bark_assets.audio.recording import StemSet
 from flamingo_bark_assets.errors import FileFault, LibraryError
-from flamingo_bark_assets.files.atomic import delete_tree, sync_file, sync_folder, writes_named
+from flamingo_bark_assets.files.atomic import (
+    delete_tree,
+    sync_file,
+    sync_folder,
+    temporary_folder,
+    writes_named,
+)
 from flamingo_bark_assets.files.exchange import exchange_folders
 from flamingo_bark_assets.files.opening import file_problem, read_text
 from flamingo_bark_assets.library.fingerprint import sha256_of
@@ -167,6 +173,19 @@ def _put(ready: Path, place: Path) -> None:
 def forget(paths: DataPaths, song_id: str) -> None:
     """Remove the separated stems of a song; what cannot be removed is left."""
     delete_tree(paths.separated / song_id)
+
+
+@contextmanager
+def scratch_folder(paths: DataPaths) -> Iterator[Path]:
+    """Give a hidden folder on the disk of the separated stems, which goes in the end; first those that kills have left.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    with ExitStack() as stack:
+        with writes_named(paths.separated):
+            scratch = stack.enter_context(temporary_folder(paths.separated))
+        yield scratch
 
 
 def kept_files(paths: DataPaths, song_id: str) -> tuple[Path, ...]:

@@ -22,10 +22,10 @@ from filelock import FileLock, Timeout
 from flamingo_bark_assets.audio.decode import decode
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.errors import AudioFault, SeparationError
-from flamingo_bark_assets.files.atomic import scratch_folder, writes_named
+from flamingo_bark_assets.files.atomic import writes_named
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles
 from flamingo_bark_assets.separation.command import Ended, run_program
-from flamingo_bark_assets.separation.kept import Kept, Source, find_kept, forget, keep
+from flamingo_bark_assets.separation.kept import Kept, Source, find_kept, forget, keep, scratch_folder
 from flamingo_bark_assets.separation.layouts import FoundStem, find_stems
 from flamingo_bark_assets.separation.records import SeparatedStems
 from flamingo_bark_assets.separation_settings import INPUT, MODEL, OUTPUT, PASSED_ON, SeparationSettings
@@ -127,7 +127,7 @@ def _separated(
     program = found_program(settings)
     if program is None:
         raise SeparationError(f"the program {settings.template[0]!r} is not there; install it, or name where it is")
-    with _slot(paths, settings.at_most, tell), scratch_folder(paths.separated) as scratch:
+    with _slot(paths, settings.at_most, tell), scratch_folder(paths) as scratch:
         output = scratch / "output"
         with writes_named(scratch):
             for folder in (output, scratch / "tmp"):

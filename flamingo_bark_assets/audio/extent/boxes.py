@@ -24,6 +24,7 @@ MP4_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp"
 _SEGMENT, _CLUSTER, _INFO = 0x18538067, 0x1F43B675, 0x1549A966
 _TIMESTAMP_SCALE, _DURATION = 0x2AD7B1, 0x4489
 _LARGEST_INFO = 1 << 16
+_LARGEST_NUMBER = 8  # bytes of an element that holds one (RFC 8794, 7.2)
 _OF_SEGMENT = frozenset(
     (_CLUSTER, _INFO, 0x114D9B74, 0x1654AE6B, 0x1C53BB6B, 0x1254C367, 0x1941A469, 0x1043A770, 0xEC, 0xBF)
 )
@@ -105,7 +106,7 @@ def _info_s(body: bytes) -> float | None:
         size, at = _number(view, at, keep_marker=False)
         if name is None or size is None:
             break
-        if name == _TIMESTAMP_SCALE:
+        if name == _TIMESTAMP_SCALE and size <= _LARGEST_NUMBER:
             scale_ns = int.from_bytes(body[at : at + size], "big")
         elif name == _DURATION and size in (4, 8) and at + size <= len(body):
             length = struct.unpack(">f" if size == 4 else ">d", body[at : at + size])[0]

@@ -10,6 +10,7 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from flamingo_bark_assets.audio.extent.found import (
     MAX_STEPS,
@@ -30,7 +31,7 @@ _IMA4_FRAMES = 64  # that AIFF-C counts as one
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class Chunk:
     """One chunk: its name, and where its body begins and ends by its header, which need not be in the file."""
 
     name: bytes
@@ -39,6 +40,7 @@ class _Chunk:
 
     @property
     def end(self) -> int:
+        """Where its body ends."""
         return self.begin + self.size
 
 
@@ -66,12 +68,12 @@ def read_riff(view: View, begin: int) -> Extent:
     """Read a WAV, RF64 or BW64 file.
 
     Raises:
-        TooManyChunks: libsndfile would step over them for minutes.
+        TooManyChunks: as `read_chunks` does, before the sound is found.
     """
     coding: _Coding | None = None
     n_samples: int | None = None
     wide: tuple[int, int] | None = None
-    for chunk in _riff_chunks(view, begin + 12):
+    for chunk in read_chunks(view, begin + 12, "little"):
         if chunk.name == b"data":
             there = max(0, view.size - chunk.begin)
             if wide is not None and chunk.size == _UNKNOWN_32:
@@ -95,18 +97,23 @@ def read_riff(view: View, begin: int) -> Extent:
     return Extent(tells_length=True)
 
 
-def _riff_chunks(view: View, at: int) -> Iterator[_Chunk]:
+def read_chunks(view: View, at: int, byte_order: Literal["little", "big"]) -> Iterator[Chunk]:
+    """Give the chunks of a WAV ("little") or AIFF ("big") file from an offset to the end of the file.
+
+    Raises:
+        TooManyChunks: there are more than `MAX_STEPS`.
+    """
     for _ in range(MAX_STEPS):
         head = view.at(at, 8)
         if len(head) < 8:
             return
-        chunk = _Chunk(head[:4], at + 8, int.from_bytes(head[4:], "little"))
+        chunk = Chunk(head[:4], at + 8, int.from_bytes(head[4:], byte_order))
         yield chunk
         at = chunk.end + chunk.size % 2
     raise TooManyChunks
 
 
-def _is_placeholder(data: _Chunk, view: View) -> bool:
+def _is_placeholder(data: Chunk, view: View) -> bool:
     """Tell whether the size was never filled in: 0, or what writers to a pipe leave, 0x7fffffff, 0xffffffff or near."""
     return data.size == 0 or (
         data.end > view.size and (data.size >= 0xFFFF0000 or 0x7FFF0000 <= data.size <= 0x80000000)
@@ -116,7 +123,7 @@ def _is_placeholder(data: _Chunk, view: View) -> bool:
 def _holds_chunks(view: View, begin: int) -> bool:
     """Tell whether from there to the end there is chunk after chunk, or nothing."""
     at = begin
-    for chunk in _riff_chunks(view, begin):
+    for chunk in read_chunks(view, begin, "little"):
         at = chunk.end
         if not chunk.name.isascii() or not chunk.name.decode("ascii").isprintable() or at > view.size:
             return False
@@ -157,20 +164,20 @@ def read_wave64(view: View, begin: int) -> Extent:
 
 
 def read_aiff(view: View, begin: int) -> Extent:
-    """Read an AIFF or AIFF-C file, whose COMM chunk holds the length wherever it stands."""
-    common: _Chunk | None = None
-    sound: _Chunk | None = None
-    at = begin + 12
-    for _ in range(MAX_STEPS):
-        head = view.at(at, 8)
-        if len(head) < 8:
-            break
-        chunk = _Chunk(head[:4], at + 8, int.from_bytes(head[4:], "big"))
+    """Read an AIFF or AIFF-C file, whose COMM chunk holds the length wherever it stands.
+
+    Raises:
+        TooManyChunks: as `read_chunks` does, before sound and length are both found.
+    """
+    common: Chunk | None = None
+    sound: Chunk | None = None
+    for chunk in read_chunks(view, begin + 12, "big"):
         if chunk.name == b"COMM":
             common = chunk
         elif chunk.name == b"SSND":
             sound = chunk
-        at = chunk.end + chunk.size % 2
+        if common is not None and sound is not None:
+            break
     body = view.at(common.begin, min(22, common.size)) if common is not None else b""
     if common is None or sound is None or len(body) < 18:
         return Extent(tells_length=True)
@@ -212,7 +219,7 @@ def read_caf(view: View, begin: int) -> Extent:
     """Read a Core Audio file; a data chunk of size -1 goes to the end."""
     rate_hz = packet_bytes = packet_frames = 0.0
     frames: int | None = None
-    data: _Chunk | None = None
+    data: Chunk | None = None
     at = begin + 8
     for _ in range(MAX_STEPS):
         head = view.at(at, 12)
@@ -221,7 +228,7 @@ def read_caf(view: View, begin: int) -> Extent:
         size = int(struct.unpack(">q", head[4:])[0])
         if size < 0:
             break
-        chunk = _Chunk(head[:4], at + 12, size)
+        chunk = Chunk(head[:4], at + 12, size)
         if chunk.name == b"desc" and len(body := view.at(chunk.begin, 24)) == 24:
             rate_hz, _, _, packet_bytes, packet_frames = struct.unpack(">d4sIII", body)
         elif chunk.name == b"pakt" and len(body := view.at(chunk.begin, 16)) == 16:

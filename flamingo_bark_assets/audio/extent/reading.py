@@ -12,7 +12,7 @@ from flamingo_bark_assets.audio.extent.chunks import read_aiff, read_au, read_ca
 from flamingo_bark_assets.audio.extent.found import Extent, ReadExtent, View
 from flamingo_bark_assets.audio.extent.frames import read_frames
 from flamingo_bark_assets.audio.extent.pages import read_ogg
-from flamingo_bark_assets.audio.headers import synchsafe
+from flamingo_bark_assets.audio.headers import id3v2_bytes
 
 # FFmpeg reads the length of these from their header, and a file that is cut gives fewer samples.
 _LENGTH_BY_LIBRARY = (b"fLaC", b"wvpk", b"TTA1", b"TTA2", b"MAC ", b"MPCK", b"MP+", b"#!AMR")
@@ -21,8 +21,6 @@ _READERS: tuple[tuple[bytes, ReadExtent], ...] = (
     (b"OggS", read_ogg), (b".snd", read_au), (b"caff", read_caf), (b"DSD ", read_dsf), (b"riff\x2e\x91", read_wave64),
     (b"\x1a\x45\xdf\xa3", read_matroska), (ASF_HEADER, read_asf),
 )  # fmt: skip
-
-
 _MAX_TAGS = 16
 
 
@@ -36,9 +34,9 @@ def read_extent(file: BinaryIO) -> Extent:
     begin = 0
     for _ in range(_MAX_TAGS):
         head = view.at(begin, 16)
-        if head[:3] != b"ID3" or len(head) < 10:
+        if not (length := id3v2_bytes(head)):
             break
-        begin += 10 + synchsafe(head[6:10])
+        begin += length
     if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return read_riff(view, begin)
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):

@@ -6,7 +6,7 @@ Its words belong here; the columns that it lists stand in `hub_columns`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flamingo_bark_assets.exports.interface import SPLITS, ExportedClip, ReadClips, Split, Summary
@@ -26,7 +26,7 @@ _HUB_LICENCES = frozenset(
 )  # fmt: skip
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _MANY = "1M<n<10M"
-_MOST_CAPTIONERS = 20
+_MOST_NAMED = 20
 
 
 @dataclass(slots=True)
@@ -209,19 +209,20 @@ def _limits(counted: Survey, summary: Summary) -> str:
             0, f"Captions of {counted.captioners.total()} clips were written by {_names(counted.captioners)}."
         )
     if counted.separators:
-        makers = ", ".join(_plain(maker) for maker in sorted(counted.separators)[:_MOST_CAPTIONERS])
         points.append(
             f"Stems of {counted.separated} clips were not recorded apart but **separated** from the mix by\n"
-            f"  {makers}: some of the rest bleeds into each. `stems_origin` says which."
+            f"  {_names(counted.separators)}: some of the rest bleeds into each. `stems_origin` says which."
         )
     if summary.options.commercial:
-        points.append("Made for commercial use: songs and texts whose licence does not allow it were left out.")
+        points.append(
+            "Made for commercial use: songs, separated stems and texts whose licence does not allow it were left out."
+        )
     return "## Limits\n\n" + "".join(f"- {point}\n" for point in points)
 
 
-def _names(captioners: Mapping[str, int]) -> str:
-    named = [f"`{_plain(name)}`" for name in sorted(captioners)[:_MOST_CAPTIONERS]]
-    more = len(captioners) - len(named)
+def _names(makers: Collection[str]) -> str:
+    named = [f"`{_plain(name)}`" for name in sorted(makers)[:_MOST_NAMED]]
+    more = len(makers) - len(named)
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 
 

@@ -116,14 +116,16 @@ class Findings:
 
     Attributes:
         stems: of each, in their order.
-        fitted_residual_db: what is left of the mix with a gain for each stem, dB of the mix, at 8 kHz in mono; None
-            where nothing sounds.
+        fitted_residual_db: what is left of the mix with a gain for each stem, dB of the mix, at 8 kHz in mono, up to
+            `fitted_s`; None where nothing sounds.
+        fitted_s: how far from the start of the mix it was fitted, whole seconds, rounded up.
         cause: what is wrong with them, in words; None where nothing is.
         common_gain: the best gain for all of them together once they are corrected.
     """
 
     stems: tuple[Finding, ...]
     fitted_residual_db: float | None = None
+    fitted_s: int = 0
     cause: str | None = None
     common_gain: float = 1.0
 
@@ -146,7 +148,9 @@ def find(mix: FloatArray, stems: Sequence[Heard]) -> Findings:
     causes = [*(f.misnamed for f in found if f.twice and f.misnamed), *causes]
     residual = max(best.residual, 1e-12)
     applied = np.array([gain_of(found[i]) for i in kept])
-    return Findings(found, 10.0 * math.log10(residual), "; ".join(causes) or None, best.common_gain_of(applied))
+    return Findings(
+        found, 10.0 * math.log10(residual), best.fitted_s, "; ".join(causes) or None, best.common_gain_of(applied)
+    )
 
 
 def _lag(stem: Heard) -> float | None:

@@ -135,7 +135,9 @@ class Stem(Row):
         "where the stem is loud."
     )
     bleed: str | None = optional_column("Why what the stem holds is taken for bleed alone; null where it is not.")
-    bleed_confidence: float | None = optional_column("How far `coherence` lies from 0.7, 0 to 1 at 0.16 and more: a rank, not calibrated.")
+    bleed_confidence: float | None = optional_column(
+        "How far `coherence` lies from 0.7, 0 to 1 at 0.16 and more: a rank, not calibrated."
+    )
     misnamed: str | None = optional_column(
         "Why the stem is not what its name says, so that nothing is told or measured of it; null where it may be."
     )

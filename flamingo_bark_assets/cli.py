@@ -287,7 +287,7 @@ def analyze(files: tuple[Path, ...], predictions: Path | None, jobs: int) -> Non
     _warn(found.left_out)
     rows, songs, faults = [], {}, 0
     for song in measure_all(found.sources, jobs=jobs):
-        _warn(f"{song.song_id}: {sentence}" for sentence in (*song.rejected, *song.oddities))
+        _warn(f"{song.song_id}: {sentence}" for sentence in (*song.rejected, *song.corrected, *song.oddities))
         if song.fault is not None:
             faults += 1
             _console.say("[red]error:[/red] {}: {}", song.song_id, song.fault)

@@ -181,6 +181,12 @@ def test_what_is_odd_about_a_file_is_said_at_the_terminal(tmp_path: Path) -> Non
     assert "one: drums.wav: truncated: the sound ends 1000 bytes after the end of the file" in shown
 
 
+def test_what_is_taken_off_a_stem_is_said_at_the_terminal(tmp_path: Path) -> None:
+    folder = write_parts(tmp_path / "one")
+    write_audio(folder / "bass.wav", -tiny_stems(8.0)["bass"], rate_hz=RATE_HZ)
+    assert "one: bass.wav: inverted polarity, turned over" in analyze(folder).output.replace("\n", " ")
+
+
 def test_a_stem_of_another_song_helps_with_nothing_and_is_said(tmp_path: Path) -> None:
     folder = write_parts(tmp_path / "one")
     foreign = tiny_stems(8.0, seed=9, bpm=97.0)["drums"]

@@ -278,6 +278,14 @@ def test_a_number_that_is_not_finite_is_written_as_null(value: float) -> None:
     assert json_of(evidence)["stems"][0]["files"][0]["rms_dbfs"] is None
 
 
+def test_what_a_stem_file_still_has_and_every_use_takes_off_is_said_beside_it() -> None:
+    found = {"delay_samples": 1105, "gain_db": None, "inverted": True, "offsets": "0.02 0.02"}
+    stem = make_stem("drums", **found, corrected="25.06 ms (1105 samples) late, taken off")
+    file = json_of(make_evidence(stems={"stems": (stem,)}))["stems"][0]["files"][0]
+    assert {name: file[name] for name in found} == found
+    assert file["corrected"] == "25.06 ms (1105 samples) late, taken off"
+
+
 def test_an_unknown_key_is_refused() -> None:
     written = json_of(make_evidence())
     with pytest.raises(ValidationError):

@@ -37,15 +37,6 @@ from tests.benchmarks.stem_truth import judged
 from tests.stem_songs import Case, song, summed
 
 SEED = 7000
-GOOD = [
-    stem_songs.all_late, stem_songs.one_late, stem_songs.padded, stem_songs.cut, stem_songs.inverted,
-    stem_songs.normalised, stem_songs.scaled, stem_songs.offset, stem_songs.lossy, stem_songs.other_rate,
-    stem_songs.mono, stem_songs.soft_clipped, stem_songs.dry,
-]  # fmt: skip
-WRONG = [
-    stem_songs.foreign, stem_songs.other_take, stem_songs.all_other_take, stem_songs.half_missing,
-    stem_songs.swapped, stem_songs.bleed_only, stem_songs.clipped,
-]  # fmt: skip
 
 
 def samples_of(sound: Sound) -> FloatArray:
@@ -61,14 +52,14 @@ def work_of(case: Case, folder: Path, *steps: str) -> SongWork:
     return work
 
 
-@pytest.mark.parametrize("make", GOOD, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", stem_songs.GOOD, ids=lambda make: make.__name__)
 def test_a_good_song_is_fit_and_what_is_odd_about_it_is_named(make: Callable[[int], Case]) -> None:
     outcome = judged(make(SEED))
     assert outcome.verdict_right, outcome.said
     assert outcome.cause_right, outcome.said
 
 
-@pytest.mark.parametrize("make", WRONG, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", stem_songs.WRONG, ids=lambda make: make.__name__)
 def test_a_wrong_stem_is_unfit_and_the_cause_is_named(make: Callable[[int], Case]) -> None:
     outcome = judged(make(SEED))
     assert outcome.verdict_right, outcome.said
@@ -88,7 +79,7 @@ def test_every_use_reads_a_stem_as_it_is_in_the_mix(tmp_path: Path) -> None:
         Source("song", work.files.mix or Path(), {"drums": (tmp_path / "songs" / "song" / "stems" / "drums.wav",)})
     )
     assert read.corrected == (
-        "drums.wav: 25.06 ms (1105 samples) late, taken off, the delay of MP3 without a gapless header",
+        "drums.wav: 25.06 ms (1105 samples) late (as MP3 without a gapless header is), taken off",
     )
     clips = [clip for clip in work.result(TrainingClips).clips if clip.stem_kinds == ("drums",)]
     assert clips

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flamingo_bark_assets.audio import explanation
 from flamingo_bark_assets.audio.belonging import FOUND_STRENGTH
 from flamingo_bark_assets.audio.decode import Decoded
 from flamingo_bark_assets.audio.recording import Stem, StemSet
@@ -54,6 +55,15 @@ def test_what_is_odd_about_a_stem_file_stands_in_its_row() -> None:
     (row,) = compare(StemInput(StemFile("bass", "bass", Path("/songs/a/stems/bass.wav")), odd)).stems
     assert row.file_notes == "truncated: its last frame is cut; it is odd; and old"
     assert [row.file_notes for row in compare(*all_stems()).stems] == [None] * 4
+
+
+def test_what_a_fit_leaves_is_unknown_where_it_does_not_reach_the_end_of_the_mix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (compare(*all_stems()).fitted_residual_db.value or 0.0) < -40.0
+    monkeypatch.setattr(explanation, "LONGEST_FITTED_S", 6.0)
+    left = compare(*all_stems()).fitted_residual_db
+    assert (left.value, left.reason) == (None, "only the first 6 s of the mix were fitted")
 
 
 def sound_of(kind: StemKind, *stems: StemInput) -> Sound | None:

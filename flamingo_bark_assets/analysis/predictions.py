@@ -40,7 +40,8 @@ class MeasuredSong:
         prediction: its entry of a prediction file.
         summary: name, tempo, metre, key, loudness and number of sections, as a person reads them.
         fault: what is wrong with its files; None where it was measured.
-        rejected: one sentence for each stem file that does not belong to the song.
+        rejected: one sentence for each stem file that helps with nothing.
+        corrected: one sentence for each stem file of which something was taken off.
         oddities: one sentence for all that is odd about a file though it could be read.
     """
 
@@ -49,6 +50,7 @@ class MeasuredSong:
     summary: tuple[str, ...]
     fault: str | None = None
     rejected: tuple[str, ...] = ()
+    corrected: tuple[str, ...] = ()
     oddities: tuple[str, ...] = ()
 
 
@@ -87,7 +89,9 @@ def measure_source(source: Source) -> MeasuredSong:
         str(len(song.sections)),
     )
     entry = prediction_of(analysis, read.quality)
-    return MeasuredSong(source.song_id, entry, summary, rejected=read.rejected, oddities=read.oddities)
+    return MeasuredSong(
+        source.song_id, entry, summary, rejected=read.rejected, corrected=read.corrected, oddities=read.oddities
+    )
 
 
 def _shown(measurement: Measurement[Any], spec: str) -> str:

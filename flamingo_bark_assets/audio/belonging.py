@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flamingo_bark_assets.audio.alignment import MAX_LAG_S, RATE_HZ, Match, MixReference, waveform_of, without_mean
+from flamingo_bark_assets.audio.explanation import moved_by
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
@@ -109,12 +110,7 @@ class StemJudge:
 
     def _take_off(self, waveform: FloatArray, match: Match) -> None:
         """Subtract a stem from what is left of the mix, at its lag and with the gain that leaves least."""
-        aligned = np.zeros_like(self._waveform)
-        late = round(match.lag_s * RATE_HZ)
-        source = waveform[max(0, late) :]
-        target = aligned[max(0, -late) :]
-        length = min(source.size, target.size)
-        target[:length] = source[:length]
+        aligned = moved_by(waveform, round(match.lag_s * RATE_HZ), self._waveform.size)
         energy = float(np.vdot(aligned, aligned))
         if energy > 0.0:
             gain = float(np.vdot(self._rest, aligned)) / energy

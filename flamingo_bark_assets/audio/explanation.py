@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 LONGEST_FITTED_S = 600.0
 """Of a longer song only so much is fitted, from its start; less where there are very many stems."""
 
-_HELD_SAMPLES = 1 << 26
+_MOST_SAMPLES = 1 << 26
 _RIDGE = 1e-4  # decides between gains that explain the mix alike: towards the common one
 _TAPS = 48
 _KAISER_BETA = 8.0
@@ -50,6 +50,11 @@ class Fit:
     residual: float
     common_residual: float
     constrained: Floats
+
+    @property
+    def fitted_s(self) -> int:
+        """How far from the start of the mix it was fitted, whole seconds, rounded up."""
+        return int(self.products.shape[0])
 
     @property
     def energies(self) -> Floats:
@@ -91,11 +96,6 @@ class Fit:
         return _common(total[np.ix_([*others, -1], [*others, -1])])[1] if others else 1.0
 
 
-def fitted_samples(mix: FloatArray, n_stems: int) -> int:
-    """Return how many samples are fitted."""
-    return min(mix.size, round(LONGEST_FITTED_S * RATE_HZ), _HELD_SAMPLES // (n_stems + 1))
-
-
 def fit(mix: FloatArray, stems: Sequence[FloatArray]) -> Fit | None:
     """Fit a mix by its stems, each mono at `RATE_HZ`; one that ends early is silent after its end.
 
@@ -118,7 +118,7 @@ def fit(mix: FloatArray, stems: Sequence[FloatArray]) -> Fit | None:
 
 
 def _products(mix: FloatArray, stems: Sequence[FloatArray]) -> Floats:
-    length = fitted_samples(mix, len(stems))
+    length = min(mix.size, round(LONGEST_FITTED_S * RATE_HZ), _MOST_SAMPLES // (len(stems) + 1))
     seconds = -(-length // RATE_HZ)
     products = np.zeros((seconds, len(stems) + 1, len(stems) + 1))
     piece = np.zeros((len(stems) + 1, RATE_HZ))

@@ -56,6 +56,7 @@ _HOLE_LEFT, _HOLE_TIMES, _HOLE_S, _HOLE_SHARE = 0.1, 10.0, 2, 0.8
 _TAIL_S = 2
 _SILENT = 1e-4
 _DRUMS_NOISE, _DRUMS_TIMES, _BASS_LOWS = 0.008, 8.0, 0.5
+# The 576 samples of LAME with the 529 of an MP3 decoder, and the latter alone; the AAC encoders of FFmpeg and Apple.
 _ENCODER_DELAYS = {1105: "MP3", 1024: "AAC", 2112: "AAC", 529: "MP3"}
 _ACCOMPANIMENT = re.compile(
     r"(?<![^\W_])(?:no|non|not|without|minus|sans)[\W_]*(?:vocals?|vox|voice)(?![^\W_])|instrumentals?(?![^\W_])"
@@ -115,14 +116,16 @@ class Findings:
 
     Attributes:
         stems: of each, in their order.
-        fitted_residual_db: what is left of the mix with a gain for each stem, dB of the mix, at 8 kHz in mono; None
-            where nothing sounds.
+        fitted_residual_db: what is left of the mix with a gain for each stem, dB of the mix, at 8 kHz in mono, up to
+            `fitted_s`; None where nothing sounds.
+        fitted_s: how far from the start of the mix it was fitted, whole seconds, rounded up.
         cause: what is wrong with them, in words; None where nothing is.
         common_gain: the best gain for all of them together once they are corrected.
     """
 
     stems: tuple[Finding, ...]
     fitted_residual_db: float | None = None
+    fitted_s: int = 0
     cause: str | None = None
     common_gain: float = 1.0
 
@@ -145,7 +148,9 @@ def find(mix: FloatArray, stems: Sequence[Heard]) -> Findings:
     causes = [*(f.misnamed for f in found if f.twice and f.misnamed), *causes]
     residual = max(best.residual, 1e-12)
     applied = np.array([gain_of(found[i]) for i in kept])
-    return Findings(found, 10.0 * math.log10(residual), "; ".join(causes) or None, best.common_gain_of(applied))
+    return Findings(
+        found, 10.0 * math.log10(residual), best.fitted_s, "; ".join(causes) or None, best.common_gain_of(applied)
+    )
 
 
 def _lag(stem: Heard) -> float | None:
@@ -177,10 +182,10 @@ def _delays(stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]) 
             continue
         relation = "late" if delay_s > 0 else "early"
         codec = _ENCODER_DELAYS.get(finding.delay_samples)
-        why = f", the delay of {codec} without a gapless header" if codec else ""
-        all_of_them = "as all stems are " if aligned.together and len(stems) > 1 else ""
+        like_codec = f" (as {codec} without a gapless header is)" if codec else ""
+        like_all = " like all stems" if aligned.together and len(stems) > 1 else ""
         by = f"{abs(delay_s) * 1e3:.2f} ms ({abs(finding.delay_samples)} samples)"
-        finding.told.append(f"{by} {relation}, {all_of_them}taken off{why}")
+        finding.told.append(f"{by} {relation}{like_all}{like_codec}, taken off")
 
 
 def _once(mix: FloatArray, stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]) -> tuple[list[int], Fit]:
@@ -196,14 +201,15 @@ def _once(mix: FloatArray, stems: Sequence[Heard], aligned: Aligned, found: Sequ
             break
         if best.residual_without(at) > _TWICE_MORE * max(best.residual, 1e-6):
             break  # it is only too loud
-        index = kept.pop(at)
-        again = fit(mix, [aligned.stems[i] for i in kept])
+        others = kept[:at] + kept[at + 1 :]
+        again = fit(mix, [aligned.stems[i] for i in others])
         if again is None:
             break
+        index = kept[at]
         name = stems[index].file_name
         found[index].twice = True
         found[index].misnamed = f"{name} holds what other stems hold already, and would be added twice"
-        best = again
+        kept, best = others, again
     return kept, best
 
 
@@ -232,23 +238,25 @@ def _gains(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequen
             continue
         relative = gain_db if len(deviating) > 1 else float(levels[i])
         found[index].gain_db = relative
-        one_by_one = "normalised one by one, " if len(deviating) > 1 else ""
+        one_by_one = "as if normalised one by one, " if len(deviating) > 1 else ""
         found[index].told.append(f"{one_by_one}its gain in the mix is {relative:+.1f} dB, applied")
 
 
 def _bleed(mix: FloatArray, stems: Sequence[FloatArray], found: Sequence[Finding], best: Fit) -> None:
     """Find stems that are far below the mix and hold nothing but what is left of the others."""
     gains = [float(best.gains[i] if one.gain_db is not None else best.common_gain) for i, one in enumerate(found)]
+    complete = best.residual <= _COMPLETE and len(stems) > 1
+    beside = "the other stems" if complete else "the rest of the mix"
     for i, (stem, finding) in enumerate(zip(stems, found, strict=True)):
         level = float((best.energies if finding.gain_db is not None else best.given_energies)[i])
         if not 0.0 < level <= _BLEED_SHARE:
             continue
-        finding.coherence = coherence(stem, _others(mix, stems, gains, i, complete=best.residual <= _COMPLETE))
+        finding.coherence = coherence(stem, _others(mix, stems, gains, i, complete=complete))
         finding.mix_level_db = 10.0 * math.log10(level)
         if finding.coherence >= _BLEED_COHERENCE:
             finding.bleed = (
-                f"it holds only what is left of the other stems: {finding.mix_level_db:.0f} dB of the mix, "
-                f"{100.0 * finding.coherence:.0f} % of it in phase with them"
+                f"it holds only what is left of {beside}: {finding.mix_level_db:.0f} dB of the mix, "
+                f"{100.0 * finding.coherence:.0f} % of its energy keeps the phase of that"
             )
         sureness = abs(finding.coherence - _BLEED_COHERENCE) / (_WHOLE_COHERENCE - _BLEED_COHERENCE)
         finding.bleed_confidence = min(1.0, sureness)
@@ -258,12 +266,12 @@ def _others(
     mix: FloatArray, stems: Sequence[FloatArray], gains: Sequence[float], index: int, *, complete: bool
 ) -> FloatArray:
     """Return all that sounds beside one stem: the other stems where they give the mix, else the mix without it."""
-    added = [i for i in range(len(stems)) if i != index] if complete and len(stems) > 1 else [index]
+    added = [i for i in range(len(stems)) if i != index] if complete else [index]
     total = np.zeros_like(mix)
     for i in added:
         length = min(mix.size, stems[i].size)
         total[:length] += np.float32(gains[i]) * stems[i][:length]
-    return mix - total if added == [index] else total
+    return total if complete else mix - total
 
 
 def _swapped(stems: Sequence[Heard], found: Sequence[Finding]) -> None:
@@ -308,7 +316,7 @@ def _holes(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequen
     _, i, silent = max(holes, key=lambda hole: hole[0])
     where = np.flatnonzero(silent)
     doubt = (
-        f"{stems[kept[i]].file_name} is silent from {where[0]} s to {where[-1] + 1} s, where "
+        f"{stems[kept[i]].file_name} is silent in {where.size} s between {where[0]} s and {where[-1] + 1} s, where "
         f"{10.0 * math.log10(float(left[silent].sum() / mix[silent].sum())):.0f} dB of the mix are not in the stems: "
         "part of it is missing"
     )
@@ -331,9 +339,10 @@ def _gone(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequenc
         else:
             gone = explained < _GONE_ALONE * without and own[i] >= _SEEN_ALONE and match.strength < _CERTAIN_STRENGTH
         if gone:
+            beside = f", {best.common_gain:.2f} is that of most of the sound" if len(kept) > 1 else ""
             doubt = (
-                f"{stems[index].file_name} explains nothing of the mix (it fits with a gain of {best.gains[i]:.2f}, "
-                f"{best.common_gain:.2f} is that of the others): another take or version"
+                f"{stems[index].file_name} explains nothing of the mix (it fits with a gain of {best.gains[i]:.2f}"
+                f"{beside}): it may be another take or version"
             )
             found[index].doubt = doubt
             told.append(doubt)

@@ -134,8 +134,10 @@ class Stem(Row):
         "Share of a quiet stem's energy that keeps the phase of the other stems, 0 to 1: 0.7 and more is bleed; null "
         "where the stem is loud."
     )
-    bleed: str | None = optional_column("Why what the stem holds is only bleed; null where it is not.")
-    bleed_confidence: float | None = optional_column("How sure it is that it is bleed or is not, 0 to 1.")
+    bleed: str | None = optional_column("Why what the stem holds is taken for bleed alone; null where it is not.")
+    bleed_confidence: float | None = optional_column(
+        "How far `coherence` lies from 0.7, 0 to 1 at 0.16 and more: a rank, not calibrated."
+    )
     misnamed: str | None = optional_column(
         "Why the stem is not what its name says, so that nothing is told or measured of it; null where it may be."
     )
@@ -183,7 +185,9 @@ class StemSet(Record):
         "span that they have in common.",
     )
     fitted_residual_db: Measurement[float] = quantity(
-        "dB", "The same below 4 kHz with the best gain for each stem, over the whole mix."
+        "dB",
+        "The same below 4 kHz with the best gain for each stem, over the whole mix; unknown where it is too long to be "
+        "fitted to its end.",
     )
     cause: str | None = optional_column("What of the stems is wrong against the mix, in words; null for nothing.")
     stems: tuple[Stem, ...] = events("One row a stem file.")

@@ -88,7 +88,7 @@ def _compare(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
         audible_kinds=Measurement.of(len(audible), method="sounding-1s-above-60dbfs"),
         missing_kinds=Measurement.of(missing, method=_COUNT),
         residual_db=_residual(mix, described),
-        fitted_residual_db=_fitted_residual(described.findings),
+        fitted_residual_db=_fitted_residual(mix, described.findings),
         cause=described.findings.cause if described.findings is not None else None,
         stems=rows,
     )
@@ -145,9 +145,11 @@ def energy_share(stems: StemSet, kind: StemKind) -> Measurement[float]:
     return Measurement.of(sum(energy for name, energy in energies if name == kind) / total, method=method)
 
 
-def _fitted_residual(findings: Findings | None) -> Measurement[float]:
+def _fitted_residual(mix: Sound, findings: Findings | None) -> Measurement[float]:
     if findings is None or findings.fitted_residual_db is None:
         return Measurement.unknown("no stem that belongs to the mix sounds", method=_FIT)
+    if findings.fitted_s < math.floor(mix.duration_s):  # what comes after might lack anything
+        return Measurement.unknown(f"only the first {findings.fitted_s} s of the mix were fitted", method=_FIT)
     return Measurement.of(findings.fitted_residual_db, method=_FIT)
 
 

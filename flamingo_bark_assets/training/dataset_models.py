@@ -184,7 +184,15 @@ class StemFileEntry(_Model):
     clipped_fraction: float | None = Field(description="Share of clipped samples.")
     length_difference_s: float | None = Field(description="Stem length minus mix length, s.")
     lag_s: float | None = Field(description="Delay against the mix, s.")
-    lag_confidence: float | None = Field(description="How sure that delay is, 0 to 1.")
+    lag_confidence: float | None = Field(description="How far the peak of that delay stands out, 0 to 1.")
+    corrected: str | None = Field(
+        description="What the file itself still has, and all that was measured and cut is without, in words: a delay, "
+        "a level, inverted polarity, an offset; null for nothing."
+    )
+    delay_samples: int | None = Field(description="Samples by which it is late; negative: early; null: none.")
+    gain_db: float | None = Field(description="Gain that brings it to its level in the mix, dB; null: none.")
+    inverted: bool | None = Field(description="Whether it is in inverted polarity; null: it is not.")
+    offsets: str | None = Field(description="Mean of each channel, full scale 1, parted by spaces; null: none.")
 
 
 class StemEntry(_Model):

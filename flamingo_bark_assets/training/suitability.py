@@ -24,7 +24,7 @@ from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.rendering import told_apart
 
 SONG = "song"
-# Half as much again as `belonging` takes for found: by chance no stem of another song came near it.
+# Well above what `belonging` takes for found, 7.5: the match stands in for what the length would say.
 _SURE_MATCH = 12.0
 RULES = {
     "tag_lacking": "Every text holds the custom tag, where there is one.",

@@ -138,7 +138,7 @@ MIX_HEADS: frozenset[str] = words("mix master mixdown mastering production sonic
 SOUND_HEADS: frozenset[str] = words("sound audio recording")
 INSTRUMENTAL_HEADS: frozenset[str] = words(
     "song songs track piece music tune number version composition recording ballad jam cover work mix remix "
-    "hip rock jazz pop metal funk post electronic ambient folk beat"
+    "hip post electronic beat"
 )
 
 PACE_WORDS: Mapping[str, str] = {
@@ -168,11 +168,13 @@ NOT_PACE: frozenset[str] = words(
     "strumming picking licks riff riffs fills fill day dance train burning burn growing lane "
     "internet forward rise sweep delay tremolo strings"
 )
-INTENSIFIERS: frozenset[str] = words(
-    "very quite rather fairly really extremely too so pretty somewhat relatively moderately slightly super "
-    "incredibly surprisingly overall generally heavily highly well a bit little more most mostly extraordinarily "
-    "not never neither nor either being at all exactly particularly that anything but nothing far from also "
-    "clearly definitely always both just"
+DEGREES: frozenset[str] = words(
+    "very quite rather fairly really extremely too so pretty somewhat relatively moderately slightly super incredibly "
+    "not heavily highly overly surprisingly particularly"
+)
+INTENSIFIERS: frozenset[str] = DEGREES | words(
+    "overall generally well a bit little more most mostly extraordinarily never neither nor either being at all "
+    "exactly anything but nothing far from also clearly definitely always both just"
 )
 COPULAS: frozenset[str] = words(
     "is are was were be been being 's isn't aren't wasn't weren't feels feel sounds sound stays remains seems seem "

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from flamingo_bark_assets.claims.lexicon import (
     COPULAS,
+    DEGREES,
     DETERMINERS,
     FINITE_VERBS,
     GENRE_HEADS,
@@ -71,6 +72,7 @@ _MOODS = words("cheerful happy upbeat uplifting sunny playful brooding moody omi
 _OWNERS = words("his her their lead soloist")
 # 'lightly compressed' is hardly compressed.
 _HARDLY = words("lightly slightly gently subtly minimally mildly barely softly moderately nearly almost")
+_DEGREES = DEGREES | _HARDLY
 _MANNERS = (
     _Manner("pace", PACE_WORDS, TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS,
             TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS | _PRONOUNS, over_instruments=True),
@@ -123,7 +125,7 @@ _STEREO_NOUNS = words("image imaging field mix width recording spread spectrum p
 _JOINERS = words("and but yet or")
 _LONGEST_ADJECTIVE = 2
 _CALLED = words("described characterised characterized classified")
-_NO_SUBJECT = (INTENSIFIERS - {"that"}) | _CALLED | words("is are can could may might be best")
+_NO_SUBJECT = INTENSIFIERS | _CALLED | words("is are can could may might be best")
 
 
 _FIRST_WORDS = frozenset().union(
@@ -304,13 +306,6 @@ def _with_intensifiers(tokens: Sequence[Token], i: int) -> int:
     while i and tokens[i].joined and tokens[i - 1].lower in _DEGREES:
         i -= 1
     return i
-
-
-_DEGREES = words(
-    "very quite rather fairly really extremely too so pretty somewhat relatively moderately slightly super incredibly "
-    "not heavily highly overly surprisingly particularly lightly gently subtly minimally mildly barely softly "
-    "nearly almost"
-)
 
 
 def _is_device(tokens: Sequence[Token], i: int) -> bool:

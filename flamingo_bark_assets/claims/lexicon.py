@@ -102,7 +102,7 @@ VOICE_ACTS: frozenset[str] = words(
 )
 VOICE_PHRASES: frozenset[str] = frozenset(
     _phrases(
-        "a cappella, a capella, acapella, acappella, spoken word, male voice choir, ad libs, the rap, "
+        "a cappella, a capella, acapella, acappella, male voice choir, ad libs, the rap, "
         "lyrical theme, lyrical themes, lyrical content, lyrical subject, rap verse, rap verses, rap flow, "
         "rap delivery, rap part"
     )

@@ -104,7 +104,7 @@ _MANNERS = (
                          "studio quality": "hi-fi"},
             MIX_HEADS | SOUND_HEADS | {"quality"}, MIX_HEADS | SOUND_HEADS | _PRONOUNS | {"quality"}),
     _Manner("fidelity", {"poor": "lo-fi", "bad": "lo-fi", "low": "lo-fi", "inferior": "lo-fi", "high": "hi-fi",
-                         "good": "hi-fi", "excellent": "hi-fi"},
+                         "good": "hi-fi", "excellent": "hi-fi", "great": "hi-fi"},
             _QUALITY, _QUALITY),
     _Manner("noise", {"noisy": "noisy", "hissy": "noisy"},
             MIX_HEADS | SOUND_HEADS | words("track"), MIX_HEADS | SOUND_HEADS | words("track song")),
@@ -329,7 +329,7 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
         before = tokens[i - 1].lower if i else ""
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
         is_image = token.lower in _IMAGES or (before == "sound" and token.lower in {"field", "stage"})
-        if is_image or token.lower in _PANNED or token.lower == "mix":
+        if before != "stereo" and (is_image or token.lower in _PANNED or token.lower == "mix"):
             width = _width(tokens, i, i + 1) or ("stereo" if token.lower == "panned" else None)
             if width and not (token.lower == "mix" and width == "narrow"):
                 yield Span("stereo", width, i, i + 1)

@@ -260,6 +260,8 @@ TRAPS: tuple[Sentence, ...] = (
     _trap("The bass drum is loud.", "instrument kick"),
     _trap("A tenor saxophone and a soprano sax trade solos", "instrument saxophone"),
     _trap("It has a dark mood."),
+    _trap("A dark, brooding sound."),
+    _trap("It is as slow as a snail."),
     _trap("A bright future lies ahead for this band."),
     _trap("Loud guitars and quiet vocals.", "instrument guitar", VOICE),
     _trap("The Mono Lake sessions."),

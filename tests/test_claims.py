@@ -580,6 +580,18 @@ def test_a_false_voice_takes_singer_and_lyrics_along() -> None:
     assert rewritten(text, make_evidence(silent=("vocals",))) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("A spacious stereo mix.", "stereo wide"), ("It opens into a broad stereo panorama.", "stereo wide"),
+        ("A poem in spoken word.", "vocals vocals"), ("The recording is of good sound quality.", "fidelity hi-fi"),
+        ("The recording is of great quality.", "fidelity hi-fi"),
+    ],
+)  # fmt: skip
+def test_what_is_said_once_is_found_once(text: str, claim: str) -> None:
+    assert [f"{found.kind} {found.value}" for found in find_claims(text)] == [claim]
+
+
 def test_a_label_with_a_dash_heads_what_follows() -> None:
     text = (
         "**Lyrics** – A letter to a friend, written in June. It ends well.\n"

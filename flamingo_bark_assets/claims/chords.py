@@ -15,19 +15,18 @@ _ABOUT_CHORDS = re.compile(
 )
 _CHORD_WORD = re.compile(r"\b(?:chords?|progressions?)\b", re.IGNORECASE)
 _SYMBOL = (
-    r"(?P<root>[A-G])(?P<sign>#|♯|♭|b)?(?P<quality>maj(?:or)?|min(?:or)?|m|dim|aug|sus[24]?|°|\+)?(?:add)?"
+    r"(?P<tonic>[A-G])(?P<sign>#|♯|♭|b)?(?P<quality>maj(?:or)?|min(?:or)?|m|dim|aug|sus[24]?|°|\+)?(?:add)?"
     r"(?:maj)?(?:2|4|6|7|9|11|13)?(?:/[A-G][#b♯♭]?)?(?![\w#♯♭])"
 )
 _SYMBOLS = re.compile(_SYMBOL)
 _BETWEEN = r"(?:\s*(?:,|-|–|—|→|>|\||&)\s*(?:and |then )?|\s+(?:and|to|then)\s+)"
-_LISTS = re.compile(rf"(?<![\w#♯♭'.]){re.sub('[?]P<[a-z]+>', '?:', _SYMBOL)}(?:{_BETWEEN}"
-                    rf"{re.sub('[?]P<[a-z]+>', '?:', _SYMBOL)})+")  # fmt: skip
+_UNNAMED = re.sub("[?]P<[a-z]+>", "?:", _SYMBOL)
+_LISTS = re.compile(rf"(?<![\w#♯♭'.]){_UNNAMED}(?:{_BETWEEN}{_UNNAMED})+")
 _QUALITIES = {"m": "minor", "min": "minor", "minor": "minor", "dim": "diminished", "°": "diminished",
               "aug": "augmented", "+": "augmented"}  # fmt: skip
-_SIGNS = {"♯": "#", "♭": "b"}
 # A named chord may have a seventh behind it: 'F# minor seventh'.
 _LISTED = re.compile(
-    r"(?P<chord>\s+(?:seventh|sixth|ninth|triad)s?)?\s*(?:,|&|/|-|–|→|\band\b|\bto\b)\s*(?:and\s+|then\s+)?",
+    r"(?:\s+(?:seventh|sixth|ninth|triad)s?)?\s*(?:,|&|/|-|–|→|\band\b|\bto\b)\s*(?:and\s+|then\s+)?",
     re.IGNORECASE,
 )
 _PLAYED = re.compile(r"\b(?:play(?:s|ing|ed)?|mainly|mostly|between|cycl(?:es|ing) through|over)\s*$", re.IGNORECASE)
@@ -53,8 +52,7 @@ def find_chords(text: str, start: int, end: int) -> list[Figure]:
 def _symbols(text: str, start: int, end: int) -> Iterator[Figure]:
     for listed in _LISTS.finditer(text, start, end):
         for match in _SYMBOLS.finditer(text, listed.start(), listed.end()):
-            sign = _SIGNS.get(match["sign"] or "", match["sign"] or "")
-            name = f"{match['root']}{sign} {_QUALITIES.get(match['quality'] or '', 'major')}"
+            name = f"{note_of(match)} {_QUALITIES.get(match['quality'] or '', 'major')}"
             yield Figure("chord", name, match.start(), match.end(), match.start(), match.end())
 
 

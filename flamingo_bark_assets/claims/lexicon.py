@@ -102,7 +102,7 @@ VOICE_ACTS: frozenset[str] = words(
 )
 VOICE_PHRASES: frozenset[str] = frozenset(
     _phrases(
-        "a cappella, a capella, acapella, acappella, spoken word, male voice choir, ad libs, the rap, "
+        "a cappella, a capella, acapella, acappella, male voice choir, ad libs, the rap, "
         "lyrical theme, lyrical themes, lyrical content, lyrical subject, rap verse, rap verses, rap flow, "
         "rap delivery, rap part"
     )
@@ -138,7 +138,7 @@ MIX_HEADS: frozenset[str] = words("mix master mixdown mastering production sonic
 SOUND_HEADS: frozenset[str] = words("sound audio recording")
 INSTRUMENTAL_HEADS: frozenset[str] = words(
     "song songs track piece music tune number version composition recording ballad jam cover work mix remix "
-    "hip rock jazz pop metal funk post electronic ambient folk beat"
+    "hip post electronic beat"
 )
 
 PACE_WORDS: Mapping[str, str] = {
@@ -150,10 +150,8 @@ PACE_WORDS: Mapping[str, str] = {
 TEMPO_ONLY: frozenset[str] = words("medium mid high low rapid")
 PACE_COMPOUNDS: Mapping[str, str] = {
     "uptempo": "fast", "up tempo": "fast", "downtempo": "slow", "down tempo": "slow", "midtempo": "moderate",
-    "mid tempo": "moderate", "fast paced": "fast", "slow paced": "slow", "slow tempo": "slow", "fast tempo": "fast",
-    "high tempo": "fast", "low tempo": "slow", "medium paced": "moderate",
-    "moderately paced": "moderate", "slow moving": "slow",
-    "fast moving": "fast", "medium tempo": "moderate", "moderate tempo": "moderate", "medium fast": "medium fast",
+    "mid tempo": "moderate", "fast paced": "fast", "slow paced": "slow", "medium paced": "moderate",
+    "moderately paced": "moderate", "slow moving": "slow", "fast moving": "fast", "medium fast": "medium fast",
     "medium slow": "medium slow",
 }  # fmt: skip
 # Marks on scores and metronomes name a tempo wherever they stand.
@@ -168,11 +166,13 @@ NOT_PACE: frozenset[str] = words(
     "strumming picking licks riff riffs fills fill day dance train burning burn growing lane "
     "internet forward rise sweep delay tremolo strings"
 )
-INTENSIFIERS: frozenset[str] = words(
-    "very quite rather fairly really extremely too so pretty somewhat relatively moderately slightly super "
-    "incredibly surprisingly overall generally heavily highly well a bit little more most mostly extraordinarily "
-    "not never neither nor either being at all exactly particularly that anything but nothing far from also "
-    "clearly definitely always both just"
+DEGREES: frozenset[str] = words(
+    "very quite rather fairly really extremely too so pretty somewhat relatively moderately slightly super incredibly "
+    "not heavily highly overly surprisingly particularly"
+)
+INTENSIFIERS: frozenset[str] = DEGREES | words(
+    "overall generally well a bit little more most mostly extraordinarily never neither nor either being at all "
+    "exactly anything but nothing far from also clearly definitely always both just"
 )
 COPULAS: frozenset[str] = words(
     "is are was were be been being 's isn't aren't wasn't weren't feels feel sounds sound stays remains seems seem "
@@ -193,5 +193,5 @@ FINITE_VERBS: frozenset[str] = words(
     "offers opens paints pairs perform performs play plays provide provided provides raps rattles remain remains "
     "ring rings run runs seem seems set sets showcase showcases shows sing sings sit sits slam slams sounds starts "
     "stay stays strips suggest suggests support supports swells swings swirl swirls take takes trades underpins "
-    "underscores unfolds used uses was were will would "
+    "underscores unfolds used uses was were will would"
 )

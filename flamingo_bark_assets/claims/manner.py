@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from flamingo_bark_assets.claims.lexicon import (
     COPULAS,
+    DEGREES,
     DETERMINERS,
     FINITE_VERBS,
     GENRE_HEADS,
@@ -71,6 +72,7 @@ _MOODS = words("cheerful happy upbeat uplifting sunny playful brooding moody omi
 _OWNERS = words("his her their lead soloist")
 # 'lightly compressed' is hardly compressed.
 _HARDLY = words("lightly slightly gently subtly minimally mildly barely softly moderately nearly almost")
+_DEGREES = DEGREES | _HARDLY
 _MANNERS = (
     _Manner("pace", PACE_WORDS, TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS,
             TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS | _PRONOUNS, over_instruments=True),
@@ -102,7 +104,7 @@ _MANNERS = (
                          "studio quality": "hi-fi"},
             MIX_HEADS | SOUND_HEADS | {"quality"}, MIX_HEADS | SOUND_HEADS | _PRONOUNS | {"quality"}),
     _Manner("fidelity", {"poor": "lo-fi", "bad": "lo-fi", "low": "lo-fi", "inferior": "lo-fi", "high": "hi-fi",
-                         "good": "hi-fi", "excellent": "hi-fi"},
+                         "good": "hi-fi", "excellent": "hi-fi", "great": "hi-fi"},
             _QUALITY, _QUALITY),
     _Manner("noise", {"noisy": "noisy", "hissy": "noisy"},
             MIX_HEADS | SOUND_HEADS | words("track"), MIX_HEADS | SOUND_HEADS | words("track song")),
@@ -123,7 +125,7 @@ _STEREO_NOUNS = words("image imaging field mix width recording spread spectrum p
 _JOINERS = words("and but yet or")
 _LONGEST_ADJECTIVE = 2
 _CALLED = words("described characterised characterized classified")
-_NO_SUBJECT = (INTENSIFIERS - {"that"}) | _CALLED | words("is are can could may might be best")
+_NO_SUBJECT = INTENSIFIERS | _CALLED | words("is are can could may might be best")
 
 
 _FIRST_WORDS = frozenset().union(
@@ -306,13 +308,6 @@ def _with_intensifiers(tokens: Sequence[Token], i: int) -> int:
     return i
 
 
-_DEGREES = words(
-    "very quite rather fairly really extremely too so pretty somewhat relatively moderately slightly super incredibly "
-    "not heavily highly overly surprisingly particularly lightly gently subtly minimally mildly barely softly "
-    "nearly almost"
-)
-
-
 def _is_device(tokens: Sequence[Token], i: int) -> bool:
     """Return whether 'stereo' is what music is played on: 'a car stereo', 'a loud stereo'."""
     before = tokens[i - 1].lower if i else ""
@@ -334,7 +329,7 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
         before = tokens[i - 1].lower if i else ""
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
         is_image = token.lower in _IMAGES or (before == "sound" and token.lower in {"field", "stage"})
-        if is_image or token.lower in _PANNED or token.lower == "mix":
+        if before != "stereo" and (is_image or token.lower in _PANNED or token.lower == "mix"):
             width = _width(tokens, i, i + 1) or ("stereo" if token.lower == "panned" else None)
             if width and not (token.lower == "mix" and width == "narrow"):
                 yield Span("stereo", width, i, i + 1)

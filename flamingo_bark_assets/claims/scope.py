@@ -21,10 +21,11 @@ from flamingo_bark_assets.claims.lexicon import (
 )
 from flamingo_bark_assets.claims.tokens import Sentence, Token
 
-_NEGATIONS = words(
-    "no not never without lacks lacking lack neither nor nothing hardly barely devoid minus none sans nobody avoids "
-    "avoiding omits omitting eschews eschewing forgoes excludes excluding"
+_DETERMINING_NEGATIONS = words(
+    "no without lacks lacking lack neither devoid minus sans avoids avoiding omits omitting eschews eschewing forgoes "
+    "excludes excluding"
 )
+_NEGATIONS = _DETERMINING_NEGATIONS | words("not never cannot nor nothing hardly barely none nobody")
 _NEGATING_PAIRS = frozenset(
     {
         ("anything", "but"), ("far", "from"), ("free", "of"), ("free", "from"), ("instead", "of"), ("rather", "than"),
@@ -45,10 +46,6 @@ _BREAKING = words(
     "besides then"
 )
 _CARRYING = words("with featuring over under beneath behind alongside on")
-_DETERMINING_NEGATIONS = words(
-    "no without lacks lacking lack neither devoid minus sans avoids avoiding omits omitting eschews eschewing forgoes "
-    "excludes excluding"
-)
 _VERBAL_NEGATIONS = words("not never hardly barely cannot nobody")
 _HAVING = words(
     "feature features include includes contain contains have has use uses used employ incorporate there be play plays "
@@ -57,17 +54,16 @@ _HAVING = words(
 _UNRESTRICTING = words(
     "here a an any the of or nor and no one single audible discernible detectable noticeable perceptible human actual "
     "apparent obvious evident identifiable other additional real sung trace hint sign sounds sound whatsoever than "
-    "from but let alone one"
+    "from but let alone"
 )
 _NAMES = frozenset({*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS})
-_JOINERS = words("and or nor")
 _WHOLE_OF = words(
     "part parts line lines track tracks performance content presence element elements section kit sounds present "
     "piece song"
 )
 _ENDS_NOUN = (
-    PREPOSITIONS | FINITE_VERBS | DETERMINERS | _BREAKING | _JOINERS | _WHOLE_OF
-    | words("at all here anywhere whatsoever audible used heard be whatever either throughout playing set")
+    PREPOSITIONS | FINITE_VERBS | DETERMINERS | _BREAKING | _WHOLE_OF
+    | words("and or nor at all here anywhere whatsoever audible used heard be whatever either throughout playing set")
 )  # fmt: skip
 _LIST_WORDS = 3
 _LONGEST_LIST = 24
@@ -179,7 +175,7 @@ def _negation_at(tokens: Sequence[Token], i: int) -> str:
         return ""
     if i and word == "without" and tokens[i - 1].lower in {"not", "never"}:
         return "cancel"
-    if word in _NEGATIONS or word.endswith("n't") or word == "cannot":
+    if word in _NEGATIONS or word.endswith("n't"):
         if following in _NO_NEGATION.get(word, ()) or (word == "nor" and i == 0):
             return ""
         if word.endswith("n't") and following in {"only", "just", "help"}:

@@ -52,9 +52,8 @@ def compare_keys(claimed: str, measured: str) -> Relation | None:
 
 
 def pitch_class(note: str) -> int:
-    """Return the number of a note from C, 0 to 11: 10 for 'Bb' and 'A♯'."""
-    sign = {"♯": "#", "♭": "b"}.get(note[1:2], note[1:2])
-    return (_PITCHES[note[0]] + _SIGNS[sign]) % 12
+    """Return the number of a note from C, 0 to 11: 10 for 'Bb' and 'A#'."""
+    return (_PITCHES[note[0]] + _SIGNS[note[1:]]) % 12
 
 
 def _of_plain(said: tuple[int, str | None], found: tuple[int, str | None]) -> Relation:

@@ -18,7 +18,7 @@ _DENIED = r"(?:(?:never|often|does not|doesn't) )?"
 _LEANS = r"(?:leans?|leaning|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on)"
 _QUALITY = (
     r"(?:recording|audio|sound)(?: is| has| is of)(?: \w+)? (?:{0}) quality\b"
-    r"|(?<=of )(?:{0}) (?:audio |sound |recording )?quality\b"
+    r"|(?<=of )(?:{0}) quality\b"
     r"|quality of the (?:recording|audio|sound) is (?:very )?(?:{0})\b"
 )
 _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (

@@ -6,7 +6,6 @@ The decisions and their limits belong here; fit and spectra that they rest on st
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -58,11 +57,6 @@ _SILENT = 1e-4
 _DRUMS_NOISE, _DRUMS_TIMES, _BASS_LOWS = 0.008, 8.0, 0.5
 # The 576 samples of LAME with the 529 of an MP3 decoder, and the latter alone; the AAC encoders of FFmpeg and Apple.
 _ENCODER_DELAYS = {1105: "MP3", 1024: "AAC", 2112: "AAC", 529: "MP3"}
-_ACCOMPANIMENT = re.compile(
-    r"(?<![^\W_])(?:no|non|not|without|minus|sans)[\W_]*(?:vocals?|vox|voice)(?![^\W_])|instrumentals?(?![^\W_])"
-    r"|accompaniment|karaoke|(?<![^\W_])backing[\W_]*track|伴奏",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +129,6 @@ def find(mix: FloatArray, stems: Sequence[Heard]) -> Findings:
     found = tuple(Finding() for _ in stems)
     for stem, finding in zip(stems, found, strict=True):
         _offset(stem, finding)
-        _accompaniment(stem, finding)
     aligned = align(mix, [stem.waveform for stem in stems], dict(enumerate(map(_lag, stems)))) if stems else None
     if aligned is None or aligned.fit is None:
         return Findings(found)
@@ -164,13 +157,6 @@ def _offset(stem: Heard, finding: Finding) -> None:
     if abs(largest) > MAX_OFFSET:
         finding.offsets = " ".join(f"{offset:.9g}" for offset in stem.offsets)
         finding.told.append(f"an offset of {largest:.3g} (DC) was taken off")
-
-
-def _accompaniment(stem: Heard, finding: Finding) -> None:
-    if stem.kind == "harmonic" and _ACCOMPANIMENT.search(stem.file_name):
-        finding.misnamed = (
-            f"{stem.file_name} holds all that is not sung, by its name: drums and bass too, and no kind of its own"
-        )
 
 
 def _delays(stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]) -> None:

@@ -209,7 +209,8 @@ class _Watched:
     """A process that reads files, one after the other, and is ended when one of them takes too long."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("fork")
+        # A fork would begin with the memory of whoever asks, which may be more than any file may take.
+        context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
         self._process = context.Process(target=_read_files, args=(theirs,), daemon=True)
         self._process.start()

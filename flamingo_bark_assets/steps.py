@@ -35,7 +35,7 @@ SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 TEXT_VERSION = "6"
 """Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
 
-LYRICS_VERSION = "2"
+LYRICS_VERSION = "3"
 """Of the rules by which sung words are read, timed and tagged; raise it when their results change."""
 
 SEPARATION_VERSION = "1"

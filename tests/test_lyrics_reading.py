@@ -72,6 +72,20 @@ def test_a_line_ends_with_the_last_phrase_that_is_sung_before_the_next() -> None
     assert [line.end_s for line in read_lyrics(LRC, 70.0, sung).lines] == [13.0, 18.0, 63.0]
 
 
+@pytest.mark.parametrize(
+    ("sung", "end_s"),
+    [
+        ((Span(10.0, 12.0), Span(13.0, 14.0), Span(18.0, 60.0)), 14.0),
+        ((Span(10.0, 60.0),), 25.0),
+        (None, 25.0),
+    ],
+    ids=["a pause", "sung on", "not known where"],
+)
+def test_the_last_line_does_not_reach_over_what_is_sung_behind_it(sung: tuple[Span, ...] | None, end_s: float) -> None:
+    (line,) = read_lyrics("[00:10.00] the last that is written", 70.0, sung).lines
+    assert line.end_s == end_s
+
+
 def test_a_line_that_returns_has_several_times_and_an_offset_moves_all() -> None:
     lines = read_lyrics("[offset:+500]\n[00:05.5][00:20.5]again\n", 30.0).lines
     assert [(line.text, line.start_s) for line in lines] == [("again", 5.0), ("again", 20.0)]

@@ -64,7 +64,7 @@ def test_given_times_are_taken_as_they_are() -> None:
     lyrics = found("[00:16.00] <00:16.00> one <00:17.00> two\n[00:20.00] three")
     assert (lyrics.source, lyrics.times, lyrics.times_reason) == ("song.toml", "given", None)
     assert [(line.text, line.start_s, line.end_s, line.for_clips) for line in lyrics.lyrics_lines] == [
-        ("one two", 16.0, 18.0, True), ("three", 20.0, 42.0, True),
+        ("one two", 16.0, 18.0, True), ("three", 20.0, 26.0, True),
     ]  # fmt: skip
     assert [(word.text, word.start_s, word.end_s, word.times) for word in lyrics.lyrics_words] == [
         ("one", 16.0, 17.0, "given"), ("two", 17.0, 18.0, "given"),

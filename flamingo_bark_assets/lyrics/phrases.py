@@ -15,6 +15,8 @@ MIN_PHRASE_CONFIDENCE = 0.5
 """Below it a phrase is more likely what is left of other instruments than a sung line."""
 LONGEST_LINE_S = 15.0
 """What is longer is more than a line: the words between, or the end of the line, are not given."""
+LONGEST_BREATH_S = 2.5
+"""Longest pause within one line: own choice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, get_args
 
-from flamingo_bark_assets.lyrics.phrases import Span
+from flamingo_bark_assets.lyrics.phrases import LONGEST_BREATH_S, LONGEST_LINE_S, Span
 from flamingo_bark_assets.text import clean_text
 
 MAX_LINES = 1000
@@ -102,8 +102,8 @@ def read_lyrics(text: str | None, duration_s: float, sung: Sequence[Span] | None
 
     Lines are clean (`text.clean_text`); section tags such as [Chorus] are kept beside them, tags of LRC are left out. A
     line with a time ends with the last measured phrase that begins before the next line, or else where the next line
-    (or an empty one) begins. Where some lines have times, those without one are left out: nobody knows where they
-    belong.
+    (or an empty one) begins; nothing ends the last one but a pause or its length, as more may be sung than is written.
+    Where some lines have times, those without one are left out: nobody knows where they belong.
 
     Args:
         text: plain lines or LRC; anything.
@@ -243,10 +243,20 @@ def _with_ends(lines: Sequence[Line], duration_s: float, sung: Sequence[Span] | 
         if not line.text or start_s >= duration_s:
             continue
         # A phrase that begins just before the next line is that line's own.
-        phrases = [span.end_s for span in sung or () if start_s - EARLY_S <= span.start_s < until_s - BREATH_S]
-        end_s = min(until_s, max(phrases)) if phrases and max(phrases) > start_s else until_s
+        if next_s is None:
+            until_s = min(until_s, start_s + LONGEST_LINE_S)
+        phrases = [span for span in sung or () if start_s - EARLY_S <= span.start_s < until_s - BREATH_S]
+        last_s = max((span.end_s for span in (phrases if next_s else _in_one_breath(phrases))), default=start_s)
+        end_s = min(until_s, last_s) if last_s > start_s else until_s
         ended.append(replace(line, end_s=end_s, words=_words_within(line, start_s, end_s)))
     return tuple(ended)
+
+
+def _in_one_breath(phrases: Sequence[Span]) -> list[Span]:
+    """Return the phrases up to the first pause that is too long within a line."""
+    phrases = sorted(phrases, key=lambda phrase: phrase.start_s)
+    pause = next((i for i, (a, b) in enumerate(pairwise(phrases), 1) if b.start_s - a.end_s > LONGEST_BREATH_S), None)
+    return phrases[:pause]
 
 
 def _words_within(line: Line, start_s: float, end_s: float) -> tuple[Word, ...]:

@@ -15,14 +15,13 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.lyrics.phrases import LONGEST_LINE_S, Span
+from flamingo_bark_assets.lyrics.phrases import LONGEST_BREATH_S, LONGEST_LINE_S, Span
 
 # Fast rap has ten syllables a second; a syllable that is held for longer than this on average is no line of words.
 MIN_SYLLABLE_S, MAX_SYLLABLE_S = 0.1, 1.5
 MAX_LINES_A_PHRASE = 4
 """Measured phrases that would each hold more lines than this are not those of these words."""
 _MOST_PHRASES = 4
-_LONGEST_BREATH_S = 2.5
 _SPREAD = 0.35
 """Standard deviation of the logarithm of a line's seconds a syllable, as sung lines of one song differ."""
 _CLEAR_FACTOR = 1.8
@@ -202,7 +201,7 @@ def _joined(phrases: Sequence[Span], used: int) -> tuple[Floats, Floats]:
     breaths = [starts[k + 1 : k + 1 + rows] - ends[k : k + rows] for k in range(used - 1)]
     cost = np.zeros(rows) + sum(breaths)
     if used > 1:
-        cost[np.max(breaths, axis=0) > _LONGEST_BREATH_S] = np.inf
+        cost[np.max(breaths, axis=0) > LONGEST_BREATH_S] = np.inf
         cost[ends[used - 1 :] - starts[:rows] > LONGEST_LINE_S] = np.inf
     return np.log(np.maximum(sung_s, 1e-3)), cost
 

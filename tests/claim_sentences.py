@@ -499,7 +499,7 @@ HELD_OUT_LATER: tuple[Sentence, ...] = (
     _held("The piece isn't particularly fast, hovering around 96 beats per minute.", "not pace fast", "tempo 96"),
     _held_trap("No instruments except for a solo flute.", "instrument flute"),
     _held_trap("Everything but the kick is muted.", "instrument kick"),
-    _held_trap("The bass is absent until the second verse.", "not instrument bass"),
+    _held_trap("The bass is absent until the second verse.", "instrument bass"),
     _held_trap("A bassoon and a bass clarinet trade phrases.", "instrument bassoon", "instrument clarinet"),
     _held_trap("The keyboard solo in 7/8 is over before 1/4 of the track has passed.",
                "instrument keyboard", "metre 7/8"),

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 
 from flamingo_bark_assets.claims.chords import find_chords
 from flamingo_bark_assets.claims.language import unread_language
-from flamingo_bark_assets.claims.lexicon import VOICE_VERBS, words
+from flamingo_bark_assets.claims.lexicon import INSTRUMENT_WORDS, PREPOSITIONS, VOICE_NOUNS, VOICE_VERBS, words
 from flamingo_bark_assets.claims.manner import find_manners
 from flamingo_bark_assets.claims.mentions import find_mentions
 from flamingo_bark_assets.claims.model import FoundClaim
 from flamingo_bark_assets.claims.numbers import Figure, find_figures
-from flamingo_bark_assets.claims.scope import Scope, denies_source, scope_of
+from flamingo_bark_assets.claims.scope import Scope, comes_later, denies_source, scope_of
 from flamingo_bark_assets.claims.spans import Span, phrase_at
 from flamingo_bark_assets.claims.tokens import Sentence, Token, plain, split_sentences
 from flamingo_bark_assets.claims.worded import entries, find_worded
@@ -33,6 +33,13 @@ _BETWEEN_SUBJECT_AND_ABSENCE = words(
     "is are was were remain remains completely entirely totally largely mostly all do does never be section line "
     "track and or"
 )
+_ABSENT_PAIRS = frozenset({"n a", "left out", "dropped entirely", "done without"})
+_PARTS = words(
+    "half intro outro verse verses chorus choruses bridge break breakdown beginning start end ending introduction "
+    "first second last final bars minute minutes moment section part"
+)
+_WITH_OBJECTS = words("play plays used feature sing")
+_NO_OBJECTS = words("here anywhere and or at all but there much once anymore either any")
 _REACH = 6
 _HEADING = re.compile(r"(?:#+ [^:]{1,40}|\*\*[^*]{1,40}\*\*)")
 
@@ -74,14 +81,15 @@ def _claims_of(text: str, sentence: Sentence) -> Iterator[FoundClaim]:
     real = [span for span in spans if span.first not in covered and not _is_unreal(span, scope)]
     claims = tuple(_from_spans(real, tokens, scope))
     yield from claims
-    has_voice = any(claim.kind == "vocals" for claim in claims)
+    has_voice = any(claim.kind == "vocals" and not claim.negated for claim in claims)
     sounding = [(c.value, c.start, c.end) for c in claims if c.kind == "instrument" and not c.negated]
     phrases = find_worded(text, sentence.start, sentence.end, has_voice=has_voice)
     for figure in (*phrases, *entries(sounding, text, sentence.end)):
         first, last = bisect_right(ends, figure.start), bisect_left(ends, figure.end)
         if first < len(ends) and not scope.unreal[first]:
-            # 'The tempo never changes': the denial stands within.
-            yield _from_figure(figure, scope, first, negated=any(scope.negated[first : last + 1]))
+            # 'The tempo never changes': the denial stands within; 'no drums enter until' is none.
+            negated = any(scope.negated[first : last + 1]) and not comes_later(tokens, first)
+            yield _from_figure(figure, scope, first, negated=negated)
 
 
 def _from_spans(spans: Sequence[Span], tokens: Sequence[Token], scope: Scope) -> Iterator[FoundClaim]:
@@ -130,13 +138,28 @@ def _is_absent(tokens: Sequence[Token], last: int) -> bool:
     """
     for i in range(last, min(len(tokens), last + _REACH)):
         word = tokens[i].lower
-        if word in _ABSENT or phrase_at(tokens, i, 2) == "n a":
-            return True
+        if word in _ABSENT or phrase_at(tokens, i, 2) in _ABSENT_PAIRS:
+            return not _in_part(tokens, i + 1)
         if i > last and tokens[i].opens_clause:
             return False
         denied = word in {"not", "never"} or word.endswith("n't")
         if denied:
-            return any(token.lower in _NOT_HEARD for token in tokens[i + 1 : i + 3])
-        if word not in _BETWEEN_SUBJECT_AND_ABSENCE and not word.endswith("ly"):
+            heard = next((j for j in range(i + 1, min(len(tokens), i + 3)) if tokens[j].lower in _NOT_HEARD), None)
+            return heard is not None and not _has_object(tokens, heard) and not comes_later(tokens, i)
+        if word not in _BETWEEN_SUBJECT_AND_ABSENCE | INSTRUMENT_WORDS | VOICE_NOUNS and not word.endswith("ly"):
             return False
     return False
+
+
+def _in_part(tokens: Sequence[Token], i: int) -> bool:
+    """Return whether the absence is of a part of the song: 'absent for the second half', 'missing from the intro'."""
+    behind = [token.lower for token in tokens[i : i + _REACH]]
+    return bool(behind) and behind[0] in {"for", "in", "from", "during", "until"} and not _PARTS.isdisjoint(behind)
+
+
+def _has_object(tokens: Sequence[Token], verb: int) -> bool:
+    """Return whether 'not play' is said of something that is played: 'the guitar doesn't play chords'."""
+    following = tokens[verb + 1] if verb + 1 < len(tokens) else None
+    if tokens[verb].lower not in _WITH_OBJECTS or following is None or not following.joined:
+        return False
+    return following.lower not in PREPOSITIONS | _NO_OBJECTS and not following.lower.endswith("ly")

@@ -45,7 +45,7 @@ LONGEST_PHRASE = 4
 NOT_BEFORE: Mapping[str, frozenset[str]] = {
     "bass": words(
         "singer singers voice vocals vocalist clef music boost boosted note frequencies frequency response "
-        "management drop drops"
+        "management drop drops register range"
     ),
     "drum": words("music"),
     "drums": words("of n"),
@@ -83,14 +83,14 @@ NOT_AFTER: Mapping[str, frozenset[str]] = {
     "bells": words("church wedding"),
 }
 COMPOUND_GENRES: frozenset[str] = words("pop wave step core funk punk folk rock metal hop house")
-NOT_THE_THING: frozenset[str] = words("like esque ish style inspired")
+NOT_THE_THING: frozenset[str] = words("like esque ish style inspired compatible")
 
 VOICE_NOUNS: frozenset[str] = words(
     "vocals vocal vocalist vocalists vocalization vocalizations singer singers voice voices choir choirs rapper "
     "rappers falsetto crooner narrator lyrics crooning singing rapping chanting humming whispering beatboxing "
     "vocalizing vox duet duets lyric lyrically vocalisation vocalisations vocalise vocalising vocally "
     "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer "
-    "spoken announcer countertenor chant voiceover"
+    "spoken announcer countertenor chant voiceover oohs aahs"
 )
 VOICE_VERBS: frozenset[str] = words(
     "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted yodels scats vocalises"

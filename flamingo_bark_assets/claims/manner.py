@@ -88,7 +88,8 @@ _MANNERS = (
     _Manner("loudness", {"loud": "loud", "quiet": "quiet"}, _WHOLE | _LEVEL,
             _WHOLE | _LEVEL | _PRONOUNS | {"everything"}),
     _Manner("loudness", {"high": "loud", "low": "quiet"}, words("volume loudness"), words("volume loudness")),
-    _Manner("dynamics", {"compressed": "compressed", "squashed": "compressed", "brickwalled": "compressed",
+    _Manner("dynamics", {"compressed": "compressed", "squashed": "compressed",
+                         "squeezed": "compressed", "brickwalled": "compressed",
                          "overcompressed": "compressed", "over compressed": "compressed"},
             MIX_HEADS | words("sound song track recording dynamics"), _WHOLE | _PRONOUNS | {"dynamics"}),
     _Manner("dynamics", {"wide": "dynamic", "large": "dynamic", "high": "dynamic", "great": "dynamic",
@@ -96,13 +97,15 @@ _MANNERS = (
                          "low": "compressed", "limited": "compressed", "little": "compressed",
                          "reduced": "compressed"},
             frozenset({"dynamic range"}), frozenset({"dynamic range", "dynamics"})),
-    _Manner("brightness", {"bright": "bright", "dark": "dark"}, MIX_HEADS | SOUND_HEADS | words("tone timbre"),
+    _Manner("brightness", {"bright": "bright", "dark": "dark"},
+            MIX_HEADS | SOUND_HEADS | words("tone timbre") | {"muffled character"},
             MIX_HEADS | SOUND_HEADS | words("tone timbre")),
     _Manner("fidelity", {"lo fi": "lo-fi", "lofi": "lo-fi", "low fi": "lo-fi", "low fidelity": "lo-fi",
                          "low quality": "lo-fi", "poor quality": "lo-fi", "bad quality": "lo-fi", "hi fi": "hi-fi",
                          "hifi": "hi-fi", "high fidelity": "hi-fi", "high quality": "hi-fi",
                          "studio quality": "hi-fi"},
-            MIX_HEADS | SOUND_HEADS | {"quality"}, MIX_HEADS | SOUND_HEADS | _PRONOUNS | {"quality"}),
+            MIX_HEADS | SOUND_HEADS | words("quality aesthetic aesthetics feel vibe character texture charm"),
+            MIX_HEADS | SOUND_HEADS | _PRONOUNS | {"quality"}),
     _Manner("fidelity", {"poor": "lo-fi", "bad": "lo-fi", "low": "lo-fi", "inferior": "lo-fi", "high": "hi-fi",
                          "good": "hi-fi", "excellent": "hi-fi", "great": "hi-fi"},
             _QUALITY, _QUALITY),
@@ -257,6 +260,8 @@ def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
         manner = replace(manner, subjects=TEMPO_HEADS)
     while subject > 0 and tokens[subject].lower in _NO_SUBJECT:
         subject -= 1
+    if phrase_at(tokens, subject - 2, 3) == "as a whole":
+        subject -= 3
     if tokens[subject].lower == "and" and (earlier := _copula_before(tokens, subject)):  # 'is loud and is compressed'
         subject = earlier - 1
     is_being = tokens[copula].lower == "being" and bool(manner.subjects & _PRONOUNS)
@@ -294,6 +299,9 @@ def _is_tag(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool
     """Return whether the adjective is an item by itself in a list of keywords: 'female vocal, slow, piano'."""
     first = _with_intensifiers(tokens, i)
     closed = last == len(tokens) or tokens[last].opens_clause
+    if manner.kind in {"loudness", "dynamics"}:  # 'Extremely loud and compressed, with a wide top'
+        opens = first == 0 or (tokens[first - 1].lower == "and" and first <= _REACH)
+        return opens and len(tokens) > 1 and (closed or tokens[last].lower == "and")
     return (
         manner.kind in {"pace", "fidelity"}
         and len(tokens) > 1
@@ -303,7 +311,7 @@ def _is_tag(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool
 
 
 def _with_intensifiers(tokens: Sequence[Token], i: int) -> int:
-    while i and tokens[i].joined and tokens[i - 1].lower in _DEGREES:
+    while i and tokens[i].joined and (tokens[i - 1].lower in _DEGREES or tokens[i - 1].lower.endswith("ly")):
         i -= 1
     return i
 
@@ -321,7 +329,7 @@ def _is_in_mono(tokens: Sequence[Token], i: int) -> bool:
     """Return whether 'mono' stands behind 'in' or 'all', or ends a clause: 'is noisy and mono'."""
     before = tokens[i - 1].lower if i else ""
     ends = i + 1 == len(tokens) or tokens[i + 1].opens_clause
-    return before in {"in", "all"} or (before == "and" and ends)
+    return before in {"in", "all"} or (ends and (before == "and" or "," in tokens[i].gap))
 
 
 def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
@@ -330,14 +338,15 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
         is_image = token.lower in _IMAGES or (before == "sound" and token.lower in {"field", "stage"})
         if before != "stereo" and (is_image or token.lower in _PANNED or token.lower == "mix"):
-            width = _width(tokens, i, i + 1) or ("stereo" if token.lower == "panned" else None)
+            is_spread = token.lower == "panned" and following in {"wide", "widely", "apart"}
+            width = "wide" if is_spread else _width(tokens, i, i + 1) or ("stereo" if token.lower == "panned" else None)
             if width and not (token.lower == "mix" and width == "narrow"):
                 yield Span("stereo", width, i, i + 1)
         elif token.lower == "stereo" and not _is_device(tokens, i):
             last = i + 2 if following in _STEREO_NOUNS else i + 1
             if not any(token.lower == "mono" for token in tokens[last : last + 3]):
                 yield Span("stereo", _width(tokens, i, last) or "stereo", i, last, value_first=i)
-        elif token.lower == "mono" and _is_in_mono(tokens, i) and following not in _NOT_STEREO | {"like"}:
+        elif token.lower == "mono" and _is_in_mono(tokens, i) and following not in _NOT_STEREO | {"like", "compatible"}:
             yield Span("stereo", "mono", i, i + 1, value_first=i, value_last=i + 1)
 
 

@@ -46,6 +46,7 @@ _WHOLLY = frozenset({"purely", "entirely", "fully", "completely", "wholly", "sol
 _ARRANGED = frozenset({"arrangement", "backing", "accompaniment", "palette", "texture", "textures"})
 _BEHIND_INSTRUMENTAL = frozenset({"and", "with", "that", "featuring", "at", "but", "throughout"})
 _ADJECTIVES = 5
+_FRONTED = frozenset({"fronted", "sung"})
 
 
 def find_mentions(tokens: Sequence[Token]) -> Iterator[Span]:
@@ -121,6 +122,8 @@ def _is_voice(tokens: Sequence[Token], i: int) -> bool:
         return any(t.lower in _PERSONS for t in (tokens[i + 2 : i + 5] if is_passive else tokens[max(0, i - 2) : i]))
     if word in VOICE_POSSESSIONS:
         return _is_owned_by_singer(tokens, i)
+    if word in _FRONTED:
+        return i > 0 and tokens[i - 1].lower in SINGER_WORDS and tokens[i].joined
     if word in VOICE_TYPES:
         return phrase_at(tokens, i, 2) not in INSTRUMENT_NAMES
     if word == "bass":
@@ -187,7 +190,7 @@ def _has_voice_near(tokens: Sequence[Token], i: int, voices: set[int]) -> bool:
 def _instrumentals(tokens: Sequence[Token]) -> Iterator[Span]:
     """Find 'instrumental' as a denial of vocals; an 'instrumental break' and 'Intro: instrumental' are none."""
     for i, token in enumerate(tokens):
-        if token.lower not in {"instrumental", "vocalless"} or _labels_section(tokens, i):
+        if token.lower not in {"instrumental", "vocalless"} or _labels_section(tokens, i) or _is_excepted(tokens, i):
             continue
         first = i
         while first and tokens[first].joined and tokens[first - 1].lower in _WHOLLY:
@@ -200,6 +203,12 @@ def _labels_section(tokens: Sequence[Token], i: int) -> bool:
     """Return whether the label of a part of the song stands before a word: 'Intro: instrumental groove'."""
     labels = (k for k in range(1, i + 1) if ":" in tokens[k].gap)
     return any(tokens[k - 1].lower in _SECTIONS or tokens[k - 1].lower.isdigit() for k in labels)
+
+
+def _is_excepted(tokens: Sequence[Token], i: int) -> bool:
+    """Return whether something is excepted before a word: 'apart from a few shouts, the piece is instrumental'."""
+    before = {token.lower for token in tokens[:i]}
+    return bool(before & {"apart", "except", "aside", "besides"}) or "other than" in phrase_at(tokens, 0, i)
 
 
 def _describes_whole(tokens: Sequence[Token], i: int, *, is_emphatic: bool) -> bool:

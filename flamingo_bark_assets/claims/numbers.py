@@ -23,7 +23,7 @@ _BOUND = r"(?:(?P<bound>over|above|under|below|more than|less than|at least|at m
 _ABOUT = (
     r"(?:(?:of|is|at|around|about|roughly|approximately|approx\.?|nearly|almost|circa|ca\.|from|sits|somewhere|:|=)\s?)"
 )
-_TEMPO_BEHIND = re.compile(rf"(?<![\w.,/]){_BOUND}{_RANGE}[\s-]?{_UNIT}", re.IGNORECASE)
+_TEMPO_BEHIND = re.compile(rf"(?<![\w.,/]){_BOUND}{_RANGE}(?:-?ish)?[\s-]?{_UNIT}", re.IGNORECASE)
 _TEMPO_BEFORE = re.compile(
     rf"\b(?:tempo|bpm|speed)\b[\s:=]{{0,3}}{_ABOUT}{{0,4}}{_BOUND}{_RANGE}(?![\w%/]|\.\d|,\d)(?:[\s-]?{_UNIT})?",
     re.IGNORECASE,
@@ -179,6 +179,8 @@ def _is_key(text: str, start: int, end: int, match: re.Match[str]) -> bool:
     if not _BEFORE_KEY_A.search(before):
         return False
     opens = not before.strip()
+    if match["tonic"] == "A" and before.rstrip()[-1:].isalpha():
+        return True  # within a sentence a capital is no article
     if match["tonic"] == "a" or opens:
         ends = not behind and not re.match(r"\s*[\w#]", text[match.end("mode") : end])
         return ends or (behind in _BEHIND_KEY_A - {"key", "scale", "tonality"} and not opens)

@@ -30,6 +30,8 @@ _NEGATING_PAIRS = frozenset(
     {
         ("anything", "but"), ("far", "from"), ("free", "of"), ("free", "from"), ("instead", "of"), ("rather", "than"),
         ("absence", "of"), ("nowhere", "near"), ("absent", "of"), ("empty", "of"), ("missing", "a"), ("missing", "any"),
+        ("dispenses", "with"), ("dispensing", "with"), ("away", "with"),
+        ("the", "missing"),
     }
 )  # fmt: skip
 # 'no doubt', 'not only', 'nothing but': words after which a negation is none.
@@ -40,6 +42,8 @@ _NO_NEGATION = {
     "never": words("without loses lose leaves strays"),
     "without": words("doubt"),
     "none": words("other"),
+    "barely": words("audible there noticeable perceptible"),
+    "hardly": words("audible there noticeable perceptible"),
 }
 _BREAKING = words(
     "but however yet although though while whereas because so which who where instead only just still except "
@@ -54,7 +58,7 @@ _HAVING = words(
 _UNRESTRICTING = words(
     "here a an any the of or nor and no one single audible discernible detectable noticeable perceptible human actual "
     "apparent obvious evident identifiable other additional real sung trace hint sign sounds sound whatsoever than "
-    "from but let alone"
+    "from but let alone missing"
 )
 _NAMES = frozenset({*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS})
 _WHOLE_OF = words(
@@ -65,6 +69,8 @@ _ENDS_NOUN = (
     PREPOSITIONS | FINITE_VERBS | DETERMINERS | _BREAKING | _WHOLE_OF
     | words("and or nor at all here anywhere whatsoever audible used heard be whatever either throughout playing set")
 )  # fmt: skip
+_SOUNDING = words("heard present audible used featured there appear appears play plays sound sounds")
+_UNTIL_REACH = 8
 _LIST_WORDS = 3
 _LONGEST_LIST = 24
 
@@ -124,13 +130,16 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
     melodic singing' say nothing of the voice (None).
     """
     said, denier = tokens[last - 1].lower, tokens[cue].lower
+    if comes_later(tokens, last) or (_is_of_the_known(tokens, first, denier) and not _is_unheard(tokens, last)):
+        return False
     is_verbal = denier in _VERBAL_NEGATIONS or denier.endswith("n't")
     if denier in {"hardly", "barely"} and any(token.lower == "hear" for token in tokens[cue:first]):
         return False
     if said in VOICE_VERBS and (denier in {"nobody", "nothing"} or tokens[cue + 1].lower == "one"):
         return True
     is_restricted = False
-    for i in range(cue + 1, first):
+    is_pair = (denier, tokens[cue + 1].lower) in _NEGATING_PAIRS
+    for i in range(cue + 1 + is_pair, first):
         word = tokens[i].lower
         if word in {"or", "nor"}:
             is_restricted = False
@@ -150,6 +159,26 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
         return None
     # A verb or an adverb stands behind 'no drums', another noun makes it 'no guitar solo'.
     return True if said.endswith("s") or following.lower in _ENDS_NOUN or following.lower.endswith("ly") else None
+
+
+def comes_later(tokens: Sequence[Token], last: int) -> bool:
+    """Return whether 'until' follows in the clause: 'no drums appear until the chorus', 'drums do not enter till'."""
+    for token in tokens[last : last + _UNTIL_REACH]:
+        if token.opens_clause:
+            return False
+        if token.lower in {"until", "till", "til"}:
+            return True
+    return False
+
+
+def _is_of_the_known(tokens: Sequence[Token], first: int, denier: str) -> bool:
+    """Return whether 'the' tells of something that is there: 'neither the bass nor the drums drop out'."""
+    return first > 0 and tokens[first - 1].lower == "the" and denier in {"neither", "nor"}
+
+
+def _is_unheard(tokens: Sequence[Token], last: int) -> bool:
+    """Return whether what follows denies that it sounds at all: 'is heard', 'are present'."""
+    return any(token.lower in _SOUNDING for token in tokens[last : last + _UNTIL_REACH])
 
 
 def _negated(tokens: Sequence[Token]) -> list[int]:

@@ -13,6 +13,7 @@ from flamingo_bark_assets.claims.numbers import Figure
 
 _FEEL = r"(?:feel|groove|rhythm|beat|pulse|time|eighths?|sixteenths?|8ths?|16ths?|notes|hi-?hats?)"
 _VOICE = r"(?:register|voices?|vocals?|vocalist|singer)"
+_OF_RANGE = r"(?:end|part|reaches|half) of (?:his|her|their|the|its) (?:\w+ )?(?:range|register)\b"
 _BECOMES = r"(?:get(?:s|ting)?|becom(?:es?|ing)|grow(?:s|ing)?)(?: \w+){0,2}"
 _DENIED = r"(?:(?:never|often|does not|doesn't) )?"
 _LEANS = r"(?:leans?|leaning|weighted|skewed|louder|heavier|biased) (?:\w+ )?(?:to|towards?|on)"
@@ -23,15 +24,17 @@ _QUALITY = (
 )
 _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("modulation", "changes", rf"modulat(?:es?|ed|ing|ions?)\b|(?:key|tonal) {_DENIED}(?:changes?|shifts?)\b"
-     r"|key[- ]chang(?:e|ing)\b|chang(?:es|ing) key\b|key (?:moves|lifts|goes|rises|steps) (?:up|down)"),
+     r"|(?:up|down)(?: by)? (?:a )?(?:whole|half)[- ](?:step|tone)\b|(?:up|down)(?: by)? a semitone\b"
+     r"|key[- ]chang(?:e|ing)\b|chang(?:es|ing) key\b|key (?:cent(?:re|er) )?"
+     r"(?:moves|lifts|goes|rises|steps|shifts) (?:up|down|from)"),
     ("swing", "swung", rf"swung\b|swing(?:ing)? (?:\d+/\d+ )?{_FEEL}|shuffle(?:d)? {_FEEL}"
      r"|(?:gentle|slight|light|heavy|subtle|strong|triplet|laid-back|no|any) swing\b"),
     ("swing", "straight", rf"straight (?:eighths?|sixteenths?|8ths?|16ths?|feel)\b|{_FEEL} (?:is|are) straight\b"),
     ("syncopation", "syncopated", r"syncopat(?:ed|ion|ions)\b"),
     ("tempo_change", "faster", rf"speed(?:s|ing)? up\b|accelerat(?:es?|ing|ion)\b|accelerando\b|{_BECOMES} faster\b"
-     r"|tempo (?:increases|rises|quickens|picks up)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
+     r"|tempo (?:\w+ly )?(?:increases|rises|quickens|picks up)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
     ("tempo_change", "slower", r"slow(?:s|ing)? down\b|decelerat(?:es?|ing|ion)\b|ritardando\b|rallentando\b"
-     rf"|{_BECOMES} slower\b|tempo (?:decreases|drops)\b"),
+     rf"|{_BECOMES} slower\b|tempo (?:\w+ly )?(?:decreases|drops)\b"),
     ("tempo_change", "changes", rf"tempo {_DENIED}(?:changes?|shifts?|var(?:y|ies)|variations?)\b"
      r"|chang(?:es?|ing) (?:of |in )?tempo\b"),
     ("course", "builds", r"build(?:s|ing)? (?:(?:up|steadily|gradually|slowly|in intensity),? )*(?:to|towards?|into)\b"
@@ -40,10 +43,14 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b"
      r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
     ("steadiness", "steady", r"keep(?:s|ing)? (?:perfect|strict|exact|good|steady) time\b|metronomic(?:ally)?\b"),
-    ("steadiness", "free", r"rubato\b|(?:tempo|pulse|rhythm) (?:constantly |slightly )?(?:fluctuates|wavers|drifts)\b"
+    ("steadiness", "free", r"rubato\b|(?:tempo|pulse|rhythm) (?:constantly |slightly )?"
+     r"(?:fluctuates|wavers|drifts|wobbles|wanders)\b"
      r"|free[- ]flowing (?:tempo|rhythm|pulse|beat)\b|(?<=in )free time\b"),
     ("pace", "slow", r"on the slow(?:er)? side\b|(?<=played )(?:very |quite )?slowly\b"),
     ("pace", "fast", r"on the fast(?:er)? side\b|(?<=played )(?:very |quite )?(?:fast|quickly|rapidly)\b"),
+    ("dynamics", "dynamic", r"dynamics (?:swing|range|vary|shift|move|change) (?:very )?(?:widely|greatly|dramatically|"
+     r"wildly)\b|(?:wide|dramatic|strong|big|large|stark|extreme|sharp) dynamic (?:contrasts?|swings?|shifts?|changes?|"
+     r"variations?)\b"),
     ("dynamics", "compressed", r"(?:heavy|strong|hard|aggressive|extreme|pumping|obvious|noticeable|audible|no|any"
      r"|without) (?:dynamic )?compression\b|compression is (?:very )?(?:heavy|strong|aggressive|extreme)\b"),
     ("fidelity", "hi-fi", _QUALITY.format("good|high|excellent|great")),
@@ -58,8 +65,10 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("range", "wide", r"(?:wide|broad|large|impressive) (?:vocal |voice )?range\b(?! of)"
      r"|(?<!dynamic )range is (?:very )?wide"),
     ("range", "narrow", r"(?:narrow|limited|small) (?:vocal |voice )range\b|(?<!dynamic )range is (?:very )?narrow"),
-    ("register", "high", rf"(?:high|upper)(?:[- ](?:pitched|range))?,? (?:\w+ )?{_VOICE}\b"),
-    ("register", "low", rf"(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+ )?{_VOICE}\b"),
+    ("register", "high", rf"(?:high(?:er)?|upper)(?:[- ](?:pitched|range))?,? (?:\w+ )?{_VOICE}\b"
+     rf"|(?:high|upper|top) {_OF_RANGE}"),
+    ("register", "low", rf"(?:low|lower|bottom|deep) {_OF_RANGE}"
+     rf"|(?:low|deep|lower)(?:[- ]pitched)?,? (?:\w+ )?{_VOICE}\b"),
     ("register", "middle", r"(?:mid|middle)(?:[- ]?range)?,? (?:\w+ )?(?:register|voice|vocals?)\b"),
 )  # fmt: skip
 _ANY = re.compile(
@@ -83,14 +92,21 @@ def find_worded(text: str, start: int, end: int, *, has_voice: bool) -> Iterator
 
 
 def entries(sounding: Sequence[tuple[str, int, int]], text: str, end: int) -> Iterator[Figure]:
-    """Find what is said to enter later: instruments, each with its offsets, before 'enter' or 'come in'."""
+    """Find what is said to enter later: instruments, each with its offsets, before 'enter' or behind 'brings in'."""
     for name, first, last in sounding:
         if match := _ENTERS.match(text, last, end):
             yield Figure("course", f"{name} enter", first, match.end(), first, match.end())
+        elif match := _BROUGHT_IN.search(text[max(0, first - _LONGEST_BRINGING) : first]):
+            start = first - len(match[0])
+            yield Figure("course", f"{name} enter", start, last, start, last)
 
 
 _ENTERS = re.compile(
     r"(?:,? (?!before|after|until|while|as )(?:and |the |a |an )*[\w-]+(?: [\w-]+)?(?: and [\w-]+)?)?? "
-    r"(?:gradually |slowly |then |finally |later )?(?:enters?|comes? in|joins? in|kicks? in|drops? in|arrives?)\b",
+    r"(?:gradually |slowly |then |finally |later |only |do(?:es)?(?:n['’]t| not) )?"
+    r"(?:enters?|comes? in|joins? in|kicks? in|drops? in|arrives?|(?:appears?|starts?|begins?) (?:until|till|only)|"
+    r"(?:is|are) (?:heard|used) (?:until|till))\b",
     re.IGNORECASE,
 )
+_BROUGHT_IN = re.compile(r"\b(?:brings? in|introduces?) (?:the |a |an )?(?:\w+ )?$", re.IGNORECASE)
+_LONGEST_BRINGING = 40

@@ -179,7 +179,7 @@ MIX: Mapping[tuple[str, str], Wording] = {
             "the recording is {mono|monophonic}", "it is recorded in mono",
             "everything {comes from|sits in} the centre",
         ),
-        nouns=("a {mono|monophonic} mix", "a mono recording"),
+        nouns=("a {mono|monophonic} mix", "{mono|monophonic} sound"),
         tags=("in mono", "mono recording"),
     ),
     ("stereo", "narrow"): Wording(

@@ -116,6 +116,7 @@ SINGER_WORDS: Mapping[str, str] = {
     "male": "male", "man": "male", "men": "male", "he": "male", "his": "male", "guy": "male",
     "female": "female", "woman": "female", "women": "female", "she": "female", "her": "female", "lady": "female",
     "girl": "female", "boy": "child", "boys": "child", "child": "child", "children": "child", "kids": "child",
+    "kid": "child",
     "child's": "child",
 }  # fmt: skip
 
@@ -130,7 +131,7 @@ GENRE_HEADS: frozenset[str] = words(
 )
 WHOLE_HEADS: frozenset[str] = words(
     "song songs track tracks piece music tune number ballad instrumental composition recording jam anthem banger "
-    "work arrangement remix version lullaby hymn performance theme"
+    "work arrangement remix version lullaby hymn performance theme thing"
 )
 TEMPO_HEADS: frozenset[str] = words("tempo pace speed bpm paced tempos")
 RHYTHM_HEADS: frozenset[str] = words("beat groove rhythm pulse shuffle")

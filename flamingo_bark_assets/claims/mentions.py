@@ -46,6 +46,7 @@ _WHOLLY = frozenset({"purely", "entirely", "fully", "completely", "wholly", "sol
 _ARRANGED = frozenset({"arrangement", "backing", "accompaniment", "palette", "texture", "textures"})
 _BEHIND_INSTRUMENTAL = frozenset({"and", "with", "that", "featuring", "at", "but", "throughout"})
 _ADJECTIVES = 5
+_SUNG_PARTS = frozenset({"hook", "hooks", "chorus", "lead", "leads", "harmonies", "topline", "delivery", "refrain"})
 _FRONTED = frozenset({"fronted", "sung"})
 
 
@@ -122,6 +123,8 @@ def _is_voice(tokens: Sequence[Token], i: int) -> bool:
         return any(t.lower in _PERSONS for t in (tokens[i + 2 : i + 5] if is_passive else tokens[max(0, i - 2) : i]))
     if word in VOICE_POSSESSIONS:
         return _is_owned_by_singer(tokens, i)
+    if word in _SUNG_PARTS and i and tokens[i].joined and tokens[i - 1].lower in {"male", "female"}:
+        return True
     if word in _FRONTED:
         return i > 0 and tokens[i - 1].lower in SINGER_WORDS and tokens[i].joined
     if word in VOICE_TYPES:

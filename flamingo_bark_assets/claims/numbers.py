@@ -21,7 +21,8 @@ _RANGE = (
 _UNIT = r"(?:bpm\b|b\.p\.m\.?|beats[ -](?:per|a|/)[ -]?min(?:ute)?\b)"
 _BOUND = r"(?:(?P<bound>over|above|under|below|more than|less than|at least|at most|up to|faster than|slower than) )?"
 _ABOUT = (
-    r"(?:(?:of|is|at|around|about|roughly|approximately|approx\.?|nearly|almost|circa|ca\.|from|sits|somewhere|:|=)\s?)"
+    r"(?:(?:of|is|at|around|about|roughly|approximately|approx\.?|nearly|almost|circa|ca\.|from|sits|hovers|lies|stays|"
+    r"somewhere|:|=)\s?)"
 )
 _TEMPO_BEHIND = re.compile(rf"(?<![\w.,/]){_BOUND}{_RANGE}(?:-?ish)?[\s-]?{_UNIT}", re.IGNORECASE)
 _TEMPO_BEFORE = re.compile(
@@ -40,6 +41,9 @@ KEY = re.compile(rf"(?<![\w#♯♭'’.-]){_TONIC}[ -]?{_MODE}(?![\w-])(?P<behin
 _KEY_OF = re.compile(
     r"\bkey(?:\s+of|\s+is|:)\s+(?P<tonic>[A-Gb-g])(?:(?P<sign>#|♯|♭|b|[ -](?:sharp|flat)))?(?P<mode>m)?"
     r"(?=\s*(?:[.,;:!?)]|$|and\b|with\b|at\b|is\b))"
+)
+_IN_TONIC = re.compile(
+    r"\bin (?P<tonic>[A-G])(?P<sign>#|♯|♭|b|[ -](?:sharp|flat))?(?=[.;!?)]|, (?!the\b)|$| (?:with|at)\b)"
 )
 _MODE_ONLY = re.compile(
     r"(?<![\w#♯♭])(?P<mode>major|minor)[ -](?P<noun>key|tonality|mode|scale)\b"
@@ -150,6 +154,8 @@ def _keys(text: str, start: int, end: int) -> Iterator[Figure]:
     for match in _KEY_OF.finditer(text, start, end):
         value = f"{note_of(match)} minor" if match["mode"] else note_of(match)
         yield Figure("key", value, match.start(), match.end(), match.start("tonic"), match.end())
+    for match in _IN_TONIC.finditer(text, start, end):
+        yield Figure("key", note_of(match), match.start(), match.end(), match.start("tonic"), match.end())
     for match in _MODE_ONLY.finditer(text, start, end):
         yield Figure("key", match["mode"].lower(), match.start(), match.end(), match.start("mode"), match.end("mode"))
 

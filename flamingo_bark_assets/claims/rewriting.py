@@ -17,6 +17,7 @@ from flamingo_bark_assets.claims.lexicon import FINITE_VERBS
 from flamingo_bark_assets.claims.model import Claim, FoundClaim
 from flamingo_bark_assets.claims.restating import Statement, restate
 from flamingo_bark_assets.claims.tokens import Sentence, plain, split_sentences
+from flamingo_bark_assets.descriptions.wording import capitalised
 
 _VOICE_KINDS = frozenset({"vocals", "singer", "register", "range"})
 _VOICE = re.compile(
@@ -226,7 +227,11 @@ def _assembled(units: Sequence[_Unit], allowed: set[Statement]) -> str:
         pending += [statement for statement in dict.fromkeys(lost) if statement not in pending]
         gap = unit.before if unit.before.count("\n") >= gap.count("\n") else gap
         if unit.text:
-            text += (_separator(gap) if text else gap if gap.strip() else "") + unit.text
+            label = units[i - 1] if i else unit
+            has_lost_label = label.is_heading and not label.text and label.line == unit.line
+            text += (_separator(gap) if text else gap if gap.strip() else "") + (
+                capitalised(unit.text) if has_lost_label else unit.text
+            )
             gap, is_heading = "", unit.is_heading
         is_last = i + 1 == len(units)
         if pending and (is_last or (units[i + 1].line != unit.line and text and not is_heading)):

@@ -271,6 +271,8 @@ def _enumerates(tokens: Sequence[Token], i: int) -> bool:
     token, before = tokens[i], tokens[i - 1].lower if i else ""
     if token.gap == "-":
         return True
+    if token.lower == "like" and i + 1 < len(tokens) and tokens[i + 1].lower.isdigit():
+        return True  # 'like 50 bpm'
     if token.lower == "than":
         return before in {"rather", "less", "fewer", "other"}
     return token.lower == "like" and before in _ENUMERATED_BEFORE_LIKE

@@ -135,7 +135,7 @@ def denies_source(tokens: Sequence[Token], first: int, last: int, cue: int) -> b
     is_verbal = denier in _VERBAL_NEGATIONS or denier.endswith("n't")
     if denier in {"hardly", "barely"} and any(token.lower == "hear" for token in tokens[cue:first]):
         return False
-    if said in VOICE_VERBS and (denier in {"nobody", "nothing"} or tokens[cue + 1].lower == "one"):
+    if said in VOICE_VERBS | {"singing"} and (denier in {"nobody", "nothing"} or tokens[cue + 1].lower == "one"):
         return True
     is_restricted = False
     is_pair = (denier, tokens[cue + 1].lower) in _NEGATING_PAIRS

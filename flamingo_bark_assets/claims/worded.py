@@ -32,7 +32,7 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("swing", "straight", rf"straight (?:eighths?|sixteenths?|8ths?|16ths?|feel)\b|{_FEEL} (?:is|are) straight\b"),
     ("syncopation", "syncopated", r"syncopat(?:ed|ion|ions)\b"),
     ("tempo_change", "faster", rf"speed(?:s|ing)? up\b|accelerat(?:es?|ing|ion)\b|accelerando\b|{_BECOMES} faster\b"
-     r"|tempo (?:\w+ly )?(?:increases|rises|quickens|picks up)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
+     r"|tempo (?:\w+ly )?(?:increases|rises|quickens|doubles|picks up)\b|pick(?:s|ing) up (?:speed|the pace)\b"),
     ("tempo_change", "slower", r"slow(?:s|ing)? down\b|decelerat(?:es?|ing|ion)\b|ritardando\b|rallentando\b"
      rf"|{_BECOMES} slower\b|tempo (?:\w+ly )?(?:decreases|drops)\b"),
     ("tempo_change", "changes", rf"tempo {_DENIED}(?:changes?|shifts?|var(?:y|ies)|variations?)\b"
@@ -42,7 +42,8 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
     ("course", "fades in", r"fad(?:es?|ing)[- ]in\b"),
     ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b"
      r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b"),
-    ("steadiness", "steady", r"keep(?:s|ing)? (?:perfect|strict|exact|good|steady) time\b|metronomic(?:ally)?\b"),
+    ("steadiness", "steady", r"steady as a (?:rock|clock)\b|(?:constant|steady|consistent) (?=\d{2,3} ?bpm)"
+     r"|keep(?:s|ing)? (?:perfect|strict|exact|good|steady) time\b|metronomic(?:ally)?\b"),
     ("steadiness", "free", r"rubato\b|(?:tempo|pulse|rhythm) (?:constantly |slightly )?"
      r"(?:fluctuates|wavers|drifts|wobbles|wanders)\b"
      r"|free[- ]flowing (?:tempo|rhythm|pulse|beat)\b|(?<=in )free time\b"),

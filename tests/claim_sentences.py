@@ -516,7 +516,7 @@ HELD_OUT_LATER: tuple[Sentence, ...] = (
     _held_trap("An a cappella group without instruments.", VOICE),
     _held("It moves at a brisk pace with pizzicato strings and glockenspiel.",
           "pace fast", "instrument strings", "instrument glockenspiel"),
-    _held_trap("At 3:45 the tempo doubles from 70 to 140 BPM.", "tempo 70 to 140"),
+    _held_trap("At 3:45 the tempo doubles from 70 to 140 BPM.", "tempo 70 to 140", "tempo_change faster"),
     _held_trap("I can't hear any guitar, only synths.", "not instrument guitar", "instrument synth"),
     _held_trap("The rapper mentions a 1964 Impala and 5 guitars in the first line.", VOICE, "instrument guitar"),
     _held_trap("D major? No, it is clearly B minor.", "key B minor"),

@@ -34,7 +34,7 @@ _MOST_COMPARED = 192
 # So many meetings are held at once, in 16 bytes each.
 _MOST_AT_ONCE = 1 << 24
 # Which hashes the new songs have is told by the upper bits of them, in words of 64.
-_WANTED_BITS = 24
+_WANTED_BITS = 20
 
 MAX_TRANSPOSITION = 2.2
 """Of one song against another, semitones: by one, and by what a change of speed by 8 % adds."""

@@ -21,6 +21,7 @@ from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.record import Record, Row, columns_of
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.splits.groups import Link, SongIdentity, artist_links, find_links, group_songs
+from flamingo_bark_assets.splits.known_matches import known_matches
 from flamingo_bark_assets.splits.matching import Constellation
 from flamingo_bark_assets.splits.records import SPLITS, SPLITS_TABLE, SongSplit, Split, SplitRow
 from flamingo_bark_assets.splits.rules import assign, find_leaks, rule_of
@@ -76,7 +77,7 @@ def read_splits(paths: DataPaths, settings: Settings, *, by_artist: bool) -> Map
     before = _still_valid(_read_rows(splits_path(paths, by_artist=by_artist)), songs, settings, by_artist=by_artist)
     if len(before) == len(songs):
         return before
-    return _assigned(songs, find_links(songs), before, settings, by_artist=by_artist)
+    return _assigned(songs, _links(paths, songs, keep=False), before, settings, by_artist=by_artist)
 
 
 def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
@@ -91,7 +92,7 @@ def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
         WriteError: a file cannot be written; the old one stays.
     """
     songs, left_out = read_identities(paths)
-    links = find_links(songs)
+    links = _links(paths, songs, keep=True)
     both = {by_artist: _renew(paths, songs, links, settings, by_artist=by_artist) for by_artist in (False, True)}
     by_artist = settings.splits.by_artist
     splits, moved = both[by_artist]
@@ -105,9 +106,10 @@ def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
 
 
 def stored_leaks(paths: DataPaths, settings: Settings) -> tuple[str, ...]:
-    """Find the pairs of songs that belong together and are stored in different splits; duplicates are looked for anew.
+    """Find the pairs of songs that belong together and are stored in different splits.
 
-    What is stored is judged as it stands, whoever has written it.
+    What is stored is judged as it stands, whoever has written it. Duplicates are looked for anew, but that fingerprints
+    which have been compared, and are the same still, are not compared again.
 
     Raises:
         LibraryError: the folder of all songs cannot be read.
@@ -117,7 +119,8 @@ def stored_leaks(paths: DataPaths, settings: Settings) -> tuple[str, ...]:
     by_artist = settings.splits.by_artist
     rows = _read_rows(splits_path(paths, by_artist=by_artist))
     return find_leaks(
-        _all_links(songs, find_links(songs), by_artist=by_artist), {song_id: row.split for song_id, row in rows.items()}
+        _all_links(songs, _links(paths, songs, keep=False), by_artist=by_artist),
+        {song_id: row.split for song_id, row in rows.items()},
     )
 
 
@@ -204,14 +207,17 @@ def _read(
 def _constellations(stars: pl.DataFrame) -> dict[str, Constellation]:
     if stars.is_empty():
         return {}
-    songs = stars["song_id"].to_numpy()
-    begins = np.flatnonzero(np.concatenate([[True], songs[1:] != songs[:-1]]))
-    ends = np.append(begins[1:], songs.size)
+    runs = stars["song_id"].rle().struct.unnest()
+    ends = np.cumsum(runs["len"].to_numpy(), dtype=np.int64).tolist()
     time_s, pitch = (np.array(stars[name], np.float64) for name in ("time_s", "pitch"))  # copies, as kernels want
     return {
-        str(songs[begin]): Constellation(time_s[begin:end], pitch[begin:end])
-        for begin, end in zip(begins, ends, strict=True)
+        song_id: Constellation(time_s[begin:end], pitch[begin:end])
+        for song_id, begin, end in zip(runs["value"].to_list(), [0, *ends[:-1]], ends, strict=True)
     }
+
+
+def _links(paths: DataPaths, songs: Sequence[SongIdentity], *, keep: bool) -> tuple[Link, ...]:
+    return find_links(songs, lambda stars: known_matches(paths, stars, keep=keep))
 
 
 def _assigned(

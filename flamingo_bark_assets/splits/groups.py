@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -89,16 +89,18 @@ def artist_key(artist: str | None) -> str | None:
     return None if not name or name in _NOBODY else name
 
 
-def find_links(songs: Sequence[SongIdentity]) -> tuple[Link, ...]:
+def find_links(
+    songs: Sequence[SongIdentity], find: Callable[[Mapping[str, Constellation]], Iterable[Match]] = find_matches
+) -> tuple[Link, ...]:
     """Find the duplicates among songs: equal files, equal stems and equal recordings.
 
-    Of a set of equal songs each is linked to the next, and of equal files one only is compared by its sound.
+    Of a set of equal songs each is linked to the next, and of equal files one only is compared by its sound, by `find`.
     """
     links = [*_equal(songs, lambda song: song.content, "the same sound file")]
     links += _equal(songs, lambda song: "\n".join(sorted(song.stems)), "the same stems")
     different = {song.content: song for song in sorted(songs, key=lambda song: song.song_id, reverse=True)}
     stars = {song.song_id: song.constellation for song in different.values() if song.constellation is not None}
-    links += (Link(match.first, match.second, _told(match)) for match in find_matches(stars))
+    links += (Link(match.first, match.second, _told(match)) for match in find(stars))
     return tuple(links)
 
 

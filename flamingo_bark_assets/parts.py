@@ -44,8 +44,8 @@ class KindFacts:
             regular plurals go without saying.
         proves: canonical names that the sounding stem itself proves; of others it proves only that something of its
             kind sounds.
-        harmony: "chords" where key and chords are read from it, "bass" where it is read along with those, "melody"
-            where it is pitched and not read, "none" where it carries no key.
+        harmony: "chords" where it plays those, from which key and chords are read unless it is a sum, "bass" where it
+            is read along with them, "melody" where it is pitched and not read, "none" where it carries no key.
         part_of: the kind that holds its instruments in a song without a stem of this kind. A song lacks nothing
             where this stem is missing, nor the other one where this is there.
         holds_rest: whether it holds whatever has no stem of its own.

@@ -13,6 +13,8 @@ import pytest
 
 from flamingo_bark_assets.analysis.features.harmonic import InstrumentalFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.song_reading import read_song
+from flamingo_bark_assets.analysis.sources import find_sources
 from flamingo_bark_assets.audio.recording import StemSet
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.captioning.interface import Captions
@@ -26,7 +28,8 @@ from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.steps import STEP_NAMED
 from flamingo_bark_assets.training.suitability import Verdict
-from tests.stem_songs import RATE_HZ, Case, song, summed
+from tests.music import RATE_HZ
+from tests.stem_songs import Case, song, summed
 
 PARTS = song(7100)
 WHOLE = summed({name: samples for name, samples in PARTS.items() if name != "vocals"})
@@ -164,6 +167,18 @@ def test_key_chords_and_beat_are_those_of_the_mix_where_there_is_only_an_instrum
     alone = work_of(tmp_path, {}, "raw_song", "separated_stems", "stems", "song_features").result(SongFeatures)
     with_it = karaoke.result(SongFeatures)
     assert (with_it.key, with_it.chords, with_it.beats) == (alone.key, alone.chords, alone.beats)
+
+
+def test_loose_files_are_read_alike(five: SongWork, two: SongWork) -> None:
+    reading = {}
+    for work in (five, two):
+        folder = work.files.folder
+        assert folder is not None
+        (source,) = find_sources(folder).sources
+        reading[work] = read_song(source)
+    assert set(reading[two].views.stems) == {"vocals", "instrumental"}
+    assert set(reading[five].views.stems) == {"drums", "bass", "vocals", "harmonic"}
+    assert ["is the sum of" in told for told in reading[five].rejected] == [True]
 
 
 def test_a_stem_that_stands_in_the_instrumental_is_used_and_not_added_to_it(tmp_path: Path) -> None:

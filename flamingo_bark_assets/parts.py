@@ -6,11 +6,12 @@ Facts about a kind of stem belong here, from which all else derives; what is mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal, get_args
 
-StemKind = Literal["drums", "bass", "vocals", "guitar", "piano", "harmonic"]
+StemKind = Literal["drums", "bass", "vocals", "guitar", "piano", "harmonic", "instrumental"]
 """In the order in which they are listed everywhere."""
 Part = Literal["mix", StemKind]
 STEM_KINDS: tuple[StemKind, ...] = get_args(StemKind)
@@ -22,6 +23,8 @@ StemOrigin = Literal["given", "separated"]
 Question = Literal["caption", "description", "genre", "mood", "instruments"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)
 
+_COMBINATION_SIZES = (2, 3)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KindFacts:
@@ -31,6 +34,7 @@ class KindFacts:
         noun: what plays, as sentences and prompts list it.
         subject: the same as the subject of a sentence.
         plural: whether the subject takes a plural verb.
+        alone: what a stem by itself is called, where "isolated" and the noun do not say it.
         measured: what is measured of it, as the asset graph tells it.
         instruments_question: what a captioning model is asked about its instruments.
         words: words of a file's name that say this kind, parted by spaces; in any script.
@@ -40,11 +44,13 @@ class KindFacts:
             regular plurals go without saying.
         proves: canonical names that the sounding stem itself proves; of others it proves only that something of its
             kind sounds.
-        harmony: "chords" where key and chords are read from it, "bass" where it is read along with those, "melody"
-            where it is pitched and not read, "none" where it carries no key.
+        harmony: "chords" where it plays those, from which key and chords are read unless it is a sum, "bass" where it
+            is read along with them, "melody" where it is pitched and not read, "none" where it carries no key.
         part_of: the kind that holds its instruments in a song without a stem of this kind. A song lacks nothing
             where this stem is missing, nor the other one where this is there.
         holds_rest: whether it holds whatever has no stem of its own.
+        sums: the kinds that such a file is the sum of; none for a kind that plays by itself. It stands for them where
+            they have no files, and is never added to them.
         speech_like: whether models that were trained on speech know such sounds.
         reads: kinds whose measurements help to measure it.
     """
@@ -52,6 +58,7 @@ class KindFacts:
     noun: str
     subject: str
     plural: bool
+    alone: str = ""
     measured: str
     instruments_question: str
     words: str
@@ -62,6 +69,7 @@ class KindFacts:
     harmony: Literal["chords", "bass", "melody", "none"]
     part_of: StemKind | None = None
     holds_rest: bool = False
+    sums: tuple[StemKind, ...] = ()
     speech_like: bool = False
     reads: tuple[StemKind, ...] = ()
 
@@ -211,49 +219,34 @@ KINDS: Mapping[StemKind, KindFacts] = {
             "pedal steel, pedal steel guitar, lap steel, lap steel guitar, steel guitar",
         ),
     ),
-}  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SumFacts:
-    """What is known of a file that sums several kinds, and so is no stem of one.
-
-    Attributes:
-        name: what messages call it.
-        counted_to: the kind that such a file is counted to where it is asked which kinds a song has files of.
-        words: as those of a kind.
-        weak_words: the same.
-        pairs: the same.
-    """
-
-    name: str
-    counted_to: StemKind
-    words: str
-    weak_words: str
-    pairs: tuple[str, ...]
-
-
-ACCOMPANIMENT = SumFacts(
-    name="the accompaniment",
-    counted_to="harmonic",
-    words="accompaniment accomp instrumental instrumentals instrumentale instrumentales instrumentaux karaoke playback "
-    "begleitung accompagnement acompanamiento acompanhamento accompagnamento begeleiding akompaniament strumentale "
-    "instrumentaal podklad минус минусовка инструментал аккомпанемент 伴奏 カラオケ インスト インストゥルメンタル "
-    "オフボーカル 纯伴奏 반주 인스트루멘탈 엠알",
-    weak_words="inst insts music musik musica musique muzyka музыка muziek base mr tv 音楽 音乐 音樂 음악",
-    pairs=(
-        "no vocal", "no vocals", "no vox", "without vocals", "minus vocals", "off vocal", "off vocals", "minus one",
-        "backing track", "backing tracks", "vocals removed", "sans voix", "ohne gesang", "sin voz", "senza voce",
-        "sem voz", "без вокала", "bez wokalu", "zonder zang",
+    # What separators and karaoke call everything but the voice.
+    "instrumental": KindFacts(
+        noun="accompaniment", subject="the accompaniment", plural=False, alone="instrumental", harmony="chords",
+        sums=("drums", "bass", "harmonic"),
+        measured="the mix without its voice: chords, harmonic rhythm, sustain",
+        instruments_question="which instruments are played?",
+        words="instrumental instrumentals instrumentale instrumentales instrumentaux accompaniment accomp karaoke "
+        "playback begleitung accompagnement acompanamiento acompanhamento accompagnamento begeleiding akompaniament "
+        "strumentale instrumentaal podklad минус минусовка инструментал аккомпанемент 伴奏 カラオケ インスト "
+        "インストゥルメンタル オフボーカル 纯伴奏 반주 인스트루멘탈 엠알",
+        weak_words="inst insts music musik musica musique muzyka музыка muziek base mr tv 音楽 音乐 音樂 음악",
+        pairs=(
+            "no vocal", "no vocals", "no vox", "without vocals", "minus vocals", "off vocal", "off vocals", "minus one",
+            "backing track", "backing tracks", "vocals removed", "sans voix", "ohne gesang", "sin voz", "senza voce",
+            "sem voz", "без вокала", "bez wokalu", "zonder zang",
+        ),
     ),
-)  # fmt: skip
-"""What separators and karaoke call everything but the voice: drums and bass as well as harmonic instruments."""
+}  # fmt: skip
 
 if list(KINDS) != list(STEM_KINDS):
     raise TypeError(f"KINDS has the entries {', '.join(KINDS)}; StemKind has {', '.join(STEM_KINDS)}")
 
-WHOLE_KINDS: tuple[StemKind, ...] = tuple(kind for kind in STEM_KINDS if KINDS[kind].part_of is None)
-"""The kinds that add up to a whole mix: those that are part of another one are left out."""
+SUM_KINDS: tuple[StemKind, ...] = tuple(kind for kind in STEM_KINDS if KINDS[kind].sums)
+"""The kinds whose files are the sum of files of others."""
+WHOLE_KINDS: tuple[StemKind, ...] = tuple(
+    kind for kind in STEM_KINDS if KINDS[kind].part_of is None and kind not in SUM_KINDS
+)
+"""The kinds that add up to a whole mix: those that are part of another one, or the sum of others, are left out."""
 
 
 def either(names: Iterable[str]) -> str:
@@ -271,7 +264,33 @@ def kinds_within(kind: StemKind) -> tuple[StemKind, ...]:
     return tuple(one for one in STEM_KINDS if kind in {one, KINDS[one].part_of})
 
 
+def kinds_summed(kind: StemKind) -> tuple[StemKind, ...]:
+    """Return the kinds of which a stem of a kind is the sum, those that are part of them too; none where it is none."""
+    return tuple(one for summed in KINDS[kind].sums for one in kinds_within(summed))
+
+
+def sums_of(kind: StemKind) -> tuple[StemKind, ...]:
+    """Return the kinds that are a sum with one in it."""
+    return tuple(one for one in SUM_KINDS if kind in kinds_summed(one))
+
+
 def missing_kinds(given: Iterable[StemKind | None]) -> tuple[StemKind, ...]:
     """Name the kinds that a song lacks for a whole mix, of those of which it has files."""
     there = set(given)
-    return tuple(kind for kind in WHOLE_KINDS if there.isdisjoint(kinds_within(kind)))
+    return tuple(kind for kind in WHOLE_KINDS if there.isdisjoint((*kinds_within(kind), *sums_of(kind))))
+
+
+def added_up(kinds: Iterable[StemKind]) -> tuple[StemKind, ...]:
+    """Leave out the kinds that stand in the sum of another one, so that nothing is added twice."""
+    there = tuple(kinds)
+    return tuple(kind for kind in there if set(there).isdisjoint(sums_of(kind)))
+
+
+def combinations_of(kinds: Iterable[StemKind]) -> Iterator[tuple[StemKind, ...]]:
+    """Give each pair and triple of kinds that adds nothing twice and is less than all that sounds."""
+    there = tuple(kinds)
+    everything = set(added_up(there))
+    for size in _COMBINATION_SIZES:
+        for some in combinations(there, size):
+            if added_up(some) == some and not everything <= set(some):
+                yield some

@@ -34,7 +34,7 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
     }
     features = {
         "song_features", "drum_features", "bass_features", "vocal_features", "guitar_features", "piano_features",
-        "harmonic_features",
+        "harmonic_features", "instrumental_features",
     }  # fmt: skip
     evidence = {"raw_song", "song_metadata", "separated_stems", "stems", *features}
     exported = {"training_clips", "training_splits", "song_metadata", "song_lyrics"}

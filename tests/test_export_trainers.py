@@ -192,6 +192,18 @@ def test_ace_step_gets_the_mix_with_its_words_and_the_sum_without_the_voice(ace_
     assert (instrumental["is_instrumental"], instrumental["lyrics"]) == (True, "[Instrumental]")
 
 
+def test_a_mix_of_which_only_an_instrumental_is_known_is_not_taken_for_wordless(tmp_path: Path) -> None:
+    unknown: dict[str, Any] = {
+        "sounding": "instrumental",
+        "lyrics": None,
+        "lyrics_reason": "the words of the song are not given",
+    }
+    clips = (short(**unknown), short(source="instrumental", **{**unknown, "kinds": "instrumental"}))
+    made(AceStep(), MadeSource([song_of(*clips, lyrics=None)]), tmp_path / "out")
+    assert [row["is_instrumental"] for row in read_ace_step(tmp_path / "out/dataset.json")] == [True]
+    assert any("nothing tells whether somebody sings" in str(note) for note in notes_of(tmp_path / "out"))
+
+
 def test_key_and_metre_stand_in_the_caption(ace_step: Path) -> None:
     for row in read_ace_step(ace_step / "dataset.json"):
         assert "F# minor" in row["caption"]

@@ -9,13 +9,21 @@ from itertools import product
 import pytest
 
 from flamingo_bark_assets.claims.finding import find_claims
-from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import KINDS, STEM_KINDS, SUM_KINDS, StemKind
 from flamingo_bark_assets.prompts.details import HAVING, JOINING, closed, joined
 from flamingo_bark_assets.prompts.facts import OTHERS, stem_slots
 from flamingo_bark_assets.prompts.grammar import Choices, Wording, expand, expand_all, filled, unlike, with_article
 from flamingo_bark_assets.prompts.opening import Subject, openings
 from flamingo_bark_assets.prompts.phrasebook_mix import ADDING, AT_TEMPO, IN_KEY, MIX, NOUNS, OPENINGS, PLAYED, PLAYING
-from flamingo_bark_assets.prompts.phrasebook_stems import ISOLATED, SEPARATED, STEMS, TAKEN
+from flamingo_bark_assets.prompts.phrasebook_stems import (
+    BY_NAME,
+    ISOLATED,
+    OF,
+    SEPARATED,
+    SEPARATED_BY_NAME,
+    STEMS,
+    TAKEN,
+)
 
 Claims = frozenset[tuple[str, str, bool]]
 
@@ -74,17 +82,18 @@ NAMES: Mapping[StemKind, frozenset[tuple[str, str]]] = {
     "guitar": frozenset({("instrument", "guitar")}),
     "piano": frozenset({("instrument", "piano")}),
     "harmonic": frozenset(),
+    "instrumental": frozenset(),
 }
 KINDS_OF_TOPIC: Mapping[str, tuple[StemKind, ...]] = {
-    **dict.fromkeys(("density", "presence"), STEM_KINDS),
-    "tone": ("vocals", "guitar", "piano", "harmonic"),
+    "presence": STEM_KINDS,
+    "density": tuple(kind for kind in STEM_KINDS if kind not in SUM_KINDS),
+    "tone": ("vocals", "guitar", "piano", "harmonic", "instrumental"),
     **dict.fromkeys(
         ("bass register", "bass notes", "bass articulation", "bass and kick", "bass and chords"), ("bass",)
     ),
     **dict.fromkeys(("vocal register", "vocal range", "vocal delivery"), ("vocals",)),
-    **dict.fromkeys(
-        ("sustain", "polyphony", "stem harmony", "main chords", "sevenths"), ("guitar", "piano", "harmonic")
-    ),
+    **dict.fromkeys(("sustain", "polyphony"), ("guitar", "piano", "harmonic")),
+    **dict.fromkeys(("stem harmony", "main chords", "sevenths"), ("guitar", "piano", "harmonic", "instrumental")),
 }  # fmt: skip
 """Whose topics they are; all others are of drums."""
 
@@ -199,6 +208,13 @@ def test_openings_claim_what_plays_and_nothing_else() -> None:
     for isolated, taken, noun in product(expand_all((*ISOLATED, *SEPARATED)), TAKEN, NOUNS):
         text = filled(f"{isolated} {taken}", {"kinds": names, "their": "their", "whole": f"a {noun}"})
         assert found(text) == expected, text
+
+
+def test_an_opening_that_names_an_instrumental_denies_the_voice_at_most() -> None:
+    named = expand_all((*BY_NAME, *SEPARATED_BY_NAME))
+    for alone, taken, noun in product(named, OF, NOUNS):
+        text = filled(f"{alone} {taken}", {"alone": "instrumental", "whole": f"a {noun}"})
+        assert {(claim.kind, claim.negated) for claim in find_claims(text)} <= {("vocals", True)}, text
 
 
 def test_noun_phrases_claim_the_same_behind_a_track() -> None:

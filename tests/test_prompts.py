@@ -63,6 +63,8 @@ def test_four_audible_stems_give_each_level_once() -> None:
         (("drums",), []),
         (("drums", "bass"), []),
         (("drums", "bass", "vocals"), ["drums+bass", "drums+vocals", "bass+vocals"]),
+        (("vocals", "instrumental"), []),
+        (("drums", "vocals", "instrumental"), ["drums+vocals"]),
     ],
 )
 def test_all_audible_stems_together_are_no_combination(kinds: Sequence[StemKind], combinations: list[str]) -> None:

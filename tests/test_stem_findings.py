@@ -31,7 +31,6 @@ from flamingo_bark_assets.pipeline import SongWork, run_all, run_step
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.steps import STEP_NAMED
-from flamingo_bark_assets.training.suitability import Verdict
 from tests import stem_songs
 from tests.benchmarks.stem_truth import judged
 from tests.stem_songs import Case, song, summed
@@ -133,16 +132,6 @@ def test_a_stem_that_holds_other_stems_is_not_added_twice(tmp_path: Path) -> Non
     assert not row.usable
     assert (found.residual_db.value or 0.0) < -40.0
     assert "strings.wav" in str(found.cause)
-
-
-def test_the_accompaniment_is_no_stem_of_harmonic_instruments(tmp_path: Path) -> None:
-    parts = song(SEED)
-    whole = summed({name: samples for name, samples in parts.items() if name != "vocals"})
-    work = work_of(Case("two", summed(parts), {"vocals": parts["vocals"], "no_vocals": whole}), tmp_path)
-    run_all(work)
-    assert work.result(Verdict).suitable_kinds == ("vocals",)
-    assert not [prompt for prompt in work.result(TrainingPrompts).prompts if "harmonic" in prompt.parts]
-    assert "harmonic instruments" not in str(work.result(Captions).text("mix", "caption"))
 
 
 @pytest.mark.parametrize("late", [0.0, 0.25, -0.4, 3.7, 200.45, -11.3])

@@ -12,7 +12,7 @@ from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.importing import add_song
 from flamingo_bark_assets.library.layout import DataPaths, StemFile, find_song
 from flamingo_bark_assets.library.stem_kinds import kinds_in, only_kind
-from flamingo_bark_assets.parts import ACCOMPANIMENT, KINDS, STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 from tests.signals import music, write_wav
 
 # What separators write for song, kind and model, each pattern with {} for their word of the kind.
@@ -118,7 +118,7 @@ def test_the_bracket_or_the_last_part_decides(name: str, kind: str) -> None:
         ("bass", "bass_di", "bass"),
         ("keys", "Keys Bass", "bass"),
         ("all-about-that-bass", "All About That Bass Drums", "drums"),
-        ("no", "No Vocals", "harmonic"),
+        ("no", "No Vocals", "instrumental"),
         ("Ärger im Chor", "ärger im chor 2 Schlagzeug", "drums"),
     ],
 )
@@ -150,7 +150,7 @@ def test_what_all_names_begin_with_is_a_title_unless_it_is_a_stems_name() -> Non
     [
         ("drums and bass", ("bass (by 'bass')", "drums (by 'drums')")),
         ("song_(Vocals)_drums", ("vocals (by 'vocals')", "drums (by 'drums')")),
-        ("Song (Instrumental)_drums", ("the accompaniment (by 'instrumental')", "drums (by 'drums')")),
+        ("Song (Instrumental)_drums", ("instrumental (by 'instrumental')", "drums (by 'drums')")),
     ],
 )
 def test_an_ambiguous_name_is_told_with_both_readings(name: str, readings: tuple[str, ...]) -> None:
@@ -165,14 +165,12 @@ def test_an_ambiguous_name_is_told_with_both_readings(name: str, readings: tuple
     [
         "no_vocals", "Instrumental", "inst", "song_(Instrumental)_Kim_Vocal_2", "accompaniment", "Beat It (Karaoke)",
         "Without Vocals", "Backing Track", "伴奏", "カラオケ", "반주", "минусовка", "Begleitung", "acompañamiento",
-        "Song [music]", "ohne Gesang", "sans voix",
+        "Song [music]", "ohne Gesang", "sans voix", "minus one", "1_Song_(Instrumental)", "Song_inst",
     ],
 )  # fmt: skip
-def test_an_accompaniment_is_told_by_name_and_is_no_stem_of_harmonic_instruments(name: str) -> None:
-    kind, problem = only_kind(name)
-    assert kind == ACCOMPANIMENT.counted_to
-    assert "its name says the accompaniment" in str(problem)
-    assert "a sum of several kinds" in str(problem)
+def test_an_instrumental_is_told_by_name_and_is_no_stem_of_harmonic_instruments(name: str) -> None:
+    assert only_kind(name) == ("instrumental", None)
+    assert kinds_in(name) == ("instrumental",)
 
 
 @pytest.mark.parametrize(
@@ -183,11 +181,11 @@ def test_all_but_one_kind_is_told_as_a_sum(name: str, noun: str) -> None:
     assert f"all but the {noun}" in str(only_kind(name)[1])
 
 
-def test_an_accompaniment_beside_the_vocals_is_a_fault_that_names_it(tmp_path: Path) -> None:
-    stems = _stems(tmp_path, "vocals.wav", "no_vocals.wav")
-    assert stems["vocals"].fault is None
-    assert stems["no_vocals"].kind == "harmonic"
-    assert "the accompaniment" in str(stems["no_vocals"].fault)
+def test_an_instrumental_beside_the_vocals_is_a_stem(tmp_path: Path) -> None:
+    stems = _stems(tmp_path, "vocals.wav", "no_vocals.wav", "no_drums.wav")
+    assert [stems[name].fault for name in ("vocals", "no_vocals")] == [None, None]
+    assert stems["no_vocals"].kind == "instrumental"
+    assert "all but the drums" in str(stems["no_drums"].fault)
 
 
 def test_the_id_of_the_song_is_its_title(tmp_path: Path) -> None:
@@ -243,11 +241,9 @@ def test_any_name_beside_any_title_is_read(name: str, title: str) -> None:
 
 
 def test_a_word_says_one_thing_only() -> None:
-    of_kinds = [
+    words = [
         word for facts in KINDS.values() for word in (*facts.words.split(), *facts.weak_words.split(), *facts.pairs)
     ]
-    of_sums = [*ACCOMPANIMENT.words.split(), *ACCOMPANIMENT.weak_words.split(), *ACCOMPANIMENT.pairs]
-    words = of_kinds + of_sums
     assert sorted({word for word in words if words.count(word) > 1}) == []
 
 

@@ -63,4 +63,10 @@ def test_a_stem_holds_nothing_but_its_kind() -> None:
 
 def test_nothing_is_said_of_what_no_stem_tells_or_nobody_measured() -> None:
     assert rules("Drums and vocals.", sounding="") == set()
+
+
+def test_nobody_knows_what_plays_in_an_instrumental_nor_what_a_mix_holds_beside_it() -> None:
+    assert rules("Drums and a guitar, with vocals.", sounding="instrumental") == set()
+    assert rules("Drums and a guitar.", kinds="instrumental", sounding="vocals+instrumental") == set()
+    assert rules("The instrumental, with vocals.", kinds="instrumental", sounding="instrumental") == {"claim_voice"}
     assert rules("Music at 60 BPM in Eb major, 3/4.", tempo_bpm=None, key=None, metre=None) == set()

@@ -1,4 +1,4 @@
-"""Measurements of a stem that plays chords: guitar, piano, or keys, strings, synth and others together.
+"""Measurements of a stem that plays chords: guitar, piano, keys and others together, or all but the voice.
 
 What makes `ChordalFeatures` belongs here; how chords and texture are found is in `analysis.tonality`.
 """
@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
+from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures, InstrumentalFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import ActiveSegment
 from flamingo_bark_assets.analysis.features.tonality import Chord
@@ -33,6 +33,7 @@ _SUSTAIN_METHOD = "hpss-note-spectrum"
 _NOISE_METHOD = "octave-floor"
 _INHARMONICITY_METHOD = "partial-regression"
 _BRIGHTNESS_METHOD = "energy-above-1500hz"
+_MANY = "drums and bass sound in it as well"
 _TRIADS = ("maj", "min", "dim", "aug", "sus2", "sus4", "5")
 
 C = TypeVar("C", bound=ChordalFeatures)
@@ -48,7 +49,8 @@ def analyse_harmonic(
 ) -> C:
     """Measure the stems of one kind that plays chords; all is unknown where their sum is silent or too short.
 
-    Beats and tuning are those of `song`, where it is known.
+    Beats and tuning are those of `song`, where it is known. Of an instrumental, what drums and bass would change is
+    unknown: how many notes sound together, the floor between partials, inharmonicity.
     """
     if view.unusable is not None:
         return result.of_unusable(song_id, view.unusable)
@@ -59,7 +61,7 @@ def analyse_harmonic(
     return result(
         **vars(measure_stem(song_id, view, energy_share=energy_share, song=song)),
         **_chords(harmony, cast("type[Chord]", rows["chords"])),
-        **_texture(view, harmony, cents),
+        **_texture(view, harmony, cents, is_sum=issubclass(result, InstrumentalFeatures)),
         activity=activity_rows(view, cast("type[ActiveSegment]", rows["activity"])),
     )
 
@@ -106,20 +108,27 @@ def _longest(chords: list[ChordSpan]) -> str:
     return " ".join(sorted(total_s, key=lambda label: -total_s[label])[:4])
 
 
-def _texture(view: AudioView, harmony: Harmony, cents: float) -> dict[str, Any]:
+def _texture(view: AudioView, harmony: Harmony, cents: float, *, is_sum: bool) -> dict[str, Any]:
     texture = measure_texture(view)
-    notes = mean_polyphony(harmony.salience)
-    stretch = measure_inharmonicity(view, harmony.salience, cents=cents)
     reason = "no sound between 27 Hz and 4 kHz"
     sustain, noise_db, brightness = (
         (texture.sustain, texture.harmonic_to_noise_db, texture.brightness) if texture is not None else (None,) * 3
     )
-    clear = harmony.chord_share >= MIN_CHORD_SHARE
-    return {
-        "polyphony": _known(notes if clear else None, _POLYPHONY_METHOD, reason if clear else "no pitched sound"),
+    whole = {
         "sustain": _known(sustain, _SUSTAIN_METHOD, reason),
-        "harmonic_to_noise_db": _known(noise_db, _NOISE_METHOD, reason),
         "brightness": _known(brightness, _BRIGHTNESS_METHOD, reason),
+    }
+    if is_sum:
+        methods = (_POLYPHONY_METHOD, _NOISE_METHOD, _INHARMONICITY_METHOD)
+        notes, floor, stretched = (_known(None, method, _MANY) for method in methods)
+        return {**whole, "polyphony": notes, "harmonic_to_noise_db": floor, "inharmonicity": stretched}
+    clear = harmony.chord_share >= MIN_CHORD_SHARE
+    count = mean_polyphony(harmony.salience)
+    stretch = measure_inharmonicity(view, harmony.salience, cents=cents)
+    return {
+        **whole,
+        "polyphony": _known(count if clear else None, _POLYPHONY_METHOD, reason if clear else "no pitched sound"),
+        "harmonic_to_noise_db": _known(noise_db, _NOISE_METHOD, reason),
         "inharmonicity": Measurement.of(
             stretch[0], method=_INHARMONICITY_METHOD, confidence=1.0 / (1.0 + 2.0 * stretch[1])
         )

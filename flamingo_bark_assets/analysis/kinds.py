@@ -15,6 +15,7 @@ from flamingo_bark_assets.analysis.features.harmonic import (
     ChordalFeatures,
     GuitarFeatures,
     HarmonicFeatures,
+    InstrumentalFeatures,
     PianoFeatures,
 )
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
@@ -43,6 +44,8 @@ def _result_class(kind: StemKind) -> type[StemResult]:
             return PianoFeatures
         case "harmonic":
             return HarmonicFeatures
+        case "instrumental":
+            return InstrumentalFeatures
         case _:
             assert_never(kind)
 

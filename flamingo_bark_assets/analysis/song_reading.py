@@ -21,7 +21,7 @@ from flamingo_bark_assets.audio.levels import levels_of
 from flamingo_bark_assets.audio.quality import TechnicalQuality
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 from flamingo_bark_assets.audio.stems import sum_sounds
-from flamingo_bark_assets.parts import StemKind
+from flamingo_bark_assets.parts import SUM_KINDS, StemKind
 from flamingo_bark_assets.threads import one_blas_thread
 
 LONGEST_S = 3 * 3600.0
@@ -36,7 +36,7 @@ class SongReading:
         views: the mix and the stems that belong to it.
         quality: technical quality of the mix.
         rejected: one sentence for each stem file that helps with nothing: it does not belong to the mix, is not what
-            its name says, or holds only bleed.
+            its name says, is the sum of others, or holds only bleed.
         corrected: one sentence for each stem file of which something was taken off.
         oddities: one sentence for all that is odd about a file though it could be read.
     """
@@ -84,10 +84,11 @@ def read_song(source: Source) -> SongReading:
         )
         views = {}
         for kind, stems in belonging.items():
-            kept = [stem for stem in stems if found[stem].misnamed is None and found[stem].bleed is None]
+            kept = [stem for stem in stems if _why_unused(kind, stem, found[stem]) is None]
             if kept:
                 views[kind] = _view(kept, found, sound.duration_s)
-    rejected += [why for stem, one in found.items() if (why := one.misnamed or _bleed(stem, one)) is not None]
+    reasons = (_why_unused(kind, stem, found[stem]) for kind, stems in belonging.items() for stem in stems)
+    rejected += [why for why in reasons if why is not None]
     corrected = tuple(f"{stem.path.name}: {one.corrected}" for stem, one in found.items() if one.corrected is not None)
     told += tuple(sentence for stems in read.values() for stem in stems for sentence in _told(stem.path, stem.oddities))
     return SongReading(SongViews(mix, views), quality_of(mix), tuple(rejected), corrected, told)
@@ -144,8 +145,10 @@ def _view(stems: Sequence[_Stem], found: Mapping[_Stem, Finding], mix_s: float) 
     return only if only is not None else stem_view(sum_sounds(sounds))
 
 
-def _bleed(stem: _Stem, found: Finding) -> str | None:
-    return f"{stem.path.name}: {found.bleed}" if found.bleed is not None else None
+def _why_unused(kind: StemKind, stem: _Stem, found: Finding) -> str | None:
+    replaced = found.held if kind in SUM_KINDS else None
+    bleed = f"{stem.path.name}: {found.bleed}" if found.bleed is not None else None
+    return found.misnamed or replaced or bleed
 
 
 def _waveform(view: AudioView, sound: Sound) -> FloatArray:

@@ -13,7 +13,7 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.frontend.view import SongViews
 from flamingo_bark_assets.analysis.kinds import StemResult, analyse_stem
 from flamingo_bark_assets.analysis.song import analyse_song
-from flamingo_bark_assets.parts import STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import STEM_KINDS, StemKind, added_up
 from flamingo_bark_assets.record import Measurement
 from flamingo_bark_assets.threads import one_blas_thread
 
@@ -45,10 +45,10 @@ def _analyse(song_id: str, views: SongViews) -> Analysis:
 
 
 def energy_shares(views: SongViews) -> Mapping[StemKind, Measurement[float]]:
-    """Return energy of each stem over the summed energy of all stems."""
+    """Return energy of each stem over the summed energy of all stems, of which none is in the sum of another."""
     method = "mean-square-times-length"
     energies = {kind: float(view.activity_power.sum()) for kind, view in views.stems.items()}
-    total = sum(energies.values())
+    total = sum(energies[kind] for kind in added_up(energies))
     if total <= 0.0:
         return {kind: Measurement.unknown("no stem holds sound", method=method) for kind in STEM_KINDS}
     return {kind: Measurement.of(energies.get(kind, 0.0) / total, method=method) for kind in STEM_KINDS}

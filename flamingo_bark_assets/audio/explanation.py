@@ -95,6 +95,18 @@ class Fit:
         others = [i for i in range(self.gains.size) if i != index]
         return _common(total[np.ix_([*others, -1], [*others, -1])])[1] if others else 1.0
 
+    def common_residual_with(self, kept: Sequence[int]) -> float:
+        """Return what is left with the best common gain of some of the stems; 1 of none."""
+        total = self.products.sum(axis=0)
+        return _common(total[np.ix_([*kept, -1], [*kept, -1])])[1] if kept else 1.0
+
+    def residual_of(self, index: int, parts: Sequence[int]) -> float:
+        """Return what other stems, each at a gain of its own, leave of a stem, as a share of it; 1 of a silent one."""
+        total = self.products.sum(axis=0)[np.ix_([*parts, index], [*parts, index])]
+        if not parts or not total[-1, -1] > 0.0:
+            return 1.0
+        return _left(total, _solved(total, self.common_gain)[0])
+
 
 def fit(mix: FloatArray, stems: Sequence[FloatArray]) -> Fit | None:
     """Fit a mix by its stems, each mono at `RATE_HZ`; one that ends early is silent after its end.

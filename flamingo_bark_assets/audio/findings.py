@@ -25,7 +25,7 @@ from flamingo_bark_assets.audio.explanation import (
     residual_by_second,
 )
 from flamingo_bark_assets.audio.signal import FloatArray
-from flamingo_bark_assets.parts import StemKind
+from flamingo_bark_assets.parts import SUM_KINDS, StemKind, kinds_summed, missing_kinds
 
 Bools = npt.NDArray[np.bool_]
 
@@ -48,6 +48,7 @@ _GONE_ALONE, _SEEN_ALONE, _CERTAIN_STRENGTH = 0.02, 0.05, 15.0
 _TWICE_BETTER = 10.0
 _TWICE_MORE = 2.0
 _TWICE_LEFT = 10.0**-1.5
+_SUMMED = 10.0**-1.5
 _BLEED_SHARE = 10.0**-1.2
 _BLEED_COHERENCE = 0.7
 _WHOLE_COHERENCE = 0.86
@@ -95,6 +96,7 @@ class Finding:
     bleed_confidence: float | None = None
     misnamed: str | None = None
     doubt: str | None = None
+    held: str | None = None
     twice: bool = False
     told: list[str] = field(default_factory=list)
 
@@ -102,6 +104,11 @@ class Finding:
     def corrected(self) -> str | None:
         """What is taken off, in words; None where nothing is."""
         return "; ".join(self.told) or None
+
+    @property
+    def added(self) -> bool:
+        """Whether the stem is added to the others: no other one holds its sound."""
+        return not self.twice and self.held is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +184,7 @@ def _delays(stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]) 
 def _once(mix: FloatArray, stems: Sequence[Heard], aligned: Aligned, found: Sequence[Finding]) -> tuple[list[int], Fit]:
     """Leave out what other stems hold already; give the indices of the rest, and their fit."""
     assert aligned.fit is not None
-    kept, best = list(range(len(stems))), aligned.fit
+    kept, best = _without_held(mix, stems, aligned.stems, aligned.fit, found)
     while len(kept) > 1:
         # What is quieter may be bleed, and changes little. Of two that are the same, the later one is left out.
         loud = best.given_energies > _BLEED_SHARE
@@ -197,6 +204,42 @@ def _once(mix: FloatArray, stems: Sequence[Heard], aligned: Aligned, found: Sequ
         found[index].misnamed = f"{name} holds what other stems hold already, and would be added twice"
         kept, best = others, again
     return kept, best
+
+
+def _without_held(
+    mix: FloatArray, stems: Sequence[Heard], moved: Sequence[FloatArray], whole: Fit, found: Sequence[Finding]
+) -> tuple[list[int], Fit]:
+    """Leave out an instrumental beside the stems that it is the sum of, or else those that stand in it."""
+    kept, best = list(range(len(stems))), whole
+    for index, stem in enumerate(stems):
+        parts = [i for i in kept if stem.kind in SUM_KINDS and stems[i].kind in kinds_summed(stem.kind)]
+        if not parts or stem.match is None:
+            continue
+        without, alone = [i for i in kept if i != index], [i for i in kept if i not in parts]
+        left, left_alone = whole.common_residual_with(without), whole.common_residual_with(alone)
+        if whole.common_residual_with(kept) * _FAR_BETTER <= min(left, left_alone):
+            found[index].misnamed = (
+                f"{stem.file_name} is named an instrumental, and holds only what {_names(stems, parts)} leave of one: "
+                "they explain the mix together; name it other"
+            )
+            continue
+        is_complete = not missing_kinds([stems[i].kind for i in without])
+        is_sum = whole.residual_of(index, parts) <= _SUMMED
+        if is_sum or left <= left_alone * (_TWICE_BETTER if is_complete else 1.0):
+            found[index].held = f"{stem.file_name} is the sum of {_names(stems, parts)}, which are used in its place"
+            kept = without
+        else:
+            for i in parts:
+                found[i].held = f"{stems[i].file_name} stands in {stem.file_name} already, and is not added to it"
+            kept = alone
+    if len(kept) < len(stems):
+        best = fit(mix, [moved[i] for i in kept]) or whole
+    return (kept, best) if best is not whole else (list(range(len(stems))), whole)
+
+
+def _names(stems: Sequence[Heard], indices: Sequence[int]) -> str:
+    *others, last = (stems[i].file_name for i in indices)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _gains(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from flamingo_bark_assets.parts import ANY_KIND
+from flamingo_bark_assets.parts import ANY_KIND, SUM_KINDS
 from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column, quantity
 
 
@@ -142,11 +142,15 @@ class Stem(Row):
         "Why the stem is not what its name says, so that nothing is told or measured of it; null where it may be."
     )
     doubt: str | None = optional_column("What else speaks against training on the stem; null for nothing.")
+    held: str | None = optional_column(
+        "Which other files hold the sound of the stem, so that it is not added to them: the instrumental in which it "
+        "stands or, of an instrumental, those whose sum it is, which are used in its place; null for none."
+    )
 
     @property
     def usable(self) -> bool:
-        """Whether the stem helps to measure the song: it can be read, belongs to it and is what its name says."""
-        return self.in_mix and self.misnamed is None
+        """Whether the stem helps to measure the song: it can be read, belongs to it, and is what only its name says."""
+        return self.in_mix and self.misnamed is None and self.replaced is None
 
     @property
     def in_mix(self) -> bool:
@@ -156,7 +160,12 @@ class Stem(Row):
     @property
     def unusable(self) -> str | None:
         """Why the stem does not help to measure the song; None where it does."""
-        return self.fault or self.rejected or self.misnamed
+        return self.fault or self.rejected or self.misnamed or self.replaced
+
+    @property
+    def replaced(self) -> str | None:
+        """Which stems are used in place of their sum; None where the stem is no sum of others that are there."""
+        return self.held if self.kind in SUM_KINDS else None
 
     @property
     def left_lag_s(self) -> float | None:

@@ -129,20 +129,20 @@ def why_unmeasured(kind: StemKind, compared: StemSet) -> str | None:
 
 
 def energy_share(stems: StemSet, kind: StemKind) -> Measurement[float]:
-    """Return the energy of the stems of one kind over that of all that belong, 0 to 1, from levels and lengths.
+    """Return the energy of the stems of one kind over that of all that add up, 0 to 1, from levels and lengths.
 
     Unknown where no stem holds sound.
     """
     method = "mean-square-times-length"
     energies = [
-        (row.kind, 10 ** ((row.rms_dbfs + (row.gain_db or 0.0)) / 10) * row.duration_s)
+        (row.kind, 10 ** ((row.rms_dbfs + (row.gain_db or 0.0)) / 10) * row.duration_s, row.held)
         for row in stems.stems
         if row.rms_dbfs is not None and row.duration_s is not None and row.usable
     ]
-    total = sum(energy for _, energy in energies)
+    total = sum(energy for _, energy, held in energies if held is None)
     if total <= 0.0:
         return Measurement.unknown("no stem holds sound", method=method)
-    return Measurement.of(sum(energy for name, energy in energies if name == kind) / total, method=method)
+    return Measurement.of(sum(energy for name, energy, _ in energies if name == kind) / total, method=method)
 
 
 def _fitted_residual(mix: Sound, findings: Findings | None) -> Measurement[float]:
@@ -203,7 +203,7 @@ def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> _Described:
     findings = find(waveform, [_heard(stems[index], told[index], *heard[index][1:]) for index in belonging])
     found = dict(zip(belonging, findings.stems, strict=True))
     told = tuple(_with_finding(row, found[index]) if index in found else row for index, row in enumerate(told))
-    summed = [corrected(heard[index][0], told[index]) for index in belonging if not found[index].twice]
+    summed = [corrected(heard[index][0], told[index]) for index in belonging if found[index].added]
     return _Described(told, tuple(summed), findings)
 
 
@@ -248,6 +248,7 @@ def _with_finding(row: Stem, finding: Finding) -> Stem:
         bleed_confidence=finding.bleed_confidence,
         misnamed=finding.misnamed,
         doubt=finding.doubt,
+        held=finding.held,
         audible=row.audible and finding.bleed is None,
     )
 

@@ -35,6 +35,7 @@ _KINDS_OF: Mapping[Part, tuple[TermKind, ...]] = {
     "mix": ("genre", "mood", "instrument", "voice", "era", "pace", "character"),
     "vocals": ("voice",),
     "harmonic": ("instrument",),
+    "instrumental": ("instrument",),
 }
 """What is told of which part; other stems hold what their name says."""
 _ASKED: Mapping[Question, tuple[TermKind, ...]] = {

@@ -11,7 +11,7 @@ from flamingo_bark_assets.claims.lexicon import DRUMS, GENERIC, INSTRUMENT_KIND
 from flamingo_bark_assets.claims.limits import FAINT_ACTIVE_FRACTION, FAINT_ENERGY_SHARE
 from flamingo_bark_assets.claims.verdicts import Judgement, Measured, judged_unsure, unverifiable
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import KINDS, Part, StemKind, kinds_within
+from flamingo_bark_assets.parts import KINDS, Part, StemKind, kinds_within, sums_of
 from flamingo_bark_assets.record import Measurement
 
 _State = Literal["sounds", "faint", "silent", "unknown"]
@@ -59,7 +59,7 @@ def _carrier(kind: StemKind, part: Part, evidence: Evidence) -> StemKind:
 
 
 def _judge_kind(kind: StemKind, name: str, part: Part, evidence: Evidence, min_confidence: float) -> Judgement:
-    if part != "mix" and part not in kinds_within(kind):
+    if part != "mix" and part not in (*kinds_within(kind), *sums_of(kind)):
         return _judge_in_other_stem(name, part)
     state = _state(kind, evidence, min_confidence)
     if state == "unknown":

@@ -9,7 +9,6 @@ import dataclasses
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.clips.cutting import Fault, Piece, cut
@@ -24,13 +23,13 @@ from flamingo_bark_assets.clips.lyrics import (
     with_section_tags,
     write_lrc,
 )
-from flamingo_bark_assets.clips.records import INSTRUMENTAL, MIX, Clip, RejectedClip, TrainingClips
+from flamingo_bark_assets.clips.records import INSTRUMENTAL, MIX, NOBODY_SINGS, Clip, RejectedClip, TrainingClips
 from flamingo_bark_assets.clips.texts import ClipWriter
 from flamingo_bark_assets.clips.within import Inside, SongInside, stem_chords
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.lyrics.records import LyricsLine, SongLyrics
-from flamingo_bark_assets.parts import KINDS, Part, StemKind
-from flamingo_bark_assets.prompts.levels import COMBINATION_SIZES, TrainingPrompts
+from flamingo_bark_assets.parts import KINDS, Part, StemKind, added_up, combinations_of, kinds_summed
+from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.prompts.library_scale import LibraryScale
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, ViewSettings
 from flamingo_bark_assets.training.suitability import SONG, Verdict
@@ -176,19 +175,24 @@ class _Plan:
         if "stems" in view.sources:
             yield from (_Source(kind, (kind,)) for kind in self.fit)
         if "instrumental" in view.sources and self._has_instrumental():
-            yield _Source(INSTRUMENTAL, tuple(kind for kind in self.fit if kind != "vocals"))
+            yield _Source(INSTRUMENTAL, tuple(kind for kind in added_up(self.fit) if kind != "vocals"))
         if "several" in view.sources:
-            for size in COMBINATION_SIZES:
-                if size < len(self.fit):
-                    yield from (_Source("+".join(kinds), kinds) for kinds in combinations(self.fit, size))
+            yield from (_Source("+".join(kinds), kinds) for kinds in combinations_of(self.fit))
 
     def _has_instrumental(self) -> bool:
-        """Tell whether the fit stems but the vocals are the mix without its voice."""
+        """Tell whether there is a fit instrumental, or the fit stems but the vocals are the mix without its voice.
+
+        They are not where some of it is misnamed, and so not among them.
+        """
+        if INSTRUMENTAL in self.fit:
+            return True
+        if any(stem.misnamed is not None and stem.mix_gain is not None for stem in self.evidence.stems.stems):
+            return False
         explained = any(
             rule.passed and ((rule.subject, rule.rule) == (SONG, "residual") or rule.rule == "separation")
             for rule in self.verdict.rules
         )
-        sounding = self.evidence.audible_kinds
+        sounding = added_up(self.evidence.audible_kinds)
         return explained and "vocals" in sounding and len(sounding) > 1 and set(sounding) - {"vocals"} <= set(self.fit)
 
     def _unfit_stems(self, view: ViewSettings) -> Iterator[RejectedClip]:
@@ -241,13 +245,15 @@ class _Plan:
         song, metadata = self.evidence.song, self.evidence.metadata
         is_whole = piece.start_s <= 0.0 and piece.end_s >= self.grid.duration_s
         name = _name(view, source, piece)
-        text = self.writer.write(inside, source.kinds, clip=name, is_mix=source.is_mix, is_whole=is_whole)
+        # A file of its own is told as what it is, "the instrumental of", and not as a mix of some stems.
+        told_as_mix = source.is_mix and source.kinds != (INSTRUMENTAL,)
+        text = self.writer.write(inside, source.kinds, clip=name, is_mix=told_as_mix, is_whole=is_whole)
         lines, why_none = self._lyrics(view, source, piece, inside, is_whole=is_whole)
         bars = self._bars(piece)
         section = next((s for s in song.sections if s.start_s <= (piece.start_s + piece.end_s) / 2 < s.end_s), None)
         sounding = [kind for kind in inside.sounding if kind in source.kinds or source.name == MIX]
         pitched = source.name == MIX or any(KINDS[kind].harmony != "none" for kind in source.kinds)
-        has_drums = source.name == MIX or "drums" in source.kinds
+        has_drums = source.name == MIX or any("drums" in (kind, *kinds_summed(kind)) for kind in source.kinds)
         separated = self.evidence.separated if self.evidence.separated_kinds & set(source.kinds) else None
         return Clip(
             clip=name,
@@ -314,7 +320,7 @@ class _Plan:
         if not source.holds_voice:
             return (), "there is no voice in it"
         if self.voice_is_measured and "vocals" not in inside.sounding:
-            return (), "nobody sings in it"
+            return (), NOBODY_SINGS
         lines = self.lyrics.lyrics_lines
         if not lines:
             missing = self.lyrics.missing_reason or self.lyrics.unusable or "the words of the song are not given"

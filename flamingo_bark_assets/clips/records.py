@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from flamingo_bark_assets.parts import STEM_KINDS, StemKind, StemOrigin
+from flamingo_bark_assets.parts import STEM_KINDS, SUM_KINDS, StemKind, StemOrigin
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 
 MIX = "mix"
 INSTRUMENTAL = "instrumental"
-"""Source of a clip that is the sum of all fit stems but the vocals."""
+"""Source of a clip of the mix without its voice: the stem of that kind, or the sum of all fit stems but the vocals."""
+NOBODY_SINGS = "nobody sings in it"
+"""Why a clip has no lyrics in which the voice was measured and does not sound."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +122,15 @@ class Clip(Row):
     def holds_voice(self) -> bool:
         """Whether the source may hold the voice: it is the mix or has the vocals in it."""
         return self.source == MIX or "vocals" in self.stem_kinds
+
+    @property
+    def is_sung(self) -> bool | None:
+        """Whether a voice sounds inside; None where nobody knows: an instrumental says nothing of the mix's voice."""
+        if not self.holds_voice or self.lyrics_reason == NOBODY_SINGS:
+            return False
+        if "vocals" in self.sounding_kinds:
+            return True
+        return None if not self.sounding or set(SUM_KINDS) & set(self.sounding_kinds) else False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,9 +120,16 @@ def stem_texts(speaker: Speaker, evidence: Evidence, kind: StemKind) -> Texts:
         case _:
             assert_never(stem)
     told = join(", ", *opening)
-    noun = f"separated {KINDS[kind].noun}" if kind in evidence.separated_kinds else KINDS[kind].noun
-    first = Phrase(f"{capitalised(noun)} {told.text}.", told.confidence) if told else None
+    first = Phrase(f"{capitalised(_name(evidence, kind))} {told.text}.", told.confidence) if told else None
     return _with_common(speaker, stem, _subject(kind), first, *details)
+
+
+def _name(evidence: Evidence, kind: StemKind) -> str:
+    """Name a stem; what a separator made is said to be without a voice by no one."""
+    noun = KINDS[kind].noun
+    if kind in evidence.separated_kinds:
+        return f"separated {noun}"
+    return f"{noun} without vocals" if "vocals" not in KINDS[kind].sums and KINDS[kind].sums else noun
 
 
 def drum_instruments(speaker: Speaker, evidence: Evidence) -> Phrase:
@@ -228,6 +235,7 @@ def _vocal_texts(speaker: Speaker, vocals: VocalFeatures, key: str | None) -> _S
 
 
 def _chordal_texts(speaker: Speaker, stem: ChordalFeatures, kind: StemKind, key: str | None) -> _StemTexts:
+    is_sum = bool(KINDS[kind].sums)  # Short sounds of a sum are its drums.
     they_play = "they play" if KINDS[kind].plural else "it plays"
     chords = speaker.say(lambda labels: _after("playing mainly ", listed(chord_names(labels, key))), stem.main_chords)
     changes = speaker.say(
@@ -235,7 +243,7 @@ def _chordal_texts(speaker: Speaker, stem: ChordalFeatures, kind: StemKind, key:
         stem.harmonic_rhythm_hz,
     )
     sounds = sentence(
-        speaker.say(lambda share: f"{they_play} {HARMONIC_SUSTAIN.word(share)}", stem.sustain),
+        speaker.say(lambda share: f"{they_play} {HARMONIC_SUSTAIN.word(share)}", stem.sustain) if not is_sum else None,
         _rate(speaker, stem.onset_density_hz, "note", "notes"),
     )
     return (chords, changes), (sounds,)

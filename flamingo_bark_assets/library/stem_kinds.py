@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from flamingo_bark_assets.library.ids import latin
-from flamingo_bark_assets.parts import ACCOMPANIMENT, ANY_KIND, KINDS, STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import ANY_KIND, KINDS, STEM_KINDS, StemKind
 
 # Words that go with a stem's name and say no kind, in any language.
 _NEUTRAL_WORDS = (
@@ -43,9 +43,6 @@ _KIND_OF_WEAK: dict[str, StemKind] = {
 _KIND_OF_PAIR: dict[tuple[str, ...], StemKind] = {
     tuple(latin(pair).split()): kind for kind, facts in KINDS.items() for pair in facts.pairs
 }
-_ALL_BUT_VOCALS = frozenset(latin(word) for word in ACCOMPANIMENT.words.split())
-_ALL_BUT_VOCALS_WEAK = frozenset(latin(word) for word in ACCOMPANIMENT.weak_words.split())
-_ALL_BUT_VOCALS_PAIRS = frozenset(tuple(latin(pair).split()) for pair in ACCOMPANIMENT.pairs)
 _NEGATIONS = frozenset({"no", "non", "not", "without", "minus", "sans", "ohne", "sin", "senza", "sem", "bez", "без"})
 _SHORTEST_JOINED = 3
 _LONGEST_JOINED = 40
@@ -59,7 +56,7 @@ _PART_BORDER = re.compile(r"\s-\s*|\s*[–—]\s*|_")
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What a text says: kinds, and sums of several kinds, each with the word that says it."""
+    """What a text says: kinds, and sums of several that are no kind, each with the word that says it."""
 
     kinds: dict[StemKind, str]
     sums: dict[str, str]
@@ -100,17 +97,15 @@ def kinds_in(name: str, *, titles: Iterable[str] = (), beside: Sequence[str] = (
     Where a title goes before the stem's name, only the latter counts: what stands in brackets ("All About That
     Bass_(Drums)"), or behind the last dash or underscore ("Beat It - Bass"), if it is made of stems' words alone. Each
     kind is given once, sorted. A word that is negated ("no drums") says none. Kinds that are part of the same one are
-    that one together ("Piano+Strings"); an accompaniment counts to harmonic instruments, of which it holds more. The
-    name, without its ending, keeps its letters' case ("01 - LeadVocals").
+    that one together ("Piano+Strings"); "no vocals" says the instrumental. The name, without its ending, keeps its
+    letters' case ("01 - LeadVocals").
 
     Args:
         name: the name.
         titles: names of the song or of who plays it, which say no kind.
         beside: names of all stems of the song: the words with which all of them begin are those of a title.
     """
-    said = _read(name, tuple(titles), beside)
-    kinds = set(said.whole_kinds) | ({ACCOMPANIMENT.counted_to} if ACCOMPANIMENT.name in said.sums else set())
-    return tuple(sorted(kinds))
+    return _read(name, tuple(titles), beside).whole_kinds
 
 
 def only_kind(
@@ -118,8 +113,8 @@ def only_kind(
 ) -> tuple[StemKind | None, str | None]:
     """Find the one kind that a stem's file name says, and what keeps the file from being used as it, in one clause.
 
-    A file that is called an accompaniment ("no_vocals", "Instrumental") holds drums and bass as well: it counts to the
-    harmonic instruments, and is not used as them. The arguments are those of `kinds_in`.
+    A file of all but some other kind ("no_drums") is a sum that is no kind, and not used as one of those in it. The
+    arguments are those of `kinds_in`.
     """
     said = _read(name, tuple(titles), beside)
     if said.is_nothing:
@@ -129,8 +124,7 @@ def only_kind(
         return None, f"its name says more than one kind: {kinds}; it can be read as {said.readings()}; leave one"
     if said.sums:
         ((what, word),) = said.sums.items()
-        kind = ACCOMPANIMENT.counted_to if what == ACCOMPANIMENT.name else None
-        return kind, (
+        return None, (
             f"its name says {what} (by {word!r}), a sum of several kinds, which cannot be measured or described as one "
             f"of them; put its single stems beside it, or name it {ANY_KIND} if it is that alone"
         )
@@ -187,7 +181,7 @@ def _without_known_end(words: Sequence[str]) -> Sequence[str]:
 
 
 def _is_pair(words: Sequence[str]) -> bool:
-    return tuple(words) in _KIND_OF_PAIR or tuple(words) in _ALL_BUT_VOCALS_PAIRS
+    return tuple(words) in _KIND_OF_PAIR
 
 
 def _without(name: str, words: Sequence[str], *, anywhere: bool = True) -> str:
@@ -277,10 +271,7 @@ def _taken_apart(word: str) -> tuple[str, ...]:
 
 
 def _is_known(word: str) -> bool:
-    return (
-        word in _KIND_OF_WORD or word in _NEUTRAL or word in _KIND_OF_WEAK or word in _NEGATIONS
-        or word in _ALL_BUT_VOCALS or word in _ALL_BUT_VOCALS_WEAK
-    )  # fmt: skip
+    return word in _KIND_OF_WORD or word in _NEUTRAL or word in _KIND_OF_WEAK or word in _NEGATIONS
 
 
 def _known(words: Sequence[str]) -> bool:
@@ -300,15 +291,12 @@ def _kinds_of(words: Sequence[str], *, weak_count: bool | None = None) -> _Said:
         elif kind := _KIND_OF_PAIR.get(pair):
             kinds[kind] = " ".join(pair)
             used = True
-        elif pair in _ALL_BUT_VOCALS_PAIRS:
-            sums[ACCOMPANIMENT.name] = " ".join(pair)
-            used = True
         elif word in _NEGATIONS and (kind := _KIND_OF_WORD.get(following)):
-            what = ACCOMPANIMENT.name if kind == "vocals" else f"all but the {KINDS[kind].noun}"
-            sums[what] = " ".join(pair)
+            if kind == "vocals":
+                kinds["instrumental"] = " ".join(pair)
+            else:
+                sums[f"all but the {KINDS[kind].noun}"] = " ".join(pair)
             used = True
         elif (kind := _KIND_OF_WORD.get(word)) or (weak_count and (kind := _KIND_OF_WEAK.get(word))):
             kinds[kind] = word
-        elif word in _ALL_BUT_VOCALS or (weak_count and word in _ALL_BUT_VOCALS_WEAK):
-            sums[ACCOMPANIMENT.name] = word
     return _Said(kinds, sums)

@@ -15,7 +15,7 @@ from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.finding import find_claims
 from flamingo_bark_assets.claims.lexicon import INSTRUMENT_KIND
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import KINDS, Part, Question, StemKind, kinds_within
+from flamingo_bark_assets.parts import KINDS, Part, Question, StemKind, kinds_summed, kinds_within
 from flamingo_bark_assets.prompts.facts import Fact
 from flamingo_bark_assets.prompts.opening import Subject
 from flamingo_bark_assets.settings import PromptSettings
@@ -153,8 +153,9 @@ class Answered:
         terms = [_small(term) for term in given if self._holds(f"with {term}")]
         names: list[str] = []
         for kind in self.evidence.audible_kinds:
-            closer = [term for term in terms if kind in _kinds_of(term)]
-            names += closer[:2] if KINDS[kind].holds_rest and closer else [KINDS[kind].noun]
+            closer = [term for term in terms if not _kinds_of(term).isdisjoint((kind, *kinds_summed(kind)))]
+            most = 2 if KINDS[kind].holds_rest else _MAX_INSTRUMENTS if KINDS[kind].sums else 0
+            names += closer[:most] or [KINDS[kind].noun]
             terms = [term for term in terms if term not in closer]
         known = {kind for one in self.evidence.audible_kinds for kind in kinds_within(one)}
         further = [term for term in terms if not _kinds_of(term) & known]

@@ -179,13 +179,14 @@ class Teller:
             case VocalFeatures():
                 own = self._vocals(features)
             case ChordalFeatures():
-                own = self._chordal(features)
+                own = self._chordal(kind, features)
         slots = stem_slots(kind)
         facts = [*own, *self._any_stem(kind, features)]
         return [Fact(f.topic, f.value, {**slots, **f.slots}, f.rank) for f in facts]
 
     def _any_stem(self, stem_kind: StemKind, stem: StemFeatures) -> Iterator[Fact]:
-        yield from self._worded("density", STEM_DENSITY, stem.onset_density_hz)
+        if not KINDS[stem_kind].sums:  # The scale is that of one player.
+            yield from self._worded("density", STEM_DENSITY, stem.onset_density_hz)
         for word in self._word(PRESENCE, stem.active_fraction):
             yield Fact("presence", _PRESENCE[word])
         if KINDS[stem_kind].harmony in {"chords", "melody"}:  # Drums are always bright, basses always dark.
@@ -224,9 +225,9 @@ class Teller:
         yield from self._worded("vocal range", VOCAL_RANGE, vocals.f0_range_semitones)
         yield from self._worded("vocal delivery", DELIVERY, vocals.sung_tendency)
 
-    def _chordal(self, stem: ChordalFeatures) -> Iterator[Fact]:
-        for word in self._word(HARMONIC_SUSTAIN, stem.sustain):
-            yield Fact("sustain", _SUSTAIN[word])
+    def _chordal(self, kind: StemKind, stem: ChordalFeatures) -> Iterator[Fact]:
+        if not KINDS[kind].sums:  # Short sounds of a sum are its drums.
+            yield from (Fact("sustain", _SUSTAIN[word]) for word in self._word(HARMONIC_SUSTAIN, stem.sustain))
         yield from self._worded("polyphony", POLYPHONY, stem.polyphony)
         pace = [word for word in self._word(HARMONY_PACE, stem.harmonic_rhythm_hz) if word != "moderate"]
         yield from (Fact("stem harmony", word) for word in pace)

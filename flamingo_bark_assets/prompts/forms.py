@@ -218,7 +218,7 @@ def _tags(material: Material, choices: Choices, room: int) -> str:
     known = [tag(fact, choices) for topic, fact in subject.facts.items() if topic in {"pace", "tempo", "key"}]
     if subject.kinds and not any(KINDS[kind].harmony != "none" for kind in subject.kinds):
         known = [tag(fact, choices) for topic, fact in subject.facts.items() if topic in {"pace", "tempo"}]
-    names = [f"{subject.alone} {KINDS[kind].noun}" for kind in subject.kinds] or list(subject.instruments)
+    names = subject.tags or list(subject.instruments)
     groups = [
         choices.shuffled(subject.genres, "genres"), choices.shuffled(subject.moods, "moods"),
         choices.shuffled(known, "known"), choices.shuffled(names, "names"),
@@ -237,4 +237,4 @@ def _tags(material: Material, choices: Choices, room: int) -> str:
     head = choices.fraction("details first") < 0.35
     tags = [extra[:cut], *order, extra[cut:count]] if head and not subject.kinds else [*order, extra[:count]]
     unique = dict.fromkeys(text for group in tags for text in group if text)
-    return cut_attributes(", ".join(unique), room) or (f"{subject.alone} instruments" if subject.kinds else "music")
+    return cut_attributes(", ".join(unique), room) or (subject.least if subject.kinds else "music")

@@ -6,17 +6,17 @@ The `training_prompts` result and its entry functions belong here; words and sen
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, combinations
+from itertools import chain
 from typing import ClassVar
 
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.custom_tag import CustomTag, custom_tag_of
 from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import Part, Question, StemKind
+from flamingo_bark_assets.parts import Part, Question, StemKind, combinations_of
 from flamingo_bark_assets.prompts.answered import Answered
 from flamingo_bark_assets.prompts.facts import NEEDED, Fact, Teller, beside_others
 from flamingo_bark_assets.prompts.forms import FORMS, Form, Material, Text, write
@@ -28,7 +28,6 @@ from flamingo_bark_assets.record import Record, Row, column, events, optional_co
 from flamingo_bark_assets.settings import PromptSettings
 from flamingo_bark_assets.text import clean_text, split_sentences
 
-COMBINATION_SIZES = (2, 3)
 NO_CAPTIONER = "none"
 
 
@@ -77,10 +76,10 @@ def build_prompts(
     """Write all training prompts of one song, each in every form.
 
     There is one prompt for the full track, one for each audible stem, and one for each pair and triple of audible stems
-    that is not all of them (all of them together are the full track). What is less sure than the settings ask is not
-    told. Words are chosen by a digest of song, prompt and form, so that the same input gives the same bytes. Prompts
-    have no '|', line break or control character, and none is longer than the budget of non-space characters; where
-    nothing could be measured there is none, with the reason.
+    that adds nothing twice and is not all of them (all of them together are the full track). What is less sure than the
+    settings ask is not told. Words are chosen by a digest of song, prompt and form, so that the same input gives the
+    same bytes. Prompts have no '|', line break or control character, and none is longer than the budget of non-space
+    characters; where nothing could be measured there is none, with the reason.
 
     Args:
         evidence: all measurements of the song.
@@ -100,7 +99,7 @@ def build_prompts(
     room = max(1, settings.max_non_space_characters - (tag.cost if tag else 0))
     writer = PromptWriter(evidence, captions, settings, room, scale or {})
     levels: list[tuple[StemKind, ...]] = [
-        (), *((kind,) for kind in evidence.audible_kinds), *_combinations(evidence.audible_kinds)
+        (), *((kind,) for kind in evidence.audible_kinds), *combinations_of(evidence.audible_kinds)
     ]  # fmt: skip
     prompts = tuple(writer.prompt(kinds, form) for kinds in levels for form in FORMS)
     return TrainingPrompts(song_id=evidence.song_id, prompts=prompts)
@@ -139,12 +138,6 @@ def form_weights(settings: PromptSettings) -> Mapping[Form, float]:
     """Return the share of each form; together they are 1."""
     given = {form: float(getattr(settings.form_weights, form)) for form in FORMS}
     return {form: weight / sum(given.values()) for form, weight in given.items()}
-
-
-def _combinations(audible: Sequence[StemKind]) -> Iterator[tuple[StemKind, ...]]:
-    for size in COMBINATION_SIZES:
-        if size < len(audible):
-            yield from combinations(audible, size)
 
 
 @dataclass(frozen=True)

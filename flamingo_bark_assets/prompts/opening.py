@@ -23,7 +23,14 @@ from flamingo_bark_assets.prompts.phrasebook_mix import (
     PLAYED,
     PLAYING,
 )
-from flamingo_bark_assets.prompts.phrasebook_stems import ISOLATED, SEPARATED, TAKEN
+from flamingo_bark_assets.prompts.phrasebook_stems import (
+    BY_NAME,
+    ISOLATED,
+    OF,
+    SEPARATED,
+    SEPARATED_BY_NAME,
+    TAKEN,
+)
 
 _BOUND = ("that ", "whose ", "of ")
 """Words that must stand straight behind the noun that they belong to."""
@@ -55,6 +62,23 @@ class Subject:
     def alone(self) -> str:
         """What the stems are called: isolated, or separated, which promises less."""
         return "separated" if self.separated else "isolated"
+
+    @property
+    def name(self) -> str:
+        """The name that a single stem has by itself, as an instrumental; '' where it has none, and of several."""
+        return KINDS[self.kinds[0]].alone if len(self.kinds) == 1 else ""
+
+    @property
+    def tags(self) -> list[str]:
+        """The stems as tags: 'isolated drums', 'instrumental'."""
+        if self.name:
+            return [f"separated {self.name}" if self.separated else self.name]
+        return [f"{self.alone} {KINDS[kind].noun}" for kind in self.kinds]
+
+    @property
+    def least(self) -> str:
+        """The shortest text about the stems."""
+        return self.tags[0] if self.name else f"{self.alone} instruments"
 
 
 @dataclass(slots=True)
@@ -89,7 +113,7 @@ def openings(subject: Subject, choices: Choices, *, details: int) -> Iterator[Op
         )
         make = _of_stems if subject.kinds else _of_mix
         yield make(shorter, choices, details if step == 0 else 0, adorned=step < 2)
-    yield Opening(f"{capitalised(subject.alone)} instruments" if subject.kinds else "Music")
+    yield Opening(capitalised(subject.least) if subject.kinds else "Music")
 
 
 def _of_mix(subject: Subject, choices: Choices, details: int, *, adorned: bool) -> Opening:
@@ -126,10 +150,12 @@ def _of_stems(subject: Subject, choices: Choices, details: int, *, adorned: bool
     made = Opening()
     nouns = [KINDS[kind].noun for kind in choices.shuffled(subject.kinds, "order of stems")]
     plural = len(nouns) > 1 or KINDS[subject.kinds[0]].plural
-    slots = {"kinds": listed(nouns), "their": "their" if plural else "its"}
-    alone = chosen_text(choices, SEPARATED if subject.separated else ISOLATED, slots, "isolated")
+    slots = {"kinds": listed(nouns), "their": "their" if plural else "its", "alone": subject.name}
+    named = SEPARATED_BY_NAME if subject.separated else BY_NAME
+    templates = named if subject.name else SEPARATED if subject.separated else ISOLATED
+    alone = chosen_text(choices, templates, slots, "isolated")
     head = _head(subject, choices, made, adorned=adorned)
-    whole = chosen_text(choices, unlike(TAKEN, alone), {"whole": head}, "taken") if head else ""
+    whole = chosen_text(choices, unlike(OF if subject.name else TAKEN, alone), {"whole": head}, "taken") if head else ""
     pitched = any(KINDS[kind].harmony != "none" for kind in subject.kinds)
     made.text = " ".join(filter(None, [alone, whole]))
     tempo = _told(subject, "tempo", AT_TEMPO, choices, made.text)

@@ -308,6 +308,11 @@ ISOLATED = (
 )  # fmt: skip
 SEPARATED = ("{separated|extracted} <kinds>", "{a separated|an extracted} {track|part} of <kinds>")
 """In place of `ISOLATED` for what a separator made: some of the rest bleeds into it, so it is not alone."""
+BY_NAME = ("{the|only the|just the} <alone>", "the <alone> {version|track|part}")
+SEPARATED_BY_NAME = ("the {separated|extracted} <alone>", "{a separated|an extracted} <alone>")
+"""In place of both for a stem that has a name by itself, as an instrumental; <alone> is that name."""
+OF = ("of <whole>", "of <whole>", "from <whole>", "taken from <whole>")
+"""In place of `TAKEN` for such a stem."""
 TAKEN = (
     "from <whole>",
     "taken from <whole>",

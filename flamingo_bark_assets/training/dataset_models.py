@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from flamingo_bark_assets.parts import ANY_KIND, Part, StemKind, StemOrigin
 from flamingo_bark_assets.training.rendering import plain
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 Scalar = float | int | bool | str | None
 

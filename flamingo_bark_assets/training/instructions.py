@@ -195,7 +195,9 @@ def _stem_warnings(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
         for kind in present
         if kind not in evidence.audible_kinds and any(s.kind == kind and s.usable and s.bleed is None for s in files)
     ]
-    unfit = [kind for kind in present if kind not in silent and kind not in verdict.suitable_kinds]
+    replaced = [stem for stem in files if stem.replaced is not None]
+    told = {*silent, *(stem.kind for stem in replaced)}
+    unfit = [kind for kind in present if kind not in told and kind not in verdict.suitable_kinds]
     if missing:
         how = f" To get some: {HOW_TO_GET_STEMS}." if not present else ""
         yield f"Missing stems: {', '.join(missing)}. Nothing is said about them.{how}"
@@ -208,6 +210,8 @@ def _stem_warnings(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
         )
     if silent:
         yield f"Silent stems: {', '.join(silent)}. They have a file but no sound."
+    for stem in replaced:
+        yield f"Not used by itself: {markdown(stem.replaced or '')}."
     if unfit:
         yield f"Stems unfit for training: {', '.join(unfit)}. The table above says why."
     for stem in files:

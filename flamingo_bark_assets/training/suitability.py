@@ -461,7 +461,8 @@ def _stem_rules(
     in_mix = [stem for stem in readable if stem.in_mix]
     if not in_mix:
         return
-    yield _yes("as_named", kind, "; ".join(stem.misnamed for stem in in_mix if stem.misnamed is not None) or None)
+    replaced = [stem.misnamed or stem.replaced for stem in in_mix]
+    yield _yes("as_named", kind, "; ".join(reason for reason in replaced if reason is not None) or None)
     usable = [stem for stem in in_mix if stem.usable]
     if not usable:
         return

@@ -13,7 +13,7 @@ from flamingo_bark_assets.claims.lexicon import INSTRUMENT_KIND
 from flamingo_bark_assets.claims.limits import TEMPO_TOLERANCE
 from flamingo_bark_assets.claims.model import FoundClaim
 from flamingo_bark_assets.claims.tonality import compare_keys
-from flamingo_bark_assets.parts import KINDS, StemKind, kinds_within
+from flamingo_bark_assets.parts import KINDS, SUM_KINDS, StemKind, kinds_within, sums_of
 from flamingo_bark_assets.verification.findings import Findings
 from flamingo_bark_assets.verification.provenance import ClipFacts
 
@@ -111,13 +111,16 @@ def has_voice(clip: ClipFacts) -> bool | None:
 def _state(kind: StemKind, clip: ClipFacts) -> str:
     """Tell what the stems of a kind do in a clip: sounds, silent or unknown.
 
-    An instrument that has a stem in some songs is sought in the one that holds it in others.
+    An instrument that has a stem in some songs is sought in the one that holds it in others. Nobody knows what is in a
+    sum, as an instrumental, nor what a mix holds beside it.
     """
     kinds = set(kinds_within(kind))
     if (whole := KINDS[kind].part_of) is not None:
         kinds.add(whole)
     if clip.kinds and not kinds & set(clip.kinds):
-        return "silent"
+        return "silent" if set(sums_of(kind)).isdisjoint(clip.kinds) else "unknown"
     if not clip.sounding:
         return "unknown"
-    return "sounds" if kinds & set(clip.sounding) else "silent"
+    if kinds & set(clip.sounding):
+        return "sounds"
+    return "silent" if set(SUM_KINDS).isdisjoint(clip.sounding) else "unknown"

@@ -20,7 +20,7 @@ from flamingo_bark_assets.verification.vocabulary import check_bpm, check_key
 
 TEXT_FIELDS = ("text", "caption", "prompt", "description")
 _METRE = re.compile(r"\d{1,2}/(?:2|4|8|16)")
-_SOUNDS = (INSTRUMENTAL, *STEM_KINDS)
+_SOUNDS = tuple(dict.fromkeys((INSTRUMENTAL, *STEM_KINDS)))
 _SAME = {"song_id": "song_id", "duplicate_group": "group", "group": "group", "artist": "artist", "split": "split"}
 _NUMBERS = frozenset({"start_s", "end_s", "duration_s", "rms_dbfs", "peak_dbfs", "gain_db", "position"})
 

@@ -1,4 +1,4 @@
-"""What instruments that play chords do: guitar, piano, and all other harmonic instruments together.
+"""What instruments that play chords do: guitar, piano, all other harmonic ones together, and all that play at once.
 
 Declarations belong here, and no numerical package, as the code location reads its columns from them.
 """
@@ -114,3 +114,27 @@ class HarmonicFeatures(ChordalFeatures):
 
     chords: tuple[HarmonicChord, ...] = events("One row a chord.")
     activity: tuple[HarmonicActivity, ...] = events("One row a segment in which the instruments sound.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstrumentalChord(Chord):
+    """One chord of the mix without its voice."""
+
+    TABLE: ClassVar[str] = "instrumental_chords"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstrumentalActivity(ActiveSegment):
+    """One segment in which anything but the voice sounds."""
+
+    TABLE: ClassVar[str] = "instrumental_activity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstrumentalFeatures(ChordalFeatures):
+    """What the mix without its voice does: drums, bass and harmonic instruments in one file."""
+
+    TABLE: ClassVar[str] = "instrumental_features"
+
+    chords: tuple[InstrumentalChord, ...] = events("One row a chord.")
+    activity: tuple[InstrumentalActivity, ...] = events("One row a segment in which anything but the voice sounds.")

@@ -39,7 +39,7 @@ from flamingo_bark_assets.analysis.frontend.spectra import (
 from flamingo_bark_assets.audio.k_weighting import SegmentEnergies
 from flamingo_bark_assets.audio.levels import FRAME_S, SILENCE_DBFS, Levels
 from flamingo_bark_assets.audio.signal import FloatArray
-from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
+from flamingo_bark_assets.parts import KINDS, STEM_KINDS, SUM_KINDS, StemKind
 
 __all__ = [
     "ACTIVITY_FRAME_S",
@@ -292,8 +292,12 @@ class SongViews:
 
     @property
     def chordal(self) -> tuple[AudioView, ...]:
-        """The stems of which chords and key are read, together, in the order of their kinds."""
-        return tuple(self.stems[kind] for kind in STEM_KINDS if kind in self.stems and KINDS[kind].harmony == "chords")
+        """The stems of which chords and key are read, together, in the order of their kinds.
+
+        An instrumental is none: it holds the drums as the mix does, and its chords are no surer than the mix's.
+        """
+        kinds = (kind for kind in STEM_KINDS if KINDS[kind].harmony == "chords" and kind not in SUM_KINDS)
+        return tuple(self.stems[kind] for kind in kinds if kind in self.stems)
 
 
 def _cut(samples: FloatArray) -> Iterator[FloatArray]:

@@ -193,10 +193,10 @@ def _why_not(song: ExportSong, clip: Clip, wordless_mixes: Collection[int]) -> s
         return f"{clip.duration_s:.1f} s; the trainer reads {MIN_DURATION_S:g} to {MAX_DURATION_S:g} s"
     if clip.source == INSTRUMENTAL and clip.number in wordless_mixes:
         return "the mix at this place has no voice either"
-    if clip.source == MIX and not clip.sounding and _words(song, clip) is None:
+    if clip.source == MIX and clip.is_sung is None and _words(song, clip) is None:
         return (
-            "nothing tells whether somebody sings: neither lyrics nor stems are known, and without lyrics the trainer "
-            "takes it for instrumental"
+            "nothing tells whether somebody sings: neither lyrics nor a vocals stem are known, and without lyrics the "
+            "trainer takes it for instrumental"
         )
     return None
 
@@ -211,7 +211,7 @@ def _is_wordless(song: ExportSong, clip: Clip) -> bool:
     """Tell whether a clip is known to be without a voice."""
     if not clip.holds_voice:
         return True
-    return _words(song, clip) is None and bool(clip.sounding) and "vocals" not in clip.sounding_kinds
+    return _words(song, clip) is None and clip.is_sung is False
 
 
 def _lyrics(song: ExportSong, clip: Clip, writer: UnitWriter) -> str | None:

@@ -33,7 +33,7 @@ from flamingo_bark_assets.exports.papers import README, readme
 from flamingo_bark_assets.exports.rendering import rendered
 from flamingo_bark_assets.exports.targets.places import absolute_folder
 from flamingo_bark_assets.exports.vocabulary import clean_line, cut_text, key_name, told_cut, whole_bpm
-from flamingo_bark_assets.parts import STEM_KINDS
+from flamingo_bark_assets.parts import KINDS, STEM_KINDS
 
 SAMPLE_RATE_HZ = 32_000
 CHANNELS = 1
@@ -140,7 +140,11 @@ def _info(song: ExportSong, clip: Clip, name: str, description: str) -> dict[str
         "keywords": [],
         "description": description,
         "name": name,
-        "instrument": ", ".join(kind for kind in clip.sounding_kinds if kind in (clip.stem_kinds or STEM_KINDS))
+        "instrument": ", ".join(
+            KINDS[kind].noun if KINDS[kind].sums else kind
+            for kind in clip.sounding_kinds
+            if kind in (clip.stem_kinds or STEM_KINDS)
+        )
         or None,
     }
 

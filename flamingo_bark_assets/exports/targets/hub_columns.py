@@ -15,9 +15,11 @@ from flamingo_bark_assets.exports.parquet import ColumnType
 from flamingo_bark_assets.parts import STEM_KINDS
 
 AUDIO = "audio"
-FURTHER_SOUNDS: tuple[str, ...] = (INSTRUMENTAL, *STEM_KINDS)
+FURTHER_SOUNDS: tuple[str, ...] = tuple(dict.fromkeys((INSTRUMENTAL, *STEM_KINDS)))
 """Roles of the sounds beside the mix, in the order of columns."""
-_NAMED = {INSTRUMENTAL: "The sum of all stems but the vocals"} | {kind: f"The stem of {kind}" for kind in STEM_KINDS}
+_NAMED = {kind: f"The stem of {kind}" for kind in STEM_KINDS} | {
+    INSTRUMENTAL: "The mix without its vocals, as a stem or the sum of all others"
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,3 +171,8 @@ def _repeats(sentence: str, said: Sequence[str]) -> bool:
 
 def _content_words(text: str) -> set[str]:
     return {word.strip(".'") for word in _WORD.findall(text.casefold())} - _FUNCTION_WORDS
+
+
+def number_of(count: int, noun: str) -> str:
+    """Say how many there are of what a regular noun names: '1 song', '2 songs'."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -19,7 +19,7 @@ from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ExportError
 from flamingo_bark_assets.exports.interface import ExportOptions
-from flamingo_bark_assets.exports.run import ExportReport, export
+from flamingo_bark_assets.exports.run import ExportReport, export, plan
 from flamingo_bark_assets.exports.targets.bark_voice_prompts import BarkVoicePrompts
 from flamingo_bark_assets.tokens.catalogue import TokenModels
 from tests.export_songs import MadeRenderer, MadeSource, made_clip, made_song
@@ -131,7 +131,7 @@ def test_a_singer_with_too_few_phrases_is_named(tmp_path: Path) -> None:
     prompts(source_of(phrase(0), phrase(1, active_fraction=0.2)), tmp_path / "out")
     (note,) = (tmp_path / "out" / "provenance" / "notes.jsonl").read_text().splitlines()
     assert json.loads(note) == [
-        "song", "", "too_few_phrases", "1 good phrases of the voice were found; 3 are wanted of a singer",
+        "song", "", "too_few_phrases", "1 good phrase of the voice found; 3 are wanted of a singer",
     ]  # fmt: skip
 
 
@@ -186,3 +186,11 @@ def test_without_weights_the_excerpts_are_written_and_the_commands_are_said(tmp_
     assert not (tmp_path / "out" / "prompts").exists()
     assert len(list((tmp_path / "out" / "wavs").iterdir())) == 3
     assert "There are no prompts yet" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_nobody_is_told_to_speak_with_voices_that_are_not_there(tmp_path: Path) -> None:
+    without_models = prompts(source_of(phrase(0)), tmp_path / "out")
+    planned = plan(BarkVoicePrompts(), source_of(), tmp_path / "none", ExportOptions())
+
+    assert without_models.use == "speak with one of the voices, once what is missing is there and it is exported again"
+    assert (planned.use, planned.command) == ("you cannot speak with one of the voices yet: it holds no clip", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,8 +43,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> DataPaths:
 @pytest.fixture
 def copied(library: DataPaths, tmp_path: Path) -> Iterator[DataPaths]:
     """A copy that a test may change."""
-    import shutil
-
     shutil.copytree(library.root, tmp_path / "data")
     yield DataPaths(tmp_path / "data")
 
@@ -160,6 +159,16 @@ def test_a_dry_run_writes_nothing(library: DataPaths, tmp_path: Path) -> None:
     done = flamingo_bark(library, "export", "--to", "ace-step", "--dry-run", tmp_path / "out")
     assert done.exit_code == 0, done.output
     assert "would hold" in done.output and not (tmp_path / "out").exists()
+
+
+def test_one_unit_is_told_as_one(copied: DataPaths, tmp_path: Path) -> None:
+    for song_id in ("closed", "silent"):
+        shutil.rmtree(copied.songs / song_id)
+    first = flamingo_bark(copied, "export", "--to", "ace-step", tmp_path / "out")
+    second = flamingo_bark(copied, "export", "--to", "ace-step", tmp_path / "out")
+
+    assert "1 unit made, 0 taken over as they were" in first.output
+    assert "0 units made, 1 taken over as it was" in second.output
 
 
 @pytest.mark.parametrize(

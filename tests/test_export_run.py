@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+import xxhash
 
 from flamingo_bark_assets.clips.records import Clip
 from flamingo_bark_assets.clips.sound import ClipSound
@@ -245,9 +246,30 @@ def test_every_file_stands_in_the_checksums_with_its_sha256(tmp_path: Path) -> N
     export(TextTarget(), songs(), tmp_path / "out", OPTIONS)
     lines = (tmp_path / "out/provenance/checksums.sha256").read_text().splitlines()
     stated = {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
-    own = {"provenance/checksums.sha256"}
+    own = {"provenance/checksums.sha256", "provenance/checksums.xxh128"}
     found = {path: hashlib.sha256(data).hexdigest() for path, data in contents(tmp_path / "out").items()}
     assert stated == {path: digest for path, digest in found.items() if path not in own and "/units/" not in path}
+
+
+def test_the_checksums_that_are_compared_faster_are_of_the_same_files_and_of_the_others(tmp_path: Path) -> None:
+    export(TextTarget(), songs(), tmp_path / "out", OPTIONS)
+    export(TextTarget(), songs(), tmp_path / "out", OPTIONS)  # units are taken over, with what was stated of them
+    lines = (tmp_path / "out/provenance/checksums.xxh128").read_text().splitlines()
+    stated = {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
+    found = {path: xxhash.xxh3_128(data).hexdigest() for path, data in contents(tmp_path / "out").items()}
+    del found["provenance/checksums.xxh128"]
+    assert stated == {path: digest for path, digest in found.items() if "/units/" not in path}
+
+
+def test_what_an_export_is_for_is_said_and_when(tmp_path: Path) -> None:
+    trained = export(TextTarget(), songs(), tmp_path / "out", OPTIONS)
+    source = songs()
+    held_out = [dataclasses.replace(song, split="test") for song in source.songs.values()]
+    report = export(TextTarget(), MadeSource(held_out), tmp_path / "held-out", OPTIONS)
+
+    assert (trained.use, trained.command) == ("train from it", TextTarget().command(tmp_path / "out"))
+    assert (report.use, report.command) == ("you cannot train from it yet: it holds no clip in train", "")
+    assert "You cannot train from it yet: it holds no clip in train." in (tmp_path / "held-out/README.md").read_text()
 
 
 def test_every_song_is_credited_on_one_line_whatever_its_title_holds(tmp_path: Path) -> None:

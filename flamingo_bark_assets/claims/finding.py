@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from flamingo_bark_assets.claims.chords import find_chords
 from flamingo_bark_assets.claims.language import unread_language
@@ -41,6 +42,8 @@ _PARTS = words(
 _WITH_OBJECTS = words("play plays used feature sing")
 _NO_OBJECTS = words("here anywhere and or at all but there much once anymore either any")
 _REACH = 6
+_KEPT_TEXTS = 2048
+_MAX_KEPT_CHARACTERS = 4096
 _HEADING = re.compile(r"(?:#+ [^:]{1,40}|\*\*[^*]{1,40}\*\*)")
 
 
@@ -50,13 +53,21 @@ def find_claims(text: str) -> tuple[FoundClaim, ...]:
     Claims in quotation marks, names, comparisons ('like a saxophone') and wishes ('would be') are left out, as they
     claim nothing of this music; denied ones are marked. A sentence is read by itself: what is found in it does not
     depend on the others. Texts in other languages claim nothing that is read here. The claims come in order of their
-    place; time grows in proportion to the length of the text.
+    place; time grows in proportion to the length of the text. What is found in texts of usual length is kept: one text
+    is asked about from many sides, and stands in many files of an export.
     """
+    return _kept(text) if len(text) <= _MAX_KEPT_CHARACTERS else _find(text)
+
+
+def _find(text: str) -> tuple[FoundClaim, ...]:
     text = plain(text)
     if unread_language(text):
         return ()
     found = [claim for sentence in split_sentences(text) for claim in _claims_of(text, sentence)]
     return tuple(sorted(found, key=lambda claim: (claim.start, claim.end, claim.kind, claim.value)))
+
+
+_kept = lru_cache(_KEPT_TEXTS)(_find)
 
 
 def _claims_of(text: str, sentence: Sentence) -> Iterator[FoundClaim]:

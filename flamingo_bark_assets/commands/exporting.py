@@ -18,6 +18,7 @@ from flamingo_bark_assets.exports.registry import TARGETS
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.settings import load_settings
 from flamingo_bark_assets.terminal import console
+from flamingo_bark_assets.text import number_of
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.exports.run import ExportReport
@@ -114,8 +115,8 @@ def _verify_manifest(paths: DataPaths) -> None:
         console.say("[red]{}[/red]", problem.message)
     if problems:
         sys.exit(1)
-    count = len(read_manifest(manifest_path(paths)))
-    console.say("{} {}, every file as stated", count, "song" if count == 1 else "songs")
+    songs = number_of(len(read_manifest(manifest_path(paths))), "song")
+    console.say("{}, every file as stated", songs)
 
 
 class _Progress:
@@ -145,8 +146,10 @@ def _tell(report: ExportReport) -> None:
         ("split", "songs", "clips", "hours"),
         ((split, report.songs[split], report.clips[split], f"{report.hours[split]:.2f}") for split in SPLITS),
     )
-    made = "{} units to make, {} as they were" if report.dry_run else "{} units made, {} taken over as they were"
-    console.say(made, report.units_written, report.units_kept)
+    written, kept = number_of(report.units_written, "unit"), report.units_kept
+    as_before = "as it was" if kept == 1 else "as they were"
+    made = "{} to make, {} {}" if report.dry_run else "{} made, {} taken over {}"
+    console.say(made, written, kept, as_before)
     for rule, count in report.notes.items():
         console.say("  {}: {}", rule, count)
     if report.notes and not report.dry_run:
@@ -155,7 +158,7 @@ def _tell(report: ExportReport) -> None:
         console.say("[yellow]missing:[/yellow] {}", missing)
     if not report.dry_run:
         console.say("check it:   flamingo-bark verify {}", report.folder)
-    console.say("train from it:")
+    console.say("{}{}", report.use, ":" if report.command else "")
     for line in report.command.splitlines():
         console.say("  {}", line)
 

@@ -13,6 +13,7 @@ from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.specs import OWNER
 from flamingo_bark_assets.exports.interface import Target
 from flamingo_bark_assets.exports.registry import TARGETS
+from flamingo_bark_assets.text import number_of
 
 CHECK = "loads_and_trains"
 
@@ -78,14 +79,14 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
                 "units_kept": report.units_kept,
                 "notes": dg.MetadataValue.json(dict(report.notes)),
                 "missing": dg.MetadataValue.json(list(report.missing)),
-                "command": dg.MetadataValue.md(f"```sh\n{report.command}\n```"),
+                "command": dg.MetadataValue.md(f"```sh\n{report.command}\n```" if report.command else report.use),
             },
             check_results=[
                 dg.AssetCheckResult(
                     check_name=CHECK,
                     passed=verification.is_clean,
                     description="; ".join(f"{f.file}: {f.message}" for f in verification.findings[:10])
-                    or f"{sum(report.clips.values())} clips load as they should",
+                    or f"nothing found in {number_of(sum(report.clips.values()), 'clip')}",
                     metadata={"findings": dg.MetadataValue.json(json.loads(report_json(verification)))},
                 )
             ],

@@ -3,7 +3,8 @@
 Where files stand and how they are kept belongs here; what stands in them does not.
 
 Beside the trainer's own files an export holds ``provenance/``: ``export.json`` (what it is), ``units/*.jsonl`` (what
-each unit was made from, its files and clips), ``clips.jsonl``, ``notes.jsonl`` and ``checksums.sha256``.
+each unit was made from, its files and clips), ``clips.jsonl``, ``notes.jsonl``, ``checksums.sha256`` and
+``checksums.xxh128``, by which `verify` compares as long as the former is as it was written.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ExportError, FileFault, LibraryError, WriteError
 from flamingo_bark_assets.exports.interface import ExportedClip, FileEntry, Note
 from flamingo_bark_assets.files.atomic import sync_folder, temporary_folder, writes_named
+from flamingo_bark_assets.files.digests import digests_of, xxh128_of
 from flamingo_bark_assets.files.exchange import exchange_folders
 from flamingo_bark_assets.files.opening import is_missing, open_regular
 
@@ -35,6 +37,7 @@ EXPORT_JSON = f"{PROVENANCE}/export.json"
 CLIPS = f"{PROVENANCE}/clips.jsonl"
 NOTES = f"{PROVENANCE}/notes.jsonl"
 CHECKSUMS = f"{PROVENANCE}/checksums.sha256"
+FAST_CHECKSUMS = f"{PROVENANCE}/checksums.xxh128"
 UNITS = f"{PROVENANCE}/units"
 
 _PATH = re.compile(r"(?!.*//)(?!/)[^\\\0\n\r]{1,240}")
@@ -101,8 +104,9 @@ class FileWriter:
         with writes_named(place):
             write(place)
             with place.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            self.files.append(FileEntry(path, digest, place.stat().st_size))
+                digests = digests_of(file)
+            size = place.stat().st_size
+            self.files.append(FileEntry(path, digests.sha256, size, xxh128=digests.xxh128))
         return self.files[-1]
 
     def copy(self, path: str, source: str) -> FileEntry:
@@ -335,9 +339,11 @@ def take_over(old: Path, new: Path, unit: Unit) -> bool:
 def _is_as_written(path: Path, entry: FileEntry) -> bool:
     try:
         with open_regular(path) as file:
-            return (
-                path.stat().st_size == entry.bytes and hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
-            )
+            if path.stat().st_size != entry.bytes:
+                return False
+            if entry.xxh128 is not None:
+                return xxh128_of(file) == entry.xxh128
+            return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
     except (OSError, LibraryError, FileFault):
         return False
 

@@ -122,6 +122,7 @@ class FileEntry:
         channels: of a sound file; None for others.
         samples: of each channel of a sound file; None for others.
         peak: largest absolute sample of a sound file, full scale 1; None for others.
+        xxh128: XXH3 of its contents, 128 bits, hexadecimal; None for what is no file of its own.
     """
 
     path: str
@@ -131,6 +132,7 @@ class FileEntry:
     channels: int | None = None
     samples: int | None = None
     peak: float | None = None
+    xxh128: str | None = None
 
     @property
     def duration_s(self) -> float | None:
@@ -291,6 +293,8 @@ class Target(ABC):
         VIEWS: the views of clips that it writes; the first is the one that ``--view`` replaces.
         TAKES_VIEW: whether ``--view`` may replace it.
         VERSION: of the layout; raise it when equal clips give other files.
+        USE: what `command` does with the export, a verb first.
+        USED_SPLITS: the splits that it does so with.
     """
 
     NAME: ClassVar[str]
@@ -300,6 +304,8 @@ class Target(ABC):
     VIEWS: ClassVar[tuple[str, ...]]
     TAKES_VIEW: ClassVar[bool] = True
     VERSION: ClassVar[str] = "1"
+    USE: ClassVar[str] = "train from it"
+    USED_SPLITS: ClassVar[tuple[Split, ...]] = ("train",)
 
     def unit_of(self, song_id: str, split: Split) -> str:
         """Name the unit that a song is written in, ``[a-z0-9_-]+``: units are kept or written as a whole."""

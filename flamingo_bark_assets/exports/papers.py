@@ -32,13 +32,34 @@ def readme(target: Target, summary: Summary, folder: Path = Path()) -> str:
     return (
         f"# {target.TITLE}\n\n{target.AUDIENCE}\n\n"
         f"| split | songs | clips | hours |\n| --- | --- | --- | --- |\n{rows}\n"
-        f"Train from it:\n\n```sh\n{target.command(folder)}\n```\n\n"
+        f"{_use(target, summary, folder)}\n\n"
         f"Check it first: `flamingo-bark verify FOLDER` replays what the trainer reads.\n\n"
         + (f"Seen with:\n\n{pins}\n" if pins else "")
         + (f"Noted (`provenance/notes.jsonl` has each):\n\n{notes}\n" if notes else "")
         + "Whom to credit stands in ATTRIBUTION.md. Where each clip comes from, and all that was measured inside it,\n"
         "stands in `provenance/clips.jsonl`; SHA-256 of every file in `provenance/checksums.sha256`.\n"
     )
+
+
+def _use(target: Target, summary: Summary, folder: Path) -> str:
+    told = use_of(target, summary)
+    told = told[0].upper() + told[1:]
+    return f"{told}:\n\n```sh\n{target.command(folder)}\n```" if can_be_used(target, summary) else f"{told}."
+
+
+def use_of(target: Target, summary: Summary) -> str:
+    """Say in a clause what the command of an export does and when, or why it can do nothing."""
+    if not can_be_used(target, summary):
+        kind = "" if target.USED_SPLITS == SPLITS else f" in {', '.join(target.USED_SPLITS)}"
+        return f"you cannot {target.USE} yet: it holds no clip{kind}"
+    if target.requirements(summary.options):
+        return f"{target.USE}, once what is missing is there and it is exported again"
+    return target.USE
+
+
+def can_be_used(target: Target, summary: Summary) -> bool:
+    """Tell whether there is a clip that the command of an export would read."""
+    return any(summary.clips[split] for split in target.USED_SPLITS)
 
 
 def attribution_lines(clips: ReadClips) -> Iterator[str]:

@@ -19,6 +19,7 @@ from flamingo_bark_assets.exports.folder import (
     CHECKSUMS,
     CLIPS,
     EXPORT_JSON,
+    FAST_CHECKSUMS,
     NOTES,
     FileWriter,
     Unit,
@@ -42,7 +43,7 @@ from flamingo_bark_assets.exports.interface import (
     Summary,
     Target,
 )
-from flamingo_bark_assets.exports.papers import ATTRIBUTION, README, attribution_lines, readme
+from flamingo_bark_assets.exports.papers import ATTRIBUTION, README, attribution_lines, can_be_used, readme, use_of
 
 FORMAT = "flamingo-bark-export-1"
 PASSING = frozenset({"gone", "changed"})
@@ -94,7 +95,8 @@ class ExportReport:
         units_kept: number of units that were taken over from the export before.
         notes: how often each rule was noted.
         missing: what is missing for some of the files, with the command that gets it.
-        command: the command that trains from it.
+        use: what the command does and when, or why it can do nothing.
+        command: the command that uses it; "" where it can do nothing.
         dry_run: whether nothing was written.
     """
 
@@ -107,6 +109,7 @@ class ExportReport:
     units_kept: int
     notes: Mapping[str, int]
     missing: tuple[str, ...]
+    use: str
     command: str
     dry_run: bool = False
 
@@ -326,9 +329,11 @@ def _write_index(
         NOTES, (json_line([note.song_id, note.clip, note.rule, note.message]).decode().rstrip("\n") for note in notes)
     )
     writer.data(EXPORT_JSON, json_line(_export_json(target, summary)))
-    made = ((entry.path, entry.sha256) for unit in stored() for entry in unit.files)
-    files = sorted([*made, *((entry.path, entry.sha256) for entry in writer.files)])
-    FileWriter(staging).lines(CHECKSUMS, (f"{sha256}  {path}" for path, sha256 in files))
+    made = ((entry.path, entry.sha256, entry.xxh128) for unit in stored() for entry in unit.files)
+    files = sorted([*made, *((entry.path, entry.sha256, entry.xxh128) for entry in writer.files)])
+    writer.lines(CHECKSUMS, (f"{sha256}  {path}" for path, sha256, _ in files))
+    fast = [(path, xxh128) for path, _, xxh128 in [*files, (CHECKSUMS, "", writer.files[-1].xxh128)] if xxh128]
+    writer.lines(FAST_CHECKSUMS, (f"{xxh128}  {path}" for path, xxh128 in fast))
 
 
 def _export_json(target: Target, summary: Summary) -> dict[str, object]:
@@ -362,5 +367,6 @@ def _report(
 ) -> ExportReport:
     return ExportReport(
         out, target.NAME, summary.clips, summary.songs, summary.hours, written, kept, summary.notes,
-        target.requirements(options), target.command(out), dry_run,
+        target.requirements(options), use_of(target, summary),
+        target.command(out) if can_be_used(target, summary) else "", dry_run,
     )  # fmt: skip

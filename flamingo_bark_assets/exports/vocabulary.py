@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from flamingo_bark_assets.claims.finding import find_claims
 from flamingo_bark_assets.claims.tonality import compare_keys
 from flamingo_bark_assets.clips.records import Clip
-from flamingo_bark_assets.text import printable, short_line
+from flamingo_bark_assets.text import number_of, printable, short_line
 
 BPM_RANGE = (30, 300)
 METRES = {"2/4": "2", "3/4": "3", "4/4": "4", "6/8": "6"}
@@ -142,7 +142,7 @@ def told_cut(left_out: str, budget: int, reader: str) -> str:
     """Say what was cut, for a note."""
     shown = short_line(left_out, _QUOTED_CHARACTERS)
     more = "" if len(shown) == len(left_out) else " ..."
-    return f"{len(left_out)} characters beyond the {budget} tokens that {reader} are cut: {shown!r}{more}"
+    return f"cut off beyond the {budget} tokens that {reader}: {number_of(len(left_out), 'character')}, {shown!r}{more}"
 
 
 def _piece_tokens(piece: str) -> int:

@@ -6,7 +6,6 @@ The judgement belongs here; finding claims in a text stands in the package `clai
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from flamingo_bark_assets.claims.finding import find_claims
 from flamingo_bark_assets.claims.lexicon import INSTRUMENT_KIND
@@ -23,15 +22,12 @@ _CHORDS_BEFORE = re.compile(r"\bplaying mainly\b|\bchords?\b", re.IGNORECASE)
 _KEY_BEFORE = re.compile(r"\b(?:in|key of|key:)\s*$", re.IGNORECASE)
 # A singer who asks for a guitar, or for C minor, states nothing of the sound.
 _SUNG = re.compile("♪[^♪]*♪?")
-_CACHED_TEXTS = 256
-
-_found = lru_cache(_CACHED_TEXTS)(find_claims)
 
 
 def check_text_claims(findings: Findings, file: str, row: int | None, text: str, clip: ClipFacts) -> None:
     """Check each claim of a text against the measurements of its clip; what nobody measured, or is sung, stays open."""
     text = _SUNG.sub(lambda sung: " " * len(sung[0]), text)
-    for claim in _found(text):
+    for claim in find_claims(text):
         said = text[claim.start : claim.end]
         if claim.kind == "tempo":
             _check_tempo(findings, file, row, claim, said, clip)

@@ -136,7 +136,9 @@ class ExportFolder:
     def inode(self, path: str) -> tuple[int, int] | None:
         """Return what names of one file have in common; None where it has one name only, or cannot be told."""
         try:
-            status = Path(self._place(path)).stat()
+            status = os.lstat(self._place(path))
+            if stat.S_ISLNK(status.st_mode):
+                status = Path(self._place(path)).stat()
         except (OSError, ValueError):
             return None
         return (status.st_dev, status.st_ino) if status.st_nlink > 1 and status.st_ino else None

@@ -15,12 +15,14 @@ from io import BufferedReader
 from types import TracebackType
 from typing import Any, Self
 
-from flamingo_bark_assets.exports.folder import CHECKSUMS, CLIPS, EXPORT_JSON, NOTES, PROVENANCE, UNITS
+from flamingo_bark_assets.exports.folder import CHECKSUMS, CLIPS, EXPORT_JSON, FAST_CHECKSUMS, NOTES, PROVENANCE, UNITS
+from flamingo_bark_assets.files.digests import xxh128_of
 from flamingo_bark_assets.verification.folder import MAX_SIDECAR_BYTES, ExportFolder, is_plain
 from flamingo_bark_assets.verification.sound import SoundFacts
 
 _RECENT = 256
 _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+_FAST_LINE = re.compile(r"([0-9a-f]{32})  (.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Provenance:
         self.checksums: dict[str, bytes] = {}
         self.changed: set[str] = set()
         self._folder = folder
+        self._fast: dict[str, bytes] = {}  # XXH3 by path
         self._offset_of_name: dict[str, int] = {}
         self._offset_of_path: dict[str, int] = {}
         self._recent: dict[int, ClipFacts] = {}  # each clip is asked for several times in a row
@@ -176,6 +179,17 @@ class Provenance:
                 self._folder.findings.add("provenance", CHECKSUMS, row, "is no line of a SHA-256 and a path")
             else:
                 self.checksums[match[2]] = bytes.fromhex(match[1])
+        if self._folder.exists(FAST_CHECKSUMS):
+            self._read_fast_checksums()
+
+    def _read_fast_checksums(self) -> None:
+        """Read the checksums that are compared faster, unless those that everybody compares were written anew since."""
+        for _, line in self._folder.lines(FAST_CHECKSUMS):
+            if match := _FAST_LINE.fullmatch(line.decode("utf-8", "replace")):
+                self._fast[match[2]] = bytes.fromhex(match[1])
+        with self._folder.open(CHECKSUMS) as file:
+            if bytes.fromhex(xxh128_of(file)) != self._fast.get(CHECKSUMS):
+                self._fast.clear()
 
     def clip_of_file(self, path: str) -> ClipFacts | None:
         """Return the clip that a file of the export belongs to; None where the papers name none."""
@@ -210,7 +224,7 @@ class Provenance:
         if not self.checksums:
             return
         findings = self._folder.findings
-        known: dict[tuple[int, int], bytes] = {}  # digests of files with several names
+        sound: dict[tuple[int, int], bytes] = {}  # of files with several names, what was found to be as stated
         for path, stated in self.checksums.items():
             problem = self._folder.problem(path)
             if problem is not None:
@@ -219,19 +233,29 @@ class Provenance:
                 continue
             with findings.guarded(path):
                 inode = self._folder.inode(path)
-                digest = known.get(inode) if inode is not None else None
-                if digest is None:
-                    with self._folder.open(path) as file:
-                        digest = hashlib.file_digest(file, "sha256").digest()
-                    if inode is not None:
-                        known[inode] = digest
-                if digest != stated:
+                if inode is not None and sound.get(inode) == stated:
+                    continue
+                if not self._is_as_stated(path, stated):
                     self.changed.add(path)
                     findings.add("checksum", path, None, "is not as it was exported: its SHA-256 differs")
+                elif inode is not None:
+                    sound[inode] = stated
         for path in self._folder.files():
-            if path not in self.checksums and path != CHECKSUMS and not path.startswith(f"{UNITS}/"):
+            if (
+                path not in self.checksums
+                and path not in {CHECKSUMS, FAST_CHECKSUMS}
+                and not path.startswith(f"{UNITS}/")
+            ):
                 findings.add("extra_file", path, None, "the export did not write it; a trainer that lists folders "
                              "takes it in")  # fmt: skip
+
+    def _is_as_stated(self, path: str, sha256: bytes) -> bool:
+        """Compare a file with its checksums: SHA-256 where the other is not stated, or differs."""
+        with self._folder.open(path) as file:
+            if path in self._fast and bytes.fromhex(xxh128_of(file)) == self._fast[path]:
+                return True
+            file.seek(0)
+            return hashlib.file_digest(file, "sha256").digest() == sha256
 
 
 def _facts(values: dict[str, Any]) -> ClipFacts:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 
 from flamingo_bark_assets.terminal import visible
+from flamingo_bark_assets.text import number_of
 from flamingo_bark_assets.verification.findings import Finding, Verification
 from flamingo_bark_assets.verification.rules import RULES
 
@@ -25,7 +26,7 @@ def report_lines(verification: Verification, *, shown: int = SHOWN) -> Iterator[
         verification: what was found.
         shown: largest number of findings of one rule; the others are counted.
     """
-    place = f"{visible(str(verification.folder))} ({verification.target}, {_counted(verification.clips, 'row')})"
+    place = f"{visible(str(verification.folder))} ({verification.target}, {number_of(verification.clips, 'row')})"
     if verification.is_clean:
         yield f"{place}: nothing found; the trainer reads all of it"
         return
@@ -33,7 +34,7 @@ def report_lines(verification: Verification, *, shown: int = SHOWN) -> Iterator[
     for finding in verification.findings:
         groups.setdefault((finding.severity, finding.rule), []).append(finding)
     total = len(verification.findings) + sum(verification.left_out.values())
-    yield f"{place}: {_counted(total, 'finding')}"
+    yield f"{place}: {number_of(total, 'finding')}"
     for severity, rule in sorted(groups):
         found = groups[severity, rule]
         more = len(found) - shown + (verification.left_out.get(rule, 0) if len(found) >= shown else 0)
@@ -62,7 +63,3 @@ def report_json(verification: Verification) -> str:
         "findings": [dataclasses.asdict(finding) for finding in verification.findings],
     }
     return json.dumps(values, ensure_ascii=False, indent=2)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

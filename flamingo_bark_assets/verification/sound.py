@@ -32,10 +32,12 @@ _LENGTH_TOLERANCE_S = 0.02
 _BLOCK_S = 0.5
 _DC_STRIDE = 16
 _SPOTS = 5
+_PACKED_SPOTS = 3
+"""Of a file that is no WAV, where each place costs the decoding of some frames around it."""
 _SPOT_S = 0.1
-_MAX_SILENT_SPOTS = 2
 _FULL_SCALE = 32768.0
 _INT16_CEILING, _FLOAT_CEILING = 32766, 0.99997
+_UNPACKED = frozenset({"WAV", "WAVEX", "RF64"})
 _FLOATS = frozenset({"FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_III"})
 _MAX_CHANNELS = 64
 _MAX_RATE_HZ = 768_000
@@ -259,17 +261,18 @@ def _measured(sound: Any) -> _Measure:
 def _is_suspicious(sound: Any) -> bool:
     """Look at some places of a sound, the end among them, and tell whether it should be decoded as a whole."""
     length = min(sound.frames, int(_SPOT_S * sound.samplerate))
-    spots = np.empty((_SPOTS, length, sound.channels), np.int16)
+    count = _SPOTS if sound.format in _UNPACKED else _PACKED_SPOTS
+    spots = np.empty((count, length, sound.channels), np.int16)
     for number, spot in enumerate(spots):
-        if start := (sound.frames - length) * number // (_SPOTS - 1):
+        if start := (sound.frames - length) * number // (count - 1):
             sound.seek(start)
         if not length or len(sound.read(length, out=spot)) < length:
             return True
-    each = spots.reshape(_SPOTS, -1)
+    each = spots.reshape(count, -1)
     peaks = np.maximum(each.max(1), -each.min(1).astype(np.float64))
     silent = np.count_nonzero(peaks < SILENT_PEAK * _FULL_SCALE)
-    offset = float(np.max(np.abs(_sums(spots.reshape(-1, sound.channels), 1)))) / (_SPOTS * length)
-    return bool(silent > _MAX_SILENT_SPOTS or offset > MAX_DC_OFFSET / 2 or peaks.max() >= _INT16_CEILING)
+    offset = float(np.max(np.abs(_sums(spots.reshape(-1, sound.channels), 1)))) / (count * length)
+    return bool(silent > count // 2 or offset > MAX_DC_OFFSET / 2 or peaks.max() >= _INT16_CEILING)
 
 
 def _offset(measure: _Measure) -> float:

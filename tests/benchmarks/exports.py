@@ -2,10 +2,13 @@
 
 Run: ``python -m tests.benchmarks.exports [--only PART] [--song FOLDER] [--layouts NAME ...] [--songs N ...]``.
 
-The part ``speed`` cuts, renders and writes the clips of a song's folder, as the library has them, for each layout,
-tokens aside; without ``--song`` the demo song's. Sound is what stands in the files written, copies by a link once; that
-of shards is taken from the report. The part ``memory`` is that of a process which exports so many made songs: of each
-the mix and the voice, as short as the layout takes them, made one at a time, as a library's are read.
+The part ``speed`` cuts, renders and writes the clips of a library, tokens aside, for each layout in a process of its
+own. The library is one song (``--song``, else the demo's) that is played on to ``--seconds`` and analysed once, under
+as many names as ``--copies`` says: each is read, decoded and rendered by itself. Sound is what stands in the files
+written, copies by a link once; that of shards is taken from the report. What the first export of a process takes once,
+imports above all, is told apart as the start: it does not grow with the library. The part ``memory`` is that of a
+process which exports so many made songs: of each the mix and the voice, as short as the layout takes them, made one at
+a time, as a library's are read.
 """
 
 from __future__ import annotations
@@ -22,9 +25,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
-from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Note, Renderer
+from flamingo_bark_assets.exports.interface import ExportOptions, ExportSong, Note, Renderer, Target
 from flamingo_bark_assets.exports.registry import TARGETS
-from flamingo_bark_assets.exports.run import SongHead, export
+from flamingo_bark_assets.exports.run import ExportReport, SongHead, export
 from flamingo_bark_assets.exports.songs import StoredSongs
 from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.pipeline import SongWork, run_all
@@ -71,37 +74,95 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--song", type=Path, default=ROOT / "data" / "demo")
+    parser.add_argument("--seconds", type=float, default=180.0)
+    parser.add_argument("--copies", type=int, default=6)
     parser.add_argument("--layouts", nargs="+", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--songs", type=int, nargs="+", default=list(SONGS))
     parser.add_argument("--export", nargs=2, metavar=("LAYOUT", "SONGS"), help=argparse.SUPPRESS)
+    parser.add_argument("--library", nargs=2, metavar=("FOLDER", "LAYOUT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.library:
+        _export_library(Path(options.library[0]), options.library[1], options.copies)
+        return
     if options.export:
         _export_made(options.export[0], int(options.export[1]))
         return
     if options.only != "memory":
         with tempfile.TemporaryDirectory() as folder:
-            _speed(options.song, Path(folder), options.layouts)
+            _speed(options.song, options.seconds, Path(folder), options.layouts, options.copies)
     if options.only != "speed":
         _memory(options.layouts, options.songs)
 
 
-def _speed(song: Path, folder: Path, layouts: Sequence[str]) -> None:
+def _speed(song: Path, seconds: float, folder: Path, layouts: Sequence[str], copies: int) -> None:
     paths = DataPaths(folder / "data")
     shutil.copytree(song, paths.songs / "song")
+    _play_on(paths.songs / "song", seconds)
     run_all(SongWork(find_song(paths, "song"), paths, Settings(), MeasuredCaptioner()))
-    print("layout               clips      sound s    CPU s   x real time   unchanged CPU s")
+    print("layout               clips      sound s    CPU s   x real time   start CPU s   unchanged CPU s", flush=True)
     for name in layouts:
-        target, out = TARGETS[name], folder / name
+        command = [sys.executable, "-m", "tests.benchmarks.exports", "--library", str(paths.root), name]
+        subprocess.run([*command, "--copies", str(copies)], cwd=ROOT, check=True)
+
+
+def _play_on(song: Path, seconds: float) -> None:
+    """Write the sound files of a song anew, each played on from its beginning to so many seconds."""
+    import numpy as np
+    import soundfile
+
+    for path in [path for path in song.rglob("*") if path.suffix in {".mp3", ".ogg", ".flac", ".wav"}]:
+        samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+        longer = np.resize(samples, (round(seconds * rate_hz), samples.shape[1]))
+        with soundfile.SoundFile(path, "w", rate_hz, longer.shape[1], format=path.suffix[1:].upper()) as file:
+            for start in range(0, len(longer), rate_hz):  # libsndfile overflows its stack where Vorbis gets all at once
+                file.write(longer[start : start + rate_hz])
+
+
+class RepeatedSong:
+    """One song of the library under several names, each of which is read, decoded and rendered by itself."""
+
+    def __init__(self, paths: DataPaths, target: Target, options: ExportOptions, copies: int) -> None:
+        self._stored = StoredSongs(paths, Settings(), target, options)
+        self._copies = copies
+
+    def heads(self) -> list[SongHead]:
+        """As many as there are copies."""
+        (head,) = self._stored.heads()
+        numbers = range(self._copies)
+        return [SongHead(f"song-{i:02d}", SPLIT_OF[i % len(SPLIT_OF)], f"{head.digest}{i}") for i in numbers]
+
+    def refused(self) -> Sequence[Note]:
+        """What the library refuses."""
+        return self._stored.refused()
+
+    def load(self, song_id: str) -> tuple[ExportSong, Renderer]:
+        """Load the song under a name."""
+        song, renderer = self._stored.load("song")
+        split = SPLIT_OF[int(song_id.rpartition("-")[2]) % len(SPLIT_OF)]
+        return dataclasses.replace(song, song_id=song_id, group=song_id, split=split), renderer
+
+
+def _export_library(root: Path, name: str, copies: int) -> None:
+    """Export a song so often in this process, and print what it took."""
+    target = TARGETS[name]
+
+    def timed(out: Path, times: int) -> tuple[ExportReport, float]:
         options = ExportOptions(folder=str(out))
         began = time.process_time()
-        report = export(target, StoredSongs(paths, Settings(), target, options), out, options)
-        took = time.process_time() - began
-        began = time.process_time()
-        export(target, StoredSongs(paths, Settings(), target, options), out, options)
-        again = time.process_time() - began
+        report = export(target, RepeatedSong(DataPaths(root), target, options, times), out, options)
+        return report, time.process_time() - began
+
+    with tempfile.TemporaryDirectory() as folder:
+        _, first = timed(Path(folder) / "first", 1)
+        out = Path(folder) / name
+        report, took = timed(out, copies)
+        _, again = timed(out, copies)
         seconds = _sound_s(out) or 3600 * sum(report.hours.values())
-        clips = sum(report.clips.values())
-        print(f"{name:20} {clips:5}   {seconds:9.1f}   {took:6.2f}   {seconds / took:11.1f}   {again:.2f}", flush=True)
+    clips, start = sum(report.clips.values()), first - took / copies
+    print(
+        f"{name:20} {clips:5}   {seconds:9.1f}   {took:6.2f}   {seconds / took:11.1f}   {start:11.2f}   {again:.2f}",
+        flush=True,
+    )
 
 
 def _sound_s(folder: Path) -> float:

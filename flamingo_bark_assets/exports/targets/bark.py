@@ -41,6 +41,7 @@ from flamingo_bark_assets.exports.targets.bark_sound import (
     tokenise,
 )
 from flamingo_bark_assets.exports.targets.bark_text import TAG_LEFT_OUT, bark_text, in_domain, outside_domain
+from flamingo_bark_assets.text import number_of
 from flamingo_bark_assets.tokens.frames import SEMANTIC_RATE_HZ, semantic_frames
 
 if TYPE_CHECKING:
@@ -236,7 +237,9 @@ def _repeats(song: ExportSong, clip: Clip, writer: UnitWriter) -> int:
     exact = clip.training_weight * _REPEATS_OF_ONE
     repeats = min(_MAX_REPEATS, max(1, round(exact)))
     if abs(repeats - exact) > exact / 20:
-        message = f"its weight of {clip.training_weight:g} is told as {repeats} lines, where one of 1.0 has ten"
+        message = (
+            f"its weight of {clip.training_weight:g} is told as {number_of(repeats, 'line')}, where one of 1.0 has ten"
+        )
         writer.note(Note(song.song_id, clip.clip, "weight_rounded", message))
     return repeats
 

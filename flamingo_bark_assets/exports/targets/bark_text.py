@@ -85,7 +85,7 @@ def _transcript(words: list[str]) -> BarkText:
         return BarkText("", None, ("lyrics_cut", f"a word of {len(words[0])} characters does not fit: none is kept"))
     lyrics = " ".join(said)
     left_out = len(words) - len(said)
-    cut = ("lyrics_cut", f"the last {left_out} of {len(words)} words are left out: Bark reads {BUDGET} tokens")
+    cut = ("lyrics_cut", f"left out of {len(words)} words, at the end: {left_out}; Bark reads {BUDGET} tokens")
     return BarkText(f"{_NOTE} {lyrics} {_NOTE}", lyrics, cut if left_out else None)
 
 

@@ -16,6 +16,7 @@ from flamingo_bark_assets.clips.sound import ClipSound
 from flamingo_bark_assets.errors import ClipRefused
 from flamingo_bark_assets.exports.folder import json_line
 from flamingo_bark_assets.exports.interface import (
+    SPLITS,
     ExportedClip,
     ExportOptions,
     ExportSong,
@@ -38,6 +39,7 @@ from flamingo_bark_assets.exports.targets.bark_sound import (
     tokenise,
 )
 from flamingo_bark_assets.exports.targets.bark_text import TAG_LEFT_OUT, bark_text
+from flamingo_bark_assets.text import number_of
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.tokens.cache import Tokens
@@ -93,6 +95,8 @@ class BarkVoicePrompts(Target):
     )
     PINS: ClassVar[Mapping[str, str]] = {"transformers": "5.23"}
     VIEWS = (VIEW,)
+    USE = "speak with one of the voices"
+    USED_SPLITS = SPLITS
 
     def requirements(self, options: ExportOptions) -> tuple[str, ...]:
         """Say which models of the tokens are missing; the excerpts are written all the same."""
@@ -155,7 +159,7 @@ def _phrases(song: ExportSong, renderer: Renderer, writer: UnitWriter) -> list[t
         if phrase is not None:
             found.append(phrase)
     if len(found) < MIN_PHRASES:
-        message = f"{len(found)} good phrases of the voice were found; {MIN_PHRASES} are wanted of a singer"
+        message = f"{number_of(len(found), 'good phrase')} of the voice found; {MIN_PHRASES} are wanted of a singer"
         writer.note(Note(song.song_id, "", "too_few_phrases", message))
     return sorted(found, key=lambda phrase: phrase[0].number)
 

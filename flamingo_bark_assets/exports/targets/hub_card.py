@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from flamingo_bark_assets.exports.interface import SPLITS, ExportedClip, ReadClips, Split, Summary
 from flamingo_bark_assets.exports.rights import normal_licence
 from flamingo_bark_assets.exports.targets.hub_columns import AUDIO, FURTHER_SOUNDS, HubColumn
-from flamingo_bark_assets.text import printable, short_line
+from flamingo_bark_assets.text import number_of, printable, short_line
 
 OTHER, UNKNOWN = "other", "unknown"
 # The identifiers of the Hub that recordings may carry: https://huggingface.co/docs/hub/repositories-licenses
@@ -107,9 +107,8 @@ def hub_card(counted: Survey, columns: Sequence[HubColumn], summary: Summary) ->
 def description(counted: Survey) -> str:
     """Return one line on what the dataset is."""
     kinds = f" with {', '.join(counted.kinds)} of the same seconds" if counted.kinds else ""
-    return (
-        f"{counted.total} clips of songs, at most {counted.longest_s:.1f} s long{kinds}, with measured facts and text."
-    )
+    clips = number_of(counted.total, "clip")
+    return f"{clips} of songs, at most {counted.longest_s:.1f} s long{kinds}, with measured facts and text."
 
 
 def _front_matter(counted: Survey) -> str:
@@ -200,18 +199,21 @@ def _limits(counted: Survey, summary: Summary) -> str:
     if counted.fallbacks:
         points.insert(
             0,
-            f"{counted.fallbacks.total()} of {counted.total} clips carry **fallback captions**: written by "
+            f"{counted.fallbacks.total()} of {number_of(counted.total, 'clip')} "
+            f"{'carries' if counted.fallbacks.total() == 1 else 'carry'} **fallback captions**: written by "
             f"{_names(counted.fallbacks)}, as no captioning model could be had or used.\n  They name what was "
             "measured, and no mood that a listener would.",
         )
     if counted.captioners:
         points.insert(
-            0, f"Captions of {counted.captioners.total()} clips were written by {_names(counted.captioners)}."
+            0,
+            f"Captions of {number_of(counted.captioners.total(), 'clip')} were written by "
+            f"{_names(counted.captioners)}.",
         )
     if counted.separators:
         points.append(
-            f"Stems of {counted.separated} clips were not recorded apart but **separated** from the mix by\n"
-            f"  {_names(counted.separators)}: some of the rest bleeds into each. `stems_origin` says which."
+            f"Stems of {number_of(counted.separated, 'clip')} were not recorded apart but **separated** from the mix "
+            f"by\n  {_names(counted.separators)}: some of the rest bleeds into each. `stems_origin` says which."
         )
     if summary.options.commercial:
         points.append(

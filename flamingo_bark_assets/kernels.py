@@ -58,6 +58,17 @@ def compiling_alone() -> Iterator[None]:
         yield
 
 
+def cache_folder() -> Path | None:
+    """Return the folder below which numba keeps compiled loops; None where it may write nowhere, and cannot compile."""
+    from numba.core.caching import CompileResultCacheImpl
+
+    try:
+        path = Path(CompileResultCacheImpl(cache_folder).locator.get_cache_path())
+    except RuntimeError:
+        return None
+    return path.parent  # each module, or each folder of modules, has a folder of its own in it
+
+
 @functools.cache
 def librosa_module(name: str) -> Any:
     """Import a module of librosa while no other process does.

@@ -102,9 +102,10 @@ def _register(instance: dg.DagsterInstance, song_ids: Sequence[str]) -> None:
             instance.add_dynamic_partitions(SONGS, missing)
 
 
-def planned_steps(song_count: int) -> int:
-    """Count the materialisations that `run_songs` makes when nothing fails."""
-    return len(SONG_ASSETS) * song_count + len(PUBLISHED_ASSETS)
+def planned(song_ids: Sequence[str]) -> frozenset[tuple[str, str | None]]:
+    """Return each asset (and song) that `run_songs` makes or reports, when nothing fails and no other run is first."""
+    of_songs = {(asset, song_id) for asset in SONG_ASSETS for song_id in song_ids}
+    return frozenset({*of_songs, *((key.to_user_string(), None) for key in PUBLISHED_ASSETS)})
 
 
 def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], progress: Progress) -> RunReport:

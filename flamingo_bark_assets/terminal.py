@@ -11,6 +11,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+import click
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
@@ -37,7 +38,13 @@ def visible(text: str, *, keep: str = "") -> str:
 
 
 class Terminal(Console):
-    """rich's console, on which no text can send a control sequence, whoever prints it and how."""
+    """rich's console, on which no text can send a control sequence, whoever prints it and how.
+
+    Attributes:
+        hushed: whether notes and progress are left out, as ``--quiet`` asks for.
+    """
+
+    hushed = False
 
     def say(self, template: str, *data: object) -> None:
         """Print a line: markup of ours with data in the places of its ``{}``."""
@@ -49,6 +56,26 @@ class Terminal(Console):
             line.append(visible(str(datum)), ours.get_style_at_offset(self, place))
             end = place + 1
         self.print(line.append_text(ours[end:]))
+
+    def note(self, template: str, *data: object) -> None:
+        """Print a line that a person may want to know and no script asked for, as `say` does, unless it is hushed."""
+        if not self.hushed:
+            self.say(template, *data)
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Print a line for each warning."""
+        for warning in warnings:
+            self.say("[yellow]warning:[/yellow] {}", warning)
+
+    def paged(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Print a table as `table` does; one that is longer than the screen goes through the user's pager."""
+        if not (self.is_terminal and sys.stdin is not None and sys.stdin.isatty() and len(rows) > self.height - 5):
+            self.table(columns, rows)
+            return
+        os.environ.setdefault("LESS", "-RS")
+        with self.capture() as captured:
+            self.table(columns, rows)
+        click.echo_via_pager(captured.get())
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, wraps: bool = False) -> None:
         """Print a table; every heading and cell is data. Long cells are wrapped to the terminal only if it `wraps`."""

@@ -298,8 +298,9 @@ def _checks() -> Lines:
 
 def _cli() -> Lines:
     yield "# Command line\n"
-    yield "Every command ends with 0 where all went well, 1 after a fault, 2 after a wrong use and 130 after Ctrl-C. A"
-    yield "fault is one line on standard error, with the [code](errors.md) of its kind at the end.\n"
+    yield "Every command ends with 0 where all went well, 1 after a fault, 2 after a wrong use and 130 after Ctrl-C;"
+    yield "`run` and `demo` end with 3 where all is made and songs are unfit. A fault is one line on standard error,"
+    yield "with the [code](errors.md) of its kind at the end.\n"
     yield from _command(command_line, "flamingo-bark")
 
 

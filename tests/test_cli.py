@@ -127,7 +127,8 @@ def test_more_rows_than_asked_for_are_not_printed(paths: DataPaths) -> None:
 
 def test_verify_names_a_changed_file(paths: DataPaths, inbox: Path) -> None:
     flamingo_bark("add", inbox / "song.wav", "--stems", inbox / "stems", "--id", "mine")
-    flamingo_bark("run")
+    ran = flamingo_bark("run")
+    assert ran.exit_code == 0, ran.output
     (paths.songs / "mine" / "stems" / "bass.wav").write_bytes(b"changed")
     shown = flamingo_bark("verify")
     assert shown.exit_code == 1

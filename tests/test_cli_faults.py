@@ -352,7 +352,7 @@ def test_an_interrupted_run_ends_quietly_and_publishes_nothing(tmp_path: Path) -
     """A Ctrl-C reaches every process of the terminal; Dagster turns it into a failed step."""
     for song_id in ("one", "two"):
         write_song(tmp_path / "data" / "songs", song_id, duration_s=20.0)
-    process = start(tmp_path, ["run"], start_new_session=True)
+    process = start(tmp_path, ["run", "--verbose"], start_new_session=True)
     assert process.stdout is not None
     told = b""
     while b"made raw_song of one" not in told:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.song_toml import read_song_info
 from flamingo_bark_assets.settings import Thresholds, load_settings
@@ -52,6 +56,21 @@ def test_each_query_gives_rows(warehouse: Path, sql: str) -> None:
     assert query(warehouse, sql).columns
     if "abs(lag_s)" not in sql:
         assert query(warehouse, sql).rows
+
+
+@pytest.mark.parametrize("sql", queries(), ids=lambda sql: sql.splitlines()[0].strip("- "))
+def test_each_query_runs_as_it_is_pasted_with_its_comment(warehouse: Path, sql: str) -> None:
+    arguments = ["--data", str(warehouse.parent), "sql"]
+    pasted = CliRunner().invoke(main, [*arguments, f"{sql};"])
+    assert pasted.exit_code == 0, pasted.output
+    piped = CliRunner().invoke(main, [*arguments, "-", "--json"], input=f"{sql};\n")
+    assert len(json.loads(piped.stdout)) == len(query(warehouse, sql).rows)
+
+
+def test_a_shell_hands_over_each_query_as_it_stands(tmp_path: Path) -> None:
+    script = "".join(f'printf "%s\\0" "{sql};"\n' for sql in queries())
+    shown = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert shown.split("\0")[:-1] == [f"{sql};" for sql in queries()]
 
 
 def test_the_command_line_query_of_the_readme_runs(warehouse: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_bark_assets import cli
+from flamingo_bark_assets.commands.run_summary import print_summary
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.training.files import dataset_files
 
@@ -16,7 +16,7 @@ def test_files_that_do_not_exist_are_not_named(tmp_path: Path, capsys: pytest.Ca
     there = dataset_files(paths, "whole").dataset
     there.parent.mkdir(parents=True)
     there.touch()
-    cli._print_summary(paths, ["crashed", "whole"], [])
+    print_summary(paths, ["crashed", "whole"], [])
     shown = capsys.readouterr().out
     assert there.name in shown
     named = [line.strip() for line in shown.splitlines() if line.strip().startswith("data/")]

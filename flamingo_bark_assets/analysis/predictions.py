@@ -25,10 +25,30 @@ from flamingo_bark_assets.analysis.whole import Analysis, analyse_whole
 from flamingo_bark_assets.audio.quality import TechnicalQuality
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.files.atomic import write_text
-from flamingo_bark_assets.record import Measurement
 
 SYSTEM = "flamingo_bark_assets"
 """Name of this system in a prediction file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is told of a measured song first; None where it is unknown.
+
+    Attributes:
+        song_id: its name.
+        tempo_bpm: tempo, beats a minute.
+        metre: time signature.
+        key: tonic and mode.
+        loudness_integrated_lufs: integrated loudness, LUFS.
+        sections: number of sections.
+    """
+
+    song_id: str
+    tempo_bpm: float | None
+    metre: str | None
+    key: str | None
+    loudness_integrated_lufs: float | None
+    sections: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +58,7 @@ class MeasuredSong:
     Attributes:
         song_id: its name.
         prediction: its entry of a prediction file.
-        summary: name, tempo, metre, key, loudness and number of sections, as a person reads them.
+        summary: what is told of it first; None where it could not be measured.
         fault: what is wrong with its files; None where it was measured.
         rejected: one sentence for each stem file that helps with nothing.
         corrected: one sentence for each stem file of which something was taken off.
@@ -47,7 +67,7 @@ class MeasuredSong:
 
     song_id: str
     prediction: dict[str, Any]
-    summary: tuple[str, ...]
+    summary: Summary | None
     fault: str | None = None
     rejected: tuple[str, ...] = ()
     corrected: tuple[str, ...] = ()
@@ -76,26 +96,18 @@ def measure_source(source: Source) -> MeasuredSong:
         read = read_song(source)
         analysis = analyse_whole(source.song_id, read.views)
     except FlamingoBarkError as error:
-        return MeasuredSong(source.song_id, {}, (), str(error))
+        return MeasuredSong(source.song_id, {}, None, str(error))
     except Exception as error:  # whatever one song does, the others are measured
-        return MeasuredSong(source.song_id, {}, (), f"could not be measured: {type(error).__name__}: {error}")
+        return MeasuredSong(source.song_id, {}, None, f"could not be measured: {type(error).__name__}: {error}")
     song = analysis.song
-    summary = (
-        source.song_id,
-        _shown(song.tempo_bpm, ".1f"),
-        _shown(song.metre, ""),
-        _shown(song.key, ""),
-        _shown(song.loudness_integrated_lufs, ".1f"),
-        str(len(song.sections)),
-    )
+    summary = Summary(
+        source.song_id, song.tempo_bpm.value, song.metre.value, song.key.value, song.loudness_integrated_lufs.value,
+        len(song.sections),
+    )  # fmt: skip
     entry = prediction_of(analysis, read.quality)
     return MeasuredSong(
         source.song_id, entry, summary, rejected=read.rejected, corrected=read.corrected, oddities=read.oddities
     )
-
-
-def _shown(measurement: Measurement[Any], spec: str) -> str:
-    return "?" if measurement.value is None else format(measurement.value, spec)
 
 
 def write_predictions(path: Path, songs: Mapping[str, Mapping[str, Any]]) -> None:

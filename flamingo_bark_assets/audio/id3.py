@@ -1,4 +1,4 @@
-"""The genre frame of ID3v2 tags, of every version and wherever a sound file holds such a tag.
+"""The genre of ID3v2 tags and the names of their frames, of every version and wherever a sound file holds such a tag.
 
 FFmpeg, which reads all other fields, takes any leading digits of a genre for a number of ID3v1's table: it reads "80s"
 as number 80, which is Folk. What the text of the frame means does not belong here.
@@ -26,6 +26,8 @@ _MAX_UNSYNCHRONISED_BYTES = 64 << 20
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 _UNSYNCHRONISED, _EXTENDED = 0x80, 0x40
 
+_Frame = tuple[bytes, int, int, int]  # name, flags, offset and size
+
 
 def id3_genre(file: BinaryIO) -> str | None:
     """Return the text of the first genre frame of a file's ID3v2 tags; None where there is none that can be read.
@@ -33,6 +35,25 @@ def id3_genre(file: BinaryIO) -> str | None:
     A tag stands at the start of the file, before another one, in a chunk of WAV or AIFF, or where a DSF file says.
     ID3v2.4 parts several values by zero bytes. The position of `file` changes. Any bytes are allowed.
     """
+    for source, version, (name, frame_flags, at, length_bytes) in _all_frames(file):
+        if name in (b"TCON", b"TCO"):
+            source.seek(at)
+            body = _plain_body(source.read(min(length_bytes, _MAX_FRAME_BYTES)), version, frame_flags)
+            if body and body[0] < len(_ENCODINGS):
+                return body[1:].decode(_ENCODINGS[body[0]], errors="replace").rstrip("\x00")
+    return None
+
+
+def id3_frame_names(file: BinaryIO) -> tuple[str, ...]:
+    """Name the frames of a file's ID3v2 tags, sorted, each as often as it stands there.
+
+    The position of `file` changes. Any bytes are allowed.
+    """
+    return tuple(sorted(name.decode("latin-1") for _, _, (name, *_) in _all_frames(file)))
+
+
+def _all_frames(file: BinaryIO) -> Iterator[tuple[BinaryIO, int, _Frame]]:
+    """Give each frame of all tags of a file, with the source that it stands in and the version of its tag."""
     end = file.seek(0, os.SEEK_END)
     for start in _tag_offsets(file, end):
         at = start
@@ -41,10 +62,8 @@ def id3_genre(file: BinaryIO) -> str | None:
             head = file.read(10)
             if len(head) < 10 or head[:3] != b"ID3" or head[3] not in (2, 3, 4):
                 break
-            if (text := _genre_of_tag(file, at, head, end)) is not None:
-                return text
+            yield from _frames_of_tag(file, at, head, end)
             at += id3v2_bytes(head)
-    return None
 
 
 def _tag_offsets(file: BinaryIO, end: int) -> Iterator[int]:
@@ -65,12 +84,12 @@ def _tag_offsets(file: BinaryIO, end: int) -> Iterator[int]:
             yield chunk.begin
 
 
-def _genre_of_tag(file: BinaryIO, start: int, head: bytes, end: int) -> str | None:
-    """Read the genre of the tag whose ten bytes `head` stand at `start`."""
+def _frames_of_tag(file: BinaryIO, start: int, head: bytes, end: int) -> Iterator[tuple[BinaryIO, int, _Frame]]:
+    """Give the frames of the tag whose ten bytes `head` stand at `start`."""
     version, flags = head[3], head[5]
     size = min(synchsafe(head[6:10]), end - start - 10)
     if version == 2 and flags & _EXTENDED:  # Compressed, by a method that nobody has ever named.
-        return None
+        return
     source: BinaryIO = file
     first = start + 10
     if flags & _UNSYNCHRONISED and version < 4:
@@ -84,16 +103,11 @@ def _genre_of_tag(file: BinaryIO, start: int, head: bytes, end: int) -> str | No
         length = source.read(4)
         # ID3v2.3 counts what follows the four bytes, ID3v2.4 the four bytes too.
         first += synchsafe(length) if version == 4 else 4 + int.from_bytes(length, "big")
-    for name, frame_flags, at, length_bytes in _frames(source, version, first, last):
-        if name in (b"TCON", b"TCO"):
-            source.seek(at)
-            body = _plain_body(source.read(min(length_bytes, _MAX_FRAME_BYTES)), version, frame_flags)
-            if body and body[0] < len(_ENCODINGS):
-                return body[1:].decode(_ENCODINGS[body[0]], errors="replace").rstrip("\x00")
-    return None
+    for frame in _frames(source, version, first, last):
+        yield source, version, frame
 
 
-def _frames(file: BinaryIO, version: int, first: int, last: int) -> Iterator[tuple[bytes, int, int, int]]:
+def _frames(file: BinaryIO, version: int, first: int, last: int) -> Iterator[_Frame]:
     """Give name, flags, offset and size of each frame of a tag, without reading what it holds."""
     name_bytes, head_bytes = (3, 6) if version == 2 else (4, 10)
     at = first

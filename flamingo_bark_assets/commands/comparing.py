@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flamingo_bark_assets.commands.choosing import SONG, known_songs
 from flamingo_bark_assets.errors import LibraryError
-from flamingo_bark_assets.library.layout import DataPaths, find_song, list_song_ids
+from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.settings import Settings, load_settings
 from flamingo_bark_assets.terminal import console
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare-captioners")
-@click.argument("song_ids", metavar="SONG...", nargs=-1, required=True)
+@click.argument("song_ids", metavar="SONG...", nargs=-1, required=True, type=SONG)
 @click.option(
     "--with", "names", metavar="CAPTIONER", multiple=True, required=True,
     help="measured, tagged, the id or folder of a model, or server:NAME; repeatable.",
@@ -75,8 +76,7 @@ def _refuse_unmeasured(paths: DataPaths, settings: Settings, song_ids: Sequence[
     from flamingo_bark_assets.provenance.inputs import settings_versions
     from flamingo_bark_assets.steps import STEP_NAMED
 
-    if unknown := sorted(set(song_ids) - set(list_song_ids(paths))):
-        raise LibraryError(f"no such song: {', '.join(unknown)}; `flamingo-bark list` shows what there is")
+    known_songs(paths, song_ids)
     due, measured = DueSongs(paths).find(settings_versions(settings, paths)), STEP_NAMED["flamingo_captions"].needs
     unmeasured = [
         song_id for song_id in song_ids if song_id in due and not due[song_id].steps.keys().isdisjoint(measured)

@@ -126,7 +126,7 @@ class _Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=console)
+        self._bar = Progress(*columns, console=console, disable=console.hushed)
         self._bar.__enter__()
         self._task = self._bar.add_task("exporting", total=None)
         return self

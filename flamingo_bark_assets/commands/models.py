@@ -5,14 +5,20 @@ Asking and telling belong here; facts stand in the catalogues, downloading in `i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from flamingo_bark_assets.commands.tables import Form, form_options, print_rows
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.settings import load_settings
+from flamingo_bark_assets.settings import Settings, load_settings
 from flamingo_bark_assets.terminal import console
+
+_COLUMNS = (
+    "purpose", "model_id", "is_default", "is_here", "revision", "parameters", "download_bytes", "download_is_computed",
+    "licence",
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.inference.catalogue import KnownModel
@@ -27,14 +33,18 @@ def models(context: click.Context) -> None:
 
 
 @models.command("list")
+@form_options
 @click.pass_obj
-def list_models(paths: DataPaths) -> None:
+def list_models(paths: DataPaths, form: Form | None) -> None:
     """Show the known models with size, memory, licence and what is in the cache; the built-in tagger first."""
     from flamingo_bark_assets.inference.fetching import cached
     from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID
 
     settings = load_settings(paths.settings)
     inference = settings.inference
+    if form is not None:
+        print_rows(form, _COLUMNS, list(_rows(settings)))
+        return
     _list_tagger(settings.tagging.enabled)
     for what, known in _known_models():
         console.say("{}:", what)
@@ -76,7 +86,7 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
     if not accept_licence:
         click.confirm("Do you agree to this licence?", abort=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=console.hushed) as progress:
         task = progress.add_task("downloading", total=None)
 
         def show(event: fetching.FetchEvent) -> None:
@@ -87,6 +97,27 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
             model, cache_dir=cache_folder, acknowledge_licence=True, progress=show, revision=revision
         )
     console.say("{} at {} is ready", model.model_id, snapshot.revision)
+
+
+def _rows(settings: Settings) -> Iterator[tuple[object, ...]]:
+    """Give a row of `_COLUMNS` for each model and server; what holds for none of its kind is None."""
+    from flamingo_bark_assets.inference.fetching import cached
+    from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, DEFAULT_MODEL_ID
+    from flamingo_bark_assets.tagging.network import NETWORKS
+    from flamingo_bark_assets.tagging.tagger import LICENCE, MODEL_IDS
+
+    for name in NETWORKS:
+        yield "tags", MODEL_IDS[name], settings.tagging.enabled, True, None, None, 0, False, LICENCE
+    for purpose, known in _known_models():
+        for model in known:
+            snapshot = cached(model, settings.inference.cache_folder)
+            yield (
+                purpose, model.model_id, model.model_id in {DEFAULT_MODEL_ID, DEFAULT_CLAP_ID}, snapshot is not None,
+                snapshot.revision if snapshot else None, model.parameters, model.download_bytes,
+                model.download_is_computed, model.licence,
+            )  # fmt: skip
+    for server in settings.inference.servers:
+        yield "server", f"server:{server.name}", False, None, server.revision, None, None, None, server.licence
 
 
 def _list_tagger(is_enabled: bool) -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flamingo_bark_assets.commands.choosing import SONG, known_songs
 from flamingo_bark_assets.commands.paths import PATH
-from flamingo_bark_assets.errors import LibraryError, StorageError
+from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song, list_song_ids
 from flamingo_bark_assets.library.sidecar_names import SidecarFile
 from flamingo_bark_assets.merging import MERGES, WORD_FIELDS, Merge, WordField
@@ -46,7 +47,7 @@ class _Song:
 
 
 @click.command()
-@click.argument("song_ids", metavar="[SONG]...", nargs=-1)
+@click.argument("song_ids", metavar="[SONG]...", nargs=-1, type=SONG)
 @click.option("--policy", type=click.Choice(MERGES), help="Let sidecars of these songs be merged so; see settings.md.")
 @click.option(
     "--from", "place", type=PATH, help="Import sidecars: a file, a folder, or the sound file they lie beside."
@@ -69,7 +70,7 @@ def words(
     from flamingo_bark_assets.library.merge_key import set_merge
     from flamingo_bark_assets.library.sidecars import read_sidecars
 
-    chosen = _chosen(paths, song_ids)
+    chosen = known_songs(paths, song_ids) or list_song_ids(paths)
     if place is not None and len(song_ids) != 1:
         raise click.UsageError("--from goes with one SONG")
     if overwrite and place is None:
@@ -90,10 +91,9 @@ def words(
             _show(paths, song, (policy,) if policy else MERGES, dry_run=dry_run)
         warnings += [f"song {song_id!r}: {problem}" for one in song.sidecars for problem in one.problems]
         faults += sum(one.fault is not None for one in song.sidecars)
-    for warning in warnings:
-        console.say("[yellow]warning:[/yellow] {}", warning)
+    console.warn(warnings)
     if changed:
-        console.say("next: flamingo-bark run {}", " ".join(dict.fromkeys(changed)))
+        console.note("next: flamingo-bark run {}", " ".join(dict.fromkeys(changed)))
     if faults:
         sys.exit(1)
 
@@ -106,13 +106,6 @@ def sidecar_problems(files: SongFiles) -> list[str]:
         return []
     sidecars = read_sidecars(files.sidecars, files.song_id)
     return [f"song {files.song_id!r}: {problem}" for sidecar in sidecars for problem in sidecar.problems]
-
-
-def _chosen(paths: DataPaths, song_ids: Sequence[str]) -> list[str]:
-    known = list_song_ids(paths)
-    if unknown := sorted(set(song_ids) - set(known)):
-        raise LibraryError(f"no such song: {', '.join(unknown)}; `flamingo-bark list` shows what there is")
-    return list(dict.fromkeys(song_ids)) or known
 
 
 def _import(paths: DataPaths, song_id: str, place: Path, *, overwrite: bool, dry_run: bool) -> tuple[SidecarFile, ...]:

@@ -34,6 +34,7 @@ _TIME_TO_START_S = 180.0
 _TIME_TO_STOP_S = 20.0
 _LOOK_S = 0.5
 _CODE_SERVER = "code server"
+_PLATFORM_LOCK = ".platform.lock"
 
 _Running = dict[str, subprocess.Popen[bytes]]
 
@@ -83,7 +84,7 @@ def serve(home: Path, address: Address, *, module: str = DEFINITIONS, tell: Call
         HomeError: the home cannot be used, or another platform is at work on it.
         ServingError: the address cannot be had, or a process did not start or ended by itself.
     """
-    _check_free(address)
+    check_free(address)
     with _interrupted_by_termination(), ExitStack() as stack:
         inherited = stack.enter_context(_alone_on(home, address))
         instance = stack.enter_context(open_instance(home))
@@ -206,7 +207,7 @@ def _alone_on(home: Path, address: Address) -> Iterator[int]:
     """
     with plain_faults(home):
         home.mkdir(parents=True, exist_ok=True)
-        mine = os.open(home / ".platform.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        mine = os.open(home / _PLATFORM_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     services = os.open(home / ".services.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not _lock(mine, timeout_s=0.0):
@@ -248,7 +249,12 @@ def _interrupted_by_termination() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _check_free(address: Address) -> None:
+def check_free(address: Address) -> None:
+    """Check that an address can be listened on.
+
+    Raises:
+        ServingError: it cannot.
+    """
     try:
         found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, where = found[0]
@@ -256,7 +262,20 @@ def _check_free(address: Address) -> None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(where)
     except (OSError, OverflowError) as error:
-        raise ServingError(f"cannot listen on {address.host}:{address.port}: {error}; --port takes another") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ServingError(f"cannot listen on {address.host}:{address.port}: {reason}; --port takes another") from error
+
+
+def running_platform(home: Path) -> str | None:
+    """Return the address of the platform that is at work on a home; None where there is none."""
+    try:
+        descriptor = os.open(home / _PLATFORM_LOCK, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        return None if _lock(descriptor, timeout_s=0.0) else os.pread(descriptor, 200, 0).decode().strip()
+    finally:
+        os.close(descriptor)
 
 
 def _answers(code_socket: Path) -> bool:

@@ -165,15 +165,17 @@ def remove_leftovers(folder: Path, *, recursive: bool = True) -> int:
     by now. Whether the owner of any other one lives cannot be seen: it goes after a day without a change. Symbolic
     links are never followed. Return how many were deleted; what cannot be is left for the next time.
     """
-    removed = 0
+    return sum(map(delete_tree, find_leftovers(folder, recursive=recursive)))
+
+
+def find_leftovers(folder: Path, *, recursive: bool = True) -> Iterator[Path]:
+    """Give the temporary files and folders that `remove_leftovers` deletes."""
     for parent, folders, files in os.walk(folder):
-        for name in [*folders, *files]:
-            if _is_temporary(name) and _is_abandoned(Path(parent, name)):
-                removed += delete_tree(Path(parent, name))
+        leftovers = [name for name in [*folders, *files] if _is_temporary(name)]
+        yield from (path for path in (Path(parent, name) for name in leftovers) if _is_abandoned(path))
         if not recursive:
             break
         folders[:] = [name for name in folders if not _is_temporary(name)]
-    return removed
 
 
 def delete_tree(path: Path) -> bool:

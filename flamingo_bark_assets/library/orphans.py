@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flamingo_bark_assets.errors import LibraryError
-from flamingo_bark_assets.files.atomic import delete_tree, remove_leftovers
+from flamingo_bark_assets.files.atomic import delete_tree, find_leftovers
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.library.ids import is_song_id
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
@@ -42,6 +42,31 @@ class Cleanup:
     problem: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """What nobody needs any more.
+
+    Attributes:
+        leftovers: temporary files and folders of processes that have ended.
+        made: what was made of songs that are gone, by song, sorted.
+        problem: what is kept though it should go, and why; None where there is nothing of the kind.
+    """
+
+    leftovers: tuple[Path, ...]
+    made: dict[str, tuple[Path, ...]]
+    problem: str | None
+
+
+def find_orphans(paths: DataPaths) -> Orphans:
+    """Find what `remove_orphans` removes, and change nothing."""
+    leftovers = tuple(_leftovers(paths))
+    try:
+        gone, _, problem = _gone(paths)
+    except LibraryError as error:
+        return Orphans(leftovers, {}, f"{error}; nothing that was made of songs is removed")
+    return Orphans(leftovers, {song_id: tuple(derived_files(paths, song_id)) for song_id in gone}, problem)
+
+
 def remove_orphans(paths: DataPaths) -> Cleanup:
     """Remove temporary files of processes that have ended, and what was made of songs that the library has no more.
 
@@ -49,23 +74,39 @@ def remove_orphans(paths: DataPaths) -> Cleanup:
     the folder of all songs is missing, cannot be read or holds no song at all, its disk may not be mounted: what was
     made of the songs is kept then.
     """
-    folders = (paths.songs, paths.datasets, paths.separated)
-    leftovers = sum(remove_leftovers(folder, recursive=False) for folder in folders)
-    leftovers += sum(map(remove_leftovers, (paths.features, paths.answers, paths.root / _STATE_FOLDER)))
-    made = _songs_with_files(paths)
+    leftovers = sum(map(delete_tree, _leftovers(paths)))
     try:
-        present = list_song_ids(paths)
+        gone, present, problem = _gone(paths)
     except LibraryError as error:
         return Cleanup(leftovers, (), f"{error}; nothing that was made of songs is removed")
+    stuck = [path for song_id in gone for path in _remove_derived(paths, song_id, present)]
+    if stuck:
+        problem = f"cannot delete {', '.join(map(str, stuck[:5]))}"
+    return Cleanup(leftovers, tuple(gone), problem)
+
+
+def _leftovers(paths: DataPaths) -> Iterator[Path]:
+    for folder in (paths.songs, paths.datasets, paths.separated):
+        yield from find_leftovers(folder, recursive=False)
+    for folder in (paths.features, paths.answers, paths.root / _STATE_FOLDER):
+        yield from find_leftovers(folder)
+
+
+def _gone(paths: DataPaths) -> tuple[list[str], list[str], str | None]:
+    """Name the songs of which something is left though they are gone, and those that are there; or say what is kept.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+    """
+    made = _songs_with_files(paths)
+    present = list_song_ids(paths)
     gone = sorted(song_id for song_id in made - set(present) if is_missing(paths.songs / song_id))
     if gone and not present:
         kept = (
             f"{paths.songs} holds no song; its disk may not be mounted, so what was made of {len(gone)} songs is kept"
         )
-        return Cleanup(leftovers, (), kept)
-    stuck = [path for song_id in gone for path in _remove_derived(paths, song_id, present)]
-    problem = f"cannot delete {', '.join(map(str, stuck[:5]))}" if stuck else None
-    return Cleanup(leftovers, tuple(gone), problem)
+        return [], present, kept
+    return gone, present, None
 
 
 def derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:

@@ -39,6 +39,9 @@ _CHECKPOINT_JOURNALS = (".wal.checkpoint", ".wal.recovery")
 # read and none can be begun.
 _NO_JOURNAL = Path(".this-file-is-read-only", "see-README")
 
+TABLES_OF_SONGS = ("song_features", "song_metadata", "raw_song", "suitability")
+"""Tables of one row a song, whose columns a condition over songs may name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Publication:
@@ -135,6 +138,30 @@ def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
     except (duckdb.Error, RuntimeError) as error:  # RuntimeError: a text that is not Unicode.
         said = str(error).partition("\n\nLINE")[0]  # Then comes the query, with a mark below it.
         raise StorageError(f"query failed: {' '.join(said.split())}") from error
+
+
+def songs_where(path: Path, condition: str) -> list[str]:
+    """Find the songs for which a condition in SQL holds, in order.
+
+    It may name any column of `TABLES_OF_SONGS`, and as `query` does, change nothing.
+
+    Raises:
+        StorageError: there is no warehouse yet, or the condition is empty, wrong, or more than a condition.
+    """
+    import duckdb
+
+    if not condition.strip():
+        raise StorageError("the condition is empty; for instance: tempo_bpm > 120")
+    joined = " JOIN ".join([TABLES_OF_SONGS[0], *(f"{table} USING (song_id)" for table in TABLES_OF_SONGS[1:])])
+    # The line break ends a comment at the end of the condition.
+    statement = f"SELECT song_id FROM {joined} WHERE ({condition}\n) ORDER BY song_id"
+    try:
+        statements = duckdb.extract_statements(statement)
+    except (duckdb.Error, RuntimeError) as error:
+        raise StorageError(f"the condition {condition!r} is wrong: {_first_line(error)}") from error
+    if len(statements) != 1:
+        raise StorageError(f"the condition {condition!r} is more than one condition; leave out the semicolon")
+    return [str(song_id) for (song_id, *_) in query(path, statement).rows]
 
 
 @contextmanager
@@ -303,7 +330,7 @@ def _comment(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute(f"COMMENT ON COLUMN {table.name}.{spec.name} IS {_literal(spec.comment)}")
 
 
-def _first_line(error: duckdb.Error) -> str:
+def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 

@@ -1,0 +1,177 @@
+"""Single keys of song.toml set or taken out, while comments, order and every other key stay as they are.
+
+Which keys and how the text changes belong here; what song.toml may say stands in `song_toml`.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from flamingo_bark_assets.errors import FileFault, LibraryError
+from flamingo_bark_assets.files.atomic import write_text
+from flamingo_bark_assets.files.opening import is_missing, read_text
+from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, read_toml
+from flamingo_bark_assets.library.layout import SongFiles
+from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+EditKey = Literal["title", "artist", "genres", "mood", "licence", "attribution", "custom_tag"]
+EDIT_KEYS: tuple[EditKey, ...] = get_args(EditKey)
+_MOOD = ("edits", "mix", "mood")
+
+Value = str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One key of one song.toml that changes; None where it is or will not be there."""
+
+    key: str
+    before: Any
+    after: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What is to be written into one song.toml.
+
+    Attributes:
+        song_id: the song.
+        changes: keys that change, in the order of `EDIT_KEYS`; empty where all is so already.
+        path: the file.
+        found: its text as it was read; None where there is no such file.
+        text: its text as it shall be.
+    """
+
+    song_id: str
+    changes: tuple[Change, ...]
+    path: Path
+    found: str | None
+    text: str
+
+
+def check_values(values: Mapping[EditKey, Value]) -> None:
+    """Check values against what song.toml may say.
+
+    Raises:
+        pydantic.ValidationError: one may not stand there.
+    """
+    top: dict[str, Any] = {key: value for key, value in values.items() if key != "mood" and value is not None}
+    if values.get("mood"):
+        top["edits"] = {"mix": {"mood": values["mood"]}}
+    SongInfo.model_validate(top)
+
+
+def plan_edit(files: SongFiles, values: Mapping[EditKey, Value]) -> Edit:
+    """Work out what song.toml becomes when these keys are set, or taken out where the value is None or empty.
+
+    Raises:
+        LibraryError: the file cannot be read, or the keys cannot be set in it; names song and file.
+    """
+    if files.folder is None:
+        raise LibraryError(files.fault or f"song {files.song_id!r}: there is no folder")
+    path = files.folder / SONG_TOML
+    where = f"song {files.song_id!r}: {SONG_TOML}"
+    try:
+        found = None if is_missing(path) else read_text(path, max_bytes=MAX_TOML_BYTES, within=files.folder)
+        said: dict[str, Any] = {} if found is None else read_toml(path, within=files.folder)
+    except FileFault as fault:
+        raise LibraryError(f"{where}: {fault}; correct it first") from fault
+    changes: list[Change] = []
+    wanted = json.loads(json.dumps(said, default=str))
+    for key in EDIT_KEYS:
+        if key not in values:
+            continue
+        before, after = _value(said, _place(key)), values[key] or None
+        if before != (list(after) if isinstance(after, tuple) else after):
+            changes.append(Change(key, before, after))
+            _set(wanted, _place(key), after, where)
+    if not changes:
+        return Edit(files.song_id, (), path, found, found or "")
+    text = _edited(found or "", changes, where)
+    try:
+        written = json.loads(json.dumps(tomllib.loads(text), default=str))
+    except tomllib.TOMLDecodeError:
+        written = None
+    # NaN is not equal to itself, but its text is.
+    if json.dumps(written, sort_keys=True) != json.dumps(wanted, sort_keys=True):
+        raise LibraryError(f"{where}: {', '.join(change.key for change in changes)} cannot be set; set it by hand")
+    return Edit(files.song_id, tuple(changes), path, found, text)
+
+
+def write_edit(edit: Edit) -> None:
+    """Write what was planned, whole or not at all.
+
+    Raises:
+        LibraryError: somebody has changed the file meanwhile.
+        WriteError: the file cannot be written.
+    """
+    try:
+        now = None if is_missing(edit.path) else read_text(edit.path, max_bytes=MAX_TOML_BYTES)
+    except FileFault as fault:
+        raise LibraryError(f"song {edit.song_id!r}: {SONG_TOML}: {fault}") from fault
+    if now != edit.found:
+        raise LibraryError(f"song {edit.song_id!r}: {SONG_TOML} was changed meanwhile; edit it again")
+    write_text(edit.path, edit.text)
+
+
+def _place(key: EditKey) -> tuple[str, ...]:
+    return _MOOD if key == "mood" else (key,)
+
+
+def _value(values: Any, place: tuple[str, ...]) -> Any:
+    for name in place:
+        if not isinstance(values, dict) or name not in values:
+            return None
+        values = values[name]
+    return values
+
+
+def _set(values: dict[str, Any], place: tuple[str, ...], value: Value, where: str) -> None:
+    *tables, last = place
+    table: Any = values
+    for name in tables:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise LibraryError(f"{where}: {name} is no table; correct it first")
+    if value is None:
+        table.pop(last, None)
+    else:
+        table[last] = list(value) if isinstance(value, tuple) else value
+
+
+def _edited(text: str, changes: list[Change], where: str) -> str:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(text)
+        for change in changes:
+            _change(document, change)
+        edited = tomlkit.dumps(document)
+    except (TOMLKitError, RecursionError, ValueError, TypeError, KeyError) as error:
+        raise LibraryError(f"{where}: cannot be edited ({type(error).__name__}: {error}); edit it by hand") from error
+    has_only_crlf = "\r\n" in text and text.count("\r\n") == text.count("\n")
+    return edited.replace("\r\n", "\n").replace("\n", "\r\n") if has_only_crlf else edited
+
+
+def _change(document: TOMLDocument, change: Change) -> None:
+    import tomlkit
+
+    *tables, last = _MOOD if change.key == "mood" else (change.key,)
+    table: Any = document
+    for number, name in enumerate(tables, start=1):
+        if name not in table:
+            table[name] = tomlkit.table(is_super_table=number < len(tables))
+        table = table[name]
+    if change.after is None:
+        del table[last]
+    else:
+        table[last] = list(change.after) if isinstance(change.after, tuple) else change.after

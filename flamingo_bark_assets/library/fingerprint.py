@@ -22,11 +22,11 @@ from flamingo_bark_assets.library.layout import (
     has_mix_stem,
     is_mix_name,
     is_sidecar_name,
-    is_stem_file_name,
     list_song_ids,
 )
 from flamingo_bark_assets.library.sidecars import sidecars_digest
 from flamingo_bark_assets.library.song_toml import SONG_TOML, Edits, SongInfo
+from flamingo_bark_assets.library.sound_names import is_stem_file_name
 
 _DIGITS = 32
 # Of a signature one half is of the sound files, the other of song.toml and sidecars, so that a change of the words does

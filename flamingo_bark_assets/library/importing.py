@@ -29,22 +29,24 @@ from flamingo_bark_assets.files.atomic import (
 from flamingo_bark_assets.files.opening import file_problem, open_regular, shown
 from flamingo_bark_assets.library.ids import MAX_SONG_ID_LENGTH, check_song_id, make_song_id
 from flamingo_bark_assets.library.layout import (
-    AUDIO_SUFFIXES,
     LIBRARY_LOCK,
     MIX_NAME,
-    NO_SOUND_ENDING,
     STEMS_FOLDER,
     DataPaths,
     SongFiles,
     find_song,
-    has_audio_suffix,
     is_mix_name,
-    is_stem_file_name,
     list_song_ids,
 )
 from flamingo_bark_assets.library.orphans import derived_files
 from flamingo_bark_assets.library.sidecar_sources import FoundSidecar, sidecars_beside, stored_name
 from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, write_song_info
+from flamingo_bark_assets.library.sound_names import (
+    AUDIO_SUFFIXES,
+    NO_SOUND_ENDING,
+    has_audio_suffix,
+    is_stem_file_name,
+)
 
 FALLBACK_SONG_ID = "song"
 _CHUNK_BYTES = 256 * 1024

@@ -14,10 +14,11 @@ from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.files.opening import file_problem, read_bytes, shown
 from flamingo_bark_assets.library.ids import make_song_id
-from flamingo_bark_assets.library.layout import MIX_NAME, SongFiles, has_audio_suffix
+from flamingo_bark_assets.library.layout import MIX_NAME, SongFiles
 from flamingo_bark_assets.library.sidecar_names import ENDINGS, sidecar_bases, sidecar_ending
 from flamingo_bark_assets.library.sidecar_tables import MAX_TABLE_BYTES, TABLE_ENDING, TABLE_NAME, own_table
 from flamingo_bark_assets.library.sidecars import MAX_SIDECAR_BYTES, decoded
+from flamingo_bark_assets.library.sound_names import has_audio_suffix
 
 _NOT_AN_ID = "song"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.opening import file_problem, open_regular, shown
 from flamingo_bark_assets.library.ids import is_song_id
-from flamingo_bark_assets.library.layout import DataPaths, is_mix_name
+from flamingo_bark_assets.library.layout import DataPaths, find_song, is_mix_name
 
 _CHUNK_BYTES = 256 * 1024
 _SAMPLE_BYTES = 64 * 1024
@@ -103,6 +103,9 @@ def _mixes(paths: DataPaths, song_id: str) -> list[tuple[int, Path]]:
             found = [(entry.stat().st_size, Path(entry.path)) for entry in entries if is_mix_name(entry.name)]
     except OSError:
         return []  # A song that cannot be read is reported by `find_song`; it must not stop another's import.
+    if not found:
+        other = find_song(paths, song_id).mix
+        return [(other.stat().st_size, other)] if other is not None else []
     return [(size, path) for size, path in found if file_problem(path, paths.songs) is None]
 
 

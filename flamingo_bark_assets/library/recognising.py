@@ -114,6 +114,11 @@ def is_container(name: str) -> bool:
     return name.lower().endswith(CONTAINER_ENDINGS)
 
 
+def is_layout_notes(name: str) -> bool:
+    """Tell whether a file, by its name, may say which of the sounds near it are stems."""
+    return name == MOISES_NOTES or name.endswith(METADATA_ENDING)
+
+
 def sound_name(file_name: str) -> str:
     """Return a sound file's name without its ending."""
     for ending in CONTAINER_ENDINGS:
@@ -509,7 +514,7 @@ class _Recogniser:
         by_folder = is_mix_word(called)
         layout, stems, notes = "mix alone", list[FoundStem](), list(song.notes)
         if song.sets:
-            best, *others = sorted(song.sets.values(), key=lambda one: one.rank)
+            best, *others = _joined(song.sets, notes)
             layout, stems = best.layout, best.stems
             if others:
                 counted = ", ".join(f"{one.label} ({len(one.stems)})" for one in others)
@@ -562,6 +567,20 @@ class _Recogniser:
         found = self._licences.get(folder)
         self._licences.update(dict.fromkeys(way, found))
         return found
+
+
+def _joined(sets: Mapping[tuple[Path, str], _Set], notes: list[str]) -> list[_Set]:
+    """Return the sets of one mix, the best first, with those of the same folder that hold none of its stems in it."""
+    best, *others = sorted(sets.items(), key=lambda item: item[1].rank)
+    taken, left = replace(best[1], stems=list(best[1].stems)), []
+    for (folder, _), one in others:
+        held = {name_key(stem.name) for stem in taken.stems}
+        if folder == best[0][0] and held.isdisjoint(name_key(stem.name) for stem in one.stems):
+            taken.stems += one.stems
+            notes.append(f"stems of several separators are put together: {taken.label}, {one.label}")
+        else:
+            left.append(one)
+    return [taken, *left]
 
 
 def _is_licence(name: str) -> bool:

@@ -25,12 +25,21 @@ class SidecarFile:
         path: the file; None where it must not be opened.
         fault: why it must not, naming it; None where nothing is wrong so far.
         contents: what it would hold, where it is not stored yet; None for what the file holds.
+        base: name of the song's file that it belongs to, without its ending.
     """
 
     name: str
     path: Path | None
     fault: str | None = None
     contents: bytes | None = None
+    base: str = "song"
+
+    @property
+    def ending(self) -> str:
+        """The ending, in small letters, that makes it a sidecar."""
+        ending = sidecar_ending(self.name, self.base, any_case=True)
+        assert ending is not None, "a sidecar is found by its name"
+        return ending
 
 
 def sidecar_ending(name: str, base: str, *, any_case: bool = False) -> str | None:

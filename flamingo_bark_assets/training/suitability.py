@@ -86,6 +86,12 @@ class RuleResult(Row):
     reason: str | None = optional_column("What is wrong, in words; null where the rule holds.")
 
 
+NO_STEMS = (
+    "it has no stems, so only the full track is described and trained on; put drums.wav, bass.wav, vocals.wav and "
+    "other.wav into the folder stems of the song, or have them made: [separation] enabled = true in settings.toml"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verdict(Record):
     """Whether the song may enter the training manifest."""
@@ -238,9 +244,7 @@ def stem_set_rules(stems: StemSet, thresholds: Thresholds) -> tuple[RuleResult, 
     """Judge the stems: that there are any, each kind of them, and all of them against the mix."""
     if stems.unusable is not None:
         return (_yes("readable", SONG, stems.unusable),)
-    there_are = _Limit(
-        "stem_files", ">=", 1.0, "", "there are {value} stem files; without stems only the full track is used"
-    )
+    there_are = _Limit("stem_files", ">=", 1.0, "", NO_STEMS)
     return (
         there_are.apply(SONG, stems.stem_files.value, stems.stem_files.reason),
         *_mix_against_stems(stems, thresholds),

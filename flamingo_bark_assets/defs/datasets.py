@@ -142,8 +142,8 @@ def no_leak(platform: Platform) -> dg.AssetCheckResult:
         dg.AssetCheckSpec(
             "holds_every_song",
             asset="feature_warehouse",
-            description="Every song of the library has its rows in the warehouse, every file could be read, and nothing "
-            "else lies among the songs.",
+            description="Every song of the library has its rows in the warehouse, every file could be read, and "
+            "nothing else lies among the songs.",
         )
     ],
 )

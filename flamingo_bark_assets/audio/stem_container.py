@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from flamingo_bark_assets.audio.container import codec_failures, open_container
+from flamingo_bark_assets.audio.mp4_boxes import read_box
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.files.opening import open_regular
 from flamingo_bark_assets.text import printable
 
 _MOST_STEMS = 32
-_MOST_BOXES = 4096
 _MAX_ATOM_BYTES = 1024 * 1024
 _MAX_NAME = 60
 EXTRACTED_SUFFIX = ".m4a"
@@ -33,7 +31,7 @@ def read_stem_names(path: Path) -> tuple[str | None, ...]:
         LibraryError: it cannot be opened.
     """
     with open_regular(path) as file:
-        atom = _stem_atom(file)
+        atom = read_box(file, (b"moov", b"udta", b"stem"), max_bytes=_MAX_ATOM_BYTES) or b""
         file.seek(0)
         try:
             with open_container(file) as container:
@@ -87,33 +85,3 @@ def _names(atom: bytes) -> list[str | None]:
     except (ValueError, LookupError, TypeError, RecursionError):
         return []
     return [(" ".join(printable(n).split())[:_MAX_NAME] or None) if isinstance(n, str) else None for n in names]
-
-
-def _stem_atom(file: BinaryIO) -> bytes:
-    """Return the contents of the box ``moov/udta/stem``; nothing where there is none."""
-    places = [(0, file.seek(0, os.SEEK_END))]
-    for name in (b"moov", b"udta", b"stem"):
-        places = [found for begin, end in places for found in _boxes(file, begin, end, name)]
-    for begin, end in places[:1]:
-        file.seek(begin)
-        return file.read(min(end - begin, _MAX_ATOM_BYTES))
-    return b""
-
-
-def _boxes(file: BinaryIO, begin: int, end: int, name: bytes) -> Iterator[tuple[int, int]]:
-    """Give where the bodies of all boxes of a name between two places begin and end."""
-    for _ in range(_MOST_BOXES):
-        if begin + 8 > end:
-            return
-        file.seek(begin)
-        head = file.read(16)
-        size, body = int.from_bytes(head[:4], "big"), 8
-        if size == 1:
-            size, body = int.from_bytes(head[8:16], "big"), 16
-        elif size == 0:  # to the end
-            size = end - begin
-        if size < body:
-            return
-        if head[4:8] == name:
-            yield begin + body, min(begin + size, end)
-        begin += size

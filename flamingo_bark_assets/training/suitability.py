@@ -101,6 +101,7 @@ class Verdict(Record):
     suitable: bool = column("Whether the song is fit for training.")
     reasons: str | None = optional_column("Why not, joined by '; '.")
     suitable_stems: str = column("Kinds of stem that are fit for training, joined by ', '; empty if none.")
+    advice: str | None = optional_column("What would make more of the song, fit or not; null where nothing is known.")
     rules: tuple[RuleResult, ...] = events("One row a subject and rule.")
 
     def __post_init__(self) -> None:
@@ -155,6 +156,7 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
         suitable=not failed,
         reasons="; ".join(failed) or None,
         suitable_stems=", ".join(fit),
+        advice=NO_STEMS if evidence.stems.stem_files.value == 0 else None,
         rules=song_rules + tuple(rule for rules in stem_rules.values() for rule in rules),
     )
 

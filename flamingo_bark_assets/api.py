@@ -29,9 +29,11 @@ from flamingo_bark_assets.files.atomic import (
 from flamingo_bark_assets.files.exchange import exchange_folders
 from flamingo_bark_assets.library.fingerprint import sha256_of
 from flamingo_bark_assets.library.ids import make_song_id
-from flamingo_bark_assets.library.importing import add_song, refuse_duplicate
-from flamingo_bark_assets.library.layout import DataPaths, has_audio_suffix, list_song_ids
+from flamingo_bark_assets.library.importing import add_song
+from flamingo_bark_assets.library.known_mixes import refuse_duplicate
+from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.song_toml import SongInfo
+from flamingo_bark_assets.library.sound_names import has_audio_suffix
 from flamingo_bark_assets.lyrics.transcription import Transcriber
 from flamingo_bark_assets.pipeline import SongWork, run_all
 from flamingo_bark_assets.settings import Settings

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from flamingo_bark_assets.commands.adding import add
 from flamingo_bark_assets.commands.analyzing import analyze
 from flamingo_bark_assets.commands.cleaning import clean
 from flamingo_bark_assets.commands.comparing import compare_captioners
@@ -32,16 +33,15 @@ from flamingo_bark_assets.commands.removing import remove
 from flamingo_bark_assets.commands.running import demo, run
 from flamingo_bark_assets.commands.serving import ui
 from flamingo_bark_assets.commands.tag_writing import tag
-from flamingo_bark_assets.commands.words import sidecar_problems, words
-from flamingo_bark_assets.errors import FileFault, FlamingoBarkError, LibraryError, describe_os_error
+from flamingo_bark_assets.commands.words import words
+from flamingo_bark_assets.errors import FlamingoBarkError, describe_os_error
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.settings import data_folder, load_settings
+from flamingo_bark_assets.settings import data_folder
 from flamingo_bark_assets.terminal import console as _console
 from flamingo_bark_assets.terminal import errors as _errors
 from flamingo_bark_assets.terminal import leave_closed_pipe, open_terminal
 
 _EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell tells of any program that was interrupted.
-_MAX_LYRICS_BYTES = 1024 * 1024
 
 
 class _Group(click.Group):
@@ -120,72 +120,8 @@ def main(context: click.Context, data: Path | None, quiet: bool) -> None:
     context.obj = DataPaths(folder)
 
 
-@main.command()
-@click.argument("file", type=PATH)
-@click.option("--stems", "stems_dir", type=PATH, help="Folder with the stem files.")
-@click.option("--id", "song_id", help="Identifier; default: made from the title or file name.")
-@click.option("--title", help="Title; default: the file's own tag.")
-@click.option("--artist", help="Artist; default: the file's own tag.")
-@click.option("--licence", help="Licence of the recording, for instance CC0-1.0.")
-@click.option("--attribution", help="Credit line that the licence asks for.")
-@click.option("--genre", "genres", multiple=True, help="Genre tag; may be given several times.")
-@click.option("--lyrics", "lyrics_file", type=PATH, help="Text file with the words that are sung.")
-@click.option("--link", is_flag=True, help="Hard link instead of copy, where the disk allows it.")
-@click.option("--no-sidecars", is_flag=True, help="Leave the text files beside FILE that hold words about it.")
-@click.pass_obj
-def add(
-    paths: DataPaths,
-    file: Path,
-    stems_dir: Path | None,
-    song_id: str | None,
-    title: str | None,
-    artist: str | None,
-    licence: str | None,
-    attribution: str | None,
-    genres: tuple[str, ...],
-    lyrics_file: Path | None,
-    link: bool,
-    no_sidecars: bool,
-) -> None:
-    """Import FILE, with its stems and sidecars, into the library."""
-    from pydantic import ValidationError
-
-    from flamingo_bark_assets.audio.decode import decode
-    from flamingo_bark_assets.library.importing import add_song
-    from flamingo_bark_assets.library.song_toml import SongInfo, describe_problem
-
-    try:
-        info = SongInfo(
-            title=title, artist=artist, licence=licence, attribution=attribution, genres=genres,
-            lyrics=_read_lyrics(lyrics_file) if lyrics_file else None,
-        )  # fmt: skip
-    except ValidationError as error:
-        raise LibraryError(f"--{describe_problem(error).replace('genres', 'genre', 1)}") from error
-    decoded = decode(file, max_duration_s=load_settings(paths.settings).thresholds.max_duration_s)
-    files = add_song(
-        paths, file, stems_dir=stems_dir, song_id=song_id, info=info, link=link, with_sidecars=not no_sidecars
-    )
-    kinds = ", ".join(f"{stem.name} (unused)" if stem.fault else str(stem.kind) for stem in files.stems) or "none"
-    _console.say("added [bold]{}[/bold], stems: {}", files.song_id, kinds)
-    if files.sidecars:
-        _console.say("sidecars: {}", ", ".join(sidecar.name for sidecar in files.sidecars))
-    _console.warn(f"{file.name}: {oddity}" for oddity in decoded.oddities)
-    _console.warn([stem.fault for stem in files.stems if stem.fault])
-    _console.warn(sidecar_problems(files))
-    _console.say("next: flamingo-bark run {}   (or leave it to the sensor of `make ui`)", files.song_id)
-
-
-def _read_lyrics(file: Path) -> str:
-    from flamingo_bark_assets.files.opening import read_text
-
-    try:
-        return read_text(file, max_bytes=_MAX_LYRICS_BYTES)
-    except FileFault as fault:
-        raise LibraryError(f"--lyrics {file}: {fault}") from fault
-
-
 for _command in (
-    analyze, clean, compare_captioners, completion, demo, doctor, edit, export, list_songs, models, purge, remove, run,
-    sample, sql, tag, train, ui, verify, words,
+    add, analyze, clean, compare_captioners, completion, demo, doctor, edit, export, list_songs, models, purge, remove,
+    run, sample, sql, tag, train, ui, verify, words,
 ):  # fmt: skip
     main.add_command(_command)

@@ -95,7 +95,7 @@ def one_line(outcome: tuple[int, str]) -> str:
         ("add song/song.wav --lyrics loop", "--lyrics loop: cannot be opened"),
         ("add pipe.wav", "pipe.wav: not a regular file"),
         ("add endless.wav", "endless.wav: not a regular file"),
-        ("add folder", "folder: not a regular file"),
+        ("add folder", "no song was found in folder"),
         ("add empty.wav", "empty.wav: the file is empty"),
         ("add loop", "loop: the file cannot be opened"),
         ("add song/song.wav --stems file", "'file': there is no such stems folder"),

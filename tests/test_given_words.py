@@ -216,6 +216,15 @@ def test_genres_of_a_sidecar_are_a_persons(tmp_path: Path) -> None:
     assert (genre.text, genre.source) == ("dub, reggae", "human")
 
 
+def test_tempo_and_key_of_the_files_tags_are_claims_that_are_checked(tmp_path: Path) -> None:
+    folder = tmp_path / "data/songs/song"
+    folder.mkdir(parents=True)
+    write_with_av(folder / "song.flac", sine(440, 0.5), codec="flac", tags={"BPM": "90", "INITIALKEY": "Em"})
+    metadata = describe_metadata(find_song(DataPaths(tmp_path / "data"), "song"))
+    found = described(dataclasses.replace(make_evidence(song={"metre": "4/4"}), metadata=metadata))
+    assert verdicts(found) == {"bpm": ("conflict", "121"), "key": ("agree", "E minor")}
+
+
 def test_without_sidecars_nothing_changes() -> None:
     made = MeasuredCaptioner().describe(make_evidence(), lambda part: pytest.fail("no sound is needed"))
     assert apply_given_words(made, make_evidence(), 0.3) is made

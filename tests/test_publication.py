@@ -55,6 +55,12 @@ def test_the_check_fails_by_name_for_a_song_without_rows_and_passes_without_it(
     assert whole.passed
     assert query(data.warehouse, "SELECT song_id FROM suitability").rows == (("one",),)
 
+    (data.songs / "My Song").mkdir()
+    ignored = check(publish(instance), "holds_every_song")
+    assert (ignored.passed, ignored.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "'My Song' is not named by a song id" in str(ignored.description)
+
+    (data.songs / "My Song").rmdir()
     (data.features / RECORDS[-1].TABLE / "one.parquet").unlink()
     cut = check(publish(instance), "holds_every_song")
     assert not cut.passed

@@ -56,6 +56,13 @@ def test_a_good_song_with_four_good_stems_is_suitable() -> None:
     assert all(r.passed and r.reason is None for r in verdict.rules)
 
 
+def test_a_song_without_stems_is_fit_and_the_verdict_says_what_would_make_more_of_it() -> None:
+    verdict = judge(make_evidence(kinds=()), Thresholds())
+    assert verdict.suitable
+    assert str(verdict.advice).startswith("it has no stems, so only the full track is described and trained on; put ")
+    assert judge(make_evidence(), Thresholds()).advice is None
+
+
 def test_every_rule_of_song_and_stem_is_reported() -> None:
     verdict = verdict_of(make_evidence())
     assert names(verdict, "song") == {

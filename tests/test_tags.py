@@ -48,6 +48,41 @@ def test_the_owners_lyrics_go_before_those_of_the_file(tmp_path: Path) -> None:
     assert (found.lyrics, found.lyrics_source, found.language) == ("mine", "song.toml", "en")
 
 
+@pytest.mark.parametrize(
+    ("name", "tags"),
+    [
+        ("a.mp3", {"TBPM": "128", "TKEY": "F#m", "album": "Al", "track": "3/9", "date": "2020", "copyright": "C"}),
+        (
+            "a.flac",
+            {"BPM": "128", "INITIALKEY": "F#m", "album": "Al", "track": "3/9", "date": "2020", "copyright": "C"},
+        ),
+    ],
+)
+def test_other_fields_are_read_and_tempo_and_key_are_claims(tmp_path: Path, name: str, tags: dict[str, str]) -> None:
+    found = metadata(tagged(tmp_path / name, language="en", LICENSE="CC0-1.0", **tags), SongInfo())
+    said = {field.field: (field.file, field.text, field.role) for field in found.sidecar_fields}
+    assert said == {
+        "bpm": ("file_tags", "128", "claim"), "key": ("file_tags", "F#m", "claim"),
+        "album": ("file_tags", "Al", "kept"), "track": ("file_tags", "3/9", "kept"),
+        "date": ("file_tags", "2020", "kept"), "copyright": ("file_tags", "C", "kept"),
+        "language": ("file_tags", "en", "used"), "licence": ("file_tags", "CC0-1.0", "used"),
+    }  # fmt: skip
+    assert (found.licence, found.language) == ("CC0-1.0", "en")
+
+
+def test_the_owner_goes_before_the_tags_and_a_tempo_of_0_is_none(tmp_path: Path) -> None:
+    path = tagged(tmp_path / "a.flac", LICENSE="CC0-1.0", language="eng", BPM="0")
+    found = metadata(path, SongInfo(licence="CC-BY-4.0", language="de"))
+    assert (found.licence, found.language) == ("CC-BY-4.0", "de")
+    assert {field.field: field.role for field in found.sidecar_fields} == {"licence": "passed_over", "language": "kept"}
+    assert metadata(path, SongInfo()).language is None
+
+
+def test_the_tempo_of_an_mp4_is_read(tmp_path: Path) -> None:
+    (tag,) = read_tags(tagged(tmp_path / "a.m4a", tmpo="128")).others
+    assert (tag.field, tag.text) == ("bpm", "128")
+
+
 def test_tags_of_an_ogg_stream_are_read(tmp_path: Path) -> None:
     path = write_with_av(
         tmp_path / "a.opus", music(1.0, rate_hz=48000), rate_hz=48000, codec="libopus", container="ogg",

@@ -13,13 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flamingo_bark_assets.errors import AudioFault
-from flamingo_bark_assets.library.layout import (
-    NO_SOUND_ENDING,
-    STEMS_FOLDER,
-    has_audio_suffix,
-    is_unread_stem,
-    stem_name,
-)
+from flamingo_bark_assets.library.layout import STEMS_FOLDER
+from flamingo_bark_assets.library.sound_names import NO_SOUND_ENDING, has_audio_suffix, is_unread_stem, stem_name
 from flamingo_bark_assets.library.stem_kinds import only_kind
 from flamingo_bark_assets.parts import StemKind
 

@@ -5,10 +5,11 @@ The `song_metadata` result and its making belong here; what the sound itself tel
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from flamingo_bark_assets.audio.tags import TagNote, Tags, read_tags
+from flamingo_bark_assets.audio.tags import OtherField, TagNote, Tags, read_tags
 from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
 
@@ -18,21 +19,25 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.audio.given_words import GivenWords
     from flamingo_bark_assets.library.layout import SongFiles
     from flamingo_bark_assets.library.sidecars import Sidecar
+    from flamingo_bark_assets.library.song_toml import SongInfo
+
+
+_ISO_639_1 = re.compile("[a-z]{2}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SidecarField(Row):
-    """One field of a sidecar: a text file beside the song."""
+    """One field of a sidecar, a text file beside the song, or of the tags of the song's own file."""
 
     TABLE: ClassVar[str] = "sidecar_fields"
     KEY: ClassVar[tuple[str, ...]] = ("file", "number")
 
-    file: str = column("Name of the sidecar in the song's folder.")
+    file: str = column("Name of the sidecar in the song's folder; file_tags for the tags of the sound file.")
     number: int = column("Number of the field in it, from 0.")
     key: str = column("Name of the field as the sidecar has it.")
     field: str | None = optional_column(
         "What it is: caption, lyrics, genre, bpm, key, signature, is_instrumental, custom_tag, title, artist or "
-        "language; null where nothing is known of such a key."
+        "language; of tags also album, track, date, licence or copyright; null where nothing is known of such a key."
     )
     text: str = column("What it says.")
     role: str = column(
@@ -53,7 +58,7 @@ class SongMetadata(Record):
     tags_source: str | None = optional_column(
         "Where title, artist and genre come from: song.toml, file tags, sidecar and its name."
     )
-    licence: str | None = optional_column("Licence of the recording, as its owner states it.")
+    licence: str | None = optional_column("Licence of the recording, as its owner states it, or the tags of its file.")
     attribution: str | None = optional_column("Credit line.")
     lyrics: str | None = optional_column("Words that are sung, as somebody gives them: plain lines or LRC.")
     lyrics_source: str | None = optional_column("Who gives them: song.toml, file_tags or sidecar and its name.")
@@ -63,7 +68,9 @@ class SongMetadata(Record):
     given_caption_first: bool | None = optional_column(
         "Whether it goes before a captioning model's; null without one. Hand edits go before both."
     )
-    language: str | None = optional_column("Language of the words, as the owner states it: ISO 639-1 code.")
+    language: str | None = optional_column(
+        "Language of the words, as the owner or the file's tags state it: ISO 639-1 code."
+    )
     edits_digest: str = column("Digest of the hand edits in song.toml; empty without any.")
     custom_tag: str | None = optional_column("Trigger word of the song; null for that of the library.")
     custom_tag_source: str | None = optional_column("Who gives it, in the same words as for the lyrics.")
@@ -99,7 +106,7 @@ def describe_metadata(files: SongFiles, *, merge: Merge = "fill") -> SongMetadat
         artist=words.text("artist"),
         genre_tags=words.text("genre"),
         tags_source=_tags_source(words),
-        licence=info.licence,
+        licence=info.licence or _said_by_tags(tags, "licence"),
         attribution=info.attribution,
         lyrics=words.text("lyrics"),
         lyrics_source=words.source("lyrics"),
@@ -110,11 +117,11 @@ def describe_metadata(files: SongFiles, *, merge: Merge = "fill") -> SongMetadat
         custom_tag=words.text("custom_tag"),
         custom_tag_source=words.source("custom_tag"),
         custom_tag_position=info.custom_tag_position,
-        language=info.language,
+        language=info.language or _language(tags),
         edits_digest=edits_digest(info),
         warnings="; ".join(files.info_warnings) or None,
         sidecar_warnings="; ".join(problem for sidecar in sidecars for problem in sidecar.problems) or None,
-        sidecar_fields=_fields(sidecars, words),
+        sidecar_fields=(*_fields(sidecars, words), *_tag_fields(tags, info)),
         tag_notes=tags.notes,
     )
 
@@ -125,6 +132,32 @@ def _tags_source(words: GivenWords) -> str | None:
     shown = {"song.toml": "song.toml", "file_tags": "file tags"}
     named = [name for source, name in shown.items() if source in sources]
     return " and ".join([*named, *sorted(str(source) for source in sources if source not in shown)]) or None
+
+
+def _said_by_tags(tags: Tags, field: OtherField) -> str | None:
+    return next((tag.text for tag in tags.others if tag.field == field), None)
+
+
+def _language(tags: Tags) -> str | None:
+    """Return the language that the tags name where it is an ISO 639-1 code; ID3's codes of three letters are kept."""
+    code = (_said_by_tags(tags, "language") or "").lower()
+    return code if _ISO_639_1.fullmatch(code) else None
+
+
+def _tag_fields(tags: Tags, info: SongInfo) -> tuple[SidecarField, ...]:
+    """Give the other fields of the tags: tempo and key are claims, which are checked as those of sidecars are."""
+    from flamingo_bark_assets.audio.given_words import FILE_TAGS
+
+    used = {"licence"} if info.licence is None else set()
+    used |= {"language"} if info.language is None and _language(tags) else set()
+    roles = {"bpm": "claim", "key": "claim"} | dict.fromkeys(used, "used")
+    return tuple(
+        SidecarField(
+            file=FILE_TAGS, number=number, key=tag.key, field=tag.field, text=tag.text,
+            role=roles.get(tag.field, "passed_over" if tag.field == "licence" else "kept"),
+        )
+        for number, tag in enumerate(tags.others)
+    )  # fmt: skip
 
 
 def _fields(sidecars: Sequence[Sidecar], words: GivenWords) -> tuple[SidecarField, ...]:

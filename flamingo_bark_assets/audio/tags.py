@@ -1,4 +1,4 @@
-"""Title, artist, genre and lyrics as the tags inside a sound file give them.
+"""Title, artist, genre, lyrics and other fields as the tags inside a sound file give them.
 
 Reading and cleaning tags belongs here; what the user says in song.toml does not.
 """
@@ -13,6 +13,7 @@ from typing import BinaryIO, ClassVar, Literal, get_args
 from flamingo_bark_assets.audio.code_pages import Repair, repair_texts
 from flamingo_bark_assets.audio.container import codec_failures, open_container
 from flamingo_bark_assets.audio.id3 import id3_genre
+from flamingo_bark_assets.audio.mp4_boxes import read_box
 from flamingo_bark_assets.genre_names.reading import MAX_FIELD_CHARACTERS, read_genre_field
 from flamingo_bark_assets.record import Row, column, optional_column
 from flamingo_bark_assets.text import printable, short_line
@@ -23,6 +24,18 @@ MAX_LYRICS = 50_000
 
 TagField = Literal["title", "artist", "genre"]
 _FIELDS: tuple[TagField, ...] = get_args(TagField)
+OtherField = Literal["bpm", "key", "language", "album", "track", "date", "licence", "copyright"]
+# As ID3, Vorbis comments, MP4 and RIFF name them, through FFmpeg, which gives the names of some in words.
+_OTHER_KEYS: dict[str, OtherField] = {
+    "bpm": "bpm", "tbpm": "bpm", "tmpo": "bpm", "tempo": "bpm", "key": "key", "tkey": "key", "initialkey": "key",
+    "initial_key": "key", "initial key": "key", "language": "language", "tlan": "language", "album": "album",
+    "track": "track", "date": "date", "license": "licence", "licence": "licence", "wcop": "licence",
+    "copyright": "copyright",
+}  # fmt: skip
+_MP4_ENDINGS = frozenset({".m4a", ".mp4"})
+_MP4_TEMPO = (b"moov", b"udta", b"meta", b"ilst", b"tmpo", b"data")
+_MP4_DATA_HEAD = 8  # bytes of type and locale
+_MOST_BPM = 1000
 _LYRICS_KEYS = frozenset({"lyrics", "unsyncedlyrics", "syncedlyrics"})
 
 
@@ -48,6 +61,21 @@ class TagNote(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class OtherTag:
+    """A field of the tags beside title, artist, genre and lyrics.
+
+    Attributes:
+        key: its name in the file, small letters.
+        field: what it is.
+        text: what it says: one line of at most 500 characters.
+    """
+
+    key: str
+    field: OtherField
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tags:
     """What a file says about itself.
 
@@ -57,6 +85,7 @@ class Tags:
         genres: each genre once, in the file's order; numbers are names by ID3v1's table.
         lyrics: lines of sung words, plain or LRC; None where the file holds none.
         notes: one a field of which anything was changed or left out.
+        others: other fields that are known, each once, sorted by name. They are what somebody says, never measured.
     """
 
     title: str | None = None
@@ -64,6 +93,7 @@ class Tags:
     genres: tuple[str, ...] = ()
     lyrics: str | None = None
     notes: tuple[TagNote, ...] = ()
+    others: tuple[OtherTag, ...] = ()
 
 
 def read_tags(path: Path) -> Tags:
@@ -80,6 +110,8 @@ def read_tags(path: Path) -> Tags:
             genre = id3_genre(file)
             file.seek(0)
             found = _container_metadata(file)
+            if path.suffix.lower() in _MP4_ENDINGS and (tempo := _mp4_tempo(file)):
+                found.setdefault("tmpo", tempo)
     except codec_failures():
         return Tags()
     raw = {field: found.get(field, "")[:MAX_FIELD_CHARACTERS] for field in _FIELDS}
@@ -91,7 +123,31 @@ def read_tags(path: Path) -> Tags:
     used = {field: _clean(repairs[field].text or "") for field in _FIELDS} | {"genre": "; ".join(names) or None}
     reasons = {"genre": genres.left_out}
     notes = (_note(field, raw[field], used[field], repairs[field], reasons.get(field, ())) for field in _FIELDS)
-    return Tags(used["title"], used["artist"], names, _lyrics(found), tuple(note for note in notes if note))
+    return Tags(
+        used["title"], used["artist"], names, _lyrics(found), tuple(note for note in notes if note), _others(found)
+    )  # fmt: skip
+
+
+def _mp4_tempo(file: BinaryIO) -> str | None:
+    """Return the tempo in the tags of an MP4, a whole number, which FFmpeg does not hand on."""
+    body = read_box(file, _MP4_TEMPO, max_bytes=_MP4_DATA_HEAD + 8)
+    number = int.from_bytes(body[_MP4_DATA_HEAD:], "big") if body else 0
+    return str(number) if 0 < number < _MOST_BPM else None
+
+
+def _others(found: Mapping[str, str]) -> tuple[OtherTag, ...]:
+    others: dict[OtherField, OtherTag] = {}
+    for key in sorted(found):
+        field = _OTHER_KEYS.get(key)
+        text = _clean(found[key].encode("utf-8", "surrogateescape").decode("utf-8", "replace")) if field else None
+        if field is not None and text is not None and not _says_unknown(field, text):
+            others.setdefault(field, OtherTag(key, field, text))
+    return tuple(others.values())
+
+
+def _says_unknown(field: OtherField, text: str) -> bool:
+    """Tell what programs write where they know nothing: a tempo of 0, the language ``und`` of ISO 639-2."""
+    return (field == "bpm" and not text.strip("0.,")) or (field == "language" and text.lower() == "und")
 
 
 def _note(field: TagField, raw: str, used: str | None, repair: Repair, left_out: tuple[str, ...]) -> TagNote | None:

@@ -5,6 +5,7 @@ Finding that out and showing it belong here; what is due and what is fit is deci
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from flamingo_bark_assets.provenance.state import SongState
 from flamingo_bark_assets.settings import load_settings
 from flamingo_bark_assets.terminal import console
 
-_COLUMNS = ("song_id", "title", "artist", "stems", "fit", "state")
+_COLUMNS = ("song_id", "title", "artist", "stems", "fit", "state", "advice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class _Song:
         has_stems: whether there is any.
         fit: the verdict; None where there is none, or none that can be read.
         state: the verdict in words, or why there is none, and what is wrong besides.
+        advice: what would make more of it; None where nothing is known.
         warnings: what is left out, one sentence each.
     """
 
@@ -42,6 +44,7 @@ class _Song:
     has_stems: bool
     fit: bool | None
     state: str
+    advice: str | None
     warnings: tuple[str, ...]
 
 
@@ -63,12 +66,16 @@ def list_songs(paths: DataPaths, only: str | None, no_stems: bool, limit: int | 
     ]
     shown = matching[:limit]
     if form is not None:
-        rows = [(s.song_id, s.title, s.artist, s.stems if s.has_stems else None, s.fit, s.state) for s in shown]
+        rows = [
+            (s.song_id, s.title, s.artist, s.stems if s.has_stems else None, s.fit, s.state, s.advice) for s in shown
+        ]
         print_rows(form, _COLUMNS, rows)
     elif known:
         heads = ("song", "title", "artist", "stems", "for training")
         console.paged(heads, [(s.song_id, s.title or "", s.artist or "", s.stems, s.state) for s in shown])
     said.warn(warning for song in shown for warning in song.warnings)
+    for advice, count in Counter(song.advice for song in shown if song.advice).items():
+        said.note("{} of these songs: {}", count, advice)
     for problem in find_unlisted(paths):
         said.say("[yellow]not a song:[/yellow] {}", problem)
     if len(shown) < len(matching):
@@ -100,10 +107,11 @@ def _songs(paths: DataPaths, song_ids: list[str]) -> Iterator[_Song]:
     for song_id in song_ids:
         files, stored = find_song(paths, song_id), read_state(paths, song_id)
         fit: bool | None = None
+        advice: str | None = None
         try:
             said = read_stored(paths, song_id, stored, SongMetadata)
             verdict = read_stored(paths, song_id, stored, Verdict)
-            title, artist, fit = said.title, said.artist, verdict.suitable
+            title, artist, fit, advice = said.title, said.artist, verdict.suitable, verdict.advice
             state = "fit" if fit else f"unfit: {verdict.reasons}"
         except StorageError as error:
             told = str(error) if "bark_dataset" in stored.made else "not run yet"
@@ -120,7 +128,7 @@ def _songs(paths: DataPaths, song_ids: list[str]) -> Iterator[_Song]:
         stem_faults = (f"song '{song_id}': {stem.fault}" for stem in files.stems if stem.fault)
         yield _Song(
             song_id, title, artist, stems or "none", bool(stems), fit,
-            "; ".join(part for part in (state, files.info_fault, given_up) if part),
+            "; ".join(part for part in (state, files.info_fault, given_up) if part), advice,
             (*files.info_warnings, *sidecar_problems(files), *stem_faults),
         )  # fmt: skip
 

@@ -142,7 +142,8 @@ def no_leak(platform: Platform) -> dg.AssetCheckResult:
         dg.AssetCheckSpec(
             "holds_every_song",
             asset="feature_warehouse",
-            description="Every song of the library has its rows in the warehouse, and every file could be read.",
+            description="Every song of the library has its rows in the warehouse, every file could be read, and "
+            "nothing else lies among the songs.",
         )
     ],
 )
@@ -151,7 +152,7 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
 
     The edges by which texts may compare songs with each other are renewed where the library has moved away from them.
     """
-    from flamingo_bark_assets.library.layout import list_song_ids
+    from flamingo_bark_assets.library.layout import find_unlisted, list_song_ids
     from flamingo_bark_assets.library.orphans import remove_orphans
     from flamingo_bark_assets.prompts.library_scale import renew_scale
     from flamingo_bark_assets.provenance.publication import (
@@ -176,7 +177,9 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         note_published(paths, WAREHOUSE, inputs)
     if scale_is_new and platform.settings.prompts.relative_words:
         context.log.info("the songs of the library are spread otherwise now: texts that compare songs are due")
-    problems = (*published.left_out, *published.without_row)
+    unlisted = [f"not a song: {problem}" for problem in find_unlisted(paths)]
+    lost = (*published.left_out, *published.without_row)
+    problems = (*lost, *unlisted)
     _warn(context, cleanup, problems)
     return dg.MaterializeResult(
         metadata={
@@ -190,8 +193,10 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
             dg.AssetCheckResult(
                 check_name="holds_every_song",
                 passed=not problems,
+                severity=dg.AssetCheckSeverity.ERROR if lost else dg.AssetCheckSeverity.WARN,
                 description="; ".join(problems[:20]) or "every song has its rows",
                 metadata={
+                    "not_songs": dg.MetadataValue.json(unlisted),
                     "left_out": dg.MetadataValue.json(list(published.left_out)),
                     "without_row": dg.MetadataValue.json(list(published.without_row)),
                 },

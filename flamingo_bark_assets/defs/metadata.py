@@ -164,6 +164,7 @@ def _dataset(work: SongWork, verdict: Verdict) -> dict[str, Any]:
         "suitable": dg.MetadataValue.bool(verdict.suitable),
         "reasons": verdict.reasons or "none",
         "suitable_stems": verdict.suitable_stems or "none",
+        **({"advice": verdict.advice} if verdict.advice else {}),
         "dataset": dg.MetadataValue.path(files.dataset),
         "instructions": dg.MetadataValue.path(files.instructions),
     }

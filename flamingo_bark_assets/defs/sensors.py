@@ -24,7 +24,7 @@ from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.songs import SONGS_A_RUN
 from flamingo_bark_assets.defs.under_way import UnderWay, under_way
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.library.layout import DataPaths, list_song_ids, may_be_mounted
+from flamingo_bark_assets.library.layout import DataPaths, find_unlisted, list_song_ids, may_be_mounted
 from flamingo_bark_assets.steps import STEPS
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
         versions = settings_versions(platform.settings, platform.paths)
         due = _due_songs(platform.paths).find(versions)
         library = list_song_ids(platform.paths)
+        unlisted = find_unlisted(platform.paths)
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))
     fail_lost_runs(context.instance)  # their songs are asked for again
@@ -72,9 +73,9 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
             return dg.SkipReason(str(error))
     if not requests and not busy.songs:
         requests = list(_reports(context.instance, order, set(library) - due.keys(), platform.settings.runs))
-    _tell(context, decision)
+    _tell(context, decision, unlisted)
     if not (requests or new or gone):
-        return dg.SkipReason(_told(len(library), busy, decision))
+        return dg.SkipReason(_told(len(library), busy, decision, unlisted))
     return dg.SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=[
@@ -215,13 +216,17 @@ def _request(songs: Sequence[str], steps: Sequence[str], more: Mapping[str, str]
     )
 
 
-def _tell(context: dg.SensorEvaluationContext, decision: "Decision") -> None:
+def _tell(context: dg.SensorEvaluationContext, decision: "Decision", unlisted: list[str]) -> None:
+    for problem in unlisted[:_MOST_SHOWN]:
+        context.log.warning(f"not a song: {problem}")
     for song_id, reason in list(decision.given_up.items())[:_MOST_SHOWN]:
         context.log.warning(f"{song_id}: {reason}")
 
 
-def _told(songs: int, busy: UnderWay, decision: "Decision") -> str:
+def _told(songs: int, busy: UnderWay, decision: "Decision", unlisted: list[str]) -> str:
     told = [f"{songs} songs, nothing to ask for"]
+    if unlisted:
+        told.append(f"{len(unlisted)} no songs ({'; '.join(unlisted[:_MOST_SHOWN])})")
     if busy.songs:
         told.append(f"{len(busy.songs)} under way")
     for what, reasons in (("later", decision.later), ("not any more", decision.given_up)):

@@ -21,12 +21,14 @@ from flamingo_bark_assets.library.layout import (
     SongFiles,
     has_mix_stem,
     is_mix_name,
+    is_part_of_layout,
     is_sidecar_name,
-    is_stem_file_name,
     list_song_ids,
 )
+from flamingo_bark_assets.library.sidecar_names import composed_name, sidecar_bases
 from flamingo_bark_assets.library.sidecars import sidecars_digest
 from flamingo_bark_assets.library.song_toml import SONG_TOML, Edits, SongInfo
+from flamingo_bark_assets.library.sound_names import is_stem_file_name
 
 _DIGITS = 32
 # Of a signature one half is of the sound files, the other of song.toml and sidecars, so that a change of the words does
@@ -146,6 +148,8 @@ def _stamp(folder: str) -> FilesStamp:
     stems: list[_Stat] = []
     info: list[_Stat] = []
     unlike_mixes: list[_Stat] = []
+    others: list[_Stat] = []
+    inner: list[str] = []
     folders = [folder]
     try:
         with os.scandir(folder) as entries:
@@ -159,12 +163,41 @@ def _stamp(folder: str) -> FilesStamp:
                     info.append(_stat(entry, ""))
                 elif has_mix_stem(entry.name):
                     unlike_mixes.append(_stat(entry, ""))
+                elif is_part_of_layout(entry.name):
+                    others.append(_stat(entry, ""))
+                elif not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    inner.append(entry.path)
     except OSError as error:
         mixes.append(("", "", error.errno or 0, 0))
+    if len(folders) == 1 or not mixes:
+        # No folder of the library's own layout: whatever `find_song` may take for mix or stem counts.
+        for path in inner:
+            for parent, _, names in os.walk(path):
+                folders.append(parent)
+                inside = parent[len(folder) + 1 :]
+                others += [_named_stat(parent, name, inside) for name in names if is_part_of_layout(name)]
+        info += [_named_stat(folder, name, "") for name in _sidecars_of([*others, *unlike_mixes], folder)]
+        stems += others
     # A song without a mix is told what stands in its place.
     sound = [*(mixes or unlike_mixes), *stems]
     changed_ns = max([*(stat[3] for stat in [*sound, *info]), *(_changed_ns(each) for each in folders)])
     return FilesStamp(_digest(sound) + _digest(info), changed_ns)
+
+
+def _sidecars_of(sounds: list[_Stat], folder: str) -> list[str]:
+    """Return the names in a folder that are sidecars of a sound there which is not called as the library calls one."""
+    bases = {composed_name(os.path.splitext(name)[0]).lower() for inside, name, _, _ in sounds if not inside}  # noqa: PTH122
+    if not bases:
+        return []
+    try:
+        names = os.listdir(folder)  # noqa: PTH208
+    except OSError:
+        return []
+    return [
+        name
+        for name in names
+        if not is_sidecar_name(name) and any(composed_name(base).lower() in bases for base in sidecar_bases(name))
+    ]
 
 
 def _changed_ns(folder: str) -> int:
@@ -193,6 +226,14 @@ def _stat(entry: os.DirEntry[str], folder: str) -> _Stat:
         return folder, entry.name, -1, 0
     # The change time tells a file that was removed and added again, its old time kept, from one that stayed.
     return folder, entry.name, status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _named_stat(folder: str, name: str, inside: str) -> _Stat:
+    try:
+        status = os.stat(f"{folder}/{name}")  # noqa: PTH116
+    except OSError:
+        return inside, name, -1, 0
+    return inside, name, status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _digest(found: list[_Stat]) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from itertools import chain, count
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
+from threading import Lock
 
 from filelock import FileLock
 
@@ -28,23 +29,24 @@ from flamingo_bark_assets.files.atomic import (
 )
 from flamingo_bark_assets.files.opening import file_problem, open_regular, shown
 from flamingo_bark_assets.library.ids import MAX_SONG_ID_LENGTH, check_song_id, make_song_id
+from flamingo_bark_assets.library.known_mixes import KnownMixes, same_mix
 from flamingo_bark_assets.library.layout import (
-    AUDIO_SUFFIXES,
     LIBRARY_LOCK,
     MIX_NAME,
-    NO_SOUND_ENDING,
     STEMS_FOLDER,
     DataPaths,
     SongFiles,
     find_song,
-    has_audio_suffix,
-    is_mix_name,
-    is_stem_file_name,
-    list_song_ids,
 )
 from flamingo_bark_assets.library.orphans import derived_files
-from flamingo_bark_assets.library.sidecar_sources import FoundSidecar, sidecars_beside, stored_name
+from flamingo_bark_assets.library.sidecar_sources import FoundSidecar, SidecarFinder, stored_name
 from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, write_song_info
+from flamingo_bark_assets.library.sound_names import (
+    AUDIO_SUFFIXES,
+    NO_SOUND_ENDING,
+    has_audio_suffix,
+    is_stem_file_name,
+)
 
 FALLBACK_SONG_ID = "song"
 _CHUNK_BYTES = 256 * 1024
@@ -55,11 +57,175 @@ _UNSAFE_IN_NAME = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """A file to be stored: where it really is, and its path within the song's folder."""
+class Stem:
+    """A stem to be stored.
 
+    Attributes:
+        name: name of the file that it becomes; characters which no system takes are replaced.
+        path: the file that holds it.
+        write: writes it to a path in place of a copy of `path`, which holds it beside other sound; None for a copy.
+    """
+
+    name: str
     path: Path
-    stored_as: str
+    write: Callable[[Path], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A song that is to be stored.
+
+    Attributes:
+        mix: the file of the whole song.
+        called: what its identifier is made from, where `song_id` is None.
+        stems: its stems.
+        sidecars: text files that go with it.
+        info: what goes into song.toml.
+        song_id: the identifier that it must have.
+    """
+
+    mix: Path
+    called: str
+    stems: tuple[Stem, ...] = ()
+    sidecars: tuple[FoundSidecar, ...] = ()
+    info: SongInfo = field(default_factory=SongInfo)
+    song_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A song whose files are copied, in a hidden folder beside the library's songs."""
+
+    song: Incoming
+    folder: Path
+    mix_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a song.
+
+    Attributes:
+        song_id: its identifier, or that of the song which has the same mix.
+        is_new: whether it was stored; False where such a song is there already.
+    """
+
+    song_id: str
+    is_new: bool
+
+
+class Importer:
+    """Stores songs in the library, each as one step: other processes see all of it or nothing.
+
+    What the library holds is looked at once, not for each song. `stage` may be called in several threads, `store` in
+    one. What was staged and not stored is deleted at the end of the `with` block, and after a kill by the next import.
+
+    Args:
+        paths: the library.
+        link: make hard links of the sound where the file system can.
+    """
+
+    def __init__(self, paths: DataPaths, *, link: bool = False) -> None:
+        self._paths = paths
+        self._link = link
+        self._known = KnownMixes(paths)
+        self._open = ExitStack()
+        self._staging: Path | None = None
+        self._staging_lock = Lock()
+        self._numbers = count()
+        self._next_number: dict[str, int] = {}
+
+    def __enter__(self) -> Importer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def holder(self, mix: Path) -> str | None:
+        """Return the song that has the same mix; None where none has.
+
+        Raises:
+            LibraryError: the mix cannot be read.
+        """
+        return self._known.holder(mix)
+
+    def stage(self, song: Incoming) -> Staged:
+        """Copy a song's files to where one step makes them a song of the library.
+
+        Raises:
+            LibraryError: a source is missing or no sound file by its name, the identifier is taken or not valid, or a
+                file cannot be written.
+        """
+        mix, suffix = song.mix, song.mix.suffix.lower()
+        check_sound_name(mix)
+        open_regular(mix).close()
+        if song.song_id is not None:
+            check_song_id(song.song_id)
+            _refuse_taken(self._paths, song.song_id)
+        stems = _stored_names(song.stems)
+        with _os_errors_named(mix.name, f"cannot be added to {self._paths.songs}"):
+            folder = self._new_folder()
+            try:
+                _store(mix.resolve(), folder / f"{MIX_NAME}{suffix}", link=self._link)
+                for name, stem in stems.items():
+                    target = folder / STEMS_FOLDER / name
+                    if stem.write is None:
+                        _store(stem.path.resolve(), target, link=self._link)
+                    else:
+                        target.parent.mkdir(exist_ok=True)
+                        stem.write(target)
+                        sync_file(target)
+                for sidecar in song.sidecars:
+                    # Never linked: a text that is edited in one place must not change in the other.
+                    if sidecar.own_table is None:
+                        _store(sidecar.path, folder / stored_name(sidecar), link=False)
+                    else:
+                        write_bytes(folder / stored_name(sidecar), sidecar.own_table)
+                if song.info != SongInfo():
+                    write_song_info(folder / SONG_TOML, song.info)
+                for each in (folder / STEMS_FOLDER, folder) if stems else (folder,):
+                    sync_folder(each)
+            except BaseException:
+                delete_tree(folder)
+                raise
+        return Staged(song, folder, f"{MIX_NAME}{suffix}")
+
+    def store(self, staged: Staged) -> Stored:
+        """Make a staged song one of the library, unless a song with the same mix has come meanwhile.
+
+        Raises:
+            LibraryError: the identifier is taken, or the library cannot be written.
+        """
+        song, paths = staged.song, self._paths
+        with _os_errors_named(song.mix.name, f"cannot be added to {paths.songs}"), _lock(paths):
+            self._known.refresh()
+            if holder := self._known.holder(staged.folder / staged.mix_name):
+                delete_tree(staged.folder)
+                return Stored(holder, is_new=False)
+            song_id = song.song_id or self._free_song_id(song.called)
+            _refuse_taken(paths, song_id)
+            staged.folder.rename(paths.songs / song_id)
+            sync_folder(paths.songs)
+        self._known.note(song_id, paths.songs / song_id / staged.mix_name)
+        return Stored(song_id, is_new=True)
+
+    def _new_folder(self) -> Path:
+        with self._staging_lock:
+            if self._staging is None:
+                self._staging = self._open.enter_context(temporary_folder(self._paths.songs))
+            folder = self._staging / str(next(self._numbers))
+        folder.mkdir()
+        return folder
+
+    def _free_song_id(self, text: str) -> str:
+        base = make_song_id(text, fallback=FALLBACK_SONG_ID)
+        for number in count(self._next_number.get(base, 1)):
+            tail = f"-{number}" if number > 1 else ""
+            song_id = f"{base[: MAX_SONG_ID_LENGTH - len(tail)]}{tail}"
+            if not os.path.lexists(self._paths.songs / song_id):
+                self._next_number[base] = number + 1
+                return song_id
+        raise AssertionError("numbers do not end")
 
 
 def add_song(
@@ -72,7 +238,7 @@ def add_song(
     link: bool = False,
     with_sidecars: bool = True,
 ) -> SongFiles:
-    """Store a song in the library; other processes see all of it or nothing.
+    """Store one song in the library; other processes see all of it or nothing.
 
     Hidden files, those that are no sound files and `file` itself are left out of the stems. A stem with an ending that
     is not read ("drums.ac3") is stored and its fault says so. By default the identifier
@@ -85,34 +251,20 @@ def add_song(
             folder, the identifier is taken or not valid, or a song with the same mix is there already.
     """
     info = info or SongInfo()
-    mix = _mix_source(file)
-    sources = [mix, *(_stem_sources(stems_dir, mix) if stems_dir else ())]
-    sidecars = _beside(file) if with_sidecars else []
+    check_sound_name(file)
+    open_regular(file).close()
+    stems = stems_in(stems_dir, file) if stems_dir else ()
+    sidecars = tuple(sidecars_to_add(file)) if with_sidecars else ()
+    song = Incoming(file, info.title or file.stem, stems, sidecars, info, song_id)
     if song_id is not None:
         check_song_id(song_id)
         _refuse_taken(paths, song_id)
-    known = set(list_song_ids(paths))
-    refuse_duplicate(paths, mix.path, known)
-    with _os_errors_named(file.name, f"cannot be added to {paths.songs}"), temporary_folder(paths.songs) as staging:
-        for source in sources:
-            _store(source.path, staging / source.stored_as, link=link)
-        for sidecar in sidecars:  # Never linked: a text that is edited in one place must not change in the other.
-            if sidecar.own_table is None:
-                _store(sidecar.path, staging / stored_name(sidecar), link=False)
-            else:
-                write_bytes(staging / stored_name(sidecar), sidecar.own_table)
-        if info != SongInfo():
-            write_song_info(staging / SONG_TOML, info)
-        for folder in {staging / STEMS_FOLDER, staging} if stems_dir else {staging}:
-            sync_folder(folder)
-        with _lock(paths):
-            # Songs that others have added in the meantime.
-            refuse_duplicate(paths, mix.path, set(list_song_ids(paths)) - known)
-            stored_id = song_id or _free_song_id(paths, info.title or file.stem)
-            _refuse_taken(paths, stored_id)
-            staging.rename(paths.songs / stored_id)
-            sync_folder(paths.songs)
-    return find_song(paths, stored_id)
+    with Importer(paths, link=link) as importer:
+        holder = importer.holder(file)
+        stored = Stored(holder, is_new=False) if holder else importer.store(importer.stage(song))
+    if not stored.is_new:
+        raise same_mix(file.name, stored.song_id)
+    return find_song(paths, stored.song_id)
 
 
 def remove_song(paths: DataPaths, song_id: str) -> None:
@@ -138,43 +290,69 @@ def remove_song(paths: DataPaths, song_id: str) -> None:
         raise LibraryError(f"song {song_id!r} is removed, but cannot delete {', '.join(left)}")
 
 
-def _mix_source(file: Path) -> _Source:
-    suffix = file.suffix.lower()
+def check_sound_name(file: Path) -> None:
+    """Refuse a file that is no sound file by its name.
+
+    Raises:
+        LibraryError: names the endings that are known.
+    """
     if not has_audio_suffix(file.name):
         known = ", ".join(sorted(AUDIO_SUFFIXES))
         raise LibraryError(f"{shown(file.name)}: {NO_SOUND_ENDING}; known are {known}")
-    open_regular(file).close()
-    return _Source(file.resolve(), f"{MIX_NAME}{suffix}")
 
 
-def _beside(file: Path) -> list[FoundSidecar]:
+def sidecars_to_add(file: Path, finder: SidecarFinder | None = None) -> list[FoundSidecar]:
+    """Find the sidecars that lie beside a song's file; of many songs by one finder.
+
+    Raises:
+        LibraryError: one cannot be used.
+    """
     try:
-        return sidecars_beside(file)
+        return (finder or SidecarFinder()).beside(file)
     except LibraryError as error:
         raise LibraryError(f"{error}; --no-sidecars adds the song without them") from error
 
 
-def _stem_sources(stems_dir: Path, mix: _Source) -> list[_Source]:
+def stems_in(stems_dir: Path, mix: Path) -> tuple[Stem, ...]:
+    """Return the stems in a folder, without the mix.
+
+    Raises:
+        LibraryError: there is no such folder, it holds no sound, one is a link that leaves it, or two would be stored
+            under one name.
+    """
     if not stems_dir.is_dir():
         raise LibraryError(f"{shown(stems_dir.name)}: there is no such stems folder")
     with _os_errors_named(stems_dir.name, "cannot be read"):
         files = sorted(path for path in stems_dir.iterdir() if is_stem_file_name(path.name))
-    stored: dict[str, Path] = {}
+    stems = []
     for path in files:
         if problem := file_problem(path, stems_dir):
             raise LibraryError(f"{shown(path.name)} in the stems folder {shown(stems_dir.name)}: {problem}")
-        if path.resolve() == mix.path:
-            continue
-        name = f"{STEMS_FOLDER}/{_cleaned(path.stem)}{path.suffix.lower()}"
-        if name in stored:
-            both = f"{shown(stored[name].name)} and {shown(path.name)}"
-            raise LibraryError(f"{both} would both be stored as {name}; rename one")
-        stored[name] = path
-    if not any(has_audio_suffix(name) for name in stored):
-        others = ", ".join(shown(path.name) for path in stored.values())
+        if path.resolve() != mix.resolve():
+            stems.append(Stem(path.name, path))
+    _stored_names(stems)
+    if not any(has_audio_suffix(stem.name) for stem in stems):
+        others = ", ".join(shown(stem.name) for stem in stems)
         why = f"; {others} {NO_SOUND_ENDING}" if others else ""
         raise LibraryError(f"{shown(stems_dir.name)}: the stems folder holds no sound file{why}")
-    return [_Source(path.resolve(), name) for name, path in stored.items()]
+    return tuple(stems)
+
+
+def _stored_names(stems: Iterable[Stem]) -> dict[str, Stem]:
+    """Return the stems by the names of the files that they become.
+
+    Raises:
+        LibraryError: two have one name.
+    """
+    stored: dict[str, Stem] = {}
+    for stem in stems:
+        file = Path(stem.name)
+        name = f"{_cleaned(file.stem)}{file.suffix.lower()}"
+        if name in stored:
+            both = f"{shown(stored[name].path.name)} and {shown(stem.path.name)}"
+            raise LibraryError(f"{both} would both be stored as {STEMS_FOLDER}/{name}; rename one")
+        stored[name] = stem
+    return stored
 
 
 def _cleaned(stem: str) -> str:
@@ -185,44 +363,6 @@ def _cleaned(stem: str) -> str:
 def _refuse_taken(paths: DataPaths, song_id: str) -> None:
     if os.path.lexists(paths.songs / song_id):
         raise LibraryError(f"there is a song {song_id!r} already; remove it first or choose another id")
-
-
-def _free_song_id(paths: DataPaths, text: str) -> str:
-    base = make_song_id(text, fallback=FALLBACK_SONG_ID)
-    numbered = (f"{base[: MAX_SONG_ID_LENGTH - len(f'-{n}')]}-{n}" for n in count(2))
-    return next(song_id for song_id in chain([base], numbered) if not os.path.lexists(paths.songs / song_id))
-
-
-def refuse_duplicate(paths: DataPaths, mix: Path, song_ids: Iterable[str]) -> None:
-    """Refuse a mix that one of these songs has already.
-
-    Raises:
-        LibraryError: names that song, or `mix` cannot be read.
-    """
-    with open_regular(mix) as file:
-        size = os.fstat(file.fileno()).st_size
-    for song_id in sorted(song_ids):
-        if any(_same_contents(mix, held) for held in _mixes_of_size(paths, song_id, size)):
-            raise LibraryError(f"{shown(mix.name)}: the song {song_id!r} has the same mix already")
-
-
-def _same_contents(first: Path, second: Path) -> bool:
-    """Compare two files of one size."""
-    # Not by hashes: clips of one length are files of one size, and this mostly ends at the first chunk.
-    with open_regular(first) as one, open_regular(second) as other:
-        while chunk := one.read(_CHUNK_BYTES):
-            if chunk != other.read(_CHUNK_BYTES):
-                return False
-        return True
-
-
-def _mixes_of_size(paths: DataPaths, song_id: str, size: int) -> list[Path]:
-    try:
-        with os.scandir(paths.songs / song_id) as entries:
-            found = [e for e in entries if is_mix_name(e.name) and e.stat().st_size == size]
-    except OSError:
-        return []  # A song that cannot be read is reported by `find_song`; it must not stop another's import.
-    return [Path(e.path) for e in found if file_problem(Path(e.path), paths.songs) is None]
 
 
 def _store(source: Path, target: Path, *, link: bool) -> None:

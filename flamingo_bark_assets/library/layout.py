@@ -13,58 +13,25 @@ from typing import TYPE_CHECKING
 
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.opening import file_problem, is_unicode, link_problem, shown
-from flamingo_bark_assets.library.ids import SONG_ID_RULE, check_song_id, is_song_id
+from flamingo_bark_assets.library.ids import SONG_ID_RULE, check_song_id, is_song_id, make_song_id
+from flamingo_bark_assets.library.recognising import FoundStem, is_container, is_layout_notes, recognise
 from flamingo_bark_assets.library.sidecar_names import SidecarFile, sidecar_ending
-from flamingo_bark_assets.library.stem_kinds import kinds_in, only_kind
+from flamingo_bark_assets.library.sound_names import (
+    NO_SOUND_ENDING,
+    has_audio_suffix,
+    is_stem_file_name,
+    stem_name,
+)
+from flamingo_bark_assets.library.stem_kinds import only_kind
+from flamingo_bark_assets.library.trees import read_tree
 from flamingo_bark_assets.parts import StemKind, StemOrigin
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.library.song_toml import SongInfo
 
 MIX_NAME = "song"
-NO_SOUND_ENDING = "has not the ending of a sound file"
 LIBRARY_LOCK = ".lock"
 STEMS_FOLDER = "stems"
-# Endings of sound files that FFmpeg, through PyAV, has a demuxer for; others are not looked at.
-AUDIO_SUFFIXES = frozenset(
-    {
-        ".wav",
-        ".wave",
-        ".w64",
-        ".flac",
-        ".mp3",
-        ".mp2",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".m4a",
-        ".mp4",
-        ".aac",
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".wma",
-        ".wv",
-        ".caf",
-        ".au",
-        ".mka",
-        ".webm",
-    }
-)
-# Endings of other sound and video files: as stems they are told, and not left out without a word.
-_UNREAD = (
-    ".ac3 .eac3 .dts .thd .ape .tta .mpc .mp+ .ofr .ofs .tak .shn .dsf .dff .amr .awb .ra .rm .spx .m4b .m4r .m4p .mp1 "
-    ".mpga .adts .3gp .mkv .mov .avi .wmv .flv .sd2 .sds .rex .rx2 .bwf .rf64 .snd .voc .8svx .iff .sf .vox .xm .mod "
-    ".mogg"
-)
-_UNREAD_SUFFIXES = frozenset(_UNREAD.split())
-# What lies beside sound under the same name and is none: analyses, pictures, texts, checksums.
-_COMPANIONS = (
-    ".asd .reapeaks .pkf .sfk .sfl .ovw .peak .wfm .txt .lrc .json .csv .tsv .xml .yaml .yml .toml .ini .md .pdf .log "
-    ".cue .m3u .m3u8 .pls .jpg .jpeg .png .webp .gif .bmp .md5 .sha1 .sha256 .sfv .db .nfo .html .rtf .doc .docx .url "
-    ".mid .midi .kar .part .tmp .crdownload"
-)
-_COMPANION_SUFFIXES = frozenset(_COMPANIONS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,32 +138,6 @@ class SongFiles:
     sidecars: tuple[SidecarFile, ...] = ()
 
 
-def has_audio_suffix(name: str) -> bool:
-    """Tell whether a file name is not hidden and has the ending of a sound file."""
-    stem, dot, suffix = name.rpartition(".")
-    return bool(stem) and not stem.startswith(".") and dot + suffix.lower() in AUDIO_SUFFIXES
-
-
-def is_unread_stem(name: str) -> bool:
-    """Tell whether a file in the stems folder is meant as a stem and has not the ending of a sound file that is read.
-
-    Its ending is of another sound file ("1.ape"), or its name says a kind ("drums.xyz") and its ending is not one of
-    what lies beside sound, such as pictures and texts.
-    """
-    stem, dot, suffix = name.rpartition(".")
-    if name.startswith(".") or has_audio_suffix(name):
-        return False
-    ending = dot + suffix.lower()
-    if stem and ending in _UNREAD_SUFFIXES:
-        return True
-    return ending not in _COMPANION_SUFFIXES and bool(kinds_in(stem or name))
-
-
-def is_stem_file_name(name: str) -> bool:
-    """Tell whether a file of this name in the stems folder is a stem, one that is read or one that is only told."""
-    return has_audio_suffix(name) or is_unread_stem(name)
-
-
 def is_mix_name(name: str) -> bool:
     """Tell whether a file of this name in a song's folder is its mix: ``song.<ext>``, in any case."""
     return name.rpartition(".")[0].lower() == MIX_NAME and has_audio_suffix(name)
@@ -205,6 +146,11 @@ def is_mix_name(name: str) -> bool:
 def has_mix_stem(name: str) -> bool:
     """Tell whether a file's name begins as that of a mix: ``song.``, in any case."""
     return name.lower().startswith(f"{MIX_NAME}.")
+
+
+def is_part_of_layout(name: str) -> bool:
+    """Tell whether a file of this name may be sound of a song in any layout, or say what its sounds are."""
+    return has_audio_suffix(name) or is_layout_notes(name)
 
 
 def is_sidecar_name(name: str) -> bool:
@@ -257,16 +203,15 @@ def find_song(paths: DataPaths, song_id: str) -> SongFiles:
     folder = paths.songs / song_id
     if problem := _folder_problem(folder, paths.songs):
         return SongFiles(song_id, None, (), SongInfo(), f"song '{song_id}': its folder {problem}")
-    mix, mix_problem = _find_mix(paths, folder)
-    fault = f"song '{song_id}': {mix_problem}" if mix_problem else None
+    sound = _find_sound(paths, folder)
+    fault = f"song '{song_id}': {sound.problem}" if sound.problem else None
     info_fault = None
     try:
         said = read_song_info(folder / SONG_TOML)
     except LibraryError as error:
         said, info_fault = ReadInfo(SongInfo()), str(error)
-    stems = _find_stems(paths, folder)
-    sidecars = _find_sidecars(paths, folder)
-    return SongFiles(song_id, mix, stems, said.info, fault, folder, info_fault, said.warnings, sidecars)
+    sidecars = _find_sidecars(paths, folder, sound.mix)
+    return SongFiles(song_id, sound.mix, sound.stems, said.info, fault, folder, info_fault, said.warnings, sidecars)
 
 
 def _song_entries(paths: DataPaths) -> list[os.DirEntry[str]]:
@@ -281,10 +226,13 @@ def _song_entries(paths: DataPaths) -> list[os.DirEntry[str]]:
 
 def _unlisted_reason(entry: os.DirEntry[str], songs: Path) -> str | None:
     if not is_song_id(entry.name):
-        return f"is not named by a song id: {SONG_ID_RULE}"
+        better = make_song_id(entry.name, fallback=MIX_NAME)
+        return f"is not named by a song id: {SONG_ID_RULE}; rename it, for instance to {better}"
     if entry.is_symlink() and (problem := link_problem(Path(entry.path), songs)):
         return problem
-    return None if entry.is_dir() else "is not a folder; a song is a folder that holds a file song.<ext>"
+    return (
+        None if entry.is_dir() else "is not a folder; put it into one of its own: a song is a folder that holds a mix"
+    )
 
 
 def _folder_problem(folder: Path, root: Path) -> str | None:
@@ -297,33 +245,111 @@ def _folder_problem(folder: Path, root: Path) -> str | None:
     return None if os.access(folder, os.R_OK | os.X_OK) else "may not be read by this user"
 
 
-def _find_mix(paths: DataPaths, folder: Path) -> tuple[Path | None, str | None]:
-    """Find the one mix of a song's folder, or else what is wrong with it."""
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """The sound files of a song's folder, or what is wrong with the mix."""
+
+    mix: Path | None
+    stems: tuple[StemFile, ...] = ()
+    problem: str | None = None
+
+
+def _find_sound(paths: DataPaths, folder: Path) -> _Sound:
+    """Find mix and stems: ``song.<ext>`` and the folder of stems, or any layout of one song that `add` knows."""
     try:
-        names = sorted(p.name for p in folder.iterdir() if has_mix_stem(p.name))
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
     except OSError as error:
-        return None, f"its folder cannot be read: {error.strerror}"
+        return _Sound(None, problem=f"its folder cannot be read: {error.strerror}")
     mixes = [name for name in names if is_mix_name(name)]
+    stems = _find_stems(paths, folder)
     if len(mixes) > 1:
-        return None, f"there is more than one mix: {_listed(mixes)}; leave one"
+        return _Sound(None, stems, f"there is more than one mix: {_listed(mixes)}; leave one")
     if not mixes:
-        from flamingo_bark_assets.library.song_toml import SONG_TOML
-
-        others = _listed([name for name in names if name != SONG_TOML and not is_sidecar_name(name)])
-        found = f"; {others} {NO_SOUND_ENDING}" if others else ""
-        return None, f"its folder has no file song.<ext>, such as song.wav or song.mp3{found}"
+        return _find_other_layout(paths, folder, names)
     path = folder / mixes[0]
-    problem = file_problem(path, paths.songs)
-    return (None, f"{mixes[0]} {problem}") if problem else (path, None)
+    if problem := file_problem(path, paths.songs):
+        return _Sound(None, stems, f"{mixes[0]} {problem}")
+    if STEMS_FOLDER in names or not _may_hold_stems(folder, names, mixes[0]):
+        return _Sound(path, stems)
+    return _Sound(path, _find_other_layout(paths, folder, names, own_mix=path).stems)
 
 
-def _find_sidecars(paths: DataPaths, folder: Path) -> tuple[SidecarFile, ...]:
+def _may_hold_stems(folder: Path, names: list[str], mix: str) -> bool:
+    """Tell whether there is any sound beside a mix, so that songs of one file cost no look into their folders."""
+    return any(
+        name != mix and not name.startswith(".") and (has_audio_suffix(name) or (folder / name).is_dir())
+        for name in names
+    ) or is_container(mix)
+
+
+def _find_other_layout(paths: DataPaths, folder: Path, names: list[str], own_mix: Path | None = None) -> _Sound:
+    """Find mix and stems as `add` finds them, where the folder is no folder of the library's own layout."""
+    recognised = recognise(read_tree([folder]))
+    songs = [song for song in recognised.songs if own_mix is None or song.mix == own_mix]
+    told = [f"{_within(one.path, folder)}{one.sentence()[len(str(one.path)) :]}" for one in recognised.left_out]
+    if len(songs) != 1:
+        problem = _no_song(names) if not songs else _several_songs([song.mix.name for song in songs])
+        return _Sound(None, problem="; ".join([problem, *told]))
+    (song,) = songs
+    beside = [stem.name for stem in song.stems]
+    stems = [_other_stem(paths, folder, stem, beside) for stem in song.stems]
+    # What is left out may have been meant as a stem; beside a mix of the library's own name it always was left.
+    if own_mix is None:
+        stems += [StemFile(f"left out {number}", None, None, reason) for number, reason in enumerate(told, start=1)]
+    if song.is_container and not stems:
+        reason = f"{shown(song.mix.name)}: its stems are streams beside the mix; `flamingo-bark add` takes them out"
+        stems.append(StemFile(STEMS_FOLDER, None, None, reason))
+    if unusable := file_problem(song.mix, paths.songs):
+        return _Sound(None, tuple(stems), f"{song.mix.name} {unusable}")
+    return _Sound(song.mix, tuple(stems))
+
+
+def _other_stem(paths: DataPaths, folder: Path, stem: FoundStem, beside: list[str]) -> StemFile:
+    kind, kind_problem = only_kind(stem.name, titles=(folder.name,), beside=beside)
+    file = _within(stem.path, folder)
+    name = unicodedata.normalize("NFC", stem.name.lower())
+    if problem := _name_problem(stem.path.name) or _name_problem(name) or file_problem(stem.path, paths.songs):
+        return StemFile(name if is_unicode(name) else "stem", kind, None, f"{file}: {problem}")
+    return StemFile(name, kind, stem.path, f"{file}: {kind_problem}" if kind_problem else None)
+
+
+def _within(path: Path, folder: Path) -> str:
+    inner = path.relative_to(folder).as_posix()
+    return shown(inner) if inner != "." else "beside it"
+
+
+def _no_song(names: list[str]) -> str:
+    from flamingo_bark_assets.library.song_toml import SONG_TOML
+
+    unlike = [n for n in names if has_mix_stem(n) and n != SONG_TOML and not is_sidecar_name(n)]
+    found = f"; {_listed(unlike)} {NO_SOUND_ENDING}" if unlike else ""
+    return (
+        f"its folder has no file song.<ext>, such as song.wav or song.mp3, and no other that is known as a mix{found}"
+    )
+
+
+def _several_songs(mixes: list[str]) -> str:
+    return (
+        f"its folder holds {len(mixes)} songs: {_listed(mixes[:5])}; give each a folder of its own, or move this one "
+        "elsewhere and `flamingo-bark add` it"
+    )
+
+
+def _find_sidecars(paths: DataPaths, folder: Path, mix: Path | None) -> tuple[SidecarFile, ...]:
+    """Find the sidecars that are named as the mix is, or as a mix is named in a folder of the library."""
+    bases = [MIX_NAME, *([mix.stem] if mix is not None and mix.parent == folder else [])]
     try:
-        found = sorted(path for path in folder.iterdir() if is_sidecar_name(path.name))
+        names = sorted(path.name for path in folder.iterdir())
     except OSError:  # The fault of the song tells it.
         return ()
-    problems = ((path, file_problem(path, paths.songs)) for path in found)
-    return tuple(SidecarFile(path.name, None if problem else path, problem) for path, problem in problems)
+    found = {
+        name: base for base in bases for name in names if sidecar_ending(name, base, any_case=True) is not None
+    }  # fmt: skip
+    problems = ((name, base, file_problem(folder / name, paths.songs)) for name, base in sorted(found.items()))
+    return tuple(
+        SidecarFile(name, None if problem else folder / name, problem, base=base) for name, base, problem in problems
+    )
 
 
 def _find_stems(paths: DataPaths, folder: Path) -> tuple[StemFile, ...]:
@@ -370,13 +396,6 @@ def _name_problem(name: str) -> str | None:
     if any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in name):
         return "its name holds a line break or control character; rename it"
     return None
-
-
-def stem_name(file_name: str) -> str:
-    """Name a stem by its file: without the ending, lower case, one spelling of each letter."""
-    # NFC: macOS hands over names taken apart, Linux as they were typed. Bytes outside UTF-8 become U+FFFD.
-    text = os.fsencode(Path(file_name).stem).decode("utf-8", "replace")
-    return unicodedata.normalize("NFC", text.lower())
 
 
 def _listed(names: list[str]) -> str:

@@ -25,12 +25,21 @@ class SidecarFile:
         path: the file; None where it must not be opened.
         fault: why it must not, naming it; None where nothing is wrong so far.
         contents: what it would hold, where it is not stored yet; None for what the file holds.
+        base: name of the song's file that it belongs to, without its ending.
     """
 
     name: str
     path: Path | None
     fault: str | None = None
     contents: bytes | None = None
+    base: str = "song"
+
+    @property
+    def ending(self) -> str:
+        """The ending, in small letters, that makes it a sidecar."""
+        ending = sidecar_ending(self.name, self.base, any_case=True)
+        assert ending is not None, "a sidecar is found by its name"
+        return ending
 
 
 def sidecar_ending(name: str, base: str, *, any_case: bool = False) -> str | None:
@@ -44,12 +53,12 @@ def sidecar_ending(name: str, base: str, *, any_case: bool = False) -> str | Non
     Returns:
         One of `ENDINGS`; None where the file is no sidecar of that song.
     """
-    own = _composed(base, any_case=any_case)
+    own = composed_name(base, any_case=any_case)
     return next(
         (
             ending
             for ending in ENDINGS
-            if name[-len(ending) :].lower() == ending and _composed(name[: -len(ending)], any_case=any_case) == own
+            if name[-len(ending) :].lower() == ending and composed_name(name[: -len(ending)], any_case=any_case) == own
         ),
         None,
     )
@@ -61,7 +70,7 @@ def sidecar_bases(name: str) -> tuple[str, ...]:
     return tuple(name[: -len(ending)] for ending in sorted(found, key=len, reverse=True))
 
 
-def _composed(text: str, *, any_case: bool) -> str:
-    # macOS hands names over taken apart, others as they were typed.
+def composed_name(text: str, *, any_case: bool = False) -> str:
+    """Return the one spelling of a name: macOS hands names over taken apart, others as they were typed."""
     composed = unicodedata.normalize("NFC", text)
     return composed.lower() if any_case else composed

@@ -14,10 +14,11 @@ from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.files.opening import file_problem, read_bytes, shown
 from flamingo_bark_assets.library.ids import make_song_id
-from flamingo_bark_assets.library.layout import MIX_NAME, SongFiles, has_audio_suffix
-from flamingo_bark_assets.library.sidecar_names import ENDINGS, sidecar_bases, sidecar_ending
-from flamingo_bark_assets.library.sidecar_tables import MAX_TABLE_BYTES, TABLE_ENDING, TABLE_NAME, own_table
+from flamingo_bark_assets.library.layout import MIX_NAME, SongFiles
+from flamingo_bark_assets.library.sidecar_names import ENDINGS, composed_name, sidecar_bases, sidecar_ending
+from flamingo_bark_assets.library.sidecar_tables import MAX_TABLE_BYTES, TABLE_ENDING, TABLE_NAME, SongTable
 from flamingo_bark_assets.library.sidecars import MAX_SIDECAR_BYTES, decoded
+from flamingo_bark_assets.library.sound_names import has_audio_suffix
 
 _NOT_AN_ID = "song"
 
@@ -55,13 +56,47 @@ def stored_name(sidecar: FoundSidecar) -> str:
     return MIX_NAME + sidecar.path.name[len(sidecar.path.name) - len(_ending(sidecar)) :]
 
 
-def sidecars_beside(file: Path) -> list[FoundSidecar]:
-    """Find the sidecars that lie beside a sound file, sorted by name, and then its row of a ``metadata.csv``.
+class SidecarFinder:
+    """Finds the sidecars of many sound files; each folder and each table is read once."""
 
-    Raises:
-        LibraryError: one is a link that leaves the folder, cannot be read, or is too large for one.
-    """
-    return [*_usable(_of_bases(file.parent, (file.stem,))), *_row_beside(file)]
+    def __init__(self) -> None:
+        self._by_base: dict[Path, dict[str, list[str]]] = {}
+        self._tables: dict[Path, SongTable | FileFault | None] = {}
+
+    def beside(self, file: Path) -> list[FoundSidecar]:
+        """Find the sidecars that lie beside a sound file, sorted by name, and then its row of a ``metadata.csv``.
+
+        Raises:
+            LibraryError: one is a link that leaves the folder, cannot be read, or is too large for one.
+        """
+        folder = file.parent
+        if folder not in self._by_base:
+            by_base: dict[str, list[str]] = {}
+            for name in _names(folder):
+                for base in sidecar_bases(name):
+                    by_base.setdefault(composed_name(base), []).append(name)
+            self._by_base[folder] = by_base
+        names = self._by_base[folder].get(composed_name(file.stem), ())
+        return [*_usable([FoundSidecar(folder / name, file.stem) for name in names]), *self._row(file)]
+
+    def _row(self, sound: Path) -> Iterator[FoundSidecar]:
+        table = sound.parent / TABLE_NAME
+        if table not in self._tables:
+            self._tables[table] = _read_table(table) if os.path.lexists(table) else None
+        read = self._tables[table]
+        try:
+            if isinstance(read, FileFault):
+                raise read
+            own = read.own_table(sound.name) if read is not None else None
+        except FileFault as fault:
+            raise LibraryError(f"the table {TABLE_NAME} beside {shown(sound.name)}: {fault}") from fault
+        if own is not None:
+            yield FoundSidecar(table, sound.stem, own)
+
+
+def sidecars_beside(file: Path) -> list[FoundSidecar]:
+    """Find the sidecars that lie beside one sound file; see `SidecarFinder.beside`."""
+    return SidecarFinder().beside(file)
 
 
 def find_sidecars(place: Path, song_id: str) -> list[FoundSidecar]:
@@ -133,19 +168,14 @@ def _in_folder(folder: Path, song_id: str) -> list[FoundSidecar]:
     return _of_bases(folder, tuple(chosen))
 
 
-def _row_beside(sound: Path) -> Iterator[FoundSidecar]:
-    table = sound.parent / TABLE_NAME
-    if not os.path.lexists(table):
-        return
+def _read_table(table: Path) -> SongTable | FileFault:
     try:
-        if problem := file_problem(table, sound.parent):
-            raise FileFault(problem)
+        if problem := file_problem(table, table.parent):
+            return FileFault(problem)
         text, _ = decoded(read_bytes(table, max_bytes=MAX_TABLE_BYTES))
-        own = own_table(text, sound.name)
+        return SongTable(text)
     except FileFault as fault:
-        raise LibraryError(f"the table {TABLE_NAME} beside {shown(sound.name)}: {fault}") from fault
-    if own is not None:
-        yield FoundSidecar(table, sound.stem, own)
+        return fault
 
 
 def _of_bases(folder: Path, bases: Sequence[str]) -> list[FoundSidecar]:

@@ -21,35 +21,48 @@ MAX_TABLE_BYTES = 16 * 1024 * 1024
 _FILE = "file"
 
 
-def own_table(text: str, sound_name: str) -> bytes | None:
-    """Cut a table down to its head and the row that names a sound.
+class SongTable:
+    """A table of many songs, read once.
 
     A row names its sound by file name, with or without the ending; one that names a path is about another file.
 
     Args:
         text: of the whole table.
-        sound_name: file name of the sound that it lies beside.
-
-    Returns:
-        A table of UTF-8; None where the table has no column ``file``, or no row of this sound.
 
     Raises:
-        FileFault: it is no CSV that can be read, or names the sound in rows that differ.
+        FileFault: it is no CSV that can be read.
     """
-    rows = _rows(text)
-    head = next(rows, [])
-    place = _file_column(head)
-    if place is None:
-        return None
-    names = {_composed(sound_name), _composed(sound_name).rpartition(".")[0]}
-    found = [row for row in rows if place < len(row) and _composed(row[place]) in names]
-    if not found:
-        return None
-    if any(row != found[0] for row in found):
-        raise FileFault(f"names {sound_name!r} in {len(found)} rows that differ; leave one of them")
-    table = io.StringIO(newline="")
-    csv.writer(table, lineterminator="\n").writerows([head, found[0]])
-    return table.getvalue().encode("utf-8", "replace")
+
+    def __init__(self, text: str) -> None:
+        rows = _rows(text)
+        self._head = next(rows, [])
+        place = _file_column(self._head)
+        self._rows: dict[str, list[list[str]]] = {}
+        for row in rows if place is not None else ():
+            if place is not None and place < len(row):
+                self._rows.setdefault(_composed(row[place]), []).append(row)
+
+    def own_table(self, sound_name: str) -> bytes | None:
+        """Cut the table down to its head and the row that names a sound.
+
+        Args:
+            sound_name: file name of the sound that it lies beside.
+
+        Returns:
+            A table of UTF-8; None where the table has no column ``file``, or no row of this sound.
+
+        Raises:
+            FileFault: it names the sound in rows that differ.
+        """
+        names = dict.fromkeys((_composed(sound_name), _composed(sound_name).rpartition(".")[0]))
+        found = [row for name in names for row in self._rows.get(name, ())]
+        if not found:
+            return None
+        if any(row != found[0] for row in found):
+            raise FileFault(f"names {sound_name!r} in {len(found)} rows that differ; leave one of them")
+        table = io.StringIO(newline="")
+        csv.writer(table, lineterminator="\n").writerows([self._head, found[0]])
+        return table.getvalue().encode("utf-8", "replace")
 
 
 def read_row(text: str, song_id: str) -> Iterator[tuple[str, str]]:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.files.opening import read_bytes, shown
-from flamingo_bark_assets.library.layout import MIX_NAME
 from flamingo_bark_assets.library.sidecar_formats import MAX_FIELDS, MAX_VALUE_CHARACTERS, Said, read_fields
-from flamingo_bark_assets.library.sidecar_names import ENDINGS, SidecarFile, sidecar_ending
+from flamingo_bark_assets.library.sidecar_names import ENDINGS, SidecarFile
 
 MAX_SIDECAR_BYTES = 1024 * 1024
 
@@ -56,7 +55,7 @@ def read_sidecars(files: Sequence[SidecarFile], song_id: str) -> tuple[Sidecar, 
 
     Whatever is wrong with one is its fault or a warning, and costs the others nothing.
     """
-    by_rank = sorted(files, key=lambda file: (ENDINGS.index(_ending(file.name)), file.name))
+    by_rank = sorted(files, key=lambda file: (ENDINGS.index(file.ending), file.name))
     return tuple(_read(file, song_id) for file in by_rank)
 
 
@@ -70,7 +69,7 @@ def _read(file: SidecarFile, song_id: str) -> Sidecar:
         return Sidecar(file.name, fault=file.fault)
     try:
         text, encoding = decoded(_data(file.path, file.contents))
-        said = read_fields(text, _ending(file.name), song_id=song_id)
+        said = read_fields(text, file.ending, song_id=song_id)
     except FileFault as fault:
         return Sidecar(file.name, fault=str(fault))
     warnings = [] if encoding == "utf-8" else [f"is not UTF-8 and was read as {encoding}"]
@@ -81,12 +80,6 @@ def _read(file: SidecarFile, song_id: str) -> Sidecar:
         warnings.append(f"the first {MAX_VALUE_CHARACTERS} characters of {keys} are read")
     kept = (replace(one, text=one.text[:MAX_VALUE_CHARACTERS].rstrip()) for one in said[:MAX_FIELDS])
     return Sidecar(file.name, tuple(kept), tuple(warnings))
-
-
-def _ending(name: str) -> str:
-    ending = sidecar_ending(name, MIX_NAME, any_case=True)
-    assert ending is not None, "a sidecar is found by its name"
-    return ending
 
 
 def _contents(file: SidecarFile) -> str:

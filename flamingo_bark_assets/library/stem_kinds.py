@@ -200,10 +200,10 @@ def _without(name: str, words: Sequence[str], *, anywhere: bool = True) -> str:
 
 def _said_by(name: str) -> _Said:
     """Find what a name says, by the part of it that decides."""
-    brackets = [match for match in _BRACKETED.finditer(name) if _is_stem_name(match[1])]
+    brackets = [match for match in _BRACKETED.finditer(name) if is_stem_name(match[1])]
     if brackets:
         said, behind = _clear_or_all(brackets[-1][1]), name[brackets[-1].end() :]
-        if _is_stem_name(behind) and not _MODEL_WORDS & set(_plain_words(behind)):
+        if is_stem_name(behind) and not _MODEL_WORDS & set(_plain_words(behind)):
             return said.joined(_clear_or_all(behind))
         return said
     before, behind = _around_model(_MEASURED_END.sub("", name))
@@ -222,7 +222,7 @@ def _said_by_parts(name: str) -> _Said:
         for tail in (" ".join(parts[start:]), *reversed(parts[start:])):
             if (said := _clear_or_all(tail)).is_clear:
                 return said
-    elif start == len(parts) > 1 and sum(known) == 1 and known[0] and _is_stem_name(parts[0]):
+    elif start == len(parts) > 1 and sum(known) == 1 and known[0] and is_stem_name(parts[0]):
         return _clear_or_all(parts[0])
     words = _words(name)
     run = words[len(_without_known_end(words)) :]
@@ -240,7 +240,7 @@ def _around_model(name: str) -> tuple[str, str]:
     return name, ""
 
 
-def _is_stem_name(text: str) -> bool:
+def is_stem_name(text: str) -> bool:
     """Return whether a text says a kind and holds no word that is not of stems' names."""
     return _known(_words(text)) and not _clear_or_all(text).is_nothing
 

@@ -25,7 +25,8 @@ from flamingo_bark_assets.files.atomic import (
 from flamingo_bark_assets.files.exchange import exchange_folders
 from flamingo_bark_assets.files.opening import file_problem, read_text
 from flamingo_bark_assets.library.fingerprint import sha256_of
-from flamingo_bark_assets.library.layout import DataPaths, SongFiles, StemFile, stem_name
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles, StemFile
+from flamingo_bark_assets.library.sound_names import stem_name
 from flamingo_bark_assets.library.stem_kinds import only_kind
 from flamingo_bark_assets.separation.layouts import FoundStem
 from flamingo_bark_assets.separation.records import SeparatedFile

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flamingo_bark_assets.errors import SeparationError
 from flamingo_bark_assets.files.opening import is_unicode, shown
-from flamingo_bark_assets.library.layout import has_audio_suffix, stem_name
+from flamingo_bark_assets.library.sound_names import has_audio_suffix, stem_name
 
 MOST_STEMS = 32
 _MOST_ENTRIES = 1000

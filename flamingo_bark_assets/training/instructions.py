@@ -83,6 +83,7 @@ def _verdict_section(verdict: Verdict) -> str:
         "it does not enter the training manifest.",
         "",
         f"Stems fit for training: {fit}.",
+        *(["", f"Advice: {verdict.advice}."] if verdict.advice else []),
     ]
     everything = [*failed, *(rule for kind in STEM_KINDS for rule in verdict.failed(kind))]
     if everything:

@@ -86,6 +86,12 @@ class RuleResult(Row):
     reason: str | None = optional_column("What is wrong, in words; null where the rule holds.")
 
 
+NO_STEMS = (
+    "it has no stems, so only the full track is described and trained on; put drums.wav, bass.wav, vocals.wav and "
+    "other.wav into the folder stems of the song, or have them made: [separation] enabled = true in settings.toml"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verdict(Record):
     """Whether the song may enter the training manifest."""
@@ -95,6 +101,7 @@ class Verdict(Record):
     suitable: bool = column("Whether the song is fit for training.")
     reasons: str | None = optional_column("Why not, joined by '; '.")
     suitable_stems: str = column("Kinds of stem that are fit for training, joined by ', '; empty if none.")
+    advice: str | None = optional_column("What would make more of the song, fit or not; null where nothing is known.")
     rules: tuple[RuleResult, ...] = events("One row a subject and rule.")
 
     def __post_init__(self) -> None:
@@ -149,6 +156,7 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
         suitable=not failed,
         reasons="; ".join(failed) or None,
         suitable_stems=", ".join(fit),
+        advice=NO_STEMS if evidence.stems.stem_files.value == 0 else None,
         rules=song_rules + tuple(rule for rules in stem_rules.values() for rule in rules),
     )
 
@@ -238,9 +246,7 @@ def stem_set_rules(stems: StemSet, thresholds: Thresholds) -> tuple[RuleResult, 
     """Judge the stems: that there are any, each kind of them, and all of them against the mix."""
     if stems.unusable is not None:
         return (_yes("readable", SONG, stems.unusable),)
-    there_are = _Limit(
-        "stem_files", ">=", 1.0, "", "there are {value} stem files; without stems only the full track is used"
-    )
+    there_are = _Limit("stem_files", ">=", 1.0, "", NO_STEMS)
     return (
         there_are.apply(SONG, stems.stem_files.value, stems.stem_files.reason),
         *_mix_against_stems(stems, thresholds),

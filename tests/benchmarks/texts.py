@@ -26,7 +26,8 @@ from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.library.layout import AUDIO_SUFFIXES, DataPaths, find_song
+from flamingo_bark_assets.library.layout import DataPaths, find_song
+from flamingo_bark_assets.library.sound_names import AUDIO_SUFFIXES
 from flamingo_bark_assets.pipeline import SongWork, run_step
 from flamingo_bark_assets.prompts.forms import FORMS, Form
 from flamingo_bark_assets.prompts.grammar import Choices

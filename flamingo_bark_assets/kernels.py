@@ -10,6 +10,7 @@ import importlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -76,8 +77,10 @@ def librosa_module(name: str) -> Any:
     Its loops have several signatures, which are compiled and kept on disk when it is imported and first used: what
     `compiled` says of two processes holds for them too. Calls that may compile stand within `compiling_alone`.
     """
-    with compiling_alone():
-        return importlib.import_module(name)
+    # In a thread, whose stack is short: librosa looks through every frame above its import (`inspect.stack`, where
+    # samplerate and resampy are not installed), which beneath a Dagster step takes a tenth of a small song's run.
+    with compiling_alone(), ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(importlib.import_module, name).result()
 
 
 def _compile(function: Callable[..., Any], signature: str, fastmath: bool) -> Callable[..., Any]:

@@ -91,7 +91,7 @@ def plain_words(text: str) -> list[str]:
 
 def non_space_length(text: str) -> int:
     """Count the characters that are not white space: no WordPiece tokenizer gives more tokens."""
-    return sum(not character.isspace() for character in text)
+    return len("".join(text.split()))
 
 
 def first_fitting(candidates: Sequence[str], budget: int) -> str:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -46,7 +47,8 @@ def _interruptible() -> None:
 def _engines_are_kept() -> None:
     """Let Dagster's SQLite storages keep their engines, and with them the compiled statements, in a test's process.
 
-    They make one at each connection, which costs a fifth of a run; connections are made anew either way (NullPool).
+    They make one at each connection, which costs a fifth of a run; connections are made anew either way (NullPool),
+    but for homes of the fixture `instance`.
     """
 
     @functools.lru_cache(maxsize=256)
@@ -55,10 +57,38 @@ def _engines_are_kept() -> None:
 
     def create_engine(url: str, *, poolclass: type[Pool], connect_args: Mapping[str, int] | None = None) -> Engine:
         assert poolclass is NullPool
+        for home, engines in _CONNECTED.items():
+            if f"{home}/" in url:
+                return _connected(engines, url, connect_args or {})
         return kept(url, tuple((connect_args or {}).items()))
 
     for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
         vars(module)["create_engine"] = create_engine
+
+
+_CONNECTED: dict[Path, dict[str, Engine]] = {}
+"""Homes to whose databases connections are kept, with the engines that keep them."""
+
+
+def _connected(engines: dict[str, Engine], url: str, arguments: Mapping[str, int]) -> Engine:
+    """Give the engine of a database, which keeps its connections also when Dagster has done with it."""
+    if url not in engines:
+        engine = sqlalchemy.create_engine(url, connect_args=dict(arguments))
+        engine.dispose = lambda close=True: None  # type: ignore[method-assign]
+        engines[url] = engine
+    return engines[url]
+
+
+@contextmanager
+def connections_kept(home: Path) -> Iterator[None]:
+    """Keep the connections to the databases of a home, whose making is half of a run, within a `with` block."""
+    engines = _CONNECTED[home] = {}
+    try:
+        yield
+    finally:
+        del _CONNECTED[home]
+        for engine in engines.values():
+            Engine.dispose(engine)
 
 
 _TAG = Tagger.tag
@@ -110,7 +140,7 @@ def instance(tmp_path: Path, new_home: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A Dagster instance in a home of its own."""
     shutil.copytree(new_home, tmp_path / "home")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-    with open_instance(tmp_path / "home") as opened:
+    with connections_kept(tmp_path / "home"), open_instance(tmp_path / "home") as opened:
         yield opened
 
 

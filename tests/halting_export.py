@@ -1,7 +1,8 @@
 """An export by the Python API, halted at a chosen moment, so that a test can kill it there.
 
-Usage: ``python -m tests.halting_export SONG OUTPUT MOMENT``, where MOMENT is the end of the name of a file that is
-about to be put into place, or "before exchange" or "after exchange"; the file ``OUTPUT.halted`` says that it is there.
+Usage: ``python -m tests.halting_export SONG OUTPUT MOMENT ...``, where MOMENT is the end of the name of a file that is
+about to be put into place, or "before exchange" or "after exchange"; the file ``OUTPUT.halted`` says that it is there,
+and it goes on to the next when that file is removed.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from flamingo_bark_assets import api
 from flamingo_bark_assets.files import atomic, exchange
 from flamingo_bark_assets.tagging.tagger import Tagger
 
-SONG, OUTPUT, MOMENT = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+SONG, OUTPUT, MOMENTS = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
 
 
 def halt_at(moment: str) -> None:
-    if moment.endswith(MOMENT):
-        OUTPUT.with_suffix(".halted").touch()
-        time.sleep(600)
+    if MOMENTS and moment.endswith(MOMENTS[0]):
+        del MOMENTS[0]
+        flag = OUTPUT.with_suffix(".halted")
+        flag.touch()
+        while flag.exists():
+            time.sleep(0.05)
 
 
 class _HaltingPath(type(Path())):  # type: ignore[misc]

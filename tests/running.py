@@ -126,17 +126,22 @@ class Platform:
 
     def kill(self) -> None:
         """Kill every process of the platform, runs included, as a machine that stops does."""
-        tree = [self._root(), *self._root().children(recursive=True)]
+        tree = [self._root(), *self.services()]
         for process in tree:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait()
         psutil.wait_procs(tree)
 
+    def services(self) -> list[psutil.Process]:
+        """All processes below `flamingo-bark ui`."""
+        found: list[psutil.Process] = self._root().children(recursive=True)
+        return found
+
     def workers(self) -> list[psutil.Process]:
         """The processes that execute runs."""
         found = []
-        for process in self._root().children(recursive=True):
+        for process in self.services():
             with suppress(psutil.NoSuchProcess):  # it has just ended
                 if "spawn_main" in " ".join(process.cmdline()):
                     found.append(process)
@@ -157,6 +162,16 @@ class Platform:
             for node in self.ask(_STATUS)["assetNodes"]
             if node["isPartitioned"]
         }
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """Whether all have ended, given time to."""
+    deadline = time.monotonic() + 60
+    while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def _poll(status: Callable[[], str], ends: tuple[str, ...], timeout_s: float) -> str:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -193,37 +193,57 @@ def test_a_failure_on_the_way_leaves_the_earlier_result_whole(
     assert list(output.glob(".tmp-*")) == []
 
 
-def kill_at(moment: str, song: Path, output: Path) -> None:
-    """Export in a process of its own and kill it at a moment."""
+# Whether the new result is there when the export is killed, by moment, in the order in which they come.
+MOMENTS = {
+    "stems/x.parquet": False,
+    "bark_training_dataset_x.json": False,
+    "manifest_entry_x.json": False,
+    "before exchange": False,
+    "after exchange": True,
+    "training_manifest.jsonl": True,
+}
+
+
+def kill_at(moments: Sequence[str], song: Path, output: Path, left: Path) -> dict[str, Path]:
+    """Export in a process of its own, kill it at the last of some moments, and give what was on disk at each.
+
+    What a kill leaves is what is on disk at that moment, so that one export stands for a kill at each.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.halting_export", str(song), str(output), moment], stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "tests.halting_export", str(song), str(output), *moments], stderr=subprocess.DEVNULL
     )
     flag = output.with_suffix(".halted")
-    deadline = time.monotonic() + 120
-    while not flag.exists():
-        assert process.poll() is None, "the export ended before it came to the moment"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    flag.unlink()
+    found = {}
+    try:
+        for number, moment in enumerate(moments):
+            deadline = time.monotonic() + 120
+            while not flag.exists():
+                assert process.poll() is None, "the export ended before it came to the moment"
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(signal.SIGKILL if moment == moments[-1] else signal.SIGSTOP)
+            found[moment] = Path(shutil.copytree(output, left / str(number), symlinks=True))
+            flag.unlink()
+            process.send_signal(signal.SIGCONT)
+    finally:
+        process.kill()
+        process.wait()
+    return found
 
 
-@pytest.mark.parametrize(
-    ("moment", "is_new"),
-    [
-        ("stems/x.parquet", False),
-        ("bark_training_dataset_x.json", False),
-        ("manifest_entry_x.json", False),
-        ("before exchange", False),
-        ("after exchange", True),
-        ("training_manifest.jsonl", True),
-    ],
-)
+@pytest.fixture(scope="module")
+def killed(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Export the new song over the old; give what the output holds by the moment of a kill."""
+    folder = tmp_path_factory.mktemp("killed")
+    output = Path(shutil.copytree(songs / "before", folder / "out", symlinks=True))
+    return kill_at([*MOMENTS], songs / "new", output, folder / "left")
+
+
+@pytest.mark.parametrize(("moment", "is_new"), MOMENTS.items())
 def test_a_kill_leaves_the_whole_earlier_result_or_the_whole_new_one(
-    songs: Path, output: Path, moment: str, is_new: bool
+    songs: Path, killed: dict[str, Path], tmp_path: Path, moment: str, is_new: bool
 ) -> None:
-    kill_at(moment, songs / "new", output)
+    output = Path(shutil.copytree(killed[moment], tmp_path / "out", symlinks=True))
     expected = songs / ("after" if is_new else "before")
     assert contents(output, manifest=False, tables=False) == contents(expected, manifest=False, tables=False)
     if not is_new:
@@ -235,13 +255,13 @@ def test_a_kill_leaves_the_whole_earlier_result_or_the_whole_new_one(
     assert list(output.rglob(".tmp-*")) == []
 
 
-def test_an_export_of_an_earlier_layout_is_replaced_as_a_whole(songs: Path, output: Path) -> None:
+def test_an_export_of_an_earlier_layout_is_replaced_as_a_whole(songs: Path, output: Path, tmp_path: Path) -> None:
     for link in [path for path in output.iterdir() if path.is_symlink()]:
         target = link.resolve()
         link.unlink()
         target.rename(link)
     before = contents(output)
-    kill_at("before exchange", songs / "new", output)
+    kill_at(["before exchange"], songs / "new", output, tmp_path / "left")
     now = contents(output)
     assert {name: now[name] for name in before} == before
     export(songs / "new", output, "x")

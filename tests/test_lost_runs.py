@@ -29,7 +29,7 @@ from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.defs.lost_runs import LOCATION, WatchedRunLauncher, fail_lost_runs
 from flamingo_bark_assets.defs.partitions import SONGS
 from flamingo_bark_assets.library.layout import DataPaths
-from tests.running import running_platform
+from tests.running import gone, running_platform
 from tests.songs import write_song, write_unreadable_song
 
 pytestmark = pytest.mark.dagster
@@ -295,13 +295,15 @@ class Story:
         worker_killed: of a run whose own process was killed.
         tree_killed: of two runs, which filled the queue, after the whole platform was killed and started again.
         queued: of a third, which had waited meanwhile: where it had come to after the new start.
-        stopped: of the third again, after the platform was stopped by Ctrl-C.
+        stopped: of the third again, after the platform was stopped by SIGTERM.
+        ending: exit status of that platform, and whether all its processes were gone then.
     """
 
     worker_killed: str
     tree_killed: list[str]
     queued: str
     stopped: str
+    ending: tuple[int, bool]
 
 
 @pytest.fixture(scope="module")
@@ -325,10 +327,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     with halting() as platform:
         tree_killed = [platform.wait(run_id, timeout_s=120) for run_id in held]
         went_on = platform.wait(queued, "STARTED", timeout_s=120)
+        services = platform.services()
+        platform.process.terminate()
+        ending = platform.process.wait(timeout=60), gone(services)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         run = instance.get_run_by_id(queued)
         assert run is not None
-        return Story(worker_killed, tree_killed, went_on, run.status.value)
+        return Story(worker_killed, tree_killed, went_on, run.status.value, ending)
 
 
 def test_a_run_whose_process_alone_was_killed_fails(story: Story) -> None:
@@ -345,3 +350,7 @@ def test_the_places_of_lost_runs_are_free_for_the_next_in_the_queue(story: Story
 
 def test_stopping_the_platform_cancels_the_run_under_way(story: Story) -> None:
     assert story.stopped == "CANCELED"
+
+
+def test_termination_stops_the_platform_as_a_whole(story: Story) -> None:
+    assert story.ending == (0, True)

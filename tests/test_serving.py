@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,18 +14,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import psutil
+import dagster as dg
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from flamingo_bark_assets.defs.lost_runs import LOCATION
-from tests.running import ROOT, Platform, running_platform
-from tests.songs import write_song
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.steps import STEPS
+from tests.conftest import NO_WAITING
+from tests.running import ROOT, Platform, gone, running_platform
+from tests.songs import write_song, write_unreadable_song
 
 pytestmark = pytest.mark.dagster
 
+UNREADABLE = ["a", "b", "c"]
 LAUNCH = """
 mutation($params: ExecutionParams!) {
   launchPipelineExecution(executionParams: $params) {
@@ -37,16 +42,27 @@ mutation($params: ReexecutionParams!) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   }
 }"""
+LAUNCH_CHECK = """
+mutation($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  }
+}"""
 RUNS = "query { runsOrError { ... on Runs { results { runId status jobName } } } }"
 BACKFILLS = "query { partitionBackfillsOrError { ... on PartitionBackfills { results { id status } } } }"
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform without sensors, so that nothing runs but what a test asks for."""
     folder = tmp_path_factory.mktemp("serving")
-    write_song(folder / "data" / "songs", "one", duration_s=5.5)
-    with running_platform(folder / "home", folder / "data", module="tests.benchmarks.location") as running:
-        running.add_songs(["one"])
+    data = DataPaths(folder / "data")
+    write_song(data.songs, "one", duration_s=5.5)
+    for song_id in UNREADABLE:
+        write_unreadable_song(data.songs, song_id, text=song_id)
+    data.settings.write_text(NO_WAITING)
+    with running_platform(folder / "home", data.root, module="tests.benchmarks.location") as running:
+        running.add_songs(["one", *UNREADABLE])
         yield running
 
 
@@ -154,31 +170,64 @@ def test_a_port_that_is_taken_is_told_in_one_line(platform: Platform, tmp_path: 
     assert shown.stderr.startswith("Error: cannot listen on 127.0.0.1:")
 
 
-def test_the_platform_lives_and_dies_as_a_whole(tmp_path: Path) -> None:
+def test_the_platform_ends_as_a_whole_when_one_of_its_services_does(tmp_path: Path) -> None:
     with running_platform(tmp_path / "home", tmp_path / "data") as platform:
-        services = psutil.Process(platform.process.pid).children(recursive=True)
-        platform.process.send_signal(signal.SIGKILL)
-        platform.process.wait()
-        assert gone(services)
-    with running_platform(tmp_path / "home", tmp_path / "data") as platform:
-        services = psutil.Process(platform.process.pid).children(recursive=True)
+        services = platform.services()
         (daemon,) = [service for service in services if "dagster._daemon" in service.cmdline()]
         daemon.kill()
         assert platform.process.wait(timeout=60) == 1
         assert "Error: the daemon ended by itself (signal SIGKILL)" in (platform.home / "log.txt").read_text()
         assert gone(services)
-    with running_platform(tmp_path / "home", tmp_path / "data") as platform:
-        services = psutil.Process(platform.process.pid).children(recursive=True)
-        platform.process.send_signal(signal.SIGTERM)
-        assert platform.process.wait(timeout=60) == 0
-        assert gone(services)
 
 
-def gone(processes: list[psutil.Process]) -> bool:
-    """Whether all have ended, given time to."""
-    deadline = time.monotonic() + 60
-    while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
+# Songs and checks, asked for as the UI asks
+
+
+def test_a_song_that_is_deleted_while_its_backfill_runs_does_not_fail_the_backfill(platform: Platform) -> None:
+    data = DataPaths(platform.data)
+    aside = platform.home / "aside"
+    backfill_id = platform.launch_backfill([step.name for step in STEPS], UNREADABLE)
+    shutil.move(data.songs / "c", aside)
+    try:
+        assert platform.wait_for_backfill(backfill_id, timeout_s=180) == "COMPLETED_SUCCESS"
+        made = {path.stem for path in (data.features / "raw_song").glob("*.parquet")}
+        assert made - {"one"} == {"a", "b"}
+        assert list(data.datasets.glob("*_c.*")) == []
+    finally:
+        shutil.move(aside, data.songs / "c")
+
+
+def test_a_check_runs_alone_for_all_songs(platform: Platform) -> None:
+    platform.run("a", timeout_s=120)
+    params = {
+        "selector": {
+            "jobName": "__ASSET_JOB",
+            "repositoryName": "__repository__",
+            "repositoryLocationName": "flamingo_bark",
+            "assetSelection": [],
+            "assetCheckSelection": [{"assetKey": {"path": ["raw_song"]}, "name": "recording_is_sound"}],
+        },
+        "executionMetadata": {"tags": []},
+    }
+    launched = platform.ask(LAUNCH_CHECK, params=params)["launchPipelineExecution"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run_id = launched["run"]["runId"]
+    assert platform.wait(run_id, timeout_s=120) == "SUCCESS"
+    with dg.DagsterInstance.from_config(str(platform.home)) as instance:
+        deadline = time.monotonic() + 30
+        judged: set[str | None] = set()
+        while not judged and time.monotonic() < deadline:
+            events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+            judged = {event.get_dagster_event().asset_check_evaluation_data.partition for event in events}
+        assert "a" in judged
+
+
+# How the platform of these tests ends, so this comes last; termination stands in `test_lost_runs`.
+
+
+def test_no_service_outlives_the_platform_that_was_killed(platform: Platform) -> None:
+    services = platform.services()
+    assert services
+    platform.process.send_signal(signal.SIGKILL)
+    platform.process.wait()
+    assert gone(services)

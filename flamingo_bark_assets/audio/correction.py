@@ -104,11 +104,6 @@ def gain_of(found: Found) -> float:
     return -level if found.inverted else level
 
 
-def offsets_of(found: Found) -> tuple[float, ...]:
-    """Return the mean of each channel that is taken off; empty where none is."""
-    return tuple(float(offset) for offset in (found.offsets or "").split())
-
-
 def corrected(sound: Sound, stem: Stem) -> Sound:
     """Return the sound of a stem as it is in the mix; itself where nothing is to be taken off."""
     return corrected_by(sound, stem, sound.duration_s - (stem.length_difference_s or 0.0))
@@ -121,7 +116,7 @@ def corrected_by(sound: Sound, found: Found, mix_s: float) -> Sound:
     correction = Correction(
         delay_samples=delay,
         gain=gain_of(found),
-        offsets=offsets_of(found),
+        offsets=tuple(float(offset) for offset in (found.offsets or "").split()),
         kept_samples=round(mix_s * rate_hz) if is_longer else None,
     )
     return sound if correction == _NOTHING else CorrectedSound(sound, correction)

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from flamingo_bark_assets.audio.alignment import Match, WaveformReader, waveform_of
 from flamingo_bark_assets.audio.belonging import Belonging, StemJudge
 from flamingo_bark_assets.audio.clipping import ClippedSamples, ClippingReader
-from flamingo_bark_assets.audio.correction import corrected, gain_of, offsets_of
+from flamingo_bark_assets.audio.correction import corrected
 from flamingo_bark_assets.audio.decode import Decoded
 from flamingo_bark_assets.audio.findings import Finding, Findings, Heard, find
 from flamingo_bark_assets.audio.levels import LevelReader, Levels
-from flamingo_bark_assets.audio.products import Floats, Products, read_products
 from flamingo_bark_assets.audio.quality import FrameLevels, frame_levels_of
 from flamingo_bark_assets.audio.recording import Stem, StemSet
+from flamingo_bark_assets.audio.remainder import Remainder, read_remainder
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 from flamingo_bark_assets.audio.sums import SumSound
 from flamingo_bark_assets.library.layout import StemFile
@@ -31,8 +29,6 @@ from flamingo_bark_assets.threads import one_blas_thread
 
 MIN_AUDIBLE_S = 1.0
 MIN_RESIDUAL_DB = -120.0
-MAX_CUT_S = 1.0
-"""Most that may be cut off the end of a stem for its residual to be judged up to there."""
 
 _COUNT = "file-count"
 _RESIDUAL = "least-squares-gain"
@@ -179,22 +175,19 @@ class _Described:
     Attributes:
         rows: one a file.
         findings: None where no file can be used.
-        beside: energies and product of the mix and the sum of the stems, as `Products.beside` gives them; None where no
-            stem belongs to the mix.
-        n_samples: over so many samples of the mix.
+        remainder: what they leave as they are corrected; None where none belongs to the mix.
     """
 
     rows: tuple[Stem, ...]
     findings: Findings | None = None
-    beside: Floats | None = None
-    n_samples: int = 0
+    remainder: Remainder | None = None
 
 
 def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> _Described:
     usable = {index: sound for index, stem in enumerate(stems) if (sound := stem.usable) is not None}
     if not usable:
         return _Described(_told_apart([_faulty(stem) for stem in stems]))
-    waveform, reads, products = _read(mix, list(usable.values()))
+    waveform, reads, remainder_as_given = _read(mix, list(usable.values()))
     judge = StemJudge(mix, waveform)
     rows = [_faulty(stem) for stem in stems]
     heard: dict[int, tuple[Sound, _Read, Match | None]] = {}
@@ -209,14 +202,16 @@ def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> _Described:
     findings = find(waveform, [_heard(stems[index], told[index], *heard[index][1:]) for index in belonging])
     found = dict(zip(belonging, findings.stems, strict=True))
     told = tuple(_with_finding(row, found[index]) if index in found else row for index, row in enumerate(told))
-    summed = {index: told[index] for index in belonging if not found[index].twice}
+    summed = {index: corrected(usable[index], told[index]) for index in belonging if not found[index].twice}
     if not summed:
         return _Described(told, findings)
-    return _Described(told, findings, *_beside(mix, usable, products, summed))
+    # Without some of them, or with some corrected, they are read again.
+    remainder = remainder_as_given if summed == usable else read_remainder(mix, list(summed.values()))
+    return _Described(told, findings, remainder)
 
 
-def _read(mix: Sound, stems: Sequence[Sound]) -> tuple[FloatArray, list[_Read], Products]:
-    """Read a mix and its stems side by side; give the waveform of the mix, what each stem is, and their products."""
+def _read(mix: Sound, stems: Sequence[Sound]) -> tuple[FloatArray, list[_Read], Remainder]:
+    """Read a mix and its stems side by side; give the waveform of the mix, what each stem is, and what they leave."""
     mix_readers = LevelReader(mix.sample_rate_hz, mix.channels), WaveformReader(mix.sample_rate_hz, mix.channels)
     readers = [
         (
@@ -226,13 +221,13 @@ def _read(mix: Sound, stems: Sequence[Sound]) -> tuple[FloatArray, list[_Read], 
         )
         for stem in stems
     ]
-    products = read_products(mix, stems, _channels(mix, stems), along=[mix_readers, *readers])
+    remainder = read_remainder(mix, stems, along=[mix_readers, *readers])
     reads = []
     for stem, (levels_reader, clipping, waveform) in zip(stems, readers, strict=True):
         levels = levels_reader.finish()
         offsets, mono = tuple(levels.dc.tolist()), _waveform(stem, levels, waveform)
         reads.append(_Read(frame_levels_of(levels), offsets, clipping.finish(), mono))
-    return _waveform(mix, mix_readers[0].finish(), mix_readers[1]), reads, products
+    return _waveform(mix, mix_readers[0].finish(), mix_readers[1]), reads, remainder
 
 
 def _waveform(sound: Sound, levels: Levels, reader: WaveformReader) -> FloatArray:
@@ -321,49 +316,17 @@ def _told_apart(rows: Sequence[Stem]) -> tuple[Stem, ...]:
 def _residual(described: _Described) -> Measurement[float]:
     """Return energy of mix minus g times the sum of stems over that of the mix, g minimising it; offsets aside.
 
-    Over the span that they have in common: to the end of the mix, or of the shortest stem where that ends at most
-    `MAX_CUT_S` before; other stems that end early count as silent after their end. In mono (plain mean of the channels)
-    where channel counts differ. At least `MIN_RESIDUAL_DB`, where float32 rounding lies.
+    Over the span that they have in common, as `read_remainder` has it. At least `MIN_RESIDUAL_DB`, where float32
+    rounding lies.
     """
-    if described.beside is None:
+    remainder = described.remainder
+    if remainder is None:
         rejected = any(row.rejected for row in described.rows)
         reason = "no stem belongs to the mix" if rejected else "there is no usable stem"
         return Measurement.unknown(reason, method=_RESIDUAL)
-    mix_energy, product, energy = described.beside[0, 0], described.beside[0, 1], described.beside[1, 1]
-    floor = 1e-12 * max(1, described.n_samples)
-    if mix_energy <= floor or energy <= floor:
-        silent = "mix" if mix_energy <= floor else "sum of the stems"
+    floor = 1e-12 * max(1, remainder.n_samples)
+    if remainder.mix <= floor or remainder.stems <= floor:
+        silent = "mix" if remainder.mix <= floor else "sum of the stems"
         return Measurement.unknown(f"the {silent} is digital silence", method=_RESIDUAL)
-    unexplained = 1.0 - product**2 / (energy * mix_energy)
-    return Measurement.of(max(MIN_RESIDUAL_DB, 10.0 * math.log10(max(unexplained, 1e-12))), method=_RESIDUAL)
-
-
-def _beside(
-    mix: Sound, usable: Mapping[int, Sound], products: Products, summed: Mapping[int, Stem]
-) -> tuple[Floats, int]:
-    """Return energies and product of the mix and the sum of stems as they are corrected, and over how many samples.
-
-    `products` are those of all stems that can be used. Where stems were moved, or where only those that do not belong
-    to the mix have other channels, they are read again.
-    """
-    sounds = [corrected(usable[index], row) for index, row in summed.items()]
-    channels = _channels(mix, sounds)
-    gains, offsets = np.ones(len(sounds)), np.zeros((len(sounds), channels))
-    places = list(range(len(sounds)))
-    if channels != products.channels or any(row.delay_samples for row in summed.values()):
-        products = read_products(mix, sounds, channels)
-    else:
-        order = list(usable)
-        places = [order.index(index) for index in summed]
-        for place, row in enumerate(summed.values()):
-            gains[place] = gain_of(row)
-            means = np.array(offsets_of(row) or 0.0)
-            offsets[place] = means if channels > 1 else means.mean()
-    ends = [int(end) for end in products.stem_ends[places]]
-    shortest = mix.n_samples - round(MAX_CUT_S * mix.sample_rate_hz)
-    until = min((end for end in ends if shortest <= end < mix.n_samples), default=mix.n_samples)
-    return products.beside(places, gains, offsets, until), until
-
-
-def _channels(mix: Sound, stems: Sequence[Sound]) -> int:
-    return mix.channels if all(stem.channels == mix.channels for stem in stems) else 1
+    residual_db = 10.0 * math.log10(max(remainder.unexplained, 1e-12))
+    return Measurement.of(max(MIN_RESIDUAL_DB, residual_db), method=_RESIDUAL)

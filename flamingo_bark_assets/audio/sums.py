@@ -117,4 +117,4 @@ def _with_channels(block: FloatArray, channels: int) -> FloatArray:
     if block.shape[0] == channels:
         return block
     mono = block.mean(axis=0, dtype=np.float32, keepdims=True)
-    return np.broadcast_to(mono, (channels, block.shape[1]))
+    return mono if channels == 1 else np.broadcast_to(mono, (channels, block.shape[1]))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from flamingo_bark_assets.audio.levels import levels_of
+from flamingo_bark_assets.audio.levels import LevelReader
 from flamingo_bark_assets.audio.rows import GrowingRows
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
@@ -240,14 +240,16 @@ class WaveformReader:
 def waveform_of(sound: Sound, *, difference: bool | None = None) -> FloatArray:
     """Read a sound through for its waveform alone.
 
-    Without `difference` it is taken where one of two channels is in inverted polarity.
+    Without `difference` it is taken where one of two channels is in inverted polarity, for which it is read once more.
     """
-    if difference is None:
-        difference = levels_of(sound).opposed
-    reader = WaveformReader(sound.sample_rate_hz, sound.channels, difference=difference)
+    levels = LevelReader(sound.sample_rate_hz, sound.channels) if difference is None else None
+    reader = WaveformReader(sound.sample_rate_hz, sound.channels, difference=difference is True)
     for block in sound.blocks():
+        if levels is not None:
+            levels.add(block)
         reader.add(block)
-    return reader.finish()
+    opposed = levels is not None and levels.finish().opposed
+    return waveform_of(sound, difference=True) if opposed else reader.finish()
 
 
 def without_mean(samples: FloatArray) -> FloatArray:

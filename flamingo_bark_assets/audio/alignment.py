@@ -5,12 +5,13 @@ Finding sound in other sound belongs here; what follows for the stem stands in `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from flamingo_bark_assets.audio.levels import levels_of
+from flamingo_bark_assets.audio.levels import LevelReader
 from flamingo_bark_assets.audio.rows import GrowingRows
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
@@ -18,6 +19,7 @@ MAX_LAG_S = 2.0
 RATE_HZ = 8000
 LONGEST_COMPARED_S = 1800.0
 
+_SONG_S = 300
 _WHITENING = 0.7
 _PEAK_WIDTH_S = 0.02
 _REST_WEIGHT = 10.0
@@ -35,7 +37,9 @@ _SAME_LAG_S = 0.005
 _AS_HIGH = 0.5
 _DISTANCE_COST = 0.15
 
-Spectrum = npt.NDArray[np.complex64]
+_AT_ONCE = 4  # segments, which one Fourier transform takes side by side
+
+Spectra = npt.NDArray[np.complex64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,36 +85,41 @@ class MixReference:
         self._segment = 1 << int(np.log2(wanted))
         # Long enough that lags up to the largest do not wrap around.
         self._size: int = next_fast_len(self._segment + 2 * self._max_lag, real=True)
-        self._spectra: dict[int, Spectrum] = {}
+        self._spectra: dict[int, Spectra] = {}
 
     def match(self, stem: FloatArray) -> Match | None:
         """Find a stem at the peak of its correlation with the mix, refined by a parabola to well below 1 ms.
 
         `stem` is mono at the mix's rate, without DC, shape (n_samples,). None where stem or mix hold no sound.
         """
-        return self._match({index: self._stem_spectrum(stem, index) for index in self._sounding(stem)}, {})
+        return self._match(stem, 0.0)
 
     def expected_strength(self, stem: FloatArray, gain: float) -> float:
         """Return how strongly a stem is found after it was added to the mix with a gain; 0 where it is silent."""
-        spectra = {index: self._stem_spectrum(stem, index) for index in self._sounding(stem)}
-        added = {index: gain * self._stem_spectrum(stem, index, self._max_lag) for index in spectra}
-        found = self._match(spectra, added)
+        found = self._match(stem, gain)
         return 0.0 if found is None else found.strength
 
-    def _match(self, stem: dict[int, Spectrum], added: dict[int, Spectrum]) -> Match | None:
-        found: dict[int, FloatArray] = {}
-        for index, spectrum in stem.items():
-            mix = self._mix_spectrum(index)
-            near = self._correlation(mix + added[index] if index in added else mix, spectrum)
-            if near is not None:
-                found[index] = near
+    def _match(self, stem: FloatArray, added_gain: float) -> Match | None:
+        sounding = self._sounding(stem)
+        each = np.empty((len(sounding), 2 * self._max_lag + 1), np.float32)
+        found: list[int] = []
+        for first in range(0, len(sounding), _AT_ONCE):
+            indices = sounding[first : first + _AT_ONCE]
+            mix = self._mix_spectra(indices)
+            if added_gain:
+                mix = mix + np.float32(added_gain) * self._stem_spectra(stem, indices, self._max_lag)
+            correlations, deviations = self._correlations(mix, self._stem_spectra(stem, indices))
+            for index, correlation, deviation in zip(indices, correlations, deviations, strict=True):
+                if deviation > 0.0:
+                    np.divide(correlation, deviation, out=each[len(found)])
+                    found.append(index)
         if not found:
             return None
-        each = np.stack(list(found.values()))
+        each = each[: len(found)]
         inner = np.array([self._is_inner(index) for index in found])
         peaks = np.abs(each).argmax(axis=1)
         agreeing = np.abs(np.diff(peaks)) <= _SAME_LAG_S * self._rate_hz
-        trimmed = np.abs(_trimmed_sum(each[inner] if inner.sum() >= _FEWEST_INNER else each))
+        trimmed = np.abs(_trimmed_sum(each[inner] if _FEWEST_INNER <= inner.sum() < inner.size else each))
         at = self._likeliest(trimmed, np.abs(each.sum(axis=0)))
         return Match(
             lag_s=(at + _vertex(trimmed, at) - self._max_lag) / self._rate_hz,
@@ -145,40 +154,45 @@ class MixReference:
             chosen = chosen[np.linspace(0, chosen.size - 1, _MOST_SEGMENTS).round().astype(np.intp)]
         return [int(index) for index in chosen]
 
-    def _stem_spectrum(self, stem: FloatArray, index: int, offset: int = 0) -> Spectrum:
+    def _stem_spectra(self, stem: FloatArray, indices: Sequence[int], offset: int = 0) -> Spectra:
         from scipy.fft import rfft
 
-        padded = np.zeros(self._size, np.float32)
-        samples = stem[index * self._segment : (index + 1) * self._segment]
-        padded[offset : offset + samples.size] = samples
-        return np.asarray(rfft(padded), np.complex64)
+        padded = np.zeros((len(indices), self._size), np.float32)
+        for row, index in zip(padded, indices, strict=True):
+            samples = stem[index * self._segment : (index + 1) * self._segment]
+            row[offset : offset + samples.size] = samples
+        return np.asarray(rfft(padded, axis=1), np.complex64)
 
-    def _mix_spectrum(self, index: int) -> Spectrum:
-        """Return the spectrum of the mix around a segment, from the largest lag before to the largest after it."""
+    def _mix_spectra(self, indices: Sequence[int]) -> Spectra:
+        """Return the spectra of the mix around segments, from the largest lag before to the largest after each."""
         from scipy.fft import rfft
 
-        if index not in self._spectra:
-            first = index * self._segment - self._max_lag
-            start, end = max(0, first), min(self._waveform.size, first + self._segment + 2 * self._max_lag)
-            padded = np.zeros(self._size, np.float32)
-            padded[start - first : end - first] = self._waveform[start:end]
-            self._spectra[index] = np.asarray(rfft(padded), np.complex64)
-        return self._spectra[index]
+        if new := [index for index in indices if index not in self._spectra]:
+            padded = np.zeros((len(new), self._size), np.float32)
+            for row, index in zip(padded, new, strict=True):
+                first = index * self._segment - self._max_lag
+                start, end = max(0, first), min(self._waveform.size, first + self._segment + 2 * self._max_lag)
+                row[start - first : end - first] = self._waveform[start:end]
+            self._spectra.update(zip(new, np.asarray(rfft(padded, axis=1), np.complex64), strict=True))
+        return np.stack([self._spectra[index] for index in indices])
 
-    def _correlation(self, mix: Spectrum, stem: Spectrum) -> FloatArray | None:
-        """Return correlation of one segment from the most negative to the most positive lag, with a deviation of 1."""
+    def _correlations(self, mix: Spectra, stem: Spectra) -> tuple[FloatArray, FloatArray]:
+        """Return the correlations of segments from the most negative to the most positive lag, and their deviations.
+
+        Where a segment or the mix around it is silent, the deviation is 0.
+        """
         from scipy.fft import irfft
 
         cross = np.conj(mix) * stem
         magnitude = np.abs(cross)
-        largest = float(magnitude.max())
-        if not largest > 0.0:
-            return None
-        cross /= np.maximum(magnitude, largest * 1e-6) ** np.float32(_WHITENING)
-        circular = irfft(cross, self._size)
-        near = np.concatenate((circular[self._size - 2 * self._max_lag :], circular[:1]))
-        deviation = float(np.median(np.abs(near))) / _NORMAL_MEDIAN
-        return None if not deviation > 0.0 else np.asarray(near / np.float32(deviation), np.float32)
+        largest = magnitude.max(axis=1, keepdims=True)
+        floor = np.where(largest > 0.0, largest * np.float32(1e-6), np.float32(1.0))
+        cross *= np.maximum(magnitude, floor) ** np.float32(-_WHITENING)
+        circular = irfft(cross, self._size, axis=1)
+        near = np.concatenate((circular[:, self._size - 2 * self._max_lag :], circular[:, :1]), axis=1)
+        # The median of an odd number of values.
+        medians = np.partition(np.abs(near), self._max_lag, axis=1)[:, self._max_lag]
+        return np.asarray(near, np.float32), np.asarray(medians / np.float32(_NORMAL_MEDIAN), np.float32)
 
 
 class WaveformReader:
@@ -192,8 +206,9 @@ class WaveformReader:
 
         self._difference = difference and channels == 2
         self._left = round(LONGEST_COMPARED_S * sample_rate_hz)
-        self._rows = GrowingRows(np.float32)
+        self._rows = GrowingRows(np.float32, first_rows=_SONG_S * RATE_HZ)
         self._stream = soxr.ResampleStream(sample_rate_hz, RATE_HZ, 1, dtype="float32", quality="HQ")
+        self._mono = np.zeros(0, np.float32)  # kept, as the system takes long to give such memory block by block
 
     def add(self, block: FloatArray) -> None:
         """Take the next samples, shape (n_channels, n)."""
@@ -206,32 +221,44 @@ class WaveformReader:
         if block.shape[0] == 1:
             return np.ascontiguousarray(block[0])
         if block.shape[0] == 2:  # several times as fast as the mean over so short an axis
-            both = block[0] - block[1] if self._difference else block[0] + block[1]
-            return np.asarray(both * np.float32(0.5), np.float32)
+            if block.shape[1] > self._mono.size:
+                self._mono = np.zeros(block.shape[1], np.float32)
+            mono = self._mono[: block.shape[1]]
+            (np.subtract if self._difference else np.add)(block[0], block[1], out=mono)
+            mono *= np.float32(0.5)
+            return mono
         return np.asarray(block.mean(axis=0), np.float32)
 
     def finish(self) -> FloatArray:
         """Give the mono samples at `RATE_HZ` without their mean."""
         self._rows.append(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
-        return without_mean(self._rows.take())
+        samples = self._rows.take()
+        samples -= _mean(samples)
+        return samples
 
 
 def waveform_of(sound: Sound, *, difference: bool | None = None) -> FloatArray:
     """Read a sound through for its waveform alone.
 
-    Without `difference` it is taken where one of two channels is in inverted polarity.
+    Without `difference` it is taken where one of two channels is in inverted polarity, for which it is read once more.
     """
-    if difference is None:
-        difference = levels_of(sound).opposed
-    reader = WaveformReader(sound.sample_rate_hz, sound.channels, difference=difference)
+    levels = LevelReader(sound.sample_rate_hz, sound.channels) if difference is None else None
+    reader = WaveformReader(sound.sample_rate_hz, sound.channels, difference=difference is True)
     for block in sound.blocks():
+        if levels is not None:
+            levels.add(block)
         reader.add(block)
-    return reader.finish()
+    opposed = levels is not None and levels.finish().opposed
+    return waveform_of(sound, difference=True) if opposed else reader.finish()
 
 
 def without_mean(samples: FloatArray) -> FloatArray:
     """Return the samples about their mean."""
-    return samples - np.float32(samples.mean(dtype=np.float64)) if samples.size else samples
+    return samples - _mean(samples)
+
+
+def _mean(samples: FloatArray) -> np.float32:
+    return np.float32(samples.mean(dtype=np.float64)) if samples.size else np.float32(0.0)
 
 
 def _trimmed_sum(each: FloatArray) -> FloatArray:

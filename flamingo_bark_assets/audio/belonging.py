@@ -114,7 +114,11 @@ class StemJudge:
         energy = float(np.vdot(aligned, aligned))
         if energy > 0.0:
             gain = float(np.vdot(self._rest, aligned)) / energy
-            self._rest = self._rest - np.float32(gain) * aligned
+            aligned *= np.float32(gain)
+            if self._rest is self._waveform:
+                self._rest = self._waveform - aligned
+            else:
+                self._rest -= aligned
 
 
 def _confidence(strength: float) -> float:

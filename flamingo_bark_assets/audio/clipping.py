@@ -25,6 +25,7 @@ _MIN_CLIPPED_RUNS = 4
 _MIN_CLIPPED_SHARE = 1e-5
 _STEP_BLOCKS = 32  # blocks with sound that are searched for a finer step
 _CHUNK = 256
+_SIGN = np.int32(-(1 << 31))
 _NOTHING = 1e30  # finite, as the loops are compiled for finite numbers
 
 
@@ -90,7 +91,7 @@ class ClippingReader:
             if state[0] > _FINEST_STEP and self._looks[c] > 0 and row.min() < row.max():
                 _refine_step(row, state, counts)
                 self._looks[c] -= 1
-            _count(row, state, counts)
+            _count(row, row.view(np.int32), state, counts)
 
     def finish(self) -> ClippedSamples:
         """Sum up. A run that the end cuts off counts by how it began."""
@@ -121,9 +122,12 @@ def _refine_step(x: FloatArray, state: FloatArray, counts: npt.NDArray[np.int64]
         counts[:4] = 0
 
 
-@compiled("void(float32[::1], float32[::1], int64[::1])", fastmath=True)
-def _count(x: FloatArray, state: FloatArray, counts: npt.NDArray[np.int64]) -> None:
-    """Count the flat runs of a block of one channel; `state` and `counts` are laid out as the reader says."""
+@compiled("void(float32[::1], int32[::1], float32[::1], int64[::1])", fastmath=True)
+def _count(x: FloatArray, bits: npt.NDArray[np.int32], state: FloatArray, counts: npt.NDArray[np.int64]) -> None:
+    """Count the flat runs of a block of one channel; `state` and `counts` are laid out as the reader says.
+
+    `bits` are those of `x`: among positive numbers they are in the same order, and many are compared at a time.
+    """
     if counts[5] == 0:
         state[1] = x[0]
     step = state[0]
@@ -131,14 +135,18 @@ def _count(x: FloatArray, state: FloatArray, counts: npt.NDArray[np.int64]) -> N
     within, steep = np.float32(1.01) * step, np.float32(_STEEP) * step
     for first in range(0, x.size, _CHUNK):
         end = min(first + _CHUNK, x.size)
-        high, low, sounding = x[first], x[first], np.int64(0)
-        for i in range(first, end):
-            high = max(high, x[i])
-            low = min(low, x[i])
-            sounding += np.int64(x[i] != 0.0)
+        highest, lowest, sounding = np.int32(0), np.int32(0), np.int32(0)
+        part = bits[first:end]
+        for i in range(part.size):
+            above = part[i]
+            below = np.int32(above ^ _SIGN)
+            highest = above if above > highest else highest
+            lowest = below if below > lowest else lowest
+            sounding = np.int32(sounding + np.int32(np.int32(above & ~_SIGN) != 0))
         counts[4] += sounding
+        high, low = np.int32(highest).view(np.float32), np.int32(lowest).view(np.float32)
         open_run = state[4] > 0.0 or state[7] > 0.0
-        if step < _NOTHING and (open_run or high >= state[2] - within or -low >= state[5] - within):
+        if step < _NOTHING and (open_run or high >= state[2] - within or low >= state[5] - within):
             for polarity in range(2):
                 sign = np.float32(1 - 2 * polarity)
                 level, before, length = state[2 + 3 * polarity], state[3 + 3 * polarity], state[4 + 3 * polarity]

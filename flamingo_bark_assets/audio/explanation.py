@@ -68,17 +68,10 @@ class Fit:
         total = self.products.sum(axis=0)
         return np.asarray(self.common_gain**2 * np.diag(total)[:-1] / total[-1, -1], np.float64)
 
-    def common_gain_of(self, applied: Floats) -> float:
-        """Return the best common gain once gains of their own were applied to the stems."""
-        return _common(self._applied(applied))[0]
-
     def common_residual_of(self, applied: Floats) -> float:
-        """Return what is left then."""
-        return _common(self._applied(applied))[1]
-
-    def _applied(self, gains: Floats) -> Floats:
-        factors = np.append(gains, 1.0)
-        return np.asarray(self.products.sum(axis=0) * np.outer(factors, factors), np.float64)
+        """Return what is left with the best common gain once gains of their own were applied to the stems."""
+        factors = np.append(applied, 1.0)
+        return _common(self.products.sum(axis=0) * np.outer(factors, factors))[1]
 
     def residual_without(self, index: int) -> float:
         """Return what is left where one stem is left out and the others are fitted; 1 where no other is there."""

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from flamingo_bark_assets.audio.alignment import RATE_HZ, Match
 from flamingo_bark_assets.audio.belonging import FOUND_STRENGTH
 from flamingo_bark_assets.audio.bleed import coherence, lows_share, noisiness
-from flamingo_bark_assets.audio.correction import gain_of
 from flamingo_bark_assets.audio.explanation import (
     Aligned,
     Fit,
@@ -121,14 +120,12 @@ class Findings:
             `fitted_s`; None where nothing sounds.
         fitted_s: how far from the start of the mix it was fitted, whole seconds, rounded up.
         cause: what is wrong with them, in words; None where nothing is.
-        common_gain: the best gain for all of them together once they are corrected.
     """
 
     stems: tuple[Finding, ...]
     fitted_residual_db: float | None = None
     fitted_s: int = 0
     cause: str | None = None
-    common_gain: float = 1.0
 
 
 def find(mix: FloatArray, stems: Sequence[Heard]) -> Findings:
@@ -147,10 +144,7 @@ def find(mix: FloatArray, stems: Sequence[Heard]) -> Findings:
     causes = [*_holes(stems, kept, best, found), *_gone(stems, kept, best, found)]
     causes = [*(f.misnamed for f in found if f.twice and f.misnamed), *causes]
     residual = max(best.residual, 1e-12)
-    applied = np.array([gain_of(found[i]) for i in kept])
-    return Findings(
-        found, 10.0 * math.log10(residual), best.fitted_s, "; ".join(causes) or None, best.common_gain_of(applied)
-    )
+    return Findings(found, 10.0 * math.log10(residual), best.fitted_s, "; ".join(causes) or None)
 
 
 def _lag(stem: Heard) -> float | None:

@@ -10,19 +10,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from flamingo_bark_assets.audio.alignment import Match, WaveformReader, waveform_of
 from flamingo_bark_assets.audio.belonging import Belonging, StemJudge
 from flamingo_bark_assets.audio.clipping import ClippedSamples, ClippingReader
 from flamingo_bark_assets.audio.correction import corrected
 from flamingo_bark_assets.audio.decode import Decoded
 from flamingo_bark_assets.audio.findings import Finding, Findings, Heard, find
-from flamingo_bark_assets.audio.levels import LevelReader
+from flamingo_bark_assets.audio.levels import LevelReader, Levels
 from flamingo_bark_assets.audio.quality import FrameLevels, frame_levels_of
 from flamingo_bark_assets.audio.recording import Stem, StemSet
+from flamingo_bark_assets.audio.remainder import Remainder, read_remainder
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
-from flamingo_bark_assets.audio.sums import SumSound, equal_blocks
+from flamingo_bark_assets.audio.sums import SumSound
 from flamingo_bark_assets.library.layout import StemFile
 from flamingo_bark_assets.parts import StemKind, missing_kinds
 from flamingo_bark_assets.record import Measurement
@@ -30,8 +29,6 @@ from flamingo_bark_assets.threads import one_blas_thread
 
 MIN_AUDIBLE_S = 1.0
 MIN_RESIDUAL_DB = -120.0
-MAX_CUT_S = 1.0
-"""Most that may be cut off the end of a stem for its residual to be judged up to there."""
 
 _COUNT = "file-count"
 _RESIDUAL = "least-squares-gain"
@@ -87,7 +84,7 @@ def _compare(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
         stem_files=Measurement.of(len(stems), method=_COUNT),
         audible_kinds=Measurement.of(len(audible), method="sounding-1s-above-60dbfs"),
         missing_kinds=Measurement.of(missing, method=_COUNT),
-        residual_db=_residual(mix, described),
+        residual_db=_residual(described),
         fitted_residual_db=_fitted_residual(mix, described.findings),
         cause=described.findings.cause if described.findings is not None else None,
         stems=rows,
@@ -163,7 +160,7 @@ def _why_unusable(stems: Sequence[StemInput]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What one pass over a stem gives."""
+    """What reading gives of one stem."""
 
     levels: FrameLevels
     offsets: tuple[float, ...]
@@ -173,28 +170,30 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    """The rows of all stem files, and what was found of those that belong to the mix together."""
+    """The rows of all stem files, and what was found of those that belong to the mix together.
+
+    Attributes:
+        rows: one a file.
+        findings: None where no file can be used.
+        remainder: what they leave as they are corrected; None where none belongs to the mix.
+    """
 
     rows: tuple[Stem, ...]
-    summed: tuple[Sound, ...] = ()
     findings: Findings | None = None
+    remainder: Remainder | None = None
 
 
 def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> _Described:
-    if all(stem.usable is None for stem in stems):
+    usable = {index: sound for index, stem in enumerate(stems) if (sound := stem.usable) is not None}
+    if not usable:
         return _Described(_told_apart([_faulty(stem) for stem in stems]))
-    waveform = _mix_waveform(mix)
+    waveform, reads, remainder_as_given = _read(mix, list(usable.values()))
     judge = StemJudge(mix, waveform)
-    rows: list[Stem] = []
+    rows = [_faulty(stem) for stem in stems]
     heard: dict[int, tuple[Sound, _Read, Match | None]] = {}
-    for index, stem in enumerate(stems):
-        sound = stem.usable
-        if sound is None:
-            rows.append(_faulty(stem))
-            continue
-        read = _read(sound)
+    for (index, sound), read in zip(usable.items(), reads, strict=True):
+        rows[index] = _described(stems[index], sound, read, mix)
         heard[index] = sound, read, judge.look_for(read.waveform) if read.levels.sounding_s > 0 else None
-        rows.append(_described(stem, sound, read, mix))
     for index, (sound, _, match) in heard.items():
         if match is not None:
             rows[index] = _with_match(rows[index], judge.judge(sound, match))
@@ -203,29 +202,36 @@ def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> _Described:
     findings = find(waveform, [_heard(stems[index], told[index], *heard[index][1:]) for index in belonging])
     found = dict(zip(belonging, findings.stems, strict=True))
     told = tuple(_with_finding(row, found[index]) if index in found else row for index, row in enumerate(told))
-    summed = [corrected(heard[index][0], told[index]) for index in belonging if found[index].added]
-    return _Described(told, tuple(summed), findings)
+    summed = {index: corrected(usable[index], told[index]) for index in belonging if found[index].added}
+    if not summed:
+        return _Described(told, findings)
+    # Without some of them, or with some corrected, they are read again.
+    remainder = remainder_as_given if summed == usable else read_remainder(mix, list(summed.values()))
+    return _Described(told, findings, remainder)
 
 
-def _mix_waveform(mix: Sound) -> FloatArray:
-    levels = LevelReader(mix.sample_rate_hz, mix.channels)
-    waveform = WaveformReader(mix.sample_rate_hz, mix.channels)
-    for block in mix.blocks():
-        levels.add(block)
-        waveform.add(block)
-    return waveform_of(mix, difference=True) if levels.finish().opposed else waveform.finish()
+def _read(mix: Sound, stems: Sequence[Sound]) -> tuple[FloatArray, list[_Read], Remainder]:
+    """Read a mix and its stems side by side; give the waveform of the mix, what each stem is, and what they leave."""
+    mix_readers = LevelReader(mix.sample_rate_hz, mix.channels), WaveformReader(mix.sample_rate_hz, mix.channels)
+    readers = [
+        (
+            LevelReader(stem.sample_rate_hz, stem.channels),
+            ClippingReader(stem.sample_rate_hz, stem.channels),
+            WaveformReader(stem.sample_rate_hz, stem.channels),
+        )
+        for stem in stems
+    ]
+    remainder = read_remainder(mix, stems, along=[mix_readers, *readers])
+    reads = []
+    for stem, (levels_reader, clipping, waveform) in zip(stems, readers, strict=True):
+        levels = levels_reader.finish()
+        offsets, mono = tuple(levels.dc.tolist()), _waveform(stem, levels, waveform)
+        reads.append(_Read(frame_levels_of(levels), offsets, clipping.finish(), mono))
+    return _waveform(mix, mix_readers[0].finish(), mix_readers[1]), reads, remainder
 
 
-def _read(sound: Sound) -> _Read:
-    levels = LevelReader(sound.sample_rate_hz, sound.channels)
-    clipping = ClippingReader(sound.sample_rate_hz, sound.channels)
-    waveform = WaveformReader(sound.sample_rate_hz, sound.channels)
-    for block in sound.blocks():
-        for reader in (levels, clipping, waveform):
-            reader.add(block)
-    gathered = levels.finish()
-    mono = waveform_of(sound, difference=True) if gathered.opposed else waveform.finish()
-    return _Read(frame_levels_of(gathered), tuple(gathered.dc.tolist()), clipping.finish(), mono)
+def _waveform(sound: Sound, levels: Levels, reader: WaveformReader) -> FloatArray:
+    return waveform_of(sound, difference=True) if levels.opposed else reader.finish()
 
 
 def _heard(stem: StemInput, row: Stem, read: _Read, match: Match | None) -> Heard:
@@ -308,44 +314,20 @@ def _told_apart(rows: Sequence[Stem]) -> tuple[Stem, ...]:
     return tuple(told)
 
 
-def _residual(mix: Sound, described: _Described) -> Measurement[float]:
+def _residual(described: _Described) -> Measurement[float]:
     """Return energy of mix minus g times the sum of stems over that of the mix, g minimising it; offsets aside.
 
-    Over the span that they have in common: to the end of the mix, or of the shortest stem where that ends at most
-    `MAX_CUT_S` before; other stems that end early count as silent after their end. In mono (plain mean of the channels)
-    where channel counts differ. At least `MIN_RESIDUAL_DB`, where float32 rounding lies.
+    Over the span that they have in common, as `read_remainder` has it. At least `MIN_RESIDUAL_DB`, where float32
+    rounding lies.
     """
-    stems, findings = described.summed, described.findings
-    if not stems or findings is None:
+    remainder = described.remainder
+    if remainder is None:
         rejected = any(row.rejected for row in described.rows)
         reason = "no stem belongs to the mix" if rejected else "there is no usable stem"
         return Measurement.unknown(reason, method=_RESIDUAL)
-    same_channels = all(stem.channels == mix.channels for stem in stems)
-    channels = mix.channels if same_channels else 1
-    whole = SumSound(stems, sample_rate_hz=mix.sample_rate_hz, channels=channels)
-    sums = np.zeros((2, 2))
-    offsets = np.zeros((2, channels))
-    left = common = round(_common_s(mix, stems) * mix.sample_rate_hz)
-    for mix_block, sum_block in zip(equal_blocks(mix, mix.sample_rate_hz, channels), whole.blocks(), strict=False):
-        length = min(mix_block.shape[1], sum_block.shape[1], left)
-        left -= length
-        # What is left with nearly the best gain, in place of the mix: of small numbers single precision is enough.
-        b = np.float32(findings.common_gain) * sum_block[:, :length]
-        a = mix_block[:, :length] - b
-        sums += [[np.vdot(a, a), np.vdot(a, b)], [0.0, np.vdot(b, b)]]
-        offsets += [a.sum(axis=1), b.sum(axis=1)]
-    sums[1, 0] = sums[0, 1]
-    sums -= offsets @ offsets.T / max(common, 1)
-    rest, product, energy = sums[0, 0], sums[0, 1], sums[1, 1]
-    mix_energy = rest + 2.0 * product + energy
-    floor = 1e-12 * max(1, common)
-    if mix_energy <= floor or energy <= floor:
-        silent = "mix" if mix_energy <= floor else "sum of the stems"
+    floor = 1e-12 * max(1, remainder.n_samples)
+    if remainder.mix <= floor or remainder.stems <= floor:
+        silent = "mix" if remainder.mix <= floor else "sum of the stems"
         return Measurement.unknown(f"the {silent} is digital silence", method=_RESIDUAL)
-    unexplained = (rest - product**2 / energy) / mix_energy
-    return Measurement.of(max(MIN_RESIDUAL_DB, 10.0 * math.log10(max(unexplained, 1e-12))), method=_RESIDUAL)
-
-
-def _common_s(mix: Sound, stems: Sequence[Sound]) -> float:
-    ends = [stem.duration_s for stem in stems if mix.duration_s - MAX_CUT_S <= stem.duration_s < mix.duration_s]
-    return min(ends, default=mix.duration_s)
+    residual_db = 10.0 * math.log10(max(remainder.unexplained, 1e-12))
+    return Measurement.of(max(MIN_RESIDUAL_DB, residual_db), method=_RESIDUAL)

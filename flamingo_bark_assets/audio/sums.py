@@ -6,10 +6,18 @@ Adding belongs here; which sounds are added does not.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from flamingo_bark_assets.audio.signal import BLOCK, FloatArray, Sound
+
+
+class BlockReader(Protocol):
+    """Somebody who reads a sound along while it is read for something else."""
+
+    def add(self, block: FloatArray, /) -> None:
+        """Take the next samples, shape (n_channels, n); they may neither be kept nor written to."""
 
 
 class SumSound(Sound):
@@ -50,13 +58,23 @@ class SumSound(Sound):
                 yield _added([piece for _, piece in pieces])
 
 
-def equal_blocks(sound: Sound, rate_hz: int, channels: int) -> Iterator[FloatArray]:
+def equal_blocks(
+    sound: Sound, rate_hz: int, channels: int, *, along: Sequence[BlockReader] = ()
+) -> Iterator[FloatArray]:
     """Return the samples of a sound in blocks of `BLOCK`, the last one shorter, at some rate and number of channels.
 
     The change of rate is of linear phase and without delay; where the number of channels differs, each is their mean.
+    The readers of `along` take the blocks as they are in the sound.
     """
-    mixed = (_with_channels(block, channels) for block in sound.blocks())
+    mixed = (_with_channels(block, channels) for block in _read_along(sound, along))
     return _of_equal_length(_at_rate(mixed, sound.sample_rate_hz, rate_hz, channels))
+
+
+def _read_along(sound: Sound, readers: Sequence[BlockReader]) -> Iterator[FloatArray]:
+    for block in sound.blocks():
+        for reader in readers:
+            reader.add(block)
+        yield block
 
 
 def _at_rate(blocks: Iterable[FloatArray], from_hz: int, to_hz: int, channels: int) -> Iterator[FloatArray]:
@@ -80,7 +98,8 @@ def _of_equal_length(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
         while length >= BLOCK:
             joined = waiting[0] if len(waiting) == 1 else np.concatenate(waiting, axis=1)
             yield joined[:, :BLOCK]
-            waiting, length = [joined[:, BLOCK:]], length - BLOCK
+            length -= BLOCK
+            waiting = [joined[:, BLOCK:]] if length else []
     if length:
         yield np.concatenate(waiting, axis=1)
 
@@ -98,4 +117,4 @@ def _with_channels(block: FloatArray, channels: int) -> FloatArray:
     if block.shape[0] == channels:
         return block
     mono = block.mean(axis=0, dtype=np.float32, keepdims=True)
-    return np.broadcast_to(mono, (channels, block.shape[1]))
+    return mono if channels == 1 else np.broadcast_to(mono, (channels, block.shape[1]))

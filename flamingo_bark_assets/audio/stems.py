@@ -311,8 +311,9 @@ def _residual(mix: Sound, described: _Described) -> Measurement[float]:
     """Return energy of mix minus g times the sum of stems over that of the mix, g minimising it; offsets aside.
 
     Over the span that they have in common: to the end of the mix, or of the shortest stem where that ends at most
-    `MAX_CUT_S` before; other stems that end early count as silent after their end. In mono (plain mean of the channels)
-    where channel counts differ. At least `MIN_RESIDUAL_DB`, where float32 rounding lies.
+    `MAX_CUT_S` before; other stems that end early count as silent after their end. Likewise from where the last of them
+    begins whose start is cut off. In mono (plain mean of the channels) where channel counts differ. At least
+    `MIN_RESIDUAL_DB`, where float32 rounding lies.
     """
     stems, findings = described.summed, described.findings
     if not stems or findings is None:
@@ -324,13 +325,17 @@ def _residual(mix: Sound, described: _Described) -> Measurement[float]:
     whole = SumSound(stems, sample_rate_hz=mix.sample_rate_hz, channels=channels)
     sums = np.zeros((2, 2))
     offsets = np.zeros((2, channels))
-    left = common = round(_common_s(mix, stems) * mix.sample_rate_hz)
+    left = round(_common_s(mix, stems) * mix.sample_rate_hz)
+    skipped = min(left, round(_cut_head_s(described) * mix.sample_rate_hz))
+    common = left - skipped
     for mix_block, sum_block in zip(equal_blocks(mix, mix.sample_rate_hz, channels), whole.blocks(), strict=False):
         length = min(mix_block.shape[1], sum_block.shape[1], left)
         left -= length
+        first = min(skipped, length)
+        skipped -= first
         # What is left with nearly the best gain, in place of the mix: of small numbers single precision is enough.
-        b = np.float32(findings.common_gain) * sum_block[:, :length]
-        a = mix_block[:, :length] - b
+        b = np.float32(findings.common_gain) * sum_block[:, first:length]
+        a = mix_block[:, first:length] - b
         sums += [[np.vdot(a, a), np.vdot(a, b)], [0.0, np.vdot(b, b)]]
         offsets += [a.sum(axis=1), b.sum(axis=1)]
     sums[1, 0] = sums[0, 1]
@@ -343,6 +348,10 @@ def _residual(mix: Sound, described: _Described) -> Measurement[float]:
         return Measurement.unknown(f"the {silent} is digital silence", method=_RESIDUAL)
     unexplained = (rest - product**2 / energy) / mix_energy
     return Measurement.of(max(MIN_RESIDUAL_DB, 10.0 * math.log10(max(unexplained, 1e-12))), method=_RESIDUAL)
+
+
+def _cut_head_s(described: _Described) -> float:
+    return max((row.cut_head_s for row in described.rows if row.usable and row.cut_head_s <= MAX_CUT_S), default=0.0)
 
 
 def _common_s(mix: Sound, stems: Sequence[Sound]) -> float:

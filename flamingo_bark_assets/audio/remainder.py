@@ -60,8 +60,8 @@ def read_remainder(
     """Read a mix and its stems side by side to their ends.
 
     What is summed begins at `begin_s`, and ends with the mix or the longest stem, or with the shortest stem where that
-    ends at most `MAX_CUT_S` before the mix; other stems that end early are silent after their end. Where numbers of channels differ, it is
-    summed in mono. `along` are readers of each sound as it is in its file, the mix first.
+    ends at most `MAX_CUT_S` before the mix; other stems that end early are silent after their end. Where numbers of
+    channels differ, it is summed in mono. `along` are readers of each sound as it is in its file, the mix first.
     """
     rate_hz, channels = mix.sample_rate_hz, common_channels(mix, stems)
     left = round(_common_s(mix, stems) * rate_hz)

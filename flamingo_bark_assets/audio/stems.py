@@ -318,7 +318,7 @@ def _told_apart(rows: Sequence[Stem]) -> tuple[Stem, ...]:
 def _residual(described: _Described) -> Measurement[float]:
     """Return energy of mix minus g times the sum of stems over that of the mix, g minimising it; offsets aside.
 
-    Over the span that they have in common, as `read_remainder` has it, and from where the last of them begins whose start
+    Over the span that they have in common, as `read_remainder` has it, and from where the last one begins whose start
     is cut off. At least `MIN_RESIDUAL_DB`, where float32 rounding lies.
     """
     remainder = described.remainder

@@ -343,6 +343,44 @@ def _kinds(*names: str) -> frozenset[str]:
     return frozenset(_KIND_OF_NAME[name] for name in names)
 
 
+def rotated(seed: int, first: str, second: str) -> Case:
+    """Two stems under each other's name."""
+    parts = song(seed)
+    stems = {**parts, first: parts[second], second: parts[first]}
+    return Case(f"{first} and {second} swapped", summed(parts), stems, _kinds(first, second), ("swapped",))
+
+
+def head_cut(seed: int) -> Case:
+    """Half a second cut off the start of all stems."""
+    return _good("head cut", _each(seed, lambda x: late(x, -22_050)), seed, "(22050 samples) early")
+
+
+def late_beside_bleed(seed: int) -> Case:
+    """All stems late by one delay, beside a stem that is only bleed, which seems to lie elsewhere."""
+    case = bleed_only(3 * seed)
+    stems = _delayed(case.stems, 1105)
+    return Case("late beside bleed", case.mix, stems, case.unfit, (*case.causes, "late like all"), bit_depth="PCM_24")
+
+
+def _delayed(stems: Stems, by: int) -> Stems:
+    return {name: late(samples, by) for name, samples in stems.items()}
+
+
+def holding_others(seed: int, name: str, *held: str, without: tuple[str, ...] = ()) -> Case:
+    """A stem that holds other stems beside its own sound."""
+    parts = song(seed)
+    whole = summed({other: parts[other] for other in (name, *held)})
+    stems = {other: samples for other, samples in {**parts, name: whole}.items() if other not in without}
+    causes = (f"{name}.wav holds", *(f"{other}.wav" for other in held if other not in without))
+    return Case(f"{name} holds {', '.join(held)}", summed(parts), stems, _kinds(name), causes)
+
+
+def copied(seed: int, name: str, instead: str) -> Case:
+    """A stem's file copied over another's."""
+    stems = {**song(seed), instead: song(seed)[name]}
+    return Case("copied", summed(song(seed)), stems, _kinds(instead), (f"{name}.wav", "holds the same sound as"))
+
+
 GOOD: Mapping[Callable[[int], Case], int] = {
     all_late: 3, one_late: 3, padded: 3, cut: 3, inverted: 4, normalised: 3, scaled: 2, offset: 2, lossy: 3,
     other_rate: 1, mono: 1, soft_clipped: 1, dry: 1,

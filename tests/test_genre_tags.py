@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flamingo_bark_assets.audio.code_pages import MIN_CONFIDENCE, Repair, repair_texts
-from flamingo_bark_assets.audio.headers import id3v2_bytes
 from flamingo_bark_assets.audio.id3 import id3_genre
+from flamingo_bark_assets.audio.id3_sizes import id3v2_bytes
 from flamingo_bark_assets.audio.song_metadata import describe_metadata
 from flamingo_bark_assets.audio.tags import Tags, read_tags
 from flamingo_bark_assets.genre_names.reading import id3v1_genres, read_genre_field, why_no_genre

@@ -65,6 +65,41 @@ def test_a_wrong_stem_is_unfit_and_the_cause_is_named(make: Callable[[int], Case
     assert outcome.cause_right, outcome.said
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        lambda: stem_songs.rotated(SEED, "drums", "vocals"),
+        lambda: stem_songs.rotated(SEED, "bass", "other"),
+        lambda: stem_songs.late_beside_bleed(SEED),
+        lambda: stem_songs.holding_others(SEED, "other", "drums", "bass"),
+        lambda: stem_songs.holding_others(SEED, "vocals", "drums", "bass", "other"),
+        lambda: stem_songs.holding_others(SEED, "drums", "bass"),
+        lambda: stem_songs.holding_others(SEED, "other", "drums", "bass", "vocals", without=("drums", "bass")),
+        lambda: stem_songs.copied(SEED, "vocals", "other"),
+    ],
+)
+def test_the_stem_at_fault_is_named_and_none_of_the_others(case: Callable[[], Case]) -> None:
+    outcome = judged(case())
+    assert outcome.verdict_right, outcome.said
+    assert outcome.cause_right, outcome.said
+    assert "another take" not in outcome.said
+
+
+def test_a_copy_of_a_quiet_stem_is_no_bleed(tmp_path: Path) -> None:
+    twice = {**song(SEED), "lead vocals": song(SEED)["vocals"]}
+    found = work_of(Case("copy", summed(song(SEED)), twice), tmp_path, "raw_song", "stems").result(StemSet)
+    assert [row.name for row in found.stems if row.misnamed] == ["vocals"]
+    assert not [row for row in found.stems if row.bleed]
+    assert (found.residual_db.value or 0.0) < -40.0
+
+
+def test_a_start_that_is_cut_off_all_stems_is_no_fault() -> None:
+    outcome = judged(stem_songs.head_cut(SEED))
+    assert outcome.verdict_right, outcome.said
+    assert outcome.cause_right, outcome.said
+    assert (outcome.residual.value or 0.0) < -40.0
+
+
 def test_every_use_reads_a_stem_as_it_is_in_the_mix(tmp_path: Path) -> None:
     stems = {name: -stem_songs.late(samples, 1105) for name, samples in song(SEED).items() if name == "drums"}
     late = {name: stem_songs.late(samples, 1105) for name, samples in song(SEED).items()}

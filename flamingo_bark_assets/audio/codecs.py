@@ -18,7 +18,9 @@ import numpy as np
 from flamingo_bark_assets.audio.container import codec_failures, container_name, open_container
 from flamingo_bark_assets.audio.extent.found import Extent
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.audio.tag_fields import TooManyTagFields
 from flamingo_bark_assets.audio.window import window
+from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.text import short_line
 
 if TYPE_CHECKING:
@@ -113,6 +115,7 @@ def ffmpeg_pieces(path: Path, file: BinaryIO, extent: Extent) -> Iterator[Header
 
     Raises:
         LibraryRefusal: FFmpeg cannot read the file, or most of its packets are damaged.
+        AudioFault: its tags have more fields than FFmpeg may read.
     """
     try:
         file.seek(0)
@@ -133,6 +136,8 @@ def ffmpeg_pieces(path: Path, file: BinaryIO, extent: Extent) -> Iterator[Header
                     header = Header(rate_hz, block.shape[0], file_format, declared_s, expected_s)
                     yield header
                 yield block
+    except TooManyTagFields as error:
+        raise AudioFault(path, str(error), "take its tags off (ffmpeg -i OLD -map_metadata -1 -c copy NEW)") from None
     except codec_failures() as error:
         raise LibraryRefusal(f"the sound cannot be decoded ({_brief(error)})") from None
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from flamingo_bark_assets.audio.tag_fields import refuse_too_many_tag_fields
+
 if TYPE_CHECKING:
     from av.container import InputContainer
 
@@ -46,10 +48,14 @@ def open_container(file: BinaryIO, *, keep_bytes: bool = False) -> InputContaine
 
     Raises:
         av.FFmpegError: the contents are no known container of sound.
+        TooManyTagFields: FFmpeg would take too long over its tags.
     """
     import av
     import av.logging
 
+    at = file.tell()
+    refuse_too_many_tag_fields(file)
+    file.seek(at)
     av.logging.set_level(av.logging.PANIC)
     return av.open(
         _Source(file),

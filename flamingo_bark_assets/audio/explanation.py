@@ -203,17 +203,34 @@ def align(mix: FloatArray, stems: Sequence[FloatArray], lags_s: Mapping[int, flo
     sure = {index: lag for index, lag in lags_s.items() if lag is not None}
     if as_given is None or all(abs(lag) < _SHORTEST_DELAY_S for lag in sure.values()):
         return Aligned({}, False, as_given, stems)
-    together = max(sure.values()) - min(sure.values()) <= _SAME_DELAY_S
-    if together:
-        delays = dict.fromkeys(range(len(stems)), float(np.median(list(sure.values()))))
-    else:
-        delays = {index: lag for index, lag in sure.items() if abs(lag) >= _SHORTEST_DELAY_S}
-    delays = _refined(mix, stems, delays, together=together)
+    common = float(np.median(list(sure.values())))
+    near = [abs(lag - common) <= _SAME_DELAY_S for lag in sure.values()]
+    found: Aligned | None = None
+    if 2 * sum(near) > len(near):
+        found = _moved(mix, stems, dict.fromkeys(range(len(stems)), common), together=True)
+    if not all(near):
+        # One that holds little of its own may seem to lie elsewhere than the others.
+        alone = {index: lag for index, lag in sure.items() if abs(lag) >= _SHORTEST_DELAY_S}
+        apart = _moved(mix, stems, alone, together=False)
+        if found is None or (apart is not None and _left_by(apart) * _FAR_BETTER <= _left_by(found)):
+            found = apart
+    if found is None or not _explains_far_more(_left_by(found), as_given.residual):
+        return Aligned({}, False, as_given, stems)
+    return found
+
+
+def _moved(
+    mix: FloatArray, stems: Sequence[FloatArray], delays_s: Mapping[int, float], *, together: bool
+) -> Aligned | None:
+    """Move stems by delays, measured again there, and fit the mix; None where nothing sounds."""
+    delays = _refined(mix, stems, delays_s, together=together)
     moved = [moved_by(stem, delays.get(i, 0.0) * RATE_HZ, mix.size) for i, stem in enumerate(stems)]
     found = fit(mix, moved)
-    if found is None or not _explains_far_more(found.residual, as_given.residual):
-        return Aligned({}, False, as_given, stems)
-    return Aligned(delays, together, found, moved)
+    return Aligned(delays, together, found, moved) if found is not None else None
+
+
+def _left_by(aligned: Aligned) -> float:
+    return aligned.fit.residual if aligned.fit is not None else 1.0
 
 
 def _explains_far_more(after: float, before: float) -> bool:

@@ -5,8 +5,9 @@ The decisions and their limits belong here; fit and spectra that they rest on st
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from flamingo_bark_assets.audio.alignment import RATE_HZ, Match
 from flamingo_bark_assets.audio.belonging import FOUND_STRENGTH
-from flamingo_bark_assets.audio.bleed import coherence, lows_share, noisiness
+from flamingo_bark_assets.audio.bleed import Character, character, coherence
 from flamingo_bark_assets.audio.explanation import (
     Aligned,
     Fit,
@@ -48,6 +49,8 @@ _TWICE_BETTER = 10.0
 _TWICE_MORE = 2.0
 _TWICE_LEFT = 10.0**-1.5
 _SUMMED = 10.0**-1.5
+_COPY, _SAME_GAIN, _SOUNDS = 0.999, 0.1, 1e-6
+_NO_GAIN, _NEAR_GAIN, _OF_ITS_OWN = 0.1, 0.2, 0.02
 _BLEED_SHARE = 10.0**-1.2
 _BLEED_COHERENCE = 0.7
 _WHOLE_COHERENCE = 0.86
@@ -55,6 +58,8 @@ _HOLE_LEFT, _HOLE_TIMES, _HOLE_S, _HOLE_SHARE = 0.1, 10.0, 2, 0.8
 _TAIL_S = 2
 _SILENT = 1e-4
 _DRUMS_NOISE, _DRUMS_TIMES, _BASS_LOWS = 0.008, 8.0, 0.5
+_HELD, _STRUCK = 0.75, 0.65
+_NO_BASS_LOWS, _SURE_BASS_LOWS = 0.2, 0.7
 # The 576 samples of LAME with the 529 of an MP3 decoder, and the latter alone; the AAC encoders of FFmpeg and Apple.
 _ENCODER_DELAYS = {1105: "MP3", 1024: "AAC", 2112: "AAC", 529: "MP3"}
 
@@ -142,7 +147,7 @@ def find(mix: FloatArray, stems: Sequence[Heard]) -> Findings:
     _bleed(mix, [aligned.stems[i] for i in kept], [found[i] for i in kept], best)
     _swapped(stems, found)
     causes = [*_holes(stems, kept, best, found), *_gone(stems, kept, best, found)]
-    causes = [*(f.misnamed for f in found if f.twice and f.misnamed), *causes]
+    causes = [*dict.fromkeys(f.misnamed for f in found if f.misnamed and "would be added twice" in f.misnamed), *causes]
     residual = max(best.residual, 1e-12)
     return Findings(found, 10.0 * math.log10(residual), best.fitted_s, "; ".join(causes) or None)
 
@@ -180,22 +185,30 @@ def _once(mix: FloatArray, stems: Sequence[Heard], aligned: Aligned, found: Sequ
     assert aligned.fit is not None
     kept, best = _without_held(mix, stems, aligned.stems, aligned.fit, found)
     while len(kept) > 1:
-        # What is quieter may be bleed, and changes little. Of two that are the same, the later one is left out.
-        loud = best.given_energies > _BLEED_SHARE
-        without = [best.common_residual_without(i) if loud[i] else 1.0 for i in range(len(kept))]
-        at = min(range(len(kept)), key=lambda i: (round(10.0 * math.log10(max(without[i], 1e-9))), -i))
-        if without[at] > _TWICE_LEFT or without[at] * _TWICE_BETTER > best.common_residual:
+        left_out = _copy(best) or _held_by_the_others(best) or _held_by_another(best)
+        if left_out is None:
             break
-        if best.residual_without(at) > _TWICE_MORE * max(best.residual, 1e-6):
-            break  # it is only too loud
-        others = kept[:at] + kept[at + 1 :]
+        others = [index for at, index in enumerate(kept) if at not in left_out.at]
         again = fit(mix, [aligned.stems[i] for i in others])
         if again is None:
             break
-        index = kept[at]
-        name = stems[index].file_name
-        found[index].twice = True
-        found[index].misnamed = f"{name} holds what other stems hold already, and would be added twice"
+        names = {at: stems[index].file_name for at, index in enumerate(kept)}
+        for at in left_out.at:
+            found[kept[at]].twice = True
+        if left_out.whole is not None:
+            held = ", ".join(names[at] for at in left_out.at)
+            found[
+                kept[left_out.whole]
+            ].misnamed = f"{names[left_out.whole]} holds {held} as well, which would be added twice"
+        elif left_out.like is not None:
+            (at,) = left_out.at
+            told = f"{names[at]} holds the same sound as {names[left_out.like]}, and would be added twice"
+            found[kept[at]].misnamed = told
+            if stems[kept[at]].kind != stems[kept[left_out.like]].kind:  # which of the two it is, is not known
+                found[kept[left_out.like]].misnamed = told
+        else:
+            (at,) = left_out.at
+            found[kept[at]].misnamed = f"{names[at]} holds what other stems hold already, and would be added twice"
         kept, best = others, again
     return kept, best
 
@@ -234,6 +247,75 @@ def _without_held(
 def _names(stems: Sequence[Heard], indices: Sequence[int]) -> str:
     *others, last = (stems[i].file_name for i in indices)
     return f"{', '.join(others)} and {last}" if others else last
+
+
+@dataclass(frozen=True, slots=True)
+class _LeftOut:
+    """Stems that are not added up, as other stems hold their sound.
+
+    Attributes:
+        at: which they are, places in the fit.
+        whole: the stem that holds them beside sound of its own, which is at fault; None where they are at fault.
+        like: the stem of which the one that is left out is a copy; None where it is none.
+    """
+
+    at: tuple[int, ...]
+    whole: int | None = None
+    like: int | None = None
+
+
+def _copy(best: Fit) -> _LeftOut | None:
+    """Find a stem that is the same as an earlier one and is in the mix once, however quiet."""
+    total = best.products.sum(axis=0)
+    energies = np.maximum(np.diag(total)[:-1], 1e-30)
+    for later in range(1, energies.size):
+        for earlier in range(later):
+            product = total[earlier, later]
+            same = product >= _COPY * math.sqrt(energies[earlier] * energies[later])
+            same = same and abs(product / energies[earlier] - 1.0) <= _SAME_GAIN
+            sounds = energies[later] > _SOUNDS * total[-1, -1]
+            if same and sounds and best.common_residual_without(later) < best.common_residual:
+                return _LeftOut((later,), like=earlier)
+    return None
+
+
+def _held_by_the_others(best: Fit) -> _LeftOut | None:
+    """Find the stem without which far less is left with one gain for all: it is in others, or is their sum."""
+    # What is quieter may be bleed, and changes little. Of two that are the same, the later one is left out.
+    loud = best.given_energies > _BLEED_SHARE
+    count = loud.size
+    without = [best.common_residual_without(i) if loud[i] else 1.0 for i in range(count)]
+    at = min(range(count), key=lambda i: (round(10.0 * math.log10(max(without[i], 1e-9))), -i))
+    if without[at] > _TWICE_LEFT or without[at] * _TWICE_BETTER > best.common_residual:
+        return None
+    if best.residual_without(at) > _TWICE_MORE * max(best.residual, 1e-6):
+        return None  # it is only too loud
+    whole = next((i for i in range(count) if i != at and _rest_beside(best, i, (at,)) > _OF_ITS_OWN), None)
+    return _LeftOut((at,), whole=whole)
+
+
+def _held_by_another(best: Fit) -> _LeftOut | None:
+    """Find the stem that holds several others, which explain nothing of the mix beside it."""
+    if best.residual > FITTED:
+        return None
+    unneeded = (np.abs(best.gains) < _NO_GAIN * best.common_gain) & (best.given_energies > _HEARD)
+    for whole in np.flatnonzero(np.abs(np.abs(best.gains) - best.common_gain) < _NEAR_GAIN * best.common_gain):
+        at = tuple(int(i) for i in np.flatnonzero(unneeded))
+        if at and _rest_beside(best, int(whole), at) >= 0.0:
+            return _LeftOut(at, whole=int(whole))
+    return None
+
+
+def _rest_beside(best: Fit, whole: int, parts: tuple[int, ...]) -> float:
+    """Return the share of a stem that is not of others which it holds at their own level; -1 where it holds them not."""
+    total = best.products.sum(axis=0)[:-1, :-1]
+    gram, product, energy = total[np.ix_(parts, parts)], total[list(parts), whole], total[whole, whole]
+    if not energy > 0.0 or not np.all(np.diag(gram) > 0.0):
+        return -1.0
+    gains = np.linalg.lstsq(gram, product, rcond=1e-6)[0]
+    if np.any(np.abs(gains - 1.0) > _SAME_GAIN):
+        return -1.0
+    return max(0.0, 1.0 - float(gains @ product) / float(energy))
 
 
 def _gains(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> None:
@@ -298,21 +380,49 @@ def _others(
 
 
 def _swapped(stems: Sequence[Heard], found: Sequence[Finding]) -> None:
-    """Find a drums stem that is one of bass, beside a bass stem that is one of drums."""
+    """Find pairs of stems each of which sounds like what the other is called: drums or a bass and any other kind."""
     sounding = [i for i in range(len(stems)) if stems[i].match is not None and not found[i].twice]
-    drums = [i for i in sounding if stems[i].kind == "drums"]
-    bass = [i for i in sounding if stems[i].kind == "bass"]
-    if len(drums) != 1 or len(bass) != 1:
+    of_kind: dict[StemKind, list[int]] = {}
+    for i in sounding:
+        if (kind := stems[i].kind) is not None:
+            of_kind.setdefault(kind, []).append(i)
+    alone = {kind: indices[0] for kind, indices in of_kind.items() if len(indices) == 1}
+    if "drums" not in alone and "bass" not in alone:
         return
-    of_drums, of_bass = (noisiness(stems[i].waveform) for i in (drums[0], bass[0]))
-    swapped = of_bass >= max(_DRUMS_NOISE, _DRUMS_TIMES * of_drums)
-    if swapped and lows_share(stems[drums[0]].waveform) >= _BASS_LOWS:
-        names = stems[drums[0]].file_name, stems[bass[0]].file_name
-        for index in (drums[0], bass[0]):
-            found[index].misnamed = (
-                f"{names[0]} sounds like a bass and {names[1]} like drums (spectral flatness {of_drums:.3f} and "
-                f"{of_bass:.3f}): they seem to be swapped"
+    like = {kind: character(stems[i].waveform) for kind, i in alone.items()}
+    for one, other in itertools.combinations(alone, 2):
+        told = _why_swapped(one, other, like, {kind: stems[i].file_name for kind, i in alone.items()})
+        for kind in (one, other) if told else ():
+            found[alone[kind]].misnamed = found[alone[kind]].misnamed or told
+
+
+def _why_swapped(
+    one: StemKind, other: StemKind, like: Mapping[StemKind, Character], names: Mapping[StemKind, str]
+) -> str | None:
+    """Say how it is heard that the stems of two kinds are swapped; None where it is not."""
+    pair = {one, other}
+    if pair == {"drums", "bass"} or (pair >= {"drums"} and like["drums"].steadiness >= _HELD):
+        (rest,) = pair - {"drums"}
+        noise, of_rest = like["drums"].noisiness, like[rest].noisiness
+        if of_rest < max(_DRUMS_NOISE, _DRUMS_TIMES * noise):
+            return None
+        if rest == "bass" and like["drums"].lows < _BASS_LOWS:
+            return None
+        if rest != "bass" and like[rest].steadiness > _STRUCK:
+            return None
+        what = "like a bass" if rest == "bass" else "not like drums"
+        return (
+            f"{names['drums']} sounds {what} and {names[rest]} like drums (spectral flatness {noise:.3f} and "
+            f"{of_rest:.3f}): they seem to be swapped"
+        )
+    if "bass" in pair and "drums" not in pair:
+        (rest,) = pair - {"bass"}
+        if like["bass"].lows <= _NO_BASS_LOWS and like[rest].lows >= _SURE_BASS_LOWS:
+            return (
+                f"{names['bass']} has {100 * like['bass'].lows:.0f} % of its energy below 250 Hz and {names[rest]} "
+                f"{100 * like[rest].lows:.0f} %, as a bass has: they seem to be swapped"
             )
+    return None
 
 
 def _holes(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> list[str]:

@@ -10,12 +10,13 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, Literal
 
 from flamingo_bark_assets.audio.extent.chunks import read_chunks
 from flamingo_bark_assets.audio.extent.found import View
-from flamingo_bark_assets.audio.headers import id3v2_bytes, synchsafe
+from flamingo_bark_assets.audio.id3_sizes import id3v2_bytes, synchsafe
 
 _MAX_FRAME_BYTES = 64 * 1024
 _MAX_FRAMES = 4096
@@ -26,22 +27,22 @@ _MAX_UNSYNCHRONISED_BYTES = 64 << 20
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 _UNSYNCHRONISED, _EXTENDED = 0x80, 0x40
 
-_Frame = tuple[bytes, int, int, int]  # name, flags, offset and size
-
 
 def id3_genre(file: BinaryIO) -> str | None:
-    """Return the text of the first genre frame of a file's ID3v2 tags; None where there is none that can be read.
+    """Return the text of the genre frames of a file's first ID3v2 tag with any; None where none can be read.
 
     A tag stands at the start of the file, before another one, in a chunk of WAV or AIFF, or where a DSF file says.
-    ID3v2.4 parts several values by zero bytes. The position of `file` changes. Any bytes are allowed.
+    Several values are parted by zero bytes, as ID3v2.4 does. The position of `file` changes. Any bytes are allowed.
     """
-    for source, version, (name, frame_flags, at, length_bytes) in _all_frames(file):
-        if name in (b"TCON", b"TCO"):
-            source.seek(at)
-            body = _plain_body(source.read(min(length_bytes, _MAX_FRAME_BYTES)), version, frame_flags)
-            if body and body[0] < len(_ENCODINGS):
-                return body[1:].decode(_ENCODINGS[body[0]], errors="replace").rstrip("\x00")
-    return None
+    empty = None
+    for tag in _tags(file):
+        texts = [
+            text for frame in tag.frames(_MAX_FRAMES) if (text := _genre(tag.source, tag.version, frame)) is not None
+        ]
+        if any(texts):
+            return "\0".join(filter(None, texts))
+        empty = "" if texts else empty
+    return empty
 
 
 def id3_frame_names(file: BinaryIO) -> tuple[str, ...]:
@@ -49,24 +50,20 @@ def id3_frame_names(file: BinaryIO) -> tuple[str, ...]:
 
     The position of `file` changes. Any bytes are allowed.
     """
-    return tuple(sorted(name.decode("latin-1") for _, _, (name, *_) in _all_frames(file)))
+    return tuple(sorted(frame.name.decode("latin-1") for tag in _tags(file) for frame in tag.frames(_MAX_FRAMES)))
 
 
-def _all_frames(file: BinaryIO) -> Iterator[tuple[BinaryIO, int, _Frame]]:
-    """Give each frame of all tags of a file, with the source that it stands in and the version of its tag."""
-    end = file.seek(0, os.SEEK_END)
-    for start in _tag_offsets(file, end):
-        at = start
-        for _ in range(_MAX_TAGS):
-            file.seek(at)
-            head = file.read(10)
-            if len(head) < 10 or head[:3] != b"ID3" or head[3] not in (2, 3, 4):
-                break
-            yield from _frames_of_tag(file, at, head, end)
-            at += id3v2_bytes(head)
+def count_frames(file: BinaryIO, most: int) -> int:
+    """Return the number of frames of all ID3v2 tags of a file, at most about `most`; its position changes."""
+    count = 0
+    for tag in _tags(file):
+        count += sum(1 for _ in tag.frames(most + 1))
+        if count > most:
+            break
+    return count
 
 
-def _tag_offsets(file: BinaryIO, end: int) -> Iterator[int]:
+def _tag_offsets(file: BinaryIO) -> Iterator[int]:
     yield 0
     file.seek(0)
     head = file.read(28)
@@ -84,12 +81,50 @@ def _tag_offsets(file: BinaryIO, end: int) -> Iterator[int]:
             yield chunk.begin
 
 
-def _frames_of_tag(file: BinaryIO, start: int, head: bytes, end: int) -> Iterator[tuple[BinaryIO, int, _Frame]]:
-    """Give the frames of the tag whose ten bytes `head` stand at `start`."""
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """One frame of a tag: its name, its flags, and where what it holds lies."""
+
+    name: bytes
+    flags: int
+    at: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """One tag: the bytes in which its frames lie, from `first` to `last`."""
+
+    version: int
+    source: BinaryIO
+    first: int
+    last: int
+
+    def frames(self, most: int) -> Iterator[_Frame]:
+        """Give at most so many frames, without reading what they hold."""
+        return _frames(self.source, self.version, self.first, self.last, most)
+
+
+def _tags(file: BinaryIO) -> Iterator[_Tag]:
+    end = file.seek(0, os.SEEK_END)
+    for start in _tag_offsets(file):
+        at = start
+        for _ in range(_MAX_TAGS):
+            file.seek(at)
+            head = file.read(10)
+            if len(head) < 10 or head[:3] != b"ID3" or head[3] not in (2, 3, 4):
+                break
+            if (tag := _tag(file, at, head, end)) is not None:
+                yield tag
+            at += id3v2_bytes(head)
+
+
+def _tag(file: BinaryIO, start: int, head: bytes, end: int) -> _Tag | None:
+    """Find the frames of the tag whose ten bytes `head` stand at `start`; None where they cannot be read."""
     version, flags = head[3], head[5]
     size = min(synchsafe(head[6:10]), end - start - 10)
     if version == 2 and flags & _EXTENDED:  # Compressed, by a method that nobody has ever named.
-        return
+        return None
     source: BinaryIO = file
     first = start + 10
     if flags & _UNSYNCHRONISED and version < 4:
@@ -103,15 +138,24 @@ def _frames_of_tag(file: BinaryIO, start: int, head: bytes, end: int) -> Iterato
         length = source.read(4)
         # ID3v2.3 counts what follows the four bytes, ID3v2.4 the four bytes too.
         first += synchsafe(length) if version == 4 else 4 + int.from_bytes(length, "big")
-    for frame in _frames(source, version, first, last):
-        yield source, version, frame
+    return _Tag(version, source, first, last)
 
 
-def _frames(file: BinaryIO, version: int, first: int, last: int) -> Iterator[_Frame]:
-    """Give name, flags, offset and size of each frame of a tag, without reading what it holds."""
+def _genre(source: BinaryIO, version: int, frame: _Frame) -> str | None:
+    """Read a genre frame; None where it is another one, or cannot be read."""
+    if frame.name not in (b"TCON", b"TCO"):
+        return None
+    source.seek(frame.at)
+    body = _plain_body(source.read(min(frame.size, _MAX_FRAME_BYTES)), version, frame.flags)
+    if not body or body[0] >= len(_ENCODINGS):
+        return None
+    return body[1:].decode(_ENCODINGS[body[0]], errors="replace").rstrip("\x00")
+
+
+def _frames(file: BinaryIO, version: int, first: int, last: int, most: int) -> Iterator[_Frame]:
     name_bytes, head_bytes = (3, 6) if version == 2 else (4, 10)
     at = first
-    for _ in range(_MAX_FRAMES):
+    for _ in range(most):
         file.seek(at)
         head = file.read(head_bytes)
         if at + head_bytes > last or len(head) < head_bytes or not head[:name_bytes].strip(b"\x00"):
@@ -122,7 +166,8 @@ def _frames(file: BinaryIO, version: int, first: int, last: int) -> Iterator[_Fr
             size = synchsafe(sizes)
         elif version == 4 and _is_border(file, at + 10 + synchsafe(sizes), last):
             size = synchsafe(sizes)  # Both end at a frame or at the end: the standard holds, not iTunes' plain sizes.
-        yield head[:name_bytes], int.from_bytes(head[8:10], "big"), at + head_bytes, min(size, last - at - head_bytes)
+        flags = int.from_bytes(head[8:10], "big")
+        yield _Frame(head[:name_bytes], flags, at + head_bytes, min(size, last - at - head_bytes))
         at += head_bytes + size
 
 

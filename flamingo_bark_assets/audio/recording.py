@@ -174,6 +174,20 @@ class Stem(Row):
             return self.lag_s
         return self.lag_s - self.delay_samples / self.sample_rate_hz
 
+    @property
+    def left_length_difference_s(self) -> float | None:
+        """Its end against that of the mix after `delay_samples` were taken off, s; less than 0 where it is short."""
+        if self.length_difference_s is None or not self.delay_samples or not self.sample_rate_hz:
+            return self.length_difference_s
+        return self.length_difference_s - self.delay_samples / self.sample_rate_hz
+
+    @property
+    def cut_head_s(self) -> float:
+        """How much of its start is missing, as it is early, s."""
+        if not self.delay_samples or not self.sample_rate_hz:
+            return 0.0
+        return max(0.0, -self.delay_samples / self.sample_rate_hz)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StemSet(Record):

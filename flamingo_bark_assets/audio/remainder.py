@@ -54,15 +54,19 @@ def common_channels(mix: Sound, stems: Sequence[Sound]) -> int:
     return mix.channels if all(stem.channels == mix.channels for stem in stems) else 1
 
 
-def read_remainder(mix: Sound, stems: Sequence[Sound], *, along: Sequence[Sequence[BlockReader]] = ()) -> Remainder:
+def read_remainder(
+    mix: Sound, stems: Sequence[Sound], *, begin_s: float = 0.0, along: Sequence[Sequence[BlockReader]] = ()
+) -> Remainder:
     """Read a mix and its stems side by side to their ends.
 
-    What is summed ends with the mix or the longest stem, or with the shortest stem where that ends at most `MAX_CUT_S`
-    before the mix; other stems that end early are silent after their end. Where numbers of channels differ, it is
-    summed in mono. `along` are readers of each sound as it is in its file, the mix first.
+    What is summed begins at `begin_s`, and ends with the mix or the longest stem, or with the shortest stem where that
+    ends at most `MAX_CUT_S` before the mix; other stems that end early are silent after their end. Where numbers of
+    channels differ, it is summed in mono. `along` are readers of each sound as it is in its file, the mix first.
     """
     rate_hz, channels = mix.sample_rate_hz, common_channels(mix, stems)
-    left = n_samples = round(_common_s(mix, stems) * rate_hz)
+    left = round(_common_s(mix, stems) * rate_hz)
+    skipped = min(left, round(begin_s * rate_hz))
+    n_samples = left - skipped
     mix_blocks, *streams = (
         equal_blocks(sound, rate_hz, channels, along=readers)
         for sound, readers in zip((mix, *stems), along or [()] * (1 + len(stems)), strict=True)
@@ -77,8 +81,10 @@ def read_remainder(mix: Sound, stems: Sequence[Sound], *, along: Sequence[Sequen
                 added[:, : piece.shape[1]] += piece
         size = min(block.shape[1], left)
         left -= size
+        first = min(skipped, size)
+        skipped -= first
         for mixed, of_stems, of_channel in zip(block, added, sums, strict=True):
-            _add_sums(np.ascontiguousarray(mixed[:size]), of_stems, of_channel)
+            _add_sums(np.ascontiguousarray(mixed[first:size]), of_stems[first:], of_channel)
     for stream in streams:
         collections.deque(stream, maxlen=0)
     means = sums[:, :2].T @ sums[:, :2] / max(1, n_samples)

@@ -19,7 +19,7 @@ from flamingo_bark_assets.audio.findings import Finding, Findings, Heard, find
 from flamingo_bark_assets.audio.levels import LevelReader, Levels
 from flamingo_bark_assets.audio.quality import FrameLevels, frame_levels_of
 from flamingo_bark_assets.audio.recording import Stem, StemSet
-from flamingo_bark_assets.audio.remainder import Remainder, read_remainder
+from flamingo_bark_assets.audio.remainder import MAX_CUT_S, Remainder, read_remainder
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
 from flamingo_bark_assets.audio.sums import SumSound
 from flamingo_bark_assets.library.layout import StemFile
@@ -206,7 +206,9 @@ def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> _Described:
     if not summed:
         return _Described(told, findings)
     # Without some of them, or with some corrected, they are read again.
-    remainder = remainder_as_given if summed == usable else read_remainder(mix, list(summed.values()))
+    remainder = remainder_as_given
+    if summed != usable:
+        remainder = read_remainder(mix, list(summed.values()), begin_s=_cut_head_s(told))
     return _Described(told, findings, remainder)
 
 
@@ -317,8 +319,8 @@ def _told_apart(rows: Sequence[Stem]) -> tuple[Stem, ...]:
 def _residual(described: _Described) -> Measurement[float]:
     """Return energy of mix minus g times the sum of stems over that of the mix, g minimising it; offsets aside.
 
-    Over the span that they have in common, as `read_remainder` has it. At least `MIN_RESIDUAL_DB`, where float32
-    rounding lies.
+    Over the span that they have in common, as `read_remainder` has it, and from where the last one begins whose start
+    is cut off. At least `MIN_RESIDUAL_DB`, where float32 rounding lies.
     """
     remainder = described.remainder
     if remainder is None:
@@ -331,3 +333,7 @@ def _residual(described: _Described) -> Measurement[float]:
         return Measurement.unknown(f"the {silent} is digital silence", method=_RESIDUAL)
     residual_db = 10.0 * math.log10(max(remainder.unexplained, 1e-12))
     return Measurement.of(max(MIN_RESIDUAL_DB, residual_db), method=_RESIDUAL)
+
+
+def _cut_head_s(rows: Sequence[Stem]) -> float:
+    return max((row.cut_head_s for row in rows if row.usable and row.cut_head_s <= MAX_CUT_S), default=0.0)

@@ -430,10 +430,12 @@ def _fits_all_the_same(stem: Stem, stems: StemSet, thresholds: Thresholds) -> bo
     """Return whether the sound shows that a stem fits whatever its length: by the residual, or where it was found.
 
     What is longer than the mix is cut off in use; what is shorter may lack no more than a tail, unless the mix is
-    explained without it to its end.
+    explained without it to its end, and no more of its start.
     """
-    difference, lag, sure = stem.length_difference_s, _sure_lag_s(stem, thresholds), thresholds.sure_residual_db
+    difference, lag, sure = stem.left_length_difference_s, _sure_lag_s(stem, thresholds), thresholds.sure_residual_db
     if difference is None or not math.isfinite(difference):
+        return False
+    if stem.cut_head_s > thresholds.max_cut_tail_s:
         return False
     to_the_end = _below(stems.fitted_residual_db, sure)
     explained = _below(stems.residual_db, sure) or to_the_end

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+from collections.abc import Iterator
 
 from flamingo_bark_assets.audio.extent.found import MAX_STEPS, Extent, View, missing_bytes
 
@@ -24,6 +25,8 @@ MP4_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp"
 _SEGMENT, _CLUSTER, _INFO = 0x18538067, 0x1F43B675, 0x1549A966
 _TIMESTAMP_SCALE, _DURATION = 0x2AD7B1, 0x4489
 _LARGEST_INFO = 1 << 16
+_TAGS = 0x1254C367
+_LARGEST_TAGS = 1 << 26
 _LARGEST_NUMBER = 8  # bytes of an element that holds one (RFC 8794, 7.2)
 _OF_SEGMENT = frozenset(
     (_CLUSTER, _INFO, 0x114D9B74, 0x1654AE6B, 0x1C53BB6B, 0x1254C367, 0x1941A469, 0x1043A770, 0xEC, 0xBF)
@@ -95,6 +98,21 @@ def read_matroska(view: View, begin: int) -> Extent:
             break
         at += size
     return Extent(tells_length=True, declared_s=declared_s, cut=cut)
+
+
+def matroska_tags(view: View, begin: int) -> Iterator[bytes]:
+    """Give the bodies of the Tags elements of a Matroska or WebM file, wherever in its segment they stand."""
+    at = begin
+    for _ in range(MAX_STEPS):
+        name, at = _number(view, at, keep_marker=True)
+        size, at = _number(view, at, keep_marker=False) if name is not None else (None, at)
+        if name is None:
+            return
+        if name == _SEGMENT or size is None:  # step into it
+            continue
+        if name == _TAGS:
+            yield view.at(at, min(size, _LARGEST_TAGS))
+        at += size
 
 
 def _info_s(body: bytes) -> float | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flamingo_bark_assets.audio.extent.found import Extent, View
-from flamingo_bark_assets.audio.headers import synchsafe
+from flamingo_bark_assets.audio.id3_sizes import synchsafe
 
 _SURE = 4  # frames in a row that cannot be chance
 _TAIL = 1 << 16  # holds more than `_SURE` of the largest frames

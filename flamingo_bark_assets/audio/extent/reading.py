@@ -12,7 +12,7 @@ from flamingo_bark_assets.audio.extent.chunks import read_aiff, read_au, read_ca
 from flamingo_bark_assets.audio.extent.found import Extent, ReadExtent, View
 from flamingo_bark_assets.audio.extent.frames import read_frames
 from flamingo_bark_assets.audio.extent.pages import read_ogg
-from flamingo_bark_assets.audio.headers import id3v2_bytes
+from flamingo_bark_assets.audio.id3_sizes import id3v2_bytes
 
 # FFmpeg reads the length of these from their header, and a file that is cut gives fewer samples.
 _LENGTH_BY_LIBRARY = (b"fLaC", b"wvpk", b"TTA1", b"TTA2", b"MAC ", b"MPCK", b"MP+", b"#!AMR")

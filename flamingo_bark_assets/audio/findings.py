@@ -278,7 +278,7 @@ def _rest_beside(best: Fit, whole: int, parts: tuple[int, ...]) -> float:
     gains = np.linalg.lstsq(gram, product, rcond=1e-6)[0]
     if np.any(np.abs(gains - 1.0) > _SAME_GAIN):
         return -1.0
-    return max(0.0, 1.0 - float(gains @ product) / energy)
+    return max(0.0, 1.0 - float(gains @ product) / float(energy))
 
 
 def _gains(stems: Sequence[Heard], kept: Sequence[int], best: Fit, found: Sequence[Finding]) -> None:

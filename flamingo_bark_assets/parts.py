@@ -85,10 +85,15 @@ KINDS: Mapping[StemKind, KindFacts] = {
         "batteria perkusja percussao percussioni percussie slagwerk drumstel trommel trommeln trommels tambores bombo "
         "bumbo bebny werbel rullante charleston cymbales becken platillos rimshot ドラム ドラムス 打楽器 "
         "パーカッション キック スネア ハイハット シンバル 鼓 鼓组 鼓組 架子鼓 爵士鼓 打击乐 打擊樂 드럼 드럼스 타악기 "
-        "퍼커션 барабаны барабан ударные перкуссия",
+        "퍼커션 барабаны барабан ударные перкуссия trummor slagverk trommer rummut lyomasoittimet bubny dobok davul "
+        "vurmali ντραμς κρουστα תופים طبول กลอง",
         weak_words="oh ohs ohl ohr hh hhs hat sd bd bds sn snr rim tom clap claps snap snaps ride crash cym cyms "
-        "tops kck kik kd ft rt drm drms dr dk prc tamb shkr cowbells caja caixa cassa piatti stopa stick sticks タム",
-        pairs=("bass drum", "hi hat", "grosse caisse", "caisse claire", "floor tom", "rack tom", "double bass drum"),
+        "bici trong tops kck kik kd ft rt drm drms dr dk prc tamb shkr cowbells caja caixa cassa piatti stopa stick "
+        "sticks タム",
+        pairs=(
+            "bass drum", "hi hat", "grosse caisse", "caisse claire", "floor tom", "rack tom", "double bass drum",
+            "kick sub", "sub kick",
+        ),
         instruments=(
             "drums, drum, drum kit, drum set, drumkit, drumset, drum machine, drum beat, drum loop, drum track, "
             "drum pattern, drumming, double bass drumming, drumbeat, drummer, drumline",
@@ -114,12 +119,14 @@ KINDS: Mapping[StemKind, KindFacts] = {
         instruments_question="which kind of bass instrument is played?",
         words="bass basses bassline basslines bassguitar sub subs subbass contrabass bassgitarre kontrabass kontrabas "
         "contrebasse contrabajo contrabbasso contrabaixo contrabas basgitaar bajo basse basso baixo ベース "
-        "コントラバス 贝斯 貝斯 贝司 低音 低音提琴 베이스 콘트라베이스 бас басгитара контрабас",
+        "コントラバス 贝斯 貝斯 贝司 低音 低音提琴 베이스 콘트라베이스 бас басгитара контрабас basgitarr bassgitarr "
+        "elbas basova basszus basszusgitar μπασο בס เบส",
         weak_words="bs bss bas bassgtr bgtr",
         pairs=(
             "gitara basowa", "guitare basse", "chitarra basso", "guitarra baixo", "guitarra bajo", "бас гитара",
             "低音 吉他", "贝斯 吉他",
-            "bass guitar", "bass gtr", "bass synth", "bass keys", "synth bass", "string bass",
+            "bass guitar", "bass gtr", "bass synth", "bass keys", "synth bass", "string bass", "moog bass", "bas gitar",
+            "basova kytara",
         ),
         instruments=(
             "bass, bassline, bass line, sub bass, subbass, wobble bass, slap bass, bassist, walking bass",
@@ -138,9 +145,12 @@ KINDS: Mapping[StemKind, KindFacts] = {
         "stimmen chor chore hauptgesang leadgesang hintergrundgesang voz vozes voces vocais voix chant choeur choeurs "
         "voce voci coro coros cori vocale vocali vocaux chanteur zang stemmen zangstem koor achtergrondzang wokal "
         "wokale glos glosy spiew chorki ボーカル ヴォーカル ボイス コーラス 歌 歌声 声 人声 人聲 男声 女声 主唱 和声 "
-        "和聲 합창 보컬 목소리 노래 코러스 вокал голос голоса хор беквокал бэквокал пение",
+        "和聲 합창 보컬 목소리 노래 코러스 вокал голос голоса хор беквокал бэквокал пение korsang stamsang vokal "
+        "vokaler vokali aani laulu laulut kuoro zpev zpevy sbor enek korus vokalist φωνη φωνητικα φωνες קול קולות "
+        "שירה صوت غناء whisper whispers",
         weak_words="voc vocs bv bvs bvox lvox ldvox lv lvs lvoc bvoc bgs harmony harmonies harm harms speech dialogue "
-        "dialog vo voiceover spoken narrator acap canto cantos speaker бэк бек",
+        "dialog vo voiceover spoken narrator acap canto cantos speaker бэк бек sang kor",
+        pairs=("ad lib", "ad libs", "spoken word"),
     ),
     "guitar": KindFacts(
         noun="guitar", subject="the guitar", plural=False, harmony="chords", part_of="harmonic",
@@ -148,7 +158,8 @@ KINDS: Mapping[StemKind, KindFacts] = {
         instruments_question="which kinds of guitar are played?",
         words="guitar guitars gtr gtrs egtr agtr gitarre gitarren guitarra guitarras guitare guitares chitarra "
         "chitarre gitaar gitaren gitara gitary egitarre violao ギター エレキギター アコギ エレキ 吉他 吉它 电吉他 "
-        "木吉他 電吉他 일렉기타 통기타 гитара гитары электрогитара",
+        "木吉他 電吉他 일렉기타 통기타 гитара гитары электрогитара gitarr gitarrer guitarer kitara kytara kytary gitar "
+        "κιθαρα גיטרה جيتار",
         weak_words="gt gtrl gtrr acgtr elgtr git gits",
         pairs=("string guitar", "string gtr"),
         instruments=(
@@ -186,7 +197,8 @@ KINDS: Mapping[StemKind, KindFacts] = {
         "스트링 другое прочее остальное клавишные клавиши струнные синтезатор синтезаторы синт",
         weak_words="instr bells horn hrn hrns kbd kbds kys syn syns strgs str org pluck plucks stab stabs rest reste "
         "resto restante autre autres otro otros otra otras altro altri outro outros andere sonstiges sonstige overig "
-        "overige inne pozostale metales metais fiati ottoni blazers sopros instrument atmo atmos texture textures",
+        "overige inne pozostale metales metais fiati ottoni blazers sopros instrument atmo atmos texture textures "
+        "ovrigt ovriga muut diger ostatni egyeb sintetizador sintetizadores",
         pairs=("bass clarinet", "bass flute", "bass trombone", "steel drum", "steel drums"),
         instruments=(
             "keyboard, keys, keyboardist", "organ, hammond, hammond organ, church organ, pipe organ",

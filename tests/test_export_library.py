@@ -121,9 +121,13 @@ def test_clips_of_separated_stems_are_in_a_commercial_export_only_where_the_lice
     )
     store.write(dataclasses.replace(clips, clips=separated))
     every = {clip.source for clip in stored(copied).load("open")[0].clips}
-    song, _ = stored(copied, dataclasses.replace(VIEW, commercial=True)).load("open")
+    commercial = stored(copied, dataclasses.replace(VIEW, commercial=True))
+    song, _ = commercial.load("open")
     assert len(every) > 1
     assert {clip.source for clip in song.clips} == (every if allows else {"mix"})
+    noted = {note.clip for note in commercial.refused() if note.rule == "separator_licence"}
+    kept = {clip.clip for clip in song.clips}
+    assert noted == {clip.clip for clip in separated if clip.view == VIEW.view} - kept
 
 
 def test_a_song_whose_results_are_due_is_named(copied: DataPaths, tmp_path: Path) -> None:

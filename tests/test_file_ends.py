@@ -320,3 +320,12 @@ def test_whatever_stands_in_a_header_ends_in_sound_or_a_named_fault(tmp_path: Pa
         except AudioFault as fault:
             assert path.name in str(fault)
         assert time.monotonic() - began < 5.0
+
+
+def test_a_header_that_tells_a_length_below_zero_tells_none(tmp_path: Path) -> None:
+    path = make(tmp_path, "wma")
+    data = bytearray(path.read_bytes())
+    properties = data.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    data[properties + 80 : properties + 88] = struct.pack("<Q", 0xF0000000)  # what is to be read ahead, ms
+    path.write_bytes(data)
+    assert decode(path, max_duration_s=600.0).signal.duration_s == pytest.approx(SECONDS, abs=0.12)

@@ -341,3 +341,55 @@ def test_a_file_whose_tags_say_what_they_mean_has_no_notes(tmp_path: Path) -> No
     path = write_with_av(tmp_path / "a.flac", music(0.3), codec="flac", tags={"genre": "Rock", "title": "Été"})
     assert read_tags(path).notes == ()
     assert read_tags(write_wav(tmp_path / "b.wav", music(0.3))).notes == ()
+
+
+# What people, shops and sites write into fields
+
+
+@pytest.mark.parametrize(
+    ("field", "genres"),
+    [
+        ("R&amp;B", ("R&B",)),
+        ("<b>Rock</b>", ("Rock",)),
+        ("<script>alert(1)</script>", ()),
+        ("<img src=x onerror=alert(1)>", ()),
+        ("<No Genre>", ()),
+        ("Rock [www.site.invalid]", ("Rock",)),
+        ("Rock (http://site.invalid/x)", ("Rock",)),
+        ("t.me/somebody", ()),
+        ("@somebody", ()),
+        ("1/2 step", ("2 step",)),
+        ("20/24", ("Alternative", "Soundtrack")),
+        ("V/A", ()),
+        ("n.a.", ()),
+        ("Your Genre Here", ()),
+    ],
+)
+def test_a_field_gives_the_genres_it_names_and_no_other(field: str, genres: tuple[str, ...]) -> None:
+    assert read_genre_field(field).names == genres
+
+
+def test_titles_lose_the_marks_of_web_pages(tmp_path: Path) -> None:
+    title = id3_tags.text_frame(4, "title", "Rock &amp; <i>Roll</i>", 3)
+    assert _mp3(tmp_path, title, version=4).title == "Rock & Roll"
+
+
+@pytest.mark.parametrize("text", ["80’s", "Rock ’n’ Roll", "††† (Crosses)", "A × B", "50 ¢", "Love…", "A – B"])
+def test_signs_beside_latin_words_are_what_they_are(text: str) -> None:
+    found = repair_texts([text, text.encode("cp1252").decode("latin-1")])
+    assert [repair.text for repair in found] == [text, text]
+    assert found[0] == Repair(text)
+
+
+def test_utf8_that_was_taken_for_latin_twice_is_told() -> None:
+    twice = "Música".encode().decode("latin-1").encode().decode("latin-1")
+    assert repair_texts([twice])[0].text == "Música"
+
+
+def test_a_thai_genre_is_no_russian_word() -> None:
+    assert repair_texts(["หมอลำ".encode("cp874").decode("latin-1")])[0].text == "หมอลำ"
+
+
+def test_of_several_genre_frames_each_counts_and_an_empty_one_hides_none(tmp_path: Path) -> None:
+    frames = [id3_tags.text_frame(3, "genre", text) for text in ("", "Rock", "Pop")]
+    assert _mp3(tmp_path, *frames).genres == ("Rock", "Pop")

@@ -260,3 +260,24 @@ def _stems(folder: Path, *names: str, song_id: str = "one") -> dict[str, StemFil
     paths = DataPaths(folder)
     add_song(paths, source, stems_dir=stems_dir, song_id=song_id)
     return {stem.name: stem for stem in find_song(paths, song_id).stems}
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("drums", "Trummor|Trommer|Rummut|Bubny|Davul|Ντραμς|תופים|طبول|Timbales|Triangle|KICK_SUB|Kick Sub"),
+        ("bass", "Basgitarr|Basová kytara|Basszusgitár|Bas gitar|Μπάσο|Moog Bass"),
+        ("vocals", "Sång|Körsång|Vokal|Vokaler|Laulu|Zpěv|Ének|Φωνή|שירה|غناء|Ad Libs|BV Stack|Spoken Word"),
+        ("guitar", "Gitarr|Kytara|Gitár|Κιθάρα|גיטרה"),
+        ("harmonic", "Hammond|Mellotron|Harmonica|Kalimba|Theremin|Glockenspiel|Steel Pan|Övrigt|Ostatní|Sintetizador"),
+    ],
+)
+def test_more_languages_and_every_instrument_say_a_kind(kind: StemKind, names: str) -> None:
+    assert {name: only_kind(name) for name in names.split("|")} == dict.fromkeys(names.split("|"), (kind, None))
+
+
+@pytest.mark.parametrize("name", ["utan sång", "uten vokal", "Instrumental w/ BGV", "inst with bgv"])
+def test_a_sum_in_any_words_is_no_vocals(name: str) -> None:
+    kind, problem = only_kind(name)
+    assert kind != "vocals"
+    assert problem is not None

@@ -39,6 +39,7 @@ _MIXED = math.log(1 / 20)
 # Some twenty genres are listed for each script, and half of its tags are one of them; own choice.
 _KNOWN_GENRE = math.log(1 / 40)
 _MARKS = frozenset("°·’‘“”«»–—…´©®™¡¿ªº•№")
+_SIGNS = frozenset("‘’“”–—…°™®©½¼¾×£€¢§†‡•·²³")
 _OPENING = frozenset("¿¡ªº°«»©®™")
 _CLOSED_BY = {"¿": "?", "¡": "!"}
 _NEVER = 1e-9
@@ -88,16 +89,27 @@ def repair_texts(texts: Sequence[str]) -> list[Repair]:
     raws = [_bytes_of(text[:MAX_CHARACTERS]) for text in texts]
     doubtful = [raw for raw in raws if raw is not None and not _is_plainly_latin(raw)]
     shared = _best([raw for raw in doubtful if not _is_utf8(raw)])
-    return [
+    repairs = [
         Repair(_without_surrogates(text)) if raw is None else _repaired(text, raw, shared)
         for text, raw in zip(texts, raws, strict=True)
     ]
+    return [_again(repair) for repair in repairs]
+
+
+def _again(repair: Repair) -> Repair:
+    """Undo UTF-8 that was taken for Latin-1 twice."""
+    if repair.encoding != "utf-8" or repair.text is None or (raw := _bytes_of(repair.text)) is None:
+        return repair
+    once_more = _repaired(repair.text, raw, None)
+    return once_more if once_more.encoding == "utf-8" else repair
 
 
 def _repaired(text: str, raw: bytes, shared: tuple[str, float] | None) -> Repair:
     if raw.isascii():
         return Repair(text)
     name, confidence = _best([raw]) or ("", 0.0)
+    if _has_only_signs(raw):
+        name, confidence = "cp1252", _readings([raw])[raw.decode("cp1252")][1]
     if name == "cp1252":
         plain = _decoded(raw, "cp1252") or raw.decode("latin-1")
         if plain == text:
@@ -117,10 +129,16 @@ def _repaired(text: str, raw: bytes, shared: tuple[str, float] | None) -> Repair
 
 def _is_plainly_latin(raw: bytes) -> bool:
     """Tell whether Latin is the likeliest reading of bytes; so are those of ASCII."""
-    if raw.isascii():
+    if raw.isascii() or _has_only_signs(raw):
         return True
     best = _best([raw])
     return best is not None and best[0] == "cp1252"
+
+
+def _has_only_signs(raw: bytes) -> bool:
+    """Tell whether all that is not ASCII are signs, as in "80\u2019s": words of other scripts have letters too."""
+    text = _decoded(raw, "cp1252")
+    return text is not None and all(character in _SIGNS for character in text if not character.isascii())
 
 
 def _is_utf8(raw: bytes) -> bool:

@@ -177,11 +177,17 @@ def _pieces_of_link(path: Path, file: BinaryIO, begin: int, end: int) -> Iterato
 
 
 def _container_s(container: InputContainer) -> float | None:
-    """Return the length of the first audio stream, or of the container, as FFmpeg read it from the header."""
+    """Return the length of the first audio stream, or of the container, as FFmpeg read it from the header.
+
+    None where it tells none, or one below 0, as it does of a broken header.
+    """
     stream = container.streams.audio[0]
+    length_s = 0.0
     if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1e6 if container.duration else None
+        length_s = float(stream.duration * stream.time_base)
+    elif container.duration:
+        length_s = container.duration / 1e6
+    return length_s if length_s > 0.0 else None
 
 
 def _decode_packets(container: InputContainer) -> Iterator[tuple[int, FloatArray]]:

@@ -58,7 +58,7 @@ _HOLE_LEFT, _HOLE_TIMES, _HOLE_S, _HOLE_SHARE = 0.1, 10.0, 2, 0.8
 _TAIL_S = 2
 _SILENT = 1e-4
 _DRUMS_NOISE, _DRUMS_TIMES, _BASS_LOWS = 0.008, 8.0, 0.5
-_HELD, _STRUCK = 0.75, 0.65
+_HELD, _STRUCK, _SURE_TIMES = 0.75, 0.65, 50.0
 _NO_BASS_LOWS, _SURE_BASS_LOWS = 0.2, 0.7
 # The 576 samples of LAME with the 529 of an MP3 decoder, and the latter alone; the AAC encoders of FFmpeg and Apple.
 _ENCODER_DELAYS = {1105: "MP3", 1024: "AAC", 2112: "AAC", 529: "MP3"}
@@ -307,7 +307,7 @@ def _held_by_another(best: Fit) -> _LeftOut | None:
 
 
 def _rest_beside(best: Fit, whole: int, parts: tuple[int, ...]) -> float:
-    """Return the share of a stem that is not of others which it holds at their own level; -1 where it holds them not."""
+    """Return the share of a stem beside others that it holds at their own level; -1 where it does not hold them."""
     total = best.products.sum(axis=0)[:-1, :-1]
     gram, product, energy = total[np.ix_(parts, parts)], total[list(parts), whole], total[whole, whole]
     if not energy > 0.0 or not np.all(np.diag(gram) > 0.0):
@@ -408,7 +408,7 @@ def _why_swapped(
             return None
         if rest == "bass" and like["drums"].lows < _BASS_LOWS:
             return None
-        if rest != "bass" and like[rest].steadiness > _STRUCK:
+        if rest != "bass" and like[rest].steadiness > _STRUCK and of_rest < _SURE_TIMES * noise:
             return None
         what = "like a bass" if rest == "bass" else "not like drums"
         return (

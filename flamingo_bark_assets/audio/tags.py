@@ -14,7 +14,7 @@ from flamingo_bark_assets.audio.code_pages import Repair, repair_texts
 from flamingo_bark_assets.audio.container import codec_failures, open_container
 from flamingo_bark_assets.audio.id3 import id3_genre
 from flamingo_bark_assets.audio.mp4_boxes import read_box
-from flamingo_bark_assets.genre_names.reading import MAX_FIELD_CHARACTERS, read_genre_field
+from flamingo_bark_assets.genre_names.reading import MAX_FIELD_CHARACTERS, read_genre_field, without_markup
 from flamingo_bark_assets.record import Row, column, optional_column
 from flamingo_bark_assets.text import printable, short_line
 
@@ -120,7 +120,8 @@ def read_tags(path: Path) -> Tags:
     repairs = dict(zip(raw, repair_texts(list(raw.values())), strict=True))
     genres = read_genre_field(repairs["genre"].text or "")
     names = tuple(dict.fromkeys(name for name in map(_clean, genres.names) if name))[:MAX_GENRES]
-    used = {field: _clean(repairs[field].text or "") for field in _FIELDS} | {"genre": "; ".join(names) or None}
+    used = {field: _clean(without_markup(repairs[field].text or "")) for field in _FIELDS}
+    used["genre"] = "; ".join(names) or None
     reasons = {"genre": genres.left_out}
     notes = (_note(field, raw[field], used[field], repairs[field], reasons.get(field, ())) for field in _FIELDS)
     return Tags(

@@ -91,7 +91,7 @@ class StoredSongs:
         return self._heads
 
     def refused(self) -> Sequence[Note]:
-        """Return a note for each song that stays out, and for each whose stored results are due."""
+        """Return a note for each song that stays out or is due, and for each clip that a song goes in without."""
         _ = self._heads
         return tuple(self._refused)
 
@@ -109,7 +109,23 @@ class StoredSongs:
 
     def _head(self, song_id: str) -> SongHead:
         song = self._song(song_id)
+        self._refused += self._unsold(song_id)
         return SongHead(song_id, song.split, song.digest)
+
+    def _unsold(self, song_id: str) -> list[Note]:
+        """Give a note for each clip of a song that goes in without it, as the licence of its separator's model says."""
+        if not self._options.commercial:
+            return []
+        clips = self._store.read(TrainingClips, song_id).clips
+        left_out = [clip for clip in clips if clip.view in self._views and not self._may_be_sold(clip)]
+        return [
+            Note(
+                song_id, clip.clip, "separator_licence",
+                f"{song_id}, {clip.clip}: left out: a model separated its stems: "
+                f"{why_not_commercial(clip.separator_licence, self._also_allowed)}",
+            )
+            for clip in left_out
+        ]  # fmt: skip
 
     def _song(self, song_id: str) -> ExportSong:
         made = self._store.read(TrainingClips, song_id)

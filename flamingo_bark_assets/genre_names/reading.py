@@ -6,16 +6,17 @@ What such fields hold in files of the world belongs here; how a file stores them
 from __future__ import annotations
 
 import functools
+import html
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
 MAX_FIELD_CHARACTERS = 20_000
 
-_SEPARATORS = re.compile(r"[;/,|\n\r\x00]")
+_ITEMS = re.compile(r"[;,|\n\r\x00]")
 _VALUES = re.compile(r"[\x00\n\r]")
 _REFERENCES = re.compile(r"(?:\((?:\d{1,3}|RX|CR)\))+")
 _REFERENCE = re.compile(r"\d{1,3}|RX|CR")
@@ -28,11 +29,19 @@ _REST = r"[^\s;,|\x00]"
 # Each begins where a word does and has a bounded length, so that a hostile text costs no more than its length.
 _ADDRESS = re.compile(
     rf"(?:https?|ftp)://{_REST}*|(?<![\w.])www\.{_REST}+|(?<![^\s;,|])[^\s;,|@]{{1,64}}@[\w-]+\.[\w.-]+"
+    rf"|(?<![\w.-])(?:t\.me|vk\.cc|bit\.ly|youtu\.be|goo\.gl)/{_REST}*|(?<![^\s;,|])@[\w.]{{2,64}}"
     rf"|(?<![\w.-])[\w-]{{2,63}}(?:\.[\w-]{{1,63}}){{0,4}}\.(?:{_TOP_LEVEL})\b(?:/{_REST}*)?",
     re.IGNORECASE,
 )
 _BARE_ADDRESS = re.compile(rf"[\w-]{{2,63}}(?:\.[\w-]{{1,63}}){{0,4}}\.(?:{_SHORT_TOP_LEVEL})(?:/\S*)?", re.IGNORECASE)
 _ADDRESS_MARK = "\ufffc"
+_BRACKETED_ADDRESS = re.compile(rf"\s*[(\[{{]\s*{_ADDRESS_MARK}\s*[)\]}}]?")
+# What programs that write for the web leave: "R&amp;B", "<b>Rock</b>"; "<No Genre>" is none of it.
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#[xX][0-9a-fA-F]{1,5});")
+_MARKUP = re.compile(
+    r"<script\b.*?</script\s*>|</?(?:a|b|br|div|em|font|h[1-6]|i|img|li|p|script|span|strong|style|u|ul)\b[^<>]{0,500}>",
+    re.IGNORECASE | re.DOTALL,
+)
 _RATE = re.compile(r"[~<>]?\s*\d+(?:[.,]\d+)?\s*(?:k(?:bps|bit|b/s|hz)?(?:/s)?|hz|bit|mb|min)\b.*", re.IGNORECASE)
 _MAKER = re.compile(
     r"(?:ripped|encoded|uploaded|downloaded|converted|tagged|created|shared)\s+(?:by|from|with|at)\b", re.I
@@ -59,7 +68,7 @@ class GenreField:
 
 def read_genre_field(text: str) -> GenreField:
     """Read a genre field as ID3 and others write it; any text is allowed, of which 20,000 characters count."""
-    text = text[:MAX_FIELD_CHARACTERS]
+    text = without_markup(text[:MAX_FIELD_CHARACTERS])
     if kind := _not_genres().get(_key(text)):  # Before it is parted: "n/a".
         return GenreField((), (f"{_short(text)} is {_WORDED[kind]}",))
     names: dict[str, None] = {}
@@ -98,6 +107,13 @@ def hide_addresses(text: str) -> str:
     return _ADDRESS.sub(_ADDRESS_MARK, text)
 
 
+def without_markup(text: str) -> str:
+    """Read the entities of HTML in a text and leave its marks out."""
+    if "&" in text:
+        text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    return _MARKUP.sub(" ", text) if "<" in text else text
+
+
 @functools.cache
 def id3v1_genres() -> tuple[str, ...]:
     """Return the names of ID3v1's genres by number, with Winamp's extensions."""
@@ -121,16 +137,29 @@ def _read_value(value: str) -> list[tuple[str | None, str | None]]:
     if value in _LETTERED:
         return [*found, (_LETTERED[value], None)]
     addresses = iter(_ADDRESS.findall(value))
-    for part in _SEPARATORS.split(hide_addresses(value)):
-        name = " ".join(part.split())
-        if _NUMBER.fullmatch(name):
-            found.append(_by_reference(name))
-        elif reason := why_no_genre(name):
-            shown = name.replace(_ADDRESS_MARK, next(addresses, "")) if _ADDRESS_MARK in name else name
-            found.append((None, f"{_short(shown)} is {reason}"))
-        elif name:
-            found.append((name, None))
+    for item in _ITEMS.split(hide_addresses(value)):
+        parts = [" ".join(part.split()) for part in item.split("/")]
+        # "20/24" are two numbers of the table, "1/2 step" holds none.
+        all_numbers = all(_NUMBER.fullmatch(part) for part in parts if part)
+        for part in parts:
+            found += _read_part(part, addresses, all_numbers=all_numbers)
     return found
+
+
+def _read_part(part: str, addresses: Iterator[str], *, all_numbers: bool) -> Iterator[tuple[str | None, str | None]]:
+    """Read one name; `addresses` gives what stands behind each mark of an address."""
+    name = _BRACKETED_ADDRESS.sub("", part).strip()
+    if name and name != part:
+        yield None, f"{_short(next(addresses, ''))} is an address"
+    else:
+        name = part
+    if _NUMBER.fullmatch(name):
+        yield _by_reference(name) if all_numbers else (None, f"{name} is a number beside words")
+    elif reason := why_no_genre(name):
+        shown = name.replace(_ADDRESS_MARK, next(addresses, "")) if _ADDRESS_MARK in name else name
+        yield None, f"{_short(shown)} is {reason}"
+    elif name:
+        yield name, None
 
 
 def _by_reference(reference: str) -> tuple[str | None, str | None]:

@@ -22,7 +22,7 @@ _NEUTRAL_WORDS = (
     "grp group sum mix all comp edit ed floor rack loop loops hook verse alt new final master raw processed the "
     "and of a und y et e i og en bearbeitet spur spuren piste pistas pista traccia sciezka дорожка трек "
     "elektrisch akustisch electrique acoustique electrica acustica elettrica elektryczna akustyczna электро "
-    "by split トラック 音源 リード メイン サブ 音轨 音軌 分轨 分軌 主 电 木 트랙 리드 메인"
+    "by split stack stacks w with トラック 音源 リード メイン サブ 音轨 音軌 分轨 分軌 主 电 木 트랙 리드 메인"
 )
 _NEUTRAL = frozenset(latin(word) for word in _NEUTRAL_WORDS.split())
 # Words of the names of separation models, which separators write behind or before the kind. Such names hold words of
@@ -43,7 +43,25 @@ _KIND_OF_WEAK: dict[str, StemKind] = {
 _KIND_OF_PAIR: dict[tuple[str, ...], StemKind] = {
     tuple(latin(pair).split()): kind for kind, facts in KINDS.items() for pair in facts.pairs
 }
-_NEGATIONS = frozenset({"no", "non", "not", "without", "minus", "sans", "ohne", "sin", "senza", "sem", "bez", "без"})
+
+
+def _add_instruments() -> None:
+    """Let the name of each instrument say its kind too: one word as a weak word, two as a pair."""
+    for kind, facts in KINDS.items():
+        for name in (name.strip() for names in facts.instruments for name in names.split(",")):
+            words = tuple(latin(name).split())
+            if not all(word.isalpha() for word in words):
+                continue
+            if len(words) == 1 and words[0] not in _KIND_OF_WORD and words[0] not in _NEUTRAL:
+                for form in (words[0], f"{words[0]}s"):
+                    _KIND_OF_WEAK.setdefault(form, kind)
+            elif len(words) == 2 and not set(words) & _NEUTRAL:
+                _KIND_OF_PAIR.setdefault(words, kind)
+
+
+_add_instruments()
+_NEGATION_WORDS = "no non not without minus sans ohne sin senza sem bez без zonder utan uten uden ilman χωρις ללא بدون"
+_NEGATIONS = frozenset(_NEGATION_WORDS.split())
 _SHORTEST_JOINED = 3
 _LONGEST_JOINED = 40
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -291,7 +309,9 @@ def _kinds_of(words: Sequence[str], *, weak_count: bool | None = None) -> _Said:
         elif kind := _KIND_OF_PAIR.get(pair):
             kinds[kind] = " ".join(pair)
             used = True
-        elif word in _NEGATIONS and (kind := _KIND_OF_WORD.get(following)):
+        elif word in _NEGATIONS and (
+            kind := _KIND_OF_WORD.get(following) or (_KIND_OF_WEAK.get(following) if weak_count else None)
+        ):
             if kind == "vocals":
                 kinds["instrumental"] = " ".join(pair)
             else:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import polars as pl
 import pytest
 
@@ -49,7 +50,8 @@ from tests.platform_state import (
     songs_of,
     tick,
 )
-from tests.songs import write_song, write_unreadable_song
+from tests.signals import write_audio
+from tests.songs import RATE_HZ, tiny_stems, write_song, write_unreadable_song
 
 pytestmark = pytest.mark.dagster
 
@@ -249,11 +251,16 @@ def test_a_new_version_of_the_analysis_makes_due_what_it_made(
 
 
 def test_every_step_reads_exactly_what_it_declares(data: DataPaths) -> None:
-    """Of a song with stems, or of one without: only then it matters whether stems were separated."""
+    """Of a song with stems, of one with an instrumental, or of one without: only then separated ones matter."""
     write_song(data.songs, "a", more=("guitar", "piano"))
     write_song(data.songs, "bare", stems=False)
+    pair = write_song(data.songs, "pair", stems=False)
+    parts = tiny_stems(6.0)
+    instrumental = np.sum([part for name, part in parts.items() if name != "vocals"], axis=0, dtype=np.float32)
+    for name, samples in {"vocals": parts["vocals"], "instrumental": instrumental}.items():
+        write_audio(pair / "stems" / f"{name}.wav", samples, rate_hz=RATE_HZ)
     reads: dict[str, set[str]] = {step.name: set() for step in STEPS}
-    for song_id in ("a", "bare"):
+    for song_id in ("a", "bare", "pair"):
         run_all(SongWork(find_song(data, song_id), data, Settings(), MeasuredCaptioner()))
         for step in STEPS:
             fresh = _Recording(find_song(data, song_id), data, Settings(), MeasuredCaptioner())

@@ -256,7 +256,7 @@ def test_every_step_reads_exactly_what_it_declares(data: DataPaths) -> None:
     write_song(data.songs, "bare", stems=False)
     pair = write_song(data.songs, "pair", stems=False)
     parts = tiny_stems(6.0)
-    instrumental = np.sum([part for name, part in parts.items() if name != "vocals"], axis=0, dtype=np.float32)
+    instrumental = np.asarray(sum(part for name, part in parts.items() if name != "vocals"), np.float32)
     for name, samples in {"vocals": parts["vocals"], "instrumental": instrumental}.items():
         write_audio(pair / "stems" / f"{name}.wav", samples, rate_hz=RATE_HZ)
     reads: dict[str, set[str]] = {step.name: set() for step in STEPS}

@@ -105,7 +105,7 @@ def test_a_truncated_file_is_a_row_with_a_reason_and_a_failed_check_on_every_ass
     failed = {(check.check, check.song_id) for check in ranged.checks if not check.passed}
     assert failed >= {("recording_is_sound", "torn"), ("fit_for_training", "torn")}
     assert not any(song_id == "good" for _, song_id in failed)
-    no_stem = {f"{kind}_features": f"good: there is no {kind} stem" for kind in ("guitar", "piano")}
+    no_stem = {f"{kind}_features": f"good: there is no {kind} stem" for kind in ("guitar", "piano", "instrumental")}
     for step in STEPS:
         table = step.record.TABLE
         rows = query(data.warehouse, f"SELECT song_id, unusable FROM {table} ORDER BY song_id").rows

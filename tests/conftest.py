@@ -6,7 +6,7 @@ import functools
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.kernels import compiling_alone
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.tagging.tagger import Tagger
+from tests.songs import write_song, write_unreadable_song
 
 # The same examples in every run: a fault that chance finds belongs to who looks for it, not to the next change.
 # `pytest --hypothesis-profile=default --hypothesis-seed=N` looks.
@@ -116,12 +117,15 @@ def peer() -> Iterator[None]:
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
-    """A data folder that the platform uses."""
+def data(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
+    """A data folder that the platform uses, with the songs of a test's mark `finished`."""
     monkeypatch.setenv("FLAMINGO_BARK_DATA", str(tmp_path / "data"))
     paths = DataPaths(tmp_path / "data")
-    paths.root.mkdir()
-    paths.settings.write_text(NO_WAITING)
+    if finished := _finished(request):
+        shutil.copytree(finished / "data", paths.root, symlinks=True)
+    else:
+        paths.root.mkdir()
+        paths.settings.write_text(NO_WAITING)
     return paths
 
 
@@ -136,12 +140,54 @@ def new_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def instance(tmp_path: Path, new_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance in a home of its own."""
-    shutil.copytree(new_home, tmp_path / "home")
+def instance(
+    request: pytest.FixtureRequest, tmp_path: Path, new_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance in a home of its own, in which the songs of a test's mark `finished` have run."""
+    finished = _finished(request)
+    shutil.copytree(finished / "home" if finished else new_home, tmp_path / "home")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     with connections_kept(tmp_path / "home"), open_instance(tmp_path / "home") as opened:
         yield opened
+
+
+def _finished(request: pytest.FixtureRequest) -> Path | None:
+    mark = request.node.get_closest_marker("finished")
+    if mark is None:
+        return None
+    folder: Path = request.getfixturevalue("finished_songs")(*mark.args, **mark.kwargs)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_songs(new_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Give a folder with `data` and `home` after a run of songs: copying it is quicker than a run for each test.
+
+    Songs are files that are no sound, unless they are asked to have sound; what was made is published if asked for.
+    """
+
+    @functools.cache
+    def finished(songs: Sequence[str], *, sound: bool = False, published: bool = False) -> Path:
+        from tests.platform_state import make, make_and_publish  # loads all definitions, which few tests need
+
+        folder = tmp_path_factory.mktemp("finished")
+        data, home = DataPaths(folder / "data"), folder / "home"
+        data.root.mkdir()
+        data.settings.write_text(NO_WAITING)
+        for index, song_id in enumerate(songs):
+            if sound:
+                write_song(data.songs, song_id, seed=index)
+            else:
+                write_unreadable_song(data.songs, song_id, text=str(index))
+        shutil.copytree(new_home, home)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FLAMINGO_BARK_DATA", str(data.root))
+            patch.setenv("DAGSTER_HOME", str(home))
+            with connections_kept(home), open_instance(home) as instance:
+                assert (make_and_publish if published else make)(instance, *songs)
+        return folder
+
+    return finished
 
 
 @pytest.fixture

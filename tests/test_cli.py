@@ -92,7 +92,7 @@ def test_a_title_with_a_line_break_is_refused(paths: DataPaths, inbox: Path) -> 
     assert "title" in shown.output
 
 
-def test_songs_are_listed_before_and_after_their_run_and_removed(paths: DataPaths, inbox: Path) -> None:
+def test_songs_are_listed_before_and_after_their_run_verified_and_removed(paths: DataPaths, inbox: Path) -> None:
     flamingo_bark("add", inbox / "song.wav", "--stems", inbox / "stems", "--id", "mine")
     assert "not run yet" in flamingo_bark("list").output
     run = flamingo_bark("run", "mine")
@@ -101,6 +101,10 @@ def test_songs_are_listed_before_and_after_their_run_and_removed(paths: DataPath
     assert "captioner: measured (fallback: no captioning model ran)" in run.output
     assert "fit" in flamingo_bark("list").output
     assert "1 song, every file as stated" in flamingo_bark("verify").output
+    (paths.songs / "mine" / "stems" / "bass.wav").write_bytes(b"changed")
+    changed = flamingo_bark("verify")
+    assert changed.exit_code == 1
+    assert "songs/mine/stems/bass.wav has changed" in changed.output
     assert "mine" in flamingo_bark("sql", "SELECT song_id FROM song_features").output
     assert flamingo_bark("remove", "mine").exit_code == 0
     assert not list(paths.root.rglob("*mine*"))
@@ -126,16 +130,6 @@ def test_more_rows_than_asked_for_are_not_printed(paths: DataPaths) -> None:
     assert "│ 1     │" in shown
     assert "│ 2     │" not in shown
     assert "there are more than 2 rows" in shown
-
-
-def test_verify_names_a_changed_file(paths: DataPaths, inbox: Path) -> None:
-    flamingo_bark("add", inbox / "song.wav", "--stems", inbox / "stems", "--id", "mine")
-    ran = flamingo_bark("run")
-    assert ran.exit_code == 0, ran.output
-    (paths.songs / "mine" / "stems" / "bass.wav").write_bytes(b"changed")
-    shown = flamingo_bark("verify")
-    assert shown.exit_code == 1
-    assert "songs/mine/stems/bass.wav has changed" in shown.output
 
 
 def test_a_song_that_is_not_there_is_named(paths: DataPaths) -> None:

@@ -51,7 +51,7 @@ from tests.platform_state import (
     tick,
 )
 from tests.signals import write_audio
-from tests.songs import RATE_HZ, tiny_stems, write_song, write_unreadable_song
+from tests.songs import RATE_HZ, tiny_stems, write_song
 
 pytestmark = pytest.mark.dagster
 
@@ -78,9 +78,8 @@ def test_all_is_fresh_after_a_run_of_one_song_and_of_a_range(
     assert due(data) == {}
 
 
+@pytest.mark.finished("a")
 def test_a_state_of_before_a_step_was_added_has_that_step_due(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    write_unreadable_song(data.songs, "a")
-    make(instance, "a")
     state = json.loads(state_path(data, "a").read_text())
     for name in ("guitar_features", "piano_features"):
         del state["made"][name]
@@ -93,9 +92,8 @@ def test_a_state_of_before_a_step_was_added_has_that_step_due(data: DataPaths, i
 
 
 @pytest.mark.parametrize("asset", ["song_features", "flamingo_captions", "bark_dataset"])
+@pytest.mark.finished("a")
 def test_all_is_fresh_after_one_asset_was_made_again(data: DataPaths, instance: dg.DagsterInstance, asset: str) -> None:
-    write_unreadable_song(data.songs, "a")
-    make(instance, "a")
     assert materialise(instance, "a", asset).success
     assert not_fresh(instance, "a") == {}
     assert due(data) == {}
@@ -136,11 +134,11 @@ def _never(work: SongWork) -> Record:
     raise AssertionError("this step must not run")
 
 
+@pytest.mark.finished("a")
 def test_dagster_calls_the_dataset_stale_when_only_the_licence_was_read_again(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    folder = write_unreadable_song(data.songs, "a")
-    make(instance, "a")
+    folder = data.songs / "a"
     (folder / "song.toml").write_text('licence = "CC-BY-4.0"')
     materialise(instance, "a", "song_metadata")
     assert "bark_dataset of a" in not_fresh(instance, "a")
@@ -159,11 +157,10 @@ def test_dagster_calls_the_dataset_stale_when_only_the_licence_was_read_again(
         ("[runs]\nmax_attempts = 7", []),
     ],
 )
+@pytest.mark.finished("a")
 def test_a_changed_setting_makes_due_what_depends_on_it(
     data: DataPaths, instance: dg.DagsterInstance, change: str, due_steps: list[str]
 ) -> None:
-    write_unreadable_song(data.songs, "a")
-    make(instance, "a")
     data.settings.write_text(
         NO_WAITING.replace("[runs]\n", f"{change}\n") if "[runs]" in change else f"{change}\n{NO_WAITING}"
     )
@@ -179,9 +176,8 @@ def test_a_changed_setting_makes_due_what_depends_on_it(
     assert due(data) == {}
 
 
+@pytest.mark.finished("a", sound=True)
 def test_a_changed_limit_is_judged_by_every_check(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    write_song(data.songs, "a")
-    make(instance, "a")
     data.settings.write_text("[thresholds]\nmin_duration_s = 600\n" + NO_WAITING)
     (result,) = do(instance, asked(tick(instance)))
     outcome = {found.check_name: found.passed for found in result.get_asset_check_evaluations()}
@@ -190,11 +186,10 @@ def test_a_changed_limit_is_judged_by_every_check(data: DataPaths, instance: dg.
     assert outcome["measurements_are_sure"] is True
 
 
+@pytest.mark.finished("a")
 def test_a_changed_limit_is_judged_by_every_check_also_after_a_run_that_died(
     data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_unreadable_song(data.songs, "a")
-    make(instance, "a")
     data.settings.write_text("[thresholds]\nmin_duration_s = 600\n" + NO_WAITING)
     with monkeypatch.context() as patch:
         patch.setitem(pipeline.WORK, "bark_dataset", _killed)
@@ -210,11 +205,10 @@ def _killed(work: SongWork) -> Record:
     raise KeyboardInterrupt
 
 
+@pytest.mark.finished("a")
 def test_results_of_a_step_whose_inputs_turn_out_the_same_are_kept(
     data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_unreadable_song(data.songs, "a")
-    make(instance, "a")
     data.settings.write_text("[thresholds]\nmax_duration_s = 1000\n" + NO_WAITING)
     for step in ("song_features", "drum_features", "flamingo_captions", "training_prompts"):
         monkeypatch.setitem(pipeline.WORK, step, _never)
@@ -225,11 +219,10 @@ def test_results_of_a_step_whose_inputs_turn_out_the_same_are_kept(
     assert not_fresh(instance, "a") == {}
 
 
+@pytest.mark.finished("a")
 def test_a_new_version_of_the_analysis_makes_due_what_it_made(
     data: DataPaths, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    write_unreadable_song(data.songs, "a")
-    make(instance, "a")
     code = (
         "import flamingo_bark_assets.settings as s; s.ANALYSIS_VERSION = '99'\n"
         "import json, sys\n"
@@ -296,11 +289,10 @@ def test_a_step_that_reads_what_it_does_not_declare_is_an_error(data: DataPaths)
         run_step(dataclasses.replace(STEP_NAMED["bark_dataset"], settings=()), work)
 
 
+@pytest.mark.finished("a")
 def test_a_copied_or_touched_library_is_hashed_once_and_not_at_every_look(
     data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_unreadable_song(data.songs, "a")
-    make(instance, "a")
     shutil.copytree(data.songs / "a", data.root / "copy")
     shutil.rmtree(data.songs / "a")
     (data.root / "copy").rename(data.songs / "a")
@@ -321,11 +313,10 @@ def test_a_copied_or_touched_library_is_hashed_once_and_not_at_every_look(
     assert len(hashed) == 1
 
 
+@pytest.mark.finished("a", sound=True)
 def test_a_record_of_an_older_version_is_unknown_where_it_lacks_a_column_and_is_due(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    write_song(data.songs, "a")
-    make(instance, "a")
     _make_old(data, "a", "song_features", version="1.7", lost="tempo_bpm", lost_table="sections")
     assert due(data)["a"][0] == "song_features"
     work = Platform().open_song("a")
@@ -354,10 +345,8 @@ def _make_old(data: DataPaths, song_id: str, step: str, *, version: str, lost: s
     state_file.write_text(json.dumps(values))
 
 
+@pytest.mark.finished("abcde")
 def test_a_result_that_was_lost_or_cut_is_due(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    for index, song_id in enumerate("abcde"):
-        write_unreadable_song(data.songs, song_id, text=str(index))
-    make(instance, *"abcde")
     (data.features / "suitability" / "a.parquet").unlink()
     (data.features / "raw_song" / "b.parquet").write_bytes(b"damaged")
     (data.features / "claims" / "c.parquet").unlink()
@@ -371,11 +360,10 @@ def test_a_result_that_was_lost_or_cut_is_due(data: DataPaths, instance: dg.Dags
     assert not_fresh(instance, "abcde") == {}
 
 
+@pytest.mark.finished("a")
 def test_a_pipe_in_place_of_a_result_or_of_a_state_holds_nothing_up(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    write_unreadable_song(data.songs, "a")
-    make(instance, "a")
     publication = data.root / "state" / "publication.json"
     for path in (data.features / "claims" / "a.parquet", data.features / "stems" / "a.parquet", publication):
         path.unlink(missing_ok=True)
@@ -395,23 +383,21 @@ def test_a_pipe_in_place_of_a_result_or_of_a_state_holds_nothing_up(
     ],
     ids=["cut", "infinite", "huge", "no number"],
 )
+@pytest.mark.finished("ab")
 def test_a_state_that_is_damaged_makes_all_of_its_song_due_and_of_no_other(
     data: DataPaths, instance: dg.DagsterInstance, damage: Callable[[str], str]
 ) -> None:
-    for index, song_id in enumerate("ab"):
-        write_unreadable_song(data.songs, song_id, text=str(index))
-    make(instance, "a", "b")
     state_path(data, "a").write_text(damage(state_path(data, "a").read_text()))
     assert due(data) == {"a": [step.name for step in STEPS]}
     assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]
 
 
 @pytest.mark.parametrize("how", ["sound", "settings", "edits"])
+@pytest.mark.finished("a")
 def test_what_was_made_from_inputs_that_are_not_up_to_date_is_due_still(
     data: DataPaths, instance: dg.DagsterInstance, how: str
 ) -> None:
-    folder = write_unreadable_song(data.songs, "a", text="first")
-    make(instance, "a")
+    folder = data.songs / "a"
     changed, asset = {
         "sound": (folder / "song.wav", "song_features"),
         "settings": (data.settings, "song_features"),
@@ -428,12 +414,10 @@ def test_what_was_made_from_inputs_that_are_not_up_to_date_is_due_still(
     assert due(data) == {}
 
 
+@pytest.mark.finished("ab")
 def test_captions_that_a_run_let_others_write_are_due_and_change_no_setting(
     data: DataPaths, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    for index, song_id in enumerate("ab"):
-        write_unreadable_song(data.songs, song_id, text=str(index))
-    make(instance, "a", "b")
     chosen = {"resources": {"platform": {"config": {"inference": {"chain": [{"model": str(tmp_path / "mine")}]}}}}}
     job = defs.resolve_job_def("all_songs").get_subset(asset_selection={dg.AssetKey("flamingo_captions")})
     assert job.execute_in_process(instance=instance, partition_key="a", run_config=chosen).success
@@ -446,10 +430,8 @@ def test_captions_that_a_run_let_others_write_are_due_and_change_no_setting(
     assert not_fresh(instance, "ab") == {}
 
 
+@pytest.mark.finished("ab")
 def test_an_input_that_cannot_be_read_is_made_again_by_itself(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    for index, song_id in enumerate("ab"):
-        write_unreadable_song(data.songs, song_id, text=str(index))
-    make(instance, "a", "b")
     path = data.features / "stems" / "a.parquet"
     contents = bytearray(path.read_bytes())
     contents[len(contents) // 2] ^= 4
@@ -463,11 +445,11 @@ def test_an_input_that_cannot_be_read_is_made_again_by_itself(data: DataPaths, i
     assert "A waltz." in dataset_files(data, "a").dataset.read_text()
 
 
+@pytest.mark.finished("a")
 def test_what_a_cancelled_run_did_not_report_is_due_still(
     data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = write_unreadable_song(data.songs, "a", text="first")
-    make(instance, "a")
+    folder = data.songs / "a"
     (folder / "song.wav").write_text("second")
     really = metadata.describe_result
 
@@ -485,6 +467,7 @@ def test_what_a_cancelled_run_did_not_report_is_due_still(
     assert not_fresh(instance, "a") == {}
 
 
+@pytest.mark.finished("ab", published=True)
 def test_a_new_dagster_home_is_told_what_was_made_and_nothing_is_made_again(
     data: DataPaths,
     instance: dg.DagsterInstance,
@@ -492,9 +475,6 @@ def test_a_new_dagster_home_is_told_what_was_made_and_nothing_is_made_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for index, song_id in enumerate("ab"):
-        write_unreadable_song(data.songs, song_id, text=str(index))
-    make_and_publish(instance, "a", "b")
     follow_sensors(instance)
     for step in STEPS:
         monkeypatch.setitem(pipeline.WORK, step.name, _never)
@@ -510,12 +490,10 @@ def test_a_new_dagster_home_is_told_what_was_made_and_nothing_is_made_again(
     assert due(data) == {}
 
 
+@pytest.mark.finished("ab")
 def test_a_run_while_the_library_is_not_mounted_reports_nothing_as_gone(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    for index, song_id in enumerate("ab"):
-        write_unreadable_song(data.songs, song_id, text=str(index))
-    make(instance, "a", "b")
     data.songs.rename(data.root / "elsewhere")
     data.songs.mkdir()
     assert not make(instance, "a", "b")

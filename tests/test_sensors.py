@@ -203,11 +203,10 @@ def test_a_clock_that_was_ahead_prolongs_no_pause(data: DataPaths, instance: dg.
 
 
 @pytest.mark.parametrize("file", ["requests.json", "publication_requests.json", "publication.json"])
+@pytest.mark.finished("a", published=True)
 def test_impossible_numbers_in_a_state_file_stop_nothing(
     data: DataPaths, instance: dg.DagsterInstance, file: str
 ) -> None:
-    write_unreadable_song(data.songs, "a")
-    make_and_publish(instance, "a")
     impossible = {"inputs": "x", "count": float("inf"), "at_s": 10**400, "size_bytes": float("inf")}
     keys = ["a", "publication", "training_manifest", "feature_warehouse"]
     (data.root / "state" / file).write_text(json.dumps(dict.fromkeys(keys, impossible)))
@@ -218,11 +217,10 @@ def test_impossible_numbers_in_a_state_file_stop_nothing(
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"")])
+@pytest.mark.finished("a", published=True)
 def test_a_published_file_that_was_lost_or_emptied_is_published_again(
     data: DataPaths, instance: dg.DagsterInstance, spoil: Callable[[Path], object]
 ) -> None:
-    write_unreadable_song(data.songs, "a")
-    make_and_publish(instance, "a")
     assert asked(tick(instance, publication)) == []
     spoil(data.warehouse)
     (request,) = asked(tick(instance, publication))
@@ -267,12 +265,11 @@ def test_a_folder_that_is_no_song_is_named_with_what_to_do(data: DataPaths, inst
     assert "rename it, for instance to my-song" in shown
 
 
+@pytest.mark.finished("ab")
 def test_a_song_that_was_made_is_not_run_again_until_its_content_changes(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    folder = write_unreadable_song(data.songs, "a")
-    write_unreadable_song(data.songs, "b", text=str(1))
-    make(instance, "a", "b")
+    folder = data.songs / "a"
     assert asked(tick(instance)) == []
     os.utime(folder / "song.wav")  # another time, the same content
     assert asked(tick(instance)) == []
@@ -280,12 +277,10 @@ def test_a_song_that_was_made_is_not_run_again_until_its_content_changes(
     assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]
 
 
+@pytest.mark.finished("ab", published=True)
 def test_a_song_that_is_gone_loses_its_partition_and_what_is_published_loses_it(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    for index, song_id in enumerate(("a", "b")):
-        write_unreadable_song(data.songs, song_id, text=str(index))
-    follow_sensors(instance)
     shutil.rmtree(data.songs / "a")
     follow_sensors(instance)
     assert instance.get_dynamic_partitions(SONGS) == ["b"]
@@ -309,18 +304,16 @@ def test_a_song_that_goes_while_it_is_under_way_keeps_its_partition_until_the_en
     assert instance.get_dynamic_partitions(SONGS) == ["b"]
 
 
+@pytest.mark.finished("a")
 def test_a_library_whose_disk_is_not_mounted_loses_nothing(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    write_unreadable_song(data.songs, "a")
-    follow_sensors(instance)
     shutil.move(data.songs, data.root / "elsewhere")
     data.songs.mkdir()
     apply_partitions(instance, tick(instance))
     assert instance.get_dynamic_partitions(SONGS) == ["a"]
 
 
+@pytest.mark.finished("a", published=True)
 def test_the_last_song_that_is_removed_goes_too(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    write_unreadable_song(data.songs, "a")
-    follow_sensors(instance)
     remove_song(data, "a")
     apply_partitions(instance, tick(instance))
     assert instance.get_dynamic_partitions(SONGS) == []
@@ -339,13 +332,10 @@ def test_a_song_that_was_removed_and_added_again_is_run_again(data: DataPaths, i
         assert [songs_of(request) for request in asked(tick(instance))] == [("a",)]
 
 
+@pytest.mark.finished("abcd")
 def test_a_hand_edit_runs_only_the_words_of_its_songs_and_judges_them_anew(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    songs = ("a", "b", "c", "d")
-    for index, song_id in enumerate(songs):
-        write_unreadable_song(data.songs, song_id, text=str(index))
-    make(instance, *songs)
     for song_id in ("a", "b", "d"):
         (data.songs / song_id / "song.toml").write_text(EDIT)
     write_unreadable_song(data.songs, "c", text=str(9))
@@ -359,11 +349,11 @@ def test_a_hand_edit_runs_only_the_words_of_its_songs_and_judges_them_anew(
 
 
 @pytest.mark.parametrize("content", [EDIT, 'title = "new"'])
+@pytest.mark.finished("a")
 def test_a_song_toml_that_comes_and_goes_twice_is_noticed_each_time(
     data: DataPaths, instance: dg.DagsterInstance, content: str
 ) -> None:
-    folder = write_unreadable_song(data.songs, "a")
-    make(instance, "a")
+    folder = data.songs / "a"
     for toml in (content, None, content):
         if toml is None:
             (folder / "song.toml").unlink()
@@ -381,13 +371,10 @@ def test_wrong_settings_are_told_and_nothing_is_asked_for(data: DataPaths, insta
     assert "settings.toml: thresholds.min_duration_s" in skipped(tick(instance))
 
 
+@pytest.mark.finished("a")
 def test_a_publication_that_died_is_asked_for_again_and_not_for_ever(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    write_unreadable_song(data.songs, "a")
-    result = tick(instance)
-    apply_partitions(instance, result)
-    do(instance, asked(result))
     keys = [asked(tick(instance, publication))[0].run_key for _ in range(3)]
     assert len(set(keys)) == 3
     assert "given up" in skipped(tick(instance, publication))
@@ -395,11 +382,8 @@ def test_a_publication_that_died_is_asked_for_again_and_not_for_ever(
     assert skipped(tick(instance, publication)) == "all that was made is published"
 
 
+@pytest.mark.finished("a")
 def test_nothing_is_published_while_songs_are_under_way(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    write_unreadable_song(data.songs, "a")
-    result = tick(instance)
-    apply_partitions(instance, result)
-    do(instance, asked(result))
     write_unreadable_song(data.songs, "b", text=str(1))
     later = tick(instance)
     apply_partitions(instance, later)

@@ -114,31 +114,19 @@ def test_a_separated_song_is_named_so_from_its_stems_to_the_manifest(
 
 
 @pytest.mark.usefixtures("bare")
-def test_a_second_run_separates_nothing_and_nothing_is_due(
+def test_what_was_separated_is_listed_so_is_not_separated_again_and_is_made_again_where_it_is_lost(
     data: DataPaths, instance: dg.DagsterInstance, script: Path
 ) -> None:
     run(instance, "bare")
+    told = CliRunner().invoke(main, ["--data", str(data.root), "list"])
+    assert "separated: bass," in told.output, told.output
     assert due(data) == {}
     run(instance, "bare")
     assert separated_songs.calls(script) == 1
-
-
-@pytest.mark.usefixtures("bare")
-def test_separated_stems_that_are_lost_are_due_and_made_again(
-    data: DataPaths, instance: dg.DagsterInstance, script: Path
-) -> None:
-    run(instance, "bare")
     (data.separated / "bare" / "vocals.wav").unlink()
     assert "separated_stems" in due(data)["bare"]
     run(instance, "bare", only_due=True)
     assert (separated_songs.calls(script), due(data)) == (2, {})
-
-
-@pytest.mark.usefixtures("bare")
-def test_the_list_of_songs_says_that_stems_were_separated(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    run(instance, "bare")
-    told = CliRunner().invoke(main, ["--data", str(data.root), "list"])
-    assert "separated: bass," in told.output, told.output
 
 
 def test_a_failing_separator_costs_its_song_the_stems_and_no_other_anything(
@@ -187,7 +175,7 @@ def test_a_limit_of_the_pool_bounds_the_runs_over_songs(
     assert (seen, active()) == ([1], 0)
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("bare", "instance")
 def test_a_kill_in_the_middle_ends_the_separator_and_the_next_run_repairs(
     data: DataPaths, tmp_path: Path, script: Path
 ) -> None:
@@ -200,13 +188,13 @@ def test_a_kill_in_the_middle_ends_the_separator_and_the_next_run_repairs(
     process.wait()
     wait_until(lambda: not separated_songs.still_run(script))
     hang.unlink()
-    assert start(data, home).wait(timeout=240) == 0
+    assert CliRunner().invoke(main, ["run"]).exit_code == 0
     assert query(data.warehouse, "SELECT outcome FROM separated_stems").rows == (("separated",),)
     assert separated_songs.calls(script) == 2
     assert list(data.root.rglob(".tmp-*")) == []
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("bare", "instance")
 def test_stems_that_were_in_place_before_a_kill_are_taken_by_the_next_run(
     data: DataPaths, tmp_path: Path, script: Path
 ) -> None:
@@ -216,7 +204,7 @@ def test_stems_that_were_in_place_before_a_kill_are_taken_by_the_next_run(
     process.send_signal(signal.SIGKILL)
     process.wait()
     flag.unlink()
-    assert start(data, home).wait(timeout=240) == 0
+    assert CliRunner().invoke(main, ["run"]).exit_code == 0
     assert query(data.warehouse, "SELECT outcome FROM separated_stems").rows == (("separated",),)
     assert separated_songs.calls(script) == 1
     assert list(data.root.rglob(".tmp-*")) == []

@@ -79,7 +79,7 @@ _MANNERS = (
     _Manner("steadiness",
             {**dict.fromkeys(words("steady constant consistent unwavering unvarying unchanging stable regular even "
                                    "fixed strict uniform") | {"rock solid"}, "steady"),
-             **dict.fromkeys(words("irregular fluctuating free unsteady flexible elastic"), "free")},
+             **dict.fromkeys(words("irregular fluctuating free unsteady flexible"), "free")},
             _BEATS | words("beats rhythms pulses timing drumming backbeat drums kick 4 four"),
             _BEATS | words("timing drumming drums"), over_instruments=True),
     _Manner("timbre", {"warm": "warm", "thin": "thin", "crisp": "crisp", "boomy": "boomy"},

@@ -50,8 +50,8 @@ def _add_instruments() -> None:
     for kind, facts in KINDS.items():
         for name in (name.strip() for names in facts.instruments for name in names.split(",")):
             words = tuple(latin(name).split())
-            if not all(word.isalpha() for word in words):
-                continue
+            if not all(word.isalpha() and not word.endswith("ing") for word in words):
+                continue  # "Drumming" is a title
             if len(words) == 1 and words[0] not in _KIND_OF_WORD and words[0] not in _NEUTRAL:
                 for form in (words[0], f"{words[0]}s"):
                     _KIND_OF_WEAK.setdefault(form, kind)

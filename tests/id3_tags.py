@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 Version = int
-_NAMES = {2: {"genre": b"TCO", "title": b"TT2", "artist": b"TP1", "picture": b"PIC"}}
-_NAMES[3] = _NAMES[4] = {"genre": b"TCON", "title": b"TIT2", "artist": b"TPE1", "picture": b"APIC"}
+_NAMES = {2: {"genre": b"TCO", "title": b"TT2", "artist": b"TP1", "picture": b"PIC", "timed": b"SLT"}}
+_NAMES[3] = _NAMES[4] = {"genre": b"TCON", "title": b"TIT2", "artist": b"TPE1", "picture": b"APIC", "timed": b"SYLT"}
 
 
 def synchsafe(number: int) -> bytes:

@@ -139,6 +139,32 @@ def test_one_file_that_is_there_already_is_no_error_and_a_preview_stores_nothing
     assert (shown.exit_code, "there already: one" in shown.output) == (0, True)
 
 
+def test_a_preview_is_what_add_then_does(paths: DataPaths, inbox: Path) -> None:
+    for copy in ("again/One.wav", "Two-2.wav", "other/Two.wav"):
+        write_wav(inbox / copy, sine(200.0 if "One" in copy else 300.0 + len(copy), 0.2))
+    write_wav(inbox / "Bad/Bad.wav", sine(400.0, 0.2))
+    for name in ("a:b", "a?b"):
+        write_wav(inbox / f"Bad/stems/{name}.wav", sine(400.0, 0.2))
+    planned, done = told(inbox, "--dry-run"), told(inbox)
+    assert (planned["summary"], done["summary"]) == (
+        {"would be added": 5, "there already": 1, "failed": 1}, {"added": 5, "there already": 1, "failed": 1},
+    )  # fmt: skip
+    for song in planned["songs"]:
+        song["state"] = song["state"].replace("would be ", "")
+    assert planned["songs"] == done["songs"]
+    write_wav(inbox / "New.wav", sine(600.0, 0.2))
+    for options in (["--id", "one"], []):
+        (preview,), (song,) = (told(inbox / "New.wav", *options, *more)["songs"] for more in (["--dry-run"], []))
+        assert (preview["song_id"], preview["reason"]) == (song["song_id"], song["reason"])
+
+
+def test_one_file_that_fails_is_told_as_json_too(paths: DataPaths, inbox: Path) -> None:
+    shown = add(inbox / "none.wav", "--json")
+    assert shown.exit_code == 1
+    (song,) = json.loads(shown.stdout)["songs"]
+    assert (song["state"], "none.wav" in song["reason"]) == ("failed", True)
+
+
 def test_where_nothing_is_found_or_a_place_cannot_be_read_the_status_tells(paths: DataPaths, inbox: Path) -> None:
     (inbox / "empty").mkdir()
     shown = add(inbox / "empty")

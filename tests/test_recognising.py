@@ -94,7 +94,35 @@ LAYOUTS: dict[str, tuple[tuple[str, ...], Names]] = {
         },
     ),
     "Native Instruments": (("Gus.stem.mp4", "Hal.stem.m4a"), {"Gus": {}, "Hal": {}}),
-    "two formats": (("Two/T.mp3", "Two/T.wav", "Two/drums.wav", "Two/drums.mp3"), {"T": {"Two/drums.wav": "drums"}}),
+    "two formats": (
+        ("Two/Two.mp3", "Two/Two.wav", "Two/drums.wav", "Two/drums.mp3"), {"Two": {"Two/drums.wav": "drums"}},
+    ),
+    "services that write tempo, key and their name": (
+        ("Foo.mp3", "Foo-bass-C major-120bpm-440hz.wav", "Foo-drums-C major-120bpm-440hz.wav", "Go.mp3",
+         "Go_vocals_split_by_lalalai.mp3", "Go - Drums - 98 bpm.wav"),
+        {
+            "Foo": {f"Foo-{kind}-C major-120bpm-440hz.wav": kind for kind in ("bass", "drums")},
+            "Go": {"Go - Drums - 98 bpm.wav": "Drums", "Go_vocals_split_by_lalalai.mp3": "vocals"},
+        },
+    ),
+    "names that only their spelling tells apart": (
+        (
+            "か.mp3", "が.mp3", "Hey!.mp3", "Hey?.mp3", "x/か/drums.wav", "x/が/bass.wav", "Hey? - Drums.wav",
+            "x/🔥/bass.wav", "🔥.mp3",
+        ),
+        {
+            "か": {"x/か/drums.wav": "drums"}, "が": {"x/が/bass.wav": "bass"}, "Hey!": {},
+            "Hey?": {"Hey? - Drums.wav": "Drums"}, "🔥": {"x/🔥/bass.wav": "bass"},
+        },
+    ),
+    "a mix among its stems": (
+        ("Dune Stems/Dune.mp3", "Dune Stems/Dune (Vocals).mp3", "Multitracks/A/mix.wav", "Multitracks/A/bass.wav"),
+        {"Dune": {"Dune Stems/Dune (Vocals).mp3": "Vocals"}, "A": {"Multitracks/A/bass.wav": "bass"}},
+    ),
+    "two downloads of one title": (
+        ("Dune.mp3", "Dune (1).mp3", "Dune Stems (1)/bass.mp3", "Dune Stems/drums.mp3"),
+        {"Dune": {"Dune Stems/drums.mp3": "drums"}, "Dune (1)": {"Dune Stems (1)/bass.mp3": "bass"}},
+    ),
 }  # fmt: skip
 
 
@@ -153,6 +181,16 @@ def test_of_several_models_the_one_with_most_stems_is_taken_and_told(tmp_path: P
         (("X/mix.wav", "X/master.wav", "X/a.wav"), "it is not clear which of them is the mix; leave one"),
         (("X/song.wav", "X/stems/drums.ac3"), "'drums.ac3': has not the ending of a sound file that is read"),
         (("X.wav", "X.mp3"), "'X.mp3': is called as 'X.wav', which was taken"),
+        (("Al/Moon.mp3", "Al/Drums.mp3"), "'Drums.mp3': may be stems of 'Moon.mp3', or songs"),
+        (("Al/Drums.mp3", "Al/Bass.mp3", "Al/Piano Man.mp3"), "may be stems of 'Piano Man.mp3', or songs"),
+        (
+            tuple(f"A/0{n} {t}.mp3" for n, t in enumerate(("Bass", "Drums", "Vocals", "Man"))),
+            "of '03 Man.mp3', or songs",
+        ),
+        (("A/mix.wav", "A/drums.wav", "A/Zither.wav"), "'Zither.wav': lies beside 'mix.wav' and its stems"),
+        (("S.wav", "S - Bass.wav", "S - Zither.wav"), "'S - Zither.wav': may be a stem of 'S.wav', as its name begins"),
+        (("S.wav", "S_Drums_v2.wav"), "'S_Drums_v2.wav': may be a stem of 'S.wav', as its name begins"),
+        (("The Stems/A/1 Sun.mp3", "The Stems/A/2 Sky.mp3"), "name files that are songs one by one to add them"),
     ],
 )
 def test_what_can_be_read_in_two_ways_or_lacks_its_mix_is_told(
@@ -173,6 +211,46 @@ def test_the_nearest_licence_file_is_that_of_a_song(tmp_path: Path) -> None:
         song.mix.name: song.licence and song.licence.relative_to(root).as_posix() for song in recognised(root).songs
     }
     assert (found["a.wav"], found["b.wav"], found["c.wav"]) == ("LICENSE", "LICENSE", "C/licence.txt")
+
+
+def test_a_licence_of_one_song_is_not_that_of_another_and_a_text_about_a_song_is_none(tmp_path: Path) -> None:
+    files = (
+        "Rights of Man.mp3",
+        "Rights of Man.txt",
+        "Sun.mp3",
+        "license_Sun.txt",
+        "B/b.mp3",
+        "B/LICENSE",
+        "B/COPYING.md",
+    )
+    found = {song.mix.name: song for song in recognised(make(tmp_path, *files)).songs}
+    assert found["Rights of Man.mp3"].licence is None
+    assert found["Sun.mp3"].licence == tmp_path / "license_Sun.txt"
+    assert found["b.mp3"].licence is None
+    assert "which of 'COPYING.md', 'LICENSE' is its licence is not clear" in found["b.mp3"].notes[0]
+
+
+def test_a_song_is_never_called_as_any_mix_is(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        "Ann - Hill/mixture.wav",
+        "Ann - Hill/drums.wav",
+        "Ann - Hill/linear_mixture.wav",
+        "Go/mix.wav",
+        "Go/b.wav",
+    )
+    found = {song.mix.relative_to(tmp_path).as_posix(): song.name for song in recognised(tmp_path).songs}
+    assert found == {"Ann - Hill/mixture.wav": "Ann - Hill", "Go/mix.wav": "Go mix", "Go/b.wav": "b"}
+
+
+@pytest.mark.parametrize("place", [".", "a.wav"])
+def test_the_folder_that_one_stands_in_is_looked_at_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(make(tmp_path / "Here", "a.wav", "mix.wav", "LICENSE"))
+    tree = {song.mix.name: song for song in recognise(read_tree([Path(place), Path("mix.wav")])).songs}
+    assert tree["a.wav"].licence == (Path("LICENSE") if place == "." else None)
+    assert tree["mix.wav"].name == "Here mix"
 
 
 def test_links_that_leave_the_tree_loops_pipes_and_odd_bytes_are_told_and_cost_nothing_else(tmp_path: Path) -> None:

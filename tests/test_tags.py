@@ -13,6 +13,8 @@ from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_meta
 from flamingo_bark_assets.audio.tags import Tags, read_tags
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.library.song_toml import SongInfo
+from flamingo_bark_assets.lyrics.reading import read_lyrics
+from tests.id3_tags import frame, tag
 from tests.signals import measure_quality, music, silence, write_m4a, write_wav, write_with_av
 
 WAVE = music(1.0)
@@ -23,6 +25,38 @@ def tagged(path: Path, **tags: str) -> Path:
     ending = path.suffix[1:]
     container = "mp4" if ending == "m4a" else ending
     return write_with_av(path, WAVE, codec=CODECS[ending], container=container, tags=tags)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"), [("eng", "en"), ("DEU", "de"), ("ger", "de"), ("pt-BR", "pt"), ("English", None)]
+)
+def test_a_language_of_three_letters_is_that_of_two(tmp_path: Path, said: str, code: str | None) -> None:
+    assert metadata(tagged(tmp_path / "a.flac", language=said), SongInfo()).language == code
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+@pytest.mark.parametrize("encoding", [0, 1, 2, 3])
+def test_synchronised_lyrics_are_read_with_their_times(tmp_path: Path, version: int, encoding: int) -> None:
+    name = ("latin-1", "utf-16", "utf-16-be", "utf-8")[encoding]
+    zero = b"\0" * (2 if encoding in (1, 2) else 1)
+
+    def frame_of(*said: tuple[int, str]) -> bytes:
+        texts = [text.encode(name) + zero + time_ms.to_bytes(4, "big") for time_ms, text in said]
+        return frame(version, "timed", bytes([encoding]) + b"eng\x02\x01" + zero + b"".join(texts))
+
+    path = tagged(tmp_path / "a.mp3")
+    sound = path.read_bytes()
+    for lines, expected in (
+        (((256, "Été is"), (61_500, "over now")), [(0.256, "Été is"), (61.5, "over now")]),
+        (((256, "Ov"), (300, "er "), (400, "now"), (900, "\nAgain")), [(0.256, "Over now"), (0.9, "Again")]),
+    ):
+        path.write_bytes(tag(version, [frame_of(*lines)]) + sound)
+        read = read_lyrics(read_tags(path).lyrics, 90.0)
+        assert [(line.start_s, line.text) for line in read.lines] == expected
+    for cut in range(6, 40, 3):
+        damaged = frame(version, "timed", (bytes([encoding]) + b"eng\x02\x01" + zero + b"abc")[:cut])
+        path.write_bytes(tag(version, [damaged]) + sound)
+        assert read_tags(path).lyrics is None
 
 
 def genres_of(tmp_path: Path, genre: str) -> tuple[str, ...]:
@@ -71,7 +105,7 @@ def test_other_fields_are_read_and_tempo_and_key_are_claims(tmp_path: Path, name
 
 
 def test_the_owner_goes_before_the_tags_and_a_tempo_of_0_is_none(tmp_path: Path) -> None:
-    path = tagged(tmp_path / "a.flac", LICENSE="CC0-1.0", language="eng", BPM="0")
+    path = tagged(tmp_path / "a.flac", LICENSE="CC0-1.0", language="zxx", BPM="0")
     found = metadata(path, SongInfo(licence="CC-BY-4.0", language="de"))
     assert (found.licence, found.language) == ("CC-BY-4.0", "de")
     assert {field.field: field.role for field in found.sidecar_fields} == {"licence": "passed_over", "language": "kept"}

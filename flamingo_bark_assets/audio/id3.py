@@ -1,4 +1,4 @@
-"""The genre of ID3v2 tags and the names of their frames, of every version and wherever a sound file holds such a tag.
+"""Genre and timed lyrics of ID3v2 tags and the names of their frames, of every version, wherever a file holds a tag.
 
 FFmpeg, which reads all other fields, takes any leading digits of a genre for a number of ID3v1's table: it reads "80s"
 as number 80, which is Folk. What the text of the frame means does not belong here.
@@ -25,6 +25,10 @@ _MAX_CHUNKS = 4096
 # Only a tag that is unsynchronised as a whole is read as a whole, its pictures with it.
 _MAX_UNSYNCHRONISED_BYTES = 64 << 20
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
+# Of synchronised lyrics: the form of times that needs no frames of MPEG, and what is sung: lyrics, or a transcription.
+_MILLISECONDS, _SUNG = 2, (1, 2)
+_LONGEST_MS = 24 * 3600 * 1000
+_BREAKS = ("\n", "\r")
 _UNSYNCHRONISED, _EXTENDED = 0x80, 0x40
 
 
@@ -43,6 +47,61 @@ def id3_genre(file: BinaryIO) -> str | None:
             return "\0".join(filter(None, texts))
         empty = "" if texts else empty
     return empty
+
+
+def id3_timed_lyrics(file: BinaryIO) -> str | None:
+    """Return the first synchronised lyrics of a file's ID3v2 tags as LRC; None where there are none with times in ms.
+
+    FFmpeg does not read such frames. Where line breaks stand in the texts these are words or syllables, and each gets
+    its time inside its line. The position of `file` changes. Any bytes are allowed.
+    """
+    for body in _bodies(file, (b"SYLT", b"SLT")):
+        if len(body) > 6 and body[4] == _MILLISECONDS and body[5] in _SUNG and (said := _timed_texts(body)):
+            return _as_lrc(said)
+    return None
+
+
+def _bodies(file: BinaryIO, names: tuple[bytes, bytes]) -> Iterator[bytes]:
+    """Give what the frames of a name hold, each beginning with the number of an encoding that is known."""
+    for tag in _tags(file):
+        for frame in tag.frames(_MAX_FRAMES):
+            if frame.name in names and (body := _body(tag.source, tag.version, frame)) is not None:
+                yield body
+
+
+def _timed_texts(body: bytes) -> list[tuple[int, str]]:
+    """Return the texts of a frame of synchronised lyrics, each with its time in ms."""
+    encoding, wide = _ENCODINGS[body[0]], 2 if body[0] in (1, 2) else 1
+
+    def text_end(at: int) -> int | None:
+        return next((n for n in range(at, len(body) - wide + 1, wide) if not any(body[n : n + wide])), None)
+
+    said: list[tuple[int, str]] = []
+    end = text_end(6)  # Of the descriptor, which is not sung.
+    while end is not None:
+        begin = end + wide
+        end = text_end(begin)
+        if end is None or end + wide + 4 > len(body):
+            break
+        time_ms = int.from_bytes(body[end + wide : end + wide + 4], "big")
+        if time_ms > _LONGEST_MS:
+            break
+        said.append((time_ms, body[begin:end].decode(encoding, errors="replace")))
+        end += 4
+    return said
+
+
+def _as_lrc(said: list[tuple[int, str]]) -> str:
+    in_parts = any(break_ in text.strip("\r\n ") or text[:1] in _BREAKS for break_ in _BREAKS for _, text in said[1:])
+    lines: list[str] = []
+    for number, (time_ms, text) in enumerate(said):
+        time = f"{time_ms // 60000:02d}:{time_ms % 60000 / 1000:06.3f}"
+        plain = " ".join(text.split()) if not in_parts else text.strip("\r\n")
+        if not in_parts or number == 0 or text[:1] in _BREAKS:
+            lines.append(f"[{time}]{plain}" if not in_parts else f"[{time}]<{time}>{plain}")
+        else:
+            lines[-1] += f"<{time}>{plain}"
+    return "\n".join(lines)
 
 
 def id3_frame_names(file: BinaryIO) -> tuple[str, ...]:
@@ -143,13 +202,15 @@ def _tag(file: BinaryIO, start: int, head: bytes, end: int) -> _Tag | None:
 
 def _genre(source: BinaryIO, version: int, frame: _Frame) -> str | None:
     """Read a genre frame; None where it is another one, or cannot be read."""
-    if frame.name not in (b"TCON", b"TCO"):
-        return None
+    body = _body(source, version, frame) if frame.name in (b"TCON", b"TCO") else None
+    return body[1:].decode(_ENCODINGS[body[0]], errors="replace").rstrip("\x00") if body is not None else None
+
+
+def _body(source: BinaryIO, version: int, frame: _Frame) -> bytes | None:
+    """Return what a frame holds, beginning with the number of its encoding; None where it cannot be read."""
     source.seek(frame.at)
     body = _plain_body(source.read(min(frame.size, _MAX_FRAME_BYTES)), version, frame.flags)
-    if not body or body[0] >= len(_ENCODINGS):
-        return None
-    return body[1:].decode(_ENCODINGS[body[0]], errors="replace").rstrip("\x00")
+    return body if body and body[0] < len(_ENCODINGS) else None
 
 
 def _frames(file: BinaryIO, version: int, first: int, last: int, most: int) -> Iterator[_Frame]:

@@ -5,10 +5,10 @@ The `song_metadata` result and its making belong here; what the sound itself tel
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from flamingo_bark_assets.audio.language_codes import iso_639_1
 from flamingo_bark_assets.audio.tags import OtherField, TagNote, Tags, read_tags
 from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.record import Record, Row, column, events, optional_column
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.library.layout import SongFiles
     from flamingo_bark_assets.library.sidecars import Sidecar
     from flamingo_bark_assets.library.song_toml import SongInfo
-
-
-_ISO_639_1 = re.compile("[a-z]{2}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +136,8 @@ def _said_by_tags(tags: Tags, field: OtherField) -> str | None:
 
 
 def _language(tags: Tags) -> str | None:
-    """Return the language that the tags name where it is an ISO 639-1 code; ID3's codes of three letters are kept."""
-    code = (_said_by_tags(tags, "language") or "").lower()
-    return code if _ISO_639_1.fullmatch(code) else None
+    """Return the language that the tags name, as ISO 639-1 code; what is no code that is known is kept as a field."""
+    return iso_639_1(_said_by_tags(tags, "language") or "")
 
 
 def _tag_fields(tags: Tags, info: SongInfo) -> tuple[SidecarField, ...]:

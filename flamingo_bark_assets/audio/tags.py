@@ -12,7 +12,7 @@ from typing import BinaryIO, ClassVar, Literal, get_args
 
 from flamingo_bark_assets.audio.code_pages import Repair, repair_texts
 from flamingo_bark_assets.audio.container import codec_failures, open_container
-from flamingo_bark_assets.audio.id3 import id3_genre
+from flamingo_bark_assets.audio.id3 import id3_genre, id3_timed_lyrics
 from flamingo_bark_assets.audio.mp4_boxes import read_box
 from flamingo_bark_assets.genre_names.reading import MAX_FIELD_CHARACTERS, read_genre_field, without_markup
 from flamingo_bark_assets.record import Row, column, optional_column
@@ -107,7 +107,7 @@ def read_tags(path: Path) -> Tags:
         return Tags()
     try:
         with path.open("rb") as file:
-            genre = id3_genre(file)
+            genre, timed = id3_genre(file), id3_timed_lyrics(file)
             file.seek(0)
             found = _container_metadata(file)
             if path.suffix.lower() in _MP4_ENDINGS and (tempo := _mp4_tempo(file)):
@@ -124,8 +124,9 @@ def read_tags(path: Path) -> Tags:
     used["genre"] = "; ".join(names) or None
     reasons = {"genre": genres.left_out}
     notes = (_note(field, raw[field], used[field], repairs[field], reasons.get(field, ())) for field in _FIELDS)
+    lyrics = _lyrics({"lyrics": timed} if timed else found)
     return Tags(
-        used["title"], used["artist"], names, _lyrics(found), tuple(note for note in notes if note), _others(found)
+        used["title"], used["artist"], names, lyrics, tuple(note for note in notes if note), _others(found)
     )  # fmt: skip
 
 

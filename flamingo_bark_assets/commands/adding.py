@@ -16,7 +16,7 @@ import click
 
 from flamingo_bark_assets.commands.paths import PATH
 from flamingo_bark_assets.commands.words import sidecar_problems
-from flamingo_bark_assets.errors import FileFault, LibraryError
+from flamingo_bark_assets.errors import FileFault, FlamingoBarkError, LibraryError
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song
 from flamingo_bark_assets.settings import load_settings
 from flamingo_bark_assets.terminal import console
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _MAX_LYRICS_BYTES = 1024 * 1024
 _MOST_LEFT_OUT = 50
 _ADDED: State = "added"
+_PLANNED: State = "would be added"
 _THERE: State = "there already"
 _FAILED: State = "failed"
 
@@ -69,7 +70,7 @@ def add(
 
     Exit status 0: every song is in the library; 1: some failed, or none was found; 2: the options do not go together.
     """
-    from flamingo_bark_assets.library.batch import Wishes
+    from flamingo_bark_assets.library.batch import Outcome, Wishes, one_song
     from flamingo_bark_assets.library.ids import check_song_id
     from flamingo_bark_assets.library.recognising import is_container
 
@@ -89,7 +90,12 @@ def add(
     wishes = Wishes(info, song_id, link, not no_sidecars, dry_run)
     told = _Told(paths, as_json=as_json, dry_run=dry_run)
     if is_one_file and (stems_dir is not None or not is_container(places[0].name)):
-        _add_file(paths, places[0], stems_dir, wishes, told)
+        try:
+            _add_file(paths, places[0], stems_dir, wishes, told)
+        except FlamingoBarkError as error:
+            if not as_json:
+                raise
+            told.song(Outcome(one_song(places[0]), _FAILED, reason=" ".join(str(error).split())))
     else:
         _add_all(paths, places, wishes, told, only_one=given)
     told.end(places)
@@ -123,8 +129,8 @@ def _add_file(paths: DataPaths, file: Path, stems_dir: Path | None, wishes: Wish
     """
     from flamingo_bark_assets.audio.decode import decode
     from flamingo_bark_assets.library.batch import Outcome, one_song
-    from flamingo_bark_assets.library.importing import add_song, check_sound_name, sidecars_to_add, stems_in
-    from flamingo_bark_assets.library.known_mixes import KnownMixes
+    from flamingo_bark_assets.library.importing import Importer, Incoming, add_song, sidecars_to_add, stems_in
+    from flamingo_bark_assets.library.known_mixes import KnownMixes, same_mix
 
     song = one_song(file)
     decoded = decode(file, max_duration_s=load_settings(paths.settings).thresholds.max_duration_s)
@@ -134,14 +140,17 @@ def _add_file(paths: DataPaths, file: Path, stems_dir: Path | None, wishes: Wish
     if holder is not None:
         told.song(Outcome(song, _THERE, holder, notes=notes))
     elif wishes.dry_run:
-        from flamingo_bark_assets.library.ids import make_song_id
         from flamingo_bark_assets.library.sidecar_sources import stored_name
 
-        check_sound_name(file)
         stems = tuple(stem.name for stem in stem_files)
-        sidecars = tuple(map(stored_name, sidecars_to_add(file))) if wishes.with_sidecars else ()
-        called = wishes.song_id or make_song_id(wishes.info.title or file.stem, fallback="song")
-        told.song(Outcome(song, "would be added", called, stems, sidecars, notes=notes))
+        found = sidecars_to_add(file) if wishes.with_sidecars else ()
+        incoming = Incoming(file, wishes.info.title or file.stem, stem_files, tuple(found), wishes.info, wishes.song_id)
+        planned = Importer(paths).plan(incoming)
+        if planned.is_new:
+            state, sidecars = _PLANNED, tuple(map(stored_name, found))
+            told.song(Outcome(song, state, planned.song_id, stems, sidecars, notes=notes))
+        else:
+            raise same_mix(file.name, planned.song_id)
     else:
         files = add_song(
             paths, file, stems_dir=stems_dir, song_id=wishes.song_id, info=wishes.info, link=wishes.link,

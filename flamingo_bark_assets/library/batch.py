@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +24,7 @@ from flamingo_bark_assets.library.importing import (
     Stored,
     sidecars_to_add,
 )
-from flamingo_bark_assets.library.layout import DataPaths, find_song
+from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.licence_files import read_licence
 from flamingo_bark_assets.library.recognising import FoundSong
 from flamingo_bark_assets.library.sidecar_sources import SidecarFinder, stored_name
@@ -125,19 +125,20 @@ def add_songs(
             for song in songs:
                 waiting.append((song, pool.submit(prepare, song)))
                 if len(waiting) >= _AHEAD:
-                    yield _settled(paths, importer, *waiting.popleft())
+                    yield _settled(importer, *waiting.popleft())
             while waiting:
-                yield _settled(paths, importer, *waiting.popleft())
+                yield _settled(importer, *waiting.popleft())
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A song whose files are copied, or what became of it before."""
+    """A song whose files are copied, one that is only planned, or what became of it before."""
 
     outcome: Outcome
     staged: Staged | None = None
+    planned: Incoming | None = None
 
 
 def _prepare(
@@ -167,30 +168,26 @@ def _prepare(
         stated,
         tuple(notes),
     )
-    return _Prepared(outcome, None if wishes.dry_run else importer.stage(incoming))
+    return _Prepared(outcome, planned=incoming) if wishes.dry_run else _Prepared(outcome, importer.stage(incoming))
 
 
-def _settled(paths: DataPaths, importer: Importer, song: FoundSong, prepared: Future[_Prepared]) -> Outcome:
+def _settled(importer: Importer, song: FoundSong, prepared: Future[_Prepared]) -> Outcome:
     try:
         done = prepared.result()
         outcome = done.outcome
-        stored = importer.store(done.staged) if done.staged else None
+        stored = importer.store(done.staged) if done.staged else importer.plan(done.planned) if done.planned else None
     except (FlamingoBarkError, OSError) as error:
         return Outcome(song, "failed", notes=song.notes, reason=" ".join(str(error).split()))
-    if outcome.state == "there already" or (stored and not stored.is_new):
-        return _there(paths, outcome, stored)
-    if stored is None:
-        return outcome
-    return Outcome(
-        song, "added", stored.song_id, outcome.stems, outcome.sidecars, outcome.licence, outcome.notes
-    )  # fmt: skip
+    if stored is None or not stored.is_new:
+        return _there(importer, outcome, stored)
+    return replace(outcome, state="added" if done.staged else "would be added", song_id=stored.song_id)
 
 
-def _there(paths: DataPaths, outcome: Outcome, stored: Stored | None) -> Outcome:
+def _there(importer: Importer, outcome: Outcome, stored: Stored | None) -> Outcome:
     song_id = stored.song_id if stored else outcome.song_id
     notes = list(outcome.notes)
     has_stems = bool(outcome.found.stems) or outcome.found.is_container
-    if song_id and has_stems and not find_song(paths, song_id).stems:
+    if song_id and has_stems and not importer.has_stems(song_id):
         notes.append(
             f"it is there without stems; `flamingo-bark remove {song_id}` first adds it with the stems that were found"
         )

@@ -134,6 +134,7 @@ class Importer:
         self._staging_lock = Lock()
         self._numbers = count()
         self._next_number: dict[str, int] = {}
+        self._planned: dict[str, Incoming] = {}
 
     def __enter__(self) -> Importer:
         return self
@@ -157,12 +158,7 @@ class Importer:
                 file cannot be written.
         """
         mix, suffix = song.mix, song.mix.suffix.lower()
-        check_sound_name(mix)
-        open_regular(mix).close()
-        if song.song_id is not None:
-            check_song_id(song.song_id)
-            _refuse_taken(self._paths, song.song_id)
-        stems = _stored_names(song.stems)
+        stems = self._checked(song)
         with _os_errors_named(mix.name, f"cannot be added to {self._paths.songs}"):
             folder = self._new_folder()
             try:
@@ -209,6 +205,36 @@ class Importer:
         self._known.note(song_id, paths.songs / song_id / staged.mix_name)
         return Stored(song_id, is_new=True)
 
+    def plan(self, song: Incoming) -> Stored:
+        """Tell what `stage` and `store` would make of a song, and reckon it as stored from then on; nothing is written.
+
+        Raises:
+            LibraryError: as both of them, but for what only writing tells.
+        """
+        for stem in self._checked(song).values():
+            open_regular(stem.path).close()
+        if holder := self._known.holder(song.mix):
+            return Stored(holder, is_new=False)
+        song_id = song.song_id or self._free_song_id(song.called)
+        self._planned[song_id] = song
+        self._known.note(song_id, song.mix)
+        return Stored(song_id, is_new=True)
+
+    def has_stems(self, song_id: str) -> bool:
+        """Tell whether a song that is stored, or planned to be, has stems."""
+        if planned := self._planned.get(song_id):
+            return bool(planned.stems)
+        return bool(find_song(self._paths, song_id).stems)
+
+    def _checked(self, song: Incoming) -> dict[str, Stem]:
+        """Refuse a song that cannot be stored; return its stems by the names of the files that they become."""
+        check_sound_name(song.mix)
+        open_regular(song.mix).close()
+        if song.song_id is not None:
+            check_song_id(song.song_id)
+            _refuse_taken(self._paths, song.song_id)
+        return _stored_names(song.stems)
+
     def _new_folder(self) -> Path:
         with self._staging_lock:
             if self._staging is None:
@@ -222,7 +248,7 @@ class Importer:
         for number in count(self._next_number.get(base, 1)):
             tail = f"-{number}" if number > 1 else ""
             song_id = f"{base[: MAX_SONG_ID_LENGTH - len(tail)]}{tail}"
-            if not os.path.lexists(self._paths.songs / song_id):
+            if song_id not in self._planned and not os.path.lexists(self._paths.songs / song_id):
                 self._next_number[base] = number + 1
                 return song_id
         raise AssertionError("numbers do not end")

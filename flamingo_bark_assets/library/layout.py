@@ -285,7 +285,7 @@ def _may_hold_stems(folder: Path, names: list[str], mix: str) -> bool:
 
 def _find_other_layout(paths: DataPaths, folder: Path, names: list[str], own_mix: Path | None = None) -> _Sound:
     """Find mix and stems as `add` finds them, where the folder is no folder of the library's own layout."""
-    recognised = recognise(read_tree([folder]))
+    recognised = recognise(read_tree([folder]), is_one_song=True)
     songs = [song for song in recognised.songs if own_mix is None or song.mix == own_mix]
     told = [f"{_within(one.path, folder)}{one.sentence()[len(str(one.path)) :]}" for one in recognised.left_out]
     if len(songs) != 1:

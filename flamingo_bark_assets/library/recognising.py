@@ -24,25 +24,31 @@ from flamingo_bark_assets.library.dataset_notes import (
 )
 from flamingo_bark_assets.library.song_names import (
     Split,
+    beginnings,
     is_mix_word,
+    is_numbered,
     is_part,
     is_plain_folder,
     mix_splits,
     name_key,
     raw_folder_base,
+    spelled,
     stem_splits,
     stems_folder_base,
 )
 from flamingo_bark_assets.library.sound_names import NO_SOUND_ENDING, has_audio_suffix, is_unread_stem
+from flamingo_bark_assets.library.stem_kinds import kinds_in
 from flamingo_bark_assets.library.trees import Folder, LeftOut, Tree
 
 CONTAINER_ENDINGS = (".stem.mp4", ".stem.m4a")
 """Of Native Instruments' files: the first stream is the mix, the others are its stems."""
 _LOSSLESS = (".wav", ".wave", ".flac", ".aif", ".aiff", ".w64", ".caf", ".wv")
-_LICENCE = re.compile(r"(?:licen[cs]e|copying|rights)(?:[-_ .].*)?", re.IGNORECASE)
+_LICENCE = re.compile(r"(?:licen[cs]e|copying|rights)(?:[-_ .](?P<of>.*))?", re.IGNORECASE)
 _LICENCE_ENDINGS = ("", ".txt", ".md")
 _MUSDB_MIX = "mixture"
 _NO_MIX = "no mix is made of stems"
+_NO_KIND = "put a kind of stem into its name, or name the file alone to add it as a song"
+_FEWEST_KINDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +107,16 @@ class Recognised:
     left_out: tuple[LeftOut, ...]
 
 
-def recognise(tree: Tree) -> Recognised:
+def recognise(tree: Tree, *, is_one_song: bool = False) -> Recognised:
     """Find the songs in a tree.
 
     Where names can be read in several ways nothing is chosen in silence: it is left out, or noted, with the reason.
+
+    Args:
+        tree: the names.
+        is_one_song: whether a person has said that all of it is one song, so that "Drums" beside it is no other song.
     """
-    return _Recogniser(tree).run()
+    return _Recogniser(tree, is_one_song=is_one_song).run()
 
 
 def is_container(name: str) -> bool:
@@ -149,23 +159,32 @@ class _Song:
     says: SongNotes = NO_NOTES
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A file that may be the mix of a song of some name; `is_whole` where that is all that its own name says."""
+
+    called: str
+    file: str
+    is_whole: bool
+
+
 class _Recogniser:
     """Goes over all folders several times: what is surest is settled first."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, *, is_one_song: bool) -> None:
         self._tree = tree
+        self._is_one_song = is_one_song
         self._left_out = list(tree.left_out)
         # Names of sound files that are not settled yet, by folder.
         self._open: dict[Path, dict[str, None]] = {}
         self._songs: dict[Path, _Song] = defaultdict(_Song)
-        self._licences: dict[Path, Path | None] = {}
+        self._licences: dict[Path, tuple[dict[str, Path], list[str]]] = {}
         self._mixes_in: Counter[Path] = Counter()
-        self._medley_notes = {
-            folder.path / name
-            for folder in tree.folders.values()
-            for name in folder.files
-            if name.endswith(METADATA_ENDING)
-        }
+        self._medley_notes: dict[str, list[Path]] = defaultdict(list)
+        for folder in tree.folders.values():
+            for name in folder.files:
+                if name.endswith(METADATA_ENDING):
+                    self._medley_notes[name].append(folder.path / name)
 
     def run(self) -> Recognised:
         """Settle every file."""
@@ -259,7 +278,7 @@ class _Recogniser:
         loose: dict[str, list[tuple[str, Split]]] = defaultdict(list)
         for name in names:
             for split in stem_splits(sound_name(name)):
-                mix = by_key.get(name_key(split.base))
+                mix = _called(by_key, split.base)
                 if mix is None or mix == name or mix in stems or (is_part(sound_name(name)) and not split.sure):
                     continue
                 stems[name] = mix
@@ -282,12 +301,30 @@ class _Recogniser:
         for name in stems:
             del self._open[folder][name]
         self._leave_other_mixes(folder, by_key)
+        self._leave_other_stems(folder, by_key, stems, {mix for mix, found in loose.items() if len(found) > 1})
 
-    def _leave_other_mixes(self, folder: Path, by_key: Mapping[str, str]) -> None:
+    def _leave_other_stems(
+        self, folder: Path, by_key: Mapping[str, list[_Named]], stems: Mapping[str, str], loosely: set[str]
+    ) -> None:
+        """Leave out ``Song - Take 3`` beside ``Song`` and ``Song - Drums``: parted from the title as stems are."""
+        surely = {mix for name, mix in stems.items() if "(" not in name and "[" not in name}
+        for name in list(self._open[folder]):
+            if folder / name in self._songs:
+                continue
+            for base, rest, sure in beginnings(sound_name(name)):
+                mix = _called(by_key, base)
+                if mix in {None, name}:
+                    continue
+                if (sure and (mix in surely or kinds_in(rest))) or (not sure and mix in loosely):
+                    reason = f"may be a stem of {shown(str(mix))}, as its name begins, or a song; {_NO_KIND}"
+                    self._leave(folder, [name], reason)
+                    break
+
+    def _leave_other_mixes(self, folder: Path, by_key: Mapping[str, list[_Named]]) -> None:
         """Leave out ``Song - Master`` where ``Song`` was taken as the mix of the same stems."""
         for name in list(self._open[folder]):
             for split in mix_splits(sound_name(name)):
-                taken = by_key.get(name_key(split.base))
+                taken = _called(by_key, split.base)
                 if (
                     taken not in {None, name}
                     and folder / str(taken) in self._songs
@@ -297,14 +334,14 @@ class _Recogniser:
                     self._leave(folder, [name], reason)
                     break
 
-    def _mixes_by_key(self, names: Iterable[str]) -> dict[str, str]:
-        names = list(names)
-        by_key: dict[str, str] = {}
+    def _mixes_by_key(self, names: Iterable[str]) -> dict[str, list[_Named]]:
+        """Return the files that may be mixes by what their song is called; by a file's whole name first."""
+        by_key: dict[str, list[_Named]] = defaultdict(list)
         for name in names:
-            by_key.setdefault(name_key(sound_name(name)), name)
-        for name in names:
-            for split in mix_splits(sound_name(name)):
-                by_key.setdefault(name_key(split.base), name)
+            called = sound_name(name)
+            by_key[name_key(called)].append(_Named(called, name, is_whole=True))
+            for split in mix_splits(called):
+                by_key[name_key(split.base)].append(_Named(split.base, name, is_whole=False))
         return by_key
 
     # Stems in folders
@@ -320,11 +357,15 @@ class _Recogniser:
             mix = self._mix_for_bare(folder, bare, pool, is_inner=place is not None) if bare else None
             if mix is not None:
                 self._give_files(mix, folder, bare)
+                if mix.parent == folder:
+                    others = [name for name in self._open[folder] if folder / name not in self._songs]
+                    self._leave(folder, others, f"lies beside {shown(mix.name)} and its stems; {_NO_KIND}")
                 return
             if place is None:
                 return
-        mix, reason = self._mix_for_place(place, pool)
-        wanted = [name for name in names if folder / name != mix and not is_mix_word(sound_name(name))]
+        wanted = [name for name in names if not is_mix_word(sound_name(name))]
+        mix, reason = self._mix_for_place(place, pool, wanted)
+        wanted = [name for name in wanted if not mix or name_key(sound_name(name)) != name_key(sound_name(mix.name))]
         if mix is None and any(self._split_in_pool(folder, name, pool) for name in wanted):
             return  # Each file says by its own name whose stem it is.
         if mix is None:
@@ -339,30 +380,56 @@ class _Recogniser:
         self, folder: Path, bare: Sequence[str], pool: Mapping[str, list[Path]], *, is_inner: bool
     ) -> Path | None:
         """Find the mix of the stems in a folder: in it, or anywhere by the folder's name; told where there is none."""
-        if not is_inner:
-            beside = [name for name in self._open[folder] if name not in bare]
-            if mix := self._only_mix(folder):
+        if is_inner:
+            mix = self._only_mix(folder, only_named=True)
+            if mix := mix or self._called_as(folder, folder.name):
                 return mix
-            by_name = [name for name in beside if name_key(sound_name(name)) == name_key(folder.name)]
-            if len(by_name) == 1:
-                return folder / by_name[0]
+        else:
+            beside = [name for name in self._open[folder] if name not in bare]
+            mix = self._only_mix(folder)
+            if mix and len(beside) - 1 <= 2 * len(bare):
+                if self._is_set(mix, bare):
+                    return mix
+                reason = f"may be stems of {shown(mix.name)}, or songs: name each file alone to add it as a song"
+                self._leave(folder, bare, f"{reason}, or put the stems into a folder `stems`")
+                return None
+            if mix := self._called_as(folder, folder.name):
+                return mix
             if beside:
                 reason = f"it is not clear to which of {len(beside)} sounds beside them they belong ({_listed(beside)})"
-                self._leave(folder, bare, f"{reason}; put each song into a folder")
+                self._leave(folder, bare, f"{reason}; put each song into a folder, or name songs alone to add them")
                 return None
-        found, problem = self._nearest(pool.get(name_key(folder.name), ()), folder)
+        found, problem = self._nearest(pool.get(name_key(folder.name), ()), folder, folder.name)
         if found is None and not is_inner:
             self._leave(folder, bare, problem or _missing_mix(folder.name, bare))
         return found
 
-    def _mix_for_place(self, place: Path, pool: Mapping[str, list[Path]]) -> tuple[Path | None, str]:
+    def _called_as(self, folder: Path, title: str) -> Path | None:
+        """Return the one file in a folder that is called as a song."""
+        named = [name for name in self._open[folder] if name_key(sound_name(name)) == name_key(title)]
+        return folder / named[0] if len(named) == 1 else None
+
+    def _is_set(self, mix: Path, parts: Sequence[str]) -> bool:
+        """Tell whether sounds beside a mix are surely its stems, and not songs called "Drums" and "Bass"."""
+        called = sound_name(mix.name)
+        if self._is_one_song or is_mix_word(called) or name_key(called) == name_key(mix.parent.name):
+            return True
+        kinds = {kind for name in parts for kind in kinds_in(sound_name(name))}
+        is_album = is_numbered(called) and all(is_numbered(name) for name in parts)
+        return not is_album and (len(kinds) >= _FEWEST_KINDS or kinds >= {"vocals", "instrumental"})
+
+    def _mix_for_place(
+        self, place: Path, pool: Mapping[str, list[Path]], wanted: Sequence[str]
+    ) -> tuple[Path | None, str]:
         """Find the mix of a folder of stems, ``stems`` or ``Song Stems``; else say why there is none."""
         base = stems_folder_base(place.name) or ""
         parent = place.parent
         if name_key(base):
-            found, problem = self._nearest(pool.get(name_key(base), ()), place)
+            found, problem = self._nearest(pool.get(name_key(base), ()), place, base)
             if found or problem:
                 return found, problem or ""
+            if mix := self._called_as(place, base):
+                return mix, ""
         if parent in self._tree.folders:
             named_so = not name_key(base) or name_key(base) == name_key(self._folder_name(parent) or "")
             if named_so and (mix := self._only_mix(parent)):
@@ -372,9 +439,10 @@ class _Recogniser:
                 return None, f"it is not clear whose stems they are: {_listed(beside)} lie beside the folder"
         if mix := self._only_mix(place, only_named=True):
             return mix, ""
-        return None, _missing_mix(
-            base.strip(" _-") or self._folder_name(parent) or parent.name, list(self._open[place])
-        )
+        reason = _missing_mix(base.strip(" _-") or self._folder_name(parent) or parent.name, wanted)
+        if not any(kinds_in(sound_name(name)) for name in wanted):
+            reason = f"{reason}; name files that are songs one by one to add them"
+        return None, reason
 
     def _only_mix(self, folder: Path, *, only_named: bool = False) -> Path | None:
         """Return the one file of a folder that can be the mix of all stems in it: called so, or the only one."""
@@ -387,11 +455,20 @@ class _Recogniser:
     def _stems_place(self, folder: Path) -> Path | None:
         """Return the folder of stems in which a folder lies, itself included, the nearest; None outside of any."""
         # What was named itself is where songs are, whatever it is called.
-        while folder.parent in self._tree.folders:
-            if stems_folder_base(folder.name) is not None:
-                return folder
-            folder = folder.parent
+        for each in self._upwards(folder):
+            if each.parent not in self._tree.folders or each.parent == each:
+                return None
+            if stems_folder_base(each.name) is not None:
+                return each
         return None
+
+    def _upwards(self, folder: Path) -> Iterator[Path]:
+        """Give a folder and those above it, as far up as was looked at; `.` and `/` are above themselves."""
+        while folder in self._tree.folders:
+            yield folder
+            if folder.parent == folder:
+                return
+            folder = folder.parent
 
     # Stems elsewhere
 
@@ -432,7 +509,7 @@ class _Recogniser:
         for split in stem_splits(sound_name(name)):
             others = [path for path in pool.get(name_key(split.base), ()) if path != folder / name]
             if split.sure and others:
-                return self._nearest(others, folder)[0], split
+                return self._nearest(others, folder, split.base)[0], split
         return None
 
     def _pool(self) -> dict[str, list[Path]]:
@@ -452,8 +529,13 @@ class _Recogniser:
                     pool[key].append(path)
         return pool
 
-    def _nearest(self, paths: Iterable[Path], folder: Path) -> tuple[Path | None, str | None]:
-        """Return the path that shares most folders with a folder, or why none is: two are equally near."""
+    def _nearest(self, paths: Iterable[Path], folder: Path, called: str) -> tuple[Path | None, str | None]:
+        """Return the path that shares most folders with a folder, or why none is: two are equally near.
+
+        Those that are spelled so go before those whose names only share their letters.
+        """
+        paths = list(paths)
+        paths = [path for path in paths if spelled(sound_name(path.name)) == spelled(called)] or paths
         ranked = sorted(paths, key=lambda path: (-_shared(path, folder), path))
         if not ranked:
             return None, None
@@ -530,43 +612,73 @@ class _Recogniser:
         base = next((split.base for split in mix_splits(called)), None)
         if song.sets and base is not None and not by_folder:
             called = base
-        notes_file = f"{called}{METADATA_ENDING}"
-        if mix.parent / notes_file in self._medley_notes:
-            says = read_medley_notes(mix.parent / notes_file) or says
+        about = self._medley_notes.get(f"{called}{METADATA_ENDING}", [])
+        about = [path for path in about if path.parent == mix.parent] or about
+        if len(about) == 1:  # Its second version keeps these files in a folder of their own.
+            says = read_medley_notes(about[0]) or says
             stems = [replace(stem, name=says.called.get(stem.path.name, stem.name)) for stem in stems]
             layout = "MedleyDB"
-        by_folder = by_folder and self._mixes_in[mix.parent] == 1
-        name = (by_folder and self._folder_name(mix.parent)) or called
+        name = called
+        if by_folder and (folder := self._folder_name(mix.parent)):
+            # Beside other songs the file's own words tell it from them.
+            name = folder if song.sets or self._mixes_in[mix.parent] == 1 else f"{folder} {called}"
         if name_key(called) == _MUSDB_MIX and " - " in name:
             layout = "MUSDB18"
             artist, _, title = name.partition(" - ")
             says = replace(says, title=says.title or title.strip(), artist=says.artist or artist.strip())
-        return FoundSong(
-            mix, name, layout, tuple(_one_name_each(stems)), says, self._licence(mix.parent), tuple(notes), by_folder
-        )
+        licence, unclear = self._licence(mix.parent, called)
+        if unclear:
+            notes.append(unclear)
+        return FoundSong(mix, name, layout, tuple(_one_name_each(stems)), says, licence, tuple(notes), by_folder)
 
     def _folder_name(self, folder: Path) -> str | None:
         """Return the name of the nearest folder, upwards, whose name says something; None where none was looked at."""
-        while folder in self._tree.folders:
-            name = folder.name if folder.name not in {"", ".", ".."} else folder.resolve().name
+        for each in self._upwards(folder):
+            name = each.name if each.name not in {"", ".", ".."} else each.resolve().name
             if name and not is_plain_folder(name):
                 return name
-            folder = folder.parent
         return None
 
-    def _licence(self, folder: Path) -> Path | None:
-        """Return the licence file in a folder, or in the nearest above it that was looked at."""
-        way = []
-        while folder in self._tree.folders and folder not in self._licences:
-            way.append(folder)
-            names = [name for name in self._tree.folders[folder].files if _is_licence(name)]
-            if names:
-                self._licences[folder] = folder / names[0]
-                break
-            folder = folder.parent
-        found = self._licences.get(folder)
-        self._licences.update(dict.fromkeys(way, found))
-        return found
+    def _licence(self, folder: Path, called: str) -> tuple[Path | None, str | None]:
+        """Return the licence file of a sound in a folder or the nearest above that has one, or why it is not clear."""
+        for each in self._upwards(folder):
+            if each not in self._licences:
+                self._licences[each] = self._licences_in(self._tree.folders[each])
+            own, others = self._licences[each]
+            if file := own.get(name_key(called)):
+                return file, None
+            if len(others) == 1:
+                return each / others[0], None
+            if others:
+                return None, f"which of {_listed(others)} is its licence is not clear; name it with --licence"
+        return None, None
+
+    def _licences_in(self, folder: Folder) -> tuple[dict[str, Path], list[str]]:
+        """Return a folder's licence files: those of one sound in it, which they name, by its key; and those of all."""
+        sounds = {name_key(sound_name(name)) for name in folder.files if has_audio_suffix(name)}
+        own: dict[str, Path] = {}
+        others = []
+        for name in folder.files:
+            match = _LICENCE.fullmatch(Path(name).stem)
+            # "Licence to Kill.txt" beside the song of that name is a text about it.
+            if match is None or Path(name).suffix.lower() not in _LICENCE_ENDINGS or name_key(match[0]) in sounds:
+                continue
+            if (key := name_key(match["of"] or "")) in sounds:
+                own[key] = folder.path / name
+            else:
+                others.append(name)
+        return own, others
+
+
+def _called(by_key: Mapping[str, list[_Named]], title: str) -> str | None:
+    """Return the one file that is the mix of a song: by its whole name, then by its spelling; None if two may be."""
+    named = by_key.get(name_key(title), [])
+    named = [one for one in named if one.is_whole] or named
+    if len(named) > 1:
+        named = [one for one in named if spelled(one.called) == spelled(title)] or named
+        # Of "Song - Master" and "Song_MIX" either is the mix; two whole names are two songs.
+        return named[0].file if len(named) == 1 or not named[0].is_whole else None
+    return named[0].file if named else None
 
 
 def _joined(sets: Mapping[tuple[Path, str], _Set], notes: list[str]) -> list[_Set]:
@@ -581,10 +693,6 @@ def _joined(sets: Mapping[tuple[Path, str], _Set], notes: list[str]) -> list[_Se
         else:
             left.append(one)
     return [taken, *left]
-
-
-def _is_licence(name: str) -> bool:
-    return Path(name).suffix.lower() in _LICENCE_ENDINGS and _LICENCE.fullmatch(Path(name).stem) is not None
 
 
 def _one_name_each(stems: Iterable[FoundStem]) -> Iterator[FoundStem]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,9 +16,9 @@ from flamingo_bark_assets.library.stem_kinds import is_stem_name
 
 # What people call the file of a whole song, in one word or several.
 _MIX_WORDS = (
-    "mix mixture master mixdown song mixed mastered 2mix fullmix fullsong original, full mix, final mix, stereo mix, "
-    "main mix, full song, full track, final master, master mix, mix master, 2 mix, original mix, mix final, "
-    "master final, stereo master, full mixdown"
+    "mix mixture master main mixdown song mixed mastered 2mix fullmix fullsong original, full mix, final mix, "
+    "stereo mix, main mix, full song, full track, final master, master mix, mix master, 2 mix, original mix, "
+    "mix final, master final, stereo master, full mixdown"
 )
 _ONE_WORD, *_SEVERAL_WORDS = _MIX_WORDS.split(", ")
 _MIX_NAMES = frozenset((*_ONE_WORD.split(), *_SEVERAL_WORDS))
@@ -35,6 +36,15 @@ _CACHED = 1 << 16  # a name is asked for several times while a tree is recognise
 _WORDS = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _BORDERS = " _-–—"
+_MARKS = re.compile("[\u0300-\u036f]")
+_TRACK = re.compile(r"\d+[\W_]")
+# What services and studios write behind the part: tempo and key ("Song-vocals-C major-120bpm-440hz"), their own name.
+_MEASURED_END = re.compile(
+    r"(?:[ _-]+(?:\d{2,3}(?:\.\d+)? ?bpm|\d{3} ?hz|[A-G][b#♭♯]?[ _]?(?:major|minor|maj|min)"
+    r"|(?:split_by_)?lalal(?:ai)?))+",
+    re.IGNORECASE,
+)
+_COPY = re.compile(r"(?P<name>.+?) ?\((?P<number>\d+)\)")
 _NUMBERED = re.compile(r"(\d+)_(?=.)")
 _BRACKETED = re.compile(r"(?P<base>.*\S)[ _]*[(\[](?P<part>[^()\[\]]+)[)\]](?:_(?P<maker>.+))?")
 _SURE_BORDER = re.compile(r"\s+[-–—]\s*|_+|\s*[–—]\s*")
@@ -62,8 +72,35 @@ class Split:
 
 
 def name_key(text: str) -> str:
-    """Fold a name to what two spellings of it share: plain small letters and digits, one space between words."""
-    return " ".join(_WORDS.findall(latin(text)))
+    """Fold a name to what two spellings of it share: plain small letters and digits, one space between words.
+
+    Marks that make another letter of one outside Latin, Greek and Cyrillic stay; a name of signs alone stays as it is.
+    """
+    folded = latin(text) if text.isascii() else unicodedata.normalize("NFC", _MARKS.sub("", _decomposed(text)))
+    return " ".join(_WORDS.findall(latin(folded) if folded.isascii() else folded)) or text.strip(_BORDERS)
+
+
+def spelled(text: str) -> str:
+    """Return a name as it is written, but for capitals and how a letter is put together: it decides between two."""
+    return unicodedata.normalize("NFC", text).casefold().strip()
+
+
+def beginnings(name: str) -> Iterator[tuple[str, str, bool]]:
+    """Give what may be a title before the rest of a name, the rest, and whether a dash or an underscore parts them."""
+    for sure, border in ((True, _SURE_BORDER), (False, _LOOSE_BORDER)):
+        for found in border.finditer(name):
+            base, rest = name[: found.start()].strip(_BORDERS), name[found.end() :].strip(_BORDERS)
+            if base and rest and not rest.startswith(("(", "[")):
+                yield base, rest, sure
+
+
+def is_numbered(name: str) -> bool:
+    """Tell whether a name begins with a number, as those of an album's tracks do."""
+    return _TRACK.match(name) is not None
+
+
+def _decomposed(text: str) -> str:
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
 
 
 def is_mix_word(text: str) -> bool:
@@ -92,7 +129,7 @@ def is_part(text: str) -> bool:
 @functools.lru_cache(maxsize=_CACHED)
 def stem_splits(name: str) -> tuple[Split, ...]:
     """Return the ways in which a name can be read as a stem of a song, the surest and longest part first."""
-    return tuple(_splits(name, is_stem_name, _may_end_part))
+    return tuple(_splits(_without_measured_end(name), is_stem_name, _may_end_part))
 
 
 @functools.lru_cache(maxsize=_CACHED)
@@ -103,8 +140,16 @@ def mix_splits(name: str) -> tuple[Split, ...]:
 
 def stems_folder_base(name: str) -> str | None:
     """Return the song that a folder of stems names: ``Song`` of ``Song Stems``, '' of ``stems``; None of any other."""
+    if copy := _COPY.fullmatch(name):  # "Song Stems (1)" goes with "Song (1)".
+        base = stems_folder_base(copy["name"])
+        return f"{base.strip(_BORDERS)} ({copy['number']})" if base else base
     match = _STEMS_FOLDER_JOINED.fullmatch(name) or _STEMS_FOLDER.fullmatch(name)
     return match["base"] if match else None
+
+
+def _without_measured_end(name: str) -> str:
+    *_, last = [None, *_MEASURED_END.finditer(name)]
+    return name[: last.start()] if last is not None and last.end() == len(name) and last.start() else name
 
 
 def raw_folder_base(name: str) -> str | None:

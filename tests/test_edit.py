@@ -238,6 +238,7 @@ def test_songs_are_chosen_by_a_condition_over_the_warehouse(paths: DataPaths, wa
     [
         "",
         "tempo",
+        "false) OR (true",
         "true); DROP TABLE song_features; SELECT (true",
         "true); COPY song_features TO '{here}/out.csv'; SELECT (true",
         "(SELECT count(*) FROM read_text('/etc/hostname')) > 0",

@@ -94,6 +94,15 @@ def test_what_ffmpeg_would_join_or_drop_in_silence_is_told_and_no_original_loses
     assert tags.title == "x"
 
 
+def test_several_artists_of_an_mp3_are_not_lost_in_silence(tmp_path: Path) -> None:
+    source = encoded(tmp_path / "song.mp3", "libmp3lame", "mp3", {"id3v2_version": "0"})
+    text = b"\x03One\0Other"
+    frame = b"TPE1" + len(text).to_bytes(4, "big") + b"\0\0" + text
+    source.write_bytes(b"ID3\x04\0\0" + len(frame).to_bytes(4, "big") + frame + source.read_bytes())
+    with pytest.raises(AudioFault, match="would lose values of the ID3 frames TPE1"):
+        tagged(source)
+
+
 def test_comments_are_read_from_ogg_as_from_flac(tmp_path: Path) -> None:
     for name, codec, muxer in (("a.opus", "libopus", "ogg"), ("a.oga", "flac", "ogg"), ("a.flac", "flac", "flac")):
         source = encoded(tmp_path / name, codec, muxer)

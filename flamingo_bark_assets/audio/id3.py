@@ -35,13 +35,26 @@ def id3_genre(file: BinaryIO) -> str | None:
     A tag stands at the start of the file, before another one, in a chunk of WAV or AIFF, or where a DSF file says.
     ID3v2.4 parts several values by zero bytes. The position of `file` changes. Any bytes are allowed.
     """
+    return next((text for name, text in _texts(file) if name in ("TCON", "TCO")), None)
+
+
+def id3_lists(file: BinaryIO) -> tuple[tuple[str, str], ...]:
+    """Return name and text of each text frame that holds several values, parted by zero bytes; sorted.
+
+    The position of `file` changes. Any bytes are allowed.
+    """
+    return tuple(sorted((name, text) for name, text in _texts(file) if "\x00" in text and name not in ("TXXX", "TXX")))
+
+
+def _texts(file: BinaryIO) -> Iterator[tuple[str, str]]:
+    """Give name and text of each text frame that can be read."""
     for source, version, (name, frame_flags, at, length_bytes) in _all_frames(file):
-        if name in (b"TCON", b"TCO"):
+        if name.startswith(b"T"):
             source.seek(at)
             body = _plain_body(source.read(min(length_bytes, _MAX_FRAME_BYTES)), version, frame_flags)
             if body and body[0] < len(_ENCODINGS):
-                return body[1:].decode(_ENCODINGS[body[0]], errors="replace").rstrip("\x00")
-    return None
+                text = body[1:].decode(_ENCODINGS[body[0]], errors="replace")
+                yield name.decode("latin-1"), text.rstrip("\x00")
 
 
 def id3_frame_names(file: BinaryIO) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from flamingo_bark_assets.audio.container import codec_failures, open_container
 from flamingo_bark_assets.audio.decode import open_blocks
-from flamingo_bark_assets.audio.id3 import id3_frame_names
+from flamingo_bark_assets.audio.id3 import id3_frame_names, id3_lists
 from flamingo_bark_assets.audio.vorbis_tags import VorbisTags, read_vorbis_tags
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.files.atomic import sync_file, temporary_folder, writes_named
@@ -217,6 +217,8 @@ def _lost(source: Path, copy: Path) -> Iterator[str]:
         named = sorted(frame for frame in frames if frame.lower() not in written)
         if named:
             yield f"the ID3 frames {', '.join(named)}"
+        if lists := sorted({name for name, _ in set(id3_lists(file)) - set(id3_lists(copied))}):
+            yield f"values of the ID3 frames {', '.join(lists)}"
         yield from _lost_comments(read_vorbis_tags(file), read_vorbis_tags(copied), written)
 
 

@@ -6,6 +6,7 @@ Nothing but the standard library is imported before that; the command line itsel
 from __future__ import annotations
 
 import importlib.util
+import signal
 import sys
 
 PYTHON = (3, 11)
@@ -38,8 +39,11 @@ def main() -> None:
     problem = interpreter_problem(sys.version_info[:2], is_installed=importlib.util.find_spec(_NEEDED) is not None)
     if problem is not None:
         sys.exit(f"Error: {problem}")
+    # A Ctrl-C while modules are loaded ends the process as it ends any program, and not with a traceback.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     from flamingo_bark_assets.cli import main as command_line
 
+    signal.signal(signal.SIGINT, before)
     command_line()
 
 

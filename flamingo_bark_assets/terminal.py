@@ -10,9 +10,10 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import click
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +23,7 @@ _JOINERS = {"\u200c", "\u200d"}
 # Controls, format characters such as bidi overrides, lone surrogates, line and paragraph separators.
 _SHOWN_AS_CODE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _PLACE = "\ue000"  # A character for private use, which no text of ours holds.
+_LEAST_COLUMNS = 40
 EXIT_CLOSED_PIPE = 141  # 128 + SIGPIPE, as a shell tells of any program whose reader went away.
 
 
@@ -46,6 +48,16 @@ class Terminal(Console):
 
     hushed = False
 
+    @property
+    def size(self) -> ConsoleDimensions:
+        """Return columns and lines; never fewer columns than rich can print anything in, whatever COLUMNS says."""
+        width, height = super().size
+        return ConsoleDimensions(max(width, _LEAST_COLUMNS), height)
+
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        self._width, self._height = new_size
+
     def say(self, template: str, *data: object) -> None:
         """Print a line: markup of ours with data in the places of its ``{}``."""
         ours = Text.from_markup(template.replace("{}", _PLACE))
@@ -61,6 +73,10 @@ class Terminal(Console):
         """Print a line that a person may want to know and no script asked for, as `say` does, unless it is hushed."""
         if not self.hushed:
             self.say(template, *data)
+
+    def busy(self, doing: str) -> AbstractContextManager[object]:
+        """Say what is being done for as long as it takes, unless it is hushed."""
+        return nullcontext() if self.hushed else self.status(doing)
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Print a line for each warning."""
@@ -81,7 +97,7 @@ class Terminal(Console):
         """Print a table; every heading and cell is data. Long cells are wrapped to the terminal only if it `wraps`."""
         table = Table()
         for column in columns:
-            table.add_column(Text(visible(column)))
+            table.add_column(Text(visible(column)), overflow="fold")  # rather than cut: an id is needed whole
         for row in rows:
             table.add_row(*(Text(visible(str(cell))) for cell in row))
         self.print(table, soft_wrap=not wraps)

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from flamingo_bark_assets.__main__ import interpreter_problem
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.cli import main
+from flamingo_bark_assets.commands import cleaning
 from flamingo_bark_assets.commands.tables import print_rows, rounded
 from flamingo_bark_assets.files import atomic
 from flamingo_bark_assets.library.layout import DataPaths
@@ -25,6 +26,7 @@ from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
 from flamingo_bark_assets.terminal import Terminal
 from tests.running import ROOT
+from tests.signals import noise, write_wav
 from tests.songs import write_unreadable_song
 
 
@@ -92,7 +94,8 @@ def test_a_query_comes_from_a_file_or_standard_input_and_is_cut_only_for_people(
     assert "there are more than 1000 rows; --max-rows shows more, --csv all of them" in table
     assert len(flamingo_bark("sql", "--file", tmp_path / "q.sql", "--csv").stdout.splitlines()) == 1501
     assert flamingo_bark("sql", "-", "--csv", said="--comment\nSELECT 1 AS a").stdout == "a\n1\n"
-    assert flamingo_bark("sql", "--comment\nSELECT 1 AS a", "--csv").stdout == "a\n1\n"
+    for comment in ("--comment", "--tempo=120 and more", "--file of others"):
+        assert flamingo_bark("sql", f"{comment}\nSELECT 1 AS a", "--csv").stdout == "a\n1\n"
     assert flamingo_bark("sql", "--csv", "--", "-- c\nSELECT 1 AS a").stdout == "a\n1\n"
     for wrong in (["sql"], ["sql", "SELECT 1", "--file", "q.sql"], ["sql", "--jsno"]):
         assert flamingo_bark(*wrong).exit_code == 2
@@ -125,6 +128,29 @@ def test_a_long_table_at_a_terminal_goes_through_the_pager(monkeypatch: pytest.M
     assert paged == []
     terminal.paged(["a"], [[row] for row in range(30)])
     assert " 29 " in paged[0]
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "30"])
+def test_all_that_a_table_holds_is_printed_however_narrow_the_terminal_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    terminal = Terminal(soft_wrap=True)
+    terminal.table(["song"], [["x" * 60]])
+    terminal.say("said {}", "too")
+    printed = capsys.readouterr().out
+    assert (printed.count("x"), printed.splitlines()[-1]) == (60, "said too")
+
+
+def test_quiet_leaves_out_what_became_of_each_song_that_was_added(paths: DataPaths, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.wav", "b.wav"):
+        write_wav(tmp_path / "in" / name, noise(1.0, seed=ord(name[0])))
+    (tmp_path / "in/c.wav").write_bytes(b"no sound")
+    shown = flamingo_bark("--quiet", "add", tmp_path / "in")
+    assert shown.exit_code == 1
+    (line,) = shown.output.splitlines()
+    assert line.startswith("failed: ")
 
 
 def test_the_version_is_told_and_bare_use_shows_the_help(paths: DataPaths) -> None:
@@ -192,6 +218,11 @@ def test_a_doctor_says_what_to_do_about_each_part(paths: DataPaths, tmp_path: Pa
     assert status == 1
     assert {"DAGSTER_HOME", "warehouse", "port", "separator"} <= wrong
     assert all(found[part]["to_do"] for part in wrong)
+    (tmp_path / "home").unlink()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/dagster.yaml").write_text("storage: [")
+    home = findings()[1]["DAGSTER_HOME"]
+    assert (home["ok"], "dagster.yaml cannot be used" in str(home["found"])) == (False, True)
     paths.settings.write_text("[runs]\nsettle = 1\n")
     assert "did you mean" in str(findings()[1]["settings"]["found"])
 
@@ -222,6 +253,17 @@ def test_what_nobody_needs_is_shown_then_removed(paths: DataPaths, monkeypatch: 
     assert flamingo_bark("clean", "--caches-older-than", "30", "--yes").exit_code == 0
     assert [path.exists() for path in kept] == [False, False, True, False, True]
     assert "nothing to remove" in flamingo_bark("clean").output
+
+
+def test_a_song_that_is_added_again_before_the_answer_keeps_what_is_made_of_it(
+    paths: DataPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_unreadable_song(paths.songs, "there")
+    store = FeatureStore(paths.features)
+    store.write(RawSong.of_unusable("back", "no sound", fingerprint=""))
+    monkeypatch.setattr(cleaning, "ask", lambda *_, **__: write_unreadable_song(paths.songs, "back"))
+    assert flamingo_bark("clean").exit_code == 0
+    assert store.path("raw_song", "back").exists()
 
 
 # Interpreters

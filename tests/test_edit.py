@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from flamingo_bark_assets.cli import main
-from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.errors import LibraryError, WriteError
+from flamingo_bark_assets.library import song_toml, song_toml_edits
 from flamingo_bark_assets.library.layout import DataPaths, find_song
+from flamingo_bark_assets.library.merge_key import set_merge
 from flamingo_bark_assets.library.song_toml_edits import plan_edit, write_edit
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
@@ -144,6 +148,67 @@ def test_what_was_changed_meanwhile_is_not_overwritten(paths: DataPaths) -> None
     assert toml(paths, "full") == 'title = "Theirs"\n'
 
 
+def test_editors_at_the_same_time_take_turns_and_none_is_lost_in_silence(paths: DataPaths) -> None:
+    folder = paths.songs / "bare"
+
+    def edit(number: int) -> bool:
+        planned = plan_edit(find_song(paths, "bare"), {"title": f"T{number}"})
+        all_planned.wait()
+        try:
+            write_edit(planned)
+        except LibraryError:
+            return False
+        return True
+
+    all_planned = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(edit, range(8)))
+    assert done.count(True) == 1
+    assert toml(paths, "bare") == f'title = "T{done.index(True)}"\n'
+    assert sorted(path.name for path in folder.iterdir()) == ["song.toml", "song.wav"]
+
+
+def test_permissions_stay_and_a_file_that_is_read_only_is_left_alone(paths: DataPaths) -> None:
+    full, bare = (paths.songs / name / "song.toml" for name in ("full", "bare"))
+    full.chmod(0o600)
+    bare.write_text('artist = "A"\n')
+    bare.chmod(0o444)
+    for options in (["--dry-run"], ["--yes"]):
+        shown = flamingo_bark(paths, "edit", "full", "bare", "--title", "New", *options)
+        assert shown.exit_code == 1
+        assert "left alone: song 'bare': song.toml: is read-only" in shown.output
+        assert "1 of 2 songs" in shown.output
+    assert (full.stat().st_mode & 0o777, bare.read_text()) == (0o600, 'artist = "A"\n')
+    with pytest.raises(LibraryError, match="read-only"):
+        set_merge(find_song(paths, "bare"), "all")
+
+
+def test_a_song_that_cannot_be_written_stops_no_other(paths: DataPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = song_toml.replace_song_toml
+
+    def fails_once(path: Path, found: str | None, text: str) -> bool:
+        if path.parent.name == "bare":
+            raise WriteError(f"{path}: cannot be written: No space left on device")
+        return real(path, found, text)
+
+    monkeypatch.setattr(song_toml_edits, "replace_song_toml", fails_once)
+    shown = flamingo_bark(paths, "edit", "bare", "full", "--title", "New", "--yes")
+    assert shown.exit_code == 1
+    assert "1 of 2 songs changed" in shown.output
+    assert "No space left" in shown.output
+    assert find_song(paths, "full").info.title == "New"
+
+
+@pytest.mark.parametrize("text", ["", "# mine\n", '[edits.drums]\nmood = "x"\n', "[edits.mix] # mine\n", "a = 1\r\n"])
+def test_what_was_set_can_be_taken_out_again_and_leaves_no_empty_table(paths: DataPaths, text: str) -> None:
+    file = paths.songs / "full/song.toml"
+    file.write_bytes(text.encode())
+    for options in (["--mood", "warm"], ["--unset", "mood"]):
+        shown = flamingo_bark(paths, "edit", "full", *options)
+        assert shown.exit_code == 0, shown.output
+    assert file.read_bytes().decode().split() == text.split()
+
+
 # Songs chosen by a condition
 
 
@@ -173,6 +238,7 @@ def test_songs_are_chosen_by_a_condition_over_the_warehouse(paths: DataPaths, wa
     [
         "",
         "tempo",
+        "false) OR (true",
         "true); DROP TABLE song_features; SELECT (true",
         "true); COPY song_features TO '{here}/out.csv'; SELECT (true",
         "(SELECT count(*) FROM read_text('/etc/hostname')) > 0",

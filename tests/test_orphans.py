@@ -214,15 +214,23 @@ def test_a_killed_remove_is_finished_by_the_next_publication(paths: DataPaths, s
 
 def test_temporary_files_of_killed_writers_go_wherever_the_platform_writes(paths: DataPaths) -> None:
     states = paths.root / "state" / "songs"
-    folders = [paths.songs, paths.features / "raw_song", paths.datasets, paths.answers / "ab", states]
+    folders = [
+        paths.root,
+        paths.songs,
+        paths.songs / "one",
+        paths.features / "raw_song",
+        paths.datasets,
+        paths.answers / "ab",
+        states,
+    ]
     script = (
         "import sys; from pathlib import Path; from flamingo_bark_assets.files.atomic import temporary_path\n"
         "for folder in map(Path, sys.argv[1:]):\n"
-        "    folder.mkdir(parents=True); temporary_path(folder).write_text('half')"
+        "    folder.mkdir(parents=True, exist_ok=True); temporary_path(folder).write_text('half')"
     )
     subprocess.run([sys.executable, "-c", script, *map(str, folders)], check=True)
     assert remove_orphans(paths).leftovers == len(folders)
-    assert [name for folder in folders for name in folder.iterdir()] == []
+    assert [name for folder in folders for name in folder.glob(".tmp-*")] == []
 
 
 def test_adding_and_removing_leave_no_orphan(paths: DataPaths, tmp_path: Path) -> None:

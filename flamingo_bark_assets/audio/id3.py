@@ -61,6 +61,21 @@ def id3_timed_lyrics(file: BinaryIO) -> str | None:
     return None
 
 
+def id3_lists(file: BinaryIO) -> tuple[tuple[str, str], ...]:
+    """Return name and text of each text frame that holds several values, parted by zero bytes; sorted.
+
+    The position of `file` changes. Any bytes are allowed.
+    """
+    said = (
+        (frame.name.decode("latin-1"), _text(body))
+        for tag in _tags(file)
+        for frame in tag.frames(_MAX_FRAMES)
+        if frame.name.startswith(b"T") and frame.name not in (b"TXXX", b"TXX")
+        if (body := _body(tag.source, tag.version, frame)) is not None
+    )
+    return tuple(sorted((name, text) for name, text in said if "\x00" in text))
+
+
 def _bodies(file: BinaryIO, names: tuple[bytes, bytes]) -> Iterator[bytes]:
     """Give what the frames of a name hold, each beginning with the number of an encoding that is known."""
     for tag in _tags(file):
@@ -203,7 +218,11 @@ def _tag(file: BinaryIO, start: int, head: bytes, end: int) -> _Tag | None:
 def _genre(source: BinaryIO, version: int, frame: _Frame) -> str | None:
     """Read a genre frame; None where it is another one, or cannot be read."""
     body = _body(source, version, frame) if frame.name in (b"TCON", b"TCO") else None
-    return body[1:].decode(_ENCODINGS[body[0]], errors="replace").rstrip("\x00") if body is not None else None
+    return None if body is None else _text(body)
+
+
+def _text(body: bytes) -> str:
+    return body[1:].decode(_ENCODINGS[body[0]], errors="replace").rstrip("\x00")
 
 
 def _body(source: BinaryIO, version: int, frame: _Frame) -> bytes | None:

@@ -7,6 +7,8 @@ sure enough to be written does not.
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from flamingo_bark_assets.audio.container import codec_failures, open_container
 from flamingo_bark_assets.audio.decode import open_blocks
-from flamingo_bark_assets.audio.id3 import id3_frame_names
+from flamingo_bark_assets.audio.id3 import id3_frame_names, id3_lists
+from flamingo_bark_assets.audio.vorbis_tags import VorbisTags, read_vorbis_tags
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.files.atomic import sync_file, temporary_folder, writes_named
 
@@ -52,7 +55,11 @@ _FORMATS = {
     "flac": _Format("flac", _COMMENTS),
     "ogg": _Format("ogg", _COMMENTS, in_stream=True),
 }
+# FFmpeg begins an MP3 with a frame that tells how much silence to skip; in one that had none, sound would be skipped.
+_WAYS: tuple[Mapping[str, str], ...] = ({}, {"write_xing": "0"})
 _BY_FFMPEG = frozenset({"encoder", "tsse"})  # what it says of itself
+_ID3V1_BYTES = 128
+_PICTURES = frozenset({"METADATA_BLOCK_PICTURE"})  # a stream to FFmpeg, and counted as such
 
 
 def tag_names(path: Path) -> Mapping[TagField, str]:
@@ -88,14 +95,20 @@ def write_tags(
     with writes_named(target), temporary_folder(scratch) as folder:
         copy = folder / source.name  # of the same ending, by which a decoder may be chosen
         try:
-            _copy(source, copy, values)
+            sound = _sound_digest(source, max_duration_s)
+            for options in _WAYS:
+                _copy(source, copy, values, options)
+                if _sound_digest(copy, max_duration_s) == sound:
+                    break
+            else:
+                raise AudioFault(source, "a copy with other tags would sound otherwise", "it is left as it is")
         except codec_failures() as error:
             raise AudioFault(source, f"its tags cannot be written ({error})") from error
-        if _sound_digest(source, max_duration_s) != _sound_digest(copy, max_duration_s):
-            raise AudioFault(source, "a copy with other tags would sound otherwise", "it is left as it is")
         lost = tuple(_lost(source, copy))
         if lost and lossless:
             raise AudioFault(source, f"it would lose {', '.join(lost)}", "--copies leaves the original as it is")
+        if target.exists():
+            copy.chmod(stat.S_IMODE(target.stat().st_mode))
         sync_file(copy)
         copy.replace(target)
     return lost
@@ -134,21 +147,25 @@ def _format_of(container: InputContainer, path: Path) -> _Format:
     )  # fmt: skip
 
 
-def _copy(source: Path, copy: Path, values: Mapping[TagField, str]) -> None:
-    """Copy all packets into a new container with the old tags and these."""
+def _copy(source: Path, copy: Path, values: Mapping[TagField, str], way: Mapping[str, str]) -> None:
+    """Copy all packets into a new container with the old tags and these, with options of FFmpeg's for its format."""
     import av
 
     with _Opened(source) as (file, container):
         form = _format_of(container, source)
-        options = {"fflags": "+bitexact"}  # FFmpeg does not name itself
+        options = {"fflags": "+bitexact", **(way if form.muxer == "mp3" else {})}  # FFmpeg does not name itself
         if form.has_id3:
             place = file.tell()
             file.seek(0)
             head = file.read(4)
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _ID3V1_BYTES))
+            end = file.read(3)
             file.seek(place)
             options["id3v2_version"] = "4" if head == b"ID3\x04" else "3"
             if form.muxer == "aiff":
                 options["write_id3v2"] = "1"
+            elif end == b"TAG":
+                options["write_id3v1"] = "1"
         set_tags = {form.names[field]: value for field, value in values.items()}
         names = {name.lower() for name in set_tags}
         with av.open(str(copy), "w", format=form.muxer, options=options, metadata_errors="surrogateescape") as written:
@@ -200,6 +217,19 @@ def _lost(source: Path, copy: Path) -> Iterator[str]:
         named = sorted(frame for frame in frames if frame.lower() not in written)
         if named:
             yield f"the ID3 frames {', '.join(named)}"
+        if lists := sorted({name for name, _ in set(id3_lists(file)) - set(id3_lists(copied))}):
+            yield f"values of the ID3 frames {', '.join(lists)}"
+        yield from _lost_comments(read_vorbis_tags(file), read_vorbis_tags(copied), written)
+
+
+def _lost_comments(before: VorbisTags, after: VorbisTags, written: set[str]) -> Iterator[str]:
+    """Say what FFmpeg, which knows one value a name, has lost, joined or renamed."""
+    lost = Counter(before.comments) - Counter(after.comments)
+    names = sorted({name for name, _ in lost if name.lower() not in written and name not in _PICTURES})
+    if names:
+        yield f"values of the tags {', '.join(names)}"
+    if blocks := sorted((Counter(before.blocks) - Counter(after.blocks)).elements()):
+        yield f"the FLAC blocks {', '.join(blocks)}"
 
 
 def _all_tags(container: InputContainer) -> Iterator[tuple[str, str]]:

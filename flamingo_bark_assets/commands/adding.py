@@ -225,7 +225,7 @@ class _Told:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        bar = Progress(*columns, console=console, disable=self._as_json)
+        bar = Progress(*columns, console=console, disable=self._as_json or console.hushed)
         task = bar.add_task("looking" if self._dry_run else "adding", total=songs)
         self._advance = lambda: bar.advance(task)
         self._many = songs > 1
@@ -243,7 +243,7 @@ class _Told:
         elif outcome.state == _FAILED:
             console.say("[red]failed:[/red] {}: {}", mix, outcome.reason)
         elif outcome.state == _THERE:
-            console.say("there already: [bold]{}[/bold], {}", outcome.song_id, mix)
+            console.note("there already: [bold]{}[/bold], {}", outcome.song_id, mix)
         else:
             self._tell_planned(outcome)
         self._warn(outcome.song_id, outcome.notes)
@@ -280,9 +280,9 @@ class _Told:
 
     def _tell_added(self, files: SongFiles) -> None:
         kinds = ", ".join(f"{stem.name} (unused)" if stem.fault else str(stem.kind) for stem in files.stems) or "none"
-        console.say("added [bold]{}[/bold], stems: {}", files.song_id, kinds)
+        console.note("added [bold]{}[/bold], stems: {}", files.song_id, kinds)
         if files.sidecars:
-            console.say("sidecars: {}", ", ".join(sidecar.name for sidecar in files.sidecars))
+            console.note("sidecars: {}", ", ".join(sidecar.name for sidecar in files.sidecars))
         self._warn(files.song_id, (*(stem.fault for stem in files.stems if stem.fault), *sidecar_problems(files)))
 
     def _tell_planned(self, outcome: Outcome) -> None:
@@ -300,11 +300,11 @@ class _Told:
             counts = [f"{count} {state}" for state, count in sorted(states.items())]
             left = [f"{len(self.left_out)} left out"] if self.left_out else []
             unread = [f"{missed} could not be read"] if missed else []
-            console.say("[bold]songs:[/bold] {}", "; ".join([", ".join(counts), *left, *unread]))
+            console.note("[bold]songs:[/bold] {}", "; ".join([", ".join(counts), *left, *unread]))
         added = [str(outcome.song_id) for outcome in self._outcomes if outcome.state == _ADDED]
         if added:
             which = f" {added[0]}" if len(added) == 1 else ""
-            console.say("next: flamingo-bark run{}   (or leave it to the sensor of `make ui`)", which)
+            console.note("next: flamingo-bark run{}   (or leave it to the sensor of `make ui`)", which)
 
     def _as_data(self, states: Counter[State]) -> dict[str, Any]:
         return {

@@ -19,6 +19,7 @@ from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.terminal import console
 
 _DAY_S = 86_400.0
+_OF_SONGS = "files of songs that are gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,13 @@ def clean(paths: DataPaths, days: float | None, dry_run: bool, yes: bool) -> Non
     Publication does the same now and then, but not in exports. Dagster's logs of old runs are forgotten by `purge`.
     """
     from flamingo_bark_assets.files.atomic import delete_tree, find_leftovers
-    from flamingo_bark_assets.library.orphans import find_orphans
+    from flamingo_bark_assets.library.orphans import find_orphans, remove_made
 
     orphans = find_orphans(paths)
     leftovers = [*orphans.leftovers, *find_leftovers(paths.exports), *find_leftovers(paths.tokens)]
     found = [
         _Removable("temporary files of processes that have ended", tuple(dict.fromkeys(leftovers))),
-        _Removable("files of songs that are gone", tuple(path for made in orphans.made.values() for path in made)),
+        _Removable(_OF_SONGS, tuple(path for made in orphans.made.values() for path in made)),
     ]
     if days is not None:
         old = time.time() - days * _DAY_S
@@ -78,7 +79,8 @@ def clean(paths: DataPaths, days: float | None, dry_run: bool, yes: bool) -> Non
     if dry_run:
         return
     ask("Remove them?", yes=yes)
-    stuck = [path for kind in found for path in kind.files if not delete_tree(path)]
+    stuck = [path for kind in found if kind.what != _OF_SONGS for path in kind.files if not delete_tree(path)]
+    stuck += remove_made(paths, orphans.made)  # A song may have been added again before the answer came.
     _tell_stuck(stuck)
 
 

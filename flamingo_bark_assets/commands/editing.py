@@ -10,7 +10,7 @@ import sys
 import click
 
 from flamingo_bark_assets.commands.choosing import SONG, ask, chosen_songs
-from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.errors import LibraryError, WriteError
 from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.library.song_toml_edits import EDIT_KEYS, Edit, EditKey, Value
 from flamingo_bark_assets.terminal import console
@@ -52,7 +52,7 @@ def edit(
     """Set words in song.toml of the songs SONG, or of all for which --where holds; comments and other keys stay.
 
     --where may name the columns of song_features, song_metadata, raw_song and suitability. Exit status 1: a song.toml
-    cannot be read and is left alone; the other songs are changed.
+    cannot be read or written and is left alone; the other songs are changed.
     """
     from flamingo_bark_assets.library.song_toml_edits import write_edit
 
@@ -62,21 +62,23 @@ def edit(
     }  # fmt: skip
     values = _values({key: value for key, value in given.items() if value is not None}, unset)
     edits, faults = _planned(paths, chosen_songs(paths, song_ids, where), values)
-    changed = [edit for edit in edits if edit.changes]
+    changed, total = [edit for edit in edits if edit.changes], len(edits) + len(faults)
     rows = [(e.song_id, c.key, _shown(c.before), _shown(c.after)) for e in changed for c in e.changes]
     if rows:
         console.paged(("song", "key", "now", "then"), rows)
     if dry_run:
-        console.note("{} of {} songs would change", len(changed), len(edits) + len(faults))
+        console.note("{} of {} songs would change", len(changed), total)
     elif changed:
         if len(changed) > 1:
             ask(f"Change song.toml of {len(changed)} songs?", yes=yes)
+        done = 0
         for each in changed:
             try:
                 write_edit(each)
-            except LibraryError as error:
+                done += 1
+            except (LibraryError, WriteError) as error:
                 faults.append(str(error))
-        console.note("{} of {} songs changed; next: flamingo-bark run", len(changed), len(edits) + len(faults))
+        console.note("{} of {} songs changed; next: flamingo-bark run", done, total)
     else:
         console.note("nothing to change in {} songs", len(edits))
     for fault in faults:

@@ -157,7 +157,7 @@ def _tell(report: ExportReport) -> None:
     for missing in report.missing:
         console.say("[yellow]missing:[/yellow] {}", missing)
     if not report.dry_run:
-        console.say("check it:   flamingo-bark verify {}", report.folder)
+        console.note("check it:   flamingo-bark verify {}", report.folder)
     console.say("{}{}", report.use, ":" if report.command else "")
     for line in report.command.splitlines():
         console.say("  {}", line)

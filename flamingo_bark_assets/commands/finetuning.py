@@ -81,7 +81,7 @@ def train_bark(
     )  # fmt: skip
     export_folder = export_folder.absolute()
     place = (folder or export_folder.with_name(f"{export_folder.name}-{stage}")).absolute()
-    with console.status("loading Bark"):
+    with console.busy("loading Bark"):
         bark = load_bark(model, revision=revision, cache_dir=load_settings(paths.settings).inference.cache_folder)
     report = run_training(export_folder, bark, place, options, told=_tell)
     held_out = "no held-out rows" if report.best_held_out is None else f"best held-out loss {report.best_held_out:.3f}"
@@ -91,7 +91,7 @@ def train_bark(
         console.say("{} tokens at the ends of rows did not fit the model and were left out", report.cut_tokens)
     console.say("[bold]trained:[/bold] {}", report.weights)
     console.say("curve: {}, samples: {}", place / "loss.png", place / "samples")
-    console.say('speak with it:   flamingo-bark sample {} "♪ words ♪" --to out.wav', place)
+    console.note('speak with it:   flamingo-bark sample {} "♪ words ♪" --to out.wav', place)
 
 
 @click.command()
@@ -112,7 +112,7 @@ def sample(
 
     trained = trained_model(folder)
     spoken_in = read_voice(voice) if voice is not None else None
-    with console.status("loading Bark"):
+    with console.busy("loading Bark"):
         cache = load_settings(paths.settings).inference.cache_folder
         bark = load_bark(model or trained.name, revision=None if model else trained.revision, cache_dir=cache)
         apply_trained(bark, folder)
@@ -124,4 +124,4 @@ def sample(
 def _tell(point: LossPoint) -> None:
     values = (("loss", point.training), ("held out", point.held_out))
     told = ", ".join(f"{name} {value:.4f}" for name, value in values if value is not None)
-    console.say("step {}: {}", point.step, told)
+    console.note("step {}: {}", point.step, told)

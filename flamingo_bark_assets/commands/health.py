@@ -44,7 +44,7 @@ def examine(paths: DataPaths, home: Path, port: int) -> Iterator[Finding]:
         settings = load_settings(paths.settings)
         said = Finding("settings", True, f"{paths.settings}" if paths.settings.exists() else "defaults")
     except FlamingoBarkError as error:
-        said = Finding("settings", False, str(error), "correct the key; until then no song can be run")
+        said = Finding("settings", False, str(error), "correct it; until then no song can be run")
     looks: list[tuple[str, Callable[[], Finding]]] = [
         ("Python", _python),
         ("settings", lambda: said),
@@ -103,7 +103,11 @@ def _library(paths: DataPaths) -> Finding:
 
 def _home(home: Path) -> Finding:
     set_by = "DAGSTER_HOME" if os.environ.get("DAGSTER_HOME") else "the current folder; DAGSTER_HOME would name it"
+    from flamingo_bark_assets.defs.home import check_settings
+
     found = _writable("DAGSTER_HOME", home, "DAGSTER_HOME")
+    if found.ok:
+        check_settings(home)
     return Finding(found.part, found.ok, f"{found.found}, by {set_by}", found.to_do) if found.ok else found
 
 

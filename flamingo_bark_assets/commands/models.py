@@ -96,7 +96,7 @@ def fetch(paths: DataPaths, model_id: str, revision: str | None, accept_licence:
         snapshot = fetching.fetch(
             model, cache_dir=cache_folder, acknowledge_licence=True, progress=show, revision=revision
         )
-    console.say("{} at {} is ready", model.model_id, snapshot.revision)
+    console.note("{} at {} is ready", model.model_id, snapshot.revision)
 
 
 def _rows(settings: Settings) -> Iterator[tuple[object, ...]]:

@@ -19,9 +19,8 @@ from flamingo_bark_assets.terminal import console
 
 _MAX_QUERY_BYTES = 1024 * 1024
 _ROWS_OF_A_TABLE = 1000
-# A comment of SQL begins as a long option does; no option's name begins otherwise than with a letter or holds a line
-# break before its value.
-_COMMENT = re.compile(r"--(?:[^a-zA-Z]|[^=\n]*\n)")
+# A comment of SQL begins as a long option does, and no option's name begins otherwise than with a letter.
+_COMMENT = re.compile(r"--[^a-zA-Z]")
 
 
 class _SqlCommand(click.Command):
@@ -30,7 +29,14 @@ class _SqlCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Part options from the query."""
         # A line break in front changes no query, and click takes it for no option.
-        return super().parse_args(ctx, [f"\n{text}" if _COMMENT.match(text) else text for text in args])
+        return super().parse_args(ctx, [f"\n{text}" if self._is_commented(text) else text for text in args])
+
+    def _is_commented(self, text: str) -> bool:
+        """Tell whether an argument is SQL that begins with a comment; of an option with a value no line ends before."""
+        first_line, line_break, _ = text.partition("\n")
+        names = {name for param in self.params for name in param.opts}
+        is_option = "=" in first_line and first_line.partition("=")[0] in names
+        return bool(_COMMENT.match(text) or (text.startswith("--") and line_break and not is_option))
 
 
 @click.command(cls=_SqlCommand)

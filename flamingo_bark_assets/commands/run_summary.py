@@ -36,7 +36,8 @@ def print_summary(paths: DataPaths, song_ids: Sequence[str], reports: Sequence[R
     if not console.hushed:
         _print_files(paths, song_ids)
         _print_tables(paths)
-        _print_captioners(paths, song_ids)
+        if song_ids:
+            _print_captioners(paths, song_ids)
 
 
 def _song_lines(paths: DataPaths, song_ids: Sequence[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,7 +167,7 @@ def _told_at_the_end() -> Iterator[None]:
 def _run_with_progress(song_ids: Sequence[str], *, only_due: bool, verbose: bool) -> list[RunReport]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with nullcontext() if console.hushed else console.status("starting Dagster"):
+    with console.busy("starting Dagster"):
         from flamingo_bark_assets.defs.home import open_instance, plain_faults
         from flamingo_bark_assets.local_runs import planned, run_songs
 

@@ -15,7 +15,7 @@ import click
 
 from flamingo_bark_assets.commands.choosing import SONG, ask, chosen_songs
 from flamingo_bark_assets.commands.paths import PATH
-from flamingo_bark_assets.errors import AudioFault, FlamingoBarkError, LibraryError
+from flamingo_bark_assets.errors import AudioFault, FlamingoBarkError, LibraryError, WriteError
 from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.settings import Settings, load_settings
 from flamingo_bark_assets.terminal import console
@@ -166,5 +166,8 @@ def _write(
             )  # fmt: skip
         except AudioFault as fault:
             yield f"song {song.song_id!r}: {fault}"
+            continue
+        except WriteError as error:
+            yield f"song {song.song_id!r}: {error}"
             continue
         console.note("{}: written{}", target, f", without {', '.join(lost)}" if lost else "")

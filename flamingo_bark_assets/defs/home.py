@@ -113,6 +113,20 @@ def make_whole(home: Path) -> None:
             ) from error
 
 
+def check_settings(home: Path) -> None:
+    """Check that Dagster can use the settings and databases that are in a home, and change nothing.
+
+    Raises:
+        HomeError: it cannot; says why, and what to do.
+    """
+    with plain_faults(home):
+        if (home / "dagster.yaml").exists():
+            InstanceRef.from_dir(str(home))
+        for name in DATABASES:
+            if (home / name).exists():
+                _read_schema(home / name)
+
+
 @contextmanager
 def plain_faults(home: Path) -> Iterator[None]:
     """Turn faults of the disk and of the databases in a home into one line that says what to do.

@@ -10,11 +10,10 @@ import tomllib
 from typing import Any
 
 from flamingo_bark_assets.errors import FileFault, LibraryError
-from flamingo_bark_assets.files.atomic import write_text
 from flamingo_bark_assets.files.opening import is_missing, read_text
 from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, read_toml
 from flamingo_bark_assets.library.layout import SongFiles
-from flamingo_bark_assets.library.song_toml import SONG_TOML
+from flamingo_bark_assets.library.song_toml import SONG_TOML, change_problem, replace_song_toml
 from flamingo_bark_assets.merging import Merge
 
 _KEY = "sidecars"
@@ -28,7 +27,8 @@ def set_merge(files: SongFiles, merge: Merge) -> bool:
         Whether that is a change.
 
     Raises:
-        LibraryError: song.toml cannot be read, or its line of this key is not found; nothing is changed.
+        LibraryError: song.toml cannot be read, may not be changed, or was changed meanwhile, or its line of this key is
+            not found; nothing is changed.
         WriteError: the file cannot be written.
     """
     if files.folder is None:
@@ -37,22 +37,28 @@ def set_merge(files: SongFiles, merge: Merge) -> bool:
         raise LibraryError(f"{files.info_fault}; correct it first")
     path = files.folder / SONG_TOML
     line = f'{_KEY} = "{merge}"\n'
-    if is_missing(path):
-        write_text(path, line)
-        return True
+    where = f"song {files.song_id!r}: {SONG_TOML}"
+    is_new = is_missing(path)
     try:
-        values = read_toml(path, within=files.folder)
-        text = read_text(path, max_bytes=MAX_TOML_BYTES, within=files.folder)
+        values = {} if is_new else read_toml(path, within=files.folder)
+        text = "" if is_new else read_text(path, max_bytes=MAX_TOML_BYTES, within=files.folder)
     except FileFault as fault:
-        raise LibraryError(f"song {files.song_id!r}: {SONG_TOML}: {fault}") from fault
+        raise LibraryError(f"{where}: {fault}") from fault
     if values.get(_KEY) == merge:
         return False
+    if problem := change_problem(path):
+        raise LibraryError(f"{where}: {problem}")
     head = text[: match.start()] if (match := re.search(r"^[ \t]*\[", text, re.MULTILINE)) else text
     # A new line stands before the first table, where it is about the whole song.
     new = line + text if _KEY not in values else _LINE.sub(line, head) + text[len(head) :]
     if _values(new) != {**values, _KEY: merge}:  # The line that was found is one of lyrics, or none was.
-        raise LibraryError(f"song {files.song_id!r}: {SONG_TOML}: its line {_KEY} is not found; set it by hand")
-    write_text(path, new)
+        raise LibraryError(f"{where}: its line {_KEY} is not found; set it by hand")
+    try:
+        is_done = replace_song_toml(path, None if is_new else text, new)
+    except FileFault as fault:
+        raise LibraryError(f"{where}: {fault}") from fault
+    if not is_done:
+        raise LibraryError(f"{where} was changed meanwhile; set it again")
     return True
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,11 +85,28 @@ def remove_orphans(paths: DataPaths) -> Cleanup:
     return Cleanup(leftovers, tuple(gone), problem)
 
 
+def remove_made(paths: DataPaths, made: Mapping[str, Sequence[Path]]) -> list[Path]:
+    """Remove what was found to be made of songs that are gone, unless they are back by now; return what is stuck."""
+    try:
+        gone, present, _ = _gone(paths)
+    except LibraryError:
+        return []
+    return [path for song_id in gone if song_id in made for path in _remove_derived(paths, song_id, present)]
+
+
 def _leftovers(paths: DataPaths) -> Iterator[Path]:
-    for folder in (paths.songs, paths.datasets, paths.separated):
+    songs = [paths.songs / name for name in _names(paths.songs) if is_song_id(name)]
+    for folder in (paths.root, paths.songs, *songs, paths.datasets, paths.separated):
         yield from find_leftovers(folder, recursive=False)
     for folder in (paths.features, paths.answers, paths.root / _STATE_FOLDER):
         yield from find_leftovers(folder)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
 
 
 def _gone(paths: DataPaths) -> tuple[list[str], list[str], str | None]:

@@ -5,8 +5,12 @@ The model of that file, its reading and its writing belong here; tags inside a s
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
-from contextlib import suppress
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,9 +20,9 @@ from pydantic_core import ErrorDetails
 
 from flamingo_bark_assets.custom_tag import TagPosition
 from flamingo_bark_assets.errors import FileFault, LibraryError
-from flamingo_bark_assets.files.atomic import write_text
-from flamingo_bark_assets.files.opening import is_missing, shown
-from flamingo_bark_assets.files.toml import describe_error, quoted, read_toml, toml_key
+from flamingo_bark_assets.files.atomic import replacing, write_text
+from flamingo_bark_assets.files.opening import is_missing, read_text, shown
+from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, describe_error, quoted, read_toml, toml_key
 from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.parts import PARTS
 
@@ -175,6 +179,62 @@ def write_song_info(path: Path, info: SongInfo) -> None:
         lines.append(f"\n[edits.{table}]\n")
         lines += [f"{toml_key(key)} = {quoted(text)}\n" for key, text in texts.items()]
     write_text(path, "".join(lines))
+
+
+def change_problem(path: Path) -> str | None:
+    """Say in a clause why this user cannot, or is not meant to, change a song.toml; None where nothing is known."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        mode = None
+    # Whoever may write into the folder could replace it all the same, and root may do anything.
+    if mode is not None and (not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(path, os.W_OK)):
+        return "is read-only; let this user write it"
+    return None if os.access(path.parent, os.W_OK | os.X_OK) else "lies in a folder that this user cannot write"
+
+
+def replace_song_toml(path: Path, found: str | None, text: str) -> bool:
+    """Put another text into a song.toml, whole or not at all, unless somebody has changed it since it was read.
+
+    Its permissions stay. Of several who do this at the same time each takes its turn.
+
+    Args:
+        path: the file.
+        found: its text as it was read, of which `text` was made; None where there was none.
+        text: what shall stand in it.
+
+    Returns:
+        Whether it was done; False where it no longer holds `found`.
+
+    Raises:
+        FileFault: it can no longer be read.
+        WriteError: it cannot be written.
+    """
+    with _turn(path.parent):
+        now = None if is_missing(path) else read_text(path, max_bytes=MAX_TOML_BYTES)
+        if now != found:
+            return False
+        with replacing(path) as temporary:
+            temporary.write_bytes(text.encode("utf-8"))
+            if now is not None:
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+    return True
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Wait until nobody else changes the song.toml of a folder; no file is left in it, as one of a lock would be."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Writing says why.
+        yield
+        return
+    try:
+        with suppress(OSError):  # A file system without locks: what was read is still compared.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def describe_problem(error: ValidationError) -> str:

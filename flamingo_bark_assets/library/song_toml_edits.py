@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from flamingo_bark_assets.errors import FileFault, LibraryError
-from flamingo_bark_assets.files.atomic import write_text
 from flamingo_bark_assets.files.opening import is_missing, read_text
 from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, read_toml
 from flamingo_bark_assets.library.layout import SongFiles
-from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo
+from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, change_problem, replace_song_toml
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -73,7 +72,8 @@ def plan_edit(files: SongFiles, values: Mapping[EditKey, Value]) -> Edit:
     """Work out what song.toml becomes when these keys are set, or taken out where the value is None or empty.
 
     Raises:
-        LibraryError: the file cannot be read, or the keys cannot be set in it; names song and file.
+        LibraryError: the file cannot be read or may not be changed, or the keys cannot be set in it; names song and
+            file.
     """
     if files.folder is None:
         raise LibraryError(files.fault or f"song {files.song_id!r}: there is no folder")
@@ -95,13 +95,15 @@ def plan_edit(files: SongFiles, values: Mapping[EditKey, Value]) -> Edit:
             _set(wanted, _place(key), after, where)
     if not changes:
         return Edit(files.song_id, (), path, found, found or "")
+    if problem := change_problem(path):
+        raise LibraryError(f"{where}: {problem}")
     text = _edited(found or "", changes, where)
     try:
         written = json.loads(json.dumps(tomllib.loads(text), default=str))
     except tomllib.TOMLDecodeError:
         written = None
     # NaN is not equal to itself, but its text is.
-    if json.dumps(written, sort_keys=True) != json.dumps(wanted, sort_keys=True):
+    if json.dumps(_without_empty(written), sort_keys=True) != json.dumps(_without_empty(wanted), sort_keys=True):
         raise LibraryError(f"{where}: {', '.join(change.key for change in changes)} cannot be set; set it by hand")
     return Edit(files.song_id, tuple(changes), path, found, text)
 
@@ -114,12 +116,11 @@ def write_edit(edit: Edit) -> None:
         WriteError: the file cannot be written.
     """
     try:
-        now = None if is_missing(edit.path) else read_text(edit.path, max_bytes=MAX_TOML_BYTES)
+        is_done = replace_song_toml(edit.path, edit.found, edit.text)
     except FileFault as fault:
         raise LibraryError(f"song {edit.song_id!r}: {SONG_TOML}: {fault}") from fault
-    if now != edit.found:
+    if not is_done:
         raise LibraryError(f"song {edit.song_id!r}: {SONG_TOML} was changed meanwhile; edit it again")
-    write_text(edit.path, edit.text)
 
 
 def _place(key: EditKey) -> tuple[str, ...]:
@@ -147,6 +148,14 @@ def _set(values: dict[str, Any], place: tuple[str, ...], value: Value, where: st
         table[last] = list(value) if isinstance(value, tuple) else value
 
 
+def _without_empty(values: Any) -> Any:
+    """Leave out tables in which nothing stands: they say nothing, and go with their last key."""
+    if not isinstance(values, dict):
+        return values
+    kept = {key: _without_empty(value) for key, value in values.items()}
+    return {key: value for key, value in kept.items() if value != {}}
+
+
 def _edited(text: str, changes: list[Change], where: str) -> str:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
@@ -167,11 +176,17 @@ def _change(document: TOMLDocument, change: Change) -> None:
 
     *tables, last = _MOOD if change.key == "mood" else (change.key,)
     table: Any = document
+    above: list[tuple[Any, str]] = []
     for number, name in enumerate(tables, start=1):
         if name not in table:
             table[name] = tomlkit.table(is_super_table=number < len(tables))
+        above.append((table, name))
         table = table[name]
     if change.after is None:
         del table[last]
+        for holder, name in reversed(above):
+            if holder[name].as_string().strip() or holder[name].trivia.comment:  # keys, or somebody's comment
+                break
+            del holder[name]
     else:
         table[last] = list(change.after) if isinstance(change.after, tuple) else change.after

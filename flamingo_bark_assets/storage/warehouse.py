@@ -156,6 +156,7 @@ def songs_where(path: Path, condition: str) -> list[str]:
     # The line break ends a comment at the end of the condition.
     statement = f"SELECT song_id FROM {joined} WHERE ({condition}\n) ORDER BY song_id"
     try:
+        duckdb.extract_statements(f"SELECT [{condition}\n]")  # no bracket of it may close one of ours
         statements = duckdb.extract_statements(statement)
     except (duckdb.Error, RuntimeError) as error:
         raise StorageError(f"the condition {condition!r} is wrong: {_first_line(error)}") from error

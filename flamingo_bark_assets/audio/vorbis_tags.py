@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from flamingo_bark_assets.audio.headers import id3v2_bytes
+from flamingo_bark_assets.audio.id3_sizes import id3v2_bytes
 
 _MAX_COMMENTS_BYTES = 64 << 20
 _MAX_BLOCKS = 4096

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEMO_SONG = "demo"
 EXIT_UNFIT = 3
 _DEMO_FOLDER = Path("data/demo")
-_CAPTIONER_LOG = "flamingo_bark_assets.captioning.model_captioner"
+_HUSHED = {"flamingo_bark_assets.captioning.model_captioner": logging.ERROR, "sqlalchemy.pool": logging.CRITICAL}
 _MOST_NAMED = 10
 
 
@@ -105,7 +105,7 @@ def run_chosen(paths: DataPaths, song_ids: Sequence[str], *, everything: bool = 
     if not chosen:
         console.note("all {} songs are up to date; --all runs them again", len(known))
     _tell_of_other_runs(paths, chosen)
-    with _told_at_the_end():
+    with _hushed_logs():
         reports = _run_with_progress(chosen, only_due=only_due, verbose=verbose)
     print_summary(paths, chosen, reports)
     if not all(report.success for report in reports):
@@ -153,15 +153,19 @@ def _tell_of_other_runs(paths: DataPaths, song_ids: Sequence[str]) -> None:
 
 
 @contextmanager
-def _told_at_the_end() -> Iterator[None]:
-    """Keep the log from saying which models were skipped: the summary says it, once."""
-    log = logging.getLogger(_CAPTIONER_LOG)
-    before = log.level
-    log.setLevel(logging.ERROR)
+def _hushed_logs() -> Iterator[None]:
+    """Keep logs from saying which models were skipped, and how a Ctrl-C met a query.
+
+    The summary says the first, once. Of the second SQLAlchemy prints a traceback, as it closes what was interrupted.
+    """
+    before = {name: logging.getLogger(name).level for name in _HUSHED}
+    for name, level in _HUSHED.items():
+        logging.getLogger(name).setLevel(level)
     try:
         yield
     finally:
-        log.setLevel(before)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _run_with_progress(song_ids: Sequence[str], *, only_due: bool, verbose: bool) -> list[RunReport]:

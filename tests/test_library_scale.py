@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,17 @@ def deaf(part: str) -> Any:
     raise AssertionError(part)
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> DataPaths:
-    paths = DataPaths(tmp_path / "data")
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library as it is stored once, of which each test has its copy."""
+    paths = DataPaths(tmp_path_factory.mktemp("library") / "data")
     store(paths, *map(a_song, range(COUNT)))
-    return paths
+    return paths.root
+
+
+@pytest.fixture
+def library(stored: Path, tmp_path: Path) -> DataPaths:
+    return DataPaths(Path(shutil.copytree(stored, tmp_path / "data")))
 
 
 # The edges

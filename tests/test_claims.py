@@ -24,7 +24,7 @@ from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import Part
 from tests.benchmarks.claims import CAPTIONS, broken_english, labels, made_up, read_captions
 from tests.claim_sentences import SENTENCES, Sentence
-from tests.evidence import make_evidence, measured, row, unknown, unusable_song, without_stems
+from tests.evidence import CHORDAL, make_evidence, measured, row, unknown, unusable_song, without_stems
 
 MIN_CONFIDENCE = 0.3
 PITCHES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -311,7 +311,7 @@ def chords(*labels: str) -> dict[str, Any]:
         row(Chord, chord=i, start_s=i * length_s, end_s=(i + 1) * length_s, label=label, confidence=0.8)
         for i, label in enumerate(labels)
     )
-    return {"song": {"chords": rows}}
+    return {"song": {"chords": rows}, "harmonic": {"chords": ()}}
 
 
 def test_named_chords_are_held_against_the_chord_table() -> None:
@@ -626,6 +626,12 @@ def test_a_false_quality_goes_wherever_its_word_stands() -> None:
     assert rewritten("This is a lo-fi indie-rock piece. The recording is lo-fi.", evidence) == (
         "This is an indie-rock piece."
     )
+
+
+def test_a_chord_of_a_stem_is_no_conflict_where_the_mix_does_not_show_it() -> None:
+    played = tuple(dataclasses.replace(chord, label="D#:min") for chord in CHORDAL["chords"])
+    evidence = {**chords("A:min7", "F:maj"), "harmonic": {"chords": played}}
+    assert [v for v, _ in verdicts("The chords are Am, D#m and Gm.", **evidence)] == ["agree", "agree", "conflict"]
 
 
 def test_a_list_of_chords_is_not_touched_by_a_corrected_key() -> None:

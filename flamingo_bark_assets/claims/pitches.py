@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
 from flamingo_bark_assets.claims.tonality import pitch_class
 from flamingo_bark_assets.claims.verdicts import Case, Judgement, Measured, judged_unsure, unverifiable
 from flamingo_bark_assets.descriptions.wording import chord_names
@@ -20,12 +21,19 @@ _NEAR_SEMITONES, _FAR_SEMITONES = 3.0, 7.0
 
 
 def judge_chord(case: Case) -> Judgement:
-    """Judge a named chord by roots and thirds of the song's; one of another kind on the same root stays open."""
+    """Judge a named chord by roots and thirds of the song's and its stems'; another kind on that root stays open."""
     chords = [chord for chord in case.evidence.song.chords if chord.label != "N"]
     if not chords:
         return unverifiable("no chords were measured", Measured.nothing())
     confidence = sum(chord.confidence for chord in chords) / len(chords)
-    names = list(dict.fromkeys(name for chord in chords for name in chord_names(chord.label)))
+    of_stems = [
+        chord
+        for stem in case.evidence.stem_features.values()
+        if isinstance(stem, ChordalFeatures)
+        for chord in stem.chords
+        if chord.label != "N"
+    ]
+    names = list(dict.fromkeys(name for chord in (*chords, *of_stems) for name in chord_names(chord.label)))
     measured = Measured(", ".join(names[:_SHOWN]), None, None, "chords", confidence)
     covered_s = sum(chord.end_s - chord.start_s for chord in chords)
     length_s = case.evidence.raw_song.duration_s.value or 0.0

@@ -2,9 +2,9 @@
 
 Their file and how it is written and read belong here; the sound itself stands in `previews`.
 
-A file of peaks is little-endian. Its head of 16 bytes: ``FBPK``, pairs a second, number of pairs and samples a second of
-the preview, each an unsigned 32 bit integer. Pair i stands at byte 16 + 4 i: lowest and highest sample as signed 16 bit
-integers, full scale 32767. The last pair may be of fewer samples.
+A file of peaks is little-endian. Its head of 16 bytes: ``FBPK``, pairs a second, number of pairs and samples a second
+of the preview, each an unsigned 32 bit integer. Pair i stands at byte 16 + 4 i: lowest and highest sample as signed
+16 bit integers, full scale 32767. The last pair may be of fewer samples.
 """
 
 from __future__ import annotations
@@ -90,4 +90,5 @@ def fewer_pairs(pairs: Samples, count: int = MINI_PAIRS) -> list[list[float]]:
         return []
     edges = np.unique(np.linspace(0, pairs.shape[0], min(count, pairs.shape[0]), endpoint=False).astype(np.intp))
     lowest, highest = np.minimum.reduceat(pairs[:, 0], edges), np.maximum.reduceat(pairs[:, 1], edges)
-    return [[round(int(low) / 32767, 3), round(int(high) / 32767, 3)] for low, high in zip(lowest, highest, strict=True)]
+    scaled: list[list[float]] = np.round(np.stack((lowest, highest), axis=1) / 32767, 3).tolist()
+    return scaled

@@ -2,7 +2,7 @@
 
 What a request may ask and what it is answered belongs here; making previews stands in `previews`.
 
-Nothing of an address becomes part of a path: the song's identifier is checked, and a lane is looked up among the song's.
+Nothing of an address becomes part of a path: a song's identifier is checked, a lane is looked up among the song's.
 """
 
 from __future__ import annotations

@@ -2,13 +2,14 @@
 //
 // What stands still is drawn once into a picture of its own; of each frame only the playhead is new.
 
-import {OVERLAYS, drawBeats, drawHits, drawPitch, drawStrip} from "/static/overlays.js";
+import {OVERLAYS, drawBeats, drawHits, drawPitch, drawStrip, stripHeight} from "/static/overlays.js";
 
 export const HEIGHTS = [68, 112, 180];
 const RULER = 22;
 const FINE_PX_A_SECOND = 25;
 const SHORTEST_VIEW_S = 0.25;
 const DRAG_PX = 5;
+const SILENT_ALPHA = 0.4;
 
 export class Lanes extends EventTarget {
   /**
@@ -41,7 +42,12 @@ export class Lanes extends EventTarget {
 
   /** Height of ruler and strips, under which the lanes begin. */
   get top() {
-    return RULER + OVERLAYS.reduce((sum, each) => sum + (this.shown.has(each.id) ? each.strip ?? 0 : 0), 0);
+    return RULER + this.strips.reduce((sum, {height}) => sum + height, 0);
+  }
+
+  get strips() {
+    const shown = OVERLAYS.filter(({id}) => this.shown.has(id));
+    return shown.map((each) => ({id: each.id, height: stripHeight(each, this.sound)})).filter(({height}) => height);
   }
 
   setLength(length_s) {
@@ -167,8 +173,7 @@ export class Lanes extends EventTarget {
     const view = this.view(width);
     this.paintRuler(pen, view);
     let top = RULER;
-    for (const {id, strip} of OVERLAYS) {
-      if (!strip || !this.shown.has(id)) continue;
+    for (const {id, height: strip} of this.strips) {
       drawStrip(id, pen, this.sound, view, top, strip, this.colours);
       top += strip;
     }
@@ -194,7 +199,8 @@ export class Lanes extends EventTarget {
     const middle = top + this.height / 2;
     const a_pixel = (view.to_s - view.from_s) / view.width;
     const isFine = 1 / a_pixel > FINE_PX_A_SECOND;
-    pen.fillStyle = isSilent ? this.colours.line : this.colours.wave;
+    pen.fillStyle = this.colours.wave;
+    pen.globalAlpha = isSilent ? SILENT_ALPHA : 1;
     for (let x = 0; x < view.width; x++) {
       const from_s = view.from_s + x * a_pixel;
       const found = peaks.between(from_s, from_s + a_pixel, isFine);
@@ -203,6 +209,7 @@ export class Lanes extends EventTarget {
       const half = this.height / 2 - 2;
       pen.fillRect(x, middle - high * half, 1, Math.max(1, (high - low) * half));
     }
+    pen.globalAlpha = 1;
     if (lane.fault || peaks.fault) {
       pen.fillStyle = this.colours.bad;
       pen.fillText(`! ${lane.fault || peaks.fault}`, 8, middle);

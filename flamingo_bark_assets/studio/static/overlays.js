@@ -26,6 +26,12 @@ const GAP_S = 0.025; // pitches further apart are not joined
 const LEAST_BEAT_PX = 5;
 const LEAST_HIT_PX = 9;
 
+/** Height of an overlay's strip; none where it has nothing to show. */
+export function stripHeight({id, strip}, sound) {
+  const rows = {sections: sound.sections, chords: sound.chords, lyrics: sound.lyrics, clips: sound.clips}[id];
+  return strip && rows.length ? strip : 0;
+}
+
 /** What a span of a song is called, with the section's tag where one is known. */
 export function sectionName(sound, section) {
   const tag = sound.section_tags.find((each) => each.tag && Math.abs(each.start_s - section.start_s) < 0.01);
@@ -109,8 +115,10 @@ export function drawBeats(pen, sound, view, top, bottom, colours) {
     if (time_s < view.from_s || time_s > view.to_s) continue;
     if (apart * (isDownbeat ? perBar : 1) < LEAST_BEAT_PX) continue;
     pen.fillStyle = isDownbeat ? colours.muted : colours.line;
+    pen.globalAlpha = isDownbeat ? 0.6 : 1;
     pen.fillRect(Math.round(view.x(time_s)), isDownbeat ? top : top + 6, isDownbeat ? 1.5 : 1, bottom - top);
   }
+  pen.globalAlpha = 1;
 }
 
 /** Draw the hits of each drum at a height of its own, as its letter where there is room, else as a tick. */

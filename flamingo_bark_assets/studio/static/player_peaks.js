@@ -51,13 +51,14 @@ export class Peaks {
   }
 
   async fetchSpan(index) {
-    if (this.asked.has(index) || index < 0) return;
+    const length_s = this.overview ? this.overview.pairs.length / 2 / this.overview.rate : 0;
+    if (this.asked.has(index) || index < 0 || (index * SPAN) / FINE_HZ >= length_s) return;
     this.asked.add(index);
     const first = HEAD_BYTES + index * SPAN * 4;
     const response = await fetch(`${this.url}?rate=${FINE_HZ}`, {
       headers: {Range: `bytes=${first}-${first + SPAN * 4 - 1}`},
     }).catch(() => null);
-    if (response?.status !== 206) return; // after the end, or the overview has to do
+    if (response?.status !== 206) return; // the overview has to do
     this.spans.set(index, new Int16Array(await response.arrayBuffer()));
     while (this.spans.size > MOST_SPANS) this.forget(this.spans.keys().next().value);
     this.arrived();

@@ -40,26 +40,24 @@ export class Windows {
   }
 
   async fetch(index) {
-    const first = HEAD_BYTES + index * WINDOW * 2;
-    const response = await this.ask({Range: `bytes=${first}-${first + WINDOW * 2 - 1}`});
-    if (response.status === 416) { // a lane that ends before the others
-      this.measure(response);
-      return new Int16Array(0);
-    }
+    // A lane may end before the window: its head says how long it is.
+    if (this.length === null && index > 0) await this.range(0, HEAD_BYTES);
+    if (this.length !== null && index * WINDOW >= this.length) return new Int16Array(0);
+    const samples = new Int16Array(await this.range(HEAD_BYTES + index * WINDOW * 2, WINDOW * 2));
+    this.held.set(index, samples);
+    return samples;
+  }
+
+  async range(first, count) {
+    const response = await this.ask({Range: `bytes=${first}-${first + count - 1}`});
     if (response.status !== 206) throw this.failed(await said(response));
     const version = response.headers.get("ETag");
     if (this.version !== null && version !== this.version) {
       throw this.failed("the file has changed; load the page again");
     }
     this.version = version;
-    const samples = new Int16Array(await response.arrayBuffer());
-    this.measure(response);
-    this.held.set(index, samples);
-    return samples;
-  }
-
-  measure(response) {
     this.length = (Number(response.headers.get("Content-Range").split("/")[1]) - HEAD_BYTES) / 2;
+    return response.arrayBuffer();
   }
 
   async ask(headers) {

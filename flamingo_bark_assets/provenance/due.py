@@ -17,8 +17,6 @@ from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.fingerprint import (
     FileDigests,
     FilesStamp,
-    edits_digest,
-    info_digest,
     library_stamps,
     same_sound_files,
     sha256_of,
@@ -135,7 +133,7 @@ class DueSongs:
 
 
 _NO_STATE = SongState()
-_NEVER_READ = FileDigests("", "", "")
+_NEVER_READ = FileDigests("", "")
 
 
 def present_files(
@@ -154,7 +152,7 @@ def present_files(
     if state.files is not None and state.signature == stamp.signature:
         return state.files, state
     files = find_song(paths, song_id)
-    present = FileDigests(_sound(files, stamp, state, hashed), info_digest(files), edits_digest(files.info))
+    present = FileDigests.of_files(files, _sound(files, stamp, state, hashed))
     if present == state.files:
         state = _renewed(paths, song_id, stamp.signature, state)
     return present, state

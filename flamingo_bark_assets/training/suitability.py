@@ -256,7 +256,7 @@ def stem_set_rules(stems: StemSet, thresholds: Thresholds) -> tuple[RuleResult, 
 
 def claim_rules(captions: Captions, thresholds: Thresholds) -> tuple[RuleResult, ...]:
     """Judge how much of what a model claimed contradicts the measurements; nothing where nothing can be checked."""
-    verdicts = [claim.verdict for claim in captions.claims if claim.verdict != "unverifiable"]
+    verdicts = [claim.verdict for claim in captions.claims if claim.verdict in {"agree", "conflict"}]
     if not verdicts:
         return ()
     conflicts = verdicts.count("conflict")

@@ -131,6 +131,7 @@ def derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:
     yield from _existing(paths.root / _STATES_OF_SONGS / f"{song_id}.json")
     for folder, _, _ in os.walk(paths.features):
         yield from _existing(Path(folder, f"{song_id}.parquet"))
+        yield from _existing(Path(folder, f"{song_id}.json"))
     for name in DATASET_FILE_NAMES:
         yield from _existing(paths.datasets / name.format(song_id=song_id))
     yield from _existing(paths.separated / song_id)

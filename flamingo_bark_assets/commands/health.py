@@ -16,6 +16,7 @@ from flamingo_bark_assets.files.space import LEAST_FREE_BYTES, free_bytes
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.settings import Settings, load_settings
 
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What was found of one part.

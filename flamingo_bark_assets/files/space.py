@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 LEAST_FREE_BYTES = 1 << 30
-"""A song of four minutes with stems leaves some 60 MB of tables, datasets and logs; below this even a few do not fit."""
+"""A song of four minutes with stems leaves 60 MB of tables, datasets and logs; below this even a few do not fit."""
 
 
 def free_bytes(folder: Path) -> tuple[int, Path]:

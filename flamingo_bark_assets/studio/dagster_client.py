@@ -20,6 +20,7 @@ from typing import Any
 
 import dagster as dg
 import sqlalchemy.exc
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 
@@ -33,9 +34,11 @@ from flamingo_bark_assets.errors import FlamingoBarkError, ServingError
 from flamingo_bark_assets.steps import STEP_NAMED, STEPS
 
 STUDIO_TAG = "flamingo_bark/studio"
+_SONGS_TAG = "flamingo_bark/songs"
 _REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
 _TIMEOUT_S = 30.0
 _MOST_RUNS = 200
+_MOST_BACKFILLS = 50
 _RUN_STATES = {
     dg.DagsterEventType.RUN_ENQUEUED: "queued",
     dg.DagsterEventType.RUN_STARTING: "starting",
@@ -80,9 +83,6 @@ mutation($id: String!) {
     __typename ... on PythonError { message } ... on UnauthorizedError { message }
   }
 }"""
-_BACKFILLS = """
-query { partitionBackfillsOrError(statuses: [REQUESTED, CANCELING], limit: 50) {
-  ... on PartitionBackfills { results { id status numPartitions timestamp tags { key value } } } } }"""
 
 
 class NoPlatform(ServingError):
@@ -135,6 +135,25 @@ class Run:
     state: str
     songs: tuple[str, ...]
     started_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """One backfill that has not ended, which begins runs of many songs.
+
+    Attributes:
+        backfill_id: its id.
+        state: asked for or cancelling.
+        songs: of how many songs; None where nobody said so.
+        started_s: when it was asked for, s since the epoch.
+        is_new: whether it is the studio's and has begun no run.
+    """
+
+    backfill_id: str
+    state: str
+    songs: int | None
+    started_s: float
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,34 +251,33 @@ class DagsterClient:
             NoPlatform: no platform runs.
             PlatformRefused: it does not start it, or has one of these that has not begun.
         """
-        waiting = [each for each in self.backfills() if each["is_ours"] and each["is_new"]]
-        if waiting:
-            raise PlatformRefused("a repair was asked for already and has not begun; the daemon begins it in half a minute")
+        if any(each.is_new for each in self.backfills()):
+            raise PlatformRefused("a repair was asked for already; the daemon begins it within half a minute")
         self._add_partitions(song_ids)
         params = {
             "assetSelection": [{"path": [step.name]} for step in STEPS],
             "partitionNames": list(song_ids),
             "fromFailure": False,
-            "tags": _tags({ONLY_DUE_TAG: "true", STUDIO_TAG: "true"}),
+            "tags": _tags({ONLY_DUE_TAG: "true", STUDIO_TAG: "true", _SONGS_TAG: str(len(song_ids))}),
             "title": "Repair from the studio",
         }
         return str(self._change(_BACKFILL, "LaunchBackfillSuccess", params=params)["backfillId"])
 
-    def backfills(self) -> list[dict[str, Any]]:
-        """Return the backfills that have not ended.
-
-        Raises:
-            NoPlatform: no platform runs.
-            PlatformRefused: it does not answer.
-        """
-        begun = self._begun_backfills()
+    def backfills(self) -> list[Backfill]:
+        """Return the backfills that have not ended."""
+        instance = self._instance()
+        if instance is None:
+            return []
+        statuses = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING]
+        found = instance.get_backfills(filters=BulkActionsFilter(statuses=statuses), limit=_MOST_BACKFILLS)
+        begun = self._begun_backfills(instance) if found else frozenset()
         return [
-            {
-                "id": each["id"], "songs": each["numPartitions"] or 0, "started_s": each["timestamp"],
-                "state": "cancelling" if each["status"] == "CANCELING" else "asked for",
-                "is_ours": any(tag["key"] == STUDIO_TAG for tag in each["tags"]), "is_new": each["id"] not in begun,
-            }
-            for each in self._ask(_BACKFILLS)["partitionBackfillsOrError"].get("results", ())
+            Backfill(
+                each.backfill_id, "cancelling" if each.status is BulkActionStatus.CANCELING else "asked for",
+                int(each.tags.get(_SONGS_TAG, 0)) or None, each.backfill_timestamp,
+                is_new=STUDIO_TAG in each.tags and each.backfill_id not in begun,
+            )
+            for each in found
         ]  # fmt: skip
 
     def cancel(self, run_id: str) -> None:
@@ -274,12 +292,9 @@ class DagsterClient:
         else:
             self._change(_TERMINATE, "TerminateRunSuccess", id=run_id)
 
-    def _begun_backfills(self) -> set[str]:
-        instance = self._instance()
-        if instance is None:
-            return set()
+    def _begun_backfills(self, instance: dg.DagsterInstance) -> frozenset[str]:
         runs = instance.get_runs(dg.RunsFilter(tags={STUDIO_TAG: "true"}), limit=_MOST_RUNS)
-        return {run.tags[BACKFILL_ID_TAG] for run in runs if BACKFILL_ID_TAG in run.tags}
+        return frozenset(run.tags[BACKFILL_ID_TAG] for run in runs if BACKFILL_ID_TAG in run.tags)
 
     def _add_partitions(self, song_ids: Sequence[str]) -> None:
         """Make songs known to Dagster that its sensor has not seen yet."""

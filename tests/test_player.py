@@ -171,7 +171,7 @@ def by_lane(log: list[dict[str, Any]]) -> dict[str, list[tuple[int, int, int]]]:
 def test_nothing_but_one_window_a_lane_is_read_before_the_first_sound(browser: Browser, studio: ServedStudio) -> None:
     page = browser.new_page()
     asked: list[Request] = []
-    page.on("request", lambda request: asked.append(request))
+    page.on("request", lambda request: asked.extend([request]))
     opened = open_player(page, studio, "long")
     opened.ask(
         """() => new Promise((done) => {

@@ -123,8 +123,11 @@ def test_a_key_that_is_corrected_wins_everywhere_measures_nothing_again_and_leav
     results = follow_sensors(instance)
     assert all(result.success for result in results)
     assert (due(data), not_fresh(instance, "a")) == ({}, {})
-    rows = query(data.warehouse, "SELECT key, method, m.confidence, measured, corrected FROM song_features "
-                 "JOIN measurements m USING (song_id) JOIN corrections USING (song_id) WHERE m.name = 'key'").rows  # fmt: skip
+    asked_for = (
+        "SELECT key, method, m.confidence, measured, corrected FROM song_features "
+        "JOIN measurements m USING (song_id) JOIN corrections USING (song_id) WHERE m.name = 'key'"
+    )
+    rows = query(data.warehouse, asked_for).rows
     assert [row[:3] for row in rows] == [("C major", "human", 1.0)]
     assert rows[0][3:] == (str(stored_key(before, data)), "C major")
     assert songs_where(data.warehouse, "key = 'C major'") == ["a"]

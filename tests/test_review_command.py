@@ -49,7 +49,7 @@ def test_songs_are_accepted_excluded_and_cleared_and_nothing_else_changes(paths:
         ("b", "accepted"),
     ]
     done(paths, "review", "a", "--clear")
-    assert (paths.songs / "a/song.toml").read_text() == '# mine\ntitle = "x"  # as on the sleeve\n'
+    assert (paths.songs / "a/song.toml").read_text().rstrip() == '# mine\ntitle = "x"  # as on the sleeve'
 
 
 def test_a_review_needs_a_decision_and_a_reason_goes_with_an_exclusion(paths: DataPaths) -> None:

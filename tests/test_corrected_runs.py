@@ -262,7 +262,7 @@ def test_a_song_is_met_as_often_as_it_asks_where_the_layout_can_say_so(tmp_path:
     clips = [json.loads(line) for line in (tmp_path / "out" / "provenance" / "clips.jsonl").read_text().splitlines()]
     times = {(clip["song_id"], clip["clip"]["source"]): clip["repeats"] for clip in clips}
     assert times["song-01", "mix"] == 2 * times["song-00", "mix"]
-    rows = json.loads((tmp_path / "out" / "train" / "dataset.json").read_text())["samples"]
+    rows = json.loads((tmp_path / "out" / "dataset.json").read_text())["samples"]
     assert len(rows) == sum(times.values())
 
 

@@ -63,7 +63,7 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
             "settings/clips",
         },
         "training_manifest": {"bark_dataset", "song_review"},
-        "training_splits": {"raw_song", "stems", "song_metadata", "song_review", "bark_dataset"},
+        "training_splits": {"raw_song", "stems", "song_metadata", "song_review"},
         "feature_warehouse": {*SONG_ASSETS, "training_splits"},
         **{f"export_{name.replace('-', '_')}": exported for name in TARGETS},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -188,7 +189,7 @@ def test_lanes_are_scheduled_at_the_same_samples_and_windows_follow_without_a_ga
     assert lanes["bass"] == lanes["drums"] == lanes["mix"]
     runs = [piece for piece in lanes["drums"] if piece[1] >= round(63.21 * RATE_HZ)]
     assert len(runs) >= 3
-    for before, after in zip(runs, runs[1:], strict=False):
+    for before, after in itertools.pairwise(runs):
         assert after[:2] == (before[0] + before[2], before[1] + before[2])
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
-import re
 import json
+import re
 
 import dagster as dg
 import pytest

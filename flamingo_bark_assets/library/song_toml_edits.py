@@ -6,9 +6,11 @@ Which keys and how the text changes belong here; what song.toml may say stands i
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -88,7 +90,7 @@ def read_places(files: SongFiles, places: Iterable[Place]) -> dict[Place, Any]:
         LibraryError: the file cannot be read; names song and file.
     """
     _, _, said, _ = _read(files)
-    return {place: _value(said, place) for place in places}
+    return {place: plain(_value(said, place)) for place in places}
 
 
 def plan_edit(files: SongFiles, values: Mapping[Place, Value], *, obeys_locks: bool = False) -> Edit:
@@ -107,7 +109,7 @@ def plan_edit(files: SongFiles, values: Mapping[Place, Value], *, obeys_locks: b
     changes: list[Change] = []
     wanted = json.loads(json.dumps(said, default=str))
     for place, value in values.items():
-        before, after = _value(said, place), None if _is_empty(value) else plain(value)
+        before, after = plain(_value(said, place)), None if _is_empty(value) else plain(value)
         if json.dumps(before, default=str) != json.dumps(after, default=str):
             changes.append(Change(place, before, after))
             _set(wanted, place, after, where)
@@ -168,12 +170,17 @@ def write_edit(edit: Edit) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON and TOML both know it: tables, lists and scalars, without what is None."""
+    """Return a value as JSON and TOML both know it: tables, lists and scalars, without what is None.
+
+    Of times and of numbers that are none the text.
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items() if each is not None}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(each) for each in value]
-    return value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat().replace("+00:00", "Z")
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
 
 
 def _read(files: SongFiles) -> tuple[Path, str | None, dict[str, Any], str]:

@@ -65,7 +65,7 @@ def routes(studio: Studio) -> list[BaseRoute]:
         last = max(0, found.total - 1) // asked.limit * asked.limit
         return studio.render(
             request, "library.html", asked=asked, window=found, songs=library.songs.height, problems=problems,
-            heads=_HEADS, filters=_FILTER_NAMES, last=last,
+            heads=_HEADS, filters=_FILTER_NAMES, last=last, by=studio.by,
         )  # fmt: skip
 
     def rows(request: Request) -> Response:

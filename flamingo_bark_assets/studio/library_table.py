@@ -78,7 +78,9 @@ def read_published(warehouse: Path) -> pl.DataFrame:
     import polars as pl
 
     found = query(warehouse, _statement(_columns(warehouse)))
-    return pl.DataFrame(found.rows, schema=published_schema(), orient="row")
+    frame = pl.DataFrame(found.rows, schema=published_schema(), orient="row")
+    floats = pl.col(pl.Float64())
+    return frame.with_columns(pl.when(floats.is_finite()).then(floats))  # JSON knows no other numbers
 
 
 def published_schema() -> pl.Schema:

@@ -104,7 +104,7 @@ def plan_edit(files: SongFiles, values: Mapping[Place, Value], *, obeys_locks: b
     """
     path, found, said, where = _read(files)
     locks = values.get(_LOCKED, said.get(_LOCKED[0])) if obeys_locks else None
-    locked = tuple(place for place in values if place != _LOCKED and is_locked(locks, place))
+    locked = tuple(place for place in values if place != _LOCKED and lock_holds(locks, place))
     values = {place: value for place, value in values.items() if place not in locked}
     changes: list[Change] = []
     wanted = json.loads(json.dumps(said, default=str))
@@ -144,7 +144,7 @@ def read_song_text(files: SongFiles) -> tuple[Path, str | None]:
         raise LibraryError(f"song {files.song_id!r}: {SONG_TOML}: {fault}; correct it first") from fault
 
 
-def is_locked(locks: Any, place: Place) -> bool:
+def lock_holds(locks: Any, place: Place) -> bool:
     """Tell whether a place is locked, or one above or below it."""
     name = ".".join(map(toml_key, place))
     return isinstance(locks, Sequence) and any(

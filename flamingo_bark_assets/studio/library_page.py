@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.layout import find_song_folder
-from flamingo_bark_assets.library.song_toml_edits import Place, is_locked, read_places
+from flamingo_bark_assets.library.song_toml_edits import Place, lock_holds, read_places
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.editing import name_of
 from flamingo_bark_assets.studio.library_index import LibraryIndex
@@ -111,6 +111,6 @@ def _said(studio: Studio, song_ids: list[str]) -> dict[str, Any]:
             continue
         locks = found.pop(("locked",))
         songs[song_id] = {name_of(place): value for place, value in found.items() if value is not None}
-        if names := [name_of(place) for place in BULK_PLACES if is_locked(locks, place)]:
+        if names := [name_of(place) for place in BULK_PLACES if lock_holds(locks, place)]:
             locked[song_id] = names
     return {"songs": songs, "locked": locked, "faults": faults}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flamingo_bark_assets.audio.song_review import UNREVIEWED
 from flamingo_bark_assets.storage.warehouse import query
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ _ANSWERED = """SELECT song_id,
     FROM captions WHERE part = 'mix' AND question IN ('genre', 'mood') GROUP BY song_id"""
 _DISPUTED = """SELECT song_id,
     list(part || '/' || question || '/' || kind || '/' || claimed ORDER BY part, question, claim) AS disputed
-    FROM claims WHERE verdict = 'conflict' GROUP BY song_id"""
+    FROM claims WHERE verdict = 'conflict' AND coalesce(note, '') <> 'dropped by hand' GROUP BY song_id"""
 _STEMS = """SELECT song_id, list(DISTINCT coalesce(kind, name) ORDER BY coalesce(kind, name)) AS stems,
     bool_or(origin = 'separated') AS is_separated
     FROM stems WHERE fault IS NULL GROUP BY song_id"""
@@ -80,7 +81,10 @@ def read_published(warehouse: Path) -> pl.DataFrame:
     found = query(warehouse, _statement(_columns(warehouse)))
     frame = pl.DataFrame(found.rows, schema=published_schema(), orient="row")
     floats = pl.col(pl.Float64())
-    return frame.with_columns(pl.when(floats.is_finite()).then(floats))  # JSON knows no other numbers
+    return frame.with_columns(
+        pl.when(floats.is_finite()).then(floats),  # JSON knows no other numbers
+        pl.when(pl.col("review") != UNREVIEWED).then(pl.col("review")),
+    )
 
 
 def published_schema() -> pl.Schema:

@@ -18,7 +18,8 @@ from flamingo_bark_assets.storage.tables import all_tables
 _ROWS = (
     """raw_song BY NAME SELECT song_id, 'x' AS fingerprint, 60.0 + n % 300 AS duration_s FROM numbered""",
     """song_metadata BY NAME SELECT song_id, 'Title ' || n AS title, 'Artist ' || (n % 97) AS artist,
-        '' AS edits_digest, CASE n % 4 WHEN 0 THEN 'techno' WHEN 1 THEN 'dub; house' WHEN 2 THEN 'folk' END AS genre_tags,
+        '' AS edits_digest, CASE n % 4 WHEN 0 THEN 'techno'
+        WHEN 1 THEN 'dub; house' WHEN 2 THEN 'folk' END AS genre_tags,
         CASE WHEN n % 3 = 0 THEN 'CC0-1.0' END AS licence FROM numbered""",
     """song_features BY NAME SELECT song_id, CASE WHEN n % 20 > 0 THEN 60 + n % 120 END AS tempo_bpm,
         CASE n % 3 WHEN 0 THEN 'A minor' WHEN 1 THEN 'C major' ELSE 'F# minor' END AS key FROM numbered""",

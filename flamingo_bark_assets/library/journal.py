@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from filelock import FileLock
 
@@ -254,15 +254,27 @@ def _fields(value: Entry | ChangedPlace | Patch) -> dict[str, Any]:
 def _entries(lines: Iterable[bytes]) -> Iterator[Entry]:
     for line in lines:
         try:
-            said = json.loads(line)
-            changes = tuple(
-                ChangedPlace(each["song_id"], tuple(each["place"]), each["before"], each["after"])
-                for each in said.pop("changes")
-            )
-            patches = tuple(Patch(**each) for each in said.pop("patches", ()))
-            yield Entry(**said, changes=changes, patches=patches)
-        except (ValueError, KeyError, TypeError, AttributeError):
+            yield _entry(json.loads(line))
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
+
+
+def _entry(said: dict[str, Any]) -> Entry:
+    """Return the step that a line tells.
+
+    Raises:
+        KeyError, TypeError, ValueError: it tells none.
+    """
+    changes = tuple(
+        ChangedPlace(str(each["song_id"]), tuple(map(str, each["place"])), each["before"], each["after"])
+        for each in said["changes"]
+    )
+    patches = tuple(Patch(**each) for each in said.get("patches", ()))
+    kind, of = said["kind"], said["of"]
+    if kind not in get_args(StepKind):
+        raise ValueError(kind)
+    words = (str(said[name]) for name in ("id", "at", "by", "label"))
+    return Entry(*words, kind, None if of is None else str(of), changes, patches)
 
 
 def _lines(paths: DataPaths) -> list[bytes]:

@@ -31,8 +31,8 @@ _WIDE = {
     "is_fit": ("suitability", "suitable", "BOOLEAN"),
     "reasons": ("suitability", "reasons", "VARCHAR"),
     "review": ("reviews", "state", "VARCHAR"),
-    "review_by": ("reviews", "by", "VARCHAR"),
-    "review_at": ("reviews", "at", "VARCHAR"),
+    "review_by": ("reviews", "reviewed_by", "VARCHAR"),
+    "review_at": ("reviews", "reviewed_at", "VARCHAR"),
     "review_reason": ("reviews", "reason", "VARCHAR"),
     "repeats": ("reviews", "repeats", "BIGINT"),
 }

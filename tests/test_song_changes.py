@@ -1,9 +1,8 @@
-"""Changes by hand: whole steps, refused where somebody was faster, undone to the byte, whatever is killed in between."""
+"""Changes by hand: whole steps, refused where somebody was faster, undone to the byte, whatever is killed."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from flamingo_bark_assets.library import journal, song_changes
 from flamingo_bark_assets.library.journal import read_journal, read_journal_from, recent_steps
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.song_changes import Outcome, change_songs, redo, undo
-from flamingo_bark_assets.library.song_toml_edits import Place, Value
+from flamingo_bark_assets.library.song_toml_edits import Edit, Place, Value, write_edit
 
 WRITTEN = """# mine
 title = "Old"   # as on the sleeve
@@ -241,7 +240,7 @@ def test_another_key_that_came_since_stays_when_a_step_is_undone(paths: DataPath
     change(paths, "full", title="New", custom_tag="zxq")
     change(paths, "full", by="jo", artist="Jo")
     undo(paths, "maria")
-    assert toml(paths, "full") == WRITTEN.replace("goes with its key\n", 'goes with its key\nartist = "Jo"\n').encode()  # noqa: Q000,E501
+    assert toml(paths, "full") == WRITTEN.replace("goes with its key\n", 'goes with its key\nartist = "Jo"\n').encode()
 
 
 # The journal --------------------------------------------------------------------------------------------------------
@@ -332,7 +331,7 @@ def test_only_what_is_new_is_read_of_a_journal_that_was_read_before(paths: DataP
         file.write(b'{"id": "being written')
     second, position, is_anew = read_journal_from(paths, position)
     assert ([entry.changes[0].after for entry in second], is_anew) == (["two"], False)
-    os.replace(paths.journal, paths.journal.with_suffix(".old"))
+    paths.journal.replace(paths.journal.with_suffix(".old"))
     change(paths, "bare", title="three")
     third, _, is_anew = read_journal_from(paths, position)
     assert ([entry.changes[0].after for entry in third], is_anew) == (["three"], True)
@@ -351,14 +350,12 @@ def test_a_step_of_the_first_form_without_texts_is_undone_place_by_place(paths: 
 def test_files_that_cannot_be_written_are_told_and_the_others_are(
     paths: DataPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = song_changes.write_edit
-
-    def write_edit(edit: song_changes.Edit) -> None:
+    def write_some(edit: Edit) -> None:
         if edit.song_id == "full":
             raise LibraryError("song 'full': song.toml was changed meanwhile; edit it again")
-        written(edit)
+        write_edit(edit)
 
-    monkeypatch.setattr(song_changes, "write_edit", write_edit)
+    monkeypatch.setattr(song_changes, "write_edit", write_some)
     values: dict[str, dict[Place, Value]] = {song_id: {("title",): "New"} for song_id in ("full", "bare")}
     outcome = change_songs(paths, values, by="maria", label="titles")
     assert outcome.faults == ("song 'full': song.toml was changed meanwhile; edit it again",)

@@ -273,8 +273,10 @@ def _entry(said: dict[str, Any]) -> Entry:
     kind, of = said["kind"], said["of"]
     if kind not in get_args(StepKind):
         raise ValueError(kind)
-    words = (str(said[name]) for name in ("id", "at", "by", "label"))
-    return Entry(*words, kind, None if of is None else str(of), changes, patches)
+    label = str(said["label"])
+    return Entry(
+        str(said["id"]), str(said["at"]), str(said["by"]), label, kind, None if of is None else str(of), changes, patches
+    )
 
 
 def _lines(paths: DataPaths) -> list[bytes]:

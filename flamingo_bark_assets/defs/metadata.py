@@ -104,7 +104,7 @@ def _said(said: SongMetadata) -> dict[str, Any]:
 
 
 def _reviewed(result: SongReview) -> dict[str, Any]:
-    told = {name: text for name in ("by", "at", "reason") if (text := getattr(result, name))}
+    told = {name: text for name in ("reviewed_by", "reviewed_at", "reason") if (text := getattr(result, name))}
     return {"state": result.state, "repeats": float(result.repeats), **told}
 
 

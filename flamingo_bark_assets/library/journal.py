@@ -275,7 +275,14 @@ def _entry(said: dict[str, Any]) -> Entry:
         raise ValueError(kind)
     label = str(said["label"])
     return Entry(
-        str(said["id"]), str(said["at"]), str(said["by"]), label, kind, None if of is None else str(of), changes, patches
+        str(said["id"]),
+        str(said["at"]),
+        str(said["by"]),
+        label,
+        kind,
+        None if of is None else str(of),
+        changes,
+        patches,
     )
 
 

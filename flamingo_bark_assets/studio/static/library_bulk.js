@@ -63,7 +63,7 @@ class Bulk {
     }
     const [[common]] = counts;
     const isCommon = counts.size === 1;
-    let now = isCommon ? (common === "" ? "nothing is set" : `now: ${common}`) : `several values: ${counts.size - counts.has("")} different`;
+    let now = isCommon ? (common === "" ? "nothing is set by hand" : `now: ${common}`) : `several values: ${counts.size - counts.has("")} different`;
     if (!isCommon && counts.has("")) now += `, ${counts.get("")} without`;
     if (locked) now += `; locked in ${songsOf(locked)}, which keep it`;
     field.querySelector(".now").textContent = now;

@@ -80,10 +80,10 @@ export class Selection {
     this.bar.hidden = count === 0;
     if (count === 0 && hadFocus) document.getElementById("main").focus();
     const elsewhere = count > here ? `, ${count - here} of them not shown here` : "";
-    document.getElementById("chosen-count").textContent = count ? `${count} song${count === 1 ? "" : "s"} selected${elsewhere}` : "";
+    document.getElementById("chosen-count").textContent = count ? `${count.toLocaleString("en")} song${count === 1 ? "" : "s"} selected${elsewhere}` : "";
     const all = document.getElementById("choose-all");
     const total = Number(this.results().dataset.total);
-    all.textContent = `Select all ${total} that match`;
+    all.textContent = `Select all ${total.toLocaleString("en")} that match`;
     all.hidden = here === total && count >= total;
   }
 }

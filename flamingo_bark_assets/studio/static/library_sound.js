@@ -141,6 +141,7 @@ export class Sound {
     canvas.height = Math.round(height * scale);
     if (!pairs) return;
     const context = canvas.getContext("2d");
+    canvas.dataset.drawn = "true";
     context.scale(scale, scale);
     const style = getComputedStyle(canvas);
     const isThis = row.dataset.songId === this.song && this.audio.duration > 0;

@@ -31,6 +31,7 @@ class _Asked(BaseModel):
     target: str = Field(max_length=50)
     view: str | None = Field(None, max_length=20)
     commercial: bool = False
+    accepted_only: bool = False
     by_artist: bool = False
     custom_tag: str = Field("", max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
     overwrite: bool = False

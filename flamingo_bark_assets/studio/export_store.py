@@ -43,6 +43,7 @@ class ExportChoice:
         target: name of the layout.
         view: of the clips in place of the layout's own; None for that.
         commercial: leave out what does not allow commercial use.
+        accepted_only: leave out songs that nobody has accepted.
         by_artist: keep all songs of an artist in one split.
         custom_tag: trigger word of each text; "" for that of the settings.
         overwrite: write anew what was changed by hand since the last export.
@@ -51,6 +52,7 @@ class ExportChoice:
     target: str
     view: str | None = None
     commercial: bool = False
+    accepted_only: bool = False
     by_artist: bool = False
     custom_tag: str = ""
     overwrite: bool = False
@@ -60,8 +62,8 @@ class ExportChoice:
         """Name of its folder among the exports: what is chosen differently stands beside it."""
         tag = hashlib.sha256(self.custom_tag.encode()).hexdigest()[:6] if self.custom_tag else ""
         parts = (
-            self.target, self.view, "commercial" if self.commercial else "", "by-artist" if self.by_artist else "",
-            f"tag-{tag}" if tag else "",
+            self.target, self.view, "commercial" if self.commercial else "", "accepted" if self.accepted_only else "",
+            "by-artist" if self.by_artist else "", f"tag-{tag}" if tag else "",
         )  # fmt: skip
         return "-".join(filter(None, parts))
 

@@ -74,6 +74,7 @@ def _export(paths: DataPaths, choice: ExportChoice) -> None:
     options = ExportOptions(
         choice.commercial, choice.view, choice.by_artist, choice.custom_tag or prompts.custom_tag, str(out.absolute()),
         configured_models(settings, paths), "prepend" if choice.custom_tag else prompts.custom_tag_position,
+        choice.accepted_only,
     )  # fmt: skip
     _tell(stage="looking which songs go in")
     songs = StoredSongs(paths, settings, target, options)

@@ -88,6 +88,7 @@ form.addEventListener("submit", async (event) => {
       target: said.get("target"),
       view: said.get("view") || null,
       commercial: flag("commercial"),
+      accepted_only: flag("accepted_only"),
       by_artist: flag("by_artist"),
       custom_tag: said.get("custom_tag").trim(),
       overwrite: flag("overwrite"),

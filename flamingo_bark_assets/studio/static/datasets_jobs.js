@@ -42,8 +42,8 @@ export function jobCard(job, act) {
 function head(job, act) {
   const choice = job.choice;
   const options = [
-    choice.view && `view ${choice.view}`, choice.commercial && "commercial use", choice.by_artist && "by artist",
-    choice.custom_tag && `“${choice.custom_tag}”`,
+    choice.view && `view ${choice.view}`, choice.commercial && "commercial use", choice.accepted_only && "accepted only",
+    choice.by_artist && "by artist", choice.custom_tag && `“${choice.custom_tag}”`,
   ].filter(Boolean);
   const button = element("button", {type: "button"}, job.has_ended ? "Forget" : "Cancel");
   button.setAttribute("aria-label", `${job.has_ended ? "Forget" : "Cancel"} ${job.folder}`);

@@ -174,7 +174,8 @@ def songs_in(path: Path) -> str:
     """Return the beginning of a query over `state` (all songs, and whether they go in) and `inside` (those that do)."""
     has_reviews = bool(query(path, f"SELECT 1 FROM information_schema.tables WHERE table_name = '{_REVIEWS}'").rows)
     decided = (
-        f"SELECT song_id, coalesce(reason, unusable) AS reason FROM {_REVIEWS} WHERE state = 'excluded' OR unusable IS NOT NULL"
+        f"SELECT song_id, coalesce(reason, unusable) AS reason FROM {_REVIEWS} "
+        "WHERE state = 'excluded' OR unusable IS NOT NULL"
         if has_reviews
         else "SELECT NULL::VARCHAR AS song_id, NULL::VARCHAR AS reason WHERE false"
     )

@@ -17,7 +17,7 @@ from flamingo_bark_assets.studio import export_routes
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.dataset_facts import MEANINGS, SONGS_ON_A_PAGE, dataset_facts, songs_left_out
 from flamingo_bark_assets.studio.plots import HEIGHT, WIDTH, plot
-from flamingo_bark_assets.studio.trainer_checks import trainers
+from flamingo_bark_assets.studio.trainer_checks import readiness
 from flamingo_bark_assets.training.suitability import RULES
 
 _SHOWN_SONGS = 20
@@ -41,7 +41,7 @@ def routes(studio: Studio) -> list[BaseRoute]:
 
 def meaning_of(code: str) -> str:
     """Say what a reason to stay out means."""
-    return MEANINGS.get(code) or RULES.get(code) or code
+    return MEANINGS.get(code) or f"Not met: {RULES[code]}"
 
 
 def _values(studio: Studio) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _values(studio: Studio) -> dict[str, Any]:
         "meaning": meaning_of,
         "plots": [(each, plot(each)) for each in facts.distributions],
         "plot_size": (WIDTH, HEIGHT),
-        "trainers": trainers(studio.paths, settings),
+        "ready": readiness(studio.paths, settings),
         "views": [view.name for view in settings.clips.views],
     }
 

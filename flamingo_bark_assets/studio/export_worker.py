@@ -124,7 +124,7 @@ def _give_up(signal_number: int, _: object) -> None:
 
 def _watch() -> None:
     """Wait until the studio is gone, and go too; what is unfinished is deleted on the way."""
-    while sys.stdin.buffer.read(1):
+    while os.read(sys.stdin.fileno(), 1):  # a buffered read would hold a lock that the end of Python waits for
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -6,7 +6,7 @@ that it loads, stand in `exports` and `verification`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -128,8 +128,21 @@ class _Numbers:
         return songs, sum(c.clips for c in found), sum(c.hours for c in found)
 
 
-def trainers(paths: DataPaths, settings: Settings) -> tuple[Trainer, ...]:
-    """Check every target against what is published.
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How far the dataset is ready.
+
+    Attributes:
+        shared: what every trainer needs.
+        trainers: each target with what it needs besides.
+    """
+
+    shared: tuple[Check, ...]
+    trainers: tuple[Trainer, ...]
+
+
+def readiness(paths: DataPaths, settings: Settings) -> Readiness:
+    """Check what is published against the needs of every target.
 
     Raises:
         StorageError: the warehouse cannot be read, or there is none.
@@ -137,15 +150,24 @@ def trainers(paths: DataPaths, settings: Settings) -> tuple[Trainer, ...]:
     found = paths.warehouse.stat()
     views = tuple(sorted({view for target in TARGETS.values() for view in target.VIEWS}))
     numbers = _numbers(paths.warehouse, (found.st_ino, found.st_size, found.st_mtime_ns), views)
+    shared = (_count(numbers, "no_licence"), _count(numbers, "fallback"))
+    return Readiness(shared, _trainers(numbers, paths, settings))
+
+
+def _trainers(numbers: _Numbers, paths: DataPaths, settings: Settings) -> tuple[Trainer, ...]:
     options = ExportOptions(tokens=configured_models(settings, paths))
     return tuple(
-        Trainer(
-            name, target.TITLE, target.AUDIENCE, target.VIEWS, target.TAKES_VIEW,
-            (*_shared(target, numbers), *(check for rule in _OWN.get(name, ()) for check in rule(numbers, target)),
-             *(Check("Models of tokens", "bad", each) for each in target.requirements(options))),
-        )
+        Trainer(name, target.TITLE, target.AUDIENCE, target.VIEWS, target.TAKES_VIEW, (
+            *_songs(target, numbers), *(check for rule in _OWN.get(name, ()) for check in rule(numbers, target)),
+            *_models(target.requirements(options)),
+        ))
         for name, target in TARGETS.items()
     )  # fmt: skip
+
+
+def _models(missing: Sequence[str]) -> tuple[Check, ...]:
+    told = "; ".join(each.removeprefix("tokens: ") for each in missing)
+    return (Check("Models of tokens", "bad", f"{told}."),) if missing else ()
 
 
 @lru_cache(maxsize=2)
@@ -192,8 +214,8 @@ def _source(target: Target) -> str:
     return "vocals" if target.NAME.startswith("bark") else "mix"
 
 
-def _shared(target: Target, numbers: _Numbers) -> tuple[Check, ...]:
-    """Check what every trainer needs: songs, sound to hold out, a licence, words of a model."""
+def _songs(target: Target, numbers: _Numbers) -> tuple[Check, ...]:
+    """Check what every trainer needs of its own view: songs to train on, and some to hold out."""
     views, source = target.VIEWS, _source(target)
     split = "train" if "train" in target.USED_SPLITS and len(target.USED_SPLITS) == 1 else None
     songs, _, _ = numbers.of(views, source, split)
@@ -212,9 +234,6 @@ def _shared(target: Target, numbers: _Numbers) -> tuple[Check, ...]:
                 "Held out", "warn", "No song is for validation, so that nothing shows when it begins to overfit."
             )
         )
-    found.append(_count(numbers, "no_licence"))
-    if not target.NAME.startswith("bark-voice"):
-        found.append(_count(numbers, "fallback"))
     return tuple(found)
 
 

@@ -109,6 +109,7 @@ class DatasetFacts:
     Attributes:
         published_at: when, UTC.
         song_ids: all songs of the warehouse.
+        inside: those that go in.
         songs: how many go in.
         hours: their length.
         clips: their clips, of all views.
@@ -125,6 +126,7 @@ class DatasetFacts:
 
     published_at: datetime
     song_ids: frozenset[str]
+    inside: frozenset[str]
     songs: int
     hours: float
     clips: int
@@ -172,15 +174,8 @@ def songs_left_out(path: Path, code: str, page: int) -> tuple[tuple[str, str | N
 
 def songs_in(path: Path) -> str:
     """Return the beginning of a query over `state` (all songs, and whether they go in) and `inside` (those that do)."""
-    has_reviews = bool(query(path, f"SELECT 1 FROM information_schema.tables WHERE table_name = '{_REVIEWS}'").rows)
-    decided = (
-        f"SELECT song_id, coalesce(reason, unusable) AS reason FROM {_REVIEWS} "
-        "WHERE state = 'excluded' OR unusable IS NOT NULL"
-        if has_reviews
-        else "SELECT NULL::VARCHAR AS song_id, NULL::VARCHAR AS reason WHERE false"
-    )
     return f"""
-    WITH excluded AS ({decided}),
+    WITH excluded AS ({excluded_songs(path)}),
     state AS (
         SELECT suitability.song_id, title, coalesce(duration_s, 0) / 3600 AS hours, suitable, reasons,
             coalesce(suitability.unusable, training_clips.unusable) AS unusable, coalesce(cut.clips, 0) AS clips,
@@ -191,6 +186,16 @@ def songs_in(path: Path) -> str:
         LEFT JOIN (SELECT song_id, count(*) AS clips FROM clips GROUP BY song_id) AS cut USING (song_id)
     ),
     inside AS (SELECT * FROM state WHERE goes_in)"""
+
+
+def excluded_songs(path: Path) -> str:
+    """Return a query over the songs that a person has excluded, and why; of a warehouse of before, over none."""
+    if not query(path, f"SELECT 1 FROM information_schema.tables WHERE table_name = '{_REVIEWS}'").rows:
+        return "SELECT NULL::VARCHAR AS song_id, NULL::VARCHAR AS reason WHERE false"
+    return (
+        f"SELECT song_id, coalesce(reason, unusable) AS reason FROM {_REVIEWS} "
+        "WHERE state = 'excluded' OR unusable IS NOT NULL"
+    )
 
 
 def literal(text: str) -> str:
@@ -230,6 +235,7 @@ def _facts(path: Path, _: tuple[int, int, int], commercial_licences: tuple[str, 
     return DatasetFacts(
         published_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
         song_ids=frozenset(song_id for song_id, _ in ids),
+        inside=frozenset(song_id for song_id, goes_in in ids if goes_in),
         songs=songs, hours=float(hours), clips=int(clips), out=sum(not goes_in for _, goes_in in ids),
         reasons=_reasons(path, begin),
         twins=int(twins), twin_groups=groups,

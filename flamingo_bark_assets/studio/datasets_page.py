@@ -16,6 +16,7 @@ from flamingo_bark_assets.library.layout import list_song_ids
 from flamingo_bark_assets.studio import export_routes
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.dataset_facts import MEANINGS, SONGS_ON_A_PAGE, dataset_facts, songs_left_out
+from flamingo_bark_assets.studio.decisions import decisions
 from flamingo_bark_assets.studio.plots import HEIGHT, WIDTH, plot
 from flamingo_bark_assets.studio.trainer_checks import readiness
 from flamingo_bark_assets.training.suitability import RULES
@@ -55,6 +56,7 @@ def _values(studio: Studio) -> dict[str, Any]:
         "in_library": len(ids),
         "not_published": sorted(there - facts.song_ids)[:_SHOWN_SONGS],
         "not_published_count": len(there - facts.song_ids),
+        "excluded_since": len(decisions(studio.paths).excluded & facts.inside),
         "gone_count": len(facts.song_ids - there),
         "meaning": meaning_of,
         "plots": [(each, plot(each)) for each in facts.distributions],

@@ -15,7 +15,6 @@ from flamingo_bark_assets.studio.conflict_queue import Conflict, Filters, queue_
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.editing import name_of
 
-
 _NOTHING = {
     "is_published": False, "total": 0, "page": 1, "pages": 1, "kinds": [], "captioners": [], "conflicts": [],
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -104,7 +105,8 @@ _TAP = """() => {
     /** Wait until what is to come is scheduled. */
     ahead() {
       const {engine} = player;
-      return until(() => engine.state === "playing" && (!engine.piece || engine.piece.at > engine.played() + 11 * 32000));
+      const isAhead = () => !engine.piece || engine.piece.at > engine.played() + 11 * 32000;
+      return until(() => engine.state === "playing" && isAhead());
     },
     async play() { await player.play(); await until(() => player.engine.state === "playing"); },
     /** Largest difference of two lanes, and largest sample of the first, over some seconds of the clock. */
@@ -188,7 +190,7 @@ def test_lanes_are_scheduled_at_the_same_samples_and_windows_follow_without_a_ga
     assert lanes["bass"] == lanes["drums"] == lanes["mix"]
     runs = [piece for piece in lanes["drums"] if piece[1] >= round(63.21 * RATE_HZ)]
     assert len(runs) >= 3
-    for before, after in zip(runs, runs[1:], strict=False):
+    for before, after in itertools.pairwise(runs):
         assert after[:2] == (before[0] + before[2], before[1] + before[2])
 
 
@@ -230,9 +232,9 @@ def test_scheduled_windows_render_to_the_very_samples_of_the_preview(fresh: Play
       });
       while (timeline.at < count) {
         const piece = timeline.next();
-        for (const [index, lane] of lanes.entries()) {
-          schedule(context, gains[index], cut(piece, await lane.get(piece.window)), piece.at);
-        }
+        const windows = await Promise.all(lanes.map((lane) => lane.get(piece.window)));
+        const parts = windows.map((window, index) => ({destination: gains[index], samples: cut(piece, window)}));
+        schedule(context, parts, piece.at);
       }
       const rendered = await context.startRendering();
       const whole = new Int16Array(await (await fetch("/sound/long/drums.wav")).arrayBuffer(), 44);

@@ -16,6 +16,7 @@ import wave
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,12 @@ class Previews:
             with suppress(WriteError):
                 write_text(known, json.dumps({**others, name: [*stamp, digest]}))
         return digest
+
+
+@cache
+def previews_of(paths: DataPaths) -> Previews:
+    """Return the previews of a data folder: one value for all pages, so that none is made twice."""
+    return Previews(paths)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from flamingo_bark_assets.errors import AudioFault, FlamingoBarkError, LibraryError, WriteError
 from flamingo_bark_assets.library.ids import is_song_id
 from flamingo_bark_assets.studio.peaks import OVERVIEW_HZ, ZOOM_HZ
-from flamingo_bark_assets.studio.previews import Preview, Previews, PreviewsBusy, Unplayable
+from flamingo_bark_assets.studio.previews import Preview, PreviewsBusy, Unplayable, previews_of
 from flamingo_bark_assets.studio.song_sound import describe_sound
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _REPLACE = "replace the file, or leave it out of the song"
 
 def routes(studio: Studio) -> list[BaseRoute]:
     """Return the routes of a studio's sound."""
-    previews = Previews(studio.paths)
+    previews = previews_of(studio.paths)
 
     def preview(request: Request) -> Preview:
         song_id = request.path_params["song_id"]

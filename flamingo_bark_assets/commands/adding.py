@@ -22,8 +22,7 @@ from flamingo_bark_assets.settings import load_settings
 from flamingo_bark_assets.terminal import console
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.library.batch import Inspected, Outcome, State, Wishes
-    from flamingo_bark_assets.library.recognising import FoundSong
+    from flamingo_bark_assets.library.batch import Outcome, State, Wishes
     from flamingo_bark_assets.library.song_toml import SongInfo
     from flamingo_bark_assets.library.trees import LeftOut
 

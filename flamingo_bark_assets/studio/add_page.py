@@ -119,5 +119,3 @@ async def _body(request: Request) -> bytes:
         if len(held) > _MAX_BODY_BYTES:
             raise UploadRefused(413, "these are too many songs at a time", "Add fewer songs at a time")
     return bytes(held)
-
-

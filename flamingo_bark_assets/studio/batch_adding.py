@@ -123,9 +123,7 @@ def _info(one: WantedSong) -> SongInfo:
         raise LibraryError(describe_problem(error)) from error
 
 
-def _names(
-    song: FoundSong, files: Path, said: Mapping[str, StemKind | Literal["leave out"]]
-) -> dict[str, str | None]:
+def _names(song: FoundSong, files: Path, said: Mapping[str, StemKind | Literal["leave out"]]) -> dict[str, str | None]:
     """Name the stems so that each name says the kind that is wanted; None for those that are left out.
 
     Raises:
@@ -203,5 +201,3 @@ def _leave_batch(song: FoundSong) -> None:
 
 def _line(error: Exception, files: Path) -> str:
     return " ".join(str(error).split()).replace(f"{files}/", "")
-
-

@@ -198,7 +198,8 @@ def stem_cards(song: FoundSong, files: Path) -> tuple[StemCard, ...]:
 
 
 def _card(song: FoundSong, files: Path, finder: SidecarFinder, max_duration_s: float) -> Card:
-    tags, duration_s, stems, fault = Tags(), None, (), None
+    tags, duration_s, fault = Tags(), None, None
+    stems: tuple[StemCard, ...] = ()
     notes = list(song.notes)
     sidecars: tuple[str, ...] = ()
     try:
@@ -299,5 +300,3 @@ def _within(text: str, files: Path) -> str:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-

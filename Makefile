@@ -4,10 +4,11 @@ BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 PORT ?= 3000
+export STUDIO_PORT ?= 8080
 export DAGSTER_HOME := $(CURDIR)/dagster_home
 export FLAMINGO_BARK_DATA ?= $(CURDIR)/data
 
-.PHONY: install demo test ui lint docs clean
+.PHONY: install demo test ui studio lint docs clean
 
 install: $(VENV)/.installed
 
@@ -38,6 +39,9 @@ docs: install
 
 ui: install
 	$(BIN)/flamingo-bark ui --port $(PORT)
+
+studio: install
+	$(BIN)/flamingo-bark studio
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -197,7 +197,7 @@ def running_platform(
     port = _free_port()
     start = "from flamingo_bark_assets.defs.serving import Address, serve; from pathlib import Path; import sys; "
     serve = f"serve(Path(sys.argv[1]), Address('127.0.0.1', {port}), module=sys.argv[2])"
-    command = [str(Path(sys.executable).parent / "flamingo-bark"), "ui", "--port", str(port)]
+    command = [str(Path(sys.executable).parent / "flamingo-bark"), "ui", "--port", str(port), "--no-studio"]
     if module != DEFINITIONS:
         command = [sys.executable, "-c", start + serve, str(home), module]
     with (home / "log.txt").open("ab") as log:

@@ -141,7 +141,7 @@ def test_other_layouts_of_the_file_hold_the_same_afterwards_but_for_the_key(path
 
 
 def test_what_was_changed_meanwhile_is_not_overwritten(paths: DataPaths) -> None:
-    planned = plan_edit(find_song(paths, "full"), {"title": "New"})
+    planned = plan_edit(find_song(paths, "full"), {("title",): "New"})
     (paths.songs / "full/song.toml").write_text('title = "Theirs"\n')
     with pytest.raises(LibraryError, match="changed meanwhile"):
         write_edit(planned)
@@ -152,7 +152,7 @@ def test_editors_at_the_same_time_take_turns_and_none_is_lost_in_silence(paths: 
     folder = paths.songs / "bare"
 
     def edit(number: int) -> bool:
-        planned = plan_edit(find_song(paths, "bare"), {"title": f"T{number}"})
+        planned = plan_edit(find_song(paths, "bare"), {("title",): f"T{number}"})
         all_planned.wait()
         try:
             write_edit(planned)

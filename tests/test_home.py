@@ -195,7 +195,7 @@ def test_a_file_for_a_home_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 @can_mount
-@pytest.mark.parametrize("arguments", [["run"], ["ui"]])
+@pytest.mark.parametrize("arguments", [["run"], ["ui", "--no-studio"]])
 def test_a_read_only_home_is_told_in_one_line(tmp_path: Path, arguments: list[str]) -> None:
     home, data = tmp_path / "home", tmp_path / "data"
     make_whole(home)

@@ -154,7 +154,7 @@ def test_a_run_from_the_command_line_is_executed_again_from_the_ui(platform: Pla
 
 def test_a_second_platform_on_the_same_home_is_refused(platform: Platform) -> None:
     shown = subprocess.run(
-        [str(Path(sys.executable).parent / "flamingo-bark"), "ui", "--port", "3999"],
+        [str(Path(sys.executable).parent / "flamingo-bark"), "ui", "--port", "3999", "--no-studio"],
         check=False, capture_output=True, text=True, env={**os.environ, "DAGSTER_HOME": str(platform.home)},
     )  # fmt: skip
     assert shown.returncode == 1

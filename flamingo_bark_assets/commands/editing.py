@@ -12,7 +12,7 @@ import click
 from flamingo_bark_assets.commands.choosing import SONG, ask, chosen_songs
 from flamingo_bark_assets.errors import LibraryError, WriteError
 from flamingo_bark_assets.library.layout import DataPaths, find_song
-from flamingo_bark_assets.library.song_toml_edits import EDIT_KEYS, Edit, EditKey, Value
+from flamingo_bark_assets.library.song_toml_edits import EDIT_KEYS, Edit, EditKey, Place, Value
 from flamingo_bark_assets.terminal import console
 
 _OPTION_OF: dict[EditKey, str] = {"genres": "genre", "custom_tag": "custom-tag"}
@@ -63,7 +63,7 @@ def edit(
     values = _values({key: value for key, value in given.items() if value is not None}, unset)
     edits, faults = _planned(paths, chosen_songs(paths, song_ids, where), values)
     changed, total = [edit for edit in edits if edit.changes], len(edits) + len(faults)
-    rows = [(e.song_id, c.key, _shown(c.before), _shown(c.after)) for e in changed for c in e.changes]
+    rows = [(e.song_id, c.place[-1], _shown(c.before), _shown(c.after)) for e in changed for c in e.changes]
     if rows:
         console.paged(("song", "key", "now", "then"), rows)
     if dry_run:
@@ -87,8 +87,8 @@ def edit(
         sys.exit(1)
 
 
-def _values(given: dict[EditKey, Value], unset: tuple[EditKey, ...]) -> dict[EditKey, Value]:
-    """Put together what is set and what is taken out.
+def _values(given: dict[EditKey, Value], unset: tuple[EditKey, ...]) -> dict[Place, Value]:
+    """Put together what is set and what is taken out, by place, in the order of `EDIT_KEYS`.
 
     Raises:
         click.UsageError: nothing is, or a key is both.
@@ -97,23 +97,23 @@ def _values(given: dict[EditKey, Value], unset: tuple[EditKey, ...]) -> dict[Edi
     from pydantic import ValidationError
 
     from flamingo_bark_assets.library.song_toml import describe_problem
-    from flamingo_bark_assets.library.song_toml_edits import check_values
+    from flamingo_bark_assets.library.song_toml_edits import check_values, place_of
 
     if both := sorted(given.keys() & set(unset)):
         raise click.UsageError(f"{', '.join(both)}: set or --unset, not both")
     if not given and not unset:
         raise click.UsageError("say what to set, such as --genre dub, or what to --unset")
     try:
-        check_values(given)
+        check_values({place_of(key): value for key, value in given.items()})
     except ValidationError as error:
         problem = describe_problem(error).removeprefix("edits.mix.")
         key = next((key for key in EDIT_KEYS if problem.startswith(key)), None)
         option = _OPTION_OF.get(key, key) if key else ""
         raise LibraryError(f"--{option}{problem.removeprefix(key or '')}") from error
-    return {**given, **dict.fromkeys(unset)}
+    return {place_of(key): given.get(key) for key in EDIT_KEYS if key in given or key in unset}
 
 
-def _planned(paths: DataPaths, song_ids: list[str], values: dict[EditKey, Value]) -> tuple[list[Edit], list[str]]:
+def _planned(paths: DataPaths, song_ids: list[str], values: dict[Place, Value]) -> tuple[list[Edit], list[str]]:
     """Plan each song; of those that cannot be edited return why."""
     from flamingo_bark_assets.library.song_toml_edits import plan_edit
 

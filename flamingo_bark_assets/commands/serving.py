@@ -1,4 +1,4 @@
-"""`flamingo-bark ui`: the platform, until Ctrl-C.
+"""`flamingo-bark ui`: the platform with the studio, until Ctrl-C.
 
 Asking for it belongs here; its processes stand in `defs.serving`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from flamingo_bark_assets.commands.studio import STUDIO_PORT
 from flamingo_bark_assets.settings import dagster_home
 from flamingo_bark_assets.terminal import console
 
@@ -15,8 +16,22 @@ from flamingo_bark_assets.terminal import console
 @click.option("--host", default="127.0.0.1", show_default=True, help="Name or address to listen on.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help="Port of the UI.")
 @click.option("--allow-host", "allowed", multiple=True, help="Further name under which the UI answers; repeatable.")
-def ui(host: str, port: int, allowed: tuple[str, ...]) -> None:
-    """Run the platform: the Dagster UI with its daemon, sensors and queue, until Ctrl-C."""
+@click.option(
+    "--studio-port",
+    default=STUDIO_PORT,
+    show_default=True,
+    envvar="STUDIO_PORT",
+    type=click.IntRange(1, 65535),
+    help="Port of the studio; STUDIO_PORT sets it too.",
+)
+@click.option("--no-studio", is_flag=True, help="Leave the studio out.")
+def ui(host: str, port: int, allowed: tuple[str, ...], studio_port: int, no_studio: bool) -> None:
+    """Run the platform: the Dagster UI with its daemon, sensors and queue, and the studio, until Ctrl-C."""
     from flamingo_bark_assets.defs.serving import Address, serve
 
-    serve(dagster_home(), Address(host, port, allowed), tell=lambda line: console.say("{}", line))
+    serve(
+        dagster_home(),
+        Address(host, port, allowed),
+        studio=None if no_studio else Address(host, studio_port, allowed),
+        tell=lambda line: console.say("{}", line),
+    )

@@ -57,14 +57,22 @@ class Names:
 class RequestGuard:
     """ASGI middleware that refuses what no page of ours has asked for."""
 
-    def __init__(self, application: Application, names: Names) -> None:
-        """Stand in front of `application`, which is asked under `names` only."""
+    def __init__(self, application: Application, names: Names, *, only_json: bool = True) -> None:
+        """Stand in front of `application`, which is asked under `names` only.
+
+        Args:
+            application: what is guarded.
+            names: under which it may be asked.
+            only_json: whether changes must be sent as JSON, which no form of another page can; one that guards its
+                changes by a token of their own takes other bodies too.
+        """
         self._application = application
         self._names = names
+        self._only_json = only_json
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it with a status and a line that says why."""
-        refusal = _refusal(scope, self._names) if scope["type"] in {"http", "websocket"} else None
+        refusal = _refusal(scope, self._names, self._only_json) if scope["type"] in {"http", "websocket"} else None
         if refusal is None:
             await self._application(scope, receive, _without_frames(send) if scope["type"] == "http" else send)
         elif scope["type"] == "websocket":
@@ -77,11 +85,11 @@ class RequestGuard:
             await send({"type": "http.response.body", "body": f"{reason}\n".encode()})
 
 
-def _refusal(scope: Scope, names: Names) -> tuple[int, str] | None:
+def _refusal(scope: Scope, names: Names, only_json: bool) -> tuple[int, str] | None:
     """Return the status and the reason why a request is refused, or None."""
     hosts, origins = _headers(scope, b"host"), _headers(scope, b"origin")
     if len(hosts) != 1 or not names.hold(hosts[0]):
-        return 403, "this server does not answer to that name; `flamingo-bark ui --allow-host NAME` makes it"
+        return 403, "this server does not answer to that name; start it with --allow-host NAME"
     reads = scope["type"] == "http" and scope["method"] in _READING
     if any(urlsplit(origin).netloc.lower() != hosts[0].lower() for origin in origins):
         return 403, "only pages of this server may ask"
@@ -92,7 +100,7 @@ def _refusal(scope: Scope, names: Names) -> tuple[int, str] | None:
         return None
     if reads and scope["path"].rstrip("/").endswith("/graphql") and _asks_graphql(scope):
         return 405, "GraphQL is asked by POST with the content type application/json"
-    if not reads and not " ".join(_headers(scope, b"content-type")).lower().startswith(_ASKED_FOR_FIRST):
+    if only_json and not reads and not " ".join(_headers(scope, b"content-type")).lower().startswith(_ASKED_FOR_FIRST):
         return 415, "the content type must be application/json"
     return None
 

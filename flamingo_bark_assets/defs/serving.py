@@ -1,4 +1,4 @@
-"""The platform as one command: code server, daemon and webserver, started, watched and stopped together.
+"""The platform as one command: code server, daemon, webserver and studio, started, watched and stopped together.
 
 Which processes there are and how they live and die belong here; what each serves does not.
 """
@@ -75,23 +75,39 @@ class Address:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-def serve(home: Path, address: Address, *, module: str = DEFINITIONS, tell: Callable[[str], None] = print) -> None:
+def serve(
+    home: Path,
+    address: Address,
+    *,
+    studio: Address | None = None,
+    module: str = DEFINITIONS,
+    tell: Callable[[str], None] = print,
+) -> None:
     """Run the platform until it is interrupted or one of its processes ends.
 
     The home is made whole first, and runs that an earlier platform left behind are ended.
+
+    Args:
+        home: DAGSTER_HOME.
+        address: where the Dagster UI is served.
+        studio: where the studio is served; None where it is not.
+        module: of the code location.
+        tell: is told where to find it, and what happens.
 
     Raises:
         HomeError: the home cannot be used, or another platform is at work on it.
         ServingError: the address cannot be had, or a process did not start or ended by itself.
     """
     check_free(address)
+    if studio is not None:
+        check_free(studio, option="--studio-port")
     with _interrupted_by_termination(), ExitStack() as stack:
         inherited = stack.enter_context(_alone_on(home, address))
         instance = stack.enter_context(open_instance(home))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flamingo-bark-")))
         running: _Running = {}
         try:
-            for service in _services(folder, address, module):
+            for service in _services(folder, address, studio, module):
                 running[service.name] = _start(service, inherited)
                 _wait_until_up(service, running)
             tell(f"Dagster UI on {address.url} (Ctrl-C stops it)")
@@ -102,7 +118,7 @@ def serve(home: Path, address: Address, *, module: str = DEFINITIONS, tell: Call
             _stop(running, instance)
 
 
-def _services(folder: Path, address: Address, module: str) -> Iterator[Service]:
+def _services(folder: Path, address: Address, studio: Address | None, module: str) -> Iterator[Service]:
     code_socket, workspace = folder / "code.sock", folder / "workspace.yaml"
     origin = {"grpc_server": {"host": "localhost", "socket": str(code_socket), "location_name": LOCATION}}
     workspace.write_text(yaml.safe_dump({"load_from": [origin]}))
@@ -112,9 +128,16 @@ def _services(folder: Path, address: Address, module: str) -> Iterator[Service]:
         _CODE_SERVER, [*code, "--location-name", LOCATION, "--log-level", "warning"], lambda: _answers(code_socket)
     )
     yield Service("daemon", ["dagster._daemon", "run", "--workspace", str(workspace)])
+    web = ["flamingo_bark_assets.defs.webserver", "--workspace", str(workspace), *_options(address)]
+    yield Service("webserver", web, lambda: _serves(f"{address.url}/server_info"))
+    if studio is not None:
+        page = f"{studio.url}/static/studio.css"
+        yield Service("studio", ["flamingo_bark_assets.studio", *_options(studio)], lambda: _serves(page))
+
+
+def _options(address: Address) -> list[str]:
     names = [option for name in address.allowed for option in ("--allow-host", name)]
-    web = ["flamingo_bark_assets.defs.webserver", "--workspace", str(workspace), "--host", address.host]
-    yield Service("webserver", [*web, "--port", str(address.port), *names], lambda: _serves(address.url))
+    return ["--host", address.host, "--port", str(address.port), *names]
 
 
 def _start(service: Service, inherited: int) -> subprocess.Popen[bytes]:
@@ -249,8 +272,8 @@ def _interrupted_by_termination() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def check_free(address: Address) -> None:
-    """Check that an address can be listened on.
+def check_free(address: Address, *, option: str = "--port") -> None:
+    """Check that an address can be listened on; `option` chooses another.
 
     Raises:
         ServingError: it cannot.
@@ -263,7 +286,9 @@ def check_free(address: Address) -> None:
             listener.bind(where)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ServingError(f"cannot listen on {address.host}:{address.port}: {reason}; --port takes another") from error
+        raise ServingError(
+            f"cannot listen on {address.host}:{address.port}: {reason}; {option} takes another"
+        ) from error
 
 
 def running_platform(home: Path) -> str | None:
@@ -289,7 +314,7 @@ def _answers(code_socket: Path) -> bool:
 def _serves(url: str) -> bool:
     try:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(f"{url}/server_info", timeout=5):
+        with direct.open(url, timeout=5):
             return True
     except OSError:
         return False

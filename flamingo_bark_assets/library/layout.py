@@ -92,6 +92,11 @@ class DataPaths:
         return self.root / "warehouse.duckdb"
 
     @property
+    def journal(self) -> Path:
+        """What was changed by hand, when and by whom, from which it can be undone."""
+        return self.root / "state" / "journal.jsonl"
+
+    @property
     def settings(self) -> Path:
         """The optional settings file."""
         return self.root / "settings.toml"

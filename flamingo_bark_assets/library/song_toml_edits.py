@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -23,18 +23,22 @@ if TYPE_CHECKING:
 
 EditKey = Literal["title", "artist", "genres", "mood", "licence", "attribution", "custom_tag"]
 EDIT_KEYS: tuple[EditKey, ...] = get_args(EditKey)
-_MOOD = ("edits", "mix", "mood")
 
-Value = str | tuple[str, ...] | None
+Place = tuple[str, ...]
+"""Where a value stands in song.toml: the keys of the tables from the outermost on, and its own."""
+Value = str | int | float | bool | Sequence[Any] | Mapping[str, Any] | None
+"""What may stand at a place; None and what is empty take it out."""
+
+_MOOD: Place = ("edits", "mix", "mood")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One key of one song.toml that changes; None where it is or will not be there."""
+    """One place of one song.toml that changes; None where nothing stands or will stand."""
 
-    key: str
+    place: Place
     before: Any
-    after: Value
+    after: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Edit:
 
     Attributes:
         song_id: the song.
-        changes: keys that change, in the order of `EDIT_KEYS`; empty where all is so already.
+        changes: places that change, in the order in which they were given; empty where all is so already.
         path: the file.
         found: its text as it was read; None where there is no such file.
         text: its text as it shall be.
@@ -56,43 +60,49 @@ class Edit:
     text: str
 
 
-def check_values(values: Mapping[EditKey, Value]) -> None:
+def place_of(key: EditKey) -> Place:
+    """Return the place of what a bulk edit calls by one word."""
+    return _MOOD if key == "mood" else (key,)
+
+
+def check_values(values: Mapping[Place, Value]) -> None:
     """Check values against what song.toml may say.
 
     Raises:
         pydantic.ValidationError: one may not stand there.
     """
-    top: dict[str, Any] = {key: value for key, value in values.items() if key != "mood" and value is not None}
-    if values.get("mood"):
-        top["edits"] = {"mix": {"mood": values["mood"]}}
-    SongInfo.model_validate(top)
+    said: dict[str, Any] = {}
+    for place, value in values.items():
+        if not _is_empty(value):
+            _set(said, place, value, SONG_TOML)
+    SongInfo.model_validate(said)
 
 
-def plan_edit(files: SongFiles, values: Mapping[EditKey, Value]) -> Edit:
-    """Work out what song.toml becomes when these keys are set, or taken out where the value is None or empty.
+def read_places(files: SongFiles, places: Iterable[Place]) -> dict[Place, Any]:
+    """Return what stands at places of a song's song.toml; None where nothing does.
 
     Raises:
-        LibraryError: the file cannot be read or may not be changed, or the keys cannot be set in it; names song and
+        LibraryError: the file cannot be read; names song and file.
+    """
+    _, _, said, _ = _read(files)
+    return {place: _value(said, place) for place in places}
+
+
+def plan_edit(files: SongFiles, values: Mapping[Place, Value]) -> Edit:
+    """Work out what song.toml becomes when these places are set, or taken out where the value is None or empty.
+
+    Raises:
+        LibraryError: the file cannot be read or may not be changed, or the places cannot be set in it; names song and
             file.
     """
-    if files.folder is None:
-        raise LibraryError(files.fault or f"song {files.song_id!r}: there is no folder")
-    path = files.folder / SONG_TOML
-    where = f"song {files.song_id!r}: {SONG_TOML}"
-    try:
-        found = None if is_missing(path) else read_text(path, max_bytes=MAX_TOML_BYTES, within=files.folder)
-        said: dict[str, Any] = {} if found is None else read_toml(path, within=files.folder)
-    except FileFault as fault:
-        raise LibraryError(f"{where}: {fault}; correct it first") from fault
+    path, found, said, where = _read(files)
     changes: list[Change] = []
     wanted = json.loads(json.dumps(said, default=str))
-    for key in EDIT_KEYS:
-        if key not in values:
-            continue
-        before, after = _value(said, _place(key)), values[key] or None
-        if before != (list(after) if isinstance(after, tuple) else after):
-            changes.append(Change(key, before, after))
-            _set(wanted, _place(key), after, where)
+    for place, value in values.items():
+        before, after = _value(said, place), None if _is_empty(value) else plain(value)
+        if json.dumps(before, default=str) != json.dumps(after, default=str):
+            changes.append(Change(place, before, after))
+            _set(wanted, place, after, where)
     if not changes:
         return Edit(files.song_id, (), path, found, found or "")
     if problem := change_problem(path):
@@ -104,7 +114,8 @@ def plan_edit(files: SongFiles, values: Mapping[EditKey, Value]) -> Edit:
         written = None
     # NaN is not equal to itself, but its text is.
     if json.dumps(_without_empty(written), sort_keys=True) != json.dumps(_without_empty(wanted), sort_keys=True):
-        raise LibraryError(f"{where}: {', '.join(change.key for change in changes)} cannot be set; set it by hand")
+        names = ", ".join(".".join(change.place) for change in changes)
+        raise LibraryError(f"{where}: {names} cannot be set; set it by hand")
     return Edit(files.song_id, tuple(changes), path, found, text)
 
 
@@ -123,11 +134,34 @@ def write_edit(edit: Edit) -> None:
         raise LibraryError(f"song {edit.song_id!r}: {SONG_TOML} was changed meanwhile; edit it again")
 
 
-def _place(key: EditKey) -> tuple[str, ...]:
-    return _MOOD if key == "mood" else (key,)
+def plain(value: Any) -> Any:
+    """Return a value as JSON and TOML both know it: tables, lists and scalars, without what is None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items() if each is not None}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(each) for each in value]
+    return value
 
 
-def _value(values: Any, place: tuple[str, ...]) -> Any:
+def _read(files: SongFiles) -> tuple[Path, str | None, dict[str, Any], str]:
+    """Read a song.toml: its path, its text or None, what it says, and what messages call it."""
+    if files.folder is None:
+        raise LibraryError(files.fault or f"song {files.song_id!r}: there is no folder")
+    path = files.folder / SONG_TOML
+    where = f"song {files.song_id!r}: {SONG_TOML}"
+    try:
+        found = None if is_missing(path) else read_text(path, max_bytes=MAX_TOML_BYTES, within=files.folder)
+        said: dict[str, Any] = {} if found is None else read_toml(path, within=files.folder)
+    except FileFault as fault:
+        raise LibraryError(f"{where}: {fault}; correct it first") from fault
+    return path, found, said, where
+
+
+def _is_empty(value: Value) -> bool:
+    return value is None or (isinstance(value, str | Sequence | Mapping) and not value)
+
+
+def _value(values: Any, place: Place) -> Any:
     for name in place:
         if not isinstance(values, dict) or name not in values:
             return None
@@ -135,7 +169,7 @@ def _value(values: Any, place: tuple[str, ...]) -> Any:
     return values
 
 
-def _set(values: dict[str, Any], place: tuple[str, ...], value: Value, where: str) -> None:
+def _set(values: dict[str, Any], place: Place, value: Any, where: str) -> None:
     *tables, last = place
     table: Any = values
     for name in tables:
@@ -145,7 +179,7 @@ def _set(values: dict[str, Any], place: tuple[str, ...], value: Value, where: st
     if value is None:
         table.pop(last, None)
     else:
-        table[last] = list(value) if isinstance(value, tuple) else value
+        table[last] = plain(value)
 
 
 def _without_empty(values: Any) -> Any:
@@ -174,7 +208,7 @@ def _edited(text: str, changes: list[Change], where: str) -> str:
 def _change(document: TOMLDocument, change: Change) -> None:
     import tomlkit
 
-    *tables, last = _MOOD if change.key == "mood" else (change.key,)
+    *tables, last = change.place
     table: Any = document
     above: list[tuple[Any, str]] = []
     for number, name in enumerate(tables, start=1):
@@ -189,4 +223,4 @@ def _change(document: TOMLDocument, change: Change) -> None:
                 break
             del holder[name]
     else:
-        table[last] = list(change.after) if isinstance(change.after, tuple) else change.after
+        table[last] = change.after

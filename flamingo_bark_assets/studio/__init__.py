@@ -1,0 +1,1 @@
+"""The studio: songs added, heard, reviewed, corrected and exported in the browser."""

@@ -1,0 +1,120 @@
+"""Changes by hand over HTTP: saved at once, refused where somebody was faster, undone and done again.
+
+Reading requests and telling outcomes belong here; the changes themselves stand in `library.song_changes`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.files.toml import toml_key
+from flamingo_bark_assets.library.journal import Entry, recent_steps
+from flamingo_bark_assets.library.song_changes import Outcome, change_songs, redo, undo
+from flamingo_bark_assets.library.song_toml_edits import Place
+from flamingo_bark_assets.studio.context import Studio
+from flamingo_bark_assets.studio.requests import read_json, threaded
+
+_MAX_SONGS = 20_000
+
+
+class _Asked(BaseModel):
+    """The body of a change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: str = Field("edit", max_length=200)
+    songs: dict[str, dict[str, Any]] = Field(min_length=1, max_length=_MAX_SONGS)
+    expected: dict[str, dict[str, Any]] = Field({}, max_length=_MAX_SONGS)
+
+
+def routes(studio: Studio) -> list[BaseRoute]:
+    """Return the routes of changes."""
+
+    async def change(request: Request) -> Response:
+        asked = await read_json(request, _Asked)
+        return await threaded(_changed, studio, asked)
+
+    def undone(_: Request) -> Response:
+        return _told(undo(studio.paths, studio.by), "nothing of it could be undone")
+
+    def done_again(_: Request) -> Response:
+        return _told(redo(studio.paths, studio.by), "nothing of it could be done again")
+
+    def history(request: Request) -> Response:
+        steps = recent_steps(studio.paths, song_id=request.query_params.get("song_id"))
+        return JSONResponse({"steps": [_step(step) for step in steps]})
+
+    return [
+        Route("/api/edits", change, methods=["POST"]),
+        Route("/api/undo", undone, methods=["POST"]),
+        Route("/api/redo", done_again, methods=["POST"]),
+        Route("/api/history", history),
+    ]
+
+
+def place_of(name: str) -> Place:
+    """Return the place that a dotted key of TOML names, such as ``edits.prompts."stem:drums"``.
+
+    Raises:
+        LibraryError: it is no such key.
+    """
+    try:
+        table: Any = tomllib.loads(f"{name} = 0") if "\n" not in name and len(name) <= 500 else {}
+    except tomllib.TOMLDecodeError:
+        table = {}
+    place: list[str] = []
+    while isinstance(table, dict) and len(table) == 1:
+        ((key, table),) = table.items()
+        place.append(key)
+    if table != 0 or not place:
+        raise LibraryError(f"{name!r} is no place in song.toml")
+    return tuple(place)
+
+
+def name_of(place: Place) -> str:
+    """Return the dotted key of a place."""
+    return ".".join(map(toml_key, place))
+
+
+def _changed(studio: Studio, asked: _Asked) -> Response:
+    outcome = change_songs(
+        studio.paths, _places(asked.songs), expected=_places(asked.expected), by=studio.by, label=asked.label
+    )
+    return _told(outcome, "nothing was saved")
+
+
+def _places(songs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[Place, Any]]:
+    return {song_id: {place_of(name): value for name, value in values.items()} for song_id, values in songs.items()}
+
+
+def _told(outcome: Outcome, nothing: str) -> Response:
+    entry = outcome.entry
+    stale = [
+        {"song_id": each.song_id, "place": name_of(each.place), "expected": each.expected, "now": each.now}
+        for each in outcome.stale
+    ]
+    told = {"entry": _step(entry) if entry else None, "stale": stale, "faults": list(outcome.faults)}
+    is_lost = not (entry and entry.changes) and (stale or outcome.faults)
+    if not is_lost:
+        return JSONResponse(told)
+    why = "somebody has changed it meanwhile" if stale else "; ".join(outcome.faults[:3])
+    return JSONResponse({"error": f"{nothing}: {why}", "to_do": None, **told}, 409 if stale else 400)
+
+
+def _step(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id, "at": entry.at, "by": entry.by, "label": entry.label, "kind": entry.kind, "of": entry.of,
+        "songs": len({change.song_id for change in entry.changes}),
+        "changes": [
+            {"song_id": each.song_id, "place": name_of(each.place), "before": each.before, "after": each.after}
+            for each in entry.changes[:200]
+        ],
+    }  # fmt: skip

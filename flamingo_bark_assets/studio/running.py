@@ -1,0 +1,64 @@
+"""The studio's server: started, and its links made.
+
+Starting and links belong here; what is served stands in `app`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flamingo_bark_assets.defs.request_guard import Names
+from flamingo_bark_assets.defs.serving import Address
+from flamingo_bark_assets.errors import ServingError
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.studio.access import LINK_PARAMETER, Keys, new_keys, read_keys
+from flamingo_bark_assets.studio.context import Studio
+
+
+def run_studio(
+    paths: DataPaths, home: Path, *, host: str, port: int, allowed: tuple[str, ...], tell: Callable[[str], None]
+) -> None:
+    """Serve the studio until it is interrupted; a link that signs a browser in is told once it listens.
+
+    Raises:
+        ConfigurationError: its keys cannot be used.
+        WriteError: DAGSTER_HOME cannot be written.
+    """
+    import uvicorn
+
+    from flamingo_bark_assets.studio.app import build_app
+
+    keys = new_keys(home)
+    url = Address(host, port).url
+    application = build_app(Studio(paths, home), keys, Names.of(host, allowed), port=port)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+            await super().startup()
+            if self.started:
+                tell(f"Studio on {link(url, keys)} (the link signs one browser in, once)")
+
+    config = uvicorn.Config(
+        application, host=host, port=port, log_level="warning", proxy_headers=False, server_header=False,
+        timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    Server(config).run()
+
+
+def link(url: str, keys: Keys) -> str:
+    """Return an address that signs one browser in, once."""
+    return f"{url}/?{LINK_PARAMETER}={keys.new_link_token()}"
+
+
+def known_keys(home: Path) -> Keys:
+    """Return the keys of the studio that was started last.
+
+    Raises:
+        ServingError: none ever was.
+        ConfigurationError: they cannot be used.
+    """
+    keys = read_keys(home)
+    if keys is None:
+        raise ServingError(f"no studio was started with DAGSTER_HOME {home}; `flamingo-bark studio` starts it")
+    return keys

@@ -5,26 +5,22 @@ Routes and their answers belong here; see `upload_routes` for the protocol of up
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 
-from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from flamingo_bark_assets.files.toml import describe_error
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS
 from flamingo_bark_assets.studio.batch_adding import Wanted, add_wanted, holds_sound
 from flamingo_bark_assets.studio.batches import make_cards
 from flamingo_bark_assets.studio.context import Studio
+from flamingo_bark_assets.studio.requests import read_json, threaded
 from flamingo_bark_assets.studio.upload_routes import PLACE, place_of, refusal, tus_routes
 from flamingo_bark_assets.studio.uploads import UploadRefused, Uploads
 
 PIECE_BYTES = 8 * 1024**2
-_MAX_BODY_BYTES = 4 * 1024**2
 _BATCH = "/api/batches/{batch}"
 
 
@@ -89,16 +85,11 @@ class _AddPage:
 
     async def add(self, request: Request) -> Response:
         """Add the songs of a batch that a person has chosen, as they were corrected."""
+        wanted = await read_json(request, Wanted)
         try:
-            wanted = Wanted.model_validate(json.loads(await _body(request)))
-            return await run_in_threadpool(self._add, request.path_params["batch"], wanted)
+            return await threaded(self._add, request.path_params["batch"], wanted)
         except UploadRefused as refused:
             return refusal(refused)
-        except ValidationError as error:
-            problem = describe_error(error.errors(include_url=False, include_input=False)[0], Wanted)
-            return JSONResponse({"error": problem, "to_do": "Reload the page and try again"}, 400)
-        except (ValueError, RecursionError) as error:
-            return JSONResponse({"error": f"the body is no JSON: {error}", "to_do": "Send JSON"}, 400)
 
     def _add(self, batch: str, wanted: Wanted) -> Response:
         files = self._uploads.files(batch)
@@ -110,12 +101,3 @@ class _AddPage:
 
     def _longest_s(self) -> float:
         return self._studio.settings().thresholds.max_duration_s
-
-
-async def _body(request: Request) -> bytes:
-    held = bytearray()
-    async for chunk in request.stream():
-        held += chunk
-        if len(held) > _MAX_BODY_BYTES:
-            raise UploadRefused(413, "these are too many songs at a time", "Add fewer songs at a time")
-    return bytes(held)

@@ -408,7 +408,7 @@ def _open_uploads(root: Path) -> Iterator[Upload]:
 
 def _free(path: PurePosixPath, given: str, taken: dict[str, str]) -> PurePosixPath:
     """Return the path, or one with a number where another name became the same."""
-    if taken.get(str(path)) == given:
+    if given in taken.values():
         raise UploadRefused(409, f"{shown(given)} is in this batch already", "Remove it there to send it again")
     if len(taken) >= _MAX_FILES:
         raise UploadRefused(429, f"a batch takes {_MAX_FILES} files", "Add these songs first, then drop the next")

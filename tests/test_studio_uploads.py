@@ -154,7 +154,10 @@ def test_the_protocol_is_told_and_other_ways_to_speak_are_refused(studio: Runnin
     assert head(studio, place).headers["cache-control"] == "no-store"
     assert ask(studio, "PATCH", place, b"abcd", {**TUS, "Upload-Offset": "0"}).status == 415
     for offset in ("", "-1", "1.5", "0x1", "٣", "9" * 30):
-        assert ask(studio, "PATCH", place, b"a", {**PIECE, "Upload-Offset": offset.encode().decode("latin-1")}).status == 400
+        assert (
+            ask(studio, "PATCH", place, b"a", {**PIECE, "Upload-Offset": offset.encode().decode("latin-1")}).status
+            == 400
+        )
     by_post = {**PIECE, "Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
     assert ask(studio, "POST", place, b"abcd", by_post).status == 204
 

@@ -49,7 +49,7 @@ class _Removable:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def clean(paths: DataPaths, days: float | None, dry_run: bool, yes: bool) -> None:
-    """Remove what ended processes have left half done, and what was made of songs that are gone.
+    """Remove what ended processes have left half done, what was made of songs that are gone, and old uploads.
 
     Publication does the same now and then, but not in exports. Dagster's logs of old runs are forgotten by `purge`.
     """

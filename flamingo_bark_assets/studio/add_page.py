@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS
 from flamingo_bark_assets.studio.batch_adding import Wanted, add_wanted, holds_sound
-from flamingo_bark_assets.studio.batches import make_cards
+from flamingo_bark_assets.studio.batches import NO_CARDS, make_cards
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.requests import read_json, threaded
 from flamingo_bark_assets.studio.upload_routes import PLACE, place_of, refusal, tus_routes
@@ -66,6 +66,8 @@ class _AddPage:
     def cards(self, request: Request) -> Response:
         """Tell what of a batch is still to come, and what songs are in the rest."""
         batch = request.path_params["batch"]
+        if not self._uploads.folder(batch).is_dir():  # No fault: a page asks for what it remembers.
+            return JSONResponse({"batch": batch, "is_there": False, "open": [], "given": {}, **asdict(NO_CARDS)})
         uploads = self._uploads.all_in(batch)
         cards = make_cards(
             self._studio.paths, self._uploads.files(batch), self._longest_s(), request.query_params.getlist("alone")
@@ -76,7 +78,7 @@ class _AddPage:
             if not one.is_whole
         ]
         given = {one.path: one.given for one in uploads if one.is_whole and one.given != one.path}
-        return JSONResponse({"batch": batch, "open": waiting, "given": given, **asdict(cards)})
+        return JSONResponse({"batch": batch, "is_there": True, "open": waiting, "given": given, **asdict(cards)})
 
     def forget(self, request: Request) -> Response:
         """Delete a batch with its files."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from flamingo_bark_assets.audio.decode import open_blocks
 from flamingo_bark_assets.audio.stem_container import read_stem_names
 from flamingo_bark_assets.audio.tags import Tags, read_tags
-from flamingo_bark_assets.errors import AudioFault, FlamingoBarkError
+from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.files.opening import shown
 from flamingo_bark_assets.library.batch import one_song
 from flamingo_bark_assets.library.importing import sidecars_to_add
@@ -29,6 +30,7 @@ from flamingo_bark_assets.parts import StemKind
 
 _WORKERS = 4
 _MOST_UNUSED = 200
+_FILES_KEPT_IN_MIND = 8192
 STREAM = "#"
 """Before the number of a stem that is a stream of its mix's file."""
 
@@ -130,6 +132,9 @@ class Cards:
     n_unused: int
 
 
+NO_CARDS = Cards((), (), (), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The songs of a folder of whole files, as the library knows them."""
@@ -198,16 +203,13 @@ def stem_cards(song: FoundSong, files: Path) -> tuple[StemCard, ...]:
 
 
 def _card(song: FoundSong, files: Path, finder: SidecarFinder, max_duration_s: float) -> Card:
-    tags, duration_s, fault = Tags(), None, None
     stems: tuple[StemCard, ...] = ()
     notes = list(song.notes)
     sidecars: tuple[str, ...] = ()
+    begin = _begin(song.mix, max_duration_s)
+    tags, fault = begin.tags, begin.fault
     try:
-        source = open_blocks(song.mix, max_duration_s=max_duration_s)
-        next(source.blocks(), None)
-        duration_s = source.declared_duration_s
-        tags = read_tags(song.mix)
-        stems = stem_cards(song, files)
+        stems = () if fault else stem_cards(song, files)
     except FlamingoBarkError as error:
         fault = _one_line(error)
     try:
@@ -215,8 +217,8 @@ def _card(song: FoundSong, files: Path, finder: SidecarFinder, max_duration_s: f
     except FlamingoBarkError as error:
         fault = fault or _one_line(error)
     for stem in song.stems:
-        if problem := _begin_problem(stem.path, max_duration_s):
-            notes.append(f"{problem}; leave this stem out, or send it anew")
+        if problem := _begin(stem.path, max_duration_s).fault:
+            notes.append(f"{problem}; or leave this stem out")
     licence = Guess()
     if song.licence is not None:
         stated = read_licence(song.licence)
@@ -228,7 +230,7 @@ def _card(song: FoundSong, files: Path, finder: SidecarFinder, max_duration_s: f
         mix=str(song.mix.relative_to(files)),
         name=song.name,
         layout=song.layout,
-        duration_s=duration_s,
+        duration_s=begin.duration_s,
         title=_first((says.title, "the data set"), (tags.title, "the file's tag"), (song.name, "the name")),
         artist=_first((says.artist, "the data set"), (tags.artist, "the file's tag")),
         licence=licence,
@@ -252,12 +254,32 @@ def _compared(card: Card, files: Path, library: KnownMixes, earlier: KnownMixes)
     return card
 
 
-def _begin_problem(path: Path, max_duration_s: float) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """What the begin of a sound file tells."""
+
+    duration_s: float | None = None
+    tags: Tags = Tags()  # noqa: RUF009 - frozen
+    fault: str | None = None
+
+
+def _begin(path: Path, max_duration_s: float) -> _Begin:
     try:
-        next(open_blocks(path, max_duration_s=max_duration_s).blocks(), None)
-    except AudioFault as fault:
-        return f"{shown(path.name)}: {fault.problem}"
-    return None
+        held = path.stat()
+    except OSError as error:
+        return _Begin(fault=f"{shown(path.name)}: cannot be read: {error.strerror}")
+    return _read_begin(path, (held.st_ino, held.st_size, held.st_mtime_ns), max_duration_s)
+
+
+@lru_cache(_FILES_KEPT_IN_MIND)
+def _read_begin(path: Path, stamp: tuple[int, int, int], max_duration_s: float) -> _Begin:
+    """Decode the begin of a file; of one that stayed as it was, by its `stamp`, once: a batch is looked at often."""
+    try:
+        source = open_blocks(path, max_duration_s=max_duration_s)
+        next(source.blocks(), None)
+        return _Begin(source.declared_duration_s, read_tags(path))
+    except FlamingoBarkError as error:
+        return _Begin(fault=_one_line(error))
 
 
 def _first(*guesses: tuple[str | None, str]) -> Guess:

@@ -26,6 +26,7 @@ let hidden = 0;
 let isDrawn = true;
 let toldAt = 0;
 let looked = "";
+let looks = 0;
 
 function rememberedBatch() {
   try {
@@ -98,6 +99,8 @@ function changed(upload) {
     row?.element.remove();
   } else if (row) {
     row.isStale = true;
+  } else if (upload.state === "refused") {
+    addRow(upload, true);
   }
   if (!isDrawn) return;
   isDrawn = false;
@@ -108,11 +111,12 @@ function changed(upload) {
   });
 }
 
-function addRow(upload) {
-  if (rows.size >= MOST_ROWS) {
+function addRow(upload, isNeeded = false) {
+  if (rows.size >= MOST_ROWS && !isNeeded) {
     hidden += 1;
     return;
   }
+  if (isNeeded) hidden -= 1;
   const bar = make("progress", {max: Math.max(1, upload.size), value: 0, "aria-label": upload.path});
   const words = make("span");
   const why = make("span", {className: "why warn"});
@@ -194,19 +198,20 @@ function bytesOf(n) {
 
 async function look() {
   if (!batch) return;
+  const mine = ++looks;
   const query = alone.map((each) => `alone=${encodeURIComponent(each)}`).join("&");
   let found;
+  if (uploads.size) $("looking").textContent = "Looking which songs these are …";
   try {
     found = await get(`/api/batches/${batch}?${query}`);
   } catch (error) {
-    if (error.status === 404) {
-      if (uploads.size === 0) rememberBatch(null);
-      show({songs: [], left_out: [], unused: [], n_unused: 0, open: []});
-      return;
-    }
     sayFault(error);
     return;
+  } finally {
+    if (mine === looks) $("looking").textContent = "";
   }
+  if (mine !== looks) return;  // A later look has begun.
+  if (!found.is_there && uploads.size === 0) rememberBatch(null);
   show(found);
 }
 
@@ -282,7 +287,7 @@ function drawAdd() {
   const button = $("add-songs");
   if (button.dataset.working) return;
   button.disabled = chosen === 0 || going > 0;
-  button.textContent = going > 0 && cards.length ? `Add songs (${going} files are still to come)` : chosen === 1 ? "Add 1 song" : `Add ${chosen} songs`;
+  button.textContent = going > 0 && cards.length ? `Add songs (${going} files are still to come)` : chosen === 0 ? "Add songs" : chosen === 1 ? "Add 1 song" : `Add ${chosen} songs`;
   $("for-all").classList.toggle("hidden", cards.filter((card) => card.state !== "done").length < 2);
 }
 

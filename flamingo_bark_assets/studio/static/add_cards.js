@@ -39,8 +39,8 @@ export class Card {
       make("h3", {id}, make("label", {}, this.chosen, make("span", {textContent: guess.name}))),
       make("p", {className: "muted", textContent: `${guess.mix}${length} · ${guess.layout}`}),
       this.#warnings(),
-      this.#makeFields(),
-      guess.stems.length ? this.#makeStems(kinds) : make("p", {className: "muted", textContent: "No stems."}),
+      guess.fault ? null : this.#makeFields(),
+      guess.stems.length ? this.#makeStems(kinds) : guess.fault ? null : make("p", {className: "muted", textContent: "No stems."}),
       guess.sidecars.length ? make("p", {className: "muted", textContent: `Texts: ${guess.sidecars.join(", ")}`}) : null,
       this.#told,
     );
@@ -144,7 +144,7 @@ export class Card {
       select.append(make("option", {value: LEAVE_OUT, textContent: "leave out"}));
       select.value = stem.kind ?? "";
       this.#kinds.set(stem.file, {select, kind: stem.kind});
-      const problem = stem.problem ? make("div", {className: "warn", textContent: stem.problem}) : null;
+      const problem = stem.problem ? make("div", {className: "warn", textContent: `${stem.problem.split("; ")[0]}: choose one`}) : null;
       return make("tr", {}, make("td", {}, make("span", {textContent: stem.name}), problem), make("td", {}, select));
     });
     const head = make("tr", {}, make("th", {scope: "col", textContent: "Stem"}), make("th", {scope: "col", textContent: "Kind"}));

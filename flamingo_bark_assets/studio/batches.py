@@ -206,8 +206,8 @@ def _card(song: FoundSong, files: Path, finder: SidecarFinder, max_duration_s: f
     stems: tuple[StemCard, ...] = ()
     notes = list(song.notes)
     sidecars: tuple[str, ...] = ()
-    begin = _begin(song.mix, max_duration_s)
-    tags, fault = begin.tags, begin.fault
+    begin = _begin(song.mix, max_duration_s, with_tags=True)
+    tags, fault = begin.tags or Tags(), begin.fault
     try:
         stems = () if fault else stem_cards(song, files)
     except FlamingoBarkError as error:
@@ -259,25 +259,25 @@ class _Begin:
     """What the begin of a sound file tells."""
 
     duration_s: float | None = None
-    tags: Tags = Tags()  # noqa: RUF009 - frozen
+    tags: Tags | None = None
     fault: str | None = None
 
 
-def _begin(path: Path, max_duration_s: float) -> _Begin:
+def _begin(path: Path, max_duration_s: float, *, with_tags: bool = False) -> _Begin:
     try:
         held = path.stat()
     except OSError as error:
         return _Begin(fault=f"{shown(path.name)}: cannot be read: {error.strerror}")
-    return _read_begin(path, (held.st_ino, held.st_size, held.st_mtime_ns), max_duration_s)
+    return _read_begin(path, (held.st_ino, held.st_size, held.st_mtime_ns), max_duration_s, with_tags)
 
 
 @lru_cache(_FILES_KEPT_IN_MIND)
-def _read_begin(path: Path, stamp: tuple[int, int, int], max_duration_s: float) -> _Begin:
+def _read_begin(path: Path, stamp: tuple[int, int, int], max_duration_s: float, with_tags: bool) -> _Begin:
     """Decode the begin of a file; of one that stayed as it was, by its `stamp`, once: a batch is looked at often."""
     try:
         source = open_blocks(path, max_duration_s=max_duration_s)
         next(source.blocks(), None)
-        return _Begin(source.declared_duration_s, read_tags(path))
+        return _Begin(source.declared_duration_s, read_tags(path) if with_tags else None)
     except FlamingoBarkError as error:
         return _Begin(fault=_one_line(error))
 

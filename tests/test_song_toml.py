@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.library.judgements import Corrections, Review, SectionCorrection
 from flamingo_bark_assets.library.song_toml import (
     Edits,
     PartEdits,
@@ -42,6 +44,31 @@ EDITS = st.builds(
     **dict.fromkeys(PARTS, PART_EDITS),
     prompts=st.dictionaries(PROMPT_NAMES, LINE, max_size=3),
 )
+REVIEWS = st.builds(
+    Review,
+    state=st.none() | st.sampled_from(["accepted", "excluded"]),
+    by=st.none() | LINE,
+    at=st.none()
+    | st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC)).map(datetime.isoformat),
+    reason=st.none() | LINE,
+)
+SECTIONS = st.lists(st.floats(0, 86_400), unique=True, max_size=5).flatmap(
+    lambda starts: st.tuples(
+        *(
+            st.builds(SectionCorrection, start_s=st.just(s), label=st.sampled_from(["intro", 'a "b"']))
+            for s in sorted(starts)
+        )
+    )
+)
+CORRECTIONS = st.builds(
+    Corrections,
+    tempo_bpm=st.none() | st.floats(20, 400),
+    key=st.none() | st.sampled_from(["C major", "Bb minor", "F# minor"]),
+    metre=st.none() | st.sampled_from(["2/4", "3/4", "4/4", "6/8"]),
+    first_downbeat_s=st.none() | st.floats(0, 86_400),
+    sections=SECTIONS,
+    claims=st.dictionaries(LINE.filter(str.strip), st.sampled_from(["keep", "drop"]), max_size=3),
+)
 INFOS = st.builds(
     SongInfo,
     title=st.none() | LINE,
@@ -51,6 +78,10 @@ INFOS = st.builds(
     lyrics=st.none() | LYRICS,
     genres=st.lists(LINE.filter(str.strip), max_size=4).map(tuple),
     edits=st.just(Edits()) | EDITS,
+    repeats=st.integers(1, 100),
+    locked=st.lists(st.sampled_from(["title", "edits.mix", 'edits.prompts."stem:drums"', "review"])).map(tuple),
+    review=REVIEWS,
+    corrections=CORRECTIONS,
 )
 
 
@@ -173,8 +204,8 @@ def test_an_unknown_key_is_named_with_the_one_that_was_meant(
             ["'edits.theremin'", ", ".join((*PARTS, "prompts"))],
         ),
         (
-            '[edits.mix]\ntempo = "x"',
-            ["'edits.mix.tempo'", "caption, description, genre, mood, instruments"],
+            '[edits.mix]\nzzz = "x"',
+            ["'edits.mix.zzz'", "caption, description, genre, mood, instruments"],
         ),
         ("[edits.mix]\nmood = 5", ["edits.mix.mood", "string"]),
         (f'[edits.bass]\ncaption = "{"x" * 501}"', ["edits.bass.caption", "500"]),
@@ -367,6 +398,84 @@ def test_edits_are_written_as_tables_that_a_person_can_edit(tmp_path: Path) -> N
     assert (tmp_path / "song.toml").read_text() == (
         'title = "x"\n\n[edits.mix]\nmood = "calm"\n\n[edits.prompts]\nfull_track = "a"\n"stem:bass" = "b"\n'
     )
+
+
+SECTION = '{{start_s = {}, label = "x"}}'
+JUDGED = """
+repeats = 2
+locked = ["edits.mix.caption", 'edits.prompts."stem:drums"']
+[review]
+state = "excluded"
+by = "maria"
+at = 2026-11-30T01:00:00+01:00
+reason = "duet"
+[corrections]
+tempo_bpm = 174
+key = "Gb minor"
+metre = "3/4"
+first_downbeat_s = 0.31
+sections = [{start_s = 0, label = "intro"}, {start_s = 10.5, label = "verse"}]
+[corrections.claims]
+"mix/caption/tempo/128" = "drop"
+"""
+
+
+def test_review_repeats_locks_and_corrections_are_read(tmp_path: Path) -> None:
+    info = read(song_toml(tmp_path, JUDGED))
+    assert (info.repeats, info.locked) == (2, ("edits.mix.caption", 'edits.prompts."stem:drums"'))
+    assert info.review == Review(state="excluded", by="maria", at="2026-11-30T00:00:00Z", reason="duet")
+    assert info.corrections == Corrections(
+        tempo_bpm=174.0,
+        key="F# minor",  # as the analysis spells it
+        metre="3/4",
+        first_downbeat_s=0.31,
+        sections=(SectionCorrection(start_s=0.0, label="intro"), SectionCorrection(start_s=10.5, label="verse")),
+        claims={"mix/caption/tempo/128": "drop"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("repeats = 0", ("repeats", "1")),
+        ("repeats = 101", ("repeats", "100")),
+        ("repeats = 1.5", ("repeats",)),
+        ('locked = ["titel"]', ("locked, entry 1", "no place")),
+        ('locked = ["edits.mix.caption.x"]', ("locked, entry 1", "no place")),
+        ('locked = ["a b"]', ("locked, entry 1", "joined by dots")),
+        ('locked = ["\\"\\\\x\\""]', ("locked, entry 1", "joined by dots")),
+        ('review.state = "maybe"', ("review.state", "accepted", "excluded")),
+        ('review.at = "2026-11-30"', ("review.at", "2026-11-30T01:00:00Z")),
+        ('review.at = "9999-12-31T23:59:59-23:00"', ("review.at",)),
+        ('review.by = "a\\u001b[2Jb"', ("review.by", "U+001B")),
+        ('review.reason = "a\\nb"', ("review.reason", "U+000A")),
+        ("corrections.tempo_bpm = 0", ("corrections.tempo_bpm", "20")),
+        ("corrections.tempo_bpm = 401", ("corrections.tempo_bpm", "400")),
+        ("corrections.tempo_bpm = nan", ("corrections.tempo_bpm", "finite")),
+        ('corrections.key = "H major"', ("corrections.key", "F# minor")),
+        ('corrections.metre = "5/4"', ("corrections.metre", "6/8")),
+        ("corrections.first_downbeat_s = -1", ("corrections.first_downbeat_s", "0")),
+        ("corrections.first_downbeat_s = inf", ("corrections.first_downbeat_s", "finite")),
+        ('corrections.sections = [{start_s = 1, label = "a"}, {start_s = 1, label = "b"}]', ("sections", "section 2")),
+        ('corrections.sections = [{start_s = 0, label = "a"}, {start_s = 1}]', ("sections", "entry 2", "whole list")),
+        ('corrections.sections = [{start_s = 0, label = "a\\nb"}]', ("sections", "U+000A")),
+        ('corrections.sections = [{start_s = 0, label = ""}]', ("sections", "label")),
+        ("corrections.sections = [3]", ("sections, entry 1", "table")),
+        ("corrections.sections = 3", ("sections", "list of tables")),
+        (
+            f"corrections.sections = [{', '.join(map(SECTION.format, range(201)))}]",
+            ("201", "200"),
+        ),
+        ('corrections.claims = {"mix/caption/tempo/128" = "no"}', ("corrections.claims", "keep", "drop")),
+        ('corrections.claims = {"a\\u001bb" = "keep"}', ("corrections.claims", "U+001B")),
+    ],
+)
+def test_what_is_decided_wrongly_costs_only_its_key(tmp_path: Path, line: str, words: tuple[str, ...]) -> None:
+    path = song_toml(tmp_path, f'title = "x"\n{line}\n')
+    message = warning(path)
+    for word in words:
+        assert word in message
+    assert read_song_info(path).info == SongInfo(title="x")
 
 
 def test_lyrics_may_have_lines_but_no_terminal_controls(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from flamingo_bark_assets.defs.partitions import songs_partitions
+from flamingo_bark_assets.training.rendering import told_apart, with_unit
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.pipeline import SongWork
@@ -62,8 +63,8 @@ class SongCheck:
                     {
                         "subject": rule.subject,
                         "rule": rule.rule,
-                        "value": "unknown" if rule.value is None else f"{rule.value:.4g} {rule.unit}".strip(),
-                        "limit": f"{rule.comparison} {rule.threshold:.4g} {rule.unit}".strip(),
+                        "value": "unknown" if rule.value is None else _shown(rule, rule.value),
+                        "limit": f"{rule.comparison} {with_unit(rule.threshold, rule.unit, digits=10)}",
                         "passed": rule.passed,
                     }
                 )
@@ -79,6 +80,13 @@ class SongCheck:
             description="; ".join(rule.reason or rule.rule for rule in failed) or "all rules hold",
             metadata={"rules": table},
         )
+
+
+def _shown(rule: RuleResult, value: float) -> str:
+    """Write the value of a rule with its unit, with as many digits as tell it from a limit that it misses."""
+    if rule.passed:
+        return with_unit(value, rule.unit)
+    return f"{told_apart(value, rule.threshold)[0]} {rule.unit}".strip()
 
 
 _RULE_SCHEMA = dg.TableSchema(
@@ -104,6 +112,13 @@ def _metadata(work: SongWork) -> tuple[RuleResult, ...]:
     from flamingo_bark_assets.training.suitability import metadata_rules
 
     return metadata_rules(work.result(SongMetadata))
+
+
+def _review(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.audio.song_review import SongReview
+    from flamingo_bark_assets.training.suitability import review_rules
+
+    return review_rules(work.result(SongReview))
 
 
 def _stems(work: SongWork) -> tuple[RuleResult, ...]:
@@ -158,6 +173,11 @@ CHECKS: tuple[SongCheck, ...] = (
         "song_metadata", "song_toml_is_understood",
         "song.toml can be read, and each of its keys is known and holds what it may; others are left out and named.",
         dg.AssetCheckSeverity.WARN, _metadata,
+    ),
+    SongCheck(
+        "song_review", "is_reviewed",
+        "No person excludes the song; who has looked at it, and when, stands in the asset's metadata.",
+        dg.AssetCheckSeverity.WARN, _review,
     ),
     SongCheck(
         "stems", "stems_belong_to_mix",

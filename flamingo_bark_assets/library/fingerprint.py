@@ -27,13 +27,15 @@ from flamingo_bark_assets.library.layout import (
 )
 from flamingo_bark_assets.library.sidecar_names import composed_name, sidecar_bases
 from flamingo_bark_assets.library.sidecars import sidecars_digest
-from flamingo_bark_assets.library.song_toml import SONG_TOML, Edits, SongInfo
+from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo
 from flamingo_bark_assets.library.sound_names import is_stem_file_name
 
 _DIGITS = 32
 # Of a signature one half is of the sound files, the other of song.toml and sidecars, so that a change of the words does
 # not make anyone read the sound.
 _HALF_SIGNATURE = 16
+_DECIDED = ("edits", "review", "repeats", "locked", "corrections")
+_GRID = ("tempo_bpm", "metre", "first_downbeat_s")
 _Stat = tuple[str, str, int, int]
 
 
@@ -41,18 +43,36 @@ _Stat = tuple[str, str, int, int]
 class FileDigests:
     """Digests of the contents of a song's files.
 
+    What a person decides is digested by what depends on it; a digest is empty where nothing is decided, as it was
+    before there was such a table in song.toml.
+
     Attributes:
         sound: of the sound files.
-        info: of what song.toml says, hand edits aside, and of the sidecars.
-        edits: of the hand edits; empty without any.
+        info: of what song.toml says, all below aside, and of the sidecars.
+        edits: of the hand edits.
+        review: of the review and of how often the song goes into an export.
+        grid: of the corrections of tempo, metre and first downbeat.
+        key: of the correction of the key.
+        sections: of the corrected sections.
+        claims: of the disputed claims that are decided.
     """
 
     sound: str
     info: str
-    edits: str
+    edits: str = ""
+    review: str = ""
+    grid: str = ""
+    key: str = ""
+    sections: str = ""
+    claims: str = ""
+
+    @classmethod
+    def of_files(cls, files: SongFiles, sound: str) -> FileDigests:
+        """Digest what song.toml and sidecars say beside a digest of the sound files."""
+        return cls(sound, info_digest(files), **_decided(files.info))
 
     def of(self, part: str) -> str:
-        """Return the digest of ``sound``, ``info`` or ``edits``."""
+        """Return the digest of one part."""
         digest: str = getattr(self, part)
         return digest
 
@@ -97,20 +117,32 @@ def sound_digest(files: SongFiles, *, hashed: Callable[[Path], str] = sha256_of)
 
 
 def info_digest(files: SongFiles) -> str:
-    """Digest what song.toml says but for the hand edits, what is wrong with it, and the sidecars' contents.
+    """Digest what song.toml says, what is wrong with it, and the sidecars' contents.
 
-    32 hexadecimal digits.
+    Hand edits, review, repeats, locks and corrections have digests of their own, or make nothing again. 32 hexadecimal
+    digits.
     """
-    said = files.info.model_dump(mode="json", exclude_defaults=True, exclude={"edits"})
+    said = files.info.model_dump(mode="json", exclude_defaults=True, exclude=set(_DECIDED))
     sidecars = [sidecars_digest(files.sidecars)] if files.sidecars else []
     return _sha256_of_json([said, files.info_fault, list(files.info_warnings), *sidecars])[:_DIGITS]
 
 
 def edits_digest(info: SongInfo) -> str:
     """Digest the hand edits of a song: 32 hexadecimal digits; "" where there are none."""
-    if info.edits == Edits():
-        return ""
-    return _sha256_of_json(info.edits.model_dump(mode="json", exclude_defaults=True))[:_DIGITS]
+    return _decided(info)["edits"]
+
+
+def _decided(info: SongInfo) -> dict[str, str]:
+    """Digest what a person decides, by what depends on it: 32 hexadecimal digits each, "" where nothing is decided."""
+    said = info.model_dump(mode="json", exclude_defaults=True, include=set(_DECIDED))
+    corrections: dict[str, Any] = said.get("corrections", {})
+    parts = {
+        "edits": said.get("edits"),
+        "review": {name: said[name] for name in ("review", "repeats") if name in said},
+        "grid": {name: corrections[name] for name in _GRID if name in corrections},
+        **{name: corrections.get(name) for name in ("key", "sections", "claims")},
+    }
+    return {name: _sha256_of_json(value)[:_DIGITS] if value else "" for name, value in parts.items()}
 
 
 def same_sound_files(signature: str, other: str) -> bool:

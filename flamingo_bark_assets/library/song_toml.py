@@ -9,13 +9,14 @@ import fcntl
 import os
 import re
 import stat
+import typing
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, create_model, field_validator
 from pydantic_core import ErrorDetails
 
 from flamingo_bark_assets.custom_tag import TagPosition
@@ -23,38 +24,31 @@ from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.atomic import replacing, write_text
 from flamingo_bark_assets.files.opening import is_missing, read_text, shown
 from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, describe_error, quoted, read_toml, toml_key
+from flamingo_bark_assets.library.judgements import Corrections, Place, Review, parse_place, place_text
+from flamingo_bark_assets.library.song_toml_tables import SongTable, refuse, single_line
 from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.parts import PARTS
 
 SONG_TOML = "song.toml"
 _MAX_WARNINGS = 20
-# C0 and C1 controls, DEL, and the line and paragraph separators.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_IN_LYRICS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
-
-def _refuse(forbidden: re.Pattern[str], value: str) -> None:
-    if match := forbidden.search(value):
-        raise ValueError(f"holds the control character U+{ord(match[0]):04X}")
-
-
-def _single_line(value: str) -> str:
-    _refuse(_CONTROL, value)
-    return value
+Genre = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(single_line)]
+PromptName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(single_line)]
+PromptText = Annotated[str, Field(max_length=2000), AfterValidator(single_line)]
 
 
-Genre = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_single_line)]
-PromptName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_single_line)]
-PromptText = Annotated[str, Field(max_length=2000), AfterValidator(_single_line)]
+def _known_place(value: str) -> str:
+    place = parse_place(value)
+    if not is_place(place):
+        raise ValueError(f"{shown(value)} is no place of song.toml")
+    return place_text(place)
 
 
-class _Table(BaseModel):
-    """A table of song.toml: nothing unknown stands in it, and white space around a text does not count."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+LockedPlace = Annotated[str, Field(max_length=200), AfterValidator(single_line), AfterValidator(_known_place)]
 
 
-class PartEdits(_Table):
+class PartEdits(SongTable):
     """What the user writes in place of the captioner's answers about one part of a song."""
 
     caption: str | None = Field(None, max_length=500, description="About 30 words.")
@@ -66,17 +60,17 @@ class PartEdits(_Table):
     @field_validator("*")
     @classmethod
     def _one_line_or_left_out(cls, value: str | None) -> str | None:
-        return _single_line(value) if value else None
+        return single_line(value) if value else None
 
 
 if TYPE_CHECKING:
 
-    class _EditsOfParts(_Table):
+    class _EditsOfParts(SongTable):
         def __getattr__(self, part: str) -> PartEdits: ...
 else:
     _EditsOfParts = create_model(
         "_EditsOfParts",
-        __base__=_Table,
+        __base__=SongTable,
         **{part: (PartEdits, Field(PartEdits(), description=f"Answers about the {part}.")) for part in PARTS},
     )
 
@@ -94,7 +88,7 @@ class Edits(_EditsOfParts):
         return {name: text for name, text in value.items() if text}
 
 
-class SongInfo(_Table):
+class SongInfo(SongTable):
     """The contents of song.toml; every field may be left out."""
 
     title: str | None = Field(None, max_length=500, description="The song's title.")
@@ -113,6 +107,12 @@ class SongInfo(_Table):
     custom_tag: str | None = Field(None, max_length=100, description="Trigger word put into every text of the song.")
     custom_tag_position: TagPosition | None = Field(None, description="prepend, append, or replace (the tag alone).")
     edits: Edits = Field(Edits(), description="Captions and prompts that the user wrote in place of made ones.")
+    repeats: int = Field(1, ge=1, le=100, description="How often the song goes into an export.")
+    locked: tuple[LockedPlace, ...] = Field(
+        (), max_length=200, description="Places that bulk edits leave alone, such as edits.mix.caption."
+    )
+    review: Review = Field(Review(), description="Whether a person has looked at the song, and what they decided.")
+    corrections: Corrections = Field(Corrections(), description="What a person says in place of measurements.")
 
     @field_validator("title", "artist", "licence", "attribution", "lyrics", "custom_tag")
     @classmethod
@@ -122,14 +122,37 @@ class SongInfo(_Table):
     @field_validator("title", "artist", "licence", "attribution", "custom_tag")
     @classmethod
     def _one_line(cls, value: str | None) -> str | None:
-        return None if value is None else _single_line(value)
+        return None if value is None else single_line(value)
 
     @field_validator("lyrics")
     @classmethod
     def _lines(cls, value: str | None) -> str | None:
         if value is not None:
-            _refuse(_CONTROL_IN_LYRICS, value)
+            refuse(_CONTROL_IN_LYRICS, value)
         return value
+
+
+def is_place(place: Place) -> bool:
+    """Tell whether something may stand at a place of song.toml: a key that is known, or one of a table of names."""
+    model: type[BaseModel] = SongInfo
+    for number, name in enumerate(place, start=1):
+        field = model.model_fields.get(name)
+        if field is None:
+            return False
+        if number == len(place):
+            return True
+        if typing.get_origin(field.annotation) is dict:
+            return number == len(place) - 1
+        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return False
+        model = field.annotation
+    return False
+
+
+def is_locked(info: SongInfo, place: Place) -> bool:
+    """Tell whether a place, or one above or below it, is locked."""
+    locked = map(parse_place, info.locked)
+    return any(place[: len(other)] == other or other[: len(place)] == place for other in locked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +195,18 @@ def write_song_info(path: Path, info: SongInfo) -> None:
     Raises:
         WriteError: the file cannot be written.
     """
-    values = info.model_dump(exclude_defaults=True)
-    tables: dict[str, dict[str, str]] = values.pop("edits", {})
-    lines = [f"{key} = {_toml_value(value)}\n" for key, value in values.items()]
-    for table, texts in tables.items():
-        lines.append(f"\n[edits.{table}]\n")
-        lines += [f"{toml_key(key)} = {quoted(text)}\n" for key, text in texts.items()]
-    write_text(path, "".join(lines))
+    write_text(path, "".join(_lines_of(info.model_dump(exclude_defaults=True), ())))
+
+
+def _lines_of(values: dict[str, Any], table: Place) -> Iterator[str]:
+    """Write the keys of a table, and then the tables in it, each under a line of its own."""
+    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    plain = {key: value for key, value in values.items() if key not in tables}
+    if table and plain:
+        yield f"\n[{place_text(table)}]\n"
+    yield from (f"{toml_key(key)} = {_toml_value(value)}\n" for key, value in plain.items())
+    for key, inner in tables.items():
+        yield from _lines_of(inner, (*table, key))
 
 
 def change_problem(path: Path) -> str | None:
@@ -256,14 +284,22 @@ def _usable(values: dict[str, Any]) -> tuple[SongInfo, list[ErrorDetails]]:
 
 
 def _remove(values: dict[str, Any], wrong: ErrorDetails) -> None:
-    """Remove what an error is about; of a list or table that is too long, what is too much."""
+    """Remove what an error is about; of a list or table that is too long, what is too much.
+
+    A list of tables goes as a whole: without one of its sections a song would be cut otherwise than anybody said.
+    """
     *tables, key = (part for part in wrong["loc"] if part != "[key]")
-    table: Any = values
-    for name in tables:
-        table = table[name]
+    entry = next((number for number, part in enumerate(tables) if isinstance(part, int)), None)
+    if entry is not None:
+        *tables, key = tables[:entry]
+    elif wrong["type"] == "model_type" and isinstance(key, int):
+        *tables, key = tables
     # A key may be wrong twice, by its name and its value, and an entry be cut off with its list's end.
     with suppress(KeyError, IndexError):
-        if wrong["type"] == "too_long":
+        table: Any = values
+        for name in tables:
+            table = table[name]
+        if wrong["type"] == "too_long" and entry is None:
             entries, kept = table[key], wrong["ctx"]["max_length"]
             table[key] = entries[:kept] if isinstance(entries, list) else dict(list(entries.items())[:kept])
         else:
@@ -274,13 +310,21 @@ def _warning(error: ErrorDetails) -> str:
     said = describe_error(error, SongInfo)
     if error["type"] == "too_long":
         return f"{said}; the first {error['ctx']['max_length']} are used"
+    if any(isinstance(part, int) and part != error["loc"][-1] for part in error["loc"]):
+        return f"{said}; the whole list is left out"
     return f"{said}; it is left out" if not said.endswith("?") else f"{said} It is left out"
 
 
-def _toml_value(value: str | tuple[str, ...]) -> str:
-    if isinstance(value, str):
-        return _quoted_lines(value) if "\n" in value else quoted(value)
-    return f"[{', '.join(quoted(item) for item in value)}]"
+def _toml_value(value: Any) -> str:
+    match value:
+        case str():
+            return _quoted_lines(value) if "\n" in value else quoted(value)
+        case dict():
+            return "{ " + ", ".join(f"{toml_key(key)} = {_toml_value(inner)}" for key, inner in value.items()) + " }"
+        case tuple():
+            return f"[{', '.join(map(_toml_value, value))}]"
+        case _:
+            return repr(value)  # A whole number, or one with a point: repr writes both as TOML does.
 
 
 def _quoted_lines(text: str) -> str:

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from flamingo_bark_assets.defs.request_guard import Application, Names, RequestGuard
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.studio import (
+    add_page,
     conflicts_page,
     datasets_page,
     editing,
@@ -23,6 +24,7 @@ from flamingo_bark_assets.studio import (
     library_page,
     runs_page,
     sound_routes,
+    upload_routes,
 )
 from flamingo_bark_assets.studio.access import AccessGuard, Keys
 from flamingo_bark_assets.studio.context import Studio
@@ -32,6 +34,7 @@ _STATIC = Path(__file__).with_name("static")
 _OPEN = ("/health", "/static/")
 
 PAGES: tuple[Callable[[Studio], list[BaseRoute]], ...] = (
+    add_page.routes,
     conflicts_page.routes,
     datasets_page.routes,
     editing.routes,
@@ -39,6 +42,7 @@ PAGES: tuple[Callable[[Studio], list[BaseRoute]], ...] = (
     library_page.routes,
     runs_page.routes,
     sound_routes.routes,
+    upload_routes.routes,
 )
 """What each module of the studio serves."""
 

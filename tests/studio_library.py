@@ -101,7 +101,9 @@ class Library:
         )  # fmt: skip
 
 
-def disputed(text: str, said: str, kind: ClaimKind, claimed: str, measured: str, confidence: float | None, number: int = 0) -> Claim:
+def disputed(
+    text: str, said: str, kind: ClaimKind, claimed: str, measured: str, confidence: float | None, number: int = 0
+) -> Claim:
     """A claim of a caption of the mix that the measurements contradict."""
     return Claim(
         part="mix", question="caption", claim=number, kind=kind, said=said, start_char=text.index(said),

@@ -24,7 +24,6 @@ from flamingo_bark_assets.studio import (
     library_page,
     runs_page,
     sound_routes,
-    upload_routes,
 )
 from flamingo_bark_assets.studio.access import AccessGuard, Keys
 from flamingo_bark_assets.studio.context import Studio
@@ -42,7 +41,6 @@ PAGES: tuple[Callable[[Studio], list[BaseRoute]], ...] = (
     library_page.routes,
     runs_page.routes,
     sound_routes.routes,
-    upload_routes.routes,
 )
 """What each module of the studio serves."""
 

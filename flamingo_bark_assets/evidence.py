@@ -6,7 +6,7 @@ The value belongs here; measuring and storing do not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flamingo_bark_assets.analysis.features.bass import BassFeatures
@@ -16,6 +16,7 @@ from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import StemResult
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
+from flamingo_bark_assets.library.judgements import ClaimDecision
 from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 from flamingo_bark_assets.separation.records import SeparatedStems
 
@@ -33,6 +34,7 @@ class Evidence:
         stems: the stems against the mix.
         song: the mix, measured.
         stem_features: each kind of stem, measured; unusable where there is none.
+        claim_decisions: disputed claims that a person keeps or drops, by the names of `judgements.claim_name`.
     """
 
     raw_song: RawSong
@@ -41,6 +43,7 @@ class Evidence:
     stems: StemSet
     song: SongFeatures
     stem_features: Mapping[StemKind, StemResult]
+    claim_decisions: Mapping[str, ClaimDecision] = field(default_factory=dict)
 
     @property
     def song_id(self) -> str:

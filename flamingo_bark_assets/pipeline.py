@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from flamingo_bark_assets.analysis.correcting.song import correct_song
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES, StemResult, analyse_stem
@@ -24,6 +25,7 @@ from flamingo_bark_assets.audio.decode import SampleMemory
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
+from flamingo_bark_assets.audio.song_review import SongReview, read_review
 from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
 from flamingo_bark_assets.captioning.edits import apply_caption_edits
 from flamingo_bark_assets.captioning.given import apply_given_words
@@ -32,6 +34,7 @@ from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResult
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
+from flamingo_bark_assets.library.judgements import Corrections
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, StemFile
 from flamingo_bark_assets.lyrics.making import find_lyrics
 from flamingo_bark_assets.lyrics.records import SongLyrics
@@ -46,10 +49,11 @@ from flamingo_bark_assets.separation.kept import separated_names, with_separated
 from flamingo_bark_assets.separation.making import separate_song
 from flamingo_bark_assets.separation.records import SeparatedStems
 from flamingo_bark_assets.separation_settings import SeparationSettings
-from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds
+from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds, digest_of_settings
 from flamingo_bark_assets.splits.landmarks import find_landmarks
-from flamingo_bark_assets.steps import STEM_STEPS, STEP_OF_RECORD, STEPS, SettingsGroup, Step
+from flamingo_bark_assets.steps import STEM_STEPS, STEP_OF_RECORD, STEPS, FilePart, SettingsGroup, Step
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.set_aside import SetAside
 from flamingo_bark_assets.threads import one_blas_thread
 from flamingo_bark_assets.training.files import DatasetFiles, dataset_files, write_dataset_files
 from flamingo_bark_assets.training.suitability import Verdict, judge
@@ -59,6 +63,8 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.audio.decode import Decoded
     from flamingo_bark_assets.audio.signal import Sound
 
+CORRECTED_PARTS: tuple[FilePart, ...] = ("grid", "key", "sections")
+"""Parts of a song's files that correct what is measured of the mix."""
 R = TypeVar("R", bound=Record)
 _log = logging.getLogger(__name__)
 
@@ -88,6 +94,8 @@ class SongWork:
         """Code version that made each stored result, by step, where that is known."""
         self.damage: Callable[[str], str | None] = lambda step: None
         """Says what is wrong with the stored result of a step before it is read; None where nothing is known to be."""
+        self.holds_measured: Callable[[], bool] = lambda: False
+        """Tells whether the stored `song_features` is what would be measured now, and is not corrected."""
         self.tell: Callable[[str], None] = _log.info
         """Is told how far a step is that takes long."""
         self._step: Step | None = None
@@ -297,6 +305,19 @@ class SongWork:
         self._declared("sidecars")
         return self.settings.sidecars.merge
 
+    def corrections(self) -> Corrections:
+        """Return what song.toml corrects of the measurements of the mix.
+
+        Raises:
+            UndeclaredInput: the step at work does not declare it.
+        """
+        self._declared_part(*CORRECTED_PARTS)
+        return self.files.info.corrections
+
+    def _declared_part(self, *parts: FilePart) -> None:
+        if self._step is not None and (missing := set(parts) - set(self._step.files)):
+            raise UndeclaredInput(f"the step {self._step.name} reads {', '.join(missing)} without declaring it")
+
     def _declared(self, group: SettingsGroup) -> None:
         if self._step is not None and group not in self._step.settings:
             raise UndeclaredInput(f"the step {self._step.name} reads settings of {group} without declaring them")
@@ -309,7 +330,8 @@ class SongWork:
         return digest_of(result)
 
     def evidence(self) -> Evidence:
-        """Return all measurements of the song."""
+        """Return all measurements of the song; with what a person decided on claims where the step declares that."""
+        decides = self._step is None or "claims" in self._step.files
         return Evidence(
             raw_song=self.result(RawSong),
             metadata=self.result(SongMetadata),
@@ -317,6 +339,7 @@ class SongWork:
             stems=self.result(StemSet),
             song=self.result(SongFeatures),
             stem_features={kind: self.result(cls) for kind, cls in RESULT_CLASSES.items()},
+            claim_decisions=self.files.info.corrections.claims if decides else {},
         )
 
 
@@ -383,8 +406,50 @@ def inspect_stems(work: SongWork) -> StemSet:
     return stems if work.stem_inputs else dataclasses.replace(stems, unusable=work.result(SeparatedStems).why_no_stems)
 
 
+def review_song(work: SongWork) -> SongReview:
+    """Read whether a person has looked at the song, and what they decided."""
+    return read_review(work.files)
+
+
 def measure_song(work: SongWork) -> SongFeatures:
-    """Measure the mix, with the help of its stems."""
+    """Measure the mix, with the help of its stems; where its owner corrects what was measured, that.
+
+    What was measured is set aside while a correction stands in its place, so that neither another correction nor taking
+    it back measures, or decodes, anything again.
+    """
+    corrections, raw = work.corrections(), work.result(RawSong)
+    aside = SetAside(work.paths.features)
+    inputs = _inputs_of_measuring(work)
+    measured = aside.read(SongFeatures, work.song_id, inputs)
+    if measured is None and corrections.of_measurements and work.holds_measured():
+        with suppress(StorageError):
+            measured = work.store.read(SongFeatures, work.song_id)
+    if measured is None:
+        measured = _measured_song(work)
+    if not corrections.of_measurements or measured.unusable is not None:
+        return measured
+    aside.write(measured, inputs)
+    return correct_song(measured, corrections, raw.duration_s.value or 0.0)
+
+
+def reads_alike(before: SongFeatures, after: Record) -> bool:
+    """Tell whether two measurements of a mix are the same in all that the steps of its stems read of them."""
+    assert isinstance(after, SongFeatures)
+    return _read_by_stems(before) == _read_by_stems(after)
+
+
+def _read_by_stems(song: SongFeatures) -> tuple[object, ...]:
+    return song.unusable, song.beats, song.metre.value, song.chords, song.tuning_cents
+
+
+def _inputs_of_measuring(work: SongWork) -> str:
+    """Digest what the measurements of the mix depend on."""
+    step = STEP_OF_RECORD[SongFeatures]
+    versions = [step.version, *(digest_of(work.result(cls)) for cls in (RawSong, StemSet))]
+    return digest_of_settings(*versions)
+
+
+def _measured_song(work: SongWork) -> SongFeatures:
     unusable = work.result(RawSong).unusable
     views = work.views() if unusable is None else None
     if views is None:
@@ -504,6 +569,7 @@ def cut_clips(work: SongWork) -> TrainingClips:
 WORK: dict[str, Callable[[SongWork], Record]] = {
     "raw_song": inspect_song,
     "song_metadata": collect_metadata,
+    "song_review": review_song,
     "separated_stems": separate_stems,
     "stems": inspect_stems,
     "song_features": measure_song,

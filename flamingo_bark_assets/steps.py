@@ -13,6 +13,7 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
+from flamingo_bark_assets.audio.song_review import SongReview
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.lyrics.records import SongLyrics
@@ -23,8 +24,12 @@ from flamingo_bark_assets.separation.records import SeparatedStems
 from flamingo_bark_assets.settings import ANALYSIS_VERSION
 from flamingo_bark_assets.training.suitability import Verdict
 
-FilePart = Literal["sound", "info", "edits"]
-"""What of a song's files counts: its sound files, its song.toml but for hand edits, the hand edits."""
+FilePart = Literal["sound", "info", "edits", "review", "grid", "key", "sections", "claims"]
+"""What of a song's files counts: its sound files, its song.toml but for what a person decides, and each of that.
+
+Hand edits; review and repeats; corrections of tempo, metre and first downbeat, of the key, of the sections; decisions
+on claims.
+"""
 
 StepGroup = Literal["ingest", "features", "text", "datasets"]
 
@@ -37,6 +42,9 @@ TEXT_VERSION = "7"
 
 LYRICS_VERSION = "3"
 """Of the rules by which sung words are read, timed and tagged; raise it when their results change."""
+
+REVIEW_VERSION = "1"
+"""Of the rules by which a review is read; raise it when its results change."""
 
 SEPARATION_VERSION = "1"
 """Of the rules by which a separator is called and its output is read; raise it when their results change."""
@@ -100,6 +108,12 @@ STEPS: tuple[Step, ...] = (
         files=("sound", "info", "edits"), settings=("sidecars",), badge="file", version=TEXT_VERSION,
     ),
     Step(
+        "song_review", SongReview, "ingest",
+        "Whether a person has looked at the song and what they decided, from song.toml: accepted or excluded, by whom, "
+        "when and why, and how often it goes into an export. An excluded song is in no manifest, split or export.",
+        files=("review",), badge="file", version=REVIEW_VERSION,
+    ),
+    Step(
         "separated_stems", SeparatedStems, "ingest",
         "Stems that a separator of the user's makes of a song that has none, where [separation] is enabled: by which "
         "command, version and model, and its files; else why there are none. A song with stems of its own is never "
@@ -115,8 +129,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         "song_features", SongFeatures, "features",
         "The mix measured, with the help of its stems: tempo, beats, bars, key, chords, sections, loudness, dynamics, "
-        "timbre, stereo image.",
-        needs=("raw_song", "stems"),
+        "timbre, stereo image. What song.toml corrects of it wins, and is shown as human.",
+        needs=("raw_song", "stems"), files=("grid", "key", "sections"),
     ),
     *(_stem_step(kind) for kind in STEM_KINDS),
     Step(
@@ -131,12 +145,12 @@ STEPS: tuple[Step, ...] = (
         "What the captioner says of the mix and of each audible stem, with its name and licence. Without a model the "
         "measured captioner writes from the measurements only, the built-in tagger names genre, mood and instruments "
         "where it is sure, and every answer says so.",
-        needs=_EVIDENCE, settings=("captioning",), badge="huggingface", version=TEXT_VERSION,
+        needs=_EVIDENCE, files=("claims",), settings=("captioning",), badge="huggingface", version=TEXT_VERSION,
     ),
     Step(
         "training_prompts", TrainingPrompts, "text",
         "Prompts for the full track, each audible stem and several instruments together, with weights.",
-        needs=(*_EVIDENCE, "flamingo_captions"), settings=("prompts",), version=TEXT_VERSION,
+        needs=(*_EVIDENCE, "flamingo_captions"), files=("claims",), settings=("prompts",), version=TEXT_VERSION,
     ),
     Step(
         "bark_dataset", Verdict, "datasets",
@@ -150,7 +164,7 @@ STEPS: tuple[Step, ...] = (
         "The pieces of a fit song to train on: where each is cut, what is measured inside it, its texts and lyrics; "
         "and what was left out, with the rule and the value. Exports render their sound.",
         needs=(*_EVIDENCE, "song_lyrics", "flamingo_captions", "training_prompts", "bark_dataset"),
-        settings=("prompts", "clips"), version=CLIPS_VERSION,
+        files=("claims",), settings=("prompts", "clips"), version=CLIPS_VERSION,
     ),
 )  # fmt: skip
 """In an order in which each step stands after those that it needs."""

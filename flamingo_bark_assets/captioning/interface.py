@@ -103,7 +103,7 @@ class GivenClaim(Row):
     measured: str | None = optional_column("The measured value; null where nothing was measured or it is unsure.")
     measured_number: float | None = optional_column("The same as a number, in `unit`.")
     unit: str | None = optional_column("Unit of the measured number.")
-    verdict: str = column("agree, conflict or unverifiable.")
+    verdict: str = column("agree, conflict, unverifiable or, where a person decided so, kept by hand.")
     note: str | None = optional_column("How it agrees ('half tempo', 'relative key') or why it cannot be checked.")
     method: str | None = optional_column("Method of the measurement that it was checked against.")
     confidence: float | None = optional_column("Confidence of that measurement, 0 to 1.")

@@ -34,7 +34,7 @@ from flamingo_bark_assets.claims.limits import (
     WordLimits,
 )
 from flamingo_bark_assets.claims.metre import judge_metre
-from flamingo_bark_assets.claims.model import Claim, ClaimKind, FoundClaim, Verdict
+from flamingo_bark_assets.claims.model import KEPT, Claim, ClaimKind, FoundClaim, Verdict
 from flamingo_bark_assets.claims.pitches import judge_chord, judge_notes, judge_register
 from flamingo_bark_assets.claims.production import judge_duration, judge_fidelity, judge_noise, judge_stereo
 from flamingo_bark_assets.claims.sources import judge_instrument, judge_kick_pattern, judge_vocals
@@ -50,6 +50,7 @@ from flamingo_bark_assets.claims.verdicts import (
 )
 from flamingo_bark_assets.descriptions.wording import BEAT, BRIGHTNESS, DYNAMIC_RANGE, LOUDNESS, TEMPO, Scale
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.library.judgements import claim_name
 from flamingo_bark_assets.parts import KINDS, Part, Question
 from flamingo_bark_assets.record import Measurement
 
@@ -72,9 +73,20 @@ def check_claims(
         return (_unread(part, question, said, language),)
     found = find_claims(said)
     return tuple(
-        _checked(judged, question, number, said)
+        decided(_checked(judged, question, number, said), evidence)
         for number, judged in enumerate(_judged(found, part, evidence, min_confidence))
     )
+
+
+def decided(claim: Claim, evidence: Evidence) -> Claim:
+    """Return a claim as a person has decided on it, where they have: kept whatever was measured, or dropped."""
+    name = claim_name(claim.part, claim.question, claim.kind, claim.claimed)
+    match evidence.claim_decisions.get(name):
+        case "keep":
+            return replace(claim, verdict=KEPT, note="kept by hand")
+        case "drop":
+            return replace(claim, verdict="conflict", note="dropped by hand")
+    return claim
 
 
 def _unread(part: Part, question: Question, text: str, language: str) -> Claim:

@@ -17,6 +17,8 @@ ClaimKind = Literal[
     "modulation", "tempo_change", "course", "register", "range", "language",
 ]  # fmt: skip
 Verdict = Literal["agree", "conflict", "unverifiable"]
+KEPT = "kept by hand"
+"""Verdict of a claim that a person keeps, whatever was measured."""
 
 _EVERYWHERE: frozenset[ClaimKind] = frozenset(
     {"instrument", "vocals", "kick_pattern", "stereo", "fidelity", "modulation", "tempo_change", "course", "duration"}
@@ -81,7 +83,9 @@ class Claim(Row):
     measured: str | None = optional_column("The measured value; null where nothing was measured or it is unsure.")
     measured_number: float | None = optional_column("The same as a number, in `unit`.")
     unit: str | None = optional_column("Unit of the measured number.")
-    verdict: str = column("agree, conflict or unverifiable.")
-    note: str | None = optional_column("How it agrees ('half tempo', 'relative key') or why it cannot be checked.")
+    verdict: str = column("agree, conflict, unverifiable or, where a person decided so, kept by hand.")
+    note: str | None = optional_column(
+        "How it agrees ('half tempo', 'relative key'), why it cannot be checked, or that it was dropped by hand."
+    )
     method: str | None = optional_column("Method of the measurement that it was checked against.")
     confidence: float | None = optional_column("Confidence of that measurement, 0 to 1.")

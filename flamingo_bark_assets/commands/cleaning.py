@@ -43,7 +43,7 @@ class _Removable:
 @click.command()
 @click.option(
     "--caches-older-than", "days", type=click.FloatRange(0), metavar="DAYS",
-    help="Also answers of models and tokens that were kept so long ago; what still needs one makes it again.",
+    help="Also answers of models, tokens and previews that were kept so long ago; what still needs one makes it again.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -67,6 +67,7 @@ def clean(paths: DataPaths, days: float | None, dry_run: bool, yes: bool) -> Non
         found += [
             _Removable(f"answers of models older than {days:g} days", tuple(_older(paths.answers, old))),
             _Removable(f"tokens of clips older than {days:g} days", tuple(_older(paths.tokens, old))),
+            _Removable(f"previews for the studio older than {days:g} days", tuple(_older(paths.previews, old))),
         ]
     found = [kind for kind in found if kind.files]
     if orphans.problem:

@@ -51,6 +51,8 @@ def edit(
 ) -> None:
     """Set words in song.toml of the songs SONG, or of all for which --where holds; comments and other keys stay.
 
+    What a song.toml names in `locked` is left alone, and told.
+
     --where may name the columns of song_features, song_metadata, raw_song and suitability. Exit status 1: a song.toml
     cannot be read or written and is left alone; the other songs are changed.
     """
@@ -61,7 +63,7 @@ def edit(
         "attribution": attribution, "custom_tag": custom_tag,
     }  # fmt: skip
     values = _values({key: value for key, value in given.items() if value is not None}, unset)
-    edits, faults = _planned(paths, chosen_songs(paths, song_ids, where), values)
+    edits, faults, locked = _planned(paths, chosen_songs(paths, song_ids, where), values)
     changed, total = [edit for edit in edits if edit.changes], len(edits) + len(faults)
     rows = [(e.song_id, c.place[-1], _shown(c.before), _shown(c.after)) for e in changed for c in e.changes]
     if rows:
@@ -81,6 +83,8 @@ def edit(
         console.note("{} of {} songs changed; next: flamingo-bark run", done, total)
     else:
         console.note("nothing to change in {} songs", len(edits))
+    for told in locked:
+        console.say("[yellow]locked:[/yellow] {}", told)
     for fault in faults:
         console.say("[red]left alone:[/red] {}", fault)
     if faults:
@@ -113,18 +117,26 @@ def _values(given: dict[EditKey, Value], unset: tuple[EditKey, ...]) -> dict[Pla
     return {place_of(key): given.get(key) for key in EDIT_KEYS if key in given or key in unset}
 
 
-def _planned(paths: DataPaths, song_ids: list[str], values: dict[Place, Value]) -> tuple[list[Edit], list[str]]:
-    """Plan each song; of those that cannot be edited return why."""
+def _planned(
+    paths: DataPaths, song_ids: list[str], values: dict[Place, Value]
+) -> tuple[list[Edit], list[str], list[str]]:
+    """Plan each song; of those that cannot be edited return why, and of those with locked places which these are."""
+    from flamingo_bark_assets.library.song_locks import without_locked
     from flamingo_bark_assets.library.song_toml_edits import plan_edit
 
     edits: list[Edit] = []
     faults: list[str] = []
+    locked: list[str] = []
     for song_id in song_ids:
+        files = find_song(paths, song_id)
+        free, left_alone = without_locked(files, values)
+        if left_alone:
+            locked.append(f"{song_id}: {', '.join(left_alone)}")
         try:
-            edits.append(plan_edit(find_song(paths, song_id), values))
+            edits.append(plan_edit(files, free))
         except LibraryError as error:
             faults.append(str(error))
-    return edits, faults
+    return edits, faults, locked
 
 
 def _shown(value: object) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.argument("out", type=PATH)
 @click.option("--view", help="View of the clips in place of the layout's own, such as 30s or full.")
 @click.option("--commercial", is_flag=True, help="Leave out what does not allow commercial use.")
+@click.option("--accepted-only", is_flag=True, help="Leave out songs that nobody has accepted.")
 @click.option("--by-artist", is_flag=True, help="Keep all songs of an artist in one split.")
 @click.option("--custom-tag", default="", help="Trigger word before each text, in place of that of the settings.")
 @click.option("--overwrite", is_flag=True, help="Write files anew that were changed by hand since the last export.")
@@ -43,6 +44,7 @@ def export(
     out: Path,
     view: str | None,
     commercial: bool,
+    accepted_only: bool,
     by_artist: bool,
     custom_tag: str,
     overwrite: bool,
@@ -67,7 +69,7 @@ def export(
     prompts = settings.prompts
     options = ExportOptions(
         commercial, view, by_artist, custom_tag or prompts.custom_tag, str(folder), configured_models(settings, paths),
-        "prepend" if custom_tag else prompts.custom_tag_position,
+        "prepend" if custom_tag else prompts.custom_tag_position, accepted_only,
     )  # fmt: skip
     songs = StoredSongs(paths, settings, target, options)
     if dry_run:

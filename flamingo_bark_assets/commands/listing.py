@@ -18,7 +18,7 @@ from flamingo_bark_assets.provenance.state import SongState
 from flamingo_bark_assets.settings import load_settings
 from flamingo_bark_assets.terminal import console
 
-_COLUMNS = ("song_id", "title", "artist", "stems", "fit", "state", "advice")
+_COLUMNS = ("song_id", "title", "artist", "stems", "fit", "state", "review", "advice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class _Song:
         stems: kinds of its stems; who made them where they were separated; "none".
         has_stems: whether there is any.
         fit: the verdict; None where there is none, or none that can be read.
+        review: unreviewed, accepted, or excluded by whom and why.
         state: the verdict in words, or why there is none, and what is wrong besides.
         advice: what would make more of it; None where nothing is known.
         warnings: what is left out, one sentence each.
@@ -44,6 +45,7 @@ class _Song:
     has_stems: bool
     fit: bool | None
     state: str
+    review: str
     advice: str | None
     warnings: tuple[str, ...]
 
@@ -67,12 +69,13 @@ def list_songs(paths: DataPaths, only: str | None, no_stems: bool, limit: int | 
     shown = matching[:limit]
     if form is not None:
         rows = [
-            (s.song_id, s.title, s.artist, s.stems if s.has_stems else None, s.fit, s.state, s.advice) for s in shown
+            (s.song_id, s.title, s.artist, s.stems if s.has_stems else None, s.fit, s.state, s.review, s.advice)
+            for s in shown
         ]
         print_rows(form, _COLUMNS, rows)
     elif known:
-        heads = ("song", "title", "artist", "stems", "for training")
-        console.paged(heads, [(s.song_id, s.title or "", s.artist or "", s.stems, s.state) for s in shown])
+        heads = ("song", "title", "artist", "stems", "review", "for training")
+        console.paged(heads, [(s.song_id, s.title or "", s.artist or "", s.stems, s.review, s.state) for s in shown])
     said.warn(warning for song in shown for warning in song.warnings)
     for advice, count in Counter(song.advice for song in shown if song.advice).items():
         said.note("{} of these songs: {}", count, advice)
@@ -93,6 +96,7 @@ def list_songs(paths: DataPaths, only: str | None, no_stems: bool, limit: int | 
 
 def _songs(paths: DataPaths, song_ids: list[str]) -> Iterator[_Song]:
     from flamingo_bark_assets.audio.song_metadata import SongMetadata
+    from flamingo_bark_assets.audio.song_review import read_review
     from flamingo_bark_assets.errors import StorageError
     from flamingo_bark_assets.library.fingerprint import stat_signature
     from flamingo_bark_assets.provenance.due import inputs_digest
@@ -116,6 +120,7 @@ def _songs(paths: DataPaths, song_ids: list[str]) -> Iterator[_Song]:
         except StorageError as error:
             told = str(error) if "bark_dataset" in stored.made else "not run yet"
             title, artist, state = files.info.title, files.info.artist, files.fault or told
+        review = read_review(files)
         inputs, attempt = inputs_digest(stat_signature(files), versions), stored.attempt
         request = asked.get(song_id)
         given_up = given_up_because(
@@ -128,7 +133,8 @@ def _songs(paths: DataPaths, song_ids: list[str]) -> Iterator[_Song]:
         stem_faults = (f"song '{song_id}': {stem.fault}" for stem in files.stems if stem.fault)
         yield _Song(
             song_id, title, artist, stems or "none", bool(stems), fit,
-            "; ".join(part for part in (state, files.info_fault, given_up) if part), advice,
+            "; ".join(part for part in (state, files.info_fault, given_up) if part),
+            review.exclusion if review.is_excluded else review.state, advice,
             (*files.info_warnings, *sidecar_problems(files), *stem_faults),
         )  # fmt: skip
 

@@ -106,6 +106,13 @@ def _metadata(work: SongWork) -> tuple[RuleResult, ...]:
     return metadata_rules(work.result(SongMetadata))
 
 
+def _review(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.audio.song_review import SongReview
+    from flamingo_bark_assets.training.suitability import review_rules
+
+    return review_rules(work.result(SongReview))
+
+
 def _stems(work: SongWork) -> tuple[RuleResult, ...]:
     from flamingo_bark_assets.audio.recording import StemSet
     from flamingo_bark_assets.training.suitability import stem_set_rules
@@ -158,6 +165,11 @@ CHECKS: tuple[SongCheck, ...] = (
         "song_metadata", "song_toml_is_understood",
         "song.toml can be read, and each of its keys is known and holds what it may; others are left out and named.",
         dg.AssetCheckSeverity.WARN, _metadata,
+    ),
+    SongCheck(
+        "song_review", "is_reviewed",
+        "No person excludes the song; who has looked at it, and when, stands in the asset's metadata.",
+        dg.AssetCheckSeverity.WARN, _review,
     ),
     SongCheck(
         "stems", "stems_belong_to_mix",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dg.asset(
-    deps=["bark_dataset"],
+    deps=["bark_dataset", "song_review"],
     group_name="datasets",
     kinds={"python", "json"},
     owners=[OWNER],
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Publish JSON lines over all suitable songs, with the SHA-256 of every file that it names.
 
-    A song whose dataset is missing, unfit or unreadable is left out, and stops nothing.
+    A song that a person excludes, or whose dataset is missing, unfit or unreadable, is left out and stops nothing.
     """
     from flamingo_bark_assets.provenance.publication import (
         MANIFEST,
@@ -62,6 +62,7 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
         metadata={
             "dagster/row_count": published.songs,
             "unfit_songs": published.unfit,
+            "excluded": dg.MetadataValue.json(list(published.excluded)),
             "left_out": dg.MetadataValue.json(list(published.left_out)),
             "cleaned_up": dg.MetadataValue.json(dataclasses.asdict(published.cleanup)),
             "path": dg.MetadataValue.path(published.path),
@@ -78,7 +79,7 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 
 
 @dg.asset(
-    deps=["raw_song", "stems", "song_metadata", "bark_dataset"],
+    deps=["raw_song", "stems", "song_metadata", "song_review", "bark_dataset"],
     group_name="datasets",
     kinds={"python", "parquet"},
     owners=[OWNER],
@@ -87,7 +88,7 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 def training_splits(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Assign every song to training, validation or test: duplicates, found by file and by sound, go together.
 
-    What was assigned stays; new songs are assigned by the hash of their group.
+    What was assigned stays; new songs are assigned by the hash of their group. Excluded songs are in no split.
     """
     from flamingo_bark_assets.provenance.publication import (
         SPLITS,

@@ -24,6 +24,7 @@ class ExportConfig(dg.Config):
     commercial: bool = Field(False, description="Leave out what does not allow commercial use.")
     view: str | None = Field(None, description="View of the clips in place of the layout's own, such as 30s or full.")
     by_artist: bool = Field(False, description="Keep all songs of an artist in one split.")
+    accepted_only: bool = Field(False, description="Leave out songs that nobody has accepted.")
     custom_tag: str = Field("", description="Trigger word of each text, before it; '' for that of the settings.")
 
 
@@ -32,7 +33,7 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
 
     @dg.asset(
         name=name,
-        deps=["training_clips", "training_splits", "song_metadata", "song_lyrics"],
+        deps=["training_clips", "training_splits", "song_metadata", "song_review", "song_lyrics"],
         group_name="exports",
         kinds={"python", "file"},
         owners=[OWNER],
@@ -59,7 +60,7 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
         prompts = platform.settings.prompts
         options = ExportOptions(
             config.commercial, config.view, config.by_artist, config.custom_tag or prompts.custom_tag, str(out), tokens,
-            "prepend" if config.custom_tag else prompts.custom_tag_position,
+            "prepend" if config.custom_tag else prompts.custom_tag_position, config.accepted_only,
         )  # fmt: skip
         with told_in_one_line():
             songs = StoredSongs(platform.paths, platform.settings, target, options)

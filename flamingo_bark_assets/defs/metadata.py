@@ -15,6 +15,7 @@ import dagster as dg
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
+from flamingo_bark_assets.audio.song_review import SongReview
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
@@ -39,10 +40,12 @@ def describe_result(work: SongWork, result: Record) -> Metadata:
     if isinstance(result, RawSong):
         metadata |= _waveform(work)
     if isinstance(result, SongFeatures) and result.unusable is None:
-        metadata |= _spectral_pictures(work)
+        metadata |= _spectral_pictures(work) | _corrected(result)
     metadata |= _scalars(result)
     if isinstance(result, SongMetadata):
         metadata |= _said(result)
+    if isinstance(result, SongReview):
+        metadata |= _reviewed(result)
     if isinstance(result, SeparatedStems):
         metadata |= _separated(result)
     if isinstance(result, Captions):
@@ -98,6 +101,20 @@ def _said(said: SongMetadata) -> dict[str, Any]:
         "given_caption_source", "warnings", "sidecar_warnings",
     )  # fmt: skip
     return {name: text for name in names if (text := getattr(said, name))}
+
+
+def _reviewed(result: SongReview) -> dict[str, Any]:
+    told = {name: text for name in ("by", "at", "reason") if (text := getattr(result, name))}
+    return {"state": result.state, "repeats": float(result.repeats), **told}
+
+
+def _corrected(result: SongFeatures) -> dict[str, Any]:
+    """Tell what a person has corrected, and what was measured in its place."""
+    rows = {
+        row.field: {"corrected": row.corrected, "measured": row.measured, "applied": row.is_applied, "note": row.note}
+        for row in result.corrections
+    }
+    return {"corrected_by_hand": dg.MetadataValue.json(rows)} if rows else {}
 
 
 def _separated(result: SeparatedStems) -> dict[str, Any]:

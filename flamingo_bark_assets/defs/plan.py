@@ -52,7 +52,7 @@ class Plan:
         """Return the steps that are only reported, as another run has made them since this one was asked for."""
         due, made = ledger.due(), ledger.made_before
         if self.only_due:
-            return frozenset(step for step in steps if step not in due)
+            return frozenset(step for step in steps if step not in due and step in made)
         # What a clock that was ahead noted tells nothing.
         since = (self.requested_s, time.time())
         return frozenset(s for s in steps if s in made and s not in due and since[0] <= made[s].at_s <= since[1])

@@ -28,9 +28,10 @@ from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 from flamingo_bark_assets.errors import UnreadableResult
-from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
+from flamingo_bark_assets.steps import STEM_STEPS, STEP_NAMED, STEPS, Step
 
 if TYPE_CHECKING:
+    from flamingo_bark_assets.analysis.features.song import SongFeatures
     from flamingo_bark_assets.pipeline import SongWork
     from flamingo_bark_assets.provenance.inputs import SettingsVersions
     from flamingo_bark_assets.provenance.ledger import Ledger
@@ -174,6 +175,7 @@ class _Run:
     def _make(self, song_id: str) -> Generator[Event, None, _Failures]:
         from flamingo_bark_assets.library.fingerprint import folder_signature
         from flamingo_bark_assets.library.layout import may_be_mounted
+        from flamingo_bark_assets.pipeline import CORRECTED_PARTS
         from flamingo_bark_assets.provenance.ledger import Ledger
 
         if not self._folder(song_id).exists():
@@ -187,11 +189,12 @@ class _Run:
             self.platform.paths, work.files, signature, self.settings, self.context.run.run_id, hashed=work.sha256
         )
         work.versions, work.damage, work.tell = ledger.code_versions, ledger.damage, self.context.log.info
+        work.holds_measured = lambda: ledger.holds_but_for("song_features", CORRECTED_PARTS)
         names = [step.name for step in self.steps]
         left_alone = self.plan.left_alone(ledger, names)
         stored = self.plan.stored_already(ledger, names)
         if self.by_output:  # what no output is reported of, Dagster skips with all that stands behind it
-            left_alone, stored = frozenset(), stored | left_alone
+            left_alone, stored = frozenset(), stored | (left_alone & ledger.made_before.keys())
         steps = [step for step in self.steps if step.name not in left_alone]
         if not steps:
             return {}
@@ -248,11 +251,27 @@ class _Run:
 
     def _result(self, state: _Song, step: Step) -> "tuple[Record, bool]":
         """Make the result of a step, or take the stored one where it is up to date; tell whether it is new."""
-        from flamingo_bark_assets.pipeline import run_step
+        from flamingo_bark_assets.pipeline import reads_alike, run_step
 
         if step.name in state.stored or (self.plan.only_due and state.ledger.kept(step.name)):
             return state.work.result(step.record), False
-        return run_step(step, state.work), True
+        before = self._stored_before(state, step)
+        result = run_step(step, state.work)
+        if before is not None and reads_alike(before, result):
+            state.ledger.alike(step.name, STEM_STEPS.values())
+        return result, True
+
+    def _stored_before(self, state: _Song, step: Step) -> "SongFeatures | None":
+        """Return the stored measurements of the mix that are about to be made anew, where they can be compared."""
+        from flamingo_bark_assets.analysis.features.song import SongFeatures
+        from flamingo_bark_assets.errors import StorageError
+
+        if step.record is not SongFeatures or not self.plan.only_due or not state.ledger.is_whole(step.name):
+            return None
+        try:
+            return state.work.store.read(SongFeatures, state.work.song_id)
+        except StorageError:
+            return None
 
     def _version(self, state: _Song, name: str) -> str:
         """Return the version of a result that the ledger knows, or else of the stored one."""

@@ -38,6 +38,7 @@ class ExportOptions:
         folder: where the files will stand, absolute; some layouts need it in their paths.
         tokens: the models that make tokens; None where none is configured, so that no tokens are written.
         tag_position: where the trigger word goes.
+        accepted_only: leave out songs that nobody has accepted.
     """
 
     commercial: bool = False
@@ -47,6 +48,7 @@ class ExportOptions:
     folder: str = ""
     tokens: TokenModels | None = None
     tag_position: TagPosition = "prepend"
+    accepted_only: bool = False
 
 
 class Renderer(Protocol):
@@ -292,6 +294,7 @@ class Target(ABC):
         PINS: releases of the trainer and its libraries that the layout was seen with.
         VIEWS: the views of clips that it writes; the first is the one that ``--view`` replaces.
         TAKES_VIEW: whether ``--view`` may replace it.
+        REPEATS_SONGS: whether its lists say how often a clip is met, so that a song's own number of repeats goes in.
         VERSION: of the layout; raise it when equal clips give other files.
         USE: what `command` does with the export, a verb first.
         USED_SPLITS: the splits that it does so with.
@@ -303,6 +306,7 @@ class Target(ABC):
     PINS: ClassVar[Mapping[str, str]]
     VIEWS: ClassVar[tuple[str, ...]]
     TAKES_VIEW: ClassVar[bool] = True
+    REPEATS_SONGS: ClassVar[bool] = False
     VERSION: ClassVar[str] = "1"
     USE: ClassVar[str] = "train from it"
     USED_SPLITS: ClassVar[tuple[Split, ...]] = ("train",)

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, overload
@@ -58,11 +58,13 @@ class SongHead:
         song_id: the song's identifier.
         split: its split.
         digest: of all that its files in an export depend on.
+        repeats: how often its clips for training are met in an epoch, beside what their weights say.
     """
 
     song_id: str
     split: Split
     digest: str
+    repeats: int = 1
 
 
 class SongSource(Protocol):
@@ -197,7 +199,8 @@ def export(
             raise ExportError(f"no clip can be exported: {_why_empty([*first_notes, *source.refused()])}")
         tally.add_notes(source.refused())
         summary = tally.summary(options)
-        _write_index(target, list(units), source.refused(), staging, summary, target.repeats(tally.weights))
+        repeats = _Repeats(target, tally.weights, source.heads())
+        _write_index(target, list(units), source.refused(), staging, summary, repeats)
         progress(len(units), len(units))
     return _report(target, out, summary, options, written=len(units) - kept, kept=kept)
 
@@ -297,13 +300,27 @@ class _LoadedInTurn(Sequence[tuple[ExportSong, Renderer]]):
             yield loaded
 
 
+class _Repeats:
+    """How often the trainer meets a clip: by the weight of the clip, times what its song asks for."""
+
+    def __init__(self, target: Target, weights: Collection[float], heads: Sequence[SongHead]) -> None:
+        self._by_weight = target.repeats(weights)
+        self._by_song = {head.song_id: head.repeats for head in heads if head.repeats > 1 and target.REPEATS_SONGS}
+
+    def of(self, clip: ExportedClip) -> int:
+        if clip.split != "train":
+            return 1
+        by_weight = self._by_weight.get(clip.clip.training_weight, clip.repeats)
+        return by_weight * self._by_song.get(clip.song_id, 1)
+
+
 def _write_index(
     target: Target,
     units: Sequence[str],
     refused: Sequence[Note],
     staging: Path,
     summary: Summary,
-    repeats: Mapping[float, int],
+    repeats: _Repeats,
 ) -> None:
     def stored() -> Iterator[Unit]:
         for name in units:
@@ -314,8 +331,7 @@ def _write_index(
 
     def clips() -> Iterator[ExportedClip]:
         for clip in (clip for unit in stored() for clip in unit.clips):
-            times = repeats.get(clip.clip.training_weight, clip.repeats) if clip.split == "train" else 1
-            yield dataclasses.replace(clip, repeats=times)
+            yield dataclasses.replace(clip, repeats=repeats.of(clip))
 
     writer = FileWriter(staging)
     target.write_index(clips, writer, summary)
@@ -347,6 +363,7 @@ def _export_json(target: Target, summary: Summary) -> dict[str, object]:
         "hours": summary.hours,
         "commercial": options.commercial,
         "by_artist": options.by_artist,
+        "accepted_only": options.accepted_only,
         "view": options.view,
         "custom_tag": options.custom_tag,
         "tag_position": options.tag_position,

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
+from flamingo_bark_assets.audio.song_review import ACCEPTED, read_review
 from flamingo_bark_assets.captioning.edits import HUMAN
 from flamingo_bark_assets.clips.records import Clip, TrainingClips
 from flamingo_bark_assets.clips.rendering import SongRenderer
@@ -52,6 +53,7 @@ class StoredSongs:
         self._paths = paths
         self._settings = settings
         self._options = options
+        self._target = target
         self._store = FeatureStore(paths.features)
         self._views = frozenset(views_of(target, options, settings))
         self._refused: list[Note] = []
@@ -87,7 +89,7 @@ class StoredSongs:
         return tuple(heads)
 
     def heads(self) -> Sequence[SongHead]:
-        """Return the songs that go in: fit, with clips of the views, allowed by their licence."""
+        """Return the songs that go in: fit, not excluded, with clips of the views, allowed by their licence."""
         return self._heads
 
     def refused(self) -> Sequence[Note]:
@@ -108,9 +110,18 @@ class StoredSongs:
         return song, SongRenderer(files, stems, self._settings.clips)
 
     def _head(self, song_id: str) -> SongHead:
+        # As song.toml says now, and not when the song was run last: what a person has excluded goes nowhere.
+        review = read_review(find_song(self._paths, song_id))
+        if review.is_excluded:
+            raise ClipRefused("excluded", review.exclusion)
+        if self._options.accepted_only and review.state != ACCEPTED:
+            raise ClipRefused("unreviewed", "nobody has accepted it, and only accepted songs are asked for")
         song = self._song(song_id)
         self._refused += self._unsold(song_id)
-        return SongHead(song_id, song.split, song.digest)
+        if review.repeats > 1 and not self._target.REPEATS_SONGS:
+            told = f"{song_id}: it shall be met {review.repeats} times, which this layout cannot say"
+            self._refused.append(Note(song_id, "", "repeats_untold", told))
+        return SongHead(song_id, song.split, song.digest, review.repeats)
 
     def _unsold(self, song_id: str) -> list[Note]:
         """Give a note for each clip of a song that goes in without it, as the licence of its separator's model says."""

@@ -42,7 +42,7 @@ def canonical_key(value: str) -> str:
     return f"{_SHARPS[step % 12]} {match['mode']}"
 
 
-def place_of(text: str) -> Place:
+def parse_place(text: str) -> Place:
     """Read a place as TOML writes a dotted key: ``edits.prompts."stem:drums"``.
 
     Raises:

@@ -67,6 +67,11 @@ class DataPaths:
         return self.root / self.datasets_folder
 
     @property
+    def previews(self) -> Path:
+        """What the studio plays and draws of the sound files: one folder a song."""
+        return self.root / "previews"
+
+    @property
     def exports(self) -> Path:
         """The datasets in the layouts of trainers that Dagster makes: one folder a target."""
         return self.root / "exports"

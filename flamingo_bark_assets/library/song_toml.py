@@ -24,7 +24,7 @@ from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.atomic import replacing, write_text
 from flamingo_bark_assets.files.opening import is_missing, read_text, shown
 from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, describe_error, quoted, read_toml, toml_key
-from flamingo_bark_assets.library.judgements import Corrections, Place, Review, place_of, place_text
+from flamingo_bark_assets.library.judgements import Corrections, Place, Review, parse_place, place_text
 from flamingo_bark_assets.library.song_toml_tables import SongTable, refuse, single_line
 from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.parts import PARTS
@@ -39,7 +39,7 @@ PromptText = Annotated[str, Field(max_length=2000), AfterValidator(single_line)]
 
 
 def _known_place(value: str) -> str:
-    place = place_of(value)
+    place = parse_place(value)
     if not is_place(place):
         raise ValueError(f"{shown(value)} is no place of song.toml")
     return place_text(place)
@@ -151,7 +151,7 @@ def is_place(place: Place) -> bool:
 
 def is_locked(info: SongInfo, place: Place) -> bool:
     """Tell whether a place, or one above or below it, is locked."""
-    locked = map(place_of, info.locked)
+    locked = map(parse_place, info.locked)
     return any(place[: len(other)] == other or other[: len(place)] == place for other in locked)
 
 

@@ -33,7 +33,7 @@ from flamingo_bark_assets.provenance.state import (
     write_state,
 )
 from flamingo_bark_assets.provenance.stored_files import size_bytes
-from flamingo_bark_assets.steps import STEPS, Step
+from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
 
 NEVER_MADE = "never made"
 LOST = "its stored result is lost"
@@ -94,7 +94,8 @@ class DueSongs:
         state = self._state(song_id)
         fresh = self._fresh.get(song_id)
         is_known = fresh is not None and fresh[0] == stamp.signature and fresh[1] is state and fresh[2] == settings
-        if is_known and all(size_bytes(self._paths, s, song_id) == state.made[s.name].size_bytes for s in STEPS):
+        made = ((s, state.made[s.name]) for s in STEPS if s.name in state.made)
+        if is_known and all(size_bytes(self._paths, s, song_id) == one.size_bytes for s, one in made):
             return None
         files = self._files(song_id, stamp, state)
         state = self._state(song_id)
@@ -182,12 +183,17 @@ def due_steps(
     """Find the steps of one song that are due.
 
     A step is due where it was never made, its stored result is lost, an input is another one than it was made from, or
-    a step that it needs is due. Each step has its reason; they come in their order.
+    a step that it needs is due. Each step has its reason; they come in their order. A result that was never made makes
+    no song due that has all others, where no song needs it and its files say nothing: so nothing of a library is due
+    because a step is new.
     """
     due: dict[str, str] = {}
     for step in STEPS:
         if reason := _why_due(paths, song_id, step, state, files, settings, due):
             due[step.name] = reason
+    is_said = any(files.of(part) for step in STEPS if step.name in due for part in step.files)
+    if all(reason == NEVER_MADE and not STEP_NAMED[name].record.EVERY_SONG for name, reason in due.items()):
+        return due if is_said else {}
     return due
 
 

@@ -14,6 +14,8 @@ from flamingo_bark_assets.settings import Settings, digest_of_settings
 from flamingo_bark_assets.steps import FilePart, SettingsGroup, Step
 
 CODE = "code"
+# What a person decides is an input only where something is decided: nothing is due because it can be.
+_ALWAYS: frozenset[FilePart] = frozenset({"sound", "info", "edits"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,6 @@ def outside_inputs(step: Step, files: FileDigests, settings: SettingsVersions) -
     parts: tuple[FilePart, ...] = step.files
     return {
         CODE: step.version,
-        **{part: files.of(part) for part in parts},
+        **{part: digest for part in parts if (digest := files.of(part)) or part in _ALWAYS},
         **{f"settings/{group}": settings.of(group) for group in step.settings},
     }

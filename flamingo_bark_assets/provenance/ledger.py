@@ -15,7 +15,7 @@ from flamingo_bark_assets.library.layout import DataPaths, SongFiles
 from flamingo_bark_assets.provenance.due import due_steps, inputs_digest, present_files, step_inputs
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions
 from flamingo_bark_assets.provenance.state import Attempt, Made, read_state, write_state
-from flamingo_bark_assets.provenance.stored_files import digest, known_damage, size_bytes
+from flamingo_bark_assets.provenance.stored_files import damage, digest, known_damage, size_bytes
 from flamingo_bark_assets.steps import STEP_NAMED
 
 
@@ -47,6 +47,7 @@ class Ledger:
         self.files, self._state = present_files(paths, files.song_id, stamp, stored, hashed=hashed)
         self._before: Mapping[str, Made] = self._state.made
         self._errors: dict[str, str] = {}
+        self._alike: dict[str, tuple[str, frozenset[str]]] = {}
 
     @property
     def made_before(self) -> Mapping[str, Made]:
@@ -83,12 +84,41 @@ class Ledger:
     def kept(self, step: str) -> bool:
         """Take over the stored result of a step that was to be made, where none of its inputs turned out to change."""
         spec, made = STEP_NAMED[step], self._before.get(step)
-        if made is None or made.inputs != step_inputs(spec, self._state, self.files, self._settings):
+        if made is None or size_bytes(self._paths, spec, self._song_id) != made.size_bytes:
             return False
-        if size_bytes(self._paths, spec, self._song_id) != made.size_bytes:
+        inputs = step_inputs(spec, self._state, self.files, self._settings)
+        alike = {
+            need: inputs[need]
+            for need, (before, readers) in self._alike.items()
+            if step in readers and made.inputs.get(need) == before
+        }
+        if inputs != {**made.inputs, **alike}:
             return False
-        self._state = dataclasses.replace(self._state, made={**self._state.made, step: made})
+        self._state = dataclasses.replace(
+            self._state, made={**self._state.made, step: dataclasses.replace(made, inputs=inputs)}
+        )
         return True
+
+    def holds_but_for(self, step: str, parts: Collection[str]) -> bool:
+        """Tell whether the result that is stored of a step is whole and was made from what is there now.
+
+        Of the parts of the files that are named, none was an input of it; whether they are now does not count.
+        """
+        spec, made = STEP_NAMED[step], self._before.get(step)
+        if made is None or not self.is_whole(step):
+            return False
+        inputs = step_inputs(spec, self._state, self.files, self._settings)
+        return made.inputs == {name: version for name, version in inputs.items() if name not in parts}
+
+    def is_whole(self, step: str) -> bool:
+        """Tell whether the result of a step that was stored before this run still is what was written."""
+        made = self._before.get(step)
+        return made is not None and damage(self._paths, STEP_NAMED[step], self._song_id, made) is None
+
+    def alike(self, step: str, readers: Collection[str]) -> None:
+        """Note that a new result of a step gives these readers what the one before gave them: they need not be made."""
+        if step in self._before:
+            self._alike[step] = (self._before[step].data_version, frozenset(readers))
 
     def made(self, step: str, data_version: str) -> None:
         """Note that a step's result is stored.

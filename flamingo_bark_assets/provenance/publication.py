@@ -25,8 +25,8 @@ MANIFEST = "training_manifest"
 SPLITS = "training_splits"
 WAREHOUSE = "feature_warehouse"
 _STEPS_OF: dict[str, frozenset[str] | None] = {
-    MANIFEST: frozenset({"bark_dataset"}),
-    SPLITS: frozenset({"raw_song", "stems", "song_metadata"}),
+    MANIFEST: frozenset({"bark_dataset", "song_review"}),
+    SPLITS: frozenset({"raw_song", "stems", "song_metadata", "song_review"}),
     WAREHOUSE: None,
 }
 _FILE = "publication.json"

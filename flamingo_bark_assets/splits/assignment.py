@@ -14,6 +14,7 @@ import numpy as np
 
 from flamingo_bark_assets.audio.recording import Landmark, RawSong, Stem
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
+from flamingo_bark_assets.audio.song_review import stored_reviews
 from flamingo_bark_assets.errors import LibraryError, StorageError
 from flamingo_bark_assets.files.atomic import replacing
 from flamingo_bark_assets.files.opening import is_missing, open_regular
@@ -133,13 +134,14 @@ def _renew(
     before = _still_valid(rows, songs, settings, by_artist=by_artist)
     now = _assigned(songs, links, before, settings, by_artist=by_artist)
     library = set(list_song_ids(paths))
+    kept = set(_not_excluded(FeatureStore(paths.features), sorted(library)))
     if library or not rows:
         rule = rule_of(settings.splits, by_artist=by_artist)
         content_of = {song.song_id: song.known_as(by_artist=by_artist) for song in songs}
         _write_rows(
             path,
             {
-                **{song_id: row for song_id, row in rows.items() if song_id in library},
+                **{song_id: row for song_id, row in rows.items() if song_id in kept},
                 **{
                     song_id: SplitRow(
                         group_id=each.group,
@@ -158,7 +160,7 @@ def _renew(
 
 
 def read_identities(paths: DataPaths) -> tuple[tuple[SongIdentity, ...], tuple[str, ...]]:
-    """Read what tells whether two songs are the same, of all songs that have results.
+    """Read what tells whether two songs are the same, of all songs that have results and that nobody excludes.
 
     Returns:
         The songs, sorted; and those whose results cannot be read, which are left out.
@@ -166,7 +168,8 @@ def read_identities(paths: DataPaths) -> tuple[tuple[SongIdentity, ...], tuple[s
     Raises:
         LibraryError: the folder of all songs cannot be read.
     """
-    store, library = FeatureStore(paths.features), list_song_ids(paths)
+    store = FeatureStore(paths.features)
+    library = _not_excluded(store, list_song_ids(paths))
     raw, unreadable = _read(store, RawSong, library, "fingerprint", "content_sha256")
     stars, no_stars = _read(store, Landmark, library, "time_s", "pitch")
     stems, no_stems = _read(store, Stem, library, "content_sha256", "audible")
@@ -194,6 +197,10 @@ def read_identities(paths: DataPaths) -> tuple[tuple[SongIdentity, ...], tuple[s
         for song_id, fingerprint, digest in raw.iter_rows()
     )
     return songs, left_out
+
+
+def _not_excluded(store: FeatureStore, song_ids: Sequence[str]) -> list[str]:
+    return [song_id for song_id, review in stored_reviews(store, song_ids).items() if not review.is_excluded]
 
 
 def _read(

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flamingo_bark_assets.errors import LibraryError, StorageError
-from flamingo_bark_assets.files.atomic import replacing
+from flamingo_bark_assets.files.atomic import replacing, writes_named
 from flamingo_bark_assets.files.opening import is_missing, open_regular
-from flamingo_bark_assets.record import ColumnSpec, Measurement, Record, Row, columns_of, events_of, rows_of
+from flamingo_bark_assets.record import (
+    ColumnSpec,
+    Measurement,
+    Record,
+    Row,
+    columns_of,
+    events_of,
+    rare_events_of,
+    rows_of,
+)
 from flamingo_bark_assets.storage.tables import MEASUREMENTS, MeasurementRow, long_table, wide_table
 
 if TYPE_CHECKING:
@@ -42,19 +52,27 @@ class FeatureStore:
         return self.path(f"{MEASUREMENTS}/{table}", song_id)
 
     def files_of(self, cls: type[Record], song_id: str) -> tuple[Path, ...]:
-        """Return every file in which a record is stored."""
+        """Return every file in which a record is stored; of what few songs have, what there is."""
         measured = [self.measurements_path(cls.TABLE, song_id)] if any(s.measured for s in columns_of(cls)) else []
-        events = [self.path(row.TABLE, song_id) for row in events_of(cls).values()]
+        rare = rare_events_of(cls)
+        paths = {name: self.path(row.TABLE, song_id) for name, row in events_of(cls).items()}
+        events = [path for name, path in paths.items() if name not in rare or os.path.lexists(path)]
         return (self.path(cls.TABLE, song_id), *measured, *events)
 
     def write(self, record: Record) -> int:
         """Store a record and count its rows; the wide row is written last and so marks it as complete."""
         song_id = record.song_id
         rows = 0
+        rare = rare_events_of(type(record))
         for name, row_class in events_of(type(record)).items():
             values: tuple[Row, ...] = getattr(record, name)
             table = long_table(row_class)
-            _write(self.path(table.name, song_id), table.columns, _columns(song_id, row_class, values))
+            path = self.path(table.name, song_id)
+            if values or name not in rare:
+                _write(path, table.columns, _columns(song_id, row_class, values))
+            else:
+                with writes_named(path):
+                    path.unlink(missing_ok=True)
             rows += len(values)
         measured = [_measurement_row(record, spec, m) for spec, m in record.measurements()]
         if measured:
@@ -83,8 +101,9 @@ class FeatureStore:
                 spec.name: _restored(spec, measured.get(spec.name), outdated) if spec.measured else wide.get(spec.name)
                 for spec in columns_of(cls)
             }
+            rare = rare_events_of(cls)
             for name, row_class in events_of(cls).items():
-                fields[name] = self._rows(row_class, song_id, outdated)
+                fields[name] = self._rows(row_class, song_id, may_be_missing=bool(outdated) or name in rare)
             return cls(**fields)
         except FileNotFoundError as error:
             raise StorageError(f"{song_id}: no {cls.TABLE} yet; materialise the asset for this song first") from error
@@ -99,9 +118,9 @@ class FeatureStore:
             return {}
         return {row["name"]: row for row in _read(path).to_dicts()}
 
-    def _rows(self, row_class: type[Row], song_id: str, outdated: str | None) -> tuple[Row, ...]:
+    def _rows(self, row_class: type[Row], song_id: str, *, may_be_missing: bool) -> tuple[Row, ...]:
         path = self.path(row_class.TABLE, song_id)
-        if outdated and is_missing(path):
+        if may_be_missing and is_missing(path):
             return ()
         frame = _read(path)
         stored = frame.to_dict(as_series=False)

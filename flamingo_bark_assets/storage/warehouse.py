@@ -251,7 +251,7 @@ def _songs_without_row(
 ) -> tuple[str, ...]:
     """Name the songs that are not in every table of one row a song, in order, each with what that comes from."""
     absent: dict[str, list[str]] = {}
-    for record in records:
+    for record in (record for record in records if record.EVERY_SONG):
         found = connection.execute(
             f"SELECT unnest(?::VARCHAR[]) EXCEPT SELECT song_id FROM {record.TABLE}", [list(song_ids)]
         )
@@ -263,7 +263,9 @@ def _songs_without_row(
 
 
 def _why_absent(store: FeatureStore, song_id: str, tables: Sequence[str], records: Records) -> str:
-    if len(tables) == len(records) and not any(store.path(table, song_id).exists() for table in tables):
+    if len(tables) == sum(record.EVERY_SONG for record in records) and not any(
+        store.path(table, song_id).exists() for table in tables
+    ):
         return "not run yet"
     return f"no row in {', '.join(tables)}; run the song again"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from flamingo_bark_assets.audio.song_review import stored_reviews
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.evidence import Evidence
@@ -17,6 +18,7 @@ from flamingo_bark_assets.library.orphans import Cleanup, remove_orphans
 from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.training.dataset import build_dataset, dataset_file_name, render_dataset
 from flamingo_bark_assets.training.instructions import instructions_file_name, write_instructions
 from flamingo_bark_assets.training.manifest import (
@@ -49,6 +51,7 @@ class PublishedManifest:
         path: the JSON lines.
         songs: number of suitable songs in it.
         unfit: number of songs whose verdict keeps them out.
+        excluded: songs that a person keeps out, fit or not, with who did and why.
         left_out: songs without a readable entry, with the reason.
         problems: files of the manifest that are missing or changed.
         cleanup: what was removed first.
@@ -57,6 +60,7 @@ class PublishedManifest:
     path: Path
     songs: int
     unfit: int
+    excluded: tuple[str, ...]
     left_out: tuple[str, ...]
     problems: tuple[str, ...]
     cleanup: Cleanup
@@ -102,7 +106,7 @@ def write_dataset_files(
 
 
 def publish_manifest(paths: DataPaths) -> PublishedManifest:
-    """Write the manifest over all suitable songs of the library and check the files it names.
+    """Write the manifest over all suitable songs of the library that nobody excludes, and check the files it names.
 
     What kills have left half done and what was made of songs that are gone is removed first. An entry that is
     missing or cannot be read leaves its song out and is named; it stops no other.
@@ -112,14 +116,19 @@ def publish_manifest(paths: DataPaths) -> PublishedManifest:
     """
     cleanup = remove_orphans(paths)
     entries: list[ManifestEntry] = []
+    excluded: list[str] = []
     left_out: list[str] = []
-    for song_id in list_song_ids(paths):
+    for song_id, review in stored_reviews(FeatureStore(paths.features), list_song_ids(paths)).items():
+        if review.is_excluded:
+            excluded.append(f"{song_id}: {review.exclusion}")
+            continue
         try:
-            entries.append(read_entry(dataset_files(paths, song_id).entry))
+            entry = read_entry(dataset_files(paths, song_id).entry)
+            entries.append(entry.model_copy(update={"repeats": review.repeats}))
         except StorageError as error:
             left_out.append(f"{song_id}: {error}")
     path = manifest_path(paths)
     write_manifest(entries, path)
     fit = sum(entry.suitable for entry in entries)
     problems = tuple(problem.message for problem in verify_manifest(path, paths.root))
-    return PublishedManifest(path, fit, len(entries) - fit, tuple(left_out), problems, cleanup)
+    return PublishedManifest(path, fit, len(entries) - fit, tuple(excluded), tuple(left_out), problems, cleanup)

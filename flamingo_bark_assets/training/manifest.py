@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -70,6 +70,7 @@ class ManifestEntry(BaseModel):
     is_fallback: bool | None = Field(description="Whether that captioner ran because no model could be had.")
     prompts: int = Field(ge=0, description="Number of prompts that are fit for training.")
     files: tuple[ManifestFile, ...] = Field(description="Mix, stems in use, dataset JSON and instructions.")
+    repeats: int = Field(1, ge=1, description="How often a trainer shall meet the song; left out where it is once.")
 
     @field_validator("song_id", "duration_s", "captioner", mode="before")
     @classmethod
@@ -140,7 +141,11 @@ def manifest_entry(
 
 def render_entry(entry: ManifestEntry) -> bytes:
     """Write one entry as indented UTF-8 JSON; equal entries give equal bytes."""
-    return json_bytes(entry.model_dump(mode="json"), indent=2)
+    return json_bytes(_values(entry), indent=2)
+
+
+def _values(entry: ManifestEntry) -> dict[str, Any]:
+    return entry.model_dump(mode="json", exclude={"repeats"} if entry.repeats == 1 else None)
 
 
 def read_entry(path: Path) -> ManifestEntry:
@@ -164,7 +169,7 @@ def write_manifest(entries: Iterable[ManifestEntry], path: Path) -> None:
     for one, other in itertools.pairwise(fit):
         if one.song_id == other.song_id:
             raise StorageError(f"{path}: two entries of the song {one.song_id!r}; keep one of them")
-    write_bytes(path, b"".join(json_bytes(entry.model_dump(mode="json")) for entry in fit))
+    write_bytes(path, b"".join(json_bytes(_values(entry)) for entry in fit))
 
 
 def read_manifest(path: Path) -> list[ManifestEntry]:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
+from flamingo_bark_assets.audio.song_review import SongReview
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.custom_tag import CustomTag
 from flamingo_bark_assets.evidence import Evidence
@@ -32,6 +33,7 @@ RULES = {
     "readable": "The file can be read.",
     "measurable": "The mix is not silent and long enough to be measured.",
     "metadata_readable": "song.toml can be read.",
+    "included": "Nobody excludes the song.",
     "understood": "Each key of song.toml is known and holds what it may.",
     "min_duration": "The song is long enough.",
     "max_duration": "The song is not too long.",
@@ -64,7 +66,7 @@ RULES = {
 YES_OR_NO = frozenset(
     {
         "readable", "measurable", "mix_usable", "belongs", "as_named", "undoubted", "audible", "metadata_readable",
-        "understood", "sidecars_readable", "allowed_origin",
+        "understood", "sidecars_readable", "included", "allowed_origin",
     }
 )  # fmt: skip
 
@@ -256,7 +258,7 @@ def stem_set_rules(stems: StemSet, thresholds: Thresholds) -> tuple[RuleResult, 
 
 def claim_rules(captions: Captions, thresholds: Thresholds) -> tuple[RuleResult, ...]:
     """Judge how much of what a model claimed contradicts the measurements; nothing where nothing can be checked."""
-    verdicts = [claim.verdict for claim in captions.claims if claim.verdict != "unverifiable"]
+    verdicts = [claim.verdict for claim in captions.claims if claim.verdict in {"agree", "conflict"}]
     if not verdicts:
         return ()
     conflicts = verdicts.count("conflict")
@@ -266,6 +268,11 @@ def claim_rules(captions: Captions, thresholds: Thresholds) -> tuple[RuleResult,
         "at most {limit} % may", 100.0,
     )  # fmt: skip
     return (limit.apply(SONG, conflicts / len(verdicts), None),)
+
+
+def review_rules(review: SongReview) -> tuple[RuleResult, ...]:
+    """Judge whether a person excludes the song; one that nobody has looked at is not excluded."""
+    return (_yes("included", SONG, review.exclusion if review.is_excluded else None),)
 
 
 def sidecar_rules(metadata: SongMetadata, captions: Captions) -> tuple[RuleResult, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from flamingo_bark_assets.analysis.features.character import CharacterFeatures
+from flamingo_bark_assets.analysis.features.correction import CorrectedFeatures
 from flamingo_bark_assets.analysis.features.dynamics import DynamicsFeatures
 from flamingo_bark_assets.analysis.features.rhythm import RhythmFeatures
 from flamingo_bark_assets.analysis.features.stereo import StereoFeatures
@@ -20,6 +21,7 @@ from flamingo_bark_assets.record import Record
 
 @dataclass(frozen=True, kw_only=True)
 class SongFeatures(
+    CorrectedFeatures,
     CharacterFeatures,
     StereoFeatures,
     TimbreFeatures,

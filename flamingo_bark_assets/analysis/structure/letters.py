@@ -37,7 +37,7 @@ def letters(features: BarFeatures, starts: Sequence[int]) -> list[str]:
     apart = section_distances(features, starts)
     groups = fcluster(linkage(apart[np.triu_indices(len(starts), 1)], "average"), _ALIKE, "distance")
     order = {group: number for number, group in enumerate(dict.fromkeys(groups.tolist()))}
-    return [_letter(order[group]) for group in groups.tolist()]
+    return [letter(order[group]) for group in groups.tolist()]
 
 
 def section_distances(features: BarFeatures, starts: Sequence[int]) -> Values:
@@ -56,7 +56,8 @@ def section_distances(features: BarFeatures, starts: Sequence[int]) -> Values:
     return np.asarray(total / (weights + weight))
 
 
-def _letter(number: int) -> str:
+def letter(number: int) -> str:
+    """Name a group by its number, from 0: A to Z, then A1, B1 and so on."""
     turn, place = divmod(number, len(_ALPHABET))
     return _ALPHABET[place] + (str(turn) if turn else "")
 

@@ -98,6 +98,7 @@ class AceStep(Target):
         "ai-toolkit": "27a03a9 (21 August 2026)",
     }
     VIEWS: ClassVar[tuple[str, ...]] = ("full",)
+    REPEATS_SONGS: ClassVar[bool] = True
 
     def repeats(self, weights: Collection[float]) -> Mapping[float, int]:
         """Return how many times each clip stands in the dataset, under another name each."""
@@ -141,7 +142,8 @@ class AceStep(Target):
             if clip.lyrics is not None:
                 sung.add(clip.split)
             if clip.split == "train":
-                repeats[clip.clip.training_weight] = clip.repeats
+                weight = clip.clip.training_weight  # the least, which no song's own repeats have multiplied
+                repeats[weight] = min(clip.repeats, repeats.get(weight, clip.repeats))
         _note_ratio(repeats, writer)
         for split in filter(rows.__getitem__, SPLITS):
             # Each copy is linked as its row is written.

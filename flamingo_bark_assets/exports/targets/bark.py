@@ -95,6 +95,7 @@ class Bark(Target):
     )
     PINS: ClassVar[Mapping[str, str]] = {"serp-ai/bark-with-voice-clone": "code of August 2023 (read, not run)"}
     VIEWS = (SEMANTIC, COARSE)
+    REPEATS_SONGS = True
 
     def requirements(self, options: ExportOptions) -> tuple[str, ...]:
         """Say which models of the tokens are missing; sound and lists are written all the same."""

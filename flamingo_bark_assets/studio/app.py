@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from flamingo_bark_assets.defs.request_guard import Application, Names, RequestGuard
 from flamingo_bark_assets.errors import FlamingoBarkError
-PAGES: tuple[Callable[[Studio], list[BaseRoute]], ...] = (editing.routes, sound_routes.routes, review_page.routes)
+from flamingo_bark_assets.studio import editing, review_page, sound_routes
 from flamingo_bark_assets.studio.access import AccessGuard, Keys
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.requests import told_crash, told_fault, told_refusal

@@ -98,8 +98,7 @@ def _captioner(results: SongResults) -> dict[str, Any] | None:
 
 def _sections(results: SongResults, words: SongWords) -> dict[str, Any]:
     song, lyrics = results.get(SongFeatures), results.get(SongLyrics)
-    corrections = getattr(song, "corrections", ())
-    row = next((each for each in corrections if each.field == "sections"), None)
+    row = next((each for each in song.corrections if each.field == "sections"), None) if song else None
     tags = {each.section: each.tag for each in lyrics.lyrics_sections} if lyrics else {}
     return {
         **words.told(("corrections", "sections")),

@@ -224,7 +224,7 @@ class SongFields:
     def _before_correction(self, name: str) -> dict[str, Any] | None:
         """Return what was measured where a correction stands in its place in the stored result."""
         song = self._results.get(SongFeatures)
-        for row in getattr(song, "corrections", ()):
+        for row in song.corrections if song else ():
             if row.field == name:
                 value: Any = row.measured
                 if name in {"tempo_bpm", "first_downbeat_s"} and value is not None:

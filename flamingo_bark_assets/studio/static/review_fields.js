@@ -14,14 +14,13 @@ export function fieldTable(caption, fields, data, more = () => []) {
   const rows = fields.map((field) => row(field, data, more(field)));
   return el("table", {class: "review-fields"},
     el("caption", {class: "for-readers", text: caption}),
-    el("thead", {}, el("tr", {}, ...["Field", "Value", "From", ""].map((text) =>
-      text ? el("th", {scope: "col", text}) : el("td", {}, el("span", {class: "for-readers", text: "Actions"}))))),
+    el("thead", {class: "for-readers"}, el("tr", {}, ...["Field", "Value, and where it is from", "Actions"].map((text) => el("th", {scope: "col", text})))),
     el("tbody", {}, ...rows));
 }
 
 function row(field, data, more) {
-  const cell = el("td", {class: "review-value"}, shownValue(field));
-  const line = el("tr", {}, el("th", {scope: "row", text: field.label}), cell, el("td", {}, from(field)));
+  const cell = el("div", {class: "review-value"}, shownValue(field));
+  const line = el("tr", {}, el("th", {scope: "row", text: field.label}), el("td", {}, cell, from(field)));
   if (!field.place) {
     line.append(el("td"));
     return line;
@@ -47,20 +46,20 @@ function shownValue(field) {
 }
 
 function from(field) {
-  const told = el("div", {}, el("span", {class: `tag origin-${field.origin}`, text: ORIGINS[field.origin] ?? field.origin}));
+  const told = el("div", {class: "review-note"}, el("span", {class: `tag origin-${field.origin}`, text: ORIGINS[field.origin] ?? field.origin}));
   const notes = [];
   if (field.confidence !== null) notes.push(`confidence ${percent(field.confidence)}`);
   if (field.method) notes.push(field.method);
   if (field.detail) notes.push(field.detail);
   if (field.locked) notes.push("locked");
-  if (notes.length) told.append(el("div", {class: "muted review-note", text: notes.join(" · ")}));
+  if (notes.length) told.append(el("span", {class: "muted", text: ` ${notes.join(" · ")}`}));
   if (field.measured) {
     const {value, confidence} = field.measured;
     const was = value === null ? "nothing" : valueText(value, field.unit);
-    told.append(el("div", {class: "muted review-note", text: `measured: ${was}${confidence === null ? "" : `, confidence ${percent(confidence)}`}`}));
+    told.append(el("div", {class: "muted", text: `measured: ${was}${confidence === null ? "" : `, confidence ${percent(confidence)}`}`}));
   }
   for (const other of field.others) {
-    told.append(el("div", {class: "muted review-note", dir: "auto", text: `${other.source} says: ${other.text.slice(0, 200)}`}));
+    told.append(el("div", {class: "muted", dir: "auto", text: `${other.source} says: ${other.text.slice(0, 200)}`}));
   }
   return told;
 }

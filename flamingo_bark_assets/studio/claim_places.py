@@ -131,7 +131,9 @@ class ClaimPlaces:
         longest = max(phrases, key=lambda each: each.end_s - each.start_s, default=None)
         if longest is None:
             return None
-        return Place(longest.start_s, min(longest.end_s, longest.start_s + _LONGEST_S), "the longest phrase of the voice")
+        return Place(
+            longest.start_s, min(longest.end_s, longest.start_s + _LONGEST_S), "the longest phrase of the voice"
+        )
 
     def _sounding(self, kind: str) -> Place | None:
         """Return the longest time in which the stems of a kind sound."""
@@ -187,7 +189,9 @@ def _key(song: SongFeatures, claimed: str, *, is_change: bool) -> Place | None:
     longest = max(segments, key=lambda each: each.end_s - each.start_s, default=None)
     if longest is None:
         return None
-    return Place(longest.start_s, min(longest.end_s, longest.start_s + _LONGEST_S), f"where {longest.key} holds longest")
+    return Place(
+        longest.start_s, min(longest.end_s, longest.start_s + _LONGEST_S), f"where {longest.key} holds longest"
+    )
 
 
 def _bars(song: SongFeatures, typical: Place | None) -> Place | None:
@@ -198,7 +202,11 @@ def _bars(song: SongFeatures, typical: Place | None) -> Place | None:
     if first is None:
         return None
     last = beats[min(first + _BEATS, len(beats) - 1)]
-    return Place(beats[first].time_s, last.time_s, "bars of the most typical section") if last is not beats[first] else None
+    return (
+        Place(beats[first].time_s, last.time_s, "bars of the most typical section")
+        if last is not beats[first]
+        else None
+    )
 
 
 def _extreme(song: SongFeatures, why: str, *, loud: bool) -> Place | None:
@@ -212,4 +220,6 @@ def _largest_step(song: SongFeatures) -> Place | None:
     if not steps:
         return None
     _, after = max(steps, key=lambda pair: abs(pair[1].level_db - pair[0].level_db))
-    return Place(max(0.0, after.start_s - _LONGEST_S / 2), after.start_s + _LONGEST_S / 2, "where the level changes most")
+    return Place(
+        max(0.0, after.start_s - _LONGEST_S / 2), after.start_s + _LONGEST_S / 2, "where the level changes most"
+    )

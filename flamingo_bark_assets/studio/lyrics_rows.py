@@ -50,10 +50,8 @@ def tell_lyrics(results: SongResults, words: SongWords) -> dict[str, Any]:
     given = metadata.lyrics if metadata else None
     text = own if own is not None else given
     lines = lyrics.lyrics_lines if lyrics else ()
-    if text is not None:
-        rows = lyrics_rows(text)
-    else:
-        rows = [{"time_s": line.start_s, "text": line.text} for line in lines]
+    transcribed = [{"time_s": line.start_s, "text": line.text} for line in lines]
+    rows = transcribed if text is None else lyrics_rows(text)
     return {
         **editing,
         "source": "song.toml" if own is not None else lyrics.source if lyrics else None,

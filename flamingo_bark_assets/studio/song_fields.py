@@ -281,6 +281,6 @@ def _origin(answer: Answer | None) -> tuple[str, str | None]:
 def _number(text: str) -> float | str:
     """Return the number that a text begins with; the text where it begins with none."""
     try:
-        return float(text.split()[0])
+        return float(text.split(maxsplit=1)[0])
     except (ValueError, IndexError):
         return text

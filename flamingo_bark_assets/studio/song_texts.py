@@ -59,15 +59,17 @@ class SongTexts:
         claimed = claimed_text(answer, stored) if stored else None
         is_stored = claimed is not None and claimed == text
         said = None if own is not None or claimed is None or is_stored else claimed
+        is_made = own is None or own == answer.text
         return {
             "id": f"{answer.part}/{answer.question}", "part": answer.part, "question": answer.question,
             **editing, "text": text, "made": answer.text,
             # What is written by hand is no longer, or not yet, what the stored answer says.
             "is_pending": own != answer.text if own is not None else answer.captioner == "human",
-            "source": "human" if own is not None else answer.source, "captioner": answer.captioner,
-            "is_fallback": answer.is_fallback, "model_id": answer.model_id, "licence": answer.licence,
-            "confidence": answer.confidence, "reason": answer.reason if text is None else None,
-            "window_s": [answer.window_start_s, answer.window_end_s] if answer.window_start_s is not None else None,
+            "source": "human" if own is not None else answer.source,
+            "captioner": "human" if own is not None else answer.captioner, "is_fallback": answer.is_fallback and is_made,
+            "model_id": answer.model_id if is_made else None, "licence": answer.licence if is_made else None,
+            "confidence": answer.confidence if is_made else None, "reason": answer.reason if text is None else None,
+            "window_s": [answer.window_start_s, answer.window_end_s] if answer.window_end_s and is_made else None,
             "claims": self._claims(text, stored if is_stored else None, part, answer.question),
             "unchecked": self._why_unchecked(text),
             "said": said,

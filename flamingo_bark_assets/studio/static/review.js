@@ -71,6 +71,12 @@ function textRow(each, label, from, isDecidable) {
   return line;
 }
 
+const from = (each) => {
+  const source = SOURCES[each.source] ?? each.source;
+  const who = each.model_id ?? each.captioner;
+  return source === who || who === "human" ? source : `${source}: ${who}`;
+};
+
 function captions() {
   const parts = [...new Set(data.answers.map((each) => each.part))];
   const nodes = [];
@@ -82,7 +88,7 @@ function captions() {
   for (const part of parts) {
     const rows = data.answers.filter((each) => each.part === part);
     const said = rows.filter((each) => part === "mix" ? ["caption", "description"].includes(each.question) : true);
-    const lines = said.map((each) => textRow(each, `${part} ${each.question}`, `${SOURCES[each.source] ?? each.source}: ${each.model_id ?? each.captioner}`, true));
+    const lines = said.map((each) => textRow(each, `${part} ${each.question}`, from(each), true));
     if (part === "mix") nodes.push(...lines);
     else nodes.push(el("details", {"data-id": `part-${part}`}, el("summary", {text: `${part}: ${said.filter((each) => each.text !== null).length} of ${said.length} answers${conflicts(said)}`}), ...lines));
   }

@@ -13,7 +13,6 @@ from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.errors import LibraryError, WriteError
 from flamingo_bark_assets.library import song_toml, song_toml_edits
 from flamingo_bark_assets.library.layout import DataPaths, find_song
-from flamingo_bark_assets.library.merge_key import set_merge
 from flamingo_bark_assets.library.song_toml_edits import plan_edit, write_edit
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
@@ -179,8 +178,6 @@ def test_permissions_stay_and_a_file_that_is_read_only_is_left_alone(paths: Data
         assert "left alone: song 'bare': song.toml: is read-only" in shown.output
         assert "1 of 2 songs" in shown.output
     assert (full.stat().st_mode & 0o777, bare.read_text()) == (0o600, 'artist = "A"\n')
-    with pytest.raises(LibraryError, match="read-only"):
-        set_merge(find_song(paths, "bare"), "all")
 
 
 def test_a_song_that_cannot_be_written_stops_no_other(paths: DataPaths, monkeypatch: pytest.MonkeyPatch) -> None:

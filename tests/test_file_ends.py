@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.errors import AudioFault
 from tests import id3_tags
 from tests.signals import RATE_HZ, music, write_audio
+from tests.watchdog import ends
 
 SECONDS = 4.0
 PACKET = 1152
@@ -289,10 +289,8 @@ def test_a_header_of_a_million_chunks_is_refused_soon(tmp_path: Path) -> None:
     whole = write_audio(tmp_path / "a.wav", WAVE, format="WAV", subtype="PCM_16").read_bytes()
     path = tmp_path / "b.wav"
     path.write_bytes(whole[:12] + (b"JUNK" + bytes(4)) * 1_000_000 + whole[12:])
-    began = time.monotonic()
-    with pytest.raises(AudioFault, match="more than 200000 chunks"):
+    with ends(), pytest.raises(AudioFault, match="more than 200000 chunks"):
         decode(path, max_duration_s=600.0)
-    assert time.monotonic() - began < 5.0
 
 
 def test_a_time_scale_that_is_no_number_is_passed_over() -> None:
@@ -314,12 +312,11 @@ def test_whatever_stands_in_a_header_ends_in_sound_or_a_named_fault(tmp_path: Pa
         for at in rng.integers(0, 400, size=4):
             changed[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF))
         path.write_bytes(changed)
-        began = time.monotonic()
         try:
-            decode(path, max_duration_s=60.0)
+            with ends():
+                decode(path, max_duration_s=60.0)
         except AudioFault as fault:
             assert path.name in str(fault)
-        assert time.monotonic() - began < 5.0
 
 
 def test_a_header_that_tells_a_length_below_zero_tells_none(tmp_path: Path) -> None:

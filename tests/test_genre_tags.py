@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import tempfile
-import time
 import zlib
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from flamingo_bark_assets.library.song_toml import SongInfo
 from flamingo_bark_assets.text import clean_genres
 from tests import id3_tags
 from tests.signals import music, write_audio, write_wav, write_with_av
+from tests.watchdog import ends
 
 MEGABYTE = 1 << 20
 VERSIONS = pytest.mark.parametrize("version", [2, 3, 4])
@@ -315,12 +315,11 @@ def test_any_bytes_of_a_tag_are_read_without_a_surrogate_left(raw: bytes) -> Non
     read_genre_field(repair.text or "")
 
 
-def test_a_huge_hostile_tag_is_read_in_no_time(tmp_path: Path) -> None:
-    started = time.monotonic()
+def test_a_huge_hostile_tag_is_read_and_bounded(tmp_path: Path) -> None:
     for body in ("Ð" * 2_000_000, ";" * 2_000_000, "(17)" * 500_000, "www." * 500_000, "a.b" * 600_000 + "@"):
-        found = _mp3(tmp_path, id3_tags.text_frame(3, "genre", body.encode("latin-1")))
+        with ends():
+            found = _mp3(tmp_path, id3_tags.text_frame(3, "genre", body.encode("latin-1")))
         assert len(found.genres) <= 20
-    assert time.monotonic() - started < 20
 
 
 # What is stored

@@ -261,7 +261,7 @@ def test_a_stem_that_goes_and_a_folder_that_comes_count_as_changes_of_now(
 def test_a_folder_that_is_no_song_is_named_with_what_to_do(data: DataPaths, instance: dg.DagsterInstance) -> None:
     (data.songs / "My Song").mkdir(parents=True)
     shown = skipped(tick(instance))
-    assert "1 no songs ('My Song' is not named by a song id" in shown
+    assert "1 ignored as no songs ('My Song' is not named by a song id" in shown
     assert "rename it, for instance to my-song" in shown
 
 

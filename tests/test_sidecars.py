@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from flamingo_bark_assets.library.sidecar_names import SidecarFile, sidecar_endi
 from flamingo_bark_assets.library.sidecar_sources import sidecars_beside, stored_name
 from flamingo_bark_assets.library.sidecars import MAX_SIDECAR_BYTES, Sidecar, read_sidecars
 from tests.export_songs import made_source
+from tests.watchdog import ends
 
 SIDE_STEP = (
     "caption: Slow dub: with echo\ngenre: dub, reggae\nbpm: 72\nkey: F# minor\nsignature: 4\nis_instrumental: false\n"
@@ -177,9 +177,8 @@ def test_a_hostile_file_is_a_fault_of_its_own(tmp_path: Path, name: str, data: b
     ],
 )
 def test_a_hostile_text_costs_no_more_than_its_size(tmp_path: Path, text: str) -> None:
-    begun = time.process_time()
-    sidecar = read(tmp_path, "song.txt", text)
-    assert time.process_time() - begun < 3.0
+    with ends():
+        sidecar = read(tmp_path, "song.txt", text)
     assert len(sidecar.said) <= 200
     assert all(len(said.text) <= 50_000 for said in sidecar.said)
 
@@ -359,9 +358,8 @@ def test_a_table_that_leads_elsewhere_is_not_opened(tmp_path: Path) -> None:
 
 def test_a_large_table_costs_no_more_than_its_size(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_bytes(b"file,bpm\n" + b"a,1\n" * 2_000_000 + b",,,,,,,\n" * 900_000)
-    begun = time.process_time()
-    assert sidecars_beside(tmp_path / "My Tune.wav") == []
-    assert time.process_time() - begun < 15.0
+    with ends():
+        assert sidecars_beside(tmp_path / "My Tune.wav") == []
 
 
 def test_audiocrafts_sidecars_come_back_whole(exported: Path, tmp_path: Path) -> None:

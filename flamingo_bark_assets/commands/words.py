@@ -67,8 +67,8 @@ def words(
 
     Exit status 1: a sidecar cannot be read, or nothing was changed because of a fault.
     """
-    from flamingo_bark_assets.library.merge_key import set_merge
     from flamingo_bark_assets.library.sidecars import read_sidecars
+    from flamingo_bark_assets.library.song_toml_edits import plan_edit, write_edit
 
     chosen = known_songs(paths, song_ids) or list_song_ids(paths)
     if place is not None and len(song_ids) != 1:
@@ -82,9 +82,12 @@ def words(
     changed: list[str] = [*chosen] if place is not None and not dry_run else []
     for song_id in chosen:
         files = find_song(paths, song_id)
-        if policy and not dry_run and set_merge(files, policy):
-            files = find_song(paths, song_id)
-            changed.append(song_id)
+        if policy and not dry_run:
+            edit = plan_edit(files, {("sidecars",): policy})
+            if edit.changes:
+                write_edit(edit)
+                files = find_song(paths, song_id)
+                changed.append(song_id)
         sidecars = {sidecar.name: sidecar for sidecar in (*files.sidecars, *added)}
         song = _Song(files, read_sidecars(list(sidecars.values()), song_id), files.info.sidecars or default)
         if song.sidecars or song_ids:

@@ -98,7 +98,7 @@ def _leftovers(paths: DataPaths) -> Iterator[Path]:
     songs = [paths.songs / name for name in _names(paths.songs) if is_song_id(name)]
     for folder in (paths.root, paths.songs, *songs, paths.datasets, paths.separated):
         yield from find_leftovers(folder, recursive=False)
-    for folder in (paths.features, paths.answers, paths.root / _STATE_FOLDER):
+    for folder in (paths.features, paths.answers, paths.previews, paths.root / _STATE_FOLDER):
         yield from find_leftovers(folder)
 
 
@@ -127,7 +127,7 @@ def _gone(paths: DataPaths) -> tuple[list[str], list[str], str | None]:
 
 
 def derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:
-    """Give what was made of a song: its state, which marks the rest as made, tables, dataset and separated stems."""
+    """Give what was made of a song: its state, which marks the rest as made, tables, dataset, stems, previews."""
     yield from _existing(paths.root / _STATES_OF_SONGS / f"{song_id}.json")
     for folder, _, _ in os.walk(paths.features):
         yield from _existing(Path(folder, f"{song_id}.parquet"))
@@ -135,6 +135,7 @@ def derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:
     for name in DATASET_FILE_NAMES:
         yield from _existing(paths.datasets / name.format(song_id=song_id))
     yield from _existing(paths.separated / song_id)
+    yield from _existing(paths.previews / song_id)
 
 
 def _remove_derived(paths: DataPaths, song_id: str, present: list[str]) -> list[Path]:
@@ -154,7 +155,7 @@ def _songs_with_files(paths: DataPaths) -> set[str]:
     tables = {name for _, _, names in os.walk(paths.features) for name in names}
     found = {name.removesuffix(".parquet") for name in tables if name.endswith(".parquet")}
     found |= {path.stem for path in (paths.root / _STATES_OF_SONGS).glob("*.json")}
-    found |= {path.name for path in paths.separated.glob("*")}
+    found |= {path.name for folder in (paths.separated, paths.previews) for path in folder.glob("*")}
     try:
         matches = [_DATASET_FILE.fullmatch(path.name) for path in paths.datasets.iterdir()]
     except OSError:

@@ -4,7 +4,7 @@
 
 import {get} from "/static/api.js";
 import {HEIGHTS, Lanes, clock} from "/static/lanes.js";
-import {sayFault} from "/static/say.js";
+import {say, sayFault} from "/static/say.js";
 import {Controls} from "/static/player_controls.js";
 import {Engine} from "/static/player_engine.js";
 import {addKeys} from "/static/player_keys.js";
@@ -12,6 +12,9 @@ import {Peaks} from "/static/player_peaks.js";
 import {Places} from "/static/player_places.js";
 import {RATE} from "/static/player_schedule.js";
 import {tables} from "/static/player_tables.js";
+
+const PATIENCE_MS = 1500;
+const WAITING = "The sound is being prepared, which a long song takes a while for; then it plays by itself.";
 
 /** Put a player into an element; what is asked of it before the song is known is done then. */
 export function mountPlayer(element, songId) {
@@ -106,6 +109,8 @@ export class Player extends EventTarget {
     engine.addEventListener("statechange", () => {
       controls.showState(engine.state);
       this.follow();
+      clearTimeout(this.patience);
+      if (engine.state === "waiting") this.patience = setTimeout(() => say(WAITING), PATIENCE_MS);
     });
     engine.addEventListener("timeupdate", () => {
       this.show();

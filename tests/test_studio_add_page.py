@@ -13,7 +13,7 @@ from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.library.song_toml import read_song_info
 from tests.signals import sine, write_wav
 from tests.songs import write_song
-from tests.studio import RunningStudio, running_studio
+from tests.studio import RunningStudio
 from tests.test_browser import CHROMIUM, QUIET
 
 MIB = 1024**2
@@ -24,11 +24,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
-    folder = tmp_path_factory.mktemp("add_page")
-    with running_studio(folder / "home", folder / "data") as running:
-        yield running
+@pytest.fixture
+def studio(shared_studio: RunningStudio) -> RunningStudio:
+    return shared_studio
 
 
 @pytest.fixture(scope="module")

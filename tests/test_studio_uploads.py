@@ -20,11 +20,9 @@ from tests.uploading import PIECE, TUS, append, ask, begin, begin_piece, head, n
 MIB = 1024**2
 
 
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
-    folder = tmp_path_factory.mktemp("uploads")
-    with running_studio(folder / "home", folder / "data") as running:
-        yield running
+@pytest.fixture
+def studio(shared_studio: RunningStudio) -> RunningStudio:
+    return shared_studio
 
 
 @pytest.fixture
@@ -34,7 +32,6 @@ def limits(studio: RunningStudio) -> Iterator[Callable[[str], None]]:
     def set_limits(text: str) -> None:
         (studio.data / "settings.toml").write_text(f"[studio]\n{text}\n")
 
-    studio.data.mkdir(exist_ok=True)
     yield set_limits
     set_limits("")
 

@@ -108,7 +108,7 @@ function drawShared(told) {
   at("runs-dagster").hidden = !platform;
   if (platform) at("runs-dagster").href = `${platform}/runs`;
   version = told.version;
-  at("runs-counts").textContent = `${told.songs} songs: ${states.filter((s) => told.counts[s]).map((s) => `${told.counts[s]} ${s}`).join(", ") || "none yet"}`;
+  at("runs-counts").textContent = `${told.songs} ${told.songs === 1 ? "song" : "songs"}: ${states.filter((s) => told.counts[s]).map((s) => `${told.counts[s]} ${s}`).join(", ") || "none yet"}`;
   at("runs-problems").replaceChildren(...told.problems.map((problem) => text("p", problem, "notice warn")));
   drawRuns(told);
 }

@@ -180,6 +180,7 @@ def test_a_run_is_seen_live_and_cancelled_in_the_browser(platform: Platform, stu
         expect(page.locator('tr[data-song="held"]')).to_have_attribute("data-state", "running", timeout=90_000)
         dagster = page.locator("#runs-now a").first.get_attribute("href")
         page.locator("#runs-now").get_by_role("button", name="Cancel").click()
+        page.get_by_text("It is cancelled").wait_for()
         assert dagster is not None
         run_id = dagster.rpartition("/")[2]
         assert dagster == f"{platform.url}/runs/{run_id}"

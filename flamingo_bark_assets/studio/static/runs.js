@@ -83,22 +83,32 @@ function line(row) {
   return made;
 }
 
+/** Runs keep their rows, and a row its button: one that was drawn anew under the pointer would lose the click. */
 function drawRuns(told) {
   const all = [...told.backfills, ...told.runs];
   at("runs-none").hidden = all.length > 0;
   at("runs-now").hidden = all.length === 0;
-  at("runs-now").tBodies[0].replaceChildren(...all.map((run) => {
-    const made = document.createElement("tr");
-    const name = document.createElement("td");
-    name.append(link(`/runs/${run.job ? "" : "b/"}${run.run_id}`, `${run.job ?? "repair"} ${run.run_id.slice(0, 8)}`));
-    const songs = run.song_id ?? (run.songs === null ? "" : `${run.songs} songs`);
-    const cancel = document.createElement("td");
-    const stop = button("Cancel", () => cancelled(run), `Cancel ${run.job ?? "repair"} ${run.run_id.slice(0, 8)}`);
-    stop.disabled = !platform || run.state === "cancelling";
-    cancel.append(stop);
-    made.append(name, text("td", run.state), text("td", songs), text("td", new Date(run.started_s * 1000).toLocaleTimeString()), cancel);
-    return made;
-  }));
+  const body = at("runs-now").tBodies[0];
+  const before = new Map([...body.rows].map((row) => [row.dataset.run, row]));
+  for (const run of all) {
+    const row = before.get(run.run_id) ?? body.appendChild(runLine(run));
+    before.delete(run.run_id);
+    if (row.cells[1].textContent !== run.state) row.cells[1].textContent = run.state;
+    row.querySelector("button").disabled = !platform || run.state === "cancelling";
+  }
+  for (const row of before.values()) row.remove();
+}
+
+function runLine(run) {
+  const made = document.createElement("tr");
+  made.dataset.run = run.run_id;
+  const name = document.createElement("td");
+  name.append(link(`/runs/${run.job ? "" : "b/"}${run.run_id}`, `${run.job ?? "repair"} ${run.run_id.slice(0, 8)}`));
+  const songs = run.song_id ?? (run.songs === null ? "" : `${run.songs} songs`);
+  const cancel = document.createElement("td");
+  cancel.append(button("Cancel", () => cancelled(run), `Cancel ${run.job ?? "repair"} ${run.run_id.slice(0, 8)}`));
+  made.append(name, text("td", run.state), text("td", songs), text("td", new Date(run.started_s * 1000).toLocaleTimeString()), cancel);
+  return made;
 }
 
 function drawShared(told) {
@@ -145,6 +155,7 @@ async function renew() {
 }
 
 function put(row) {
+  if (JSON.stringify(shown.get(row.song_id)) === JSON.stringify(row)) return;
   shown.set(row.song_id, row);
   const before = grid.querySelector(`tr[data-song="${CSS.escape(row.song_id)}"]`);
   const hadFocus = before?.contains(document.activeElement);

@@ -88,6 +88,11 @@ class DataPaths:
         return self.root / "answers"
 
     @property
+    def uploads(self) -> Path:
+        """Files that came through the browser and are no songs yet: one folder a batch."""
+        return self.root / "uploads"
+
+    @property
     def warehouse(self) -> Path:
         """The published DuckDB file."""
         return self.root / "warehouse.duckdb"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import sqlite3
 import threading
 import time
 import urllib.error
@@ -370,5 +371,5 @@ def _tags(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
-FAULTS = (FlamingoBarkError, OSError, dg.DagsterError, sqlalchemy.exc.SQLAlchemyError)
+FAULTS = (FlamingoBarkError, OSError, dg.DagsterError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error)
 """What a look at Dagster may raise where its databases are locked, damaged or gone."""

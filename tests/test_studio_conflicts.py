@@ -85,7 +85,8 @@ def test_a_claim_is_told_with_its_text_and_what_was_measured(studio: RunningStud
 @pytest.mark.parametrize(
     ("asked", "songs"),
     [
-        ("?kind=tempo", ["open", "closed"]), ("?song=open", ["open", "open"]), ("?captioner=other", ["closed", "closed"]),
+        ("?kind=tempo", ["open", "closed"]), ("?song=open", ["open", "open"]),
+        ("?captioner=other", ["closed", "closed"]),
         ("?kind=key&captioner=other", []), ("?page=99", ["open", "closed", "open", "closed"]),
         ("?kind=';DROP TABLE claims--", []), ("?page=x", ["open", "closed", "open", "closed"]),
     ],
@@ -112,8 +113,10 @@ def test_what_is_decided_leaves_at_once_and_comes_back_when_that_is_undone(copie
 @pytest.mark.parametrize(
     ("place", "value", "left"),
     [
-        (("corrections", "tempo_bpm"), 90.0, [ALL[1], *ALL[2:]]), (("corrections", "key"), "A minor", [*ALL[:2], ALL[3]]),
-        (("review", "state"), "excluded", [ALL[1], ALL[3]]), (("edits", "mix", "caption"), "Other.", [ALL[1], ALL[3]]),
+        (("corrections", "tempo_bpm"), 90.0, ALL[1:]),
+        (("corrections", "key"), "A minor", [*ALL[:2], ALL[3]]),
+        (("review", "state"), "excluded", [ALL[1], ALL[3]]),
+        (("edits", "mix", "caption"), "Other.", [ALL[1], ALL[3]]),
     ],
 )  # fmt: skip
 def test_what_a_change_by_hand_settles_is_asked_no_more(
@@ -156,6 +159,7 @@ def test_a_person_decides_by_keys_and_undoes_it(copied: Library, tmp_path: Path)
         page = browser.new_page()
         page.on("console", lambda said: told.append(said.text) if said.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: told.append(str(error)))
+        expect.set_options(timeout=60_000)
         page.goto(studio.link.replace("/?", "/conflicts?"))
         cards = page.locator(".conflict")
         expect(cards).to_have_count(4)

@@ -110,7 +110,7 @@ def watched(page: Page, studio: RunningStudio) -> ReviewPage:
     """Sign a browser's page in, and note what it complains of."""
     opened = ReviewPage(page, studio)
     page.add_init_script(_WATCH)
-    page.goto(studio.link.replace("/?", "/static/icon.svg?"))
+    page.context.request.get(studio.link.replace("/?", "/static/icon.svg?"))
     page.on("console", lambda message: _is_complaint(message) and opened.complaints.append(message.text))
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     page.on("request", lambda request: opened.hosts.add(request.url.split("/")[2]))

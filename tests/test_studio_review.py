@@ -109,6 +109,7 @@ def test_a_conflict_shows_claim_and_measurement_and_plays_the_place(review: Revi
     shown = page.get_by_role("group", name="What was measured")
     expect(shown).to_contain_text("tempo 97")
     expect(shown).to_contain_text("Confidence")
+    expect(shown).to_be_in_viewport()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     shown.get_by_role("button", name="Close").focus()
     page.keyboard.press("Escape")

@@ -34,7 +34,7 @@ async function mount() {
 }
 
 function play(place) {
-  if (player) Promise.resolve(player.playPlace(place.start_s, place.end_s)).catch(sayFault);
+  if (player) Promise.resolve(player.playPlace(place.start_s, place.end_s, {scrolls: false})).catch(sayFault);
   else say(`${clock(place.start_s)} – ${clock(place.end_s)}: ${place.why}; there is no player to play it.`);
 }
 

@@ -238,7 +238,7 @@ def test_a_key_times_the_lines_of_the_lyrics_while_it_plays(review: ReviewPage, 
     expect(page.locator("#lyrics").get_by_text("saved", exact=True)).to_be_visible()
     rows = lyrics_rows(said(paths)["lyrics"])
     assert [row["text"] for row in rows] == ["[Verse]", "la la one", "la la two"]
-    assert "\n[Verse]\n[00:01." in (paths.songs / "one" / "song.toml").read_text()
+    assert "[Verse]\n[00:01." in (paths.songs / "one" / "song.toml").read_text()
     first, second = rows[1]["time_s"], rows[2]["time_s"]
     assert 1.0 < first < second
     page.get_by_role("button", name="A tenth of a second earlier: line 2").click()

@@ -259,7 +259,6 @@ def _change(document: TOMLDocument, change: Change) -> None:
                 break
             del holder[name]
     elif isinstance(change.after, str) and "\n" in change.after and "\r" not in change.after:
-        # TOML passes over the first line break, behind which the lines begin as a person writes them.
-        table[last] = tomlkit.string(f"\n{change.after}", multiline=True)
+        table[last] = tomlkit.string(change.after, multiline=True)
     else:
         table[last] = change.after

@@ -110,16 +110,16 @@ def watched(page: Page, studio: RunningStudio) -> ReviewPage:
     """Sign a browser's page in, and note what it complains of."""
     opened = ReviewPage(page, studio)
     page.add_init_script(_WATCH)
-    page.goto(studio.link.replace("/?", "/static/icon.svg?"))
-    page.on("console", lambda message: _is_complaint(message) and opened.complaints.append(message.text))
+    page.context.request.get(studio.link.replace("/?", "/static/icon.svg?"))
+    page.on("console", lambda message: opened.complaints.extend(_complaints(message)))
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     page.on("request", lambda request: opened.hosts.add(request.url.split("/")[2]))
     return opened
 
 
-def _is_complaint(message: ConsoleMessage) -> bool:
+def _complaints(message: ConsoleMessage) -> list[str]:
     # The browser itself notes each request that is refused: a sound that cannot be played, a stale edit.
-    return message.type == "error" and "409 (Conflict)" not in message.text
+    return [message.text] if message.type == "error" and "409 (Conflict)" not in message.text else []
 
 
 def claims_of(answer: dict[str, Any], kind: str) -> list[dict[str, Any]]:

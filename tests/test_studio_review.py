@@ -109,6 +109,7 @@ def test_a_conflict_shows_claim_and_measurement_and_plays_the_place(review: Revi
     shown = page.get_by_role("group", name="What was measured")
     expect(shown).to_contain_text("tempo 97")
     expect(shown).to_contain_text("Confidence")
+    expect(shown).to_be_in_viewport()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     shown.get_by_role("button", name="Close").focus()
     page.keyboard.press("Escape")
@@ -237,6 +238,7 @@ def test_a_key_times_the_lines_of_the_lyrics_while_it_plays(review: ReviewPage, 
     expect(page.locator("#lyrics").get_by_text("saved", exact=True)).to_be_visible()
     rows = lyrics_rows(said(paths)["lyrics"])
     assert [row["text"] for row in rows] == ["[Verse]", "la la one", "la la two"]
+    assert "[Verse]\n[00:01." in (paths.songs / "one" / "song.toml").read_text()
     first, second = rows[1]["time_s"], rows[2]["time_s"]
     assert 1.0 < first < second
     page.get_by_role("button", name="A tenth of a second earlier: line 2").click()
@@ -412,6 +414,14 @@ def test_a_download_that_was_made_a_link_out_of_the_data_is_refused(studio: Runn
 )
 def test_there_is_no_page_of_a_song_that_is_not_there(studio: RunningStudio, path: str) -> None:
     assert studio.ask("GET", path)[0] == 404
+
+
+@pytest.mark.parametrize("text", ["one\n[00:01.00]two\n", '"""\n\\ "', "\n\nlate", "a\r\nb", "\u202e\n\x85"])
+def test_lines_are_written_as_lines_and_read_back_as_they_were(
+    studio: RunningStudio, paths: DataPaths, text: str
+) -> None:
+    change(studio, "two", lyrics=text)
+    assert said(paths, "two")["lyrics"] == text
 
 
 def test_lyrics_are_rows_with_their_times() -> None:

@@ -258,5 +258,7 @@ def _change(document: TOMLDocument, change: Change) -> None:
             if holder[name].as_string().strip() or holder[name].trivia.comment:  # keys, or somebody's comment
                 break
             del holder[name]
+    elif isinstance(change.after, str) and "\n" in change.after and "\r" not in change.after:
+        table[last] = tomlkit.string(change.after, multiline=True)
     else:
         table[last] = change.after

@@ -34,7 +34,7 @@ def lyrics_rows(text: str) -> list[dict[str, Any]]:
             continue
         timed = _TIMES.match(line)
         words = line[timed.end() :].strip() if timed else line.strip()
-        times = [_seconds(match) for match in _TIME.finditer(timed[1])] if timed else []
+        times: list[float | None] = [_seconds(match) for match in _TIME.finditer(timed[1])] if timed else []
         rows += [{"time_s": time_s, "text": words} for time_s in times or [None]]
     for row in rows:
         if row["time_s"] is not None:

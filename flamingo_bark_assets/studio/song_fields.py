@@ -203,12 +203,12 @@ class SongFields:
         own = self._words.at(place) if place else None
         before = self._before_correction(name)
         is_corrected = own is not None
-        measured = before or {
+        stored: dict[str, Any] = {
             "value": found.value, "method": found.method, "confidence": found.confidence, "reason": found.reason
         }  # fmt: skip
-        shown = measured if place and not is_corrected else {
-            "value": found.value, "method": found.method, "confidence": found.confidence, "reason": found.reason
-        }  # fmt: skip
+        measured = before or stored
+        # A stored correction that song.toml has no more is not what was measured.
+        shown = measured if place and not is_corrected else stored
         origin = HUMAN if is_corrected else "measured" if shown["value"] is not None else "unknown"
         kind = {"key": "key", "metre": "metre"}.get(name, "number")
         return {

@@ -66,7 +66,8 @@ class SongTexts:
             # What is written by hand is no longer, or not yet, what the stored answer says.
             "is_pending": own != answer.text if own is not None else answer.captioner == "human",
             "source": "human" if own is not None else answer.source,
-            "captioner": "human" if own is not None else answer.captioner, "is_fallback": answer.is_fallback and is_made,
+            "captioner": "human" if own is not None else answer.captioner,
+            "is_fallback": answer.is_fallback and is_made,
             "model_id": answer.model_id if is_made else None, "licence": answer.licence if is_made else None,
             "confidence": answer.confidence if is_made else None, "reason": answer.reason if text is None else None,
             "window_s": [answer.window_start_s, answer.window_end_s] if answer.window_end_s and is_made else None,

@@ -201,11 +201,11 @@ export class Player extends EventTarget {
     await (this.engine.loop ? this.loop() : this.loop(place.start_s, place.end_s));
   }
 
-  /** Show a place and play it to its end. */
-  async playPlace(start_s, end_s) {
+  /** Show a place and play it to its end; without `scrolls` the page stays where it is. */
+  async playPlace(start_s, end_s, {scrolls = true} = {}) {
     await this.ready;
     const box = this.controls.canvas.getBoundingClientRect();
-    if (box.bottom < 0 || box.top > innerHeight) this.element.scrollIntoView({block: "start"});
+    if (scrolls && (box.bottom < 0 || box.top > innerHeight)) this.element.scrollIntoView({block: "start"});
     this.lanes.reveal(start_s, end_s);
     await this.engine.playSpan(start_s * RATE, end_s * RATE);
   }

@@ -34,7 +34,7 @@ async function mount() {
 }
 
 function play(place) {
-  if (player) Promise.resolve(player.playPlace(place.start_s, place.end_s)).catch(sayFault);
+  if (player) Promise.resolve(player.playPlace(place.start_s, place.end_s, {scrolls: false})).catch(sayFault);
   else say(`${clock(place.start_s)} – ${clock(place.end_s)}: ${place.why}; there is no player to play it.`);
 }
 
@@ -59,7 +59,7 @@ function textRow(each, label, from, isDecidable) {
   if (each.window_s) notes.push(`heard ${clock(each.window_s[0])} – ${clock(each.window_s[1])}`);
   if (each.locked) notes.push("locked");
   const head = el("div", {class: "review-text-head"},
-    el("h4", {text: label}), el("span", {class: "muted review-note", text: notes.join(" · ")}), editButtons(line, spec));
+    el("h3", {text: label}), el("span", {class: "muted review-note", text: notes.join(" · ")}), editButtons(line, spec));
   line.append(head, cell);
   if (each.is_pending) line.append(el("p", {class: "warn review-note", text: each.toml === null ? "Your words were taken out; the text is made anew." : "Yours stands in song.toml; the datasets have it after the next run."}));
   if (each.unchecked) line.append(el("p", {class: "muted review-note", text: each.unchecked}));

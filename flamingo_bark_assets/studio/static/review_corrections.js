@@ -95,7 +95,7 @@ export function sectionsTable(data, player) {
       }},
     })),
     el("td", {}, el("span", {class: "review-buttons"},
-      button("▶", () => player()?.playPlace(each.start_s, rows[index + 1]?.start_s ?? each.start_s + 10), {"aria-label": `Play section ${index + 1}`}),
+      button("▶", () => player()?.playPlace(each.start_s, rows[index + 1]?.start_s ?? each.start_s + 10, {scrolls: false}), {"aria-label": `Play section ${index + 1}`}),
       button("Here", () => {
         each.start_s = here();
         change();

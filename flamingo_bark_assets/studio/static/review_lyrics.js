@@ -148,7 +148,7 @@ class Editor {
         }},
       }), stored ? el("div", {class: "muted review-note", text: `confidence ${percent(stored.confidence)}${stored.for_clips ? "" : ", in no clip"}`}) : null),
       el("td", {}, el("span", {class: "review-buttons"},
-        button("▶", () => row.time_s !== null && this.player()?.playPlace(row.time_s, row.time_s + 5), {"aria-label": `Play ${name}`, disabled: row.time_s === null, "data-focus": `lyrics:${index}:play`}),
+        button("▶", () => row.time_s !== null && this.player()?.playPlace(row.time_s, row.time_s + 5, {scrolls: false}), {"aria-label": `Play ${name}`, disabled: row.time_s === null, "data-focus": `lyrics:${index}:play`}),
         nudge("−", -NUDGE_S, "A tenth of a second earlier:"),
         nudge("+", NUDGE_S, "A tenth of a second later:"),
         button("✕", () => {

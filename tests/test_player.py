@@ -147,6 +147,7 @@ def fresh(player: PlayerPage) -> PlayerPage:
           await player.loop();
           await player.seek(0);
           player.lanes.show(0, player.length_s);
+          document.querySelectorAll("details[open]").forEach((each) => (each.open = false));
           player.engine.lanes.forEach((_, index) => player.engine.setLane(index, {mute: false, solo: false, gain: 1}));
           player.engine.log.length = 0;
         }"""
@@ -170,7 +171,7 @@ def by_lane(log: list[dict[str, Any]]) -> dict[str, list[tuple[int, int, int]]]:
 def test_nothing_but_one_window_a_lane_is_read_before_the_first_sound(browser: Browser, studio: ServedStudio) -> None:
     page = browser.new_page()
     asked: list[Request] = []
-    page.on("request", asked.append)
+    page.on("request", lambda request: asked.extend([request]))
     opened = open_player(page, studio, "long")
     opened.ask(
         """() => new Promise((done) => {
@@ -370,6 +371,14 @@ def test_one_bar_fills_the_view(fresh: PlayerPage) -> None:
     assert fresh.ask("() => [player.lanes.from_s, player.lanes.to_s]") == pytest.approx([42.25, 44.25])
 
 
+def test_what_is_measured_anew_is_drawn_while_the_sound_goes_on(fresh: PlayerPage) -> None:
+    fresh.ask("() => tap.play()")
+    fresh.ask("async () => { player.sound.beats.length = 0; await player.refresh(); }")
+    assert fresh.ask("() => [player.sound.beats.length, player.engine.state]") == [399, "playing"]
+    fresh.page.locator("summary", has_text="Beats").click()
+    assert fresh.page.get_by_role("region", name="Beats").locator("tbody tr").count() == 300
+
+
 def test_a_click_seeks_and_a_drag_loops(fresh: PlayerPage) -> None:
     box = fresh.page.locator("canvas").bounding_box()
     assert box is not None
@@ -390,6 +399,7 @@ def test_tables_tell_what_is_drawn_and_play_it(fresh: PlayerPage) -> None:
     assert table.locator("tbody tr").count() == 300
     table.get_by_role("button", name="Show more").click()
     assert table.locator("tbody tr").count() == 399
+    assert table.get_by_role("button", name="Show more").count() == 0
     fresh.page.locator("summary", has_text="Sections").click()
     fresh.page.get_by_role("button", name="Play 1:20.00, A").click()
     fresh.ask("() => tap.until(() => player.engine.state === 'playing' && player.time() >= 80)")

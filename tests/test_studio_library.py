@@ -32,6 +32,7 @@ from tests.studio import RunningStudio, running_studio
 
 COUNT = 10_000
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+expect.set_options(timeout=20_000)
 needs_chromium = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium; install it or set CHROMIUM")
 
 CONDITIONS = {
@@ -562,7 +563,10 @@ def test_hostile_titles_are_only_text_and_do_not_break_the_table(page: Page) -> 
 @needs_chromium
 def test_a_row_draws_its_sound_and_one_song_plays_at_a_time(page: Page) -> None:
     page.goto(page.url.partition("?")[0] + "?sort=song")
-    drawn = "canvas => canvas.getContext('2d', {willReadFrequently: true}).getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v > 0)"
+    drawn = (
+        "canvas => canvas.getContext('2d', {willReadFrequently: true})"
+        ".getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)"
+    )
     first, second = row(page, 0), row(page, 1)
     expect(first.locator("canvas")).to_be_visible()
     expect(first.locator("canvas")).to_have_attribute("data-drawn", "true")

@@ -22,6 +22,7 @@ from flamingo_bark_assets.studio import (
     editing,
     health,
     library_page,
+    review_page,
     runs_page,
     sound_routes,
 )
@@ -39,6 +40,7 @@ PAGES: tuple[Callable[[Studio], list[BaseRoute]], ...] = (
     editing.routes,
     health.routes,
     library_page.routes,
+    review_page.routes,
     runs_page.routes,
     sound_routes.routes,
 )

@@ -5,7 +5,7 @@ import {edit, undo} from "/static/edits.js";
 import {say, sayFault} from "/static/say.js";
 
 const WORDS = {"genres": "genre", "edits.mix.mood": "mood", "licence": "licence", "attribution": "attribution", "custom_tag": "custom tag", "repeats": "repeats", "review": "review"};
-const songsOf = (count) => `${count} song${count === 1 ? "" : "s"}`;
+const songsOf = (count) => `${count.toLocaleString("en")} song${count === 1 ? "" : "s"}`;
 const same = (one, other) => JSON.stringify(one ?? null) === JSON.stringify(other ?? null);
 
 /** Ask what to change of these songs, and change it. */
@@ -126,7 +126,7 @@ class Bulk {
     const wanted = this.wanted();
     const {songs, locked} = this.planned(wanted);
     const count = Object.keys(songs).length;
-    let text = Object.keys(wanted).length ? `${count} of ${songsOf(this.songs.length)} change.` : "Nothing changes yet.";
+    let text = Object.keys(wanted).length ? `${count.toLocaleString("en")} of ${songsOf(this.songs.length)} change.` : "Nothing changes yet.";
     if (locked) text += ` ${locked} locked place${locked === 1 ? " stays as it is" : "s stay as they are"}.`;
     document.getElementById("bulk-preview").textContent = text;
     document.getElementById("bulk-save").disabled = count === 0;
@@ -144,7 +144,8 @@ class Bulk {
     const {songs, expected, locked} = this.planned(wanted);
     const count = Object.keys(songs).length;
     if (!count) return;
-    const label = `${Object.keys(wanted).map((place) => WORDS[place]).join(", ")} of ${songsOf(count)}`;
+    const places = new Set(Object.values(songs).flatMap((values) => Object.keys(values)));
+    const label = `${Object.keys(WORDS).filter((place) => places.has(place)).map((place) => WORDS[place]).join(", ")} of ${songsOf(count)}`;
     this.busy(true);
     try {
       const told = await edit(label, songs, expected);

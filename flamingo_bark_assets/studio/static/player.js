@@ -22,7 +22,7 @@ export class Player extends EventTarget {
   constructor(element, songId) {
     super();
     this.element = element;
-    this.songId = songId;
+    this.url = `/api/songs/${encodeURIComponent(songId)}/sound`;
     element.classList.add("player");
     element.setAttribute("aria-busy", "true");
     this.ready = this.load().catch((error) => {
@@ -34,7 +34,7 @@ export class Player extends EventTarget {
   }
 
   async load() {
-    const sound = await get(`/api/songs/${encodeURIComponent(this.songId)}/sound`);
+    const sound = await get(this.url);
     this.sound = sound;
     this.places = new Places(sound);
     const playable = sound.lanes.filter((lane) => !lane.fault);
@@ -48,7 +48,7 @@ export class Player extends EventTarget {
     this.rows = rows;
     this.controls = new Controls(this);
     this.lanes = new Lanes(this.controls.canvas, sound, rows);
-    this.element.replaceChildren(this.controls.element, tables(sound, (from_s, to_s) => this.playPlace(from_s, to_s)));
+    this.element.replaceChildren(this.controls.element, this.newTables());
     this.controls.begin();
     this.listen();
     addKeys(this);
@@ -58,6 +58,23 @@ export class Player extends EventTarget {
     this.element.removeAttribute("aria-busy");
     this.dispatchEvent(new Event("ready"));
     this.loadPeaks();
+  }
+
+  /** Draw what was measured anew, after a correction or a run; the sound goes on. */
+  async refresh() {
+    await this.ready;
+    const {lanes, ...measured} = await get(this.url);
+    Object.assign(this.sound, measured);
+    this.places = new Places(this.sound);
+    this.tables.replaceWith(this.newTables());
+    this.measure();
+    this.lanes.renew();
+    this.show();
+  }
+
+  newTables() {
+    this.tables = tables(this.sound, (from_s, to_s) => this.playPlace(from_s, to_s));
+    return this.tables;
   }
 
   async loadPeaks() {

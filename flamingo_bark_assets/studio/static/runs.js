@@ -1,7 +1,7 @@
 // The page of runs: the grid as it is, kept live; starts, repairs and cancels.
 
 import {get, send} from "/static/api.js";
-import {onReset, onRun, onSong} from "/static/events.js";
+import {onLive, onReset, onRun, onSong} from "/static/events.js";
 import * as keys from "/static/keys.js";
 import {say, sayFault} from "/static/say.js";
 
@@ -108,7 +108,7 @@ function drawShared(told) {
   at("runs-dagster").hidden = !platform;
   if (platform) at("runs-dagster").href = `${platform}/runs`;
   version = told.version;
-  at("runs-counts").textContent = `${told.songs} songs: ${states.filter((s) => told.counts[s]).map((s) => `${told.counts[s]} ${s}`).join(", ") || "none yet"}`;
+  at("runs-counts").textContent = `${told.songs} ${told.songs === 1 ? "song" : "songs"}: ${states.filter((s) => told.counts[s]).map((s) => `${told.counts[s]} ${s}`).join(", ") || "none yet"}`;
   at("runs-problems").replaceChildren(...told.problems.map((problem) => text("p", problem, "notice warn")));
   drawRuns(told);
 }
@@ -157,7 +157,7 @@ function soon() {
   if (!wanted) wanted = setTimeout(() => {
     wanted = 0;
     renew();
-  }, 400);
+  }, 700);
 }
 
 function live(is) {
@@ -209,14 +209,14 @@ at("runs-search").addEventListener("input", () => turn(0));
 keys.add({id: "runs-find", key: "/", says: "find a song", run: () => at("runs-search").focus()});
 
 onSong(({song_id, step, state}) => {
-  live(true);
   const row = shown.get(song_id);
   const index = steps.findIndex((each) => each.name === step);
   if (row && index >= 0 && state === "made") put({...row, steps: `${row.steps.slice(0, index)}m${row.steps.slice(index + 1)}`});
   soon();
 });
 onRun(soon);
+onLive(live);
 onReset(load);
 setInterval(soon, TURN_MS);
 await load();
-live(true);
+if (!at("runs-live").dataset.live) live(true);

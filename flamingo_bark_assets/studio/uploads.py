@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import ClassVar
 
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.files.atomic import delete_tree, sync_folder, write_bytes
@@ -49,8 +48,8 @@ class UploadRefused(FlamingoBarkError):
         offset: how much of the file is here; None where that is not the question.
     """
 
-    code: ClassVar[str] = "FB911"
-    remedy: ClassVar[str] = "Do what the message says; the limits stand in settings.toml under [studio]."
+    code = "FB911"
+    remedy = "Do what the message says; the limits stand in settings.toml under [studio]."
 
     def __init__(self, status: int, message: str, to_do: str, *, offset: int | None = None) -> None:
         super().__init__(message)

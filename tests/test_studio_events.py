@@ -190,7 +190,7 @@ def test_a_locked_database_is_asked_again_and_nothing_is_missed(
     dagster: CountingClient, instance: dg.DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     really = CountingClient.events_after
-    failed: list[int] = []
+    failed: list[bool] = []
 
     def locked(self: CountingClient, cursor: int, limit: int) -> tuple[list[Event], int]:
         if not failed:

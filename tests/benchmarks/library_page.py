@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def _index(paths: DataPaths) -> None:
     songs = index.current().songs
     for asked in ({}, {"q": "title 12 house"}, {"show": "fit,conflicts", "sort": "bpm", "order": "desc"}):
         read, _ = read_asked(asked)
-        _timed(f"window {asked or 'of all'}", lambda read=read: window(songs, read))
+        _timed(f"window {asked or 'of all'}", partial(window, songs, read))
 
 
 def _browser(page: Page, url: str) -> None:

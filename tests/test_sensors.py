@@ -161,7 +161,7 @@ def test_attempts_are_bounded_and_a_song_that_crashes_is_given_up_with_its_reaso
         shown = skipped(tick(instance))
     assert "given up after 3 attempts" in shown
     assert "RuntimeError: no such luck" in shown
-    assert read_state(data, "a").made.keys() == {"raw_song", "song_metadata", "separated_stems", "stems"}
+    assert read_state(data, "a").made.keys() == {"raw_song", "song_metadata", "song_review", "separated_stems", "stems"}
     (data.songs / "a" / "song.toml").write_text('title = "another"')  # something else: tried anew
     follow_sensors(instance)
     assert due(data) == {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import sqlite3
 import threading
 import time
 import urllib.error
@@ -37,6 +38,8 @@ STUDIO_TAG = "flamingo_bark/studio"
 _SONGS_TAG = "flamingo_bark/songs"
 _REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
 _TIMEOUT_S = 30.0
+_TIME_TO_BEGIN_S = 60.0
+_LOOK_S = 0.3
 _MOST_RUNS = 200
 _MOST_BACKFILLS = 50
 _RUN_STATES = {
@@ -290,7 +293,18 @@ class DagsterClient:
         if len(run_id) == _BACKFILL_ID_LENGTH:
             self._change(_CANCEL_BACKFILL, "CancelBackfillSuccess", id=run_id)
         else:
+            self._wait_until_it_can_be_cancelled(run_id)
             self._change(_TERMINATE, "TerminateRunSuccess", id=run_id)
+
+    def _wait_until_it_can_be_cancelled(self, run_id: str) -> None:
+        """Wait while a run's process starts: Dagster cancels only what waits or has begun."""
+        instance = self._instance()
+        deadline = time.monotonic() + _TIME_TO_BEGIN_S
+        while instance is not None and time.monotonic() < deadline:
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.status not in {dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED}:
+                return
+            time.sleep(_LOOK_S)
 
     def _begun_backfills(self, instance: dg.DagsterInstance) -> frozenset[str]:
         runs = instance.get_runs(dg.RunsFilter(tags={STUDIO_TAG: "true"}), limit=_MOST_RUNS)
@@ -370,5 +384,5 @@ def _tags(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
-FAULTS = (FlamingoBarkError, OSError, dg.DagsterError, sqlalchemy.exc.SQLAlchemyError)
+FAULTS = (FlamingoBarkError, OSError, dg.DagsterError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error)
 """What a look at Dagster may raise where its databases are locked, damaged or gone."""

@@ -318,4 +318,5 @@ def _write(sound: Sound, wav: Path, overview: Path, zoom: Path) -> None:
 
 
 def _as_int16(samples: FloatArray) -> Samples:
-    return np.rint(np.clip(samples, -1.0, 1.0) * np.float32(32767)).astype(np.int16)
+    scaled: Samples = np.rint(np.clip(samples, -1.0, 1.0) * np.float32(32767)).astype(np.int16)
+    return scaled

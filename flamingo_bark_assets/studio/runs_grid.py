@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,6 +80,8 @@ class Grid:
         self._runs: tuple[float, list[Run], list[Backfill]] = (0.0, [], [])
         self._published: tuple[tuple[int, int, int], dict[str, tuple[str | None, str | None]]] | None = None
         self._problems: dict[str, str] = {}
+        # A song's state is stored at its end: until then only events tell what a run has made of it.
+        self._made: dict[str, tuple[str, set[str]]] = {}
 
     def window(self, *, first: int, count: int, only: str | None, search: str) -> dict[str, Any]:
         """Return a part of the grid with the counts of all states."""
@@ -119,6 +121,8 @@ class Grid:
                     self._next_look_s = 0.0
                     self._runs = (0.0, *self._runs[1:])
                 elif row is not None:
+                    run_id, steps = self._made.get(row.song_id, ("", set()))
+                    self._made[row.song_id] = (event.run_id, {event.step, *(steps if run_id == event.run_id else ())})
                     at = _INDEX[event.step]
                     self._put(replace(row, steps=row.steps[:at] + MADE + row.steps[at + 1 :]))
 
@@ -193,7 +197,11 @@ class Grid:
             if song is not None and before is not None and before.inputs != song.inputs:
                 before = None
             given_up = given_up_because(song.attempt, before, settings.runs) if song is not None else None
-            rows[song_id] = _row(song_id, title, unfit, song, run, given_up)
+            made_in, made = self._made.get(song_id, ("", set()))
+            if run is None or made_in != run.run_id:
+                self._made.pop(song_id, None)
+                made = set()
+            rows[song_id] = _row(song_id, title, unfit, song, run, given_up, made)
         return rows
 
     def _look_at_warehouse(self) -> Mapping[str, tuple[str | None, str | None]]:
@@ -219,10 +227,16 @@ FROM song_metadata LEFT JOIN suitability USING (song_id)"""
 
 
 def _row(
-    song_id: str, title: str | None, unfit: str | None, song: DueSong | None, run: Run | None, given_up: str | None
+    song_id: str,
+    title: str | None,
+    unfit: str | None,
+    song: DueSong | None,
+    run: Run | None,
+    given_up: str | None,
+    made: Set[str],
 ) -> SongRow:
     error = song.attempt.error if song is not None and song.attempt is not None else None
-    due = song.steps if song is not None else {}
+    due = {name: why for name, why in song.steps.items() if name not in made} if song is not None else {}
     under_way = {"queued": QUEUED}.get(run.state, RUNNING) if run is not None else None
     steps = "".join(_letter(step.name, due, error, under_way) for step in STEPS)
     if run is not None:

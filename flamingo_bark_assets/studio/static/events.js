@@ -8,6 +8,7 @@ const ASK_MS = 5000;
 const songs = new Set();
 const runs = new Set();
 const resets = new Set();
+const lives = new Set();
 let begun = false;
 let asking = 0;
 let version = null;
@@ -17,6 +18,8 @@ let channel = null;
 export const onSong = (heard) => listen(songs, heard);
 /** Call `heard({run_id, state})` when a run begins, goes on or ends. */
 export const onRun = (heard) => listen(runs, heard);
+/** Call `heard(is)` when the stream is taken up, or breaks. */
+export const onLive = (heard) => listen(lives, heard);
 /** Call `heard()` when events were missed and all that depends on them is to be loaded again. */
 export const onReset = (heard) => listen(resets, heard);
 
@@ -45,7 +48,7 @@ function begin() {
 }
 
 function tell(kind, told) {
-  const to = {song: songs, run: runs, reset: resets}[kind];
+  const to = {song: songs, run: runs, reset: resets, live: lives}[kind];
   for (const heard of to ?? []) heard(told);
 }
 
@@ -55,7 +58,10 @@ function stream(pass, last = null) {
     last = event.lastEventId || last;
     return event.data ? JSON.parse(event.data) : {};
   };
-  source.addEventListener("open", () => stopAsking());
+  source.addEventListener("open", () => {
+    stopAsking();
+    pass("live", true);
+  });
   source.addEventListener("start", seen);
   source.addEventListener("message", (event) => pass("song", seen(event)));
   source.addEventListener("run", (event) => pass("run", seen(event)));
@@ -63,6 +69,7 @@ function stream(pass, last = null) {
   source.addEventListener("error", () => {
     // The browser takes it up again by itself, unless it was refused.
     ask(pass);
+    pass("live", false);
     if (source.readyState === EventSource.CLOSED) setTimeout(() => stream(pass, last), 2 * ASK_MS);
   });
 }

@@ -1,7 +1,7 @@
 // The page of runs: the grid as it is, kept live; starts, repairs and cancels.
 
 import {get, send} from "/static/api.js";
-import {onReset, onRun, onSong} from "/static/events.js";
+import {onLive, onReset, onRun, onSong} from "/static/events.js";
 import * as keys from "/static/keys.js";
 import {say, sayFault} from "/static/say.js";
 
@@ -83,22 +83,32 @@ function line(row) {
   return made;
 }
 
+/** Runs keep their rows, and a row its button: one that was drawn anew under the pointer would lose the click. */
 function drawRuns(told) {
   const all = [...told.backfills, ...told.runs];
   at("runs-none").hidden = all.length > 0;
   at("runs-now").hidden = all.length === 0;
-  at("runs-now").tBodies[0].replaceChildren(...all.map((run) => {
-    const made = document.createElement("tr");
-    const name = document.createElement("td");
-    name.append(link(`/runs/${run.job ? "" : "b/"}${run.run_id}`, `${run.job ?? "repair"} ${run.run_id.slice(0, 8)}`));
-    const songs = run.song_id ?? (run.songs === null ? "" : `${run.songs} songs`);
-    const cancel = document.createElement("td");
-    const stop = button("Cancel", () => cancelled(run), `Cancel ${run.job ?? "repair"} ${run.run_id.slice(0, 8)}`);
-    stop.disabled = !platform || run.state === "cancelling";
-    cancel.append(stop);
-    made.append(name, text("td", run.state), text("td", songs), text("td", new Date(run.started_s * 1000).toLocaleTimeString()), cancel);
-    return made;
-  }));
+  const body = at("runs-now").tBodies[0];
+  const before = new Map([...body.rows].map((row) => [row.dataset.run, row]));
+  for (const run of all) {
+    const row = before.get(run.run_id) ?? body.appendChild(runLine(run));
+    before.delete(run.run_id);
+    if (row.cells[1].textContent !== run.state) row.cells[1].textContent = run.state;
+    row.querySelector("button").disabled = !platform || run.state === "cancelling";
+  }
+  for (const row of before.values()) row.remove();
+}
+
+function runLine(run) {
+  const made = document.createElement("tr");
+  made.dataset.run = run.run_id;
+  const name = document.createElement("td");
+  name.append(link(`/runs/${run.job ? "" : "b/"}${run.run_id}`, `${run.job ?? "repair"} ${run.run_id.slice(0, 8)}`));
+  const songs = run.song_id ?? (run.songs === null ? "" : `${run.songs} songs`);
+  const cancel = document.createElement("td");
+  cancel.append(button("Cancel", () => cancelled(run), `Cancel ${run.job ?? "repair"} ${run.run_id.slice(0, 8)}`));
+  made.append(name, text("td", run.state), text("td", songs), text("td", new Date(run.started_s * 1000).toLocaleTimeString()), cancel);
+  return made;
 }
 
 function drawShared(told) {
@@ -108,7 +118,7 @@ function drawShared(told) {
   at("runs-dagster").hidden = !platform;
   if (platform) at("runs-dagster").href = `${platform}/runs`;
   version = told.version;
-  at("runs-counts").textContent = `${told.songs} songs: ${states.filter((s) => told.counts[s]).map((s) => `${told.counts[s]} ${s}`).join(", ") || "none yet"}`;
+  at("runs-counts").textContent = `${told.songs} ${told.songs === 1 ? "song" : "songs"}: ${states.filter((s) => told.counts[s]).map((s) => `${told.counts[s]} ${s}`).join(", ") || "none yet"}`;
   at("runs-problems").replaceChildren(...told.problems.map((problem) => text("p", problem, "notice warn")));
   drawRuns(told);
 }
@@ -145,6 +155,7 @@ async function renew() {
 }
 
 function put(row) {
+  if (JSON.stringify(shown.get(row.song_id)) === JSON.stringify(row)) return;
   shown.set(row.song_id, row);
   const before = grid.querySelector(`tr[data-song="${CSS.escape(row.song_id)}"]`);
   const hadFocus = before?.contains(document.activeElement);
@@ -157,7 +168,7 @@ function soon() {
   if (!wanted) wanted = setTimeout(() => {
     wanted = 0;
     renew();
-  }, 400);
+  }, 700);
 }
 
 function live(is) {
@@ -209,14 +220,14 @@ at("runs-search").addEventListener("input", () => turn(0));
 keys.add({id: "runs-find", key: "/", says: "find a song", run: () => at("runs-search").focus()});
 
 onSong(({song_id, step, state}) => {
-  live(true);
   const row = shown.get(song_id);
   const index = steps.findIndex((each) => each.name === step);
   if (row && index >= 0 && state === "made") put({...row, steps: `${row.steps.slice(0, index)}m${row.steps.slice(index + 1)}`});
   soon();
 });
 onRun(soon);
+onLive(live);
 onReset(load);
 setInterval(soon, TURN_MS);
 await load();
-live(true);
+if (!at("runs-live").dataset.live) live(true);

@@ -157,9 +157,10 @@ def test_a_person_decides_by_keys_and_undoes_it(copied: Library, tmp_path: Path)
     with running_studio(tmp_path / "home", copied.paths.root) as studio, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = browser.new_page()
+        page.set_default_timeout(180_000)
         page.on("console", lambda said: told.append(said.text) if said.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: told.append(str(error)))
-        expect.set_options(timeout=60_000)
+        expect.set_options(timeout=180_000)  # of a machine that does much else
         page.goto(studio.link.replace("/?", "/conflicts?"))
         cards = page.locator(".conflict")
         expect(cards).to_have_count(4)

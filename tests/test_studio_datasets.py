@@ -412,6 +412,7 @@ def test_a_person_exports_and_downloads_in_the_browser(copied: Library, tmp_path
     with running_studio(tmp_path / "home", copied.paths.root) as studio, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = browser.new_page(color_scheme="dark", viewport={"width": 390, "height": 800})
+        page.set_default_timeout(180_000)  # of a machine that does much else
         _listen(page, told, studio.url)
         page.goto(studio.link.replace("/?", "/datasets?"))
         page.locator("#trainer-webdataset").locator("..").get_by_role("button", name="Export for this").click()

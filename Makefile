@@ -8,7 +8,7 @@ export STUDIO_PORT ?= 8080
 export DAGSTER_HOME := $(CURDIR)/dagster_home
 export FLAMINGO_BARK_DATA ?= $(CURDIR)/data
 
-.PHONY: install demo test ui studio lint docs clean
+.PHONY: install demo test ui studio lint docs pictures clean
 
 install: $(VENV)/.installed
 
@@ -36,6 +36,10 @@ lint: install
 
 docs: install
 	$(BIN)/python -m tests.reference
+
+pictures: install
+	mkdir -p docs/pictures
+	STUDIO_PICTURES=docs/pictures $(BIN)/pytest -n 0 tests/test_studio_walk.py
 
 ui: install
 	$(BIN)/flamingo-bark ui --port $(PORT)

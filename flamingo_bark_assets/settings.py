@@ -273,6 +273,20 @@ class TaggingSettings(_Frozen):
     stem_windows: int = Field(4, ge=1, le=1000, description="The same of the vocals and of the harmonic stem, each.")
 
 
+class StudioSettings(_Frozen):
+    """What may be uploaded in the browser; files lie in `data/uploads` until they become songs."""
+
+    max_file_bytes: int = Field(4 * 1024**3, ge=1, description="Largest file that is taken, bytes.")
+    max_open_uploads: int = Field(200, ge=1, le=10_000, description="Most uploads that are begun and not whole.")
+    max_open_bytes: int = Field(32 * 1024**3, ge=1, description="What these may hold together once whole, bytes.")
+    min_free_bytes: int = Field(
+        2 * 1024**3, ge=0, description="What uploads leave free on the disk of the data folder, bytes."
+    )
+    keep_hours: float = Field(
+        24.0, gt=0, le=8760, description="How long files that became no song are kept after the last of them came."
+    )
+
+
 class Settings(_Frozen):
     """All settings; a missing table or key takes its default."""
 
@@ -288,6 +302,7 @@ class Settings(_Frozen):
     tagging: TaggingSettings = Field(default_factory=TaggingSettings)
     lyrics: LyricsSettings = Field(default_factory=LyricsSettings)
     separation: SeparationSettings = Field(default_factory=SeparationSettings)
+    studio: StudioSettings = Field(default_factory=StudioSettings)
 
     @model_validator(mode="before")
     @classmethod

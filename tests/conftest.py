@@ -24,6 +24,7 @@ from flamingo_bark_assets.kernels import compiling_alone
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.tagging.tagger import Tagger
 from tests.songs import write_song, write_unreadable_song
+from tests.studio import RunningStudio, running_studio
 
 # The same examples in every run: a fault that chance finds belongs to who looks for it, not to the next change.
 # `pytest --hypothesis-profile=default --hypothesis-seed=N` looks.
@@ -202,3 +203,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"this system lets us mount nothing: {error}")
     yield disk
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.fixture(scope="session")
+def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
+    """A studio as a process of its own, over a library that holds what earlier tests have put there."""
+    folder = tmp_path_factory.mktemp("studio")
+    (folder / "data").mkdir()
+    with running_studio(folder / "home", folder / "data") as running:
+        yield running

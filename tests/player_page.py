@@ -57,12 +57,12 @@ class ServedStudio:
 def served_studio(paths: DataPaths, home: Path) -> Iterator[ServedStudio]:
     """Serve the studio, with a page ``/player/<song>`` that holds nothing but a player."""
     pages = app.PAGES
-    app.PAGES = (*pages, _routes)  # type: ignore[misc]
+    app.PAGES = (*pages, _routes)
     keys, port = new_keys(home), free_port()
     try:
         application = app.build_app(Studio(paths, home), keys, Names.of("127.0.0.1"), port=port)
     finally:
-        app.PAGES = pages  # type: ignore[misc]
+        app.PAGES = pages
     server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -109,7 +109,7 @@ class PlayerPage:
 def open_player(page: Page, studio: ServedStudio, song_id: str) -> PlayerPage:
     """Sign in, open a song's player, and wait until it is known what there is to play."""
     opened = PlayerPage(page)
-    page.on("console", lambda message: message.type == "error" and opened.complaints.append(message.text))
+    page.on("console", lambda message: opened.complaints.extend([message.text] if message.type == "error" else []))
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     page.on("request", lambda request: opened.hosts.add(request.url.split("/")[2]))
     page.add_init_script(_WATCH)

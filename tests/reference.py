@@ -18,6 +18,7 @@ import click
 from pydantic import BaseModel
 
 import flamingo_bark_assets
+from flamingo_bark_assets.audio.song_review import UNREVIEWED, SongReview
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.cli import main as command_line
@@ -208,7 +209,9 @@ class _Results:
         captions = Captions(song_id=self._evidence.song_id, claims=(row(Claim, verdict="agree"),))
         tagged = row(Prompt, combined_prompt="zxcv", custom_tag="zxcv")
         prompts = TrainingPrompts(song_id=self._evidence.song_id, prompts=(tagged,))
-        results = (*(getattr(self._evidence, f.name) for f in dataclasses.fields(self._evidence)), captions, prompts)
+        review = SongReview(song_id=self._evidence.song_id, state=UNREVIEWED, repeats=1)
+        parts = (getattr(self._evidence, f.name) for f in dataclasses.fields(self._evidence))
+        results = (*parts, captions, prompts, review)
         return next(result for result in results if isinstance(result, record))
 
 

@@ -191,13 +191,15 @@ def running_platform(
     *,
     module: str = DEFINITIONS,
     environment: Mapping[str, str] | None = None,
+    studio_port: int | None = None,
 ) -> Iterator[Platform]:
-    """Start webserver and daemon as `make ui` does, and stop them at the end."""
+    """Start webserver and daemon, and with a port for it the studio, as `make ui` does, and stop them at the end."""
     home.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     start = "from flamingo_bark_assets.defs.serving import Address, serve; from pathlib import Path; import sys; "
     serve = f"serve(Path(sys.argv[1]), Address('127.0.0.1', {port}), module=sys.argv[2])"
-    command = [str(Path(sys.executable).parent / "flamingo-bark"), "ui", "--port", str(port), "--no-studio"]
+    command = [str(Path(sys.executable).parent / "flamingo-bark"), "ui", "--port", str(port)]
+    command += ["--no-studio"] if studio_port is None else ["--studio-port", str(studio_port)]
     if module != DEFINITIONS:
         command = [sys.executable, "-c", start + serve, str(home), module]
     with (home / "log.txt").open("ab") as log:

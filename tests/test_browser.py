@@ -77,12 +77,27 @@ def test_the_partitions_page_of_a_check_shows_the_song_as_passed(page: Page, pla
     page.get_by_text("Passed (1)").wait_for()
 
 
-def test_the_song_shows_its_waveform(page: Page, platform: Platform) -> None:
+def test_the_song_shows_its_waveform_and_rounded_values_without_a_click(page: Page, platform: Platform) -> None:
     page.goto(f"{platform.url}/assets/raw_song?view=partitions&partition=demo")
-    page.get_by_text("Show Markdown").first.click()
-    picture = page.get_by_alt_text("waveform of demo")
+    picture = page.get_by_alt_text("waveform of demo", exact=True)
     picture.wait_for()
-    assert picture.evaluate("image => image.naturalWidth") == 640
+    assert picture.evaluate("image => image.naturalWidth") >= 160
+    page.get_by_text("44100 Hz", exact=True).wait_for()
+    page.get_by_text("Show Markdown").first.click()
+    large = page.get_by_alt_text("large waveform of demo")
+    large.wait_for()
+    assert large.evaluate("image => image.naturalWidth") == 640
+
+
+def test_the_song_shows_its_captions_without_a_click(page: Page, platform: Platform) -> None:
+    page.goto(f"{platform.url}/assets/flamingo_captions?view=partitions&partition=demo")
+    page.get_by_text("caption of drums", exact=True).wait_for()
+    page.get_by_text("Drums with kick, snare", exact=False).first.wait_for()
+
+
+def test_the_job_over_all_songs_says_how_to_select_them(page: Page, platform: Platform) -> None:
+    page.goto(f"{platform.url}/locations/flamingo_bark/jobs/all_songs")
+    page.get_by_text("over the list of partitions").first.wait_for()
 
 
 def test_the_sensors_run_by_themselves(page: Page, platform: Platform) -> None:

@@ -37,12 +37,13 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
         "harmonic_features", "instrumental_features",
     }  # fmt: skip
     evidence = {"raw_song", "song_metadata", "separated_stems", "stems", *features}
-    exported = {"training_clips", "training_splits", "song_metadata", "song_lyrics"}
+    exported = {"training_clips", "training_splits", "song_metadata", "song_review", "song_lyrics"}
     stem_needs = {"raw_song", "stems", "song_features"}
     assert edges == {
         **{f"settings/{group}": set() for group in SETTINGS_GROUPS},
         "raw_song": {"settings/decoding"},
         "song_metadata": {"settings/sidecars"},
+        "song_review": set(),
         "separated_stems": {"raw_song", "settings/separation"},
         "stems": {"raw_song", "separated_stems", "settings/decoding"},
         "song_features": {"raw_song", "stems"},
@@ -61,8 +62,8 @@ def test_the_assets_are_those_of_the_design_with_their_dependencies() -> None:
             "settings/prompts",
             "settings/clips",
         },
-        "training_manifest": {"bark_dataset"},
-        "training_splits": {"raw_song", "stems", "song_metadata", "bark_dataset"},
+        "training_manifest": {"bark_dataset", "song_review"},
+        "training_splits": {"raw_song", "stems", "song_metadata", "song_review"},
         "feature_warehouse": {*SONG_ASSETS, "training_splits"},
         **{f"export_{name.replace('-', '_')}": exported for name in TARGETS},
     }

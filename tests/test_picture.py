@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from flamingo_bark_assets.audio.picture import waveform_png
+from flamingo_bark_assets.audio.picture import waveform_png, waveform_pngs
 from flamingo_bark_assets.audio.signal import Signal
 from tests.signals import as_signal, join, music, noise, silence, sine
 
@@ -65,3 +65,19 @@ def test_the_file_is_small(wave: npt.NDArray[np.float32]) -> None:
 def test_any_length_is_drawn(samples: int) -> None:
     found = heights(waveform_png(Signal(np.full((2, samples), 0.5, dtype=np.float32), 44100)))
     assert found.min() >= 1
+
+
+@pytest.mark.parametrize("sound", ["music", "noise", "silence"])
+def test_a_small_picture_keeps_to_its_size_and_shows_the_levels(sound: str) -> None:
+    wave = {"music": music(30.0), "noise": noise(30.0, level_dbfs=-3), "silence": silence(5.0)}[sound]
+    large, small = waveform_pngs(as_signal(join(wave, silence(wave.size / 44100))), most_bytes=660)
+    assert large == waveform_png(as_signal(join(wave, silence(wave.size / 44100))))
+    assert small is not None
+    assert len(small) <= 660
+    found = heights(small)
+    assert found.size >= 160
+    assert found[: found.size // 2 - 1].mean() >= found[found.size // 2 + 1 :].mean() == 1
+
+
+def test_no_picture_is_drawn_that_would_be_larger_than_asked() -> None:
+    assert waveform_pngs(as_signal(music(2.0)), most_bytes=50)[1] is None

@@ -161,7 +161,7 @@ def test_attempts_are_bounded_and_a_song_that_crashes_is_given_up_with_its_reaso
         shown = skipped(tick(instance))
     assert "given up after 3 attempts" in shown
     assert "RuntimeError: no such luck" in shown
-    assert read_state(data, "a").made.keys() == {"raw_song", "song_metadata", "separated_stems", "stems"}
+    assert read_state(data, "a").made.keys() == {"raw_song", "song_metadata", "song_review", "separated_stems", "stems"}
     (data.songs / "a" / "song.toml").write_text('title = "another"')  # something else: tried anew
     follow_sensors(instance)
     assert due(data) == {}
@@ -261,7 +261,7 @@ def test_a_stem_that_goes_and_a_folder_that_comes_count_as_changes_of_now(
 def test_a_folder_that_is_no_song_is_named_with_what_to_do(data: DataPaths, instance: dg.DagsterInstance) -> None:
     (data.songs / "My Song").mkdir(parents=True)
     shown = skipped(tick(instance))
-    assert "1 no songs ('My Song' is not named by a song id" in shown
+    assert "1 ignored as no songs ('My Song' is not named by a song id" in shown
     assert "rename it, for instance to my-song" in shown
 
 

@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import io
 import json
+import re
 
 import dagster as dg
 import pytest
@@ -63,6 +64,7 @@ def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance:
     assert checks == {
         ("raw_song", "recording_is_sound"): True,
         ("song_metadata", "song_toml_is_understood"): True,
+        ("song_review", "is_reviewed"): True,
         ("stems", "stems_belong_to_mix"): True,
         ("song_features", "measurements_are_sure"): True,
         ("flamingo_captions", "claims_agree"): True,
@@ -110,7 +112,7 @@ def test_a_truncated_file_is_a_row_with_a_reason_on_every_asset_and_failed_check
         table = step.record.TABLE
         rows = query(data.warehouse, f"SELECT song_id, unusable FROM {table} ORDER BY song_id").rows
         assert rows[0] == ("good", no_stem.get(step.name))
-        if step.name != "song_metadata":  # what is said about a song does not depend on its sound
+        if step.name not in {"song_metadata", "song_review"}:  # what is said of a song does not depend on its sound
             assert "torn: song.wav: truncated" in rows[1][1], table
     assert [entry.song_id for entry in read_manifest(manifest_path(data))] == ["good"]
     key = dg.AssetCheckKey(dg.AssetKey("bark_dataset"), "fit_for_training")
@@ -136,9 +138,41 @@ def test_scalar_features_are_float_metadata_and_the_waveform_a_picture(
     loudness = metadata("song_features")["loudness_integrated_lufs"]
     assert isinstance(loudness, float)
     assert -40 < loudness < 0
-    assert str(metadata("raw_song")["waveform"]).startswith("![waveform of one](data:image/png;base64,")
+    assert str(metadata("raw_song")["waveform_large"]).startswith("![large waveform of one](data:image/png;base64,")
     assert metadata("flamingo_captions")["captioner"] == "measured"
     assert metadata("flamingo_captions")["is_fallback"] is True
+
+
+@pytest.mark.finished(("one",), sound=True, published=True)
+def test_waveform_captions_and_prompts_come_first_in_a_form_that_the_ui_shows_at_once(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    def first(asset: str) -> tuple[str, dg.MetadataValue]:
+        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+        assert event and event.asset_materialization
+        return next(iter(event.asset_materialization.metadata.items()))
+
+    name, waveform = first("raw_song")
+    assert (name, type(waveform)) == ("waveform", dg.MarkdownMetadataValue)
+    assert len(str(waveform.value)) < 1000  # of the webserver's; what is longer is behind a click
+    name, caption = first("flamingo_captions")
+    assert (name, type(caption)) == ("caption", dg.TextMetadataValue)
+    assert len(str(caption.value).split()) > 5
+    name, prompt = first("training_prompts")
+    assert (name, type(prompt)) == ("prompt full_track", dg.TextMetadataValue)
+
+
+@pytest.mark.finished(("one",), sound=True, published=True)
+def test_measurements_are_shown_rounded_with_their_units(data: DataPaths, instance: dg.DagsterInstance) -> None:
+    event = instance.get_latest_materialization_event(dg.AssetKey("raw_song"))
+    assert event and event.asset_materialization
+    metadata = event.asset_materialization.metadata
+    assert isinstance(metadata["measured"], dg.TableMetadataValue)
+    shown = {record.data["name"]: record.data["value"] for record in metadata["measured"].records}
+    assert shown["sample_rate_hz"] == "22050 Hz"
+    assert re.fullmatch(r"-?\d+(\.\d+)? dBFS", str(shown["peak_dbfs"]))
+    assert shown["clipped"] in {"yes", "no"}
+    assert all(len(re.sub(r"\D", "", str(value)).lstrip("0")) <= 5 for value in shown.values())
 
 
 @pytest.mark.finished(("one",), sound=True, published=True)

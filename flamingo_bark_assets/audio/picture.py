@@ -15,6 +15,8 @@ from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
 _COLOURS = (255, 255, 255, 47, 93, 140)  # background (transparent), waveform
 _SHADES = 16
+_LARGE = (640, 120)
+_SMALL = ((320, 49), (160, 41), (160, 25), (80, 25), (40, 17), (20, 9))
 
 
 def waveform_png(sound: Sound, *, width: int = 640, height: int = 120) -> bytes:
@@ -25,7 +27,25 @@ def waveform_png(sound: Sound, *, width: int = 640, height: int = 120) -> bytes:
     Returns:
         A PNG of two colours, the background transparent; the same bytes for the same sound.
     """
-    low, high = _envelope(sound, width)
+    return _drawn(*_envelope(sound, width), height)
+
+
+def waveform_pngs(sound: Sound, *, most_bytes: int) -> tuple[bytes, bytes | None]:
+    """Draw the waveform twice from one look at the sound: large, and in a picture of at most so many bytes.
+
+    The small one shows the larger of each peak up and down on both sides, as what is alike compresses better; None
+    where no size of it is small enough.
+    """
+    low, high = _envelope(sound, _LARGE[0])
+    for columns, height in _SMALL:
+        peaks = np.maximum(high, -low).reshape(columns, -1).max(axis=1)
+        small = _drawn(-peaks, peaks, height)
+        if len(small) <= most_bytes:
+            return _drawn(low, high, _LARGE[1]), small
+    return _drawn(low, high, _LARGE[1]), None
+
+
+def _drawn(low: FloatArray, high: FloatArray, height: int) -> bytes:
     middle = (height - 1) / 2
     top = np.round(middle - np.clip(high, -1.0, 1.0) * middle)
     bottom = np.round(middle - np.clip(low, -1.0, 1.0) * middle)

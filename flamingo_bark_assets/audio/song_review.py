@@ -26,8 +26,8 @@ class SongReview(Record):
     EVERY_SONG: ClassVar[bool] = False
 
     state: str = column("unreviewed, accepted or excluded.")
-    by: str | None = optional_column("Who decided.")
-    at: str | None = optional_column("When, UTC, ISO 8601.")
+    reviewed_by: str | None = optional_column("Who decided.")
+    reviewed_at: str | None = optional_column("When, UTC, ISO 8601.")
     reason: str | None = optional_column("Why, of an exclusion.")
     repeats: int = column("How often the song goes into an export, at least 1.")
 
@@ -41,7 +41,7 @@ class SongReview(Record):
         """Who excluded it and why, in a clause."""
         if self.unusable is not None:
             return f"its review cannot be read ({self.unusable})"
-        by = f" by {self.by}" if self.by else ""
+        by = f" by {self.reviewed_by}" if self.reviewed_by else ""
         return f"excluded{by}{f': {self.reason}' if self.reason else ''}"
 
 
@@ -52,8 +52,8 @@ def read_review(files: SongFiles) -> SongReview:
         song_id=files.song_id,
         unusable=files.info_fault,
         state=review.state or UNREVIEWED,
-        by=review.by,
-        at=review.at,
+        reviewed_by=review.by,
+        reviewed_at=review.at,
         reason=review.reason,
         repeats=info.repeats,
     )

@@ -22,8 +22,7 @@ from flamingo_bark_assets.settings import load_settings
 from flamingo_bark_assets.terminal import console
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.library.batch import Inspected, Outcome, State, Wishes
-    from flamingo_bark_assets.library.recognising import FoundSong
+    from flamingo_bark_assets.library.batch import Outcome, State, Wishes
     from flamingo_bark_assets.library.song_toml import SongInfo
     from flamingo_bark_assets.library.trees import LeftOut
 
@@ -163,6 +162,7 @@ def _add_file(paths: DataPaths, file: Path, stems_dir: Path | None, wishes: Wish
 
 def _add_all(paths: DataPaths, places: Sequence[Path], wishes: Wishes, told: _Told, *, only_one: Sequence[str]) -> None:
     """Add all songs that are found at some places."""
+    from flamingo_bark_assets.audio.inspecting import inspector
     from flamingo_bark_assets.library.batch import add_songs
     from flamingo_bark_assets.library.recognising import recognise
     from flamingo_bark_assets.library.trees import read_tree
@@ -174,38 +174,10 @@ def _add_all(paths: DataPaths, places: Sequence[Path], wishes: Wishes, told: _To
             f"{' and '.join(only_one)} can only be said of one song; {held} holds {len(found.songs)} songs"
         )
     told.left_out = found.left_out
-    inspect = _inspector(load_settings(paths.settings).thresholds.max_duration_s)
+    inspect = inspector(load_settings(paths.settings).thresholds.max_duration_s)
     with told.progress(len(found.songs)):
         for outcome in add_songs(paths, found.songs, wishes, inspect):
             told.song(outcome)
-
-
-def _inspector(max_duration_s: float) -> Callable[[FoundSong], Inspected]:
-    """Make the function that looks into a mix: does its sound begin, what is it called, which stems does it hold."""
-    from flamingo_bark_assets.audio.decode import open_blocks
-    from flamingo_bark_assets.audio.stem_container import EXTRACTED_SUFFIX, extract_stem, read_stem_names
-    from flamingo_bark_assets.audio.tags import read_tags
-    from flamingo_bark_assets.library.batch import Inspected
-    from flamingo_bark_assets.library.importing import Stem
-
-    def inspect(song: FoundSong) -> Inspected:
-        next(open_blocks(song.mix, max_duration_s=max_duration_s).blocks(), None)
-        title = artist = None
-        if song.named_by_folder and song.says.title is None:
-            tags = read_tags(song.mix)
-            title, artist = tags.title, tags.artist
-        stems: list[Stem] = []
-        notes: list[str] = []
-        if song.is_container and not song.stems:
-            for number, name in enumerate(read_stem_names(song.mix)):
-                called = f"{number + 1} {name or 'stem'}{EXTRACTED_SUFFIX}"
-                write = lambda target, number=number: extract_stem(song.mix, number, target)  # noqa: E731
-                stems.append(Stem(called, song.mix, write))
-                if name is None:
-                    notes.append(f"its stem {number + 1} has no name; call {called!r} in the song's folder what it is")
-        return Inspected(title, artist, tuple(stems), tuple(notes))
-
-    return inspect
 
 
 class _Told:

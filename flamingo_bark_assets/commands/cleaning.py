@@ -49,18 +49,24 @@ class _Removable:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def clean(paths: DataPaths, days: float | None, dry_run: bool, yes: bool) -> None:
-    """Remove what ended processes have left half done, and what was made of songs that are gone.
+    """Remove what ended processes have left half done, what was made of songs that are gone, and old uploads.
 
     Publication does the same now and then, but not in exports. Dagster's logs of old runs are forgotten by `purge`.
     """
     from flamingo_bark_assets.files.atomic import delete_tree, find_leftovers
     from flamingo_bark_assets.library.orphans import find_orphans, remove_made
+    from flamingo_bark_assets.settings import load_settings
+    from flamingo_bark_assets.studio.uploads import find_old
 
     orphans = find_orphans(paths)
     leftovers = [*orphans.leftovers, *find_leftovers(paths.exports), *find_leftovers(paths.tokens)]
     found = [
         _Removable("temporary files of processes that have ended", tuple(dict.fromkeys(leftovers))),
         _Removable(_OF_SONGS, tuple(path for made in orphans.made.values() for path in made)),
+        _Removable(
+            "uploads that nobody has gone on with",
+            tuple(find_old(paths.uploads, load_settings(paths.settings).studio.keep_hours)),
+        ),
     ]
     if days is not None:
         old = time.time() - days * _DAY_S

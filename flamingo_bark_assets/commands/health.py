@@ -6,18 +6,15 @@ One look at each part belongs here, none of which changes anything; showing it d
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from flamingo_bark_assets.errors import FlamingoBarkError
+from flamingo_bark_assets.files.space import LEAST_FREE_BYTES, free_bytes
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.settings import Settings, load_settings
-
-# A song of four minutes with stems leaves some 60 MB of tables, datasets and logs; below this even a few do not fit.
-_LEAST_FREE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +109,9 @@ def _home(home: Path) -> Finding:
 
 
 def _disk(part: str, folder: Path) -> Finding:
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free
+    free, there = free_bytes(folder)
     told = f"{free / 1e9:.1f} GB free at {there}"
-    if free < _LEAST_FREE_BYTES:
+    if free < LEAST_FREE_BYTES:
         return Finding(
             part, False, told, "free some space; `flamingo-bark clean --dry-run` and `purge` show what can go"
         )
@@ -154,11 +150,10 @@ def _port(home: Path, port: int) -> Finding:
 
 
 def _models(settings: Settings) -> Finding:
-    from flamingo_bark_assets.inference.availability import available_models
+    from flamingo_bark_assets.inference.availability import ready_models
     from flamingo_bark_assets.inference_settings import SERVER_PREFIX
 
-    states = [state.splitlines()[0] for state in available_models(settings.inference)[:-1]]
-    here = [state for state in states if not state.endswith(": none")]
+    here = ready_models(settings.inference)
     if here:
         asked = " (it is asked when a song runs)" if here[0].startswith(SERVER_PREFIX) else ""
         return Finding("captioning models", True, f"{here[0]}{asked}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from flamingo_bark_assets.defs.partitions import songs_partitions
+from flamingo_bark_assets.training.rendering import told_apart, with_unit
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.pipeline import SongWork
@@ -62,8 +63,8 @@ class SongCheck:
                     {
                         "subject": rule.subject,
                         "rule": rule.rule,
-                        "value": "unknown" if rule.value is None else f"{rule.value:.4g} {rule.unit}".strip(),
-                        "limit": f"{rule.comparison} {rule.threshold:.4g} {rule.unit}".strip(),
+                        "value": "unknown" if rule.value is None else _shown(rule, rule.value),
+                        "limit": f"{rule.comparison} {with_unit(rule.threshold, rule.unit, digits=10)}",
                         "passed": rule.passed,
                     }
                 )
@@ -79,6 +80,13 @@ class SongCheck:
             description="; ".join(rule.reason or rule.rule for rule in failed) or "all rules hold",
             metadata={"rules": table},
         )
+
+
+def _shown(rule: RuleResult, value: float) -> str:
+    """Write the value of a rule with its unit, with as many digits as tell it from a limit that it misses."""
+    if rule.passed:
+        return with_unit(value, rule.unit)
+    return f"{told_apart(value, rule.threshold)[0]} {rule.unit}".strip()
 
 
 _RULE_SCHEMA = dg.TableSchema(

@@ -79,7 +79,7 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 
 
 @dg.asset(
-    deps=["raw_song", "stems", "song_metadata", "song_review", "bark_dataset"],
+    deps=["raw_song", "stems", "song_metadata", "song_review"],
     group_name="datasets",
     kinds={"python", "parquet"},
     owners=[OWNER],

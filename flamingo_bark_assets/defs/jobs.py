@@ -20,7 +20,9 @@ one_song = dg.define_asset_job(
 all_songs = dg.define_asset_job(
     "all_songs",
     selection=SONGS,
-    description="The per-song assets, for a backfill over many songs; publication follows by itself.",
+    description="The per-song assets, for a backfill over many songs; publication follows by itself. For every song: "
+    "*Materialize all…*, *All* over the list of partitions, *Launch backfill*; *Failed and missing* in place of *All* "
+    "repairs what is not made.",
 )
 publish = dg.define_asset_job(
     "publish", selection=PUBLISHED, description="The training manifest, the splits and the DuckDB warehouse."

@@ -1,6 +1,9 @@
-"""What the UI shows of a result: scalars to plot, words to read, pictures, files to find.
+"""What the UI shows of a result: words to read, pictures, numbers with their units, scalars to plot, files to find.
 
 Metadata of materialisations belongs here; the values come from the records.
+
+The UI keeps the order, shows text and tables as they are, and markdown and JSON only below 1000 characters: what is
+longer hides behind a click. So what a person looks for comes first, and as text or as a small picture.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from flamingo_bark_assets.audio.song_review import SongReview
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
-from flamingo_bark_assets.record import Record, events_of
+from flamingo_bark_assets.record import ColumnSpec, Record, events_of
 from flamingo_bark_assets.separation.records import SeparatedStems
+from flamingo_bark_assets.training.rendering import number, with_unit
 from flamingo_bark_assets.training.suitability import Verdict
 
 if TYPE_CHECKING:
@@ -28,19 +32,30 @@ if TYPE_CHECKING:
 
 Metadata = Mapping[str, Any]
 
+_DIGITS = 4
+_MOST_SHOWN_AT_ONCE = 999
+"""Characters of markdown that the UI shows without a click."""
+
 
 def describe_result(work: SongWork, result: Record) -> Metadata:
     """Give the metadata of one materialisation.
 
-    Numbers stand as floats under their column names, so that the UI plots them over songs; unknown values stand
-    together with their reasons; nothing is invented for them.
+    Words and pictures come first, then the measurements as one table with units, then numbers as floats under their
+    column names, so that the UI plots them over songs; unknown values stand together with their reasons; nothing is
+    invented for them.
     """
     event_rows: int = sum(len(getattr(result, name)) for name in events_of(type(result)))
-    metadata: dict[str, Any] = {"dagster/row_count": 1 + event_rows, "unusable": result.unusable or "no"}
+    metadata: dict[str, Any] = {}
     if isinstance(result, RawSong):
         metadata |= _waveform(work)
+    if isinstance(result, Captions):
+        metadata |= _captions_to_read(result)
+    if isinstance(result, TrainingPrompts):
+        metadata |= _prompts_to_read(result)
+    metadata |= {"dagster/row_count": 1 + event_rows, "unusable": result.unusable or "no"}
     if isinstance(result, SongFeatures) and result.unusable is None:
         metadata |= _spectral_pictures(work) | _corrected(result)
+    metadata |= _measured(result)
     metadata |= _scalars(result)
     if isinstance(result, SongMetadata):
         metadata |= _said(result)
@@ -69,19 +84,48 @@ def _scalars(result: Record) -> dict[str, Any]:
         elif isinstance(value, bool):
             shown[spec.name] = dg.MetadataValue.bool(value)
         else:
-            shown[spec.name] = value if isinstance(value, str) else float(f"{value:.6g}")
+            shown[spec.name] = value if isinstance(value, str) else float(number(value, digits=_DIGITS))
     if unknown and result.unusable is None:
         shown["unknown"] = dg.MetadataValue.json(unknown)
     return shown
 
 
+def _measured(result: Record) -> dict[str, Any]:
+    """Give all known measurements as one table, numbers rounded and with their units."""
+    rows = [
+        dg.TableRecord({"name": spec.name, "value": _shown(spec, m.value), "confidence": _confidence(m.confidence)})
+        for spec, m in result.measurements()
+        if m.value is not None
+    ]
+    return {"measured": dg.MetadataValue.table(rows, schema=_MEASURED_SCHEMA)} if rows else {}
+
+
+def _shown(spec: ColumnSpec, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else with_unit(value, spec.unit, digits=_DIGITS)
+
+
+def _confidence(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.2f}"
+
+
+_MEASURED_SCHEMA = dg.TableSchema(
+    columns=[dg.TableColumn("name"), dg.TableColumn("value"), dg.TableColumn("confidence")]
+)
+
+
 def _waveform(work: SongWork) -> dict[str, Any]:
-    from flamingo_bark_assets.audio.picture import waveform_png
+    from flamingo_bark_assets.audio.picture import waveform_pngs
     from flamingo_bark_assets.errors import AudioFault
 
     if isinstance(work.mix, AudioFault):
         return {}
-    return {"waveform": _picture(f"waveform of {work.song_id}", waveform_png(work.mix.signal))}
+    text = f"waveform of {work.song_id}"
+    around = len(_picture(text, b"").md_str or "")
+    large, small = waveform_pngs(work.mix.signal, most_bytes=(_MOST_SHOWN_AT_ONCE - around) // 4 * 3)
+    at_once = {"waveform": _picture(text, small)} if small else {}
+    return {**at_once, "waveform_large": _picture(f"large {text}", large)}
 
 
 def _spectral_pictures(work: SongWork) -> dict[str, Any]:
@@ -104,7 +148,7 @@ def _said(said: SongMetadata) -> dict[str, Any]:
 
 
 def _reviewed(result: SongReview) -> dict[str, Any]:
-    told = {name: text for name in ("by", "at", "reason") if (text := getattr(result, name))}
+    told = {name: text for name in ("reviewed_by", "reviewed_at", "reason") if (text := getattr(result, name))}
     return {"state": result.state, "repeats": float(result.repeats), **told}
 
 
@@ -122,6 +166,22 @@ def _separated(result: SeparatedStems) -> dict[str, Any]:
     files = {file.file_name: file.content_sha256 for file in result.separated_files}
     told = {name: text for name in names if (text := getattr(result, name))}
     return {**told, "files": dg.MetadataValue.json(files)} if files else told
+
+
+def _captions_to_read(captions: Captions) -> dict[str, Any]:
+    """Give the captions as text, that of the mix first."""
+    answers = sorted(captions.answers, key=lambda answer: answer.part != "mix")
+    return {
+        question if answer.part == "mix" else f"{question} of {answer.part}": answer.text
+        for question in ("caption", "description")
+        for answer in answers
+        if answer.question == question and answer.text and (question == "caption" or answer.part == "mix")
+    }
+
+
+def _prompts_to_read(prompts: TrainingPrompts) -> dict[str, Any]:
+    """Give each prompt as text in the form that is read best."""
+    return {f"prompt {p.prompt}": p.combined_prompt for p in prompts.prompts if p.form == "sentence"}
 
 
 def _captions(captions: Captions) -> dict[str, Any]:

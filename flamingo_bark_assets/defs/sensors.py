@@ -219,6 +219,10 @@ def _request(songs: Sequence[str], steps: Sequence[str], more: Mapping[str, str]
 def _tell(context: dg.SensorEvaluationContext, decision: "Decision", unlisted: list[str]) -> None:
     for problem in unlisted[:_MOST_SHOWN]:
         context.log.warning(f"not a song: {problem}")
+    if len(unlisted) > _MOST_SHOWN:
+        context.log.warning(
+            f"not songs either: {len(unlisted) - _MOST_SHOWN} more; `flamingo-bark list` names them all"
+        )
     for song_id, reason in list(decision.given_up.items())[:_MOST_SHOWN]:
         context.log.warning(f"{song_id}: {reason}")
 
@@ -226,7 +230,8 @@ def _tell(context: dg.SensorEvaluationContext, decision: "Decision", unlisted: l
 def _told(songs: int, busy: UnderWay, decision: "Decision", unlisted: list[str]) -> str:
     told = [f"{songs} songs, nothing to ask for"]
     if unlisted:
-        told.append(f"{len(unlisted)} no songs ({'; '.join(unlisted[:_MOST_SHOWN])})")
+        more = ["..."] if len(unlisted) > _MOST_SHOWN else []
+        told.append(f"{len(unlisted)} ignored as no songs ({'; '.join([*unlisted[:_MOST_SHOWN], *more])})")
     if busy.songs:
         told.append(f"{len(busy.songs)} under way")
     for what, reasons in (("later", decision.later), ("not any more", decision.given_up)):

@@ -44,12 +44,13 @@ class UnderWay:
 def under_way(instance: dg.DagsterInstance, graph: BaseAssetGraph, order: Sequence[str]) -> UnderWay:  # type: ignore[type-arg]
     """Find what is queued or under way; ranges are read by `order`, all songs as their partitions follow."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-    songs = {song_id for run in runs for song_id in _songs_of(run, order)}
+    songs = {song_id for run in runs for song_id in songs_of_run(run, order)}
     songs.update(_songs_of_backfills(instance, graph))
     return UnderWay(frozenset(songs), any(_publishes(run) for run in runs))
 
 
-def _songs_of(run: dg.DagsterRun, order: Sequence[str]) -> Iterator[str]:
+def songs_of_run(run: dg.DagsterRun, order: Sequence[str]) -> Iterator[str]:
+    """Yield the songs of a run: that of its partition, or those of its range as they stand in `order`."""
     single = run.tags.get(PARTITION_NAME_TAG)
     if single is not None:
         yield single

@@ -41,7 +41,15 @@ def read_toml(path: Path, *, within: Path | None = None) -> dict[str, Any]:
     Raises:
         FileFault: the file cannot be read, is no regular file, too large, not UTF-8 or not TOML.
     """
-    text = read_text(path, max_bytes=MAX_TOML_BYTES, within=within)
+    return parse_toml(read_text(path, max_bytes=MAX_TOML_BYTES, within=within))
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Read what a TOML file of at most 1 MiB says.
+
+    Raises:
+        FileFault: it is not TOML.
+    """
     # tomllib takes time with the square of a dotted key's parts: hours for a hostile file of 1 MiB.
     if _LONG_DOTTED_KEY.search(_STRING_OR_COMMENT.sub("_", text)):
         raise FileFault(f"has a key of more than {_MAX_DOTS} dotted parts; its keys have at most three")

@@ -29,6 +29,12 @@ def available_models(settings: InferenceSettings) -> list[str]:
     return [model_state(model, revision, settings, known) for model, revision in [*candidates, (settings.clap, None)]]
 
 
+def ready_models(settings: InferenceSettings) -> list[str]:
+    """Name the captioning models of the chain that are on this machine, in their order; a server counts unasked."""
+    states = [state.splitlines()[0] for state in available_models(settings)[:-1]]
+    return [state for state in states if not state.endswith(": none")]
+
+
 def model_state(model: str, revision: str | None, settings: InferenceSettings, known: Sequence[KnownModel]) -> str:
     """Name the state of one model: the cached revision of a known one, a folder's state, or none."""
     from flamingo_bark_assets.inference.fetching import cached

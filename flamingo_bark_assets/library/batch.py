@@ -6,7 +6,7 @@ What is done with each song belongs here; which files it is made of stands in `r
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,6 +63,7 @@ class Wishes:
         link: hard links in place of copies.
         with_sidecars: whether sidecars are copied.
         dry_run: only tell.
+        infos: what goes into the song.toml of single songs in place of `info`, by their mixes.
     """
 
     info: SongInfo = field(default_factory=SongInfo)
@@ -70,6 +71,11 @@ class Wishes:
     link: bool = False
     with_sidecars: bool = True
     dry_run: bool = False
+    infos: Mapping[Path, SongInfo] = field(default_factory=dict)
+
+    def info_of(self, song: FoundSong) -> SongInfo:
+        """Return what goes into the song.toml of a song."""
+        return self.infos.get(song.mix, self.info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +161,11 @@ def _prepare(
     sidecars = tuple(sidecars_to_add(song.mix, finder)) if wishes.with_sidecars else ()
     stated = read_licence(song.licence) if song.licence else None
     notes = [*song.notes, *seen.notes]
-    if song.licence and stated is None and wishes.info.licence is None:
+    wished = wishes.info_of(song)
+    if song.licence and stated is None and wished.licence is None:
         notes.append(f"{shown(song.licence.name)} is not read: it says more than a licence; name it with --licence")
-    info = _info(song, wishes.info, stated)
-    incoming = Incoming(song.mix, _called(song, wishes.info, seen), stems, sidecars, info, wishes.song_id)
+    info = _info(song, wished, stated)
+    incoming = Incoming(song.mix, _called(song, wished, seen), stems, sidecars, info, wishes.song_id)
     outcome = Outcome(
         song,
         "would be added",

@@ -5,6 +5,7 @@ Finding files belongs here; decoding them does not.
 
 from __future__ import annotations
 
+import functools
 import os
 import unicodedata
 from dataclasses import dataclass
@@ -85,6 +86,11 @@ class DataPaths:
     def answers(self) -> Path:
         """What models answered, kept so that nothing is asked twice."""
         return self.root / "answers"
+
+    @property
+    def uploads(self) -> Path:
+        """Files that came through the browser and are no songs yet: one folder a batch."""
+        return self.root / "uploads"
 
     @property
     def warehouse(self) -> Path:
@@ -222,6 +228,26 @@ def find_song(paths: DataPaths, song_id: str) -> SongFiles:
         said, info_fault = ReadInfo(SongInfo()), str(error)
     sidecars = _find_sidecars(paths, folder, sound.mix)
     return SongFiles(song_id, sound.mix, sound.stems, said.info, fault, folder, info_fault, said.warnings, sidecars)
+
+
+def find_song_folder(paths: DataPaths, song_id: str) -> SongFiles:
+    """Find the folder of a song without looking into it: files and what song.toml says are left out.
+
+    Raises:
+        LibraryError: `song_id` is not an identifier.
+    """
+    check_song_id(song_id)
+    folder = paths.songs / song_id
+    if problem := _folder_problem(folder, paths.songs):
+        return SongFiles(song_id, None, (), _nothing_said(), f"song '{song_id}': its folder {problem}")
+    return SongFiles(song_id, None, (), _nothing_said(), folder=folder)
+
+
+@functools.cache
+def _nothing_said() -> SongInfo:
+    from flamingo_bark_assets.library.song_toml import SongInfo
+
+    return SongInfo()
 
 
 def _song_entries(paths: DataPaths) -> list[os.DirEntry[str]]:

@@ -5,6 +5,7 @@ The model of that file, its reading and its writing belong here; tags inside a s
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import re
@@ -21,7 +22,7 @@ from pydantic_core import ErrorDetails
 
 from flamingo_bark_assets.custom_tag import TagPosition
 from flamingo_bark_assets.errors import FileFault, LibraryError
-from flamingo_bark_assets.files.atomic import replacing, write_text
+from flamingo_bark_assets.files.atomic import replacing, write_text, writes_named
 from flamingo_bark_assets.files.opening import is_missing, read_text, shown
 from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, describe_error, quoted, read_toml, toml_key
 from flamingo_bark_assets.library.judgements import Corrections, Place, Review, parse_place, place_text
@@ -221,15 +222,15 @@ def change_problem(path: Path) -> str | None:
     return None if os.access(path.parent, os.W_OK | os.X_OK) else "lies in a folder that this user cannot write"
 
 
-def replace_song_toml(path: Path, found: str | None, text: str) -> bool:
+def replace_song_toml(path: Path, found: str | None, text: str | None) -> bool:
     """Put another text into a song.toml, whole or not at all, unless somebody has changed it since it was read.
 
-    Its permissions stay. Of several who do this at the same time each takes its turn.
+    Its permissions and a byte order mark stay. Of several who do this at the same time each takes its turn.
 
     Args:
         path: the file.
         found: its text as it was read, of which `text` was made; None where there was none.
-        text: what shall stand in it.
+        text: what shall stand in it; None to delete it.
 
     Returns:
         Whether it was done; False where it no longer holds `found`.
@@ -242,11 +243,21 @@ def replace_song_toml(path: Path, found: str | None, text: str) -> bool:
         now = None if is_missing(path) else read_text(path, max_bytes=MAX_TOML_BYTES)
         if now != found:
             return False
+        if text is None:
+            with writes_named(path):
+                path.unlink(missing_ok=True)
+            return True
         with replacing(path) as temporary:
-            temporary.write_bytes(text.encode("utf-8"))
+            temporary.write_bytes((_mark(path) if now is not None else b"") + text.encode("utf-8"))
             if now is not None:
                 temporary.chmod(stat.S_IMODE(path.stat().st_mode))
     return True
+
+
+def _mark(path: Path) -> bytes:
+    """Return the byte order mark that a file begins with, if any."""
+    with path.open("rb") as file:
+        return codecs.BOM_UTF8 if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else b""
 
 
 @contextmanager

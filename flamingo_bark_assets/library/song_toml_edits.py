@@ -6,15 +6,17 @@ Which keys and how the text changes belong here; what song.toml may say stands i
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.opening import is_missing, read_text
-from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, read_toml
+from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, parse_toml, toml_key
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, change_problem, replace_song_toml
 
@@ -30,6 +32,7 @@ Value = str | int | float | bool | Sequence[Any] | Mapping[str, Any] | None
 """What may stand at a place; None and what is empty take it out."""
 
 _MOOD: Place = ("edits", "mix", "mood")
+_LOCKED: Place = ("locked",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,16 @@ class Edit:
         changes: places that change, in the order in which they were given; empty where all is so already.
         path: the file.
         found: its text as it was read; None where there is no such file.
-        text: its text as it shall be.
+        text: its text as it shall be; None where there shall be no such file.
+        locked: places that the file locks, and that are left alone therefore.
     """
 
     song_id: str
     changes: tuple[Change, ...]
     path: Path
     found: str | None
-    text: str
+    text: str | None
+    locked: tuple[Place, ...] = ()
 
 
 def place_of(key: EditKey) -> Place:
@@ -85,26 +90,31 @@ def read_places(files: SongFiles, places: Iterable[Place]) -> dict[Place, Any]:
         LibraryError: the file cannot be read; names song and file.
     """
     _, _, said, _ = _read(files)
-    return {place: _value(said, place) for place in places}
+    return {place: plain(_value(said, place)) for place in places}
 
 
-def plan_edit(files: SongFiles, values: Mapping[Place, Value]) -> Edit:
+def plan_edit(files: SongFiles, values: Mapping[Place, Value], *, obeys_locks: bool = False) -> Edit:
     """Work out what song.toml becomes when these places are set, or taken out where the value is None or empty.
+
+    With `obeys_locks` the places that are locked, before or by this edit, stay as they are.
 
     Raises:
         LibraryError: the file cannot be read or may not be changed, or the places cannot be set in it; names song and
             file.
     """
     path, found, said, where = _read(files)
+    locks = values.get(_LOCKED, said.get(_LOCKED[0])) if obeys_locks else None
+    locked = tuple(place for place in values if place != _LOCKED and lock_holds(locks, place))
+    values = {place: value for place, value in values.items() if place not in locked}
     changes: list[Change] = []
     wanted = json.loads(json.dumps(said, default=str))
     for place, value in values.items():
-        before, after = _value(said, place), None if _is_empty(value) else plain(value)
+        before, after = plain(_value(said, place)), None if _is_empty(value) else plain(value)
         if json.dumps(before, default=str) != json.dumps(after, default=str):
             changes.append(Change(place, before, after))
             _set(wanted, place, after, where)
     if not changes:
-        return Edit(files.song_id, (), path, found, found or "")
+        return Edit(files.song_id, (), path, found, found, locked)
     if problem := change_problem(path):
         raise LibraryError(f"{where}: {problem}")
     text = _edited(found or "", changes, where)
@@ -116,7 +126,32 @@ def plan_edit(files: SongFiles, values: Mapping[Place, Value]) -> Edit:
     if json.dumps(_without_empty(written), sort_keys=True) != json.dumps(_without_empty(wanted), sort_keys=True):
         names = ", ".join(".".join(change.place) for change in changes)
         raise LibraryError(f"{where}: {names} cannot be set; set it by hand")
-    return Edit(files.song_id, tuple(changes), path, found, text)
+    return Edit(files.song_id, tuple(changes), path, found, text, locked)
+
+
+def read_song_text(files: SongFiles) -> tuple[Path, str | None]:
+    """Return the path and the text of a song's song.toml; None where there is no such file.
+
+    Raises:
+        LibraryError: the file cannot be read; names song and file.
+    """
+    if files.folder is None:
+        raise LibraryError(files.fault or f"song {files.song_id!r}: there is no folder")
+    path = files.folder / SONG_TOML
+    try:
+        return path, None if is_missing(path) else read_text(path, max_bytes=MAX_TOML_BYTES, within=files.folder)
+    except FileFault as fault:
+        raise LibraryError(f"song {files.song_id!r}: {SONG_TOML}: {fault}; correct it first") from fault
+
+
+def lock_holds(locks: Any, place: Place) -> bool:
+    """Tell whether a place is locked, or one above or below it."""
+    name = ".".join(map(toml_key, place))
+    return isinstance(locks, Sequence) and any(
+        name == lock or name.startswith(f"{lock}.") or lock.startswith(f"{name}.")
+        for lock in locks
+        if isinstance(lock, str)
+    )
 
 
 def write_edit(edit: Edit) -> None:
@@ -135,26 +170,27 @@ def write_edit(edit: Edit) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON and TOML both know it: tables, lists and scalars, without what is None."""
+    """Return a value as JSON and TOML both know it: tables, lists and scalars, without what is None.
+
+    Of times and of numbers that are none the text.
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items() if each is not None}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(each) for each in value]
-    return value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat().replace("+00:00", "Z")
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
 
 
 def _read(files: SongFiles) -> tuple[Path, str | None, dict[str, Any], str]:
     """Read a song.toml: its path, its text or None, what it says, and what messages call it."""
-    if files.folder is None:
-        raise LibraryError(files.fault or f"song {files.song_id!r}: there is no folder")
-    path = files.folder / SONG_TOML
+    path, found = read_song_text(files)
     where = f"song {files.song_id!r}: {SONG_TOML}"
     try:
-        found = None if is_missing(path) else read_text(path, max_bytes=MAX_TOML_BYTES, within=files.folder)
-        said: dict[str, Any] = {} if found is None else read_toml(path, within=files.folder)
+        return path, found, parse_toml(found or ""), where
     except FileFault as fault:
         raise LibraryError(f"{where}: {fault}; correct it first") from fault
-    return path, found, said, where
 
 
 def _is_empty(value: Value) -> bool:
@@ -222,5 +258,7 @@ def _change(document: TOMLDocument, change: Change) -> None:
             if holder[name].as_string().strip() or holder[name].trivia.comment:  # keys, or somebody's comment
                 break
             del holder[name]
+    elif isinstance(change.after, str) and "\n" in change.after and "\r" not in change.after:
+        table[last] = tomlkit.string(change.after, multiline=True)
     else:
         table[last] = change.after

@@ -5,7 +5,7 @@ Reading and writing belong here; the rules stand in `groups` and `rules`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,7 +94,12 @@ def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
     """
     songs, left_out = read_identities(paths)
     links = _links(paths, songs, keep=True)
-    both = {by_artist: _renew(paths, songs, links, settings, by_artist=by_artist) for by_artist in (False, True)}
+    library = list_song_ids(paths)
+    kept = set(_not_excluded(FeatureStore(paths.features), library))
+    both = {
+        by_artist: _renew(paths, songs, links, settings, bool(library), kept, by_artist=by_artist)
+        for by_artist in (False, True)
+    }
     by_artist = settings.splits.by_artist
     splits, moved = both[by_artist]
     return RenewedSplits(
@@ -126,16 +131,24 @@ def stored_leaks(paths: DataPaths, settings: Settings) -> tuple[str, ...]:
 
 
 def _renew(
-    paths: DataPaths, songs: Sequence[SongIdentity], links: Sequence[Link], settings: Settings, *, by_artist: bool
+    paths: DataPaths,
+    songs: Sequence[SongIdentity],
+    links: Sequence[Link],
+    settings: Settings,
+    has_library: bool,
+    kept: Set[str],
+    *,
+    by_artist: bool,
 ) -> tuple[dict[str, SongSplit], tuple[str, ...]]:
-    """Renew one file; give what is stored in it now, and the songs that were moved."""
+    """Renew one file; give what is stored in it now, and the songs that were moved.
+
+    `kept` are the songs of the library that nobody excludes; without a library its disk may not be mounted.
+    """
     path = splits_path(paths, by_artist=by_artist)
     rows = _read_rows(path)
     before = _still_valid(rows, songs, settings, by_artist=by_artist)
     now = _assigned(songs, links, before, settings, by_artist=by_artist)
-    library = set(list_song_ids(paths))
-    kept = set(_not_excluded(FeatureStore(paths.features), sorted(library)))
-    if library or not rows:
+    if has_library or not rows:
         rule = rule_of(settings.splits, by_artist=by_artist)
         content_of = {song.song_id: song.known_as(by_artist=by_artist) for song in songs}
         _write_rows(

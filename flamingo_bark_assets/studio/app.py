@@ -15,7 +15,17 @@ from starlette.staticfiles import StaticFiles
 
 from flamingo_bark_assets.defs.request_guard import Application, Names, RequestGuard
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.studio import editing, sound_routes
+from flamingo_bark_assets.studio import (
+    add_page,
+    conflicts_page,
+    datasets_page,
+    editing,
+    health,
+    library_page,
+    review_page,
+    runs_page,
+    sound_routes,
+)
 from flamingo_bark_assets.studio.access import AccessGuard, Keys
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.requests import told_crash, told_fault, told_refusal
@@ -23,7 +33,17 @@ from flamingo_bark_assets.studio.requests import told_crash, told_fault, told_re
 _STATIC = Path(__file__).with_name("static")
 _OPEN = ("/health", "/static/")
 
-PAGES: tuple[Callable[[Studio], list[BaseRoute]], ...] = (editing.routes, sound_routes.routes)
+PAGES: tuple[Callable[[Studio], list[BaseRoute]], ...] = (
+    add_page.routes,
+    conflicts_page.routes,
+    datasets_page.routes,
+    editing.routes,
+    health.routes,
+    library_page.routes,
+    review_page.routes,
+    runs_page.routes,
+    sound_routes.routes,
+)
 """What each module of the studio serves."""
 
 

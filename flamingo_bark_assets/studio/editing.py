@@ -102,10 +102,12 @@ def _told(outcome: Outcome, nothing: str) -> Response:
         for each in outcome.stale
     ]
     told = {"entry": _step(entry) if entry else None, "stale": stale, "faults": list(outcome.faults)}
-    is_lost = not (entry and entry.changes) and (stale or outcome.faults)
+    told["locked"] = [{"song_id": song_id, "place": name_of(place)} for song_id, place in outcome.locked]
+    is_lost = not (entry and entry.changes) and (stale or outcome.faults or outcome.locked)
     if not is_lost:
         return JSONResponse(told)
     why = "somebody has changed it meanwhile" if stale else "; ".join(outcome.faults[:3])
+    why = why or "it is locked; unlock it first"
     return JSONResponse({"error": f"{nothing}: {why}", "to_do": None, **told}, 409 if stale else 400)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from flamingo_bark_assets.audio.recording import Stem, StemSet
 from flamingo_bark_assets.errors import LibraryError, StorageError
@@ -16,7 +17,7 @@ from flamingo_bark_assets.parts import Part, StemOrigin
 from flamingo_bark_assets.separation.kept import separated_names, with_separated
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 
-MIX = "mix"
+MIX: Final = "mix"
 
 
 @dataclass(frozen=True, slots=True)

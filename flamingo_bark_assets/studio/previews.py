@@ -16,6 +16,7 @@ import wave
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,12 @@ class Previews:
         return digest
 
 
+@cache
+def previews_of(paths: DataPaths) -> Previews:
+    """Return the previews of a data folder: one value for all pages, so that none is made twice."""
+    return Previews(paths)
+
+
 @contextmanager
 def _held(lock: threading.Lock | threading.Semaphore) -> Iterator[None]:
     if not lock.acquire(timeout=_LONGEST_WAIT_S):
@@ -311,4 +318,5 @@ def _write(sound: Sound, wav: Path, overview: Path, zoom: Path) -> None:
 
 
 def _as_int16(samples: FloatArray) -> Samples:
-    return np.rint(np.clip(samples, -1.0, 1.0) * np.float32(32767)).astype(np.int16)
+    scaled: Samples = np.rint(np.clip(samples, -1.0, 1.0) * np.float32(32767)).astype(np.int16)
+    return scaled

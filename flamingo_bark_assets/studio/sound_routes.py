@@ -17,8 +17,9 @@ from starlette.routing import BaseRoute, Route
 
 from flamingo_bark_assets.errors import AudioFault, FlamingoBarkError, LibraryError, WriteError
 from flamingo_bark_assets.library.ids import is_song_id
+from flamingo_bark_assets.studio.lanes import find_lanes
 from flamingo_bark_assets.studio.peaks import OVERVIEW_HZ, ZOOM_HZ
-from flamingo_bark_assets.studio.previews import Preview, Previews, PreviewsBusy, Unplayable
+from flamingo_bark_assets.studio.previews import Preview, PreviewsBusy, Unplayable, previews_of
 from flamingo_bark_assets.studio.song_sound import describe_sound
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _REPLACE = "replace the file, or leave it out of the song"
 
 def routes(studio: Studio) -> list[BaseRoute]:
     """Return the routes of a studio's sound."""
-    previews = Previews(studio.paths)
+    previews = previews_of(studio.paths)
 
     def preview(request: Request) -> Preview:
         song_id = request.path_params["song_id"]
@@ -57,9 +58,9 @@ def routes(studio: Studio) -> list[BaseRoute]:
         song_id = request.path_params["song_id"]
         if not is_song_id(song_id):
             raise LibraryError("there is no such song")
+        find_lanes(studio.paths, song_id)
         pairs = previews.mini_peaks(song_id, make=True)
-        if pairs is None:
-            return _refusal(409, f"song '{song_id}' has no mix that can be played", _REPLACE)
+        # No fault: a library may hold many songs without a mix that can be played.
         return JSONResponse({"pairs": pairs})
 
     @_answered

@@ -10,6 +10,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 SIGNIFICANT_DIGITS = 6
@@ -74,19 +75,30 @@ def markdown(text: str, *, max_length: int = 2000) -> str:
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def number(value: float) -> str:
-    """Write a number for a reader: whole from 100 on, three significant digits below."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{float(f'{value:.3g}'):.10g}"
+def number(value: float, *, digits: int = 3) -> str:
+    """Write a number for a reader: so many significant digits, whole from as many before the point on."""
+    return f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else _positional(value, digits)
+
+
+def with_unit(value: float, unit: str, *, digits: int = 4) -> str:
+    """Write a number for a reader, with its unit where it has one."""
+    return f"{number(value, digits=digits)} {unit}".strip()
+
+
+def _positional(value: float, digits: int) -> str:
+    """Write a number by so many significant digits without an exponent and without zeros at its end."""
+    written = f"{Decimal(f'{value + 0.0:.{digits}g}'):f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 def told_apart(value: float, limit: float) -> tuple[str, str]:
     """Write a value with as few digits as tell it from the limit that it misses, and the limit in full."""
-    shown_limit = f"{limit:.10g}"
+    shown_limit = _positional(limit, 10)
     shown = number(value)
     for digits in range(4, 16):
         if shown != shown_limit or value == limit:
             break
-        shown = f"{value:.{digits}g}"
+        shown = _positional(value, digits)
     return shown, shown_limit
 
 

@@ -152,7 +152,8 @@ def _with_key(song: SongFeatures, key: str, duration_s: float, rows: list[Correc
 def _with_sections(
     song: SongFeatures, said: Sequence[SectionCorrection], duration_s: float, rows: list[Correction]
 ) -> SongFeatures:
-    before = dataclasses.replace(song.form, value=_in_words(song.sections)) if song.sections else song.form
+    form = song.form
+    before = Measurement(_in_words(song.sections), form.method, form.confidence) if song.sections else form
     corrected = "; ".join(f"{section.start_s:g} {section.label}" for section in said)
     end_s = min(duration_s, song.sections[-1].end_s) if song.sections else 0.0
     used = [section for section in said if section.start_s < end_s]

@@ -4,7 +4,7 @@
 
 import {get} from "/static/api.js";
 import {HEIGHTS, Lanes, clock} from "/static/lanes.js";
-import {sayFault} from "/static/say.js";
+import {say, sayFault} from "/static/say.js";
 import {Controls} from "/static/player_controls.js";
 import {Engine} from "/static/player_engine.js";
 import {addKeys} from "/static/player_keys.js";
@@ -12,6 +12,9 @@ import {Peaks} from "/static/player_peaks.js";
 import {Places} from "/static/player_places.js";
 import {RATE} from "/static/player_schedule.js";
 import {tables} from "/static/player_tables.js";
+
+const PATIENCE_MS = 1500;
+const WAITING = "The sound is being prepared, which a long song takes a while for; then it plays by itself.";
 
 /** Put a player into an element; what is asked of it before the song is known is done then. */
 export function mountPlayer(element, songId) {
@@ -22,7 +25,7 @@ export class Player extends EventTarget {
   constructor(element, songId) {
     super();
     this.element = element;
-    this.songId = songId;
+    this.url = `/api/songs/${encodeURIComponent(songId)}/sound`;
     element.classList.add("player");
     element.setAttribute("aria-busy", "true");
     this.ready = this.load().catch((error) => {
@@ -34,7 +37,7 @@ export class Player extends EventTarget {
   }
 
   async load() {
-    const sound = await get(`/api/songs/${encodeURIComponent(this.songId)}/sound`);
+    const sound = await get(this.url);
     this.sound = sound;
     this.places = new Places(sound);
     const playable = sound.lanes.filter((lane) => !lane.fault);
@@ -48,7 +51,7 @@ export class Player extends EventTarget {
     this.rows = rows;
     this.controls = new Controls(this);
     this.lanes = new Lanes(this.controls.canvas, sound, rows);
-    this.element.replaceChildren(this.controls.element, tables(sound, (from_s, to_s) => this.playPlace(from_s, to_s)));
+    this.element.replaceChildren(this.controls.element, this.newTables());
     this.controls.begin();
     this.listen();
     addKeys(this);
@@ -58,6 +61,23 @@ export class Player extends EventTarget {
     this.element.removeAttribute("aria-busy");
     this.dispatchEvent(new Event("ready"));
     this.loadPeaks();
+  }
+
+  /** Draw what was measured anew, after a correction or a run; the sound goes on. */
+  async refresh() {
+    await this.ready;
+    const {lanes, ...measured} = await get(this.url);
+    Object.assign(this.sound, measured);
+    this.places = new Places(this.sound);
+    this.tables.replaceWith(this.newTables());
+    this.measure();
+    this.lanes.renew();
+    this.show();
+  }
+
+  newTables() {
+    this.tables = tables(this.sound, (from_s, to_s) => this.playPlace(from_s, to_s));
+    return this.tables;
   }
 
   async loadPeaks() {
@@ -89,6 +109,8 @@ export class Player extends EventTarget {
     engine.addEventListener("statechange", () => {
       controls.showState(engine.state);
       this.follow();
+      clearTimeout(this.patience);
+      if (engine.state === "waiting") this.patience = setTimeout(() => say(WAITING), PATIENCE_MS);
     });
     engine.addEventListener("timeupdate", () => {
       this.show();
@@ -179,11 +201,11 @@ export class Player extends EventTarget {
     await (this.engine.loop ? this.loop() : this.loop(place.start_s, place.end_s));
   }
 
-  /** Show a place and play it to its end. */
-  async playPlace(start_s, end_s) {
+  /** Show a place and play it to its end; without `scrolls` the page stays where it is. */
+  async playPlace(start_s, end_s, {scrolls = true} = {}) {
     await this.ready;
     const box = this.controls.canvas.getBoundingClientRect();
-    if (box.bottom < 0 || box.top > innerHeight) this.element.scrollIntoView({block: "start"});
+    if (scrolls && (box.bottom < 0 || box.top > innerHeight)) this.element.scrollIntoView({block: "start"});
     this.lanes.reveal(start_s, end_s);
     await this.engine.playSpan(start_s * RATE, end_s * RATE);
   }

@@ -95,7 +95,8 @@ export class Controls {
     head.setAttribute("role", "group");
     head.setAttribute("aria-label", lane.name);
     const name = make("span", "player-name");
-    name.textContent = `${number} ${lane.name}`;
+    const marks = [lane.origin === "separated" && "separated", lane.corrected && "corrected", lane.note && "! not used"];
+    name.textContent = [`${number} ${lane.name}`, ...marks.filter(Boolean)].join(", ");
     name.title = [lane.file, lane.corrected, lane.note, lane.fault].filter(Boolean).join("; ");
     head.append(name);
     if (index < 0) return head;

@@ -9,6 +9,7 @@ const AHEAD_S = 12;
 const TICK_MS = 150;
 const RAMP_S = 0.01;
 const LEAD_S = 0.05; // from the decision to play to the first sample
+const LONGEST_LEAD_S = 0.8;
 const ATTACK_S = 0.003;
 const LOG = 400;
 export const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2];
@@ -29,6 +30,7 @@ export class Engine extends EventTarget {
     this.state = "paused";
     this.context = null;
     this.run = 0;
+    this.lead_s = LEAD_S;
     this.sources = new Set();
     this.stretch = null;
     this.log = [];
@@ -148,7 +150,7 @@ export class Engine extends EventTarget {
     const now = this.context.currentTime;
     const end = Math.min(this.length, this.until ?? Infinity);
     this.timeline = new Timeline(sample, end, this.until === null ? this.loop : null);
-    this.start = Math.ceil((now + LEAD_S) * RATE);
+    this.start = Math.ceil((now + this.lead_s) * RATE);
     this.playedSpeed = this.speed;
     this.piece = this.timeline.next();
     this.master.gain.setValueAtTime(0, this.start / RATE); // what sounded before is faded out by then
@@ -187,11 +189,11 @@ export class Engine extends EventTarget {
         const piece = this.piece;
         const windows = await this.windowsOf(piece.window);
         if (run !== this.run) return;
-        if (this.played() > piece.at && piece.at > 0) {
-          this.begin(piece.from); // the sound came too late: wait for it, and go on from there
+        if (!this.put(piece, windows)) {
+          this.lead_s = Math.min(LONGEST_LEAD_S, 2 * this.lead_s);
+          this.begin(piece.from); // it came too late: wait for it, and go on from there
           return;
         }
-        this.put(piece, windows);
         this.piece = this.timeline.next();
         this.letGo(piece.window);
       }
@@ -206,21 +208,26 @@ export class Engine extends EventTarget {
     return (this.context.currentTime * RATE - this.start) * this.playedSpeed;
   }
 
+  /** Put a piece on the clock; false where its time is over. */
   put(piece, windows) {
-    const parts = windows.map((window) => cut(piece, window));
+    const cuts = windows.map((window) => cut(piece, window));
     if (this.playedSpeed !== 1) {
-      this.stretch.add(parts, piece.count);
-      return;
+      if (this.played() > piece.at) return false;
+      this.stretch.add(cuts, piece.count);
+      return true;
     }
-    parts.forEach((samples, index) => {
-      if (!samples.length) return;
-      const sample = this.start + piece.at;
-      const source = schedule(this.context, this.lanes[index].node, samples, sample);
+    const sample = this.start + piece.at;
+    const parts = cuts.map((samples, index) => ({lane: this.lanes[index].lane, destination: this.lanes[index].node, samples}))
+      .filter(({samples}) => samples.length);
+    const sources = schedule(this.context, parts, sample);
+    if (!sources) return false;
+    for (const source of sources) {
       source.onended = () => this.sources.delete(source);
       this.sources.add(source);
-      this.log.push({lane: this.lanes[index].lane, sample, when: sample / RATE, from: piece.from, count: samples.length});
-    });
+    }
+    for (const {lane, samples} of parts) this.log.push({lane, sample, from: piece.from, count: samples.length});
     this.log.splice(0, this.log.length - LOG);
+    return true;
   }
 
   /** Hold only the window that was scheduled last, and those of a loop that are few. */

@@ -1,5 +1,7 @@
 // The peaks of one lane: the overview as a whole, the fine ones in spans of a minute as they are looked at.
 
+import {patientFetch, refusal} from "/static/player_fetch.js";
+
 const HEAD_BYTES = 16;
 const FINE_HZ = 200;
 const SPAN = 60 * FINE_HZ;
@@ -24,11 +26,8 @@ export class Peaks {
 
   /** Fetch the overview; throws what the studio said where there is none. */
   async load() {
-    const response = await fetch(this.url);
-    if (!response.ok) {
-      const told = await response.json().catch(() => ({}));
-      throw new Error(told.error || `the studio answered ${response.status}`);
-    }
+    const response = await patientFetch(this.url);
+    if (!response.ok) throw new Error(await refusal(response));
     const data = await response.arrayBuffer();
     this.overview = {rate: new DataView(data).getUint32(4, true), pairs: new Int16Array(data, HEAD_BYTES)};
     this.arrived();

@@ -4,6 +4,7 @@
 
 export const RATE = 32000;
 export const WINDOW = 5 * RATE;
+const MARGIN_S = 0.008; // two blocks of the clock
 
 /** The way through a song from one start on: it ends at the song's end, or goes round a loop. */
 export class Timeline {
@@ -40,22 +41,31 @@ export class Timeline {
 }
 
 /**
- * Put samples on a context's clock.
+ * Put the samples of several lanes on a context's clock, all at the same sample of it.
+ *
+ * What begins in the past would begin whenever the clock comes by, each lane at another sample: it is refused.
  *
  * @param {BaseAudioContext} context
- * @param {AudioNode} destination
- * @param {Int16Array} samples
+ * @param {{destination: AudioNode, samples: Int16Array}[]} parts
  * @param {number} sample of the clock, counted at RATE
+ * @returns {AudioBufferSourceNode[] | null} their sources; null where it is too late
  */
-export function schedule(context, destination, samples, sample) {
-  const buffer = context.createBuffer(1, samples.length, RATE);
-  const channel = buffer.getChannelData(0);
-  for (let i = 0; i < samples.length; i++) channel[i] = samples[i] / 32767;
-  const source = context.createBufferSource();
-  source.buffer = buffer;
-  source.connect(destination);
-  source.start(sample / RATE);
-  return source;
+export function schedule(context, parts, sample) {
+  const when = sample / RATE;
+  const sources = parts.map(({destination, samples}) => {
+    const buffer = context.createBuffer(1, samples.length, RATE);
+    const channel = buffer.getChannelData(0);
+    for (let i = 0; i < samples.length; i++) channel[i] = samples[i] / 32767;
+    const source = context.createBufferSource();
+    source.buffer = buffer;
+    source.connect(destination);
+    return source;
+  });
+  const isLate = () => context.state === "running" && context.currentTime + MARGIN_S > when;
+  if (!isLate()) for (const source of sources) source.start(when);
+  if (!isLate()) return sources;
+  for (const source of sources) source.disconnect();
+  return null;
 }
 
 /** The samples of a piece out of its window; fewer where the lane ends before the song. */

@@ -8,6 +8,12 @@ const ROWS = 300;
 /** Each table: its title, why it may be empty, its columns, and its rows as start, end and texts. */
 const TABLES = [
   {
+    title: "Lanes", columns: ["Lane", "File", "Origin", "Corrected", "Note"], hasNoTimes: true,
+    rows: (sound) => sound.lanes.map((each) => [
+      each.name, each.file, each.origin, each.corrected ?? "no", each.fault ?? each.note ?? "none",
+    ]),
+  },
+  {
     title: "Sections", missing: "sections", columns: ["Start", "Section", "Bars", "End"],
     rows: (sound) => sound.sections.map((each) => [
       each.start_s, each.end_s, sectionName(sound, each), each.bars, clock(each.end_s, 1),
@@ -62,7 +68,7 @@ function details(table, sound, play) {
   return made;
 }
 
-function fill(place, {title, missing, columns, rows}, sound, play) {
+function fill(place, {title, missing, columns, rows, hasNoTimes}, sound, play) {
   const all = rows(sound);
   if (!all.length) {
     place.append(element("p", sound.missing[missing] ?? "none were found", "muted"));
@@ -83,7 +89,7 @@ function fill(place, {title, missing, columns, rows}, sound, play) {
   more.type = "button";
   let shown = 0;
   const show = () => {
-    for (const values of all.slice(shown, shown + ROWS)) body.append(row(values, play));
+    for (const values of all.slice(shown, shown + ROWS)) body.append(hasNoTimes ? texts(values) : row(values, play));
     shown += ROWS;
     more.hidden = shown >= all.length;
   };
@@ -97,18 +103,24 @@ function fill(place, {title, missing, columns, rows}, sound, play) {
   place.append(scrolls);
 }
 
-function row([start_s, end_s, ...texts], play) {
+function row([start_s, end_s, ...said], play) {
   const made = element("tr");
   const first = element("td");
   if (start_s === null) first.textContent = "unknown";
   else {
     const button = element("button", clock(start_s, 2), "quiet");
     button.type = "button";
-    button.setAttribute("aria-label", `Play ${clock(start_s, 2)}, ${texts[0]}`);
+    button.setAttribute("aria-label", `Play ${clock(start_s, 2)}, ${said[0]}`);
     button.addEventListener("click", () => play(start_s, end_s ?? start_s + 4));
     first.append(button);
   }
-  made.append(first, ...texts.map((text) => element("td", text ?? "unknown")));
+  made.append(first, ...said.map((text) => element("td", text ?? "unknown")));
+  return made;
+}
+
+function texts(values) {
+  const made = element("tr");
+  made.append(...values.map((text) => element("td", text ?? "unknown")));
   return made;
 }
 

@@ -1,9 +1,9 @@
 // The sound of one lane in windows of five seconds, fetched by range and held no longer than they are wanted.
 
+import {patientFetch, refusal} from "/static/player_fetch.js";
 import {WINDOW} from "/static/player_schedule.js";
 
 const HEAD_BYTES = 44;
-const TRIES = 30;
 
 export class LaneFault extends Error {}
 
@@ -49,8 +49,13 @@ export class Windows {
   }
 
   async range(first, count) {
-    const response = await this.ask({Range: `bytes=${first}-${first + count - 1}`});
-    if (response.status !== 206) throw this.failed(await said(response));
+    let response;
+    try {
+      response = await patientFetch(this.url, {headers: {Range: `bytes=${first}-${first + count - 1}`}});
+    } catch {
+      throw new LaneFault("the studio cannot be reached; is it still running?");
+    }
+    if (response.status !== 206) throw this.failed(await refusal(response));
     const version = response.headers.get("ETag");
     if (this.version !== null && version !== this.version) {
       throw this.failed("the file has changed; load the page again");
@@ -60,30 +65,8 @@ export class Windows {
     return response.arrayBuffer();
   }
 
-  async ask(headers) {
-    for (let tried = 1; ; tried++) {
-      let response;
-      try {
-        response = await fetch(this.url, {headers});
-      } catch {
-        throw new LaneFault("the studio cannot be reached; is it still running?");
-      }
-      if (response.status !== 503 || !response.headers.has("Retry-After") || tried === TRIES) return response;
-      await new Promise((done) => setTimeout(done, 1000 * Number(response.headers.get("Retry-After"))));
-    }
-  }
-
   failed(text) {
     this.fault = new LaneFault(text);
     return this.fault;
-  }
-}
-
-async function said(response) {
-  try {
-    const told = await response.json();
-    return told.to_do ? `${told.error}; ${told.to_do}` : told.error;
-  } catch {
-    return `the studio answered ${response.status}`;
   }
 }

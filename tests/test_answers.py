@@ -329,6 +329,8 @@ def test_of_prose_the_sentence_that_names_the_genre_is_read_and_only_known_genre
         ("Hip-Hop/Rap", ("hip hop",)),
         ("Rock 'n' roll, DnB & lofi", ("rock and roll", "drum and bass", "lo-fi")),
         ("It is jazz, not rock.", ("jazz",)),
+        ("A feel-good fusion of Afrobeats and Amapiano, with log drums and a swing rhythm.", ("afrobeats", "amapiano")),
+        ("An energetic Trance-Progressive House track, rock-solid and bright.", ("trance", "progressive house")),
         ("soaring", ()),
         ("30.00 seconds", ()),
         ("key of c major", ()),

@@ -37,7 +37,7 @@ _SOUND = re.compile(
     r"\s+(?:\w+[- ])?(?:pads?|drums?|guitars?|strings?|textures?|synths?|synthesi[sz]ers?|bass(?:line)?s?|leads?|"
     r"kicks?|snares?|hats?|hi-hats?|vocals?|choirs?|percussion|riffs?|chords?|pianos?|organs?|brass|horns?|swells?|"
     r"atmospheres?|soundscapes?|noises?|licks?|feel|effects?|sounds?|melod(?:y|ies)|harmon(?:y|ies)|timbres?|samples?|"
-    r"instrumentation|instruments?|phrasing|tones?|sections?|intro|outro|breaks?|stabs?|plucks?|arps?)\b",
+    r"instrumentation|instruments?|rhythms?|phrasing|tones?|sections?|intro|outro|breaks?|stabs?|plucks?|arps?)\b",
     re.IGNORECASE,
 )
 # Common words: in prose they name a genre only where a word for music, or another genre, stands beside them.
@@ -99,7 +99,9 @@ def _in_clause(clause: str, names: dict[str, str], *, is_prose: bool) -> Iterato
             continue
         start, end = words[i].start(), words[i + count - 1].end()
         i += count
-        if _DENIED.search(clause[:start]) or _LIKE.match(clause[end:]):
+        if _DENIED.search(clause[:start]):
+            continue
+        if _LIKE.match(clause[end:]) and not (i < len(words) and _longest(clause, words[i:], names)[1]):
             continue
         if _SOUND.match(clause[end:]) and not _MUSIC_BEHIND.match(clause[end:]):
             continue

@@ -44,7 +44,10 @@ def model_state(model: str, revision: str | None, settings: InferenceSettings, k
         return model
     folder = Path(model).expanduser()
     if folder.is_dir():
-        return f"{model}: {files_digest(folder)}"
+        try:
+            return f"{model}: {files_digest(folder)}"
+        except OSError as error:
+            return f"{model}: cannot be read: {error.strerror}"
     found = next((one for one in known if one.model_id.lower() == model.lower()), None)
     snapshot = cached(found, settings.cache_folder, revision=revision) if found is not None else None
     return f"{model}: {snapshot.revision if snapshot is not None else 'none'}"

@@ -61,8 +61,9 @@ class Library:
                 song, title=title or f"Song {song_id}", artist=artist, licence=licence, genre_tags=genre
             ),
         )  # fmt: skip
+        text = f"Rock music for an evening by the sea, take {song_id}."
         self.change(TrainingClips, song_id, lambda clips: dataclasses.replace(clips, clips=tuple(
-            dataclasses.replace(clip, licence=licence, text=f"{clip.text} {title or song_id}") for clip in clips.clips
+            dataclasses.replace(clip, licence=licence, text=text) for clip in clips.clips
         )))  # fmt: skip
 
     def change(self, record: type[R], song_id: str, changed: Callable[[R], R]) -> None:

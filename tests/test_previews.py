@@ -27,11 +27,11 @@ from flamingo_bark_assets.library.importing import remove_song
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.orphans import find_orphans, remove_orphans
 from flamingo_bark_assets.storage.feature_store import FeatureStore
-from flamingo_bark_assets.studio import previews
 from flamingo_bark_assets.studio.context import Studio
-from flamingo_bark_assets.studio.peaks import HEAD, read_peaks
-from flamingo_bark_assets.studio.previews import RATE_HZ, Previews
-from flamingo_bark_assets.studio.sound_routes import routes
+from flamingo_bark_assets.studio.sound import previews
+from flamingo_bark_assets.studio.sound.peaks import HEAD, read_peaks
+from flamingo_bark_assets.studio.sound.previews import RATE_HZ, Previews
+from flamingo_bark_assets.studio.sound.routes import routes
 from tests.evidence import make_evidence, make_stem, row
 from tests.signals import clicks, noise, silence, sine, write_audio, write_wav
 
@@ -207,7 +207,7 @@ def test_a_kill_half_way_leaves_no_half_preview_and_nothing_behind(client: TestC
     script = (
         "import os, sys; from pathlib import Path\n"
         "from flamingo_bark_assets.library.layout import DataPaths\n"
-        "from flamingo_bark_assets.studio import peaks, previews\n"
+        "from flamingo_bark_assets.studio.sound import peaks, previews\n"
         "peaks.PeakWriter.finish = lambda _: os.kill(os.getpid(), 9)\n"
         "kept = previews.Previews(DataPaths(Path(sys.argv[1])))\n"
         "kept.preview('one', kept.lane('one', 'mix'))\n"

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from flamingo_bark_assets.library.song_changes import change_songs
-from flamingo_bark_assets.studio.conflict_queue import Filters, Segment, marked, queue_page
+from flamingo_bark_assets.studio.conflicts.queue import Filters, Segment, marked, queue_page
 from tests.studio import RunningStudio, running_studio
 from tests.studio_library import HOSTILE, Library, disputed, new_library
 from tests.test_browser import CHROMIUM, QUIET

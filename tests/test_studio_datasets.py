@@ -26,9 +26,9 @@ from flamingo_bark_assets.audio.song_review import SongReview
 from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.errors import WriteError
 from flamingo_bark_assets.library.song_changes import change_songs
-from flamingo_bark_assets.studio.archives import Form, archive, archive_length, safe_name
-from flamingo_bark_assets.studio.dataset_facts import dataset_facts
-from flamingo_bark_assets.studio.export_store import ExportChoice, ExportStore, compare
+from flamingo_bark_assets.studio.datasets.archives import Form, archive, archive_length, safe_name
+from flamingo_bark_assets.studio.datasets.export_store import ExportChoice, ExportStore, compare
+from flamingo_bark_assets.studio.datasets.facts import dataset_facts
 from tests.studio import RunningStudio, running_studio
 from tests.studio_library import HOSTILE, Library, new_library
 from tests.test_browser import CHROMIUM, QUIET

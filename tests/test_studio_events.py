@@ -13,9 +13,9 @@ import dagster as dg
 import pytest
 
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.studio import runs_events
-from flamingo_bark_assets.studio.dagster_client import DagsterClient, Event
-from flamingo_bark_assets.studio.runs_events import MOST_CLIENTS, EventStream, TooManyClients
+from flamingo_bark_assets.studio.runs import events as runs_events
+from flamingo_bark_assets.studio.runs.dagster_client import DagsterClient, Event
+from flamingo_bark_assets.studio.runs.events import MOST_CLIENTS, EventStream, TooManyClients
 
 pytestmark = pytest.mark.dagster
 

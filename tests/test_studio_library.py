@@ -22,8 +22,8 @@ from flamingo_bark_assets.library.song_toml_edits import Place, Value
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
-from flamingo_bark_assets.studio.library_index import LibraryIndex
-from flamingo_bark_assets.studio.library_query import FILTERS, matching_ids, read_asked, window
+from flamingo_bark_assets.studio.library.index import LibraryIndex
+from flamingo_bark_assets.studio.library.query import FILTERS, matching_ids, read_asked, window
 from flamingo_bark_assets.training.suitability import Verdict
 from tests.evidence import make_evidence
 from tests.published_library import publish_library, song_name

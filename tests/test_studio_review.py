@@ -16,8 +16,8 @@ from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.storage.feature_store import FeatureStore
-from flamingo_bark_assets.studio.lyrics_rows import lyrics_rows
-from flamingo_bark_assets.studio.song_texts import spans_of
+from flamingo_bark_assets.studio.review.lyrics_rows import lyrics_rows
+from flamingo_bark_assets.studio.review.texts import spans_of
 from flamingo_bark_assets.training.files import dataset_files
 from flamingo_bark_assets.training.suitability import Verdict
 from tests.reviewed_songs import SAID, SONG_TOML, ReviewPage, claims_of, run_due, watched, write_and_make

@@ -20,8 +20,8 @@ from starlette.testclient import TestClient
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.provenance.state import song_lock
 from flamingo_bark_assets.steps import STEPS
-from flamingo_bark_assets.studio import runs_page
 from flamingo_bark_assets.studio.context import Studio
+from flamingo_bark_assets.studio.runs import page as runs_page
 from tests.conftest import NO_WAITING
 from tests.running import Platform, running_platform
 from tests.songs import write_unreadable_song

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from flamingo_bark_assets.cli import main
-from flamingo_bark_assets.studio.upload_names import MAX_NAME_BYTES, safe_path
+from flamingo_bark_assets.studio.adding.upload_names import MAX_NAME_BYTES, safe_path
 from tests.studio import RunningStudio, running_studio
 from tests.uploading import PIECE, TUS, append, ask, begin, begin_piece, head, new_batch, send
 

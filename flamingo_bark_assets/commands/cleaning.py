@@ -56,7 +56,7 @@ def clean(paths: DataPaths, days: float | None, dry_run: bool, yes: bool) -> Non
     from flamingo_bark_assets.files.atomic import delete_tree, find_leftovers
     from flamingo_bark_assets.library.orphans import find_orphans, remove_made
     from flamingo_bark_assets.settings import load_settings
-    from flamingo_bark_assets.studio.uploads import find_old
+    from flamingo_bark_assets.studio.adding.uploads import find_old
 
     orphans = find_orphans(paths)
     leftovers = [*orphans.leftovers, *find_leftovers(paths.exports), *find_leftovers(paths.tokens)]

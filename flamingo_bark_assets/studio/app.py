@@ -15,20 +15,17 @@ from starlette.staticfiles import StaticFiles
 
 from flamingo_bark_assets.defs.request_guard import Application, Names, RequestGuard
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.studio import (
-    add_page,
-    conflicts_page,
-    datasets_page,
-    editing,
-    health,
-    library_page,
-    review_page,
-    runs_page,
-    sound_routes,
-)
+from flamingo_bark_assets.studio import editing, health
 from flamingo_bark_assets.studio.access import AccessGuard, Keys
+from flamingo_bark_assets.studio.adding import page as add_page
+from flamingo_bark_assets.studio.conflicts import page as conflicts_page
 from flamingo_bark_assets.studio.context import Studio
+from flamingo_bark_assets.studio.datasets import page as datasets_page
+from flamingo_bark_assets.studio.library import page as library_page
 from flamingo_bark_assets.studio.requests import told_crash, told_fault, told_refusal
+from flamingo_bark_assets.studio.review import page as review_page
+from flamingo_bark_assets.studio.runs import page as runs_page
+from flamingo_bark_assets.studio.sound import routes as sound_routes
 
 _STATIC = Path(__file__).with_name("static")
 _OPEN = ("/health", "/static/")

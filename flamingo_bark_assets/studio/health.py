@@ -22,7 +22,7 @@ from flamingo_bark_assets.files.space import LEAST_FREE_BYTES, free_bytes
 from flamingo_bark_assets.inference.availability import ready_models
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.studio.context import Studio
-from flamingo_bark_assets.studio.dagster_client import FAULTS, dagster_of
+from flamingo_bark_assets.studio.runs.dagster_client import FAULTS, dagster_of
 
 _KEPT_S = 1.0
 _MODELS_KEPT_S = 30.0

@@ -1,0 +1,1 @@
+"""The page of datasets: what they hold, what trainers need, exports."""

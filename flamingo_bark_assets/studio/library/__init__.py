@@ -1,0 +1,1 @@
+"""The library page: songs in a table, filters, one edit of many."""

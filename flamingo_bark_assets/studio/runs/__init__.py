@@ -1,0 +1,1 @@
+"""The page of runs, live, and Dagster behind it."""

@@ -127,7 +127,7 @@ def _newer(model_id: str, name: str, family: Family) -> KnownModel:
         family=family,
         name=name,
         parameters=8_270_000_000,
-        # Two matrices of 152,064 by 3,584 (the published config.json) and the audio encoder's convolutions and tables.
+        # Two matrices of some 152 thousand by 3,584 (Qwen2.5-7B's), and the audio encoder's convolutions and tables.
         unquantised=1_100_000_000,
         download_bytes=16_500_000_000,
         download_is_computed=True,

@@ -14,8 +14,8 @@ _OF_FAMILY: dict[Family, Decoding] = {
     "audio-flamingo-2": Decoding(max_new_tokens=256),
     # The example on transformers' page of Audio Flamingo 3.
     "audio-flamingo-3": Decoding(max_new_tokens=500),
-    # Own choice: what is published for Audio Flamingo Next, which is of the same class, without its penalty.
-    "music-flamingo": Decoding(max_new_tokens=1024),
+    # The examples on transformers' page of Music Flamingo.
+    "music-flamingo": Decoding(max_new_tokens=500),
     # Own choice: nobody knows which model a server has.
     "server": Decoding(max_new_tokens=160),
 }

@@ -101,7 +101,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
 def song_id(walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A song that was dropped as a folder, over a connection that is cut once, and that the daemon has made."""
     dropped = tmp_path_factory.mktemp("dropped")
-    write_song(dropped, "Night Walk", duration_s=6.0, seed=5)
+    write_song(dropped, "Night Walk", duration_s=12.0, seed=5)
     page = walk.page(walk.context(viewport={"width": 1200, "height": 900}), "/add")
     cuts: list[str] = []
 

@@ -15,13 +15,13 @@ export function correctionButtons(field, data, player) {
   const set = (value) => save(spec, value, `correct ${field.label} of ${data.song_id}`);
   if (field.name === "tempo_bpm") {
     const scale = (text, factor, says) => button(text, () => set(rounded(field.value * factor)), {
-      "aria-label": says, disabled: field.value === null || field.locked,
+      "aria-label": `${text}: ${says}`, disabled: field.value === null || field.locked,
     });
-    return [scale("½", 0.5, "Halve the tempo"), scale("×2", 2, "Double the tempo"), tapButton(set, player, field.locked)];
+    return [scale("½", 0.5, "halve the tempo"), scale("×2", 2, "double the tempo"), tapButton(set, player, field.locked)];
   }
   if (field.name === "first_downbeat_s") {
     return [button("Here", () => set(rounded(player()?.time() ?? 0)), {
-      "aria-label": "Set the first downbeat to where the player is", disabled: field.locked || !player(),
+      "aria-label": "Here: set the first downbeat to where the player is", disabled: field.locked || !player(),
     })];
   }
   return [];
@@ -99,7 +99,7 @@ export function sectionsTable(data, player) {
       button("Here", () => {
         each.start_s = here();
         change();
-      }, {"aria-label": `Let section ${index + 1} begin where the player is`, disabled: spec.locked}),
+      }, {"aria-label": `Here: let section ${index + 1} begin where the player is`, disabled: spec.locked}),
       button("✕", () => {
         rows.splice(index, 1);
         change();

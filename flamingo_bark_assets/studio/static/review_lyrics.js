@@ -119,7 +119,7 @@ class Editor {
     const nudge = (text, by, says) => button(text, () => {
       row.time_s = Math.max(0, Math.round((row.time_s + by) * 100) / 100);
       this.change();
-    }, {"aria-label": `${says} ${name}`, disabled: isLocked || row.time_s === null, "data-focus": `lyrics:${index}:${by}`});
+    }, {"aria-label": `${text}: ${says} ${name}`, disabled: isLocked || row.time_s === null, "data-focus": `lyrics:${index}:${by}`});
     const mark = () => {
       if (this.at === index) return;
       this.body.children[this.at]?.removeAttribute("aria-current");

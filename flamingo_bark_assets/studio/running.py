@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from flamingo_bark_assets.defs.addresses import Address
 from flamingo_bark_assets.defs.request_guard import Names
-from flamingo_bark_assets.defs.serving import Address
 from flamingo_bark_assets.errors import ServingError
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.studio.access import LINK_PARAMETER, Keys, new_keys, read_keys

@@ -32,8 +32,6 @@ STUDIO_TAG = "flamingo_bark/studio"
 _SONGS_TAG = "flamingo_bark/songs"
 _REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
 _TIMEOUT_S = 30.0
-_TIME_TO_BEGIN_S = 60.0
-_LOOK_S = 0.3
 _MOST_RUNS = 200
 _MOST_BACKFILLS = 50
 
@@ -283,25 +281,20 @@ class DagsterClient:
 
         Raises:
             NoPlatform: no platform runs.
-            PlatformRefused: there is no such run, or it has ended.
+            PlatformRefused: there is no such run, it is starting, or it has ended.
         """
         if len(run_id) == _BACKFILL_ID_LENGTH:
             self._change(_CANCEL_BACKFILL, "CancelBackfillSuccess", id=run_id)
         else:
-            self._wait_until_it_can_be_cancelled(run_id)
             self._change(_TERMINATE, "TerminateRunSuccess", id=run_id)
 
-    def _wait_until_it_can_be_cancelled(self, run_id: str) -> None:
-        """Wait while a run's process starts: Dagster cancels only what waits or has begun."""
+    def is_starting(self, run_id: str) -> bool:
+        """Return whether a run's process starts: Dagster cancels only what waits or has begun."""
         import dagster as dg
 
         instance = self._instance()
-        deadline = time.monotonic() + _TIME_TO_BEGIN_S
-        while instance is not None and time.monotonic() < deadline:
-            run = instance.get_run_by_id(run_id)
-            if run is None or run.status not in {dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED}:
-                return
-            time.sleep(_LOOK_S)
+        run = instance.get_run_by_id(run_id) if instance is not None else None
+        return run is not None and run.status in {dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED}
 
     def _begun_backfills(self, instance: dg.DagsterInstance) -> frozenset[str]:
         import dagster as dg

@@ -17,6 +17,7 @@ const COLOURS = {failed: "bad", "given up": "bad", unfit: "warn", due: "warn", q
 const at = (id) => document.getElementById(id);
 const grid = at("runs-grid").tBodies[0];
 const shown = new Map();
+const cancelling = new Set();
 let first = 0;
 let version = 0;
 let platform = null;
@@ -96,7 +97,7 @@ function drawRuns(told) {
     const row = before.get(run.run_id) ?? body.appendChild(runLine(run));
     before.delete(run.run_id);
     if (row.cells[1].textContent !== run.state) row.cells[1].textContent = run.state;
-    row.querySelector("button").disabled = !platform || run.state === "cancelling";
+    row.querySelector("button").disabled = !platform || run.state === "cancelling" || cancelling.has(run.run_id);
   }
   for (const row of before.values()) row.remove();
 }
@@ -190,12 +191,18 @@ async function start(row) {
 }
 
 async function cancelled(run) {
+  if (cancelling.has(run.run_id)) return;
+  cancelling.add(run.run_id);
+  soon();
+  say("It is asked to end, which it does once its process has begun.");
   try {
     await send("POST", "/api/runs/cancel", {run_id: run.run_id});
     say("It is cancelled; what was made stays made.");
-    soon();
   } catch (error) {
     sayFault(error);
+  } finally {
+    cancelling.delete(run.run_id);
+    soon();
   }
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.claims.model import Claim
@@ -95,6 +96,14 @@ def change(studio: RunningStudio, song_id: str, **places: Any) -> None:
     named = {name.replace("__", "."): value for name, value in places.items()}
     status, answer = studio.ask("POST", "/api/edits", {"label": "test", "songs": {song_id: named}})
     assert status == 200, answer
+
+
+def hear(page: Page, time_s: str) -> None:
+    """Let the player be where an expression says."""
+    page.evaluate(f"""async () => {{
+      const {{Player}} = await import("/static/player.js");
+      Player.prototype.time = () => {time_s};
+    }}""")
 
 
 # Chromium
@@ -225,13 +234,97 @@ def test_a_halved_tempo_is_a_correction_beside_what_was_measured_and_can_be_reve
 
 
 @browser_test
+def test_the_metre_and_the_first_downbeat_that_is_heard_are_corrected(review: ReviewPage, paths: DataPaths) -> None:
+    page = review.open("one")
+    hear(page, "1.2345")
+    page.get_by_role("button", name="Edit Metre").click()
+    page.get_by_role("combobox", name="Metre").select_option("3/4")
+    with page.expect_response("**/api/songs/one/sound"):  # the overlays follow
+        page.keyboard.press("Enter")
+    expect(page.locator('[data-editable="corrections.metre"]')).to_contain_text("by hand")
+    page.get_by_role("button", name="Here: set the first downbeat").click()
+    expect(page.locator('[data-editable="corrections.first_downbeat_s"]')).to_contain_text("by hand")
+    assert said(paths)["corrections"] == {"metre": "3/4", "first_downbeat_s": pytest.approx(1.2345, abs=0.001)}
+
+
+@browser_test
+def test_a_tempo_is_tapped_in_the_time_of_the_song(review: ReviewPage, paths: DataPaths) -> None:
+    page = review.open("one")
+    hear(page, "(globalThis.heard = (globalThis.heard ?? 0) + 0.4)")
+    tap = page.get_by_role("button", name="Tap the tempo")
+    for _ in range(5):
+        tap.click()
+    expect(tap).to_have_text("Tap: 150.0 BPM")
+    page.get_by_role("button", name="Use it").click()
+    expect(page.locator('[data-editable="corrections.tempo_bpm"]')).to_contain_text("by hand")
+    assert said(paths)["corrections"]["tempo_bpm"] == pytest.approx(150.0)
+
+
+@browser_test
+def test_a_section_is_named_and_moved(review: ReviewPage, paths: DataPaths) -> None:
+    page = review.open("one")
+    hear(page, "2.5")
+    sections = page.locator("#sections")
+    count = sections.get_by_role("textbox", name="Name of section").count()
+    sections.get_by_role("button", name="Add one where the player is").click()
+    names = sections.get_by_role("textbox", name="Name of section")
+    expect(names).to_have_count(count + 1)
+    added = next(n for n in range(count + 1) if names.nth(n).input_value() == "section")
+    names.nth(added).fill("bridge")
+    start = sections.get_by_role("textbox", name=f"Start of section {added + 1}")
+    start.fill("0:03.25")
+    start.press("Tab")
+    expect(sections.get_by_text("From: by hand")).to_be_visible()
+    assert {"start_s": 3.25, "label": "bridge"} in said(paths)["corrections"]["sections"]
+    assert len(said(paths)["corrections"]["sections"]) == count + 1
+
+
+@browser_test
+def test_a_claim_that_is_kept_or_dropped_by_hand_stands_or_goes_after_a_run(
+    review: ReviewPage, paths: DataPaths, studio: RunningStudio
+) -> None:
+    def caption() -> str:
+        (found,) = (each for each in told(studio)["answers"] if each["id"] == "mix/caption")
+        text: str = found["text"]
+        return text
+
+    def decide(word: str) -> None:
+        page.get_by_role("button", name=re.compile("^97 BPM: ")).last.click()
+        page.get_by_role("group", name="What was measured").get_by_role("button", name=word).click()
+        expect(page.get_by_role("group", name="What was measured")).to_have_count(0)
+
+    page = review.open("one")
+    assert "97 BPM" not in caption()
+    decide("Drop it")
+    (dropped,) = said(paths)["corrections"]["claims"].values()
+    decide("Keep it")
+    (kept,) = said(paths)["corrections"]["claims"].values()
+    assert (dropped, kept) == ("drop", "keep")
+    with page.expect_response("**/api/songs/one/sound"):  # the overlays follow
+        run_due(paths, studio.home, "one")
+    assert "97 BPM" in caption()
+    expect(page.get_by_role("button", name="97 BPM: kept by hand").first).to_be_visible()
+    decide("As measured")
+    assert "corrections" not in said(paths)
+    run_due(paths, studio.home, "one")
+    assert "97 BPM" not in caption()
+
+
+@browser_test
+def test_keys_go_to_the_song_behind_and_before(review: ReviewPage) -> None:
+    page = review.open("one")
+    expect(page.locator("#behind")).not_to_have_attribute("aria-disabled", "true")
+    page.keyboard.press("n")
+    page.wait_for_url("**/songs/three")
+    expect(page.locator("#before")).not_to_have_attribute("aria-disabled", "true")
+    page.keyboard.press("p")
+    page.wait_for_url("**/songs/one")
+
+
+@browser_test
 def test_a_key_times_the_lines_of_the_lyrics_while_it_plays(review: ReviewPage, paths: DataPaths) -> None:
     page = review.open("one")
-    page.evaluate("""async () => {
-      const {Player} = await import("/static/player.js");
-      let heard = 1;
-      Player.prototype.time = () => (heard += 0.5);
-    }""")
+    hear(page, "(globalThis.heard = (globalThis.heard ?? 1) + 0.5)")
     page.locator("#lyrics").get_by_role("button", name="Set the time").focus()
     page.keyboard.press("t")
     page.keyboard.press("t")

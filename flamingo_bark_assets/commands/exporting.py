@@ -54,11 +54,9 @@ def export(
     yes: bool,
 ) -> None:
     """Write the clips of all fit songs into the folder OUT in the layout of a trainer, or bring it up to date."""
-    from flamingo_bark_assets.exports.interface import ExportOptions
     from flamingo_bark_assets.exports.run import export as run_export
     from flamingo_bark_assets.exports.run import plan
-    from flamingo_bark_assets.exports.songs import StoredSongs
-    from flamingo_bark_assets.tokens.catalogue import configured_models
+    from flamingo_bark_assets.exports.songs import StoredSongs, chosen_options
 
     if repo_id and name != "huggingface":
         raise click.UsageError("--push goes with --to huggingface")
@@ -66,10 +64,9 @@ def export(
     if folder.resolve().is_relative_to(paths.songs.resolve()):
         raise ExportError(f"{out}: lies among the songs and would be taken for one; name a place elsewhere")
     settings = load_settings(paths.settings)
-    prompts = settings.prompts
-    options = ExportOptions(
-        commercial, view, by_artist, custom_tag or prompts.custom_tag, str(folder), configured_models(settings, paths),
-        "prepend" if custom_tag else prompts.custom_tag_position, accepted_only,
+    options = chosen_options(
+        paths, settings, folder, view=view, commercial=commercial, accepted_only=accepted_only, by_artist=by_artist,
+        custom_tag=custom_tag,
     )  # fmt: skip
     songs = StoredSongs(paths, settings, target, options)
     if dry_run:

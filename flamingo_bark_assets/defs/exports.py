@@ -48,19 +48,15 @@ def _asset_of(target: Target) -> dg.AssetsDefinition:
         ],
     )
     def exported(context: dg.AssetExecutionContext, platform: Platform, config: ExportConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        from flamingo_bark_assets.exports.interface import ExportOptions
         from flamingo_bark_assets.exports.run import export
-        from flamingo_bark_assets.exports.songs import StoredSongs
-        from flamingo_bark_assets.tokens.catalogue import configured_models
+        from flamingo_bark_assets.exports.songs import StoredSongs, chosen_options
         from flamingo_bark_assets.verification.report import report_json
         from flamingo_bark_assets.verification.run import verify_export
 
         out = platform.paths.exports / target.NAME
-        tokens = configured_models(platform.settings, platform.paths)
-        prompts = platform.settings.prompts
-        options = ExportOptions(
-            config.commercial, config.view, config.by_artist, config.custom_tag or prompts.custom_tag, str(out), tokens,
-            "prepend" if config.custom_tag else prompts.custom_tag_position, config.accepted_only,
+        options = chosen_options(
+            platform.paths, platform.settings, out, view=config.view, commercial=config.commercial,
+            accepted_only=config.accepted_only, by_artist=config.by_artist, custom_tag=config.custom_tag,
         )  # fmt: skip
         with told_in_one_line():
             songs = StoredSongs(platform.paths, platform.settings, target, options)

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
@@ -31,9 +32,33 @@ from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.splits.assignment import read_splits, renew_splits
 from flamingo_bark_assets.splits.records import SongSplit
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.tokens.catalogue import configured_models
 
 MEASURED = "measured"
 """Who wrote a text in which no captioning model has a word."""
+
+
+def chosen_options(
+    paths: DataPaths,
+    settings: Settings,
+    folder: Path,
+    *,
+    view: str | None,
+    commercial: bool,
+    accepted_only: bool,
+    by_artist: bool,
+    custom_tag: str,
+) -> ExportOptions:
+    """Return what the user chose for an export into `folder`, completed from the settings.
+
+    A trigger word of its own goes before each text; without one, that of the settings goes where they say.
+    """
+    prompts = settings.prompts
+    return ExportOptions(
+        commercial=commercial, view=view, by_artist=by_artist, custom_tag=custom_tag or prompts.custom_tag,
+        folder=str(folder.absolute()), tokens=configured_models(settings, paths),
+        tag_position="prepend" if custom_tag else prompts.custom_tag_position, accepted_only=accepted_only,
+    )  # fmt: skip
 
 
 class StoredSongs:

@@ -62,19 +62,16 @@ def _run(paths: DataPaths, choice: ExportChoice) -> None:
 
 
 def _export(paths: DataPaths, choice: ExportChoice) -> None:
-    from flamingo_bark_assets.exports.interface import ExportOptions
     from flamingo_bark_assets.exports.registry import TARGETS
     from flamingo_bark_assets.exports.run import export
-    from flamingo_bark_assets.exports.songs import StoredSongs
+    from flamingo_bark_assets.exports.songs import StoredSongs, chosen_options
     from flamingo_bark_assets.settings import load_settings
-    from flamingo_bark_assets.tokens.catalogue import configured_models
 
     settings = load_settings(paths.settings)
-    target, out, prompts = TARGETS[choice.target], paths.exports / choice.folder, settings.prompts
-    options = ExportOptions(
-        choice.commercial, choice.view, choice.by_artist, choice.custom_tag or prompts.custom_tag, str(out.absolute()),
-        configured_models(settings, paths), "prepend" if choice.custom_tag else prompts.custom_tag_position,
-        choice.accepted_only,
+    target, out = TARGETS[choice.target], paths.exports / choice.folder
+    options = chosen_options(
+        paths, settings, out, view=choice.view, commercial=choice.commercial, accepted_only=choice.accepted_only,
+        by_artist=choice.by_artist, custom_tag=choice.custom_tag,
     )  # fmt: skip
     _tell(stage="looking which songs go in")
     songs = StoredSongs(paths, settings, target, options)

@@ -190,8 +190,10 @@ async function refresh() {
     const told = await get(api);
     if (mine !== asked) return;
     const wasDue = data?.progress.due.length;
+    const isOther = data && data.progress.version !== told.progress.version;
     data = told;
     show();
+    if (isOther) player?.refresh().catch(sayFault);
     if (wasDue && !told.progress.due.length) say("What was due has been made; the page shows it.");
   } catch (error) {
     if (!data) byId("progress").textContent = error.said ?? error.message;

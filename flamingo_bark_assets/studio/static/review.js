@@ -139,8 +139,9 @@ function more() {
 }
 
 function faults() {
-  const told = [data.fault, data.song_toml.fault, ...data.song_toml.warnings, data.unusable].filter(Boolean);
-  return [...new Set(told)].map((text) => el("p", {class: "notice bad", dir: "auto", text}));
+  const bad = new Set([data.fault, data.song_toml.fault, data.unusable].filter(Boolean));
+  const told = new Set([...bad, ...data.song_toml.warnings]);
+  return [...told].map((text) => el("p", {class: `notice ${bad.has(text) ? "bad" : "warn"}`, dir: "auto", text}));
 }
 
 function showProgress({due, attempt, made_at: madeAt}) {

@@ -180,6 +180,7 @@ def test_a_person_decides_by_keys_and_undoes_it(copied: Library, tmp_path: Path)
         expect(cards).to_have_count(1)
         assert "kind=key" in page.url
         page.reload()
+        expect(cards).to_have_count(1)  # a key decides what is shown, so nothing before
         page.keyboard.press("d")
         page.get_by_text("No disputed claim fits these filters.").wait_for()
         assert page.title().startswith("Conflicts")

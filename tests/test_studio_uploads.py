@@ -243,7 +243,7 @@ def test_what_the_disk_refuses_is_told_with_what_to_do(tmp_path: Path) -> None:
     (uploads.files(batch) / "a").write_text("in the way")
     with uploads.writing(upload, 0) as writer:
         writer.write(b"x")
-        with pytest.raises(UploadRefused, match=r"a/b\.wav cannot be written: .*exists") as refused:
+        with pytest.raises(UploadRefused, match="cannot be written: File exists") as refused:
             writer.finish()
     assert (refused.value.status, refused.value.to_do[:23]) == (507, "Something else stands i")
     (uploads.files(batch) / "a").unlink()

@@ -60,6 +60,14 @@ def form_token(studio: RunningStudio, browser: dict[str, str]) -> str:
     return studio.keys.form_token(session)
 
 
+def test_a_studio_whose_home_holds_nothing_of_dagsters_does_not_load_it(studio: RunningStudio) -> None:
+    assert studio.ask("GET", "/health")[0] == 200
+    assert studio.ask("GET", "/api/runs/grid")[0] == 200
+    loaded = Path(f"/proc/{studio.process.pid}/maps").read_text()
+    assert "pydantic_core" in loaded
+    assert "cygrpc" not in loaded
+
+
 def test_a_link_signs_one_browser_in_and_only_once(studio: RunningStudio) -> None:
     path = studio.link.removeprefix(studio.url)
     status, headers, _ = answer(studio, "GET", path)

@@ -33,7 +33,7 @@ export function conflictCard(each, act) {
   const sure = each.confidence;
   const facts = element(
     "dl", {class: "against"},
-    pair("claimed", element("strong", {}, each.claimed)),
+    pair("claimed", element("strong", {}, each.kind === "tempo" ? `${each.claimed} BPM` : each.claimed)),
     pair("measured", element("strong", {}, each.measured ?? "not known"), each.method ? element("span", {class: "muted"}, ` by ${each.method}`) : null),
     pair("how sure", sure === null ? "not told" : element("meter", {min: "0", max: "1", value: String(sure), "aria-label": "confidence of the measurement"}), sure === null ? null : ` ${Math.round(100 * sure)} %`),
     pair("who says it", each.captioner, each.model_id ? element("span", {class: "muted"}, ` ${each.model_id}`) : null),

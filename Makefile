@@ -7,6 +7,8 @@ PORT ?= 3000
 export STUDIO_PORT ?= 8080
 export DAGSTER_HOME := $(CURDIR)/dagster_home
 export FLAMINGO_BARK_DATA ?= $(CURDIR)/data
+# Tests start hundreds of processes: each would compile the whole package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install demo test ui studio lint docs pictures clean
 

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from flamingo_bark_assets.parts import Part, Question
 
-Dtype = Literal["bfloat16", "float32"]
+Dtype = Literal["bfloat16", "float16", "float32"]
 Quantisation = Literal["none", "8bit", "4bit"]
 
 DEFAULT_MODEL_ID = "nvidia/audio-flamingo-2-1.5B"
-DEFAULT_CLAP_ID = "laion/larger_clap_music"
+DEFAULT_CLAP_ID = "laion/clap-htsat-unfused"
 HUBERT_ID = "facebook/hubert-base-ls960"
 ENCODEC_ID = "facebook/encodec_24khz"
 QUANTIZER_ID = "GitMylo/bark-voice-cloning"
@@ -39,8 +39,13 @@ class ModelCandidate(_Frozen):
         "one of the servers.",
     )  # fmt: skip
     revision: str | None = Field(None, min_length=1, description="Branch, tag or commit; default: the main branch.")
-    dtype: Dtype = Field("bfloat16", description="bfloat16 takes half the memory and, on most CPUs, time.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
+    dtype: Dtype = Field(
+        "bfloat16", description="bfloat16 takes half the memory and, on most CPUs, time; on a GPU that lacks it "
+        "float16 is taken. Audio Flamingo 2 knows no float16.",
+    )  # fmt: skip
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="auto takes a GPU where there is one, of a Mac (mps) not for Audio Flamingo 2."
+    )
     quantisation: Quantisation = Field("none", description="8bit and 4bit: transformers' models only.")
     base_lm: Path | None = Field(
         None, description="Folder of the base language model's tokenizer and config.json; for a folder of Audio "
@@ -143,10 +148,16 @@ class InferenceSettings(_Frozen):
     vocabularies: VocabularyFiles = Field(default_factory=VocabularyFiles, description="Terms that CLAP knows.")
     labels_per_vocabulary: int = Field(10, ge=1, le=2000, description="Likeliest terms that are kept a part.")
     prompts: tuple[PromptOverride, ...] = Field((), description="Prompts in place of the model family's own.")
-    max_new_tokens: int = Field(160, ge=1, le=4096, description="Most tokens of an answer.")
+    max_new_tokens: int | None = Field(
+        None, ge=1, le=4096, description="Most tokens of an answer; default: the family's own (256 to 2,048)."
+    )
     do_sample: bool = Field(False, description="Sample, or take the likeliest token.")
     temperature: float = Field(1.0, gt=0, le=10, description="Of sampling.")
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of sampling.")
+    top_k: int = Field(0, ge=0, le=1000, description="Likeliest tokens that are sampled from; 0 for all.")
+    repetition_penalty: float | None = Field(
+        None, ge=1, le=2, description="Divides the odds of what was said already; default: the family's own."
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Of sampling.")
     offline: bool = Field(False, description="Never ask the network.")
     allow_download: bool = Field(False, description="Download a model of the chain that is not in the cache.")

@@ -25,8 +25,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
 from flamingo_bark_assets.defs.lost_runs import holding
-from flamingo_bark_assets.defs.partitions import SONGS
-from flamingo_bark_assets.defs.plan import ONLY_DUE_TAG, REQUESTED_TAG
+from flamingo_bark_assets.defs.names import ONLY_DUE_TAG, SONGS
+from flamingo_bark_assets.defs.plan import REQUESTED_TAG
 from flamingo_bark_assets.defs.sensors import contiguous
 from flamingo_bark_assets.defs.songs import SONGS_A_RUN
 from flamingo_bark_assets.defs.specs import SONG_ASSETS

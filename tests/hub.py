@@ -28,6 +28,7 @@ class FakeHub:
         requests: method, path and Range header of each request.
         corrupt: names of files of which wrong bytes are sent.
         uploads: the dataset repositories, which can be written.
+        refusal: status, body and headers that answer everything.
     """
 
     repositories: dict[str, dict[str, bytes]]
@@ -35,6 +36,7 @@ class FakeHub:
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     corrupt: set[str] = field(default_factory=set)
     uploads: Uploads = field(default_factory=Uploads)
+    refusal: tuple[int, bytes, dict[str, str]] | None = None
 
     def commit(self, repo_id: str) -> str:
         names = repr(sorted((name, sha256(data)) for name, data in self.repositories[repo_id].items()))
@@ -125,6 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append((self.command, path, self.headers.get("Range")))
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.hub.refusal is not None:
+            return self._send(*self.hub.refusal)
         given = answer(
             self.hub.uploads, self.hub.endpoint, self.command, self.path, self.headers.get("Authorization"), body
         )

@@ -15,7 +15,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.exports import exports
 from flamingo_bark_assets.defs.jobs import all_songs
-from flamingo_bark_assets.defs.partitions import SONGS
+from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.sensors import publication, song_library
 from flamingo_bark_assets.defs.settings_sources import observe_settings

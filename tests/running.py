@@ -22,8 +22,7 @@ from typing import Any
 import dagster as dg
 import psutil
 
-from flamingo_bark_assets.defs.lost_runs import LOCATION
-from flamingo_bark_assets.defs.partitions import SONGS
+from flamingo_bark_assets.defs.names import LOCATION, SONGS
 from flamingo_bark_assets.defs.serving import DEFINITIONS
 
 ROOT = Path(__file__).resolve().parents[1]

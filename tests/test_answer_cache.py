@@ -60,9 +60,11 @@ def test_an_empty_cache_has_no_answer(cache: AnswerCache) -> None:
         key(prompt="P"),
         key(decoding=Decoding(max_new_tokens=5)),
         key(decoding=SAMPLED),
+        key(decoding=Decoding(repetition_penalty=1.2)),
         key(model_id="other"),
         key(family="music-flamingo"),
         key(revision="r2"),
+        key(files="other"),
         key(dtype="bfloat16"),
     ],
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from flamingo_bark_assets.captioning import answers
 from flamingo_bark_assets.captioning.answers import parse_labels, parse_text
+from flamingo_bark_assets.inference.vocabulary import Vocabulary
 
 CAPTION = "A slow piano ballad with soft strings."
 PROMPT = "Describe the music in a sentence."
@@ -293,3 +294,77 @@ def test_labels_are_clean_short_and_settled_whatever_was_said(reply: str, trunca
 
 def test_bytes_that_are_no_text_are_no_label() -> None:
     assert parse_labels("house, \ufffd\ufffd-l\ufffd").labels == ("house",)
+
+
+GENRE = "What is the genre of this music?"
+# In the form of published openings of Music Flamingo.
+PROSE = {
+    "This track is a relentless Hardstyle piece that joins the distorted kick of classic Hardstyle with the bright "
+    "leads of Trance. It sits at 150 BPM and is rooted in E flat minor. The duration of the piece is 30.00 seconds.":
+        ("hardstyle", "trance"),
+    "This track is a smooth Deep House piece that leans toward a soulful, melodic side, mixing warm pads with a steady "
+    "four-on-the-floor beat.": ("deep house",),
+    "The track opens with lush ambient pads and soaring synth leads over a rock\u2011solid kick. At 120 BPM it is a "
+    "modern pop song blending R&B with soul, in the key of C major; its duration is 30.00 seconds.":
+        ("pop", "r&b", "soul"),
+    "This piece is a Progressive House track rather than a techno one, lifted by wide supersaws and by a long and "
+    "patient build-up to its drop at the end.": ("progressive house",),
+    "Soaring leads, warm pads and a tender swing feel fill 30.00 seconds in the key of C major, while the drums, "
+    "without any trap hi-hats, keep a steady four-on-the-floor pulse of 120 BPM.": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reply", PROSE, ids=lambda reply: reply[:40])
+def test_of_prose_the_sentence_that_names_the_genre_is_read_and_only_known_genres_are_labels(reply: str) -> None:
+    parsed = parse_labels(reply, question="genre")
+    assert parsed.labels == PROSE[reply]
+    assert parsed.reason == (None if PROSE[reply] else answers.NO_GENRE)
+    assert parse_labels(reply, prompt=GENRE) == parsed
+
+
+@pytest.mark.parametrize(
+    ("reply", "labels"),
+    [
+        ("House, Techno", ("house", "techno")),
+        ("Hip-Hop/Rap", ("hip hop",)),
+        ("Rock 'n' roll, DnB & lofi", ("rock and roll", "drum and bass", "lo-fi")),
+        ("It is jazz, not rock.", ("jazz",)),
+        ("A feel-good fusion of Afrobeats and Amapiano, with log drums and a swing rhythm.", ("afrobeats", "amapiano")),
+        ("An energetic Trance-Progressive House track, rock-solid and bright.", ("trance", "progressive house")),
+        ("soaring", ()),
+        ("30.00 seconds", ()),
+        ("key of c major", ()),
+    ],
+)
+def test_a_list_of_genres_gives_their_known_names_and_nothing_else(reply: str, labels: tuple[str, ...]) -> None:
+    assert parse_labels(reply, question="genre").labels == labels
+
+
+def test_a_users_own_genres_are_known_too() -> None:
+    own = Vocabulary("genre", ("hyperfolk", "zydeco"), "{}")
+    assert parse_labels("Hyperfolk with a touch of jazz", question="genre", genres=own).labels == ("hyperfolk", "jazz")
+
+
+def test_of_prose_moods_and_instruments_are_terms_of_their_vocabulary() -> None:
+    reply = (
+        "This track sits at 150 BPM, in the key of E flat minor, with piano, drums, soaring layers, a duration of "
+        "30.00 seconds, tempo, key, and a long build of tension that does not let go."
+    )
+    assert parse_labels(reply, question="instruments").labels == ("piano", "drums")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [f"<think>The bass is loud. It may be rock.</think>\n{CAPTION}", f"It may be rock.</think>{CAPTION}"],
+)
+def test_thinking_is_no_part_of_an_answer(reply: str) -> None:
+    assert parse_text(reply).text == CAPTION
+
+
+def test_a_thought_that_was_cut_off_is_no_answer() -> None:
+    assert parse_text("<think>The bass is loud. It may be", truncated=True).reason == answers.NOTHING_SAID
+
+
+def test_no_break_spaces_and_hyphens_become_plain_ones() -> None:
+    said = "A four\u2011on\u2011the\u2010floor beat at 120\u202fBPM and\u00a0bass."
+    assert parse_text(said).text == "A four-on-the-floor beat at 120 BPM and bass."

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from flamingo_bark_assets.inference.batching import OutOfMemory, infer_in_batches, is_out_of_memory
+from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory, infer_in_batches
+from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS, KnownModel
 from flamingo_bark_assets.inference.interface import Decoding, Reply
+from flamingo_bark_assets.inference.memory import is_out_of_memory, memory_advice
 from tests.captioning_models import ParrotModel, clip
 
 GREEDY = Decoding()
@@ -52,9 +54,71 @@ def test_one_clip_that_does_not_fit_is_out_of_memory(error: Callable[[], BaseExc
         infer_in_batches(ParrotModel(capacity=0, error=error), [clip(0)] * 3, ["p"] * 3, GREEDY, 2)
 
 
-def test_another_error_is_passed_on() -> None:
-    with pytest.raises(RuntimeError, match="shapes"):
-        infer_in_batches(ParrotModel(0, lambda: RuntimeError("shapes differ")), [clip(0)], ["p"], GREEDY, 2)
+# As users of the libraries report them.
+SAID = [
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    RuntimeError("cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`"),
+    RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
+    RuntimeError("HIP out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("hipErrorOutOfMemory"),
+    RuntimeError("MPS backend out of memory (MPS allocated: 17.9 GB, max allowed: 18.1 GB)"),
+    RuntimeError("Invalid buffer size: 24.00 GiB"),
+    RuntimeError("Failed to allocate private MTLBuffer for size 99"),
+    RuntimeError("command buffer exited with error: Insufficient Memory (00000008:kIOGPUCommandBufferCallback)"),
+    RuntimeError("UR error: UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY"),
+    RuntimeError("unable to mmap 5368709120 bytes from file </m.safetensors>: Cannot allocate memory (12)"),
+    OSError(12, "ENOMEM in the words of another language"),
+    OSError("The paging file is too small for this operation to complete. (os error 1455)"),
+    Exception("SafetensorError: Cannot allocate memory (os error 12)"),
+    RuntimeError("std::bad_alloc"),
+    RuntimeError("bad allocation"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried to allocate 9"),
+    MemoryError("Unable to allocate 9.3 GiB for an array"),
+]
+NOT_SAID = [
+    RuntimeError("shapes differ"), OSError(2, "No such file"), ValueError("a clip holds no sample"),
+    RuntimeError("CUDA error: device-side assert triggered"), OSError("the weights are at os error 1200"),
+    KeyError("memory"), RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", SAID, ids=str)
+def test_memory_that_runs_out_halves_the_batch_whatever_its_name(error: Exception) -> None:
+    def made() -> BaseException:
+        return error
+
+    model = ParrotModel(capacity=1, error=made)
+    assert len(infer_in_batches(model, [clip(i) for i in range(3)], ["p"] * 3, GREEDY, 4)) == 3
+    assert model.batches == [3, 1, 1, 1]
+
+
+def test_memory_that_ran_out_below_another_error_counts_too() -> None:
+    error = RuntimeError("the weights cannot be read")
+    error.__cause__ = MemoryError()
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize("error", NOT_SAID, ids=str)
+def test_another_error_is_a_fault_of_the_model_and_keeps_its_words(error: Exception) -> None:
+    assert not is_out_of_memory(error)
+    with pytest.raises(InferenceFault, match=f"tiny: {type(error).__name__}"):
+        infer_in_batches(ParrotModel(0, lambda: error), [clip(0)], ["p"], GREEDY, 2)
+
+
+@pytest.mark.parametrize("known", KNOWN_MODELS, ids=lambda known: known.model_id)
+def test_the_advice_holds_nothing_that_is_configured_already(known: KnownModel) -> None:
+    said = memory_advice(known.model_id, "bfloat16", "4bit", "cpu")
+    assert "bfloat16" not in said
+    assert "4bit" not in said
+    assert "device" not in said
+    assert known.model_id not in said.split()
+    assert ("quantisation" in memory_advice(known.model_id, "float32", "none", "cuda")) == (
+        known.family != "audio-flamingo-2"
+    )
 
 
 def test_replies_are_told_before_a_later_batch_fails() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +14,9 @@ import numpy as np
 import pytest
 
 from flamingo_bark_assets.inference import hub as hub_module
+from flamingo_bark_assets.inference.availability import available_models
 from flamingo_bark_assets.inference.catalogue import KnownModel, ModelError, known_model
+from flamingo_bark_assets.inference.clap import KNOWN_CLAPS
 from flamingo_bark_assets.inference.fetching import (
     FetchEvent,
     LicenceNotAcknowledged,
@@ -23,8 +27,12 @@ from flamingo_bark_assets.inference.fetching import (
     revision_of,
 )
 from flamingo_bark_assets.inference.hub import HubUnreachable
+from flamingo_bark_assets.inference.hub_advice import hub_advice
+from flamingo_bark_assets.inference.model_files import files_digest
+from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
 from tests.hub_uploads import sha256
+from tests.tiny_models import COMMIT
 
 AF2 = "nvidia/audio-flamingo-2-0.5B"
 QWEN = "Qwen/Qwen2.5-0.5B"
@@ -282,6 +290,63 @@ def test_a_repository_that_does_not_exist_is_one_clear_line(hub: FakeHub, tmp_pa
     assert "\n" not in str(caught.value)
 
 
+REFUSALS = {
+    "bad token": (401, b"{}", {"X-Error-Message": "Invalid credentials in Authorization header"}, "unset HF_TOKEN"),
+    "expired": (401, b"{}", {"X-Error-Message": 'User Access Token "t" is expired'}, "unset HF_TOKEN"),
+    "no token": (401, b"{}", {"X-Error-Code": "GatedRepo", "X-Error-Message": "restricted"}, "accept its terms"),
+    "fine-grained": (
+        403, b"{}", {"X-Error-Message": "Please enable access to public gated repositories in your fine-grained token"},
+        "read access to public gated repositories",
+    ),
+    "forbidden": (403, b"{}", {}, "a filter of the network"),
+    "proxy": (407, b"", {}, "HTTPS_PROXY"),
+    "portal": (200, b"<html>Welcome to our hotel</html>", {"Content-Type": "text/html"}, "sign in"),
+    "too many": (429, b"{}", {}, "wait some minutes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_each_refusal_says_what_helps(hub: FakeHub, tmp_path: Path, case: str) -> None:
+    *refusal, advice = REFUSALS[case]
+    hub.refusal = (refusal[0], refusal[1], refusal[2])  # type: ignore[assignment]
+    with pytest.raises(ModelError, match=advice) as caught:
+        fetch_from(hub, tmp_path)
+    assert "try again later" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_certificate_that_is_not_trusted_names_the_variable() -> None:
+    error = OSError("connection failed")
+    error.__cause__ = ssl.SSLCertVerificationError("certificate verify failed: self-signed certificate in chain")
+    assert "SSL_CERT_FILE" in (hub_advice(error) or "")
+
+
+def test_without_links_a_download_lies_on_the_disk_once_and_is_found_again(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.file_download.are_symlinks_supported", lambda *_: False)
+    snapshot = fetch_from(hub, tmp_path)
+    wanted = {name: data for name, data in hub.repositories[AF2].items() if name.startswith("safe_ckpt/")}
+    assert {name: (snapshot.path / name).read_bytes() for name in wanted} == wanted
+    large = sum(len(data) for data in wanted.values() if len(data) > 10_000)
+    taken = sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file() and not p.is_symlink())
+    assert large <= taken < 1.2 * large
+    hub.requests.clear()
+    assert fetch_from(hub, tmp_path) == snapshot == cached(model(), tmp_path)
+    assert hub.ranges("safe_ckpt/model_chunk_1.safetensors") == []
+
+
+def test_a_snapshot_without_weights_is_no_downloaded_model(tmp_path: Path) -> None:
+    for known in (model(MUSIC_FLAMINGO), KNOWN_CLAPS[0]):
+        storage = tmp_path / f"models--{known.model_id.replace('/', '--')}"
+        (storage / "snapshots" / COMMIT).mkdir(parents=True)
+        (storage / "refs").mkdir()
+        (storage / "refs" / "main").write_text(COMMIT)
+        for name in ("config.json", "tokenizer.json", "processor_config.json"):
+            (storage / "snapshots" / COMMIT / name).write_text("{}")
+        assert cached(known, tmp_path) is None
+
+
 def test_an_unreachable_hub_is_tried_once_and_is_one_clear_line(tmp_path: Path, _offline: list[Any]) -> None:
     with pytest.raises(HubUnreachable, match="cannot be reached") as caught:
         fetch(model(), cache_dir=tmp_path, acknowledge_licence=True, progress=ignore, endpoint=closed_port())
@@ -325,3 +390,20 @@ def test_the_revision_of_another_folder_changes_with_any_file_and_not_with_its_p
     assert before.startswith("sha256:")
     (tmp_path / "a" / "sub" / "weights").write_bytes(b"1235")
     assert revision_of(tmp_path / "a") != before
+
+
+def test_the_same_weights_are_the_same_revision_whatever_a_tool_notes_beside_them(tmp_path: Path) -> None:
+    settings = InferenceSettings(chain=(ModelCandidate(model=str(tmp_path)),))
+    (tmp_path / "model.safetensors").write_bytes(b"w" * 1000)
+    before = (revision_of(tmp_path), files_digest(tmp_path), available_models(settings)[0])
+    notes = tmp_path / ".cache" / "huggingface" / "download"
+    notes.mkdir(parents=True)
+    (notes / "model.safetensors.metadata").write_text("commit\netag\n1700000999.0\n")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    os.utime(tmp_path / "model.safetensors", (1, 1))
+    assert (revision_of(tmp_path), files_digest(tmp_path), available_models(settings)[0]) == before
+    (tmp_path / "model.safetensors").write_bytes(b"v" * 1000)
+    os.utime(tmp_path / "model.safetensors", (2, 2))
+    after = (revision_of(tmp_path), files_digest(tmp_path), available_models(settings)[0])
+    assert all(one != other for one, other in zip(before, after, strict=True))

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.defs.home import DATABASES, make_whole, open_instance
-from flamingo_bark_assets.defs.partitions import SONGS
+from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.errors import HomeError
 from flamingo_bark_assets.library.layout import DataPaths
 from tests.songs import write_song

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 from pydantic import ValidationError
 
 from flamingo_bark_assets.inference import loading
-from flamingo_bark_assets.inference.catalogue import default_prompt, prompt_for
+from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS, Family, ModelError, default_prompt, prompt_for
+from flamingo_bark_assets.inference.decoding_defaults import decoding_of
 from flamingo_bark_assets.inference.fetching import FetchEvent
-from flamingo_bark_assets.inference.interface import Clip, Decoding, decoding_of
+from flamingo_bark_assets.inference.interface import Clip, Decoding
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
+from flamingo_bark_assets.inference.loading_checks import choose_device, choose_dtype
 from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, InferenceSettings, ModelCandidate, PromptOverride
 from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
 from tests.tiny_models import COMMIT, TinyFamily, save_in_hub_cache, save_tiny_model
@@ -195,7 +198,37 @@ def test_memory_that_runs_out_while_loading_is_a_reason(
 def test_a_damaged_model_is_a_reason(tmp_path: Path) -> None:
     folder = save_tiny_model(tmp_path / "model", "music-flamingo")
     (folder / "model.safetensors").write_bytes(b"\x00" * 100)
-    assert "cannot be loaded" in reason(load_first(settings(tmp_path, candidate(folder))))
+    assert "model.safetensors is cut off or damaged" in reason(load_first(settings(tmp_path, candidate(folder))))
+
+
+def test_a_cut_file_of_weights_and_a_pointer_of_git_lfs_are_named(tmp_path: Path, tiny: Path) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "model"))
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-100])
+    cut = reason(load_first(settings(tmp_path, candidate(folder))))
+    assert f"model.safetensors is cut off or damaged: it has {len(whole) - 100} bytes of {len(whole)}" in cut
+    weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    assert "model.safetensors is a pointer of Git LFS" in reason(load_first(settings(tmp_path, candidate(folder))))
+
+
+def test_a_model_without_its_chat_template_is_skipped_with_the_remedy(tmp_path: Path, tiny: Path) -> None:
+    folder = save_in_hub_cache(tmp_path, MUSIC_FLAMINGO, "music-flamingo")
+    local = Path(shutil.copytree(tiny, tmp_path / "local"))
+    for path in [*folder.glob("chat_template*"), *local.glob("chat_template*")]:
+        path.unlink()
+    loaded = load_first(settings(tmp_path, candidate(MUSIC_FLAMINGO), candidate(local)))
+    assert f"no chat template, so nothing can be asked; `flamingo-bark models fetch {MUSIC_FLAMINGO}`" in reason(loaded)
+    assert "put the chat_template.jinja of the model's repository into its folder" in reason(loaded, 1)
+
+
+def test_in_4_bit_the_embeddings_of_a_folder_keep_their_size(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    tensors = {"model.embed_tokens.weight": (100, 64), "lm_head.weight": (100, 64), "mlp.weight": (64, 64), "n": (64,)}
+    save_file({name: np.zeros(shape, np.float16) for name, shape in tensors.items()}, tmp_path / "w.safetensors")
+    small = ModelCandidate(model=str(tmp_path), quantisation="4bit")
+    assert loading.weights_bytes_of(tmp_path, small) == 2 * (2 * 6400 + 64) + 4096 * 0.5625
 
 
 def test_a_folder_of_an_unknown_architecture_is_a_reason(tmp_path: Path) -> None:
@@ -225,6 +258,35 @@ def test_a_missing_gpu_is_a_reason(tmp_path: Path, tiny: Path, monkeypatch: pyte
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     loaded = load_first(settings(tmp_path, ModelCandidate(model=str(tiny), device="cuda")))
     assert "device is cuda" in reason(loaded)
+
+
+def test_the_type_of_the_weights_is_one_that_the_device_computes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    for capability, dtype in (((6, 1), "float16"), ((7, 5), "float16"), ((8, 0), "bfloat16")):
+        monkeypatch.setattr("torch.cuda.get_device_capability", lambda found=capability: found)
+        assert choose_dtype("bfloat16", "cuda") == dtype
+        assert choose_dtype("float32", "cuda") == "float32"
+    monkeypatch.setattr("torch.backends.mps.is_macos_or_newer", lambda *_: False)
+    assert choose_dtype("bfloat16", "mps") == "float16"
+    assert choose_dtype("bfloat16", "cpu") == "bfloat16"
+
+
+def test_the_gpu_of_a_mac_is_taken_where_the_model_can_run_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    assert choose_device("m", "auto", takes_mps=True) == "mps"
+    assert choose_device("m", "auto") == "cpu"
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    with pytest.raises(ModelError, match="device is mps and there is none"):
+        choose_device("m", "mps")
+
+
+def test_a_model_in_float16_answers_and_says_so(tmp_path: Path, tiny: Path) -> None:
+    half = ModelCandidate(model=str(tiny), dtype="float16", device="cpu")
+    loaded = load_first(settings(tmp_path, half))
+    assert loaded.model is not None
+    assert (loaded.model.identity.dtype, loaded.model.identity.device) == ("float16", "cpu")
+    clip = Clip(np.full(16_000, 0.1, np.float32), 16_000)
+    assert loaded.model.infer([clip], ["what?"], Decoding(max_new_tokens=2))[0].token_count >= 1
 
 
 def test_quantisation_is_not_offered_for_audio_flamingo_2(tmp_path: Path) -> None:
@@ -321,7 +383,19 @@ def test_an_empty_chain_is_no_model(tmp_path: Path) -> None:
 
 
 def test_decoding_is_greedy_by_default() -> None:
-    assert decoding_of(InferenceSettings()) == Decoding()
+    for known in KNOWN_MODELS:
+        assert not decoding_of(InferenceSettings(), known.family or "server", known.model_id).do_sample
+
+
+def test_what_the_settings_leave_open_is_decoded_as_the_makers_of_the_family_do() -> None:
+    def found(family: Family, model_id: str, **options: Any) -> tuple[int, float]:
+        decoding = decoding_of(InferenceSettings(**options), family, model_id)
+        return decoding.max_new_tokens, decoding.repetition_penalty
+
+    assert found("audio-flamingo-2", DEFAULT_MODEL_ID) == (256, 1.0)
+    assert found("music-flamingo", "nvidia/audio-flamingo-next-hf") == (1024, 1.2)
+    assert found("music-flamingo", "/models/audio-flamingo-next-think-hf") == (2048, 1.2)
+    assert found("music-flamingo", "nvidia/audio-flamingo-next-hf", max_new_tokens=9, repetition_penalty=1) == (9, 1.0)
 
 
 def test_a_prompt_can_be_overridden_for_one_part_and_question() -> None:

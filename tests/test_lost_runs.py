@@ -26,8 +26,8 @@ from dagster._core.remote_origin import (
 
 from flamingo_bark_assets.defs import lost_runs
 from flamingo_bark_assets.defs.home import open_instance
-from flamingo_bark_assets.defs.lost_runs import LOCATION, WatchedRunLauncher, fail_lost_runs
-from flamingo_bark_assets.defs.partitions import SONGS
+from flamingo_bark_assets.defs.lost_runs import WatchedRunLauncher, fail_lost_runs
+from flamingo_bark_assets.defs.names import LOCATION, SONGS
 from flamingo_bark_assets.library.layout import DataPaths
 from tests.running import gone, running_platform
 from tests.songs import write_song, write_unreadable_song

@@ -99,6 +99,36 @@ def test_a_claim_that_contradicts_the_measurements_leaves_the_text_and_stays_in_
     assert (claim.verdict, claim.claimed, claim.measured_number) == ("conflict", "95", 121.0)
 
 
+def test_the_length_of_the_clip_is_not_told_as_the_songs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "A house track with a steady beat. The duration of the piece is 30.00 seconds."
+    model = Speaking({"describe": said})
+    captions = captioner(tmp_path, monkeypatch, model).describe(make_evidence(), sound)
+    described = [a for a in captions.answers if a.question in {"caption", "description"}]
+    assert described
+    assert all(a.raw_text == said and "30" not in (a.text or "") for a in described)
+    assert {c.verdict for c in captions.claims if c.kind == "duration"} == {"conflict"}
+
+
+def test_a_key_that_is_said_of_the_drums_is_the_songs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Speaking({"describe the drums in a sentence": "A tight drum loop in E flat minor at 121 BPM."})
+    evidence = make_evidence(song={"key": "E minor", "tempo_bpm": 121.0})
+    captions = captioner(tmp_path, monkeypatch, model).describe(evidence, sound)
+    assert answers(captions, "drums")["caption"] == "A tight drum loop in E minor at 121 BPM."
+    (claim,) = [c for c in captions.claims if c.kind == "key" and c.part == "drums"]
+    assert (claim.verdict, claim.note) == ("conflict", "drums have no key of their own; the song's")
+
+
+def test_a_genre_is_read_out_of_prose_and_nothing_else_is_called_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (
+        "This track is a soaring Hardstyle piece that joins a distorted kick with warm pads. It sits at 150 BPM and is "
+        "rooted in E flat minor. The duration of the piece is 30.00 seconds."
+    )
+    captions = captioner(tmp_path, monkeypatch, Speaking({"genre": said})).describe(make_evidence(), sound)
+    assert answers(captions, "mix")["genre"] == "hardstyle"
+
+
 def test_nothing_is_asked_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = Speaking({}), Speaking({})
     one = captioner(tmp_path, monkeypatch, first).describe(make_evidence(), sound)
@@ -129,6 +159,40 @@ def test_a_model_that_has_no_memory_for_one_clip_gives_way_to_the_next_and_the_r
     assert captions.model_id == "small"
     assert [(c.captioner, c.outcome) for c in captions.candidates] == [("large", "skipped"), ("small", "answered")]
     assert "out of memory in inference on tune" in (captions.candidates[0].reason or "")
+
+
+class Failing(Speaking):
+    """A model that fails on its first songs."""
+
+    def __init__(self, name: str, failures: int) -> None:
+        super().__init__({}, name=name)
+        self._failures = failures
+
+    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
+        self._failures -= 1
+        if self._failures >= 0:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        return super().infer(clips, prompts, decoding)
+
+
+def test_another_error_of_a_model_is_that_songs_and_the_next_candidate_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = captioner(tmp_path, monkeypatch, Failing("first", 1), Speaking({}, name="second"))
+    captions = both.describe(make_evidence("tune"), sound)
+    assert captions.model_id == "second"
+    reason = captions.candidates[0].reason or ""
+    assert reason == "failed on tune: first: RuntimeError: CUDA error: device-side assert triggered"
+    assert both.describe(make_evidence("other"), sound).model_id == "first"
+
+
+def test_a_model_that_fails_on_song_after_song_is_not_loaded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Failing("first", 100)
+    both = captioner(tmp_path, monkeypatch, first, Speaking({}, name="second"))
+    assert {both.describe(make_evidence(f"tune{i}"), sound).model_id for i in range(5)} == {"second"}
+    assert first._failures == 97
 
 
 def test_at_the_end_of_the_chain_the_measured_captioner_writes_and_says_so(
@@ -163,6 +227,7 @@ def test_a_tiny_model_of_transformers_own_class_answers_through_the_same_code(tm
     captions = ModelCaptioner(settings, PromptSettings(), tmp_path / "answers").describe(make_evidence(), sound)
     assert captions.model_id == str(folder)
     assert captions.captioner == family
+    assert captions.model_runtime == "float32 on cpu"
     assert len(captions.answers) == 25
     assert all(a.raw_text is not None and a.mean_log_probability is not None for a in captions.answers)
     assert all(a.text or a.reason for a in captions.answers)

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from flamingo_bark_assets.defs.home import open_instance
-from flamingo_bark_assets.defs.lost_runs import LOCATION
-from flamingo_bark_assets.defs.partitions import SONGS
+from flamingo_bark_assets.defs.names import LOCATION, SONGS
 from flamingo_bark_assets.defs.serving import DEFINITIONS
 from flamingo_bark_assets.library.layout import DataPaths
 from tests.running import ROOT

@@ -16,7 +16,7 @@ from flamingo_bark_assets.parts import Part
 from tests.evidence import make_evidence
 from tests.hub import keep_off_the_network
 from tests.signals import as_signal, music
-from tests.test_clap import save_tiny_clap
+from tests.test_clap import collapsed, save_tiny_clap
 
 EVIDENCE = make_evidence(metadata={"genre_tags": "House"})
 
@@ -85,10 +85,17 @@ def test_the_same_song_gets_the_same_numbers(compared: Captions, folder: Path, g
     assert SecondOpinion(settings).on(said(), EVIDENCE, sound) == compared
 
 
+def test_a_clap_that_knows_nothing_says_nothing(tmp_path: Path) -> None:
+    folder = collapsed(save_tiny_clap(tmp_path / "clap"), "text")
+    kept = SecondOpinion(InferenceSettings(clap=str(folder))).on(said(), EVIDENCE, sound)
+    assert (kept.answers, kept.labels, kept.second_opinion) == (said().answers, said().labels, None)
+    assert "unrelated texts have a mean cosine of" in (kept.second_opinion_reason or "")
+
+
 def test_without_clap_the_captions_stay_and_the_reason_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = keep_off_the_network(monkeypatch)
     plain = SecondOpinion(InferenceSettings(cache_folder=tmp_path)).on(said(), EVIDENCE, sound)
     assert plain.answers == said().answers
     assert plain.second_opinion is None
-    assert "laion/larger_clap_music" in (plain.second_opinion_reason or "")
+    assert "laion/clap-htsat-unfused" in (plain.second_opinion_reason or "")
     assert attempts == []

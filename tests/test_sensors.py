@@ -20,7 +20,7 @@ from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.jobs import all_songs
-from flamingo_bark_assets.defs.partitions import SONGS
+from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.defs.sensors import publication
 from flamingo_bark_assets.library.fingerprint import library_stamps
 from flamingo_bark_assets.library.importing import remove_song

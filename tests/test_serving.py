@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from flamingo_bark_assets.defs.lost_runs import LOCATION
+from flamingo_bark_assets.defs.names import LOCATION
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.steps import STEPS
 from tests.conftest import NO_WAITING

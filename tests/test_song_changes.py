@@ -266,6 +266,13 @@ def test_a_kill_between_journal_and_writing_leaves_whole_files_and_a_step_that_c
     assert toml(paths, "full") == WRITTEN.encode()
 
 
+def test_what_a_killed_writer_has_left_beside_a_song_goes_with_the_next_change(paths: DataPaths) -> None:
+    python(paths, "from flamingo_bark_assets.files.atomic import temporary_path as t; t(paths.songs / 'bare').touch()")
+    assert len(list((paths.songs / "bare").iterdir())) == 1
+    change(paths, "bare", title="New")
+    assert [path.name for path in (paths.songs / "bare").iterdir()] == ["song.toml"]
+
+
 def test_a_line_that_a_kill_has_cut_is_passed_over_and_does_not_spoil_the_next(paths: DataPaths) -> None:
     change(paths, "bare", title="one")
     with paths.journal.open("ab") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import stat
@@ -57,6 +58,14 @@ def form_token(studio: RunningStudio, browser: dict[str, str]) -> str:
     session = studio.keys.session_of(browser["Cookie"].partition("=")[2], 0.0)
     assert session is not None
     return studio.keys.form_token(session)
+
+
+def test_a_studio_whose_home_holds_nothing_of_dagsters_does_not_load_it(studio: RunningStudio) -> None:
+    assert studio.ask("GET", "/health")[0] == 200
+    assert studio.ask("GET", "/api/runs/grid")[0] == 200
+    loaded = Path(f"/proc/{studio.process.pid}/maps").read_text()
+    assert "pydantic_core" in loaded
+    assert "cygrpc" not in loaded
 
 
 def test_a_link_signs_one_browser_in_and_only_once(studio: RunningStudio) -> None:
@@ -172,6 +181,16 @@ def test_a_hostile_change_is_refused_clearly_and_changes_nothing(
     told, said = studio.ask("POST", "/api/edits", body)
     assert told == status and said["error"]
     assert not (studio.data / "songs/one/song.toml").exists()
+
+
+def test_an_address_that_leads_nowhere_is_a_page_for_a_person_and_json_for_a_script(studio: RunningStudio) -> None:
+    browser, path = signed_in(studio), "/songs/%3Cscript%3E"
+    status, headers, page = answer(studio, "GET", path, headers={**browser, "Accept": "text/html,*/*;q=0.8"})
+    assert (status, headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "no such song: &#39;&lt;script&gt;&#39;" in page
+    assert "Look into the library" in page
+    status, headers, told = answer(studio, "GET", path, headers={**browser, "Accept": "application/json"})
+    assert (status, json.loads(told)["code"]) == (404, "FB202")
 
 
 def test_every_answer_forbids_scripts_and_frames_of_others(studio: RunningStudio) -> None:

@@ -13,7 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from flamingo_bark_assets.cli import main
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.settings import StudioSettings
 from flamingo_bark_assets.studio.adding.upload_names import MAX_NAME_BYTES, safe_path
+from flamingo_bark_assets.studio.adding.uploads import UploadRefused, Uploads
 from tests.studio import RunningStudio, running_studio
 from tests.uploading import PIECE, TUS, append, ask, begin, begin_piece, head, new_batch, send
 
@@ -231,6 +234,28 @@ def test_a_full_disk_is_told_before_and_while_it_fills_and_nothing_is_lost(
     assert head(studio, place).offset == MIB
     limits("")
     assert append(studio, place, MIB, bytes(MIB)).status == 204
+
+
+def test_what_the_disk_refuses_is_told_with_what_to_do(tmp_path: Path) -> None:
+    paths = DataPaths(tmp_path)
+    uploads = Uploads(paths, lambda: StudioSettings(min_free_bytes=0))
+    upload = uploads.create(batch := new_batch(), 1, "a/b.wav")
+    (uploads.files(batch) / "a").write_text("in the way")
+    with uploads.writing(upload, 0) as writer:
+        writer.write(b"x")
+        with pytest.raises(UploadRefused, match="cannot be written: File exists") as refused:
+            writer.finish()
+    assert (refused.value.status, refused.value.to_do[:23]) == (507, "Something else stands i")
+    (uploads.files(batch) / "a").unlink()
+    assert uploads.find(batch, upload.upload_id).is_whole  # the byte that came is not lost
+
+
+def test_where_no_uploads_can_lie_none_is_begun(tmp_path: Path) -> None:
+    paths = DataPaths(tmp_path)
+    paths.uploads.write_text("in the way")
+    with pytest.raises(UploadRefused, match="cannot be written") as refused:
+        Uploads(paths, lambda: StudioSettings(min_free_bytes=0)).create(new_batch(), 1, "a.wav")
+    assert refused.value.status == 507
 
 
 HOSTILE = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,33 @@ def test_the_log_probability_is_the_models_own_before_temperature(model: Transfo
     assert greedy.mean_log_probability < -0.01
 
 
+def test_a_repetition_penalty_changes_what_is_said_and_not_what_it_is_scored_by(
+    model: TransformersModel, folders: dict[str, Path], family: TinyFamily
+) -> None:
+    import torch
+    from transformers import RepetitionPenaltyLogitsProcessor
+
+    penalised = Decoding(max_new_tokens=12, repetition_penalty=1.5)
+    (reply,) = model.infer([clip(1)], ["?"], penalised)
+    inputs = model._inputs([clip(1)], ["?"])
+    start = inputs["input_ids"].shape[1]
+    with torch.inference_mode():
+        plain = model._model.generate(
+            **inputs, max_new_tokens=12, do_sample=False, logits_processor=[RepetitionPenaltyLogitsProcessor(1.5)]
+        )
+        inputs["input_ids"], inputs["attention_mask"] = plain, torch.ones_like(plain)
+        scores = model._model(**inputs).logits.log_softmax(-1)[0, start - 1 : -1]
+    chosen = plain[0, start:]
+    assert reply.text == model._processor.tokenizer.decode(chosen, skip_special_tokens=True)
+    assert reply.mean_log_probability == pytest.approx(float(scores.gather(1, chosen[:, None]).mean()), abs=1e-3)
+    assert reply != model.infer([clip(1)], ["?"], Decoding(max_new_tokens=12))[0]
+
+
+def test_of_one_likeliest_token_sampling_is_greedy(model: TransformersModel) -> None:
+    sampled = Decoding(max_new_tokens=8, do_sample=True, temperature=5.0, top_k=1)
+    assert model.infer([clip(1)], ["?"], sampled)[0].text == model.infer([clip(1)], ["?"], GREEDY)[0].text
+
+
 def test_silence_gives_finite_numbers(model: TransformersModel) -> None:
     (reply,) = model.infer([Clip(np.zeros(RATE_HZ, np.float32), RATE_HZ)], ["?"], GREEDY)
     assert reply.mean_log_probability is not None
@@ -234,6 +262,49 @@ def test_the_revision_of_another_folder_is_a_digest_of_its_files(tmp_path: Path)
         for i, seed in enumerate((0, 0, 1))
     ]
     assert revisions[0] == revisions[1] != revisions[2]
+
+
+@pytest.mark.parametrize("lost", ["multi_modal_projector", "audio_tower.layers.0", "embed_tokens"])
+def test_missing_weights_are_not_made_up(tmp_path: Path, family: TinyFamily, lost: str) -> None:
+    folder = save_tiny_model(tmp_path / "m", family)
+    change_weights(folder, lambda weights: {k: v for k, v in weights.items() if lost not in k})
+    with pytest.raises(ModelError, match=r"of its weights \d+ are missing \(for instance .*get the files anew"):
+        load(folder)
+
+
+def test_weights_of_another_shape_are_refused_by_name(tmp_path: Path, family: TinyFamily) -> None:
+    folder = save_tiny_model(tmp_path / "m", family)
+
+    def halved(weights: dict[str, Any]) -> dict[str, Any]:
+        return {k: v[: len(v) // 2].clone() if "projector.linear_1.weight" in k else v for k, v in weights.items()}
+
+    change_weights(folder, halved)
+    with pytest.raises(ModelError, match=r"1 are of another shape.*linear_1"):
+        load(folder)
+
+
+def test_weights_that_nothing_reads_are_left_out(tmp_path: Path, family: TinyFamily) -> None:
+    import torch
+
+    folder = save_tiny_model(tmp_path / "m", family)
+    change_weights(folder, lambda weights: weights | {"avg_embed_norm": torch.ones(1)})
+    assert load(folder).identity.family == family
+
+
+def change_weights(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model.safetensors"
+    save_file(change(load_file(path)), path, metadata={"format": "pt"})
+
+
+def test_other_files_under_the_same_commit_have_another_digest(tmp_path: Path) -> None:
+    folder = save_in_hub_cache(tmp_path, "someone/tiny", "audio-flamingo-3")
+    before = load(folder).identity
+    change_weights(folder, lambda weights: {k: v * 1.5 for k, v in weights.items()})
+    after = load(folder).identity
+    assert before.revision == after.revision
+    assert before.files != after.files
 
 
 @pytest.mark.parametrize("config", ["", "[]", "{}", '{"model_type": "llama"}', "\x00", "[" * 100_000])

@@ -9,7 +9,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from flamingo_bark_assets.captioning.genres import MAX_LIST_WORDS, named_genres
 from flamingo_bark_assets.captioning.plain_replies import Flag, joined, plain_lines, without_echo, without_opening
+from flamingo_bark_assets.inference.vocabulary import Vocabulary, VocabularyName, load_vocabulary
+from flamingo_bark_assets.parts import Question
 
 MAX_TEXT_CHARACTERS = 2000
 MAX_LABELS = 12
@@ -22,6 +25,7 @@ NO_WORDS = "the reply holds no readable words"
 NONSENSE = "the reply is nonsense"
 UNFINISHED = "the reply was cut off before its first sentence or clause ended"
 NO_LABELS = "the reply names no label"
+NO_GENRE = "the reply names no known genre"
 
 _MAX_PASSES = 8
 _LONGEST_LOOP_WORDS = 12
@@ -73,6 +77,7 @@ _PLACEHOLDERS = frozenset(
         "song", "audio", "yes", "no", "etc", "and", "or", "the", "true", "false", "answer", "caption", "text", "n",
     }
 )  # fmt: skip
+_VOCABULARY_OF: dict[Question, VocabularyName] = {"genre": "genre", "mood": "mood", "instruments": "instrument"}
 _HEADINGS = (
     "genre",
     "genres",
@@ -144,19 +149,34 @@ def parse_text(reply: str, *, prompt: str | None = None, truncated: bool = False
 
 
 def parse_labels(
-    reply: str, *, prompt: str | None = None, truncated: bool = False, limit: int = MAX_LABELS
+    reply: str,
+    *,
+    question: Question | None = None,
+    prompt: str | None = None,
+    truncated: bool = False,
+    limit: int = MAX_LABELS,
+    genres: Vocabulary | None = None,
 ) -> ParsedAnswer:
     """Read genres, moods or instruments out of a reply.
 
     Lists in any form are read: one a line, numbered, with bullets, as JSON, parted by commas, 'and' or '/', or as a
     sentence ('The genre is rock with elements of jazz.'). What is denied ('no drums') is no label. The last label of a
-    truncated reply is left out. `limit` is at least 1.
+    truncated reply is left out. `limit` is at least 1. Of a question for the genre only known genres are labels, in any
+    form of reply (`named_genres`; `genres` are known beside the shipped ones); of one for moods or instruments, prose
+    gives only terms of their vocabulary. Which question it is says `question`, else the one that `prompt` names.
 
     Returns:
         Labels of at most `MAX_LABEL_WORDS` words and `MAX_LABEL_CHARACTERS` characters, or none with the reason.
         Reading the labels, joined by ', ', once more gives the same labels.
     """
+    asked = _VOCABULARY_OF.get(question) if question is not None else _asked_by(prompt)
+    if asked == "genre":
+        return _genres_of(reply, prompt, limit, genres)
     first = _labels_of(reply, prompt, truncated, limit)
+    if asked is not None and len(_WORD.findall(reply)) > MAX_LIST_WORDS:
+        known = load_vocabulary(asked)
+        kept = tuple(label for label in first.labels if known.matching(label))
+        first = replace(first, labels=kept, reason=first.reason if kept or first.reason else NO_LABELS)
     if not first.labels:
         return first
 
@@ -193,6 +213,24 @@ def _text_of(reply: str, prompt: str | None, truncated: bool) -> ParsedAnswer:
         text = _finished(text, flags, is_cut=is_cut or truncated)
         reason = UNFINISHED if not text else NO_WORDS if not _WORD.search(text) else None
     return ParsedAnswer(text=None if reason else text, reason=reason, flags=tuple(sorted(flags)))
+
+
+def _asked_by(prompt: str | None) -> VocabularyName | None:
+    """Return the one vocabulary that a prompt asks for; None where it names none of them, or several."""
+    named = [name for name in _VOCABULARY_OF.values() if name in (prompt or "").lower()]
+    return named[0] if len(named) == 1 else None
+
+
+def _genres_of(reply: str, prompt: str | None, limit: int, known: Vocabulary | None) -> ParsedAnswer:
+    flags: set[Flag] = set()
+    text = without_opening(without_echo("\n".join(plain_lines(reply, flags)), prompt, flags))
+    reason = _problem(text, flags)
+    labels = named_genres(text, known) if reason in {None, NONSENSE} else []
+    if labels or reason is None:
+        reason = None if labels else NO_GENRE
+    if len(labels) > limit:
+        flags.add("too_long")
+    return ParsedAnswer(labels=tuple(labels[: max(1, limit)]), reason=reason, flags=tuple(sorted(flags)))
 
 
 def _labels_of(reply: str, prompt: str | None, truncated: bool, limit: int) -> ParsedAnswer:

@@ -118,6 +118,9 @@ class Captions(Record):
     captioner: str | None = optional_column("Name of the captioner.")
     is_fallback: bool | None = optional_column("Whether it ran because no model could be had.")
     model_id: str | None = optional_column("The model that answered; null for the measured captioner.")
+    model_runtime: str | None = optional_column(
+        "Type of the model's weights in memory and its device, as 'float16 on cuda'; null without a model here."
+    )
     tagger: str | None = optional_column("The built-in tagger's networks, with revision; it writes no captions.")
     tagger_reason: str | None = optional_column("Why there are no tags.")
     second_opinion: str | None = optional_column("The CLAP model, with revision, that labelled the sound.")

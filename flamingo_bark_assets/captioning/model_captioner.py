@@ -24,13 +24,15 @@ from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.claims.rewriting import rewrite
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.inference.batching import OutOfMemory
+from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory
 from flamingo_bark_assets.inference.catalogue import QUESTION_ORDER, Family, prompt_for
-from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, ModelIdentity, Reply, decoding_of
+from flamingo_bark_assets.inference.decoding_defaults import decoding_of
+from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
 from flamingo_bark_assets.inference.reply_cache import AnswerCache, decoding_json
 from flamingo_bark_assets.inference.segments import typical_clip
 from flamingo_bark_assets.inference.server_client import ServerFault
+from flamingo_bark_assets.inference.vocabulary import load_vocabulary
 from flamingo_bark_assets.inference_settings import InferenceSettings
 from flamingo_bark_assets.parts import Part, Question
 from flamingo_bark_assets.settings import PromptSettings, TaggingSettings
@@ -44,6 +46,8 @@ LABEL_QUESTIONS: frozenset[Question] = frozenset({"genre", "mood", "instruments"
 # Nothing measures a genre or a mood.
 UNCHECKED: frozenset[Question] = frozenset({"genre", "mood"})
 CLIP_S = 30.0
+# A model that fails on so many songs in a row is taken to fail on all: loading it again for each costs minutes.
+MAX_FAULTS_IN_A_ROW = 3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -80,7 +84,12 @@ class ModelCaptioner:
         self._fallback = MeasuredCaptioner(prompts)
         self._tagged = TaggedCaptioner(tagging or TaggingSettings(), prompts)
         self._second_opinion = SecondOpinion(settings) if asks_clap else None
+        own_genres = settings.vocabularies.genre
+        self._genres = load_vocabulary(own_genres, name="genre") if own_genres is not None else None
         self._loaded: Loaded | None = None
+        self._skipped: tuple[Skipped, ...] = ()
+        self._faults_in_a_row = 0
+        self._is_stand_in = False
 
     @property
     def identity(self) -> Identity:
@@ -97,20 +106,26 @@ class ModelCaptioner:
         """Answer all questions for the mix and for each audible stem.
 
         Where memory runs out, or a server fails, the next candidate of the chain answers, this song and those after
-        it, and at its end the tagger and, for what that is not sure of, the measured captioner.
+        it, and at its end the tagger and, for what that is not sure of, the measured captioner. Where a model fails in
+        another way, the next one answers for this song only.
         """
         if evidence.untellable:
             return self._fallback.describe(evidence, audio)
         captions = None
-        while captions is None:
-            captions = self._try(evidence, audio)
+        try:
+            while captions is None:
+                captions = self._try(evidence, audio)
+        finally:
+            if self._is_stand_in:  # the next song is the first candidate's again
+                self._is_stand_in = False
+                self._release()
         tagged = self._tagged.on(captions, evidence, audio)
         judged = tagged if self._second_opinion is None else self._second_opinion.on(tagged, evidence, audio)
         return weigh(judged, evidence)
 
     def _load(self) -> Loaded:
         if self._loaded is None:
-            self._loaded = load_first(self._settings)
+            self._loaded = load_first(self._settings, skipped=self._skipped)
             if self._loaded.advice:
                 _log.warning("%s", self._loaded.advice)
         return self._loaded
@@ -121,18 +136,31 @@ class ModelCaptioner:
         if loaded.model is None:
             return self._measured(evidence, audio, loaded)
         try:
-            return self._inferred(evidence, audio, loaded, loaded.model)
+            captions = self._inferred(evidence, audio, loaded, loaded.model)
         except OutOfMemory as error:
             skipped = loaded.failed(f"out of memory in inference on {evidence.song_id}: {error}")
         except ServerFault as error:
             skipped = loaded.failed(f"{error}; while {evidence.song_id} was described")
             _log.warning("skipped from here on: %s", skipped[-1].reason)
+        except InferenceFault as error:
+            skipped = loaded.failed(f"failed on {evidence.song_id}: {error}")
+            _log.warning("the next candidate answers: %s", skipped[-1].reason)
+            self._faults_in_a_row += not self._is_stand_in
+            self._is_stand_in = self._is_stand_in or self._faults_in_a_row < MAX_FAULTS_IN_A_ROW
+        else:
+            self._faults_in_a_row *= self._is_stand_in
+            return captions
+        if not self._is_stand_in:
+            self._skipped, self._faults_in_a_row = skipped, 0
         # The next model finds room only when nothing holds the last one, the error's traceback included.
         del loaded
-        self._loaded = None
-        gc.collect()
+        self._release()
         self._loaded = load_first(self._settings, skipped=skipped)
         return None
+
+    def _release(self) -> None:
+        self._loaded = None
+        gc.collect()
 
     def _measured(self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded) -> Captions:
         captions = self._fallback.describe(evidence, audio)
@@ -147,7 +175,7 @@ class ModelCaptioner:
             model,
             [one.clip for one in asked],
             [one.prompt for one in asked],
-            decoding_of(self._settings),
+            self._decoding(model.identity),
             batch_size=batch_size,
         )
         answers: list[Answer] = []
@@ -161,10 +189,15 @@ class ModelCaptioner:
             captioner=model.identity.family,
             is_fallback=False,
             model_id=model.identity.model_id,
+            model_runtime=_runtime(model.identity),
             answers=tuple(answers),
             claims=tuple(claims),
             candidates=_candidates(loaded.skipped, model.identity.model_id, model.identity.sound_sent_to),
         )
+
+    def _decoding(self, model: ModelIdentity) -> Decoding:
+        family: Family = model.family  # type: ignore[assignment]
+        return decoding_of(self._settings, family, model.model_id)
 
     def _questions(self, evidence: Evidence, audio: Callable[[Part], Sound], model: CaptioningModel) -> list[_Asked]:
         """Return each question about each part that sounds; a silent stem or segment is not sent."""
@@ -189,8 +222,13 @@ class ModelCaptioner:
         self, asked: _Asked, reply: Reply, model: ModelIdentity, evidence: Evidence
     ) -> tuple[Answer, tuple[Claim, ...]]:
         """Cut what the measurements contradict; give the answer and every claim it made. The reply itself is kept."""
-        parse = parse_labels if asked.question in LABEL_QUESTIONS else parse_text
-        parsed = parse(reply.text, prompt=asked.prompt, truncated=reply.truncated)
+        if asked.question in LABEL_QUESTIONS:
+            parsed = parse_labels(
+                reply.text, question=asked.question, prompt=asked.prompt, truncated=reply.truncated,
+                genres=self._genres,
+            )  # fmt: skip
+        else:
+            parsed = parse_text(reply.text, prompt=asked.prompt, truncated=reply.truncated)
         said = _said(parsed)
         claims: tuple[Claim, ...] = ()
         reason = parsed.reason
@@ -210,7 +248,7 @@ class ModelCaptioner:
             revision=model.revision,
             licence=model.licence,
             prompt=asked.prompt,
-            decoding=decoding_json(decoding_of(self._settings)),
+            decoding=decoding_json(self._decoding(model)),
             raw_text=reply.text,
             confidence=_confidence(reply),
             reason=reason if said is None else None,
@@ -228,6 +266,10 @@ def _said(parsed: ParsedAnswer) -> str | None:
 def _confidence(reply: Reply) -> float | None:
     """Return the geometric mean of the tokens' probabilities: how sure the model was of its words, not of the music."""
     return None if reply.mean_log_probability is None else min(1.0, math.exp(reply.mean_log_probability))
+
+
+def _runtime(model: ModelIdentity) -> str | None:
+    return None if model.device is None else f"{model.dtype} on {model.device}"
 
 
 def _identity(model: ModelIdentity) -> Identity:

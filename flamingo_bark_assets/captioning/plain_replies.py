@@ -22,6 +22,15 @@ _MAX_JSON_STRINGS = 1000
 _SPECIAL = re.compile(
     r"<\|[^<>|]{1,40}\|>|</?(?:s|sep|pad|eos|bos|unk|audio|sound|think|b|i|p|br)\s?/?>", re.IGNORECASE
 )
+# The thinking of a -think variant: nothing of it is the answer, nor is a thought that was cut off.
+_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
+_THOUGHT_END = re.compile(r"\A.*</(?:think|thinking|reasoning)>", re.IGNORECASE | re.DOTALL)
+# No-break spaces and hyphens, figure and soft ones: no rule of wording knows '120\u202fBPM' or 'four\u2011on\u2011the'.
+_NORMALISED = str.maketrans(
+    dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f\u3000", " ")
+    | dict.fromkeys("\u2010\u2011\ufe63\uff0d", "-")
+    | dict.fromkeys("\u00ad\u2060\ufeff", "")
+)
 _LINE_BORDER = re.compile(r"[\n\u2028\u2029]")
 _FENCE = re.compile(r"```[a-z]{0,10}", re.IGNORECASE)
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,200})\]\([^()\n]{0,300}\)")
@@ -39,14 +48,17 @@ _TEXT_KEYS = ("caption", "description", "text", "answer", "response", "output")
 
 
 def plain_lines(reply: str, flags: set[Flag]) -> list[str]:
-    """Give the lines of a reply without markup, special tokens, control characters and empty lines.
+    """Give the lines of a reply without thinking, markup, special tokens, control characters and empty lines.
+
+    No-break spaces and hyphens become plain ones.
 
     The first `MAX_REPLY_CHARACTERS` are read; `flags` gets json where the reply is JSON, too_long where it is cut.
     """
     if len(reply) > MAX_REPLY_CHARACTERS:
         reply = reply[:MAX_REPLY_CHARACTERS]
         flags.add("too_long")
-    plain = _FENCE.sub("\n", _SPECIAL.sub(" ", reply)).strip()
+    answered = _THOUGHT_END.sub("", _THINKING.sub("", reply.translate(_NORMALISED)))
+    plain = _FENCE.sub("\n", _SPECIAL.sub(" ", answered)).strip()
     strings = _json_strings(plain)
     if strings is not None:
         flags.add("json")

@@ -186,13 +186,15 @@ def _key(case: Case) -> Judgement:
     measured = Measured.of(measurement)
     if unsure := judged_unsure(measurement, case.min_confidence, measured):
         return unsure
-    if case.part != "mix" and KINDS[case.part].harmony == "none":
-        return unverifiable(f"{KINDS[case.part].noun} have no key of their own", measured)
     relation = compare_keys(case.claim.value, measured.text or "")
     if relation is None:
         return unverifiable("a mode that is not measured", measured)
-    note = _KEY_NOTES.get(relation)
-    return Judgement("agree" if relation in {"same", "relative", "mode"} else "conflict", note, measured)
+    agrees = relation in {"same", "relative", "mode"}
+    if case.part != "mix" and KINDS[case.part].harmony == "none":
+        # A key that is said of them can only be the song's, and stands in their prompt as such.
+        none = f"{KINDS[case.part].noun} have no key of their own"
+        return unverifiable(none, measured) if agrees else Judgement("conflict", f"{none}; the song's", measured)
+    return Judgement("agree" if agrees else "conflict", _KEY_NOTES.get(relation), measured)
 
 
 def _scaled(

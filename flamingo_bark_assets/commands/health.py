@@ -141,7 +141,7 @@ def _warehouse(paths: DataPaths) -> Finding:
 
 
 def _port(home: Path, port: int) -> Finding:
-    from flamingo_bark_assets.defs.serving import Address, check_free, running_platform
+    from flamingo_bark_assets.defs.addresses import Address, check_free, running_platform
 
     if url := running_platform(home):
         return Finding("port", True, f"the platform runs, on {url}")

@@ -27,7 +27,8 @@ from flamingo_bark_assets.terminal import console
 @click.option("--no-studio", is_flag=True, help="Leave the studio out.")
 def ui(host: str, port: int, allowed: tuple[str, ...], studio_port: int, no_studio: bool) -> None:
     """Run the platform: the Dagster UI with its daemon, sensors and queue, and the studio, until Ctrl-C."""
-    from flamingo_bark_assets.defs.serving import Address, serve
+    from flamingo_bark_assets.defs.addresses import Address
+    from flamingo_bark_assets.defs.serving import serve
 
     serve(
         dagster_home(),

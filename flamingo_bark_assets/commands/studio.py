@@ -37,7 +37,7 @@ def studio(
 
     `flamingo-bark ui` runs it together with Dagster, which makes what is due.
     """
-    from flamingo_bark_assets.defs.serving import Address, check_free
+    from flamingo_bark_assets.defs.addresses import Address, check_free
     from flamingo_bark_assets.studio.running import known_keys, link, run_studio
 
     address = Address(host, port, allowed)

@@ -28,7 +28,8 @@ from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.dagster_run import RunRecord
 from dagster._core.storage.runs.sqlite import SqliteRunStorage
 
-LOCATION = "flamingo_bark"
+from flamingo_bark_assets.defs.names import LOCATION
+
 _PACKAGE = __name__.partition(".")[0]
 BEAT_S = 10.0
 # A worker is given this long to take the lock over from its launcher, and a machine whose locks are not seen to beat.

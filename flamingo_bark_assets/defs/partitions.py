@@ -7,6 +7,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-SONGS = "songs"
+from flamingo_bark_assets.defs.names import SONGS
 
 songs_partitions = dg.DynamicPartitionsDefinition(name=SONGS)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.storage.tags import BACKFILL_ID_TAG, PARENT_RUN_ID_TAG, RESUME_RETRY_TAG
 
+from flamingo_bark_assets.defs.names import ONLY_DUE_TAG
+
 if TYPE_CHECKING:
     from flamingo_bark_assets.provenance.ledger import Ledger
 
-ONLY_DUE_TAG = "flamingo_bark/only_due"
 REPORT_TAG = "flamingo_bark/report"
 REQUESTED_TAG = "flamingo_bark/requested_at"
 _MOST_PARENTS = 100

@@ -17,8 +17,9 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.jobs import all_songs, publish
 from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
-from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
-from flamingo_bark_assets.defs.plan import ONLY_DUE_TAG, REPORT_TAG
+from flamingo_bark_assets.defs.names import ONLY_DUE_TAG, SONGS
+from flamingo_bark_assets.defs.partitions import songs_partitions
+from flamingo_bark_assets.defs.plan import REPORT_TAG
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.songs import SONGS_A_RUN

@@ -5,17 +5,15 @@ Which processes there are and how they live and die belong here; what each serve
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -25,8 +23,9 @@ import yaml
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.client import DagsterGrpcClient
 
+from flamingo_bark_assets.defs.addresses import PLATFORM_LOCK, Address, check_free, locked
 from flamingo_bark_assets.defs.home import open_instance, plain_faults
-from flamingo_bark_assets.defs.lost_runs import LOCATION
+from flamingo_bark_assets.defs.names import LOCATION
 from flamingo_bark_assets.errors import HomeError, ServingError
 
 DEFINITIONS = "flamingo_bark_assets.definitions"
@@ -34,7 +33,6 @@ _TIME_TO_START_S = 180.0
 _TIME_TO_STOP_S = 20.0
 _LOOK_S = 0.5
 _CODE_SERVER = "code server"
-_PLATFORM_LOCK = ".platform.lock"
 
 _Running = dict[str, subprocess.Popen[bytes]]
 
@@ -52,27 +50,6 @@ class Service:
     name: str
     module: Sequence[str]
     is_up: Callable[[], bool] = lambda: True
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the UI is served.
-
-    Attributes:
-        host: name or address to listen on.
-        port: TCP port.
-        allowed: further names under which it answers.
-    """
-
-    host: str
-    port: int
-    allowed: tuple[str, ...] = ()
-
-    @property
-    def url(self) -> str:
-        """Where a browser on this machine finds it."""
-        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def serve(
@@ -230,32 +207,19 @@ def _alone_on(home: Path, address: Address) -> Iterator[int]:
     """
     with plain_faults(home):
         home.mkdir(parents=True, exist_ok=True)
-        mine = os.open(home / _PLATFORM_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        mine = os.open(home / PLATFORM_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     services = os.open(home / ".services.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        if not _lock(mine, timeout_s=0.0):
+        if not locked(mine, timeout_s=0.0):
             url = os.pread(mine, 200, 0).decode().strip()
             raise HomeError(f"DAGSTER_HOME {home}: the platform on it runs already, on {url}")
         os.pwrite(mine, f"{address.url:<200}".encode(), 0)
-        if not _lock(services, timeout_s=2 * _TIME_TO_STOP_S):
+        if not locked(services, timeout_s=2 * _TIME_TO_STOP_S):
             raise HomeError(f"DAGSTER_HOME {home}: processes of a platform that was killed are still at work on it")
         yield services
     finally:
         os.close(services)
         os.close(mine)
-
-
-def _lock(descriptor: int, *, timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOOK_S)
-        else:
-            return True
 
 
 @contextmanager
@@ -270,37 +234,6 @@ def _interrupted_by_termination() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def check_free(address: Address, *, option: str = "--port") -> None:
-    """Check that an address can be listened on; `option` chooses another.
-
-    Raises:
-        ServingError: it cannot.
-    """
-    try:
-        found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, where = found[0]
-        with closing(socket.socket(family, kind, protocol)) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(where)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ServingError(
-            f"cannot listen on {address.host}:{address.port}: {reason}; {option} takes another"
-        ) from error
-
-
-def running_platform(home: Path) -> str | None:
-    """Return the address of the platform that is at work on a home; None where there is none."""
-    try:
-        descriptor = os.open(home / _PLATFORM_LOCK, os.O_RDWR)
-    except OSError:
-        return None
-    try:
-        return None if _lock(descriptor, timeout_s=0.0) else os.pread(descriptor, 200, 0).decode().strip()
-    finally:
-        os.close(descriptor)
 
 
 def _answers(code_socket: Path) -> bool:

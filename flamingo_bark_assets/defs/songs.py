@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from flamingo_bark_assets.defs.checks import CHECKS
-from flamingo_bark_assets.defs.partitions import SONGS, songs_partitions
+from flamingo_bark_assets.defs.names import SONGS
+from flamingo_bark_assets.defs.partitions import songs_partitions
 from flamingo_bark_assets.defs.plan import Plan, plan_of
 from flamingo_bark_assets.defs.reporting import (
     Event,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def available_models(settings: InferenceSettings) -> list[str]:
     """Name the state of each model of the chain, then of CLAP: the cached revision, a folder's state, or none.
 
-    Weights are told apart by name, size and time, as hashing gigabytes at each look would cost minutes. A server is not
+    Weights are told apart by a digest of samples, as hashing gigabytes at each look would cost minutes. A server is not
     asked: texts do not become due because one was stopped, and a look waits for no network.
     """
     from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS
@@ -38,24 +38,16 @@ def ready_models(settings: InferenceSettings) -> list[str]:
 def model_state(model: str, revision: str | None, settings: InferenceSettings, known: Sequence[KnownModel]) -> str:
     """Name the state of one model: the cached revision of a known one, a folder's state, or none."""
     from flamingo_bark_assets.inference.fetching import cached
+    from flamingo_bark_assets.inference.model_files import files_digest
 
     if model.startswith(SERVER_PREFIX):
         return model
     folder = Path(model).expanduser()
     if folder.is_dir():
-        return f"{model}: {_folder_state(folder)}"
+        try:
+            return f"{model}: {files_digest(folder)}"
+        except OSError as error:
+            return f"{model}: cannot be read: {error.strerror}"
     found = next((one for one in known if one.model_id.lower() == model.lower()), None)
     snapshot = cached(found, settings.cache_folder, revision=revision) if found is not None else None
     return f"{model}: {snapshot.revision if snapshot is not None else 'none'}"
-
-
-def _folder_state(folder: Path) -> str:
-    files = []
-    for path in sorted(folder.rglob("*")):
-        try:
-            status = path.stat()
-        except OSError:
-            continue
-        if path.is_file():
-            files.append(f"{path.relative_to(folder)} {status.st_size} {status.st_mtime_ns}")
-    return "\n".join(files)

@@ -6,21 +6,30 @@ Halving a batch that does not fit belongs here; what follows when even one clip 
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 from collections.abc import Callable, Sequence
 
 from flamingo_bark_assets.inference.catalogue import ModelError
-from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, Reply
+from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.memory import is_out_of_memory, memory_advice
+from flamingo_bark_assets.text import short_line
 
-# How PyTorch says it: CUDA, its CPU allocator, and the allocator of MPS and XPU.
-_OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+_log = logging.getLogger(__name__)
 
 
 class OutOfMemory(ModelError):
     """Not even one clip fits into memory."""
 
     code = "FB604"
-    remedy = "Choose a smaller model, bfloat16, a quantisation, or another device."
+    remedy = "Do what the message says; the next candidate of the chain answers."
+
+
+class InferenceFault(ModelError):
+    """A model failed on one song, for another reason than memory."""
+
+    code = "FB608"
+    remedy = "The next candidate of the chain answers for that song; the log says where the model failed."
 
 
 def infer_in_batches(
@@ -40,6 +49,8 @@ def infer_in_batches(
 
     Raises:
         OutOfMemory: a batch of one does not fit; what came before was given to `on_reply`.
+        InferenceFault: the model failed in another way.
+        ModelError: what the model itself says of its failure.
         ValueError: `clips` and `prompts` differ in number, or `batch_size` is below 1.
     """
     if len(clips) != len(prompts):
@@ -54,9 +65,7 @@ def infer_in_batches(
         if answered is None:
             _free_memory()
             if len(batch) == 1:
-                raise OutOfMemory(
-                    f"{model.identity.model_id}: out of memory with one clip; choose a smaller model or bfloat16"
-                )
+                raise OutOfMemory(f"{model.identity.model_id}: out of memory with one clip; {_advice(model.identity)}")
             batch_size = len(batch) // 2
             continue
         for i, reply in zip(batch, answered, strict=True):
@@ -67,22 +76,27 @@ def infer_in_batches(
     return [replies[i] for i in range(len(clips))]
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an exception says that memory ran out, on the CPU or on an accelerator."""
-    if isinstance(error, MemoryError):
-        return True
-    # torch.OutOfMemoryError is a RuntimeError; it need not be imported to be known by its words.
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY_WORDS)
+def described(error: Exception) -> str:
+    """Say in one line what failed, whatever a library raised."""
+    return f"{type(error).__name__}: {short_line(str(error), 300)}"
+
+
+def _advice(identity: ModelIdentity) -> str:
+    dtype, _, quantisation = identity.dtype.partition("+")
+    return memory_advice(identity.model_id, dtype, quantisation or "none", identity.device)
 
 
 def _infer(model: CaptioningModel, clips: list[Clip], prompts: list[str], decoding: Decoding) -> list[Reply] | None:
     """Return the replies, or None where memory ran out: with the exception go its frames and the tensors they hold."""
     try:
         return model.infer(clips, prompts, decoding)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return None
+    except ModelError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            return None
+        _log.warning("%s failed", model.identity.model_id, exc_info=error)
+        raise InferenceFault(f"{model.identity.model_id}: {described(error)}") from error
 
 
 def _free_memory() -> None:
@@ -90,3 +104,5 @@ def _free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+    elif torch is not None and torch.backends.mps.is_available():
+        torch.mps.empty_cache()

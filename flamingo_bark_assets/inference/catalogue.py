@@ -20,7 +20,8 @@ AF2_LICENCE = (
 )
 NEWER_LICENCE = "non-commercial; NVIDIA's terms stand on the model's page and bind whoever downloads it"
 
-BYTES_PER_PARAMETER: dict[str, float] = {"float32": 4.0, "bfloat16": 2.0, "8bit": 1.0, "4bit": 0.5}
+# 4 bit: each block of 64 has a float32 scale; 8 bit: one scale a row, which does not count.
+BYTES_PER_PARAMETER: dict[str, float] = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "8bit": 1.0, "4bit": 0.5625}
 
 # A generation and its audio beside the weights: 0.5B and 1.5B took 0.4 and 0.6 GB for a 30 s clip (project notes).
 WORKING_MEMORY_BYTES = 1_000_000_000
@@ -48,6 +49,7 @@ class KnownModel:
         family: which code asks it about music; None where it answers no question.
         name: as people call it.
         parameters: number of parameters, rounded as published.
+        unquantised: how many of them no quantisation makes smaller: embeddings, output layer, convolutions, norms.
         download_bytes: size of the download.
         download_is_computed: whether that size follows from the parameters instead of being read from the hub.
         licence: of the weights, in words.
@@ -72,11 +74,11 @@ class KnownModel:
     allow_patterns: tuple[str, ...] = _TRANSFORMERS_PATTERNS
     ignore_patterns: tuple[str, ...] = ("*/*",)
     base_lm_patterns: tuple[str, ...] = field(default=_BASE_LM_PATTERNS)
+    unquantised: int = 0
 
     def memory_bytes(self, dtype: Dtype, quantisation: Quantisation = "none") -> int:
         """Compute the memory of the weights from the number of parameters."""
-        kind = dtype if quantisation == "none" else quantisation
-        return round(self.parameters * BYTES_PER_PARAMETER[kind])
+        return weights_bytes(self.parameters, self.unquantised, dtype, quantisation)
 
     @property
     def size_text(self) -> str:
@@ -87,6 +89,14 @@ class KnownModel:
     def fetch_hint(self) -> str:
         """The one command that fetches it, with size and licence."""
         return f"`{fetch_command(self.model_id)}` downloads {self.size_text}; licence: {self.licence}"
+
+
+def weights_bytes(parameters: int, unquantised: int, dtype: Dtype, quantisation: Quantisation) -> int:
+    """Compute the memory of weights, of which `unquantised` keep their type under any quantisation."""
+    if quantisation == "none":
+        return round(parameters * BYTES_PER_PARAMETER[dtype])
+    smaller = (parameters - unquantised) * BYTES_PER_PARAMETER[quantisation]
+    return round(smaller + unquantised * BYTES_PER_PARAMETER[dtype])
 
 
 def fetch_command(model_id: str) -> str:
@@ -117,6 +127,8 @@ def _newer(model_id: str, name: str, family: Family) -> KnownModel:
         family=family,
         name=name,
         parameters=8_270_000_000,
+        # Two matrices of some 152 thousand by 3,584 (Qwen2.5-7B's), and the audio encoder's convolutions and tables.
+        unquantised=1_100_000_000,
         download_bytes=16_500_000_000,
         download_is_computed=True,
         licence=NEWER_LICENCE,
@@ -134,6 +146,9 @@ KNOWN_MODELS: tuple[KnownModel, ...] = (
     _newer("nvidia/music-flamingo-hf", "Music Flamingo, older preview", "audio-flamingo-3"),
     _newer("nvidia/audio-flamingo-next-hf", "Audio Flamingo Next", "music-flamingo"),
     _newer("nvidia/audio-flamingo-next-captioner-hf", "Audio Flamingo Next Captioner", "music-flamingo"),
+    # They think before they answer; what they think is left out of every answer (`plain_replies`).
+    _newer("nvidia/audio-flamingo-next-think-hf", "Audio Flamingo Next Think", "music-flamingo"),
+    _newer("nvidia/music-flamingo-think-2601-hf", "Music Flamingo Think", "music-flamingo"),
 )
 
 _BY_ID = {model.model_id.lower(): model for model in KNOWN_MODELS}

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray
-from flamingo_bark_assets.inference.batching import OutOfMemory, is_out_of_memory
+from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory, described
 from flamingo_bark_assets.inference.catalogue import KnownModel, ModelError
+from flamingo_bark_assets.inference.clap_self_test import TEXTS, collapse, sounds
 from flamingo_bark_assets.inference.fetching import FetchEvent, cached, fetch, revision_of
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.inference.interface import Clip, ModelIdentity
@@ -31,9 +32,13 @@ from flamingo_bark_assets.inference.loading_checks import (
     UNKNOWN_LICENCE,
     choose_device,
     model_type_of,
+    refuse_damaged_files,
     refuse_download,
+    refuse_incomplete,
     why_not_loaded,
 )
+from flamingo_bark_assets.inference.memory import is_out_of_memory
+from flamingo_bark_assets.inference.model_files import files_digest
 from flamingo_bark_assets.inference.vocabulary import CLAP_SOURCE, Label, Vocabulary
 from flamingo_bark_assets.inference_settings import DEFAULT_CLAP_ID, Dtype
 from flamingo_bark_assets.parts import Part
@@ -45,6 +50,7 @@ LICENCE = "Apache-2.0"
 _SILENT_RMS = 10.0 ** (SILENCE_DBFS / 20.0)
 MAX_TEXT_TOKENS = 77  # LAION's CLAP was trained and is run with texts cut there (LAION-AI/CLAP, hook.py)
 KEPT_CLIPS = 512
+_WITHOUT_MEMORY = "close other programs, or set `clap` to laion/clap-htsat-unfused, the smallest"
 
 Embeddings = NDArray[np.float32]
 _Item = TypeVar("_Item")
@@ -67,12 +73,14 @@ def _laion(name: str, title: str, parameters: int, download_bytes: int, *, compu
     )
 
 
-# Their main branches hold pickled weights, which torch reads without running what they hold (weights_only).
+# Their main branches hold pickled weights, which torch reads without running what they hold (weights_only). The first
+# is the default as it is reported to tell texts apart best; CLAP music is reported to embed all alike under current
+# transformers (`clap_self_test`), and is there for whoever has files that pass the self-test.
 KNOWN_CLAPS: tuple[KnownModel, ...] = (
-    _laion("larger_clap_music", "CLAP music", 194_000_000, 780_000_000),
+    _laion("clap-htsat-unfused", "CLAP, smaller", 153_000_000, 618_000_000, computed=True),
     _laion("larger_clap_music_and_speech", "CLAP music and speech", 194_000_000, 780_000_000),
     _laion("larger_clap_general", "CLAP general", 194_000_000, 780_000_000),
-    _laion("clap-htsat-unfused", "CLAP, smaller", 153_000_000, 618_000_000, computed=True),
+    _laion("larger_clap_music", "CLAP music", 194_000_000, 780_000_000),
 )
 _BY_ID = {model.model_id.lower(): model for model in KNOWN_CLAPS}
 
@@ -136,7 +144,7 @@ def load_clap(
             )
         return _load(snapshot.path, known.model_id, known.licence, device, dtype)
     except Exception as error:  # the song is described all the same
-        reason = why_not_loaded(name, error, without_memory="close other programs or set device to cpu")
+        reason = why_not_loaded(name, error, without_memory=_WITHOUT_MEMORY)
     return ClapUnavailable(name, clean_text(reason)[:500])
 
 
@@ -144,6 +152,7 @@ def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) 
     refuse_foreign_code(folder, model_id)
     if model_type_of(folder) != "clap":
         raise ModelError(f"{model_id}: no CLAP: {folder} has no config.json of transformers' ClapModel")
+    refuse_damaged_files(folder, model_id)
     import torch
     from transformers import ClapModel, ClapProcessor
     from transformers.utils.logging import disable_progress_bar
@@ -158,14 +167,25 @@ def _load(folder: Path, model_id: str, licence: str, device: str, dtype: Dtype) 
         use_safetensors=any(folder.glob("*.safetensors")),
         weights_only=True,
         output_loading_info=True,
+        ignore_mismatched_sizes=True,
     )
-    missing = sorted(key for key in loading["missing_keys"] if not key.endswith(_COMPUTED))
-    if missing:  # transformers would go on with random numbers in their place
-        raise ModelError(f"{model_id}: {len(missing)} weights are missing, for instance {missing[0]}; get it anew")
+    refuse_incomplete(model_id, loading, computed=_COMPUTED)
     processor = ClapProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     model.eval().to(chosen)
-    identity = ModelIdentity(model_id, "clap", revision_of(folder), licence, dtype)
-    return LoadedClap(model, processor, identity)
+    identity = ModelIdentity(
+        model_id, "clap", revision_of(folder), licence, dtype, files=files_digest(folder), device=chosen
+    )
+    clap = LoadedClap(model, processor, identity)
+    if problem := clap.self_test():
+        raise ModelError(f"{model_id}: {problem}; it gives no second opinion: {_other_clap(model_id)}")
+    return clap
+
+
+def _other_clap(model_id: str) -> str:
+    """Say what to do about a CLAP that fails its self-test."""
+    if model_id.lower() == DEFAULT_CLAP_ID.lower():
+        return "get its files anew, or set `clap` to another"
+    return f"set `clap` to {DEFAULT_CLAP_ID}"
 
 
 class LoadedClap:
@@ -199,6 +219,16 @@ class LoadedClap:
     def sample_rate_hz(self) -> int:
         """The rate that it takes; clips of another rate are resampled."""
         return int(self._extractor.sampling_rate)
+
+    def self_test(self) -> str | None:
+        """Say why its opinion would mean nothing, by texts and sounds that are unlike; None where it tells them apart.
+
+        Raises:
+            ModelError: memory ran out, or the model gives no finite numbers.
+        """
+        with self._lock:
+            windows = sounds(self.sample_rate_hz, self._window)
+            return collapse(self._text_embeddings(TEXTS), self._in_batches(windows, self._embed_sound))
 
     def similarity(self, clips: Clip | Sequence[Clip], text: str) -> float | None:
         """Return how well a text fits a sound.
@@ -322,11 +352,11 @@ class LoadedClap:
             try:
                 with torch.inference_mode():
                     done.append(embed(batch).float().cpu().numpy())
-            except (MemoryError, RuntimeError) as error:
+            except Exception as error:
                 if not is_out_of_memory(error):
-                    raise
+                    raise InferenceFault(f"{self.identity.model_id}: {described(error)}") from error
                 if len(batch) == 1:
-                    raise OutOfMemory(f"{self.identity.model_id}: out of memory; set its device to cpu") from error
+                    raise OutOfMemory(f"{self.identity.model_id}: out of memory; {_WITHOUT_MEMORY}") from error
                 self._batch_size = len(batch) // 2
                 continue
             start += len(batch)

@@ -23,11 +23,15 @@ from flamingo_bark_assets.inference.hub import (
     download_large,
     finish_snapshot,
     is_commit,
+    kept_path,
     list_files,
     partial_path,
 )
+from flamingo_bark_assets.inference.model_files import model_files
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
+# How patterns end that ask for weights; those of a base language model ask for none.
+_WANTED_WEIGHTS = (".safetensors", ".bin", ".pth", "safe_ckpt/*")
 SPARE_BYTES = 1_000_000_000  # a disk filled to its end breaks more than a download
 
 
@@ -162,7 +166,7 @@ def revision_of(folder: Path) -> str:
     if folder.parent.name == "snapshots" and is_commit(folder.name):
         return folder.name
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
+    for path in model_files(folder):
         with path.open("rb") as file:
             contents = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"{path.relative_to(folder).as_posix()}\0{contents}\0".encode("utf-8", "surrogateescape"))
@@ -191,13 +195,14 @@ def _cached_folder(repository: Repository, cache_dir: Path) -> Path | None:
         )
     except (OSError, HFValidationError):  # the library's errors for a missing or incomplete snapshot are OSErrors
         return None
-    return Path(folder) if _is_whole(Path(folder)) else None
+    return Path(folder) if _is_whole(Path(folder), repository) else None
 
 
-def _is_whole(folder: Path) -> bool:
-    """Return whether a folder has the weights that its own index names, or is a tokenizer's.
+def _is_whole(folder: Path, repository: Repository) -> bool:
+    """Return whether a folder has the weights that its own index names or, where none are wanted, a tokenizer.
 
-    The library tells a partial snapshot only where its listing is kept, which older versions did not.
+    The library tells a partial snapshot only where its listing is kept, which older versions did not; and reading a
+    processor alone leaves configuration and tokenizer behind.
     """
     index = folder / "model.safetensors.index.json"
     chunks = folder / "safe_ckpt" / "metadata.json"
@@ -210,8 +215,9 @@ def _is_whole(folder: Path) -> bool:
             return all((chunks.parent / f"{name}.safetensors").is_file() for name in names)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
-    weights = (found for pattern in _WEIGHTS for found in folder.glob(pattern))
-    return any(weights) or (folder / "tokenizer.json").is_file()
+    if not any(pattern.endswith(_WANTED_WEIGHTS) for pattern in repository.allow):
+        return (folder / "tokenizer.json").is_file()
+    return any(found for pattern in _WEIGHTS for found in folder.glob(pattern))
 
 
 def _check_space(listings: Sequence[Listing], cache_dir: Path) -> None:
@@ -229,9 +235,8 @@ def _check_space(listings: Sequence[Listing], cache_dir: Path) -> None:
 def _missing_bytes(listing: Listing, cache_dir: Path) -> int:
     missing = 0
     for file in listing.files:
-        blob = blob_path(listing, file, cache_dir)
-        if not blob.exists():
-            partial = partial_path(blob)
+        if kept_path(listing, file, cache_dir) is None:
+            partial = partial_path(blob_path(listing, file, cache_dir))
             missing += max(0, file.size - (partial.stat().st_size if partial.exists() else 0))
     return missing
 

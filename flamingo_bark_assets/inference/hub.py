@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 
 from flamingo_bark_assets.files.atomic import write_text
 from flamingo_bark_assets.inference.catalogue import ModelError
+from flamingo_bark_assets.inference.hub_advice import hub_advice
 from flamingo_bark_assets.text import short_line
 
 T = TypeVar("T")
@@ -134,6 +135,17 @@ def blob_path(listing: Listing, file: RemoteFile, cache_dir: Path) -> Path:
     return storage_folder(listing.repository.repo_id, cache_dir) / "blobs" / file.digest
 
 
+def snapshot_path(listing: Listing, file: RemoteFile, cache_dir: Path) -> Path:
+    """Return where the cache gives a file its name: a link to its contents or, without links, they themselves."""
+    return storage_folder(listing.repository.repo_id, cache_dir) / "snapshots" / listing.commit / file.name
+
+
+def kept_path(listing: Listing, file: RemoteFile, cache_dir: Path) -> Path | None:
+    """Return where a file's whole contents lie in the cache; None where they do not."""
+    places = (blob_path(listing, file, cache_dir), snapshot_path(listing, file, cache_dir))
+    return next((path for path in places if path.is_file()), None)
+
+
 def partial_path(blob: Path) -> Path:
     """Return where an interrupted download of a file stands."""
     return blob.with_name(f"{blob.name}.incomplete")
@@ -163,12 +175,16 @@ def download_large(
     blob.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(blob)
     with FileLock(f"{partial}.lock"):
-        if blob.exists():
+        place = _place(listing, file, cache_dir)
+        if kept := kept_path(listing, file, cache_dir):
             verifying()
-            if _matches(blob, file):
+            if _matches(kept, file):
                 received(file.size)
+                if place != blob and kept == blob:
+                    blob.replace(place)
                 return
-            blob.unlink()
+            kept.resolve().unlink()
+            kept.unlink(missing_ok=True)
         if partial.exists() and partial.stat().st_size > file.size:
             partial.unlink()
         _download_into(partial, listing, file, endpoint, received)
@@ -176,7 +192,23 @@ def download_large(
         if not _matches(partial, file):
             partial.unlink()
             raise ModelError(f"{listing.repository.repo_id}: {file.name}: damaged on the way and removed; try again")
-        partial.replace(blob)
+        partial.replace(place)
+
+
+def _place(listing: Listing, file: RemoteFile, cache_dir: Path) -> Path:
+    """Return where the whole contents of a large file go.
+
+    Where the cache cannot hold links, huggingface_hub copies each file to its name: twice the space, and minutes. So
+    the contents take their name at once.
+    """
+    from huggingface_hub import file_download
+
+    blob = blob_path(listing, file, cache_dir)
+    if file_download.are_symlinks_supported(storage_folder(listing.repository.repo_id, cache_dir)):
+        return blob
+    named = snapshot_path(listing, file, cache_dir)
+    named.parent.mkdir(parents=True, exist_ok=True)
+    return named
 
 
 def finish_snapshot(listing: Listing, cache_dir: Path, endpoint: str | None) -> Path:
@@ -292,6 +324,8 @@ def _explained(repo_id: str, error: Exception) -> ModelError:
 
     if isinstance(error, ModelError):
         return error
+    if advice := hub_advice(error):
+        return ModelError(f"{repo_id}: {advice}")
     if isinstance(error, GatedRepoError):
         return ModelError(f"{repo_id}: accept its terms on its page, then `hf auth login` and try again")
     if isinstance(error, RepositoryNotFoundError):
@@ -301,7 +335,7 @@ def _explained(repo_id: str, error: Exception) -> ModelError:
     if isinstance(error, HFValidationError):
         return ModelError(f"{repo_id!r} is not the id of a repository: {short_line(str(error), 200)}")
     if isinstance(error, HfHubHTTPError):
-        return ModelError(f"{repo_id}: the hub answers {error.response.status_code}; try again later")
+        return ModelError(f"{repo_id}: the hub answers {error.response.status_code}; try again in some minutes")
     if isinstance(error, OSError) and error.errno and not isinstance(error, ConnectionError | TimeoutError | gaierror):
         return ModelError(f"{repo_id}: {short_line(str(error), 200)}")
     return HubUnreachable(_unreachable(repo_id, f"{type(error).__name__}: {short_line(str(error), 200)}"))

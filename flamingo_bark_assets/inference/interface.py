@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from flamingo_bark_assets.inference_settings import InferenceSettings
-
 if TYPE_CHECKING:
     from flamingo_bark_assets.audio.signal import FloatArray
 
@@ -24,6 +22,8 @@ class Decoding:
         do_sample: sample, or take the likeliest token.
         temperature: of sampling; unused otherwise.
         top_p: nucleus of sampling; unused otherwise.
+        top_k: likeliest tokens that are sampled from, 0 for all; unused otherwise.
+        repetition_penalty: divides the odds of tokens that were said or asked; 1 changes nothing.
         seed: of sampling.
     """
 
@@ -31,18 +31,9 @@ class Decoding:
     do_sample: bool = False
     temperature: float = 1.0
     top_p: float = 1.0
+    top_k: int = 0
+    repetition_penalty: float = 1.0
     seed: int = 0
-
-
-def decoding_of(settings: InferenceSettings) -> Decoding:
-    """Return how replies are decoded by these settings."""
-    return Decoding(
-        max_new_tokens=settings.max_new_tokens,
-        do_sample=settings.do_sample,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        seed=settings.seed,
-    )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -91,8 +82,10 @@ class ModelIdentity:
         family: audio-flamingo-2, audio-flamingo-3, music-flamingo or server.
         revision: commit of the weights, or a digest of their files where there is none.
         licence: of the weights; None where nobody states it.
-        dtype: bfloat16 or float32; of a server's model it is not known.
+        dtype: of the weights in memory, with their quantisation; of a server's model it is not known.
         sound_sent_to: where sound is sent, in words; None where it stays in this process.
+        files: digest of the files that were loaded, as `model_files.files_digest` gives it; None for a server.
+        device: where it runs: cpu, cuda or mps; None for a server.
     """
 
     model_id: str
@@ -101,6 +94,8 @@ class ModelIdentity:
     licence: str | None
     dtype: str
     sound_sent_to: str | None = None
+    files: str | None = None
+    device: str | None = None
 
 
 class CaptioningModel(Protocol):

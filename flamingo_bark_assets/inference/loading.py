@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flamingo_bark_assets.inference.catalogue import (
-    BYTES_PER_PARAMETER,
     WORKING_MEMORY_BYTES,
     KnownModel,
     ModelError,
     fetch_command,
     known_model,
+    weights_bytes,
 )
 from flamingo_bark_assets.inference.fetching import (
     FetchEvent,
@@ -31,9 +31,12 @@ from flamingo_bark_assets.inference.interface import CaptioningModel
 from flamingo_bark_assets.inference.loading_checks import (
     UNKNOWN_LICENCE,
     choose_device,
+    choose_dtype,
+    refuse_damaged_files,
     refuse_download,
     why_not_loaded,
 )
+from flamingo_bark_assets.inference.memory import memory_advice
 from flamingo_bark_assets.inference.transformers_models import (
     family_of,
     load_transformers_model,
@@ -116,7 +119,7 @@ def load_first(
         try:
             return Loaded(_load(candidate, settings, progress), candidate, skipped)
         except Exception as error:  # the song is described all the same
-            reason = why_not_loaded(candidate.model, error, without_memory="choose a smaller model or bfloat16")
+            reason = why_not_loaded(candidate.model, error, without_memory=_memory_advice(candidate, None))
         _log.info("skipped: %s", reason)
         skipped = (*skipped, Skipped(candidate, reason))
     return Loaded(None, None, skipped)
@@ -128,7 +131,7 @@ def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Prog
     known = known_model(candidate.model)
     folder = local_folder(candidate.model)
     if folder is not None:
-        device = choose_device(candidate.model, candidate.device)
+        device = choose_device(candidate.model, candidate.device, takes_mps=family_of(folder) is not None)
         check_memory(candidate, device, weights_bytes_of(folder, candidate))
         base_lm = candidate.base_lm or (folder / "base_lm" if (folder / "base_lm").is_dir() else None)
         return _load_snapshot(candidate, device, Snapshot(folder, "", base_lm), settings)
@@ -141,11 +144,12 @@ def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Prog
     snapshot = cached(known, settings.cache_folder, revision=candidate.revision)
     if snapshot is None:
         refuse_unasked_download(known, settings)
-    if known.family == "audio-flamingo-2":
-        _refuse_quantisation(candidate)
+    is_af2 = known.family == "audio-flamingo-2"
+    if is_af2:
+        _refuse_options(candidate)
     elif problem := quantisation_problem(candidate.quantisation):
         raise ModelError(f"{candidate.model}: {problem}")
-    device = choose_device(candidate.model, candidate.device)
+    device = choose_device(candidate.model, candidate.device, takes_mps=not is_af2)
     check_memory(candidate, device, known.memory_bytes(candidate.dtype, candidate.quantisation))
     if snapshot is None:
         snapshot = fetch_allowed(known, candidate, settings, progress)
@@ -209,6 +213,7 @@ def _load_snapshot(
     for folder in (snapshot.path, snapshot.base_lm):
         if folder is not None:
             refuse_foreign_code(folder, candidate.model)
+            refuse_damaged_files(folder, candidate.model)
     # clap_ckpt alone is an old revision of Audio Flamingo 2, which its own loader refuses by name.
     if any((snapshot.path / folder).is_dir() for folder in ("safe_ckpt", "clap_ckpt")):
         return _load_audio_flamingo_2(candidate, device, snapshot, settings)
@@ -221,7 +226,7 @@ def _load_snapshot(
         snapshot.path,
         model_id=candidate.model,
         licence=licence,
-        dtype=candidate.dtype,
+        dtype=choose_dtype(candidate.dtype, device),
         device=device,
         quantisation=candidate.quantisation,
     )
@@ -232,11 +237,11 @@ def _load_audio_flamingo_2(
 ) -> CaptioningModel:
     from flamingo_bark_assets.inference.audio_flamingo_2.model import load_audio_flamingo_2
 
-    _refuse_quantisation(candidate)
+    _refuse_options(candidate)
     return load_audio_flamingo_2(
         snapshot.path,
         base_lm_path=snapshot.base_lm,
-        dtype=candidate.dtype,
+        dtype="float32" if candidate.dtype == "float32" else "bfloat16",
         device=device,
         cache_folder=(settings.cache_folder or default_cache_folder()) / CONVERTED_FOLDER,
         model_id=candidate.model,
@@ -244,7 +249,9 @@ def _load_audio_flamingo_2(
     )
 
 
-def _refuse_quantisation(candidate: ModelCandidate) -> None:
+def _refuse_options(candidate: ModelCandidate) -> None:
+    if candidate.dtype == "float16":
+        raise ModelError(f"{candidate.model}: float16 is not offered for Audio Flamingo 2; use bfloat16 or float32")
     if candidate.quantisation != "none":
         raise ModelError(f"{candidate.model}: {candidate.quantisation} is not offered for Audio Flamingo 2; use none")
 
@@ -270,15 +277,22 @@ def weights_bytes_of(folder: Path, candidate: ModelCandidate) -> int:
 
     from safetensors import SafetensorError, safe_open
 
-    numbers = 0
+    numbers = kept = 0
     for path in folder.glob("*.safetensors"):
         try:
             with safe_open(path, framework="np") as tensors:
-                numbers += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118 it is no dict
+                for name in tensors.keys():  # noqa: SIM118 it is no dict
+                    shape = tensors.get_slice(name).get_shape()
+                    numbers += prod(shape)
+                    kept += 0 if _is_quantised(name, shape) else prod(shape)
         except (OSError, SafetensorError):
             continue
-    kind = candidate.dtype if candidate.quantisation == "none" else candidate.quantisation
-    return round(numbers * BYTES_PER_PARAMETER[kind])
+    return weights_bytes(numbers, kept, candidate.dtype, candidate.quantisation)
+
+
+def _is_quantised(name: str, shape: Sequence[int]) -> bool:
+    """Return whether bitsandbytes makes a tensor smaller: linear layers, but for the output layer."""
+    return len(shape) == 2 and "embed" not in name and "lm_head" not in name
 
 
 def check_memory(candidate: ModelCandidate, device: str, weights_bytes: int) -> None:
@@ -291,8 +305,16 @@ def check_memory(candidate: ModelCandidate, device: str, weights_bytes: int) -> 
     if weights_bytes and free < weights_bytes + WORKING_MEMORY_BYTES:
         raise ModelError(
             f"{candidate.model}: needs about {(weights_bytes + WORKING_MEMORY_BYTES) / 1e9:.1f} GB of memory as "
-            f"{candidate.dtype} and {free / 1e9:.1f} GB are free on {device}; choose a smaller model"
+            f"{_kind(candidate)} and {free / 1e9:.1f} GB are free on {device}; {_memory_advice(candidate, device)}"
         )
+
+
+def _kind(candidate: ModelCandidate) -> str:
+    return candidate.dtype if candidate.quantisation == "none" else candidate.quantisation
+
+
+def _memory_advice(candidate: ModelCandidate, device: str | None) -> str:
+    return memory_advice(candidate.model, candidate.dtype, candidate.quantisation, device or candidate.device)
 
 
 def _free_bytes(device: str) -> int:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.inference.batching import is_out_of_memory
-from flamingo_bark_assets.inference.catalogue import KnownModel, ModelError
+from flamingo_bark_assets.inference.catalogue import KnownModel, ModelError, fetch_command, known_model
 from flamingo_bark_assets.inference.fetching import is_offline
+from flamingo_bark_assets.inference.memory import is_out_of_memory
+from flamingo_bark_assets.inference.model_files import file_problem
+from flamingo_bark_assets.inference_settings import Dtype
 from flamingo_bark_assets.text import short_line
 
 _log = logging.getLogger(__name__)
@@ -38,18 +42,37 @@ def refuse_download(
         raise ModelError(f"{known.model_id}: not in the cache, and downloads are not allowed; {when_allowed}")
 
 
-def choose_device(model_id: str, wanted: str) -> str:
-    """Choose cpu or cuda by what is wanted, auto, cpu or cuda, and what there is.
+def choose_device(model_id: str, wanted: str, *, takes_mps: bool = False) -> str:
+    """Choose cpu, cuda or mps by what is wanted, auto or one of them, and what there is.
+
+    `takes_mps` says whether auto may be the GPU of a Mac.
 
     Raises:
-        ModelError: cuda is wanted and there is none.
+        ModelError: a GPU is wanted and there is none.
     """
     import torch
 
-    has_cuda = torch.cuda.is_available()
-    if wanted == "cuda" and not has_cuda:
-        raise ModelError(f"{model_id}: device is cuda and there is none; set it to auto or cpu")
-    return "cuda" if has_cuda and wanted != "cpu" else "cpu"
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(wanted, True):
+        raise ModelError(f"{model_id}: device is {wanted} and there is none; set it to auto or cpu")
+    if wanted != "auto":
+        return wanted
+    return "cuda" if there["cuda"] else "mps" if there["mps"] and takes_mps else "cpu"
+
+
+def choose_dtype(wanted: Dtype, device: str) -> Dtype:
+    """Choose the type of the weights: bfloat16 gives way to float16 where a device lacks it or only emulates it.
+
+    NVIDIA's GPUs compute in it from compute capability 8.0 (Ampere) on: not Pascal, Volta, Turing (T4). Macs do from
+    macOS 14 on.
+    """
+    import torch
+
+    if wanted != "bfloat16" or device == "cpu":
+        return wanted
+    if device == "mps":
+        return wanted if torch.backends.mps.is_macos_or_newer(14, 0) else "float16"
+    return wanted if torch.cuda.get_device_capability() >= (8, 0) else "float16"
 
 
 def model_type_of(folder: Path) -> str | None:
@@ -59,6 +82,36 @@ def model_type_of(folder: Path) -> str | None:
     except (OSError, ValueError, RecursionError):
         return None
     return str(config.get("model_type")) if isinstance(config, dict) else None
+
+
+def refuse_damaged_files(folder: Path, model_id: str) -> None:
+    """Refuse a folder with a file of weights that is cut off or a pointer, before a library says something else of it.
+
+    Raises:
+        ModelError: names the file and what to do.
+    """
+    if problem := file_problem(folder):
+        known = known_model(model_id)
+        anew = f"; `{fetch_command(known.model_id)}` checks and mends a download" if known is not None else ""
+        raise ModelError(f"{model_id}: {problem}{anew}")
+
+
+def refuse_incomplete(model_id: str, report: Mapping[str, Any], *, computed: tuple[str, ...] = ()) -> None:
+    """Refuse a model of which transformers' loading report says that weights are missing or of another shape.
+
+    transformers would go on with random numbers in their place. Names that end in `computed` follow from the
+    configuration; weights that the model has no use for are left out, as some releases hold such.
+
+    Raises:
+        ModelError: weights are missing or mismatched; names one of them.
+    """
+    missing = sorted(key for key in report.get("missing_keys", ()) if not key.endswith(computed))
+    mismatched = sorted(str(key if isinstance(key, str) else key[0]) for key in report.get("mismatched_keys", ()))
+    if not missing and not mismatched:
+        return
+    counts = [(missing, "missing"), (mismatched, "of another shape than config.json says")]
+    said = " and ".join(f"{len(names)} are {what} (for instance {names[0]})" for names, what in counts if names)
+    raise ModelError(f"{model_id}: of its weights {said}; get the files anew")
 
 
 def why_not_loaded(model_id: str, error: Exception, *, without_memory: str) -> str:

@@ -33,15 +33,17 @@ class AnswerKey:
         family: of the model.
         model_id: hub id or path as configured.
         revision: of the weights.
+        files: digest of the files that were loaded, as one commit may lie here whole or damaged; None for a server.
         dtype: of the weights in memory, with their quantisation.
         prompt: as the model reads it.
-        decoding: canonical JSON; of greedy decoding no seed, temperature or nucleus, which change nothing.
+        decoding: canonical JSON; only of what changes something: of greedy decoding no seed, temperature or nucleus.
     """
 
     clip_sha256: str
     family: str
     model_id: str
     revision: str
+    files: str | None
     dtype: str
     prompt: str
     decoding: str
@@ -54,6 +56,7 @@ class AnswerKey:
             family=identity.family,
             model_id=identity.model_id,
             revision=identity.revision,
+            files=identity.files,
             dtype=identity.dtype,
             prompt=prompt,
             decoding=decoding_json(decoding),
@@ -76,7 +79,11 @@ def decoding_json(decoding: Decoding) -> str:
     """Return the decoding settings that matter, as canonical JSON."""
     values = dataclasses.asdict(decoding)
     if not decoding.do_sample:
-        values = {name: values[name] for name in ("do_sample", "max_new_tokens")}
+        values = {name: values[name] for name in ("do_sample", "max_new_tokens", "repetition_penalty")}
+    elif not decoding.top_k:
+        del values["top_k"]
+    if decoding.repetition_penalty == 1.0:
+        del values["repetition_penalty"]
     return json.dumps(values, sort_keys=True)
 
 

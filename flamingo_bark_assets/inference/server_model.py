@@ -130,6 +130,9 @@ def _question(server: ServerSettings, clip: Clip, prompt: str, decoding: Decodin
         "max_tokens": decoding.max_new_tokens,
         "temperature": decoding.temperature if decoding.do_sample else 0.0,
         **({"top_p": decoding.top_p, "seed": decoding.seed} if decoding.do_sample else {}),
+        # Not of OpenAI's interface, but vLLM and llama.cpp take them: sent only where the user sets them.
+        **({"top_k": decoding.top_k} if decoding.do_sample and decoding.top_k else {}),
+        **({"repetition_penalty": decoding.repetition_penalty} if decoding.repetition_penalty != 1.0 else {}),
         # llama.cpp would send twenty alternatives of each token unless it is asked for fewer.
         **({"logprobs": True, "top_logprobs": 1} if server.log_probabilities else {}),
         "stream": False,

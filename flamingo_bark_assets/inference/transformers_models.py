@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flamingo_bark_assets.inference.catalogue import Family, ModelError
+from flamingo_bark_assets.inference.catalogue import Family, ModelError, fetch_command, known_model
 from flamingo_bark_assets.inference.fetching import revision_of
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
-from flamingo_bark_assets.inference.loading_checks import model_type_of
+from flamingo_bark_assets.inference.loading_checks import model_type_of, refuse_incomplete
+from flamingo_bark_assets.inference.model_files import files_digest
+from flamingo_bark_assets.inference.penalties import penalties
 from flamingo_bark_assets.inference.shared_encoding import share_encoding
 from flamingo_bark_assets.inference_settings import Dtype, Quantisation
 
@@ -41,8 +43,8 @@ def load_transformers_model(
     8bit and 4bit need the packages bitsandbytes and accelerate.
 
     Raises:
-        ModelError: the folder is no model of these families, asks for code of its own, or a package for the
-            quantisation is missing.
+        ModelError: the folder is no model of these families, asks for code of its own, lacks weights, or a package
+            for the quantisation is missing.
         OSError: a file is missing or cannot be read.
         ValueError: a file does not hold what it should.
         torch.OutOfMemoryError: (or RuntimeError that says so) it does not fit.
@@ -58,14 +60,19 @@ def load_transformers_model(
     disable_progress_bar()  # a run has a display of its own
     options = _quantisation_options(model_id, quantisation, dtype, device)
     processor = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    model = AutoModelForSeq2SeqLM.from_pretrained(
+    if not getattr(processor, "chat_template", None):
+        raise ModelError(f"{model_id}: it has no chat template, so nothing can be asked; {_template_remedy(model_id)}")
+    model, loading = AutoModelForSeq2SeqLM.from_pretrained(
         folder,
         dtype=getattr(torch, dtype),
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # the report names them; the error of transformers only counts them
         **options,
     )
+    refuse_incomplete(model_id, loading)
     model.eval()
     if quantisation == "none":
         model.to(device)
@@ -76,8 +83,17 @@ def load_transformers_model(
         revision=revision_of(folder),
         licence=licence,
         dtype=dtype if quantisation == "none" else f"{dtype}+{quantisation}",
+        files=files_digest(folder),
+        device=device,
     )
     return TransformersModel(model, processor, identity)
+
+
+def _template_remedy(model_id: str) -> str:
+    known = known_model(model_id)
+    if known is not None:
+        return f"`{fetch_command(known.model_id)}` gets the chat_template.jinja that older tools leave out"
+    return "put the chat_template.jinja of the model's repository into its folder"
 
 
 def family_of(folder: Path) -> Family | None:
@@ -124,7 +140,7 @@ class TransformersModel:
 
         Sampling depends on the seed and on the batch, as the batch draws from one stream of random numbers. Clips are
         at `sample_rate_hz`, prompts without the token that stands for sound. The mean log-probability of a reply is the
-        model's own, before temperature and nucleus.
+        model's own, before penalty, temperature and nucleus.
 
         Raises:
             ValueError: a clip has another rate or no sample, or a prompt holds the token that stands for sound.
@@ -140,7 +156,9 @@ class TransformersModel:
             inputs = self._inputs(clips, prompts)
             scores = _ChosenLogProbabilities()
             sequences = self._model.generate(
-                **inputs, logits_processor=[scores], generation_config=self._generation_config(decoding)
+                **inputs,
+                logits_processor=[scores, *penalties(decoding)],
+                generation_config=self._generation_config(decoding),
             )
             generated = sequences[:, inputs["input_ids"].shape[1] :]
             log_probabilities = scores.of(generated)
@@ -177,8 +195,8 @@ class TransformersModel:
 
         sampling: dict[str, Any] = {"do_sample": decoding.do_sample, "num_beams": 1}
         if decoding.do_sample:
-            # 0 switches off the 50 that transformers would take.
-            sampling |= {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
+            # Of its own transformers would take 50.
+            sampling |= {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": decoding.top_k}
         return GenerationConfig(
             max_new_tokens=decoding.max_new_tokens,
             eos_token_id=self._end_tokens,

@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails
 
 from flamingo_bark_assets.custom_tag import TagPosition
 from flamingo_bark_assets.errors import FileFault, LibraryError
-from flamingo_bark_assets.files.atomic import replacing, write_text, writes_named
+from flamingo_bark_assets.files.atomic import remove_leftovers, replacing, write_text, writes_named
 from flamingo_bark_assets.files.opening import is_missing, read_text, shown
 from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, describe_error, quoted, read_toml, toml_key
 from flamingo_bark_assets.library.judgements import Corrections, Place, Review, parse_place, place_text
@@ -247,6 +247,7 @@ def replace_song_toml(path: Path, found: str | None, text: str | None) -> bool:
             with writes_named(path):
                 path.unlink(missing_ok=True)
             return True
+        remove_leftovers(path.parent, recursive=False)  # of one whom a kill has ended here
         with replacing(path) as temporary:
             temporary.write_bytes((_mark(path) if now is not None else b"") + text.encode("utf-8"))
             if now is not None:

@@ -28,7 +28,13 @@ from flamingo_bark_assets.inference.loading import (
     refuse_unasked_download,
     weights_bytes_of,
 )
-from flamingo_bark_assets.inference.loading_checks import UNKNOWN_LICENCE, choose_device, why_not_loaded
+from flamingo_bark_assets.inference.loading_checks import (
+    UNKNOWN_LICENCE,
+    choose_device,
+    choose_dtype,
+    refuse_damaged_files,
+    why_not_loaded,
+)
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.lyrics.catalogue import KNOWN_WHISPERS, known_whisper
 from flamingo_bark_assets.lyrics.phrases import Span
@@ -212,7 +218,9 @@ def _load(located: _Located) -> Whisper:
     candidate = located.candidate
     device = choose_device(candidate.model, candidate.device)
     check_memory(candidate, device, weights_bytes_of(located.folder, candidate))
-    return load_whisper(located.folder, model_id=located.model_id, dtype=candidate.dtype, device=device)
+    refuse_damaged_files(located.folder, located.model_id)
+    dtype = choose_dtype(candidate.dtype, device)
+    return load_whisper(located.folder, model_id=located.model_id, dtype=dtype, device=device)
 
 
 def _transcribed(

@@ -58,5 +58,6 @@ def build_app(studio: Studio, keys: Keys, names: Names, *, port: int) -> Applica
         routes=[*routes, Mount("/static", StaticFiles(directory=_STATIC), name="static")],
         exception_handlers={FlamingoBarkError: told_fault, HTTPException: told_refusal, Exception: told_crash},
     )
+    pages.state.studio = studio
     guarded = AccessGuard(pages, keys, cookie=f"flamingo_bark_{port}", open_paths=_OPEN)
     return RequestGuard(guarded, names, only_json=False)

@@ -22,7 +22,7 @@ from flamingo_bark_assets.files.space import LEAST_FREE_BYTES, free_bytes
 from flamingo_bark_assets.inference.availability import ready_models
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.studio.context import Studio
-from flamingo_bark_assets.studio.runs.dagster_client import FAULTS, dagster_of
+from flamingo_bark_assets.studio.runs.dagster_client import dagster_of, faults
 
 _KEPT_S = 1.0
 _MODELS_KEPT_S = 30.0
@@ -137,7 +137,7 @@ class Looks:
         running = self._dagster.platform is not None
         try:
             beat = self._dagster.heartbeat()
-        except FAULTS:
+        except faults():
             problem = f"Dagster's databases cannot be read; {_DOCTOR}"
             return {
                 "daemon": {"ok": False, "platform_runs": running, "heartbeat_age_s": None, "problem": problem},

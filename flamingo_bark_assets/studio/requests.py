@@ -6,7 +6,7 @@ What every endpoint needs belongs here; what is done with it does not.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.studio.context import UnknownSong
+from flamingo_bark_assets.studio.context import Studio, UnknownSong
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
 
@@ -38,7 +38,7 @@ async def read_json(request: Request, model: type[M], *, max_bytes: int = MAX_JS
         if len(body) > max_bytes:
             raise HTTPException(413, f"the body is longer than {max_bytes} bytes")
     try:
-        return model.model_validate_json(bytes(body))
+        return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -50,20 +50,32 @@ async def threaded(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
     return await run_in_threadpool(work, *args, **kwargs)
 
 
-def told_fault(_: Request, error: Exception) -> Response:
+def told_fault(request: Request, error: Exception) -> Response:
     """Answer a fault of the outside world: what it is and what to do."""
     assert isinstance(error, FlamingoBarkError)
     status = 404 if isinstance(error, UnknownSong) else 400
-    return JSONResponse({"error": str(error), "code": error.code, "to_do": error.remedy}, status)
+    return _told(request, status, {"error": str(error), "code": error.code, "to_do": error.remedy})
 
 
-def told_refusal(_: Request, error: Exception) -> Response:
+def told_refusal(request: Request, error: Exception) -> Response:
     """Answer what an endpoint, or the router, refuses."""
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail, "to_do": None}, error.status_code, headers=error.headers)
+    return _told(request, error.status_code, {"error": error.detail, "to_do": None}, error.headers)
 
 
 def told_crash(request: Request, error: Exception) -> Response:
     """Answer an error of ours, of which the log keeps the rest."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return JSONResponse({"error": "the studio failed here; its log says why", "to_do": None}, 500)
+    return _told(request, 500, {"error": "the studio failed here; its log says why", "to_do": None})
+
+
+def _told(
+    request: Request, status: int, told: dict[str, str | None], headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer JSON to scripts of pages, and a page that leads on to a person whose browser has opened the address."""
+    if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        studio: Studio = request.app.state.studio
+        page = studio.render(request, "fault.html", status=status, error=told["error"], to_do=told["to_do"])
+        page.headers.update(headers or {})
+        return page
+    return JSONResponse(told, status, headers=headers)

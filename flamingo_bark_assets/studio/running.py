@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from flamingo_bark_assets.defs.addresses import Address
 from flamingo_bark_assets.defs.request_guard import Names
-from flamingo_bark_assets.defs.serving import Address
 from flamingo_bark_assets.errors import ServingError
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.studio.access import LINK_PARAMETER, Keys, new_keys, read_keys
 from flamingo_bark_assets.studio.context import Studio
+
+# Requests that read or write files at a time. Each may hold a whole query in memory, so that the server's memory is
+# bounded by this number, whatever number of clients asks.
+_THREADS = 8
 
 
 def run_studio(
@@ -25,6 +29,7 @@ def run_studio(
         ConfigurationError: its keys cannot be used.
         WriteError: DAGSTER_HOME cannot be written.
     """
+    import anyio.to_thread
     import uvicorn
 
     from flamingo_bark_assets.studio.app import build_app
@@ -36,6 +41,7 @@ def run_studio(
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
             await super().startup()
+            anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
             if self.started:
                 tell(f"Studio on {link(url, keys)} (the link signs one browser in, once)")
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.audio.resample import resample
-from flamingo_bark_assets.inference.batching import OutOfMemory, is_out_of_memory
+from flamingo_bark_assets.inference.batching import OutOfMemory
+from flamingo_bark_assets.inference.memory import is_out_of_memory
 from flamingo_bark_assets.tokens.acoustic import ACOUSTIC_RATE_HZ, acoustic_tokens
 from flamingo_bark_assets.tokens.cache import TokenCache, Tokens, sound_digest
 from flamingo_bark_assets.tokens.catalogue import TokenModels, find_models
@@ -111,7 +112,7 @@ class Tokenizer:
             semantic = semantic_tokens(models.hubert, models.quantizer, spoken)
             fine = acoustic_tokens(models.encodec, waves)
             return [Tokens(*both) for both in zip(semantic, fine, strict=True)]
-        except (MemoryError, RuntimeError) as error:
+        except Exception as error:
             if not is_out_of_memory(error):
                 raise
             if len(waves) == 1:

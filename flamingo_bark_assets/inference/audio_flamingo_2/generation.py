@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flamingo_bark_assets.inference.interface import Decoding
+from flamingo_bark_assets.inference.penalties import penalties
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +57,9 @@ def generate(
 
     ids, attention_mask = _padded(prompts, pad_id)
     ends = network.configuration.end_token_ids
-    settings = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0} if decoding.do_sample else {}
+    settings: dict[str, float] = {}
+    if decoding.do_sample:
+        settings = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": decoding.top_k}
     recorder = _LogProbabilities(ids.shape[1])
     devices = [network.device] if network.device.type == "cuda" else []
     with (
@@ -77,7 +80,7 @@ def generate(
                 use_cache=True,
                 **settings,
             ),
-            logits_processor=[recorder],
+            logits_processor=[recorder, *penalties(decoding)],
         )
     tokens = sequences[:, ids.shape[1] :].tolist()
     log_probabilities = recorder.of(sequences).tolist()

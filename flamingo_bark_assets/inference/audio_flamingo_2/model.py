@@ -19,6 +19,7 @@ from flamingo_bark_assets.inference.audio_flamingo_2.generation import generate
 from flamingo_bark_assets.inference.audio_flamingo_2.release import fingerprint, open_release
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.model_files import files_digest
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioFlamingo2Network
@@ -156,6 +157,8 @@ def load_audio_flamingo_2(
         revision=revision or fingerprint(open_release(path)),
         licence=LICENCE,
         dtype=dtype,
+        files=files_digest(path, base_lm_path),
+        device=device,
     )
     return AudioFlamingo2(network, tokenizer, identity)
 

@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.files.atomic import delete_tree, sync_folder, write_bytes
+from flamingo_bark_assets.files.atomic import delete_tree, sync_folder, write_advice, write_bytes
 from flamingo_bark_assets.files.opening import shown
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.settings import StudioSettings
@@ -136,7 +136,7 @@ class Uploads:
                 f"a path of more than {MAX_PATH_BYTES} bytes or {MAX_FOLDERS} folders, or of no name, is not taken",
                 "Give the file or its folders a shorter name",
             )
-        with self._creating:
+        with self._creating, _disk_told(given):
             self.sweep()
             self._refuse_too_much(length, given)
             upload_id = secrets.token_hex(16)
@@ -184,7 +184,8 @@ class Uploads:
         """
         self.files(batch)
         folder = self.folder(batch)
-        os.utime(folder)  # Somebody looks at it: it is not old.
+        with suppress(OSError):
+            os.utime(folder)  # Somebody looks at it: it is not old.
         found = []
         for place in ("open", "done"):
             for name in sorted((folder / place).glob("*.json")):
@@ -204,6 +205,8 @@ class Uploads:
             descriptor = os.open(part, os.O_WRONLY | os.O_APPEND)
         except FileNotFoundError:
             raise _not_there("upload") from None
+        except OSError as error:
+            raise _disk_refuses(upload.given, error) from error
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -233,13 +236,14 @@ class Uploads:
         """
         upload = self.find(batch, upload_id)
         folder = self.folder(batch)
-        if upload.is_whole:
-            (folder / "files" / upload.path).unlink(missing_ok=True)
-        else:
-            with self.writing(upload, upload.offset):
-                (folder / "open" / f"{upload_id}.part").unlink()
-        for place in ("open", "done"):
-            (folder / place / f"{upload_id}.json").unlink(missing_ok=True)
+        with _disk_told(upload.given):
+            if upload.is_whole:
+                (folder / "files" / upload.path).unlink(missing_ok=True)
+            else:
+                with self.writing(upload, upload.offset):
+                    (folder / "open" / f"{upload_id}.part").unlink()
+            for place in ("open", "done"):
+                (folder / place / f"{upload_id}.json").unlink(missing_ok=True)
         with self._creating:
             self._taken_in(batch).pop(upload.path, None)
 
@@ -252,7 +256,7 @@ class Uploads:
         self.files(batch)
         folder = self.folder(batch)
         if not delete_tree(folder):
-            raise UploadRefused(500, f"{folder} cannot be deleted", "Let this user write there")
+            raise UploadRefused(507, f"{folder} cannot be deleted", "Let this user write there")
         self._taken.pop(batch, None)
 
     def sweep(self) -> None:
@@ -340,9 +344,7 @@ class Writer:
             try:
                 written = os.write(self._descriptor, rest)
             except OSError as error:
-                raise UploadRefused(
-                    507, f"{shown(given)} cannot be written: {error.strerror}", "Free some space and go on"
-                ) from error
+                raise _disk_refuses(given, error) from error
             self.offset += written
             rest = rest[written:]
 
@@ -350,13 +352,14 @@ class Writer:
         """Put the file among the whole ones of its batch, if all of it is here: on the disk first, then by a rename."""
         if self.offset != self._upload.length:
             return
-        os.fsync(self._descriptor)
-        folder = self._root / self._upload.batch
-        target = folder / "files" / self._upload.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (folder / "open" / f"{self._upload.upload_id}.part").rename(target)
-        sync_folder(target.parent)
-        _note_done(folder, self._upload.upload_id)
+        with _disk_told(self._upload.given):
+            os.fsync(self._descriptor)
+            folder = self._root / self._upload.batch
+            target = folder / "files" / self._upload.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (folder / "open" / f"{self._upload.upload_id}.part").rename(target)
+            sync_folder(target.parent)
+            _note_done(folder, self._upload.upload_id)
 
 
 def find_old(root: Path, keep_hours: float) -> list[Path]:
@@ -425,6 +428,20 @@ def _refuse_full_disk(root: Path, wanted: int, given: str) -> None:
             f"the disk has {_gib(free)} free; with {shown(given)} {_gib(wanted)} are needed, what stays free included",
             "Free some space and go on, or lower min_free_bytes in settings.toml under [studio]",
         )
+
+
+@contextmanager
+def _disk_told(given: str) -> Iterator[None]:
+    """Tell what the disk refuses as a refusal of the file; what was there before stays."""
+    try:
+        yield
+    except OSError as error:
+        raise _disk_refuses(given, error) from error
+
+
+def _disk_refuses(given: str, error: OSError) -> UploadRefused:
+    what_to_do = write_advice(error.errno).capitalize()
+    return UploadRefused(507, f"{shown(given)} cannot be written: {error.strerror or error}", what_to_do)
 
 
 def _not_there(what: str) -> UploadRefused:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from starlette.concurrency import run_in_threadpool
 
-from flamingo_bark_assets.studio.runs.dagster_client import FAULTS, DagsterClient, Event
+from flamingo_bark_assets.studio.runs.dagster_client import DagsterClient, Event, faults
 
 MOST_CLIENTS = 64
 QUEUE = 256
@@ -106,7 +106,7 @@ class EventStream:
         """Begin to read where reading ended, where a browser has ended, or now: whatever loses nothing it may miss."""
         try:
             newest = await run_in_threadpool(self._dagster.newest_event)
-        except FAULTS:
+        except faults():
             newest = max(self._cursor, 0)
         wanted = self._cursor if self._cursor >= 0 else last_seen
         if wanted is None or not newest - _KEPT <= wanted <= newest:
@@ -135,7 +135,7 @@ class EventStream:
         while self._clients:
             try:
                 events, cursor = await run_in_threadpool(self._dagster.events_after, self._cursor, _AT_ONCE)
-            except FAULTS as error:
+            except faults() as error:
                 _log.warning("the event log cannot be read, and is asked again: %s", error)
                 pause_s = min(2 * pause_s, _LONGEST_LOOK_S)
                 await asyncio.sleep(pause_s)

@@ -5,7 +5,10 @@ Requests and answers belong here; rows stand in `grid`, the stream in `events`.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,12 +21,20 @@ from flamingo_bark_assets.library.layout import list_song_ids
 from flamingo_bark_assets.steps import STEPS
 from flamingo_bark_assets.studio.context import Studio, UnknownSong
 from flamingo_bark_assets.studio.requests import read_json, threaded
-from flamingo_bark_assets.studio.runs.dagster_client import DagsterClient, NoPlatform, PlatformRefused, dagster_of
+from flamingo_bark_assets.studio.runs.dagster_client import (
+    DagsterClient,
+    NoPlatform,
+    PlatformRefused,
+    dagster_of,
+    faults,
+)
 from flamingo_bark_assets.studio.runs.events import EventStream, TooManyClients
 from flamingo_bark_assets.studio.runs.grid import STATES, Grid
 
 _PAGE = 100
 _MOST_ROWS = 500
+_TIME_TO_BEGIN_S = 120.0
+_LOOK_S = 0.5
 _STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -89,6 +100,7 @@ def routes(studio: Studio) -> list[BaseRoute]:
 
     async def cancel(request: Request) -> Response:
         asked = await read_json(request, _Stopped)
+        await _wait_until_it_can_be_cancelled(dagster, asked.run_id)
         return await threaded(_answered, lambda: _cancelled(dagster, asked.run_id))
 
     return [
@@ -110,6 +122,14 @@ def _started(studio: Studio, dagster: DagsterClient, asked: _Song) -> str:
 def _repaired(dagster: DagsterClient, grid: Grid) -> dict[str, Any]:
     songs = grid.to_repair()
     return {"songs": len(songs), "backfill_id": dagster.repair(songs) if songs else None}
+
+
+async def _wait_until_it_can_be_cancelled(dagster: DagsterClient, run_id: str) -> None:
+    """Wait while a run's process starts, without a thread that others need."""
+    deadline = time.monotonic() + _TIME_TO_BEGIN_S
+    with suppress(*faults()):
+        while time.monotonic() < deadline and await threaded(dagster.is_starting, run_id):
+            await asyncio.sleep(_LOOK_S)
 
 
 def _cancelled(dagster: DagsterClient, run_id: str) -> dict[str, Any]:

@@ -132,7 +132,7 @@ async function correct(each) {
   }
   const values = await askCorrection(each);
   if (!values) return;
-  const what = Object.entries(values).map(([place, value]) => `${place.replace("corrections.", "").replace("_bpm", "")} ${value}`).join(", ");
+  const what = Object.entries(values).map(([place, value]) => `${place === "corrections.tempo_bpm" ? `tempo ${value} BPM` : `${place.replace("corrections.", "")} ${value}`}`).join(", ");
   await write(`corrected: ${what} of ${each.title || each.song_id}`, each.song_id, values, {});
 }
 

@@ -11,7 +11,7 @@ function element(name, attributes, ...children) {
 
 function button(text, key, label, run) {
   const made = element("button", {type: "button", "aria-label": label}, text, " ");
-  made.append(element("kbd", {}, keys.keyOf(key) ?? ""));
+  made.append(element("kbd", {"data-key": key}, keys.shownKey(keys.keyOf(key))));
   made.addEventListener("click", run);
   return made;
 }

@@ -6,6 +6,9 @@ import {say, sayFault} from "/static/say.js";
 /** Told after every change, undo and redo, with the songs that it was about. */
 export const changes = new EventTarget();
 
+const leftAlone = (count, noun) =>
+  count === 1 ? `One ${noun} was changed by somebody else and left alone.` : `${count} ${noun}s were changed by somebody else and left alone.`;
+
 function tell(told) {
   const songs = new Set((told.entry?.changes ?? []).map((each) => each.song_id));
   changes.dispatchEvent(new CustomEvent("changed", {detail: {songs, entry: told.entry}}));
@@ -20,7 +23,7 @@ export async function edit(label, songs, expected = {}) {
     const told = await send("POST", "/api/edits", {label, songs, expected});
     tell(told);
     for (const fault of told.faults) say(fault, {kind: "fault"});
-    if (told.stale.length) say(`${new Set(told.stale.map((each) => each.song_id)).size} songs were changed by somebody else and left alone.`);
+    if (told.stale.length) say(leftAlone(new Set(told.stale.map((each) => each.song_id)).size, "song"));
     return told;
   } catch (error) {
     if (!(error instanceof Refused) || error.status !== 409 || !error.told.stale?.length) throw error;
@@ -87,7 +90,7 @@ async function step(url, word) {
     const told = await send("POST", url);
     say(`${word}: ${told.entry.label}`);
     for (const fault of told.faults) say(fault, {kind: "fault"});
-    if (told.stale.length) say(`${told.stale.length} places were changed since and stay as they are.`);
+    if (told.stale.length) say(leftAlone(told.stale.length, "place"));
     tell(told);
   } catch (error) {
     sayFault(error);

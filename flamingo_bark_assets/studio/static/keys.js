@@ -2,11 +2,14 @@
 
 const STORE = "flamingo-bark-keys";
 const TYPED = new Set(["text", "search", "number", "email", "url", "tel", "password", "date", "time", ""]);
+const HOW = "Choose a key to give the action another one. Letters do nothing while you write.";
+const SHOWN = {ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓"};
 const actions = new Map();
 
 /** An action: id, key (such as "Space", "a", "Shift+U", "ArrowLeft"), says (a few words), run, when (optional). */
 export function add(action) {
   actions.set(action.id, action);
+  showNamed();
 }
 
 export function keyOf(id) {
@@ -66,15 +69,27 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-function stopClick(target) {
-  target.addEventListener("keyup", (event) => event.key === " " && event.preventDefault(), {once: true});
+function stopClick(target, key = " ") {
+  target.addEventListener("keyup", (event) => event.key === key && event.preventDefault(), {once: true});
 }
+
+/** A key as it is written for a person: letters as they stand on it, arrows as arrows. */
+export const shownKey = (key) =>
+  key.length === 1 ? key.toUpperCase() : key.replace(/Arrow(?:Left|Right|Up|Down)$/, (arrow) => SHOWN[arrow]);
 
 function remap(id, key) {
   const said = chosen();
   if (key === actions.get(id).key) delete said[id];
   else said[id] = key;
   localStorage.setItem(STORE, JSON.stringify(said));
+  showNamed();
+}
+
+/** Write the present key into every element of the page that names an action's (`data-key`). */
+function showNamed() {
+  for (const each of document.querySelectorAll("[data-key]")) {
+    if (actions.has(each.dataset.key)) each.textContent = shownKey(keyOf(each.dataset.key));
+  }
 }
 
 /** Show all keys; a click on one waits for another. */
@@ -89,12 +104,13 @@ export function showKeys() {
   const note = document.createElement("p");
   note.className = "muted";
   note.setAttribute("role", "status");
-  note.textContent = "Click on a key to choose another one. Letters do nothing while you write.";
+  note.textContent = HOW;
   const table = document.createElement("table");
   for (const action of actions.values()) table.append(row(action, note));
   const close = button("Close", () => dialog.close());
   const reset = button("All as at first", () => {
     localStorage.removeItem(STORE);
+    showNamed();
     dialog.close();
     showKeys();
   });
@@ -108,24 +124,40 @@ function row(action, note) {
   const line = document.createElement("tr");
   const says = document.createElement("th");
   says.scope = "row";
-  says.textContent = action.says;
+  says.textContent = action.says.charAt(0).toUpperCase() + action.says.slice(1);
   const cell = document.createElement("td");
-  const choose = button(keyOf(action.id), () => {
+  const choose = button("", () => {
     choose.textContent = "press a key …";
-    choose.addEventListener("keydown", (event) => {
-      if (["Shift", "Control", "Alt", "Meta", "Tab"].includes(event.key)) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const key = named(event);
-      const other = [...actions.values()].find((each) => each.id !== action.id && keyOf(each.id) === key);
-      if (event.key !== "Escape" && other) note.textContent = `${key} is the key of “${other.says}” already.`;
-      else if (event.key !== "Escape") remap(action.id, key);
-      choose.textContent = keyOf(action.id);
-      choose.blur();
-      choose.focus();
-    }, {once: true});
+    note.textContent = `Press the key for “${action.says}”; Escape leaves it as it is.`;
+    choose.addEventListener("keydown", press);
+    choose.addEventListener("blur", stop);
   });
-  choose.setAttribute("aria-label", `Key of ${action.says}: ${keyOf(action.id)}`);
+  const show = () => {
+    choose.textContent = shownKey(keyOf(action.id));
+    choose.setAttribute("aria-label", `Key of ${action.says}: ${choose.textContent}`);
+  };
+  const stop = () => {
+    choose.removeEventListener("keydown", press);
+    choose.removeEventListener("blur", stop);
+    show();
+  };
+  const press = (event) => {
+    // A key that is only held, such as Shift, is a part of the one that is waited for.
+    if (["Shift", "Control", "Alt", "AltGraph", "Meta", "Tab", "CapsLock"].includes(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    stopClick(choose, event.key);
+    const key = named(event);
+    const other = [...actions.values()].find((each) => each.id !== action.id && keyOf(each.id) === key);
+    if (key === "Escape") note.textContent = HOW;
+    else if (other) note.textContent = `${shownKey(key)} is the key of “${other.says}” already.`;
+    else {
+      remap(action.id, key);
+      note.textContent = `${shownKey(key)} is the key of “${action.says}” now.`;
+    }
+    stop();
+  };
+  show();
   cell.append(choose);
   line.append(says, cell);
   return line;

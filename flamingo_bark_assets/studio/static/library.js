@@ -131,14 +131,6 @@ document.addEventListener("focusin", (event) => {
   const row = event.target.closest?.("tr[data-song-id]");
   if (row) for (const each of rows()) reach(each, each === row);
 });
-// A filter is a link that a keyboard presses like a button.
-document.addEventListener("keydown", (event) => {
-  if (event.key === " " && event.target.matches?.("a.filter")) {
-    event.preventDefault();
-    event.target.click();
-  }
-});
-
 const open = (row) => location.assign(row.querySelector("a.title").href);
 
 function move(step, isExtending = false) {
@@ -153,8 +145,10 @@ function move(step, isExtending = false) {
   next.focus();
 }
 
+/** Edit what is selected, or else the song of the row. */
 function edit() {
-  openBulk(selection.songs(), document.getElementById("bulk"));
+  const row = focusedRow();
+  openBulk(selection.size || !row ? selection.songs() : [row.dataset.songId], document.getElementById("bulk"));
 }
 
 document.getElementById("choose-all").addEventListener("click", () => selection.chooseAll().catch(sayFault));
@@ -162,10 +156,9 @@ document.getElementById("choose-none").addEventListener("click", () => selection
 document.getElementById("edit-chosen").addEventListener("click", edit);
 
 const inRow = () => focusedRow() !== null;
-const usesSpace = () => document.activeElement?.matches?.("button, input, summary, a.filter") ?? false;
 const press = (id) => document.getElementById(id)?.click();
 keys.add({id: "library.search", key: "/", says: "search", run: () => form.elements.q.select()});
-keys.add({id: "library.play", key: "Space", says: "play the song of the row", when: () => !usesSpace() && rows().length > 0, run: () => sound.toggle(focusedRow() ?? sound.row() ?? rows()[0])});
+keys.add({id: "library.play", key: "Space", says: "play the song of the row", when: () => rows().length > 0, run: () => sound.toggle(focusedRow() ?? sound.row() ?? rows()[0])});
 keys.add({id: "library.down", key: "ArrowDown", says: "next row", when: inRow, run: () => move(1)});
 keys.add({id: "library.up", key: "ArrowUp", says: "previous row", when: inRow, run: () => move(-1)});
 keys.add({id: "library.next", key: "j", says: "next row, from anywhere", run: () => move(1)});
@@ -176,8 +169,9 @@ keys.add({id: "library.choose", key: "s", says: "select the row", when: inRow, r
 keys.add({id: "library.choose-all", key: "Ctrl+a", says: "select all songs that match", when: inRow, run: () => selection.chooseAll().catch(sayFault)});
 keys.add({id: "library.choose-none", key: "Escape", says: "clear the selection", when: () => selection.size > 0, run: () => selection.clear()});
 keys.add({id: "library.open", key: "Enter", says: "open the song of the row", when: () => document.activeElement?.matches?.("tr[data-song-id]"), run: () => open(focusedRow())});
-keys.add({id: "library.edit", key: "e", says: "edit the selected songs", when: () => selection.size > 0, run: edit});
+keys.add({id: "library.edit", key: "e", says: "edit the selected songs, else that of the row", when: () => selection.size > 0 || inRow(), run: edit});
 keys.add({id: "library.page-next", key: "n", says: "next page", when: () => document.getElementById("page-next"), run: () => press("page-next")});
 keys.add({id: "library.page-previous", key: "p", says: "previous page", when: () => document.getElementById("page-previous"), run: () => press("page-previous")});
 
+if (location.hash === "#q") form.elements.q.select();
 entered();

@@ -38,6 +38,15 @@ export function sectionName(sound, section) {
   return tag ? `${section.label} ${tag.tag}` : section.label;
 }
 
+const QUALITIES = {maj: "", min: "m", min7: "m7"};
+
+/** A chord as a lead sheet writes it: "F#m7" of "F#:min7". */
+export function chordName(label) {
+  if (label === "N") return "none";
+  const [root, quality = "maj"] = label.split(":");
+  return root + (QUALITIES[quality] ?? quality);
+}
+
 /** Draw the strip of an overlay; `view` maps seconds to pixels. */
 export function drawStrip(id, pen, sound, view, top, height, colours) {
   if (id === "sections") {
@@ -46,7 +55,7 @@ export function drawStrip(id, pen, sound, view, top, height, colours) {
     }
   }
   if (id === "chords") {
-    for (const each of sound.chords) if (each.label !== "N") label(pen, view, each, top, height, each.label, colours);
+    for (const each of sound.chords) if (each.label !== "N") label(pen, view, each, top, height, chordName(each.label), colours);
   }
   if (id === "lyrics") {
     for (const each of sound.lyrics) if (each.start_s !== null) label(pen, view, each, top, height, each.text, colours);

@@ -1,6 +1,6 @@
 // What is drawn over the lanes, as tables: for screen readers, and for whoever would rather read. Filled when opened.
 
-import {DRUMS, sectionName} from "/static/overlays.js";
+import {DRUMS, chordName, sectionName} from "/static/overlays.js";
 import {clock} from "/static/lanes.js";
 
 const ROWS = 300;
@@ -21,7 +21,7 @@ const TABLES = [
   },
   {
     title: "Chords", missing: "chords", columns: ["Start", "Chord", "Confidence"],
-    rows: (sound) => sound.chords.map((each) => [each.start_s, each.end_s, each.label, percent(each.confidence)]),
+    rows: (sound) => sound.chords.map((each) => [each.start_s, each.end_s, chordName(each.label), percent(each.confidence)]),
   },
   {
     title: "Beats", missing: "beats", columns: ["Time", "Bar", "Beat"],

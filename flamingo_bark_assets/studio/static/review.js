@@ -139,15 +139,17 @@ function more() {
 }
 
 function faults() {
-  const told = [data.fault, data.song_toml.fault, ...data.song_toml.warnings, data.unusable].filter(Boolean);
-  return [...new Set(told)].map((text) => el("p", {class: "notice bad", dir: "auto", text}));
+  const bad = new Set([data.fault, data.song_toml.fault, data.unusable].filter(Boolean));
+  const told = new Set([...bad, ...data.song_toml.warnings]);
+  return [...told].map((text) => el("p", {class: `notice ${bad.has(text) ? "bad" : "warn"}`, dir: "auto", text}));
 }
 
 function showProgress({due, attempt, made_at: madeAt}) {
   const failed = attempt?.error ? `the last run failed: ${attempt.error}` : null;
-  const steps = due.map((each) => each.step.replaceAll("_", " ")).join(", ");
+  const steps = madeAt === null || madeAt === undefined ? "all of it" : due.map((each) => each.step.replaceAll("_", " ")).join(", ");
   const begun = attempt && !attempt.error ? `being made since ${attempt.at}: ${steps || "what was due"}` : null;
-  const waits = due.length ? `to be made again: ${steps} (the platform does it by itself where it runs; else: flamingo-bark run ${song})` : null;
+  const by = `the platform does it by itself where it runs; else: flamingo-bark run ${song}`;
+  const waits = due.length ? (madeAt ? `to be made again: ${steps} (${by})` : `not run yet (${by})`) : null;
   byId("progress").textContent = failed ?? begun ?? waits ?? `all is made as of ${madeAt ?? "never"}`;
   byId("progress").className = failed ? "bad" : due.length || begun ? "warn" : "";
 }
@@ -289,6 +291,7 @@ function bind() {
   on("exclude", "x", "exclude with a reason", exclude);
   on("edit", "e", "edit what has the focus, or the first text", () => focusedEditable() && openEditor(focusedEditable()));
   on("lock", "k", "lock or unlock what has the focus", () => focusedEditable() && toggleLock(focusedEditable()));
+  on("find", "/", "find another song in the library", async () => (await flushAll()) && location.assign("/#q"));
   on("behind", "n", "next song", () => go(around.behind, "This is the last song."));
   on("before", "p", "previous song", () => go(around.before, "This is the first song."));
   changes.addEventListener("changed", refresh);

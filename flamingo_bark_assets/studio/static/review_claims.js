@@ -51,6 +51,8 @@ export function measuredText(claim) {
   return [claim.measured, claim.unit].filter(Boolean).join(" ");
 }
 
+const claimedText = (claim) => (claim.kind === "tempo" ? `${claim.claimed} BPM` : claim.claimed);
+
 function mark(text, claims, box, context) {
   const verdict = worst(claims).verdict;
   const open = () => {
@@ -98,7 +100,7 @@ function details(claims, context, close) {
 
 function one(claim, context) {
   const rows = [
-    ["Claim", `“${claim.said}”: ${claim.kind.replaceAll("_", " ")} ${claim.claimed}`],
+    ["Claim", `“${claim.said}”: ${claim.kind.replaceAll("_", " ")} ${claimedText(claim)}`],
     ["Verdict", SAYS[claim.verdict] ?? claim.verdict],
     ["Measured", measuredText(claim)],
     ["Confidence", claim.confidence === null ? "the method gives none" : percent(claim.confidence)],
@@ -128,7 +130,7 @@ function correction(claim, context) {
   const value = claim.kind === "tempo" ? Number(claim.claimed) : claim.claimed;
   const isValue = claim.kind === "tempo" ? value >= 20 && value <= 400 : claim.kind === "key" ? /^[A-G][#b]? (major|minor)$/.test(value) : ["2/4", "3/4", "4/4", "6/8"].includes(value);
   if (claim.verdict !== "conflict" || !place || !isValue) return null;
-  return button(`Correct the measurement to ${claim.claimed}`, () =>
+  return button(`Correct the measurement to ${claimedText(claim)}`, () =>
     write(`correct ${claim.kind} of ${context.song}`, context, place, context.corrections[place] ?? null, value));
 }
 

@@ -49,7 +49,7 @@ function from(field) {
   const told = el("div", {class: "review-note"}, el("span", {class: `tag origin-${field.origin}`, text: ORIGINS[field.origin] ?? field.origin}));
   const notes = [];
   if (field.confidence !== null) notes.push(`confidence ${percent(field.confidence)}`);
-  if (field.method) notes.push(field.method);
+  if (field.method && field.value !== null) notes.push(field.method);
   if (field.detail) notes.push(field.detail);
   if (field.locked) notes.push("locked");
   if (notes.length) told.append(el("span", {class: "muted", text: ` ${notes.join(" · ")}`}));

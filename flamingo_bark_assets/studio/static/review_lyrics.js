@@ -43,7 +43,7 @@ class Editor {
     this.note = el("p", {class: "warn", role: "status"});
     this.element.append(
       el("p", {class: "muted", dir: "auto", text: this.origin(lyrics)}),
-      el("p", {class: "muted"}, "While it plays, ", el("kbd", {text: keys.keyOf("review-time").toUpperCase()}),
+      el("p", {class: "muted"}, "While it plays, ", el("kbd", {"data-key": "review-time", text: keys.shownKey(keys.keyOf("review-time"))}),
         " sets the time of the marked line and goes to the next."),
       this.note,
       el("div", {class: "scrolls review-lines"}, el("table", {class: "review-lyrics"},
@@ -51,7 +51,7 @@ class Editor {
         el("thead", {}, el("tr", {}, ...["Time", "Line", "Actions"].map((text) => el("th", {scope: "col", text})))),
         this.body)),
       el("div", {class: "review-buttons"},
-        button("Set the time (T)", () => this.setTime(), {disabled: this.spec.locked}),
+        button("Set the time", () => this.setTime(), {disabled: this.spec.locked}),
         button("Add a line", () => this.add(), {disabled: this.spec.locked}),
         this.buttons(), this.state));
     this.show();
@@ -105,7 +105,7 @@ class Editor {
   show() {
     const timed = this.rows.filter((row) => this.isLine(row) && row.time_s !== null).length;
     const untimed = this.rows.filter((row) => this.isLine(row)).length - timed;
-    this.note.textContent = timed && untimed ? `${untimed} lines have no time yet; as others have one, they are left out until they do.` : "";
+    this.note.textContent = timed && untimed ? `${untimed === 1 ? "One line has" : `${untimed} lines have`} no time yet; as others have one, ${untimed === 1 ? "it is left out until it does" : "they are left out until they do"}.` : "";
     const key = document.activeElement?.dataset?.focus;
     this.body.replaceChildren(...this.rows.map((row, index) => this.row(row, index)));
     if (key) [...this.body.querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === key)?.focus();

@@ -11,17 +11,20 @@ const steps = JSON.parse(document.getElementById("runs-steps").textContent);
 const states = JSON.parse(document.getElementById("runs-states").textContent);
 const LETTERS = {
   m: ["made", "✓", "made"], d: ["due", "·", "due"], f: ["failed", "✗", "failed"],
-  r: ["running", "▶", "under way"], q: ["queued", "…", "queued"],
+  r: ["running", "▶", "in a run, not made yet"], q: ["queued", "…", "queued"],
 };
 const COLOURS = {failed: "bad", "given up": "bad", unfit: "warn", due: "warn", queued: "warn", made: "good"};
 const at = (id) => document.getElementById(id);
 const grid = at("runs-grid").tBodies[0];
 const shown = new Map();
+const cancelling = new Set();
 let first = 0;
 let version = 0;
 let platform = null;
 let wanted = 0;
 let asked = 0;
+
+const songsOf = (count) => `${count} ${count === 1 ? "song" : "songs"}`;
 
 function text(tag, words, className) {
   const made = document.createElement(tag);
@@ -60,7 +63,7 @@ function line(row) {
   const state = text("td", "", "runs-state");
   state.append(text("span", row.state, `tag ${COLOURS[row.state] ?? ""}`));
   if (row.run_id) state.append(" ", link(`/runs/${row.run_id}`, `run ${row.run_id.slice(0, 8)}`));
-  if (row.reason) state.append(text("span", row.reason, "runs-reason"));
+  if (row.reason && !row.reason.endsWith(` is ${row.state}`)) state.append(text("span", row.reason, "runs-reason"));
   made.append(name, state);
   for (const [index, step] of steps.entries()) {
     const [className, sign, says] = LETTERS[row.steps[index]] ?? LETTERS.d;
@@ -94,7 +97,7 @@ function drawRuns(told) {
     const row = before.get(run.run_id) ?? body.appendChild(runLine(run));
     before.delete(run.run_id);
     if (row.cells[1].textContent !== run.state) row.cells[1].textContent = run.state;
-    row.querySelector("button").disabled = !platform || run.state === "cancelling";
+    row.querySelector("button").disabled = !platform || run.state === "cancelling" || cancelling.has(run.run_id);
   }
   for (const row of before.values()) row.remove();
 }
@@ -104,7 +107,7 @@ function runLine(run) {
   made.dataset.run = run.run_id;
   const name = document.createElement("td");
   name.append(link(`/runs/${run.job ? "" : "b/"}${run.run_id}`, `${run.job ?? "repair"} ${run.run_id.slice(0, 8)}`));
-  const songs = run.song_id ?? (run.songs === null ? "" : `${run.songs} songs`);
+  const songs = run.song_id ?? (run.songs === null ? "" : songsOf(run.songs));
   const cancel = document.createElement("td");
   cancel.append(button("Cancel", () => cancelled(run), `Cancel ${run.job ?? "repair"} ${run.run_id.slice(0, 8)}`));
   made.append(name, text("td", run.state), text("td", songs), text("td", new Date(run.started_s * 1000).toLocaleTimeString()), cancel);
@@ -118,7 +121,7 @@ function drawShared(told) {
   at("runs-dagster").hidden = !platform;
   if (platform) at("runs-dagster").href = `${platform}/runs`;
   version = told.version;
-  at("runs-counts").textContent = `${told.songs} ${told.songs === 1 ? "song" : "songs"}: ${states.filter((s) => told.counts[s]).map((s) => `${told.counts[s]} ${s}`).join(", ") || "none yet"}`;
+  at("runs-counts").textContent = `${songsOf(told.songs)}: ${states.filter((s) => told.counts[s]).map((s) => `${told.counts[s]} ${s}`).join(", ") || "none yet"}`;
   at("runs-problems").replaceChildren(...told.problems.map((problem) => text("p", problem, "notice warn")));
   drawRuns(told);
 }
@@ -188,19 +191,25 @@ async function start(row) {
 }
 
 async function cancelled(run) {
+  if (cancelling.has(run.run_id)) return;
+  cancelling.add(run.run_id);
+  soon();
+  say("It is asked to end, which it does once its process has begun.");
   try {
     await send("POST", "/api/runs/cancel", {run_id: run.run_id});
     say("It is cancelled; what was made stays made.");
-    soon();
   } catch (error) {
     sayFault(error);
+  } finally {
+    cancelling.delete(run.run_id);
+    soon();
   }
 }
 
 async function repair() {
   try {
     const told = await send("POST", "/api/runs/repair", {});
-    say(told.songs ? `A repair of ${told.songs} songs is asked for; it begins within half a minute.` : "Nothing is missing or failed.");
+    say(told.songs ? `A repair of ${songsOf(told.songs)} is asked for; it begins within half a minute.` : "Nothing is missing or failed.");
     soon();
   } catch (error) {
     sayFault(error);

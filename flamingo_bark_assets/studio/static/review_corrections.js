@@ -62,6 +62,7 @@ export function sectionsTable(data, player) {
   const state = el("span", {class: "muted", role: "status"});
   const saver = new Saver(spec, (text) => (state.textContent = text));
   editable(box, spec);
+  let shown = [];
   const change = () => {
     rows.sort((a, b) => a.start_s - b.start_s);
     const clash = rows.findIndex((each, index) => index && each.start_s - rows[index - 1].start_s < SHORTEST_S);
@@ -70,7 +71,8 @@ export function sectionsTable(data, player) {
       return;
     }
     saver.change(rows.length ? rows.map((each) => ({start_s: rounded(each.start_s), label: each.label.trim() || "section"})) : null);
-    show();
+    // Rows that stay where they are stay as they are: the focus is on its way to one of them.
+    if (rows.length !== shown.length || rows.some((each, index) => each !== shown[index])) setTimeout(show);
   };
   const here = () => player()?.time() ?? 0;
   const line = (each, index) => el("tr", {},
@@ -82,6 +84,7 @@ export function sectionsTable(data, player) {
         if (start_s === null) event.target.value = clock(each.start_s);
         else {
           each.start_s = start_s;
+          event.target.value = clock(start_s);
           change();
         }
       }},
@@ -99,6 +102,7 @@ export function sectionsTable(data, player) {
       button("Here", () => {
         each.start_s = here();
         change();
+        show();
       }, {"aria-label": `Here: let section ${index + 1} begin where the player is`, disabled: spec.locked}),
       button("✕", () => {
         rows.splice(index, 1);
@@ -106,6 +110,7 @@ export function sectionsTable(data, player) {
       }, {"aria-label": `Remove section ${index + 1}`, disabled: spec.locked, "data-focus": `section:${index}:remove`}))));
   const body = el("tbody");
   const show = () => {
+    shown = [...rows];
     const key = document.activeElement?.dataset?.focus;
     body.replaceChildren(...rows.map(line));
     if (key) [...body.querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === key)?.focus();

@@ -13,7 +13,7 @@ from flamingo_bark_assets.captioning import model_captioner
 from flamingo_bark_assets.defs.resources import InferenceConfig, Platform
 from flamingo_bark_assets.errors import ConfigurationError
 from flamingo_bark_assets.inference.catalogue import prompt_for
-from flamingo_bark_assets.inference.loading import Loaded, load_first
+from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import run_songs
@@ -37,9 +37,9 @@ def test_the_configured_model_answers_for_all_songs_of_a_run_and_is_loaded_once(
 ) -> None:
     loads: list[str] = []
 
-    def counted(settings: InferenceSettings) -> Loaded:
+    def counted(settings: InferenceSettings, *, skipped: tuple[Skipped, ...]) -> Loaded:
         loads.append(settings.chain[0].model)
-        return load_first(settings)
+        return load_first(settings, skipped=skipped)
 
     monkeypatch.setattr(model_captioner, "load_first", counted)
     folder = save_tiny_model(tmp_path / "model", "music-flamingo")
@@ -47,7 +47,7 @@ def test_the_configured_model_answers_for_all_songs_of_a_run_and_is_loaded_once(
     for index, song_id in enumerate(("one", "two")):
         write_song(data.songs, song_id, seed=index, stems=False)
     reports = run_songs(instance, ["one", "two"], lambda asset, song_id: None)
-    assert all(report.success for report in reports)
+    assert all(report.success for report in reports), [report.errors for report in reports]
     assert loads == [str(folder)]
     rows = query(data.warehouse, "SELECT DISTINCT model_id, is_fallback, source FROM captions ORDER BY ALL").rows
     assert {(model_id, is_fallback) for model_id, is_fallback, _ in rows} == {(str(folder), False)}

@@ -109,7 +109,7 @@ def test_lists_are_filtered_cut_and_exact(ran: Ran) -> None:
     assert f"library {ran.paths.songs}: 2 songs, 1 fit, 1 unfit" in " ".join(cut.output.split())
     assert (
         flamingo_bark(ran.paths, "list", "--csv").stdout.splitlines()[0]
-        == "song_id,title,artist,stems,fit,state,advice"
+        == "song_id,title,artist,stems,fit,state,review,advice"
     )
 
 

@@ -90,6 +90,7 @@ def training_splits(context: dg.AssetExecutionContext, platform: Platform) -> dg
 
     What was assigned stays; new songs are assigned by the hash of their group. Excluded songs are in no split.
     """
+    from flamingo_bark_assets.library.fingerprint import sha256_of
     from flamingo_bark_assets.provenance.publication import (
         SPLITS,
         note_published,
@@ -103,8 +104,11 @@ def training_splits(context: dg.AssetExecutionContext, platform: Platform) -> dg
         inputs = publication_inputs(stored_versions(platform.paths), settings.splits)[SPLITS]
         renewed = renew_splits(platform.paths, settings)
         note_published(platform.paths, SPLITS, inputs)
+        # Of the contents: two publications at once that assign the same do not make each other's warehouse stale.
+        version = sha256_of(renewed.path)
     _warn(context, None, (*renewed.left_out, *renewed.moved))
     return dg.MaterializeResult(
+        data_version=dg.DataVersion(version[:16]),
         metadata={
             "dagster/row_count": sum(renewed.songs.values()),
             **{f"{split}_songs": count for split, count in renewed.songs.items()},

@@ -114,7 +114,7 @@ def test_the_server_of_the_readme_is_read_and_is_on_this_machine(tmp_path: Path)
 
 
 def test_the_hand_edits_of_the_readme_are_read(tmp_path: Path) -> None:
-    (text,) = [block for block in blocks("toml") if "edits.mix" in block]
+    (text,) = [block for block in blocks("toml") if "[edits.mix]" in block]
     (tmp_path / "song.toml").write_text(text, encoding="utf-8")
     edits = read_song_info(tmp_path / "song.toml").info.edits
     assert edits.mix.genre == "deep house"

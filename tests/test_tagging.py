@@ -260,7 +260,7 @@ def test_a_silent_song_has_no_tags(networks_run: None) -> None:
 def test_the_chain_tells_that_the_tagger_stood_between_model_and_measurements(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_captioner, "load_first", lambda settings: Loaded(None, None, ()))
+    monkeypatch.setattr(model_captioner, "load_first", lambda settings, *, skipped: Loaded(None, None, skipped))
     hearing(monkeypatch, {"mix": (heard("jazz", 0.5),)})
     captioner = ModelCaptioner(InferenceSettings(cache_folder=tmp_path), PromptSettings(), tmp_path / "answers")
     captions = captioner.describe(make_evidence(metadata={"genre_tags": None}), sound)

@@ -54,9 +54,15 @@ class PreviewsBusy(Exception):
 class NoSuchLane(LibraryError):
     """The song has no sound file of that name."""
 
+    code = "FB912"
+    remedy = "Load the page of the song again: it lists the files that there are."
+
 
 class Unplayable(LibraryError):
     """A sound file of a song cannot be played."""
+
+    code = "FB913"
+    remedy = "Correct or replace the file that the message names."
 
 
 @dataclass(frozen=True, slots=True)

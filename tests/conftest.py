@@ -34,6 +34,13 @@ settings.load_profile("suite")
 NO_WAITING = "[runs]\nsettle_s = 0\nfirst_pause_s = 0\n[tagging]\nenabled = false\n"
 
 
+def pytest_configure() -> None:
+    """Let a page take as long as a busy machine needs: what never comes fails all the same."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long and waits for processes, so that no worker is left alone with it at the end."""
     items.sort(key=lambda item: not (item.get_closest_marker("dagster") or item.get_closest_marker("browser")))

@@ -223,7 +223,7 @@ def running_platform(
             platform.kill()
 
 
-def _wait_until_up(platform: Platform, timeout_s: float = 120.0) -> None:
+def _wait_until_up(platform: Platform, timeout_s: float = 400.0) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if platform.process.poll() is not None:

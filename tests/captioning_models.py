@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Query, Reply
 
 IDENTITY = ModelIdentity("tiny", "audio-flamingo-2", "r1", "none", "float32")
 
@@ -44,13 +44,12 @@ class ParrotModel:
     def max_clip_s(self) -> float:
         return 30.0
 
-    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
-        del decoding
-        self.batches.append(len(clips))
-        if self._capacity is not None and len(clips) > self._capacity:
+    def infer(self, queries: Sequence[Query]) -> list[Reply]:
+        self.batches.append(len(queries))
+        if self._capacity is not None and len(queries) > self._capacity:
             raise self._error()
-        self.asked += prompts
-        return [saying(f"{prompt} {clip.samples[0]:.0f}") for clip, prompt in zip(clips, prompts, strict=True)]
+        self.asked += [query.prompt for query in queries]
+        return [saying(f"{query.prompt} {query.clip.samples[0]:.0f}") for query in queries]
 
 
 def saying(text: str) -> Reply:
@@ -59,3 +58,8 @@ def saying(text: str) -> Reply:
 
 def clip(value: float, n_samples: int = 10, start_s: float = 0.0) -> Clip:
     return Clip(np.full(n_samples, value, np.float32), 16_000, start_s)
+
+
+def queries(clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Query]:
+    """Ask prompt i about clip i."""
+    return [Query(one, prompt, decoding) for one, prompt in zip(clips, prompts, strict=True)]

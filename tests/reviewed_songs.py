@@ -16,7 +16,7 @@ from playwright.sync_api import ConsoleMessage, Page, expect
 
 from flamingo_bark_assets.captioning import model_captioner
 from flamingo_bark_assets.defs.home import open_instance
-from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.interface import ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.library.layout import DataPaths
@@ -39,9 +39,9 @@ class ErringModel(ParrotModel):
     def __init__(self) -> None:
         super().__init__(identity=ModelIdentity("erring", "audio-flamingo-2", "r1", "none", "float32"))
 
-    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
-        del clips, decoding
-        return [Reply(SAID if "sentence" in each else "house", 4, -0.25, truncated=False) for each in prompts]
+    def infer(self, queries: Sequence[Query]) -> list[Reply]:
+        said = [SAID if "sentence" in query.prompt else "house" for query in queries]
+        return [Reply(text, 4, -0.25, truncated=False) for text in said]
 
 
 @contextmanager

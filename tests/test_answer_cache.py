@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,16 @@ import numpy as np
 import pytest
 
 from flamingo_bark_assets.inference.batching import OutOfMemory
-from flamingo_bark_assets.inference.interface import Clip, Decoding, Reply
+from flamingo_bark_assets.inference.interface import Clip, Decoding, Query, Reply
 from flamingo_bark_assets.inference.reply_cache import AnswerCache, AnswerKey, clip_digest
-from tests.captioning_models import IDENTITY, ParrotModel, clip, saying
+from tests.captioning_models import IDENTITY, ParrotModel, clip, queries, saying
 
 GREEDY = Decoding()
 SAMPLED = Decoding(do_sample=True)
 
 
 def key(sound: Clip | None = None, prompt: str = "p", decoding: Decoding = GREEDY, **identity: str) -> AnswerKey:
-    return AnswerKey.of(sound or clip(1), dataclasses.replace(IDENTITY, **identity), prompt, decoding)
+    return AnswerKey.of(Query(sound or clip(1), prompt, decoding), dataclasses.replace(IDENTITY, **identity))
 
 
 def files(cache: AnswerCache) -> list[Path]:
@@ -149,8 +150,8 @@ def test_a_folder_in_the_place_of_an_answer_is_no_answer(cache: AnswerCache) -> 
 
 def test_nothing_is_asked_twice(cache: AnswerCache) -> None:
     model = ParrotModel()
-    first = cache.ask(model, [clip(1), clip(2)], ["p", "q"], GREEDY, batch_size=4)
-    second = cache.ask(model, [clip(2), clip(1), clip(3)], ["q", "p", "r"], GREEDY, batch_size=4)
+    first = cache.ask(model, queries([clip(1), clip(2)], ["p", "q"], GREEDY), batch_size=4)
+    second = cache.ask(model, queries([clip(2), clip(1), clip(3)], ["q", "p", "r"], GREEDY), batch_size=4)
     assert [r.text for r in first] == ["p 1", "q 2"]
     assert [r.text for r in second] == ["q 2", "p 1", "r 3"]
     assert sorted(model.asked) == ["p", "q", "r"]
@@ -158,23 +159,23 @@ def test_nothing_is_asked_twice(cache: AnswerCache) -> None:
 
 def test_the_same_question_twice_in_one_call_is_asked_once(cache: AnswerCache) -> None:
     model = ParrotModel()
-    replies = cache.ask(model, [clip(1), clip(1, start_s=9.0)], ["p", "p"], GREEDY, batch_size=4)
+    replies = cache.ask(model, queries([clip(1), clip(1, start_s=9.0)], ["p", "p"], GREEDY), batch_size=4)
     assert [r.text for r in replies] == ["p 1", "p 1"]
     assert model.asked == ["p"]
 
 
 def test_what_was_answered_before_memory_ran_out_is_kept(cache: AnswerCache) -> None:
     class OnlyShort(ParrotModel):
-        def infer(self, clips: Any, prompts: Any, decoding: Decoding) -> list[Reply]:
-            if prompts[0] == "too much":
+        def infer(self, queries: Sequence[Query]) -> list[Reply]:
+            if queries[0].prompt == "too much":
                 raise MemoryError
-            return super().infer(clips, prompts, decoding)
+            return super().infer(queries)
 
     clips, prompts = [clip(1, n_samples=20), clip(2)], ["p", "too much"]
     with pytest.raises(OutOfMemory):
-        cache.ask(OnlyShort(), clips, prompts, GREEDY, batch_size=1)
+        cache.ask(OnlyShort(), queries(clips, prompts, GREEDY), batch_size=1)
     model = ParrotModel()
-    cache.ask(model, clips, prompts, GREEDY, batch_size=1)
+    cache.ask(model, queries(clips, prompts, GREEDY), batch_size=1)
     assert model.asked == ["too much"]
 
 
@@ -184,9 +185,9 @@ def test_another_process_finds_the_answer(cache: AnswerCache) -> None:
         "from tests.captioning_models import *\n"
         "from flamingo_bark_assets.inference.reply_cache import AnswerCache\n"
         "from flamingo_bark_assets.inference.interface import Decoding\n"
-        "AnswerCache(Path(sys.argv[1])).ask(ParrotModel(), [clip(1)], ['p'], Decoding(), batch_size=1)\n"
+        "AnswerCache(Path(sys.argv[1])).ask(ParrotModel(), queries([clip(1)], ['p'], Decoding()), batch_size=1)\n"
     )
     subprocess.run([sys.executable, "-c", program, str(cache.folder)], check=True, cwd=Path(__file__).parent.parent)
     model = ParrotModel()
-    assert [r.text for r in cache.ask(model, [clip(1)], ["p"], GREEDY, batch_size=1)] == ["p 1"]
+    assert [r.text for r in cache.ask(model, queries([clip(1)], ["p"], GREEDY), batch_size=1)] == ["p 1"]
     assert model.asked == []

@@ -20,6 +20,7 @@ from flamingo_bark_assets.inference.interface import Clip, Decoding
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
 from flamingo_bark_assets.inference.loading_checks import choose_device, choose_dtype
 from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, InferenceSettings, ModelCandidate, PromptOverride
+from tests.captioning_models import queries
 from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
 from tests.tiny_models import COMMIT, TinyFamily, save_in_hub_cache, save_tiny_model
 
@@ -66,7 +67,7 @@ def test_a_model_of_the_cache_is_loaded_by_its_id_and_answers(
     assert (identity.model_id, identity.family, identity.revision) == (repo_id, family, COMMIT)
     assert "non-commercial" in (identity.licence or "")
     clip = Clip(np.zeros(16_000, np.float32), 16_000)
-    assert loaded.model.infer([clip], ["what?"], Decoding(max_new_tokens=2))[0].token_count >= 1
+    assert loaded.model.infer(queries([clip], ["what?"], Decoding(max_new_tokens=2)))[0].token_count >= 1
     assert tried == []
 
 
@@ -286,7 +287,7 @@ def test_a_model_in_float16_answers_and_says_so(tmp_path: Path, tiny: Path) -> N
     assert loaded.model is not None
     assert (loaded.model.identity.dtype, loaded.model.identity.device) == ("float16", "cpu")
     clip = Clip(np.full(16_000, 0.1, np.float32), 16_000)
-    assert loaded.model.infer([clip], ["what?"], Decoding(max_new_tokens=2))[0].token_count >= 1
+    assert loaded.model.infer(queries([clip], ["what?"], Decoding(max_new_tokens=2)))[0].token_count >= 1
 
 
 def test_quantisation_is_not_offered_for_audio_flamingo_2(tmp_path: Path) -> None:
@@ -334,7 +335,7 @@ def test_audio_flamingo_2_is_downloaded_with_its_tokenizer_and_answers(
         assert found.model.identity.family == "audio-flamingo-2"
         assert found.model.identity.revision == hub.commit("nvidia/audio-flamingo-2-0.5B")
         clip = Clip(np.zeros(16_000, np.float32), 16_000)
-        assert found.model.infer([clip], ["what?"], Decoding(max_new_tokens=2))[0].token_count >= 1
+        assert found.model.infer(queries([clip], ["what?"], Decoding(max_new_tokens=2)))[0].token_count >= 1
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from flamingo_bark_assets.captioning import model_captioner
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.interface import Clip, ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped
 from flamingo_bark_assets.inference.segments import _blocks, measured_sections, typical_clip
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
@@ -34,9 +34,10 @@ class Speaking(ParrotModel):
         self._replies = replies
         self.heard: list[Clip] = []
 
-    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
-        super().infer(clips, prompts, decoding)
-        self.heard += clips
+    def infer(self, queries: Sequence[Query]) -> list[Reply]:
+        super().infer(queries)
+        self.heard += [query.clip for query in queries]
+        prompts = [query.prompt for query in queries]
         found = [next((r for words, r in self._replies.items() if words in prompt), "music") for prompt in prompts]
         return [Reply(text, 4, -0.25, truncated=False) for text in found]
 
@@ -168,11 +169,11 @@ class Failing(Speaking):
         super().__init__({}, name=name)
         self._failures = failures
 
-    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
+    def infer(self, queries: Sequence[Query]) -> list[Reply]:
         self._failures -= 1
         if self._failures >= 0:
             raise RuntimeError("CUDA error: device-side assert triggered")
-        return super().infer(clips, prompts, decoding)
+        return super().infer(queries)
 
 
 def test_another_error_of_a_model_is_that_songs_and_the_next_candidate_answers(

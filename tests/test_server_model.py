@@ -24,6 +24,7 @@ from flamingo_bark_assets.inference.server_model import ServerModel, load_server
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate, ServerSettings
 from flamingo_bark_assets.parts import QUESTIONS, Part
 from flamingo_bark_assets.settings import PromptSettings
+from tests.captioning_models import queries
 from tests.chat_server import MODEL, Answer, Asked, ChatServer, chatting, said
 from tests.evidence import make_evidence
 from tests.hub import closed_port
@@ -55,7 +56,7 @@ def model_at(chat: ChatServer, **values: Any) -> ServerModel:
 
 
 def asked_once(chat: ChatServer, decoding: Decoding = Decoding(), **values: Any) -> Reply:  # noqa: B008 frozen
-    (reply,) = model_at(chat, **values).infer([SOUND], ["what is the genre?"], decoding)
+    (reply,) = model_at(chat, **values).infer(queries([SOUND], ["what is the genre?"], decoding))
     return reply
 
 
@@ -110,7 +111,7 @@ def test_the_questions_of_a_batch_are_asked_at_the_same_time_and_answered_in_the
 
     chat.answer = slow_first
     prompts = [str(number) for number in range(4)]
-    replies = model_at(chat).infer([SOUND] * 4, prompts, Decoding())
+    replies = model_at(chat).infer(queries([SOUND] * 4, prompts, Decoding()))
     assert [reply.text for reply in replies] == prompts
     assert chat.at_once == 4
 
@@ -253,7 +254,7 @@ def test_where_one_question_fails_for_good_the_others_do_not_pause_on(chat: Chat
     chat.answer = lambda asked: Answer(400) if asked.prompt == "bad" else Answer(503)
     model = model_at(chat, first_pause_s=60)
     with ends(limit_s=50), pytest.raises(ServerFault, match="answers 400"):  # shorter than the pause
-        model.infer([SOUND] * 2, ["busy", "bad"], Decoding())
+        model.infer(queries([SOUND] * 2, ["busy", "bad"], Decoding()))
 
 
 def test_a_server_that_is_not_there_is_told_without_waiting(chat: ChatServer) -> None:
@@ -283,11 +284,11 @@ def test_an_api_key_comes_from_the_environment_and_is_told_to_nobody_else(
     monkeypatch.setenv("MY_KEY", "sk-secret")
     chat.in_turn(said("I know sk-secret"), Answer(400, {"error": {"message": "bad key sk-secret"}}))
     model = model_at(chat, api_key_env="MY_KEY")
-    (reply,) = model.infer([SOUND], ["?"], Decoding())
+    (reply,) = model.infer(queries([SOUND], ["?"], Decoding()))
     assert chat.asked[0].headers["Authorization"] == "Bearer sk-secret"
     assert reply.text == "I know ***"
     with pytest.raises(ServerFault) as raised:
-        model.infer([SOUND], ["?"], Decoding())
+        model.infer(queries([SOUND], ["?"], Decoding()))
     assert "bad key ***" in str(raised.value)
     assert "sk-secret" not in caplog.text + repr(model.identity)
 

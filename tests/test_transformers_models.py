@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from flamingo_bark_assets.inference.catalogue import ModelError
-from flamingo_bark_assets.inference.interface import Clip, Decoding
+from flamingo_bark_assets.inference.interface import Clip, Decoding, Query
 from flamingo_bark_assets.inference.transformers_models import (
     TransformersModel,
     family_of,
     load_transformers_model,
 )
+from tests.captioning_models import queries
 from tests.hub import keep_off_the_network
 from tests.tiny_models import COMMIT, TinyFamily, save_in_hub_cache, save_tiny_model
 
@@ -83,7 +84,7 @@ def test_it_says_and_scores_what_transformers_does_the_plain_way(
     folders: dict[str, Path], family: TinyFamily, model: TransformersModel
 ) -> None:
     sound = clip(3)
-    (reply,) = model.infer([sound], ["What is the genre of this music?"], GREEDY)
+    (reply,) = model.infer(queries([sound], ["What is the genre of this music?"], GREEDY))
     text, mean = plain_way(folders[family], sound, "What is the genre of this music?", GREEDY)
     assert reply.text == text
     assert reply.mean_log_probability == pytest.approx(mean, abs=1e-4)
@@ -92,8 +93,8 @@ def test_it_says_and_scores_what_transformers_does_the_plain_way(
 def test_a_batch_says_what_each_clip_says_alone(model: TransformersModel) -> None:
     clips = [clip(2, 1), clip(33, 2), clip(0.5, 3)]
     prompts = ["one", "a longer question", "three"]
-    together = model.infer(clips, prompts, GREEDY)
-    alone = [model.infer([c], [p], GREEDY)[0] for c, p in zip(clips, prompts, strict=True)]
+    together = model.infer(queries(clips, prompts, GREEDY))
+    alone = [model.infer(queries([c], [p], GREEDY))[0] for c, p in zip(clips, prompts, strict=True)]
     assert [r.text for r in together] == [r.text for r in alone]
     for a, b in zip(together, alone, strict=True):
         assert a.mean_log_probability == pytest.approx(b.mean_log_probability, abs=1e-3)
@@ -101,14 +102,14 @@ def test_a_batch_says_what_each_clip_says_alone(model: TransformersModel) -> Non
 
 def test_the_answer_depends_on_the_sound_and_on_the_prompt(model: TransformersModel) -> None:
     scores = [
-        model.infer([sound], [prompt], GREEDY)[0].mean_log_probability
+        model.infer(queries([sound], [prompt], GREEDY))[0].mean_log_probability
         for sound, prompt in ((clip(2, 1), "one"), (clip(2, 2), "one"), (clip(2, 1), "two"))
     ]
     assert len(set(scores)) == 3
 
 
 def test_an_answer_as_long_as_allowed_is_truncated(model: TransformersModel) -> None:
-    (reply,) = model.infer([clip(1)], ["?"], Decoding(max_new_tokens=3))
+    (reply,) = model.infer(queries([clip(1)], ["?"], Decoding(max_new_tokens=3)))
     assert (reply.token_count, reply.truncated) == (3, True)
 
 
@@ -120,12 +121,12 @@ def test_an_answer_ends_with_its_end_token(folders: dict[str, Path], family: Tin
     model._model.generation_config.eos_token_id = [end]
     first = tokens.index(end) + 1
     for most in (6, first):
-        (reply,) = model.infer([clip(1)], ["?"], Decoding(max_new_tokens=most))
+        (reply,) = model.infer(queries([clip(1)], ["?"], Decoding(max_new_tokens=most)))
         assert (reply.token_count, reply.truncated) == (first, False)
 
 
 def plain_tokens(model: TransformersModel, sound: Clip, prompt: str, count: int) -> list[int]:
-    inputs = model._inputs([sound], [prompt])
+    inputs = model._inputs(queries([sound], [prompt], GREEDY))
     sequence = model._model.generate(**inputs, max_new_tokens=count, do_sample=False)
     found: list[int] = sequence[0, inputs["input_ids"].shape[1] :].tolist()
     return found
@@ -148,8 +149,8 @@ def test_after_its_end_a_short_answer_of_a_batch_is_not_counted_or_scored(
     model._model.generation_config.eos_token_id = [end]
     decoding = Decoding(max_new_tokens=6)
     (first, ask_first), (second, ask_second) = asked[short], asked[long]
-    together = model.infer([first, second], [ask_first, ask_second], decoding)
-    alone = model.infer([first], [ask_first], decoding)[0]
+    together = model.infer(queries([first, second], [ask_first, ask_second], decoding))
+    alone = model.infer(queries([first], [ask_first], decoding))[0]
     assert together[0].token_count == alone.token_count == tokens[short].index(end) + 1
     assert (together[1].token_count, together[1].truncated) == (6, True)
     assert together[0].mean_log_probability == pytest.approx(alone.mean_log_probability, abs=1e-3)
@@ -159,16 +160,16 @@ def test_after_its_end_a_short_answer_of_a_batch_is_not_counted_or_scored(
 def test_bfloat16_is_close_to_float32(folders: dict[str, Path], family: TinyFamily, model: TransformersModel) -> None:
     half = load(folders[family], dtype="bfloat16")
     one = Decoding(max_new_tokens=1)
-    (a,), (b,) = half.infer([clip(2)], ["?"], one), model.infer([clip(2)], ["?"], one)
+    (a,), (b,) = half.infer(queries([clip(2)], ["?"], one)), model.infer(queries([clip(2)], ["?"], one))
     assert half.identity.dtype == "bfloat16"
     assert a.mean_log_probability == pytest.approx(b.mean_log_probability, abs=0.3)
 
 
 def test_the_same_seed_samples_the_same_and_another_another(model: TransformersModel) -> None:
     sampled = Decoding(max_new_tokens=12, do_sample=True, temperature=2.0, seed=1)
-    first = model.infer([clip(1)], ["?"], sampled)
-    assert model.infer([clip(1)], ["?"], sampled) == first
-    assert model.infer([clip(1)], ["?"], dataclasses.replace(sampled, seed=2)) != first
+    first = model.infer(queries([clip(1)], ["?"], sampled))
+    assert model.infer(queries([clip(1)], ["?"], sampled)) == first
+    assert model.infer(queries([clip(1)], ["?"], dataclasses.replace(sampled, seed=2))) != first
 
 
 def test_sampling_leaves_the_random_numbers_of_others_alone(model: TransformersModel) -> None:
@@ -177,14 +178,14 @@ def test_sampling_leaves_the_random_numbers_of_others_alone(model: TransformersM
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    model.infer([clip(1)], ["?"], Decoding(max_new_tokens=3, do_sample=True, seed=9))
+    model.infer(queries([clip(1)], ["?"], Decoding(max_new_tokens=3, do_sample=True, seed=9)))
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_the_log_probability_is_the_models_own_before_temperature(model: TransformersModel) -> None:
     # At a temperature near zero sampling is greedy; its own log-probability would be near zero.
     cold = Decoding(max_new_tokens=8, do_sample=True, temperature=1e-4)
-    (greedy,), (sampled,) = model.infer([clip(2)], ["?"], GREEDY), model.infer([clip(2)], ["?"], cold)
+    (greedy,), (sampled,) = model.infer(queries([clip(2)], ["?"], GREEDY)), model.infer(queries([clip(2)], ["?"], cold))
     assert sampled.text == greedy.text
     assert sampled.mean_log_probability == pytest.approx(greedy.mean_log_probability, abs=1e-3)
     assert greedy.mean_log_probability is not None
@@ -198,8 +199,8 @@ def test_a_repetition_penalty_changes_what_is_said_and_not_what_it_is_scored_by(
     from transformers import RepetitionPenaltyLogitsProcessor
 
     penalised = Decoding(max_new_tokens=12, repetition_penalty=1.5)
-    (reply,) = model.infer([clip(1)], ["?"], penalised)
-    inputs = model._inputs([clip(1)], ["?"])
+    (reply,) = model.infer(queries([clip(1)], ["?"], penalised))
+    inputs = model._inputs(queries([clip(1)], ["?"], GREEDY))
     start = inputs["input_ids"].shape[1]
     with torch.inference_mode():
         plain = model._model.generate(
@@ -210,22 +211,37 @@ def test_a_repetition_penalty_changes_what_is_said_and_not_what_it_is_scored_by(
     chosen = plain[0, start:]
     assert reply.text == model._processor.tokenizer.decode(chosen, skip_special_tokens=True)
     assert reply.mean_log_probability == pytest.approx(float(scores.gather(1, chosen[:, None]).mean()), abs=1e-3)
-    assert reply != model.infer([clip(1)], ["?"], Decoding(max_new_tokens=12))[0]
+    assert reply != model.infer(queries([clip(1)], ["?"], Decoding(max_new_tokens=12)))[0]
 
 
 def test_of_one_likeliest_token_sampling_is_greedy(model: TransformersModel) -> None:
     sampled = Decoding(max_new_tokens=8, do_sample=True, temperature=5.0, top_k=1)
-    assert model.infer([clip(1)], ["?"], sampled)[0].text == model.infer([clip(1)], ["?"], GREEDY)[0].text
+    assert (
+        model.infer(queries([clip(1)], ["?"], sampled))[0].text
+        == model.infer(queries([clip(1)], ["?"], GREEDY))[0].text
+    )
 
 
 def test_silence_gives_finite_numbers(model: TransformersModel) -> None:
-    (reply,) = model.infer([Clip(np.zeros(RATE_HZ, np.float32), RATE_HZ)], ["?"], GREEDY)
+    (reply,) = model.infer(queries([Clip(np.zeros(RATE_HZ, np.float32), RATE_HZ)], ["?"], GREEDY))
     assert reply.mean_log_probability is not None
     assert math.isfinite(reply.mean_log_probability)
 
 
+def test_each_query_ends_at_its_own_limit(model: TransformersModel) -> None:
+    long, short = Decoding(max_new_tokens=9), Decoding(max_new_tokens=2)
+    asked = [Query(clip(1), "?", long), Query(clip(1), "what is it?", short)]
+    assert model.infer(asked) == [model.infer([one])[0] for one in asked]
+
+
+def test_queries_that_are_decoded_differently_are_no_batch(model: TransformersModel) -> None:
+    sampled = Decoding(max_new_tokens=9, do_sample=True)
+    with pytest.raises(ValueError, match="in one way, not in 2"):
+        model.infer([Query(clip(1), "?", sampled), Query(clip(1), "?", GREEDY)])
+
+
 def test_no_clips_are_no_replies(model: TransformersModel) -> None:
-    assert model.infer([], [], GREEDY) == []
+    assert model.infer([]) == []
 
 
 @pytest.mark.parametrize(
@@ -238,7 +254,7 @@ def test_no_clips_are_no_replies(model: TransformersModel) -> None:
 )
 def test_what_it_cannot_hear_is_refused(model: TransformersModel, sound: Clip, prompt: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        model.infer([sound], [prompt], GREEDY)
+        model.infer(queries([sound], [prompt], GREEDY))
 
 
 def test_rate_and_longest_clip_are_the_processors(model: TransformersModel, family: TinyFamily) -> None:

@@ -27,7 +27,7 @@ from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory
 from flamingo_bark_assets.inference.catalogue import QUESTION_ORDER, Family, prompt_for
 from flamingo_bark_assets.inference.decoding_defaults import decoding_of
-from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
 from flamingo_bark_assets.inference.reply_cache import AnswerCache, decoding_json
 from flamingo_bark_assets.inference.segments import typical_clip
@@ -171,13 +171,9 @@ class ModelCaptioner:
     ) -> Captions:
         asked = self._questions(evidence, audio, model)
         batch_size = loaded.candidate.batch_size if loaded.candidate else 1
-        replies = self._cache.ask(
-            model,
-            [one.clip for one in asked],
-            [one.prompt for one in asked],
-            self._decoding(model.identity),
-            batch_size=batch_size,
-        )
+        decoding = self._decoding(model.identity)
+        queries = [Query(one.clip, one.prompt, decoding) for one in asked]
+        replies = self._cache.ask(model, queries, batch_size=batch_size)
         answers: list[Answer] = []
         claims: list[Claim] = []
         for one, reply in zip(asked, replies, strict=True):

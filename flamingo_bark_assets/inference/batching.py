@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from flamingo_bark_assets.inference.catalogue import ModelError
-from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.interface import CaptioningModel, ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.memory import is_out_of_memory, memory_advice
 from flamingo_bark_assets.text import short_line
 
@@ -34,34 +34,30 @@ class InferenceFault(ModelError):
 
 def infer_in_batches(
     model: CaptioningModel,
-    clips: Sequence[Clip],
-    prompts: Sequence[str],
-    decoding: Decoding,
+    queries: Sequence[Query],
     batch_size: int,
     *,
     on_reply: Callable[[int, Reply], None] | None = None,
 ) -> list[Reply]:
-    """Ask prompt i about clip i; a batch that does not fit into memory is halved, and stays so.
+    """Answer queries; a batch that does not fit into memory is halved, and stays so.
 
     Clips go from the longest to the shortest: those of a batch are of like length, and what does not fit shows first.
-    `batch_size` is at least 1; `on_reply` is told the index and reply of each clip as soon as its batch is done.
-    Replies come in the order of the clips.
+    `batch_size` is at least 1; `on_reply` is told the index and reply of each query as soon as its batch is done.
+    Replies come in the order of the queries.
 
     Raises:
         OutOfMemory: a batch of one does not fit; what came before was given to `on_reply`.
         InferenceFault: the model failed in another way.
         ModelError: what the model itself says of its failure.
-        ValueError: `clips` and `prompts` differ in number, or `batch_size` is below 1.
+        ValueError: `batch_size` is below 1.
     """
-    if len(clips) != len(prompts):
-        raise ValueError(f"{len(clips)} clips and {len(prompts)} prompts")
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
-    waiting = sorted(range(len(clips)), key=lambda i: clips[i].samples.size, reverse=True)
+    waiting = sorted(range(len(queries)), key=lambda i: queries[i].clip.samples.size, reverse=True)
     replies: dict[int, Reply] = {}
     while waiting:
         batch = waiting[:batch_size]
-        answered = _infer(model, [clips[i] for i in batch], [prompts[i] for i in batch], decoding)
+        answered = _infer(model, [queries[i] for i in batch])
         if answered is None:
             _free_memory()
             if len(batch) == 1:
@@ -73,7 +69,7 @@ def infer_in_batches(
             if on_reply is not None:
                 on_reply(i, reply)
         waiting = waiting[len(batch) :]
-    return [replies[i] for i in range(len(clips))]
+    return [replies[i] for i in range(len(queries))]
 
 
 def described(error: Exception) -> str:
@@ -86,10 +82,10 @@ def _advice(identity: ModelIdentity) -> str:
     return memory_advice(identity.model_id, dtype, quantisation or "none", identity.device)
 
 
-def _infer(model: CaptioningModel, clips: list[Clip], prompts: list[str], decoding: Decoding) -> list[Reply] | None:
+def _infer(model: CaptioningModel, queries: list[Query]) -> list[Reply] | None:
     """Return the replies, or None where memory ran out: with the exception go its frames and the tensors they hold."""
     try:
-        return model.infer(clips, prompts, decoding)
+        return model.infer(queries)
     except ModelError:
         raise
     except Exception as error:

@@ -5,6 +5,7 @@ Clips, decoding and replies belong here; models stand in modules of their own, m
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -56,6 +57,21 @@ class Clip:
         return self.start_s + self.samples.size / self.sample_rate_hz
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Query:
+    """One question about one segment of sound.
+
+    Attributes:
+        clip: the sound; queries about one segment share the object or hold equal samples.
+        prompt: without any audio token.
+        decoding: how its reply is decoded.
+    """
+
+    clip: Clip
+    prompt: str
+    decoding: Decoding
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a model said.
@@ -98,6 +114,19 @@ class ModelIdentity:
     device: str | None = None
 
 
+def common_decoding(queries: Sequence[Query]) -> Decoding:
+    """Return how a batch is decoded: with the most tokens that one of its queries may take.
+
+    Raises:
+        ValueError: there is none, or they differ in more than `max_new_tokens`.
+    """
+    most = max((query.decoding.max_new_tokens for query in queries), default=0)
+    ways = {dataclasses.replace(query.decoding, max_new_tokens=most) for query in queries}
+    if len(ways) != 1:
+        raise ValueError(f"a batch is decoded in one way, not in {len(ways)}")
+    return ways.pop()
+
+
 class CaptioningModel(Protocol):
     """A loaded model."""
 
@@ -116,8 +145,8 @@ class CaptioningModel(Protocol):
         """The longest clip it takes; longer ones are cut by the caller."""
         ...
 
-    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
-        """Answer prompt i about clip i, all as one batch.
+    def infer(self, queries: Sequence[Query]) -> list[Reply]:
+        """Answer queries as one batch; they differ in decoding by `max_new_tokens` at most.
 
         Raises:
             torch.OutOfMemoryError: (or RuntimeError that says so) the batch is too large; the caller halves it.

@@ -18,7 +18,7 @@ import numpy as np
 
 from flamingo_bark_assets.files.atomic import write_text
 from flamingo_bark_assets.inference.batching import infer_in_batches
-from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Query, Reply
 
 VERSION = 1
 _MAX_FILE_BYTES = 4_000_000  # an answer takes a few kilobytes; a larger file is none of ours
@@ -49,17 +49,17 @@ class AnswerKey:
     decoding: str
 
     @classmethod
-    def of(cls, clip: Clip, identity: ModelIdentity, prompt: str, decoding: Decoding) -> AnswerKey:
-        """Return the key of one question about one clip."""
+    def of(cls, query: Query, identity: ModelIdentity) -> AnswerKey:
+        """Return the key of one query."""
         return cls(
-            clip_sha256=clip_digest(clip),
+            clip_sha256=clip_digest(query.clip),
             family=identity.family,
             model_id=identity.model_id,
             revision=identity.revision,
             files=identity.files,
             dtype=identity.dtype,
-            prompt=prompt,
-            decoding=decoding_json(decoding),
+            prompt=query.prompt,
+            decoding=decoding_json(query.decoding),
         )
 
     @property
@@ -121,16 +121,8 @@ class AnswerCache:
         content = {"version": VERSION, "key": dataclasses.asdict(key), "reply": dataclasses.asdict(reply)}
         write_text(self._path(key), json.dumps(content, indent=1))
 
-    def ask(
-        self,
-        model: CaptioningModel,
-        clips: Sequence[Clip],
-        prompts: Sequence[str],
-        decoding: Decoding,
-        *,
-        batch_size: int,
-    ) -> list[Reply]:
-        """Ask prompt i about clip i, but only what has not been answered before.
+    def ask(self, model: CaptioningModel, queries: Sequence[Query], *, batch_size: int) -> list[Reply]:
+        """Answer queries, but ask only what has not been answered before.
 
         Each answer is kept as soon as its batch is done, so that what was interrupted goes on where it stopped.
 
@@ -138,9 +130,7 @@ class AnswerCache:
             OutOfMemory: not even one clip fits into memory; what was answered before is kept.
             WriteError: an answer cannot be written.
         """
-        keys = [
-            AnswerKey.of(clip, model.identity, prompt, decoding) for clip, prompt in zip(clips, prompts, strict=True)
-        ]
+        keys = [AnswerKey.of(query, model.identity) for query in queries]
         known: dict[AnswerKey, Reply] = {}
         to_ask: dict[AnswerKey, int] = {}
         for i, key in enumerate(keys):
@@ -157,14 +147,7 @@ class AnswerCache:
             self.put(asked[i], reply)
             known[asked[i]] = reply
 
-        infer_in_batches(
-            model,
-            [clips[i] for i in to_ask.values()],
-            [prompts[i] for i in to_ask.values()],
-            decoding,
-            batch_size,
-            on_reply=keep,
-        )
+        infer_in_batches(model, [queries[i] for i in to_ask.values()], batch_size, on_reply=keep)
         return [known[key] for key in keys]
 
     def _path(self, key: AnswerKey) -> Path:

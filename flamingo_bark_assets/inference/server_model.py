@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 
 from flamingo_bark_assets.inference.catalogue import ModelError
-from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.interface import Clip, ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.server_client import ServerClient, ServerFault
 from flamingo_bark_assets.inference_settings import SERVER_PREFIX, InferenceSettings, ServerSettings
 
@@ -84,18 +84,16 @@ class ServerModel:
         """The longest clip that is sent."""
         return self._server.max_clip_s
 
-    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
-        """Answer prompt i about clip i, all at the same time.
+    def infer(self, queries: Sequence[Query]) -> list[Reply]:
+        """Answer queries, all at the same time.
 
         Raises:
             ServerFault: one of them is not answered; the others' answers are lost, and nothing more can be asked.
         """
-        if not clips:
+        if not queries:
             return []
-        with ThreadPoolExecutor(len(clips), thread_name_prefix=f"server-{self._server.name}") as threads:
-            asked = [
-                threads.submit(self._ask, clip, prompt, decoding) for clip, prompt in zip(clips, prompts, strict=True)
-            ]
+        with ThreadPoolExecutor(len(queries), thread_name_prefix=f"server-{self._server.name}") as threads:
+            asked = [threads.submit(self._ask, query) for query in queries]
             try:
                 for one in as_completed(asked):
                     one.result()
@@ -105,8 +103,8 @@ class ServerModel:
                 raise
         return [one.result() for one in asked]
 
-    def _ask(self, clip: Clip, prompt: str, decoding: Decoding) -> Reply:
-        answer = self._client.post("/chat/completions", _question(self._server, clip, prompt, decoding))
+    def _ask(self, query: Query) -> Reply:
+        answer = self._client.post("/chat/completions", _question(self._server, query))
         try:
             return _reply(answer, self._client)
         except _NoAnswer as problem:
@@ -117,11 +115,12 @@ class _NoAnswer(Exception):
     """The JSON object is no chat completion; the message is a clause."""
 
 
-def _question(server: ServerSettings, clip: Clip, prompt: str, decoding: Decoding) -> Mapping[str, Any]:
+def _question(server: ServerSettings, query: Query) -> Mapping[str, Any]:
     """Return the body of a request: OpenAI's part `input_audio` as WAV, which vLLM and llama.cpp take too."""
-    sound = base64.b64encode(_wav(clip)).decode("ascii")
+    decoding = query.decoding
+    sound = base64.b64encode(_wav(query.clip)).decode("ascii")
     content = [
-        {"type": "text", "text": prompt},
+        {"type": "text", "text": query.prompt},
         {"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}},
     ]
     return {

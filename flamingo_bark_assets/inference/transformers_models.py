@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flamingo_bark_assets.inference.catalogue import Family, ModelError, fetch_command, known_model
 from flamingo_bark_assets.inference.fetching import revision_of
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
-from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.interface import Decoding, ModelIdentity, Query, Reply, common_decoding
 from flamingo_bark_assets.inference.loading_checks import model_type_of, refuse_incomplete
 from flamingo_bark_assets.inference.model_files import files_digest
 from flamingo_bark_assets.inference.penalties import penalties
@@ -135,8 +135,8 @@ class TransformersModel:
         """The longest clip that its processor does not cut."""
         return float(self._processor.max_audio_len)
 
-    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
-        """Answer prompt i about clip i, all as one batch.
+    def infer(self, queries: Sequence[Query]) -> list[Reply]:
+        """Answer queries as one batch.
 
         Sampling depends on the seed and on the batch, as the batch draws from one stream of random numbers. Clips are
         at `sample_rate_hz`, prompts without the token that stands for sound. The mean log-probability of a reply is the
@@ -148,42 +148,45 @@ class TransformersModel:
         """
         import torch
 
-        self._check(clips, prompts)
-        if not clips:
+        if not queries:
             return []
+        self._check(queries)
+        decoding = common_decoding(queries)
         with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=self._cuda_devices()):
             torch.manual_seed(decoding.seed)
-            inputs = self._inputs(clips, prompts)
+            inputs = self._inputs(queries)
+            n_asked = inputs["input_ids"].shape[1]
+            limits = [query.decoding.max_new_tokens for query in queries]
             scores = _ChosenLogProbabilities()
             sequences = self._model.generate(
                 **inputs,
                 logits_processor=[scores, *penalties(decoding)],
+                stopping_criteria=[_RowLimits(n_asked, limits)],
                 generation_config=self._generation_config(decoding),
             )
-            generated = sequences[:, inputs["input_ids"].shape[1] :]
+            generated = sequences[:, n_asked:]
             log_probabilities = scores.of(generated)
         return [
-            self._reply(tokens, values, decoding)
-            for tokens, values in zip(generated.tolist(), log_probabilities.tolist(), strict=True)
+            self._reply(tokens, values, limit)
+            for tokens, values, limit in zip(generated.tolist(), log_probabilities.tolist(), limits, strict=True)
         ]
 
-    def _check(self, clips: Sequence[Clip], prompts: Sequence[str]) -> None:
-        if len(clips) != len(prompts):
-            raise ValueError(f"{len(clips)} clips and {len(prompts)} prompts")
-        for clip in clips:
+    def _check(self, queries: Sequence[Query]) -> None:
+        for clip in (query.clip for query in queries):
             if clip.sample_rate_hz != self.sample_rate_hz:
                 raise ValueError(f"a clip has {clip.sample_rate_hz} Hz; the model takes {self.sample_rate_hz} Hz")
             if not clip.samples.size:
                 raise ValueError("a clip holds no sample")
         # The token would be taken for a second clip.
-        if any(self._processor.audio_token in prompt for prompt in prompts):
+        if any(self._processor.audio_token in query.prompt for query in queries):
             raise ValueError(f"a prompt holds {self._processor.audio_token}, which stands for the sound")
 
-    def _inputs(self, clips: Sequence[Clip], prompts: Sequence[str]) -> Any:
-        conversations = [
-            [{"role": "user", "content": [{"type": "text", "text": prompt}, {"type": "audio", "audio": clip.samples}]}]
-            for clip, prompt in zip(clips, prompts, strict=True)
+    def _inputs(self, queries: Sequence[Query]) -> Any:
+        contents = [
+            [{"type": "text", "text": query.prompt}, {"type": "audio", "audio": query.clip.samples}]
+            for query in queries
         ]
+        conversations = [[{"role": "user", "content": content}] for content in contents]
         inputs = self._processor.apply_chat_template(
             conversations, tokenize=True, add_generation_prompt=True, return_dict=True
         ).to(self._model.device)
@@ -204,15 +207,15 @@ class TransformersModel:
             **sampling,
         )
 
-    def _reply(self, tokens: list[int], log_probabilities: list[float], decoding: Decoding) -> Reply:
-        ends = [i for i, token in enumerate(tokens) if token in self._end_tokens]
-        count = ends[0] + 1 if ends else len(tokens)
+    def _reply(self, tokens: list[int], log_probabilities: list[float], limit: int) -> Reply:
+        ends = [i for i, token in enumerate(tokens[:limit]) if token in self._end_tokens]
+        count = ends[0] + 1 if ends else len(tokens[:limit])
         mean = sum(log_probabilities[:count]) / count if count else None
         return Reply(
             text=self._processor.tokenizer.decode(tokens[:count], skip_special_tokens=True),
             token_count=count,
             mean_log_probability=mean,
-            truncated=not ends and count >= decoding.max_new_tokens,
+            truncated=not ends and count >= limit,
         )
 
     @property
@@ -232,6 +235,19 @@ class TransformersModel:
     def _cuda_devices(self) -> list[int]:
         device = self._model.device
         return [device.index or 0] if device.type == "cuda" else []
+
+
+class _RowLimits:
+    """Stopping criteria that end each row at its own number of tokens."""
+
+    def __init__(self, n_asked: int, limits: Sequence[int]) -> None:
+        self._n_asked = n_asked
+        self._limits = limits
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
+        import torch
+
+        return input_ids.shape[1] - self._n_asked >= torch.tensor(self._limits, device=input_ids.device)
 
 
 class _ChosenLogProbabilities:

@@ -20,6 +20,7 @@ from flamingo_bark_assets.inference.loading import load_first
 from flamingo_bark_assets.inference.reply_cache import AnswerCache
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.parts import PARTS, QUESTIONS
+from tests.captioning_models import queries
 from tests.signals import music
 from tests.tiny_models import save_tiny_model
 
@@ -59,7 +60,7 @@ def _compare(
     for song in range(arguments.songs):
         clips = _clips(song, arguments.seconds)
         start = time.perf_counter()
-        ours = cache.ask(model, clips, prompts, decoding, batch_size=arguments.batch)
+        ours = cache.ask(model, queries(clips, prompts, decoding), batch_size=arguments.batch)
         ours_s += time.perf_counter() - start
         start = time.perf_counter()
         plain = _ask_plainly(plain_model, clips, prompts, arguments.tokens)
@@ -67,7 +68,7 @@ def _compare(
         tokens += sum(reply.token_count for reply in ours)
         equal += sum(reply.text == text for reply, text in zip(ours, plain, strict=True))
     again = time.perf_counter()
-    cache.ask(model, _clips(0, arguments.seconds), prompts, decoding, batch_size=arguments.batch)
+    cache.ask(model, queries(_clips(0, arguments.seconds), prompts, decoding), batch_size=arguments.batch)
     again_s = time.perf_counter() - again
     print(f"{model.identity.model_id} on {arguments.device}, {len(prompts)} questions a song")
     print(f"{'':14} {'songs/min':>10} {'tokens/s':>10}")

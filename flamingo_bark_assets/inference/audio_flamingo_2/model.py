@@ -18,7 +18,7 @@ from flamingo_bark_assets.inference.audio_flamingo_2.encoding import ClipEncoder
 from flamingo_bark_assets.inference.audio_flamingo_2.generation import generate
 from flamingo_bark_assets.inference.audio_flamingo_2.release import fingerprint, open_release
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
-from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Reply
+from flamingo_bark_assets.inference.interface import ModelIdentity, Query, Reply, common_decoding
 from flamingo_bark_assets.inference.model_files import files_digest
 
 if TYPE_CHECKING:
@@ -82,27 +82,26 @@ class AudioFlamingo2:
         """120 s; what lies behind is left out."""
         return frontend.MAX_CLIP_S
 
-    def infer(self, clips: Sequence[Clip], prompts: Sequence[str], decoding: Decoding) -> list[Reply]:
-        """Answer prompt i about clip i, all as one batch.
+    def infer(self, queries: Sequence[Query]) -> list[Reply]:
+        """Answer queries as one batch.
 
         A clip that stands in the batch several times, or was encoded a moment ago, is encoded once. Prompts are put in
         lower case, as the model was trained; sampling depends on the whole batch.
 
         Raises:
-            ValueError: there are not as many prompts as clips, or samples that are not finite.
+            ValueError: samples that are not finite.
             torch.OutOfMemoryError: the batch is too large.
         """
         import torch
 
-        if len(clips) != len(prompts):
-            raise ValueError(f"{len(clips)} clips, but {len(prompts)} prompts")
-        if not clips:
+        if not queries:
             return []
+        decoding = common_decoding(queries)
         # transformers' tokenizers may not be shared by threads either.
         with self._lock, torch.inference_mode():
-            audio, window_mask, rows = self._encoder.encode(clips)
+            audio, window_mask, rows = self._encoder.encode([query.clip for query in queries])
             context = self.network.project_audio(audio, window_mask).of_rows(rows)
-            prompt_ids = [self._prompt_ids(prompt) for prompt in prompts]
+            prompt_ids = [self._prompt_ids(query.prompt) for query in queries]
             generated = generate(self.network, context, prompt_ids, decoding, pad_id=self._ids.pad)
             return [
                 Reply(

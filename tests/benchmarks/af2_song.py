@@ -68,6 +68,15 @@ def now(network: AudioFlamingo2Network, context: AudioContext, asked: Sequence[A
     return [list(replies[i].tokens) for i in range(len(asked))]
 
 
+def equality(ours: Sequence[Sequence[int]], theirs: Sequence[Sequence[int]]) -> str:
+    """Say how many replies are equal, and how many tokens are up to the first difference of each."""
+    pairs = list(zip(ours, theirs, strict=True))
+    alike = [next((i for i, (a, b) in enumerate(zip(*pair, strict=True)) if a != b), len(pair[0])) for pair in pairs]
+    distinct = len({token for reply in theirs for token in reply})
+    share = sum(alike) / sum(map(len, theirs))
+    return f"equal replies {sum(a == b for a, b in pairs)} of {len(pairs)}, tokens {share:.3f} ({distinct} distinct)"
+
+
 def cpu_seconds(action: Callable[[], Any]) -> tuple[float, Any]:
     """Return the CPU seconds of this process that an action takes, and what it returns."""
     start = time.process_time()
@@ -104,14 +113,10 @@ def main() -> None:
         now_s, ours_said = cpu_seconds(lambda: now(ours, context, asked, options.tokens))  # noqa: B023
         encoding_before_s, plain_context = cpu_seconds(lambda: project(plain, clips))
         before_s, plain_said = cpu_seconds(lambda: before(plain, plain_context, asked, options.tokens))  # noqa: B023
-        same = [
-            a == b for one, other in zip(ours_said, plain_said, strict=True) for a, b in zip(one, other, strict=True)
-        ]
         pairs.append((encoding_before_s + before_s) / (encoding_s + now_s))
         print(
-            f"pair {number}: before {encoding_before_s:.1f} + {before_s:.1f} CPU-s, now {encoding_s:.1f} + {now_s:.1f}, "
-            f"ratio {pairs[-1]:.2f}; equal tokens {sum(same) / len(same):.3f}, equal replies "
-            f"{sum(a == b for a, b in zip(ours_said, plain_said, strict=True))} of {len(asked)}",
+            f"pair {number}: before {encoding_before_s:.1f} + {before_s:.1f} CPU-s, now {encoding_s:.1f} + {now_s:.1f}: "
+            f"ratio {pairs[-1]:.2f}; {equality(ours_said, plain_said)}",
             flush=True,
         )
     print(f"ratio {statistics.median(pairs):.2f}")

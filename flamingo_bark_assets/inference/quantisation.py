@@ -16,6 +16,7 @@ _LEVELS = 127
 _ZERO_POINT = 128
 # Below it a row of a weight or an input is taken for zeros, and dividing by it stays finite.
 _SMALLEST = 1e-12
+_ROWS_AT_ONCE = 4096
 
 # The processors for which int8 was measured to be the faster (tests.benchmarks.af2_song), by feature as torch names it.
 MEASURED_FEATURES = ("avx512_vnni",)
@@ -39,6 +40,11 @@ class Int8Linear(nn.Module):
         self.bias = nn.Parameter(torch.empty(out_features), requires_grad=False) if bias else None
         self._packed: object = None
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether it has its weight."""
+        return self._packed is not None
+
     def take(self, weight: Tensor) -> None:
         """Quantise a weight, shape (out_features, in_features), and keep only what came of it."""
         integers, scales = quantised_rows(weight)
@@ -61,13 +67,13 @@ class Int8Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Multiply by the weight, shape (..., in_features) to (..., out_features), and add the bias."""
         rows = x.reshape(-1, self.in_features).float()
-        largest = rows.abs().amax(dim=-1, keepdim=True).clamp_min(_SMALLEST)
+        largest = torch.linalg.vector_norm(rows, ord=float("inf"), dim=-1, keepdim=True).clamp_min_(_SMALLEST)
         product: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
             rows / largest, 1.0 / _LEVELS, _ZERO_POINT, self._packed
         )
-        product = product * largest
+        product.mul_(largest)
         if self.bias is not None:
-            product = product + self.bias
+            product.add_(self.bias)
         return product.to(x.dtype).reshape(*x.shape[:-1], self.out_features)
 
 
@@ -77,9 +83,14 @@ def _waiting(*shape: int) -> nn.Parameter:
 
 def quantised_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Return a weight as int8 with one scale a row, float32, so that weight is about int8 * scale."""
-    values = weight.float()
-    scales = values.abs().amax(dim=1).clamp_min(_SMALLEST) / _LEVELS
-    return (values / scales[:, None]).round_().to(torch.int8), scales
+    integers = torch.empty(weight.shape, dtype=torch.int8)
+    scales = torch.empty(len(weight))
+    for rows in range(0, len(weight), _ROWS_AT_ONCE):  # of a whole embedding float32 would take a gigabyte
+        values = weight[rows : rows + _ROWS_AT_ONCE].float()
+        scale = values.abs().amax(dim=1).clamp_min(_SMALLEST) / _LEVELS
+        integers[rows : rows + len(values)] = (values / scale[:, None]).round_()
+        scales[rows : rows + len(values)] = scale
+    return integers, scales
 
 
 def replace_linear(model: nn.Module, is_quantised: Callable[[str], bool]) -> None:

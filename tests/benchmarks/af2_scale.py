@@ -14,13 +14,21 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
 
 from flamingo_bark_assets.inference.audio_flamingo_2 import frontend
-from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import DType, fill, shapes_of
+from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import (
+    DType,
+    _converted_tensors,
+    _dtype_of,
+    _write_copy,
+    fill,
+    shapes_of,
+)
 from flamingo_bark_assets.inference.audio_flamingo_2.configuration import (
     AudioEncoderSizes,
     AudioTransformerSizes,
@@ -72,6 +80,25 @@ def build(size: str, dtype: DType, device: str, *, is_int8: bool = False) -> Aud
 
     network = build_on_meta(configuration(size), is_int8=is_int8)
     fill(network, _random_tensors(shapes_of(network)), dtype=dtype, device=device)
+    return network
+
+
+def write_copy(size: str, path: str) -> None:
+    """Write random weights of a size as a converted copy."""
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import build_on_meta
+
+    shapes = shapes_of(build_on_meta(configuration(size)))
+    tensors = ((name, tensor.to(_dtype_of(name, "bfloat16"))) for name, tensor in _random_tensors(shapes))
+    _write_copy(Path(path), tensors, shapes)
+
+
+def load_copy(size: str, copy: Path, *, is_int8: bool) -> AudioFlamingo2Network:
+    """Load what `write_copy` wrote, as a release's converted copy is loaded."""
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import build_on_meta
+
+    network = build_on_meta(configuration(size), is_int8=is_int8)
+    tensors = _converted_tensors(copy, shapes_of(network), has_own_head=is_int8)
+    fill(network, tensors, dtype="bfloat16", device="cpu", is_mapped=True)
     return network
 
 

@@ -12,16 +12,22 @@ from __future__ import annotations
 import argparse
 import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from flamingo_bark_assets.inference.audio_flamingo_2 import generation
 from flamingo_bark_assets.inference.audio_flamingo_2.encoding import encode_clips, pad_windows
 from flamingo_bark_assets.inference.audio_flamingo_2.generation import Request, generate_all
 from flamingo_bark_assets.inference.interface import Clip, Decoding
 from tests import af2_reference
-from tests.benchmarks.af2_scale import DTYPES, LANGUAGE_MODELS, ROWS, build, clip_of_noise
+from tests.benchmarks.af2_scale import DTYPES, LANGUAGE_MODELS, ROWS, build, clip_of_noise, load_copy
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
@@ -78,6 +84,28 @@ def equality(ours: Sequence[Sequence[int]], theirs: Sequence[Sequence[int]]) -> 
     return f"equal replies {sum(a == b for a, b in pairs)} of {len(pairs)}, tokens {share:.3f} ({distinct} distinct)"
 
 
+def measure_memory(options: argparse.Namespace) -> None:
+    """Load a converted copy of random weights as a release is loaded, describe a song, print the most memory used.
+
+    The copy is written by another process, as its random numbers would count.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "weights.safetensors")
+        write = f"from tests.benchmarks.af2_scale import write_copy; write_copy({options.size!r}, {str(copy)!r})"
+        subprocess.run([sys.executable, "-c", write], check=True)
+        network = load_copy(options.size, copy, is_int8=options.quantisation == "int8")
+        clips = [clip_of_noise(seed) for seed in range(N_CLIPS)]
+        asked = [
+            Request(tokens, i * N_CLIPS // options.questions, options.tokens)
+            for i, tokens in enumerate(prompts(options.questions))
+        ]
+        now(network, project(network, clips), asked, options.tokens)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        used = psutil.Process().memory_full_info()
+        own = (used.rss - used.shared) / 1e9
+        print(f"{options.size} {options.quantisation}: peak {peak:.2f} GB; {own:.2f} at the end but for mapped files")
+
+
 def cpu_seconds(action: Callable[[], Any]) -> tuple[float, Any]:
     """Return the CPU seconds of this process that an action takes, and what it returns."""
     start = time.process_time()
@@ -97,10 +125,14 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=25)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory", action="store_true", help="only load our way, as from disk, and print the memory")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     # Random weights say the same over and over, and both ways are to make as many tokens.
     generation._LOOK_FOR_REPEATS_EVERY = 1 << 30
+    if options.memory:
+        measure_memory(options)
+        return
     plain = build(options.size, DTYPES[options.dtype], "cpu")
     ours = plain if options.quantisation == "none" else build(options.size, DTYPES[options.dtype], "cpu", is_int8=True)
     clips = [clip_of_noise(seed) for seed in range(N_CLIPS)]

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from flamingo_bark_assets.files.atomic import remove_leftovers, replacing
 from flamingo_bark_assets.inference.audio_flamingo_2.configuration import CheckpointError, Shape, read_configuration
 from flamingo_bark_assets.inference.audio_flamingo_2.keys import (
+    EMBEDDING,
+    OUTPUT_EMBEDDING,
     RELEASED_EMBEDDING,
     RELEASED_OUTPUT_EMBEDDING,
     Assignment,
@@ -80,11 +82,13 @@ def load_network(
     configuration = read_configuration(release.shapes, base_config)
     network = build_on_meta(configuration, is_int8=is_int8)
     shapes = shapes_of(network)
+    has_own_head = is_int8 and configuration.ties_embeddings
     plan = plan_keys(shapes, release.shapes, tied=configuration.ties_embeddings)
     copy = _converted_path(cache_folder, release, base_config) if cache_folder and dtype == "bfloat16" else None
     if copy is not None and copy.is_file():
         try:
-            fill(network, _converted_tensors(copy, shapes), dtype=dtype, device=device)
+            fill(network, _converted_tensors(copy, shapes, has_own_head=has_own_head), dtype=dtype, device=device,
+                 is_mapped=True)  # fmt: skip
         except CheckpointError as error:
             _log.warning("the converted copy is broken and is made again: %s", error)
         else:
@@ -92,15 +96,27 @@ def load_network(
     if configuration.ties_embeddings:
         _warn_if_embeddings_differ(release)
     is_copied = copy is not None and _write_copy(copy, _released_tensors(release, plan, dtype), shapes)
-    tensors = _converted_tensors(copy, shapes) if copy and is_copied else _released_tensors(release, plan, dtype)
-    fill(network, tensors, dtype=dtype, device=device)
+    tensors = (
+        _converted_tensors(copy, shapes, has_own_head=has_own_head)
+        if copy is not None and is_copied
+        else _released_tensors(release, plan, dtype)
+    )
+    fill(network, tensors, dtype=dtype, device=device, is_mapped=is_copied)
     return network
 
 
-def fill(network: AudioFlamingo2Network, tensors: Iterable[tuple[str, Tensor]], *, dtype: DType, device: str) -> None:
+def fill(
+    network: AudioFlamingo2Network,
+    tensors: Iterable[tuple[str, Tensor]],
+    *,
+    dtype: DType,
+    device: str,
+    is_mapped: bool = False,
+) -> None:
     """Give a network that was built on the meta device its weights, each copied before the next is asked for.
 
-    `tensors` gives our name and value of each of `saved_tensors`.
+    `tensors` gives our name and value of each of `saved_tensors`. Where they are mapped from a file that is ours, those
+    that need no change stay in it: the system reads them when they are used and may let go of them again.
 
     Raises:
         CheckpointError: a tensor was not given.
@@ -111,7 +127,7 @@ def fill(network: AudioFlamingo2Network, tensors: Iterable[tuple[str, Tensor]], 
 
     is_int8 = _is_int8(network)
     for name, tensor in tensors:
-        _put(network, name, tensor.to(device, _dtype_of(name, dtype, is_int8=is_int8), copy=True))
+        _put(network, name, tensor.to(device, _dtype_of(name, dtype, is_int8=is_int8), copy=not is_mapped))
     compute_buffers(network, torch.device(device))
     if network.configuration.ties_embeddings:
         tie_embeddings(network)
@@ -145,11 +161,19 @@ def _released_tensors(release: Release, plan: Iterable[Assignment], dtype: DType
             yield entry.target, part.to(_dtype_of(entry.target, dtype))
 
 
-def _converted_tensors(copy: Path, shapes: Mapping[str, Shape]) -> Iterator[tuple[str, Tensor]]:
-    for stored, tensor in read_tensors([Stored(copy, name, shape) for name, shape in shapes.items()]):
+def _converted_tensors(
+    copy: Path, shapes: Mapping[str, Shape], *, has_own_head: bool = False
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield name and value of each tensor of a converted copy; one that is kept keeps its part of the file open.
+
+    With `has_own_head` the embedding comes twice, first as that of the output: what is read of it then is let go again.
+    """
+    names = sorted(shapes, key=lambda name: name.startswith(_INT8_PARTS) and not name.endswith(_KEPT_BESIDE_INT8))
+    asked = [*([EMBEDDING] if has_own_head else []), *names]
+    for place, (stored, tensor) in enumerate(read_tensors([Stored(copy, name, shapes[name]) for name in asked])):
         if tuple(tensor.shape) != stored.shape or tensor.dtype != _dtype_of(stored.name, "bfloat16"):
             raise CheckpointError(f"{copy}: {stored.name} has another shape or type")
-        yield stored.name, tensor
+        yield OUTPUT_EMBEDDING if has_own_head and not place else stored.name, tensor
 
 
 def _write_copy(copy: Path, tensors: Iterable[tuple[str, Tensor]], shapes: Mapping[str, Shape]) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from flamingo_bark_assets.inference.audio_flamingo_2.configuration import CheckpointError, Shape
 
 EMBEDDING = "language_model.model.embed_tokens.weight"
+OUTPUT_EMBEDDING = "language_model.lm_head.weight"
 RELEASED_EMBEDDING = "lang_encoder.model.embed_tokens.weight"
 RELEASED_OUTPUT_EMBEDDING = "lang_encoder.lm_head.weight"
 

@@ -16,6 +16,7 @@ import transformers
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flamingo_bark_assets.inference.audio_flamingo_2 import audio_encoder
 from flamingo_bark_assets.inference.audio_flamingo_2.configuration import (
     AudioEncoderSizes,
     AudioTransformerSizes,
@@ -27,7 +28,7 @@ from flamingo_bark_assets.inference.quantisation import Int8Linear, replace_line
 AUDIO_TRANSFORMER_NORM_EPS = 1e-6
 CROSS_ATTENTION_NORM_EPS = 1e-5
 
-_WINDOWS_AT_ONCE = 16
+_WINDOWS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -261,9 +262,7 @@ class AudioFlamingo2Network(nn.Module):
         Return shape (n_windows, tokens of a window, audio_width).
         """
         parts = [
-            self.audio_encoder(input_features=part[:, None].to(self.device))
-            .last_hidden_state.flatten(2)
-            .transpose(1, 2)
+            audio_encoder.encode(self.audio_encoder, part.to(self.device))
             for part in torch.split(log_mel, _WINDOWS_AT_ONCE)
         ]
         return torch.cat(parts)
@@ -319,10 +318,10 @@ def build_on_meta(configuration: Configuration, *, is_int8: bool = False) -> Aud
 def tie_embeddings(network: AudioFlamingo2Network) -> None:
     """Let the output embedding be the input embedding."""
     embedding, head = network.language_model.model.embed_tokens, network.language_model.lm_head
-    if isinstance(head, Int8Linear):
-        head.take(embedding.weight)
-    else:
+    if not isinstance(head, Int8Linear):
         head.weight = embedding.weight
+    elif not head.is_filled:
+        head.take(embedding.weight)
 
 
 def _takes_int8(name: str) -> bool:

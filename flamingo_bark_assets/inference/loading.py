@@ -37,11 +37,8 @@ from flamingo_bark_assets.inference.loading_checks import (
     why_not_loaded,
 )
 from flamingo_bark_assets.inference.memory import memory_advice
-from flamingo_bark_assets.inference.transformers_models import (
-    family_of,
-    load_transformers_model,
-    quantisation_problem,
-)
+from flamingo_bark_assets.inference.transformers_families import architecture_of, family_of
+from flamingo_bark_assets.inference.transformers_models import load_transformers_model, quantisation_problem
 from flamingo_bark_assets.inference_settings import SERVER_PREFIX, InferenceSettings, ModelCandidate
 from flamingo_bark_assets.text import short_line
 
@@ -220,7 +217,7 @@ def _load_snapshot(
     if family_of(snapshot.path) is None:
         raise ModelError(
             f"{candidate.model}: unknown architecture: {snapshot.path} has neither safe_ckpt (Audio Flamingo 2) nor a "
-            "config.json of Audio Flamingo 3 or Music Flamingo"
+            "config.json of Audio Flamingo 3, Music Flamingo, Qwen2-Audio or Qwen2.5-Omni"
         )
     return load_transformers_model(
         snapshot.path,
@@ -272,16 +269,23 @@ def local_folder(model: str) -> Path | None:
 
 
 def weights_bytes_of(folder: Path, candidate: ModelCandidate) -> int:
-    """Compute the memory of a folder's weights from the headers of its safetensors; unreadable ones count nothing."""
+    """Compute the memory of a folder's weights from the headers of its safetensors.
+
+    Unreadable ones count nothing, nor do weights that are not loaded.
+    """
     from math import prod
 
     from safetensors import SafetensorError, safe_open
 
     numbers = kept = 0
+    architecture = architecture_of(folder)
+    unread = architecture.unread if architecture is not None else ()
     for path in folder.glob("*.safetensors"):
         try:
             with safe_open(path, framework="np") as tensors:
                 for name in tensors.keys():  # noqa: SIM118 it is no dict
+                    if any(part in name for part in unread):
+                        continue
                     shape = tensors.get_slice(name).get_shape()
                     numbers += prod(shape)
                     kept += 0 if _is_quantised(name, shape) else prod(shape)

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from flamingo_bark_assets.exports.rights import why_not_commercial
 from flamingo_bark_assets.inference.catalogue import (
     KNOWN_MODELS,
     QUESTION_ORDER,
@@ -77,6 +78,11 @@ def test_ids_are_unique() -> None:
 @each_model
 def test_the_licence_says_that_a_model_is_non_commercial(model: KnownModel) -> None:
     assert model.non_commercial == bool(re.search("non-?commercial", model.licence, re.IGNORECASE))
+
+
+@each_model
+def test_texts_of_a_model_that_is_not_non_commercial_may_stand_in_a_commercial_export(model: KnownModel) -> None:
+    assert (why_not_commercial(model.licence) is None) == (not model.non_commercial)
 
 
 def test_all_but_three_models_are_non_commercial() -> None:

@@ -19,7 +19,8 @@ AF2_LICENCE = (
 )
 NEWER_LICENCE = "non-commercial; NVIDIA's terms stand on the model's page and bind whoever downloads it"
 QWEN_RESEARCH_LICENCE = "Qwen Research License Agreement (non-commercial)"
-APACHE_LICENCE = "Apache License 2.0"
+# As `exports.rights` knows it: their texts may stand in commercial exports.
+APACHE_LICENCE = "Apache-2.0"
 
 # 4 bit: each block of 64 has a float32 scale; 8 bit: one scale a row, which does not count.
 BYTES_PER_PARAMETER: dict[str, float] = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "8bit": 1.0, "4bit": 0.5625}
@@ -189,7 +190,7 @@ KNOWN_MODELS: tuple[KnownModel, ...] = (
     _omni(
         "ACE-Step/acestep-captioner",
         "ACE-Step Captioner (of Qwen2.5-Omni 7B)",
-        "MIT License; its base model is under the Apache License 2.0",
+        "MIT",  # and its base model Apache-2.0
         22_370_000_000,
         computed=True,
     ),

@@ -128,7 +128,7 @@ def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Prog
     known = known_model(candidate.model)
     folder = local_folder(candidate.model)
     if folder is not None:
-        device = choose_device(candidate.model, candidate.device, takes_mps=family_of(folder) is not None)
+        device = choose_device(candidate.model, candidate.device, takes_mps=True)
         check_memory(candidate, device, weights_bytes_of(folder, candidate))
         base_lm = candidate.base_lm or (folder / "base_lm" if (folder / "base_lm").is_dir() else None)
         return _load_snapshot(candidate, device, Snapshot(folder, "", base_lm), settings)
@@ -146,7 +146,7 @@ def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Prog
         _refuse_options(candidate)
     elif problem := quantisation_problem(candidate.quantisation):
         raise ModelError(f"{candidate.model}: {problem}")
-    device = choose_device(candidate.model, candidate.device, takes_mps=not is_af2)
+    device = choose_device(candidate.model, candidate.device, takes_mps=True)
     check_memory(candidate, device, known.memory_bytes(candidate.dtype, candidate.quantisation))
     if snapshot is None:
         snapshot = fetch_allowed(known, candidate, settings, progress)
@@ -238,7 +238,7 @@ def _load_audio_flamingo_2(
     return load_audio_flamingo_2(
         snapshot.path,
         base_lm_path=snapshot.base_lm,
-        dtype="float32" if candidate.dtype == "float32" else "bfloat16",
+        dtype=choose_dtype(candidate.dtype, device),
         device=device,
         cache_folder=(settings.cache_folder or default_cache_folder()) / CONVERTED_FOLDER,
         model_id=candidate.model,
@@ -247,8 +247,6 @@ def _load_audio_flamingo_2(
 
 
 def _refuse_options(candidate: ModelCandidate) -> None:
-    if candidate.dtype == "float16":
-        raise ModelError(f"{candidate.model}: float16 is not offered for Audio Flamingo 2; use bfloat16 or float32")
     if candidate.quantisation != "none":
         raise ModelError(f"{candidate.model}: {candidate.quantisation} is not offered for Audio Flamingo 2; use none")
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioFlamingo2Network
 
-DType = Literal["bfloat16", "float32"]
+DType = Literal["bfloat16", "float16", "float32"]
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 _CONVERSION = "1"
 # Computed by `compute_buffers`.
 _COMPUTED = ("relative_position_index", "num_batches_tracked", "rotary_emb.inv_freq", "rotary_emb.original_inv_freq")
-# Decibels and angles need more than bfloat16's 8 bits, and cost nothing.
+# Decibels and angles need more than the 8 or 11 bits of the halves, and cost nothing.
 _ALWAYS_FLOAT32 = ("audio_encoder.audio_encoder.batch_norm.", "audio_transformer.inverse_frequencies")
 _DISK_MARGIN_BYTES = 1 << 20
 
@@ -61,7 +61,7 @@ def load_network(
 
     The network is built without random numbers and filled tensor by tensor, so memory holds the weights once. The base
     model's configuration is read from `base_lm_path` or, without it, from `path` itself. In `cache_folder` a converted
-    bfloat16 copy is kept, which loads instead of the float32 files next time.
+    copy in bfloat16 or float16 is kept, which loads instead of the float32 files next time.
 
     Raises:
         CheckpointError: the checkpoint is of the old revision, incomplete, broken or of another base model.
@@ -73,10 +73,10 @@ def load_network(
     configuration = read_configuration(release.shapes, base_config)
     network = build_on_meta(configuration)
     shapes = shapes_of(network)
-    copy = _converted_path(cache_folder, release, base_config) if cache_folder and dtype == "bfloat16" else None
+    copy = _converted_path(cache_folder, release, base_config, dtype) if cache_folder and dtype != "float32" else None
     if copy is not None and copy.is_file():
         try:
-            fill(network, _converted_tensors(copy, shapes), dtype=dtype, device=device)
+            fill(network, _converted_tensors(copy, shapes, dtype), dtype=dtype, device=device)
         except CheckpointError as error:
             _log.warning("the converted copy is broken and is made again: %s", error)
         else:
@@ -136,9 +136,9 @@ def _released_tensors(release: Release, plan: Iterable[Assignment]) -> Iterator[
             yield entry.target, tensor.chunk(entry.parts)[entry.part] if entry.parts > 1 else tensor
 
 
-def _converted_tensors(copy: Path, shapes: Mapping[str, Shape]) -> Iterator[tuple[str, Tensor]]:
+def _converted_tensors(copy: Path, shapes: Mapping[str, Shape], dtype: DType) -> Iterator[tuple[str, Tensor]]:
     for stored, tensor in read_tensors([Stored(copy, name, shape) for name, shape in shapes.items()]):
-        if tuple(tensor.shape) != stored.shape or tensor.dtype != _dtype_of(stored.name, "bfloat16"):
+        if tuple(tensor.shape) != stored.shape or tensor.dtype != _dtype_of(stored.name, dtype):
             raise CheckpointError(f"{copy}: {stored.name} has another shape or type")
         yield stored.name, tensor
 
@@ -165,11 +165,11 @@ def _save_copy(network: AudioFlamingo2Network, copy: Path) -> None:
         _log.warning("no converted copy is kept: %s: %s", copy, error)
 
 
-def _converted_path(cache_folder: Path, release: Release, base_config: Mapping[str, Any]) -> Path:
+def _converted_path(cache_folder: Path, release: Release, base_config: Mapping[str, Any], dtype: DType) -> Path:
     """Name the copy after all that it depends on: contents, sizes and times of the files, and the base config."""
     times = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in release.files]
     source = json.dumps([_CONVERSION, fingerprint(release), times, base_config], sort_keys=True)
-    return cache_folder / f"audio-flamingo-2-{hashlib.sha256(source.encode()).hexdigest()[:32]}-bfloat16.safetensors"
+    return cache_folder / f"audio-flamingo-2-{hashlib.sha256(source.encode()).hexdigest()[:32]}-{dtype}.safetensors"
 
 
 def _warn_if_embeddings_differ(release: Release) -> None:
@@ -203,4 +203,5 @@ def _put(network: AudioFlamingo2Network, name: str, tensor: Tensor) -> None:
 def _dtype_of(name: str, dtype: DType) -> torch.dtype:
     import torch
 
-    return torch.bfloat16 if dtype == "bfloat16" and not name.startswith(_ALWAYS_FLOAT32) else torch.float32
+    found: torch.dtype = getattr(torch, "float32" if name.startswith(_ALWAYS_FLOAT32) else dtype)
+    return found

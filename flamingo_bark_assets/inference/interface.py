@@ -81,12 +81,14 @@ class Reply:
         token_count: generated tokens, the end token included.
         mean_log_probability: mean natural log-probability of those tokens; None where the model gives none.
         truncated: whether it was cut off by `max_new_tokens`.
+        repeating: whether it was stopped as it said the same over and over.
     """
 
     text: str
     token_count: int
     mean_log_probability: float | None
     truncated: bool
+    repeating: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,13 +93,24 @@ def _language(network: AudioFlamingo2Network, name: str, golden: Mapping[str, Te
         yield _floats(f"{name}/audio_transformer_out", related[mask], golden["audio_transformer_out"][mask], NETWORK)
     context = network.project_audio(related, golden["audio_window_mask"])
     attention = golden["attention_mask"]
-    with network.conditioned(context) as language_model:
-        logits = language_model(input_ids=golden["input_ids"], attention_mask=attention).logits
+    logits = prompt_logits(network, context, golden["input_ids"])
     heard = attention.bool()
     yield _floats(f"{name}/logits", logits[heard], golden["logits"][heard], NETWORK)
     tokens = [_greedy(network, golden, row) for row in range(len(golden["greedy_tokens"]))]
     wrong = sum(_wrong_tokens(ours, row) for ours, row in zip(tokens, golden["greedy_tokens"].tolist(), strict=True))
     yield Comparison(f"{name}/greedy_tokens", float(wrong), EXACT)
+
+
+def prompt_logits(network: AudioFlamingo2Network, context: AudioContext, ids: Tensor) -> Tensor:
+    """Compute our scores after each token, shape (n_rows, n_tokens, vocabulary); padding stands behind a row."""
+    import torch
+
+    from flamingo_bark_assets.inference.audio_flamingo_2.decoder import Decoder
+
+    decoder = Decoder(network, len(ids))
+    decoder.reserve(ids.shape[1])
+    positions = torch.arange(ids.shape[1]).expand(len(ids), -1)
+    return decoder.logits(0, ids, positions, ids.shape[1] - 1, decoder.listen(context, range(len(ids))))
 
 
 def _greedy(network: AudioFlamingo2Network, golden: Mapping[str, Tensor], row: int) -> tuple[int, ...]:

@@ -66,11 +66,11 @@ def configuration(size: str) -> Configuration:
     )
 
 
-def build(size: str, dtype: DType, device: str) -> AudioFlamingo2Network:
+def build(size: str, dtype: DType, device: str, *, is_int8: bool = False) -> AudioFlamingo2Network:
     """Build a size with random weights."""
     from flamingo_bark_assets.inference.audio_flamingo_2.network import build_on_meta
 
-    network = build_on_meta(configuration(size))
+    network = build_on_meta(configuration(size), is_int8=is_int8)
     fill(network, _random_tensors(shapes_of(network)), dtype=dtype, device=device)
     return network
 
@@ -141,14 +141,14 @@ def _gigabytes(device: str) -> float:
     return used / 1e9
 
 
-def _clip(seed: int) -> Clip:
+def clip_of_noise(seed: int) -> Clip:
     noise = np.random.default_rng(seed).normal(0, 0.1, CLIP_S * frontend.SAMPLE_RATE_HZ)
     return Clip(noise.astype(np.float32), frontend.SAMPLE_RATE_HZ)
 
 
 def measure(network: AudioFlamingo2Network, tokens: int, batch: int) -> None:
     """Print what one clip and one batch cost, ours and the plain way in turn."""
-    clips = [_clip(seed) for seed in range(batch)]
+    clips = [clip_of_noise(seed) for seed in range(batch)]
     audio, mask = _embeddings(network, clips[:1])
 
     def plain_tokens(count: int) -> None:
@@ -196,8 +196,8 @@ def main() -> None:
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", candidates=LANGUAGE_MODELS, default="0.5B")
-    parser.add_argument("--dtype", candidates=DTYPES, default="bf16")
+    parser.add_argument("--size", choices=LANGUAGE_MODELS, default="0.5B")
+    parser.add_argument("--dtype", choices=DTYPES, default="bf16")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=8)
@@ -212,7 +212,7 @@ def main() -> None:
     print(f"{options.size}, {options.dtype}, {options.device}, {options.threads} threads, torch {torch.__version__}")
     print(f"{count / 1e9:.2f} billion parameters, built in {time.perf_counter() - start:.1f} s")
     with torch.inference_mode():
-        encode_clips(network, [_clip(99)])
+        encode_clips(network, [clip_of_noise(99)])
         print(f"weights {weights / 1e9:.2f} GB; memory {_gigabytes(options.device) - before:.2f} GB after a first clip")
         measure(network, options.tokens, options.batch)
     print(f"memory {_gigabytes(options.device) - before:.2f} GB at the end")

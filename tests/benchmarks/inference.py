@@ -31,8 +31,8 @@ def main() -> None:
     """Ask both ways in turn and print songs a minute, tokens a second and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path)
-    parser.add_argument("--device", candidates=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--dtype", candidates=("bfloat16", "float32"), default="float32")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="float32")
     parser.add_argument("--scale", type=int, default=16, help="width and depth of the random model")
     parser.add_argument("--songs", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=10.0)

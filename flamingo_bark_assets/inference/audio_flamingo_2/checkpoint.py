@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -46,6 +47,9 @@ _CONVERSION = "1"
 _COMPUTED = ("relative_position_index", "num_batches_tracked", "rotary_emb.inv_freq", "rotary_emb.original_inv_freq")
 # Decibels and angles need more than the 8 or 11 bits of the halves, and cost nothing.
 _ALWAYS_FLOAT32 = ("audio_encoder.audio_encoder.batch_norm.", "audio_transformer.inverse_frequencies")
+_INT8_PARTS = ("language_model.", "cross_attention.")
+_KEPT_BESIDE_INT8 = ("embed_tokens.weight", "key_value.weight")
+_STORED_TYPES: dict[DType, str] = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 _DISK_MARGIN_BYTES = 1 << 20
 
 
@@ -56,12 +60,14 @@ def load_network(
     dtype: DType = "bfloat16",
     device: str = "cpu",
     cache_folder: Path | None = None,
+    is_int8: bool = False,
 ) -> AudioFlamingo2Network:
     """Load a checkpoint in the released layout.
 
     The network is built without random numbers and filled tensor by tensor, so memory holds the weights once. The base
     model's configuration is read from `base_lm_path` or, without it, from `path` itself. In `cache_folder` a converted
-    copy in bfloat16 or float16 is kept, which loads instead of the float32 files next time.
+    copy in bfloat16 or float16 is kept, which loads instead of the float32 files. With `is_int8`, on a CPU, the large
+    weights of the bfloat16 model are quantised as they are read.
 
     Raises:
         CheckpointError: the checkpoint is of the old revision, incomplete, broken or of another base model.
@@ -71,8 +77,9 @@ def load_network(
     release = open_release(path)
     base_config = read_base_config(path, base_lm_path)
     configuration = read_configuration(release.shapes, base_config)
-    network = build_on_meta(configuration)
+    network = build_on_meta(configuration, is_int8=is_int8)
     shapes = shapes_of(network)
+    plan = plan_keys(shapes, release.shapes, tied=configuration.ties_embeddings)
     copy = _converted_path(cache_folder, release, base_config, dtype) if cache_folder and dtype != "float32" else None
     if copy is not None and copy.is_file():
         try:
@@ -81,12 +88,11 @@ def load_network(
             _log.warning("the converted copy is broken and is made again: %s", error)
         else:
             return network
-    plan = plan_keys(shapes, release.shapes, tied=configuration.ties_embeddings)
     if configuration.ties_embeddings:
         _warn_if_embeddings_differ(release)
-    fill(network, _released_tensors(release, plan), dtype=dtype, device=device)
-    if copy is not None:
-        _save_copy(network, copy)
+    is_copied = copy is not None and _write_copy(copy, _released_tensors(release, plan, dtype), shapes, dtype)
+    tensors = _converted_tensors(copy, shapes, dtype) if copy and is_copied else _released_tensors(release, plan, dtype)
+    fill(network, tensors, dtype=dtype, device=device)
     return network
 
 
@@ -102,8 +108,9 @@ def fill(network: AudioFlamingo2Network, tensors: Iterable[tuple[str, Tensor]], 
 
     from flamingo_bark_assets.inference.audio_flamingo_2.network import compute_buffers, tie_embeddings
 
+    is_int8 = _is_int8(network)
     for name, tensor in tensors:
-        _put(network, name, tensor.to(device, _dtype_of(name, dtype), copy=True))
+        _put(network, name, tensor.to(device, _dtype_of(name, dtype, is_int8=is_int8), copy=True))
     compute_buffers(network, torch.device(device))
     if network.configuration.ties_embeddings:
         tie_embeddings(network)
@@ -124,7 +131,7 @@ def shapes_of(network: AudioFlamingo2Network) -> dict[str, Shape]:
     return {name: tuple(tensor.shape) for name, tensor in saved_tensors(network).items()}
 
 
-def _released_tensors(release: Release, plan: Iterable[Assignment]) -> Iterator[tuple[str, Tensor]]:
+def _released_tensors(release: Release, plan: Iterable[Assignment], dtype: DType) -> Iterator[tuple[str, Tensor]]:
     """Yield our name and value of each tensor, in the order of the files; each released tensor is read once."""
     targets: dict[Stored, list[Assignment]] = {}
     for entry in plan:
@@ -133,7 +140,8 @@ def _released_tensors(release: Release, plan: Iterable[Assignment]) -> Iterator[
         if not tensor.is_floating_point():
             raise CheckpointError(f"{stored.path}: {stored.name} holds {tensor.dtype}, not floating-point numbers")
         for entry in targets[stored]:
-            yield entry.target, tensor.chunk(entry.parts)[entry.part] if entry.parts > 1 else tensor
+            part = tensor.chunk(entry.parts)[entry.part] if entry.parts > 1 else tensor
+            yield entry.target, part.to(_dtype_of(entry.target, dtype))
 
 
 def _converted_tensors(copy: Path, shapes: Mapping[str, Shape], dtype: DType) -> Iterator[tuple[str, Tensor]]:
@@ -143,26 +151,43 @@ def _converted_tensors(copy: Path, shapes: Mapping[str, Shape], dtype: DType) ->
         yield stored.name, tensor
 
 
-def _save_copy(network: AudioFlamingo2Network, copy: Path) -> None:
-    """Keep the converted weights; the model works without them, so a full disk is no fault of it."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+def _write_copy(
+    copy: Path, tensors: Iterable[tuple[str, Tensor]], shapes: Mapping[str, Shape], dtype: DType
+) -> bool:
+    """Write the converted weights, one in memory at a time; False where they cannot be kept, which is no fault.
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in saved_tensors(network).items()}
-    needed = sum(tensor.nbytes for tensor in tensors.values()) + _DISK_MARGIN_BYTES
+    The format is safetensors': a header with the place of each tensor, then their bytes.
+    """
+    import torch
+
+    header: dict[str, Any] = {}
+    end = 0
+    for name, shape in shapes.items():
+        is_float32 = _dtype_of(name, dtype) == torch.float32
+        start, end = end, end + math.prod(shape) * (4 if is_float32 else 2)
+        stored = _STORED_TYPES["float32" if is_float32 else dtype]
+        header[name] = {"dtype": stored, "shape": shape, "data_offsets": [start, end]}
+    written = json.dumps(header).encode()
+    written += b" " * (-len(written) % 8)
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(copy.parent, recursive=False)  # a copy that a kill cut short takes gigabytes
-        free = shutil.disk_usage(copy.parent).free
+        free, needed = shutil.disk_usage(copy.parent).free, end + _DISK_MARGIN_BYTES
         if free < needed:
             _log.warning(
                 "no converted copy is kept: %s has %d MB free, %d needed", copy.parent, free >> 20, needed >> 20
             )
-            return
-        with replacing(copy) as temporary:
-            save_file(tensors, temporary)
-    except (OSError, SafetensorError) as error:
+            return False
+        with replacing(copy) as temporary, temporary.open("wb") as file:
+            file.write(len(written).to_bytes(8, "little") + written)
+            for name, tensor in tensors:
+                file.seek(8 + len(written) + header[name]["data_offsets"][0])
+                file.write(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+            file.truncate(8 + len(written) + end)
+    except OSError as error:
         _log.warning("no converted copy is kept: %s: %s", copy, error)
+        return False
+    return True
 
 
 def _converted_path(cache_folder: Path, release: Release, base_config: Mapping[str, Any], dtype: DType) -> Path:
@@ -194,14 +219,28 @@ def _digest(tensor: Tensor) -> bytes:
 def _put(network: AudioFlamingo2Network, name: str, tensor: Tensor) -> None:
     from torch import nn
 
+    from flamingo_bark_assets.inference.quantisation import Int8Linear
+
     owner_name, _, leaf = name.rpartition(".")
     owner = network.get_submodule(owner_name)
+    if isinstance(owner, Int8Linear) and leaf == "weight":
+        owner.take(tensor)
+        return
     is_parameter = leaf in owner._parameters
     setattr(owner, leaf, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
 
 
-def _dtype_of(name: str, dtype: DType) -> torch.dtype:
+def _is_int8(network: AudioFlamingo2Network) -> bool:
+    from flamingo_bark_assets.inference.quantisation import Int8Linear
+
+    return isinstance(network.language_model.lm_head, Int8Linear)
+
+
+def _dtype_of(name: str, dtype: DType, *, is_int8: bool = False) -> torch.dtype:
+    """Return the type of a tensor in memory; beside layers in 8 bits, hidden states and what is small are float32."""
     import torch
 
+    if is_int8 and name.startswith(_INT8_PARTS) and not name.endswith(_KEPT_BESIDE_INT8):
+        return torch.float32
     found: torch.dtype = getattr(torch, "float32" if name.startswith(_ALWAYS_FLOAT32) else dtype)
     return found

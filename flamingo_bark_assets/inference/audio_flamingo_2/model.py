@@ -5,8 +5,9 @@ Prompts and text belong here; the network, its files and decoding do not.
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,14 @@ from flamingo_bark_assets.inference.audio_flamingo_2 import frontend
 from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import DType, load_network
 from flamingo_bark_assets.inference.audio_flamingo_2.configuration import CheckpointError
 from flamingo_bark_assets.inference.audio_flamingo_2.encoding import ClipEncoder
-from flamingo_bark_assets.inference.audio_flamingo_2.generation import generate
+from flamingo_bark_assets.inference.audio_flamingo_2.generation import Request, generate_all
 from flamingo_bark_assets.inference.audio_flamingo_2.release import fingerprint, open_release
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.inference.interface import ModelIdentity, Query, Reply, common_decoding
 from flamingo_bark_assets.inference.model_files import files_digest
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioFlamingo2Network
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
 
 FAMILY = "audio-flamingo-2"
 LICENCE = "NVIDIA OneWay Noncommercial License (research or evaluation); Qwen Research License"
@@ -83,35 +84,62 @@ class AudioFlamingo2:
         return frontend.MAX_CLIP_S
 
     def infer(self, queries: Sequence[Query]) -> list[Reply]:
-        """Answer queries as one batch.
-
-        A clip that stands in the batch several times, or was encoded a moment ago, is encoded once. Prompts are put in
-        lower case, as the model was trained; sampling depends on the whole batch.
+        """Answer queries, all as one batch.
 
         Raises:
-            ValueError: samples that are not finite.
+            ValueError: samples that are not finite, or queries that are decoded in several ways.
             torch.OutOfMemoryError: the batch is too large.
         """
-        import torch
+        replies = dict(self.stream(queries, len(queries)))
+        return [replies[i] for i in range(len(queries))]
 
-        if not queries:
-            return []
-        decoding = common_decoding(queries)
+    def stream(self, queries: Iterable[Query], n_rows: int) -> Iterator[tuple[int, Reply]]:
+        """Answer queries, at most `n_rows` at once, each with its number as soon as it is done.
+
+        A reply that ends makes room for the next query, which is only then asked for; queries about one clip should
+        follow one another. A clip that stands in the batch several times, or was encoded a moment ago, is encoded once.
+        Prompts are put in lower case, as the model was trained. A reply, also a sampled one, does not depend on what is
+        decoded beside it, but for rounding.
+
+        Raises:
+            ValueError: samples that are not finite, or queries that are decoded in several ways.
+            torch.OutOfMemoryError: the batch is too large.
+        """
+        waiting = iter(queries)
+        first = next(waiting, None)
+        if first is None:
+            return
+        waiting = itertools.chain([first], waiting)
         # transformers' tokenizers may not be shared by threads either.
-        with self._lock, torch.inference_mode():
-            audio, window_mask, rows = self._encoder.encode([query.clip for query in queries])
-            context = self.network.project_audio(audio, window_mask).of_rows(rows)
-            prompt_ids = [self._prompt_ids(query.prompt) for query in queries]
-            generated = generate(self.network, context, prompt_ids, decoding, pad_id=self._ids.pad)
-            return [
-                Reply(
-                    text=self._text(one.tokens),
-                    token_count=len(one.tokens),
-                    mean_log_probability=one.mean_log_probability,
-                    truncated=one.truncated,
+        with self._lock:
+            for number, one in generate_all(
+                self.network,
+                lambda free: self._intake(list(itertools.islice(waiting, free)), first),
+                first.decoding,
+                pad_id=self._ids.pad,
+                n_rows=n_rows,
+            ):
+                yield (
+                    number,
+                    Reply(
+                        text=self._text(one.tokens),
+                        token_count=len(one.tokens),
+                        mean_log_probability=one.mean_log_probability,
+                        truncated=one.truncated,
+                        repeating=one.repeating,
+                    ),
                 )
-                for one in generated
-            ]
+
+    def _intake(self, queries: Sequence[Query], first: Query) -> tuple[AudioContext, list[Request]] | None:
+        if not queries:
+            return None
+        common_decoding([first, *queries])
+        audio, window_mask, rows = self._encoder.encode([query.clip for query in queries])
+        context = self.network.project_audio(audio, window_mask)
+        return context, [
+            Request(tuple(self._prompt_ids(query.prompt)), clip, query.decoding.max_new_tokens, query.decoding.seed)
+            for query, clip in zip(queries, rows, strict=True)
+        ]
 
     def _prompt_ids(self, prompt: str) -> list[int]:
         # A special token that is spelled out in a question stays text.

@@ -7,11 +7,9 @@ text and decoding settings do not belong here.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import transformers
@@ -24,6 +22,7 @@ from flamingo_bark_assets.inference.audio_flamingo_2.configuration import (
     Configuration,
     CrossAttentionSizes,
 )
+from flamingo_bark_assets.inference.quantisation import Int8Linear, replace_linear
 
 AUDIO_TRANSFORMER_NORM_EPS = 1e-6
 CROSS_ATTENTION_NORM_EPS = 1e-5
@@ -33,7 +32,7 @@ _WINDOWS_AT_ONCE = 16
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AudioContext:
-    """What the language model attends to: the projected audio of a batch of clips.
+    """What the language model attends to: the projected audio of clips.
 
     Attributes:
         keys: one a cross-attention block, shape (n_clips, n_heads, n_tokens, head_size).
@@ -45,15 +44,42 @@ class AudioContext:
     values: tuple[Tensor, ...]
     mask: Tensor | None
 
-    def of_rows(self, rows: Sequence[int]) -> AudioContext:
-        """Give row i the clip `rows[i]`: audio is projected once, however many questions are asked about it."""
-        if list(rows) == list(range(len(self.keys[0]))):
+    def __len__(self) -> int:
+        """Return the number of clips."""
+        return len(self.keys[0])
+
+    def of_clips(self, clips: Sequence[int]) -> AudioContext:
+        """Keep only some of the clips, in the order given."""
+        if list(clips) == list(range(len(self))):
             return self
+        chosen = list(clips)
         return AudioContext(
-            keys=tuple(keys[list(rows)] for keys in self.keys),
-            values=tuple(values[list(rows)] for values in self.values),
-            mask=None if self.mask is None else self.mask[list(rows)],
+            keys=tuple(keys[chosen] for keys in self.keys),
+            values=tuple(values[chosen] for values in self.values),
+            mask=None if self.mask is None else self.mask[chosen],
         )
+
+    def joined(self, other: AudioContext) -> AudioContext:
+        """Put the clips of another context behind these, padded where they are of other lengths."""
+        n_tokens = max(self.keys[0].shape[2], other.keys[0].shape[2])
+        both = (self, other)
+        masks = [one._padded_mask(n_tokens) for one in both]
+        mask = None if all(one is None for one in masks) else torch.cat(
+            [one.keys[0].new_ones((len(one), 1, 1, n_tokens), dtype=torch.bool) if mask is None else mask
+             for one, mask in zip(both, masks, strict=True)]
+        )  # fmt: skip
+        return AudioContext(
+            keys=tuple(_joined_clips(*pair, n_tokens) for pair in zip(self.keys, other.keys, strict=True)),
+            values=tuple(_joined_clips(*pair, n_tokens) for pair in zip(self.values, other.values, strict=True)),
+            mask=mask,
+        )
+
+    def _padded_mask(self, n_tokens: int) -> Tensor | None:
+        lacking = n_tokens - self.keys[0].shape[2]
+        if not lacking:
+            return self.mask
+        held = self.keys[0].new_ones((len(self), 1, 1, n_tokens - lacking), dtype=torch.bool)
+        return functional.pad(held if self.mask is None else self.mask, (0, lacking))
 
 
 class AudioTransformerAttention(nn.Module):
@@ -138,6 +164,18 @@ class AudioTransformer(nn.Module):
         return hidden
 
 
+class Sharing(Protocol):
+    """Lets several rows of text attend to one clip."""
+
+    def gather(self, query: Tensor) -> Tensor:
+        """Bring queries of rows together by clip: (n_rows, heads, n, size) to (n_clips, heads, any, size)."""
+        ...
+
+    def scatter(self, attended: Tensor, n: int) -> Tensor:
+        """Undo `gather`, of queries with n positions."""
+        ...
+
+
 class GatedCrossAttention(nn.Module):
     """Adds the encoded sound before one decoder layer (Flamingo, Alayrac et al. 2022)."""
 
@@ -160,22 +198,26 @@ class GatedCrossAttention(nn.Module):
         keys, values = self.key_value(audio).chunk(2, dim=-1)
         return _heads(keys, self.heads), _heads(values, self.heads)
 
-    def forward(self, hidden: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-        """Add the gated attention and feed-forward layer to hidden states, shape (n_rows, n_tokens, width)."""
-        query = _heads(self.query(self.attention_norm(hidden)), self.heads)
-        attended = functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
-        hidden = hidden + self.attention_gate.tanh() * self.output(_joined(attended))
+    def forward(
+        self, hidden: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, sharing: Sharing | None = None
+    ) -> Tensor:
+        """Add the gated attention and feed-forward layer to hidden states, shape (n_rows, n_tokens, width).
+
+        Row i is about clip i, unless `sharing` says which rows are about which clip.
+        """
+        query = _heads(self.query(self.attention_norm(hidden)), self.heads).to(keys.dtype)
+        grouped = query if sharing is None else sharing.gather(query)
+        attended = functional.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask)
+        if sharing is not None:
+            attended = sharing.scatter(attended, hidden.shape[1])
+        hidden = hidden + self.attention_gate.tanh() * self.output(_joined(attended).to(hidden.dtype))
         expanded = functional.gelu(self.expand(self.feed_forward_norm(hidden)))
         result: Tensor = hidden + self.feed_forward_gate.tanh() * self.contract(expanded)
         return result
 
 
 class AudioFlamingo2Network(nn.Module):
-    """The whole network.
-
-    The language model reads the audio through hooks before its decoder layers. What they attend to is set by
-    `conditioned`, which holds a lock: the network may be shared by threads.
-    """
+    """The whole network: modules in the layout that they are loaded in; `decoder` runs the language model."""
 
     def __init__(self, configuration: Configuration) -> None:
         super().__init__()
@@ -191,15 +233,17 @@ class AudioFlamingo2Network(nn.Module):
                 for layer in configuration.cross_attention.layers
             }
         )
-        self._context: AudioContext | None = None
-        self._lock = threading.RLock()
-        for index, layer in enumerate(configuration.cross_attention.layers):
-            self.language_model.model.layers[layer].register_forward_pre_hook(self._hook(index, str(layer)))
 
     @property
     def dtype(self) -> torch.dtype:
         """Type of the weights."""
         return self.audio_transformer.norm.weight.dtype
+
+    @property
+    def hidden_dtype(self) -> torch.dtype:
+        """Type of the language model's hidden states."""
+        dtype: torch.dtype = self.language_model.model.norm.weight.dtype
+        return dtype
 
     @property
     def device(self) -> torch.device:
@@ -244,51 +288,48 @@ class AudioFlamingo2Network(nn.Module):
         keys, values = zip(*projected, strict=True)
         return AudioContext(keys, values, _token_mask(window_mask.to(self.device), tokens))
 
-    @contextmanager
-    def conditioned(self, context: AudioContext) -> Iterator[Any]:
-        """Give the language model a batch of clips; other threads wait.
-
-        Yields:
-            transformers' Qwen2ForCausalLM; row i of its input is about row i of the context.
-        """
-        with self._lock:
-            self._context = context
-            try:
-                yield self.language_model
-            finally:
-                self._context = None
+    def block_before(self, layer: int) -> GatedCrossAttention | None:
+        """Return the cross-attention that stands before a layer of the language model; None where there is none."""
+        block: GatedCrossAttention | None = self.cross_attention._modules.get(str(layer))  # type: ignore[assignment]
+        return block
 
     def _blocks(self) -> Iterator[GatedCrossAttention]:
         for block in self.cross_attention.values():
             assert isinstance(block, GatedCrossAttention)
             yield block
 
-    def _hook(self, index: int, name: str) -> Any:
-        def attend(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-            context = self._context
-            if context is None:
-                raise RuntimeError("the language model of Audio Flamingo 2 runs only inside `conditioned`")
-            hidden, *others = arguments
-            keys, values = context.keys[index], context.values[index]
-            if keys.shape[0] != hidden.shape[0]:
-                raise ValueError(f"{hidden.shape[0]} rows of text, but {keys.shape[0]} of audio")
-            return (self.cross_attention[name](hidden, keys, values, context.mask), *others)
 
-        return attend
+def build_on_meta(configuration: Configuration, *, is_int8: bool = False) -> AudioFlamingo2Network:
+    """Build the network without memory for its weights and without random numbers.
 
-
-def build_on_meta(configuration: Configuration) -> AudioFlamingo2Network:
-    """Build the network without memory for its weights and without random numbers."""
+    With `is_int8` the language model's linear layers and those between it and the sound take 8 bits; its other weights
+    are to be float32 then, its audio parts stay as they are.
+    """
     with torch.device("meta"):
         network = AudioFlamingo2Network(configuration)
     if configuration.ties_embeddings:
         tie_embeddings(network)
+    if is_int8:
+        replace_linear(network, _takes_int8)
+        if configuration.ties_embeddings:
+            network.language_model.lm_head.weight = None  # it comes with the embedding
     return network.eval().requires_grad_(False)
 
 
 def tie_embeddings(network: AudioFlamingo2Network) -> None:
     """Let the output embedding be the input embedding."""
-    network.language_model.lm_head.weight = network.language_model.model.embed_tokens.weight
+    embedding, head = network.language_model.model.embed_tokens, network.language_model.lm_head
+    if isinstance(head, Int8Linear):
+        head.take(embedding.weight)
+    else:
+        head.weight = embedding.weight
+
+
+def _takes_int8(name: str) -> bool:
+    """Whether a linear layer is worth it: not the keys and values of the sound, which are computed once a clip."""
+    return name.startswith("language_model.") or (
+        name.startswith("cross_attention.") and not name.endswith(".key_value")
+    )
 
 
 def compute_buffers(network: AudioFlamingo2Network, device: torch.device) -> None:
@@ -335,6 +376,11 @@ def _language_model(configuration: Configuration) -> Any:
 def _token_mask(window_mask: Tensor, tokens: int) -> Tensor | None:
     mask = window_mask.bool()
     return None if mask.all() else mask.repeat_interleave(tokens, dim=1)[:, None, None]
+
+
+def _joined_clips(first: Tensor, second: Tensor, n_tokens: int) -> Tensor:
+    """Join keys or values of clips, shape (n_clips, n_heads, n_tokens, head_size), padded with zeros at their end."""
+    return torch.cat([functional.pad(one, (0, 0, 0, n_tokens - one.shape[2])) for one in (first, second)])
 
 
 def _heads(x: Tensor, heads: int) -> Tensor:

@@ -1,0 +1,95 @@
+"""Linear layers in 8 bits on a CPU: one scale an output channel of the weights, one a row of what goes in.
+
+The layer, how a weight becomes one, and which processors gain by it belong here; which layers of a model are
+quantised stands with the model. Only lazily imported code imports this module, so torch is imported at its top.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+_LEVELS = 127
+_ZERO_POINT = 128
+# Below it a row of a weight or an input is taken for zeros, and dividing by it stays finite.
+_SMALLEST = 1e-12
+
+# The processors for which int8 was measured to be the faster (tests.benchmarks.af2_song), by feature as torch names it.
+MEASURED_FEATURES = ("avx512_vnni",)
+
+
+class Int8Linear(nn.Module):
+    """A linear layer whose weights are 8-bit integers.
+
+    Each row that goes in is scaled to the range of 8 bits by its own largest value, so that its result does not depend
+    on what else is in the batch (dynamic quantisation a token, as in LLM.int8, Dettmers et al. 2022, without its
+    decomposition). Sums are exact integers. What comes out is of the type that goes in.
+    """
+
+    def __init__(self, in_features: int, out_features: int, *, bias: bool) -> None:
+        """Make a layer that waits for its weight; torch's default device holds its bias."""
+        super().__init__()
+        self.in_features = in_features
+        self.out_features = out_features
+        self.weight: nn.Parameter | None = nn.Parameter(
+            torch.empty(out_features, in_features, device="meta"), requires_grad=False
+        )
+        self.bias = nn.Parameter(torch.empty(out_features), requires_grad=False) if bias else None
+        self._packed: object = None
+
+    def take(self, weight: Tensor) -> None:
+        """Quantise a weight, shape (out_features, in_features), and keep only what came of it."""
+        self.take_quantised(*quantised_rows(weight))
+
+    def take_quantised(self, weight: Tensor, scales: Tensor) -> None:
+        """Keep a weight that is quantised, as `quantised_rows` gives it."""
+        zeros = torch.zeros(len(scales), dtype=torch.long)
+        with warnings.catch_warnings():
+            # Of torch's two ways into this kernel the one that is to stay takes 40 times as long for 4 rows (2.13).
+            warnings.filterwarnings("ignore", message=".*quantized tensor creation functions.*are deprecated")
+            rows = torch._make_per_channel_quantized_tensor(weight, scales.double(), zeros, 0)
+        self._packed = torch.ops.quantized.linear_prepack(rows, None)
+        self.weight = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply by the weight, shape (..., in_features) to (..., out_features), and add the bias."""
+        rows = x.reshape(-1, self.in_features).float()
+        largest = rows.abs().amax(dim=-1, keepdim=True).clamp_min(_SMALLEST)
+        product: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            rows / largest, 1.0 / _LEVELS, _ZERO_POINT, self._packed
+        )
+        product = product * largest
+        if self.bias is not None:
+            product = product + self.bias
+        return product.to(x.dtype).reshape(*x.shape[:-1], self.out_features)
+
+
+def quantised_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a weight as int8 with one scale a row, float32, so that weight is about int8 * scale."""
+    values = weight.float()
+    scales = values.abs().amax(dim=1).clamp_min(_SMALLEST) / _LEVELS
+    return (values / scales[:, None]).round_().to(torch.int8), scales
+
+
+def replace_linear(model: nn.Module, is_quantised: Callable[[str], bool]) -> None:
+    """Put layers that wait for their weights in the place of a model's linear layers of the chosen names."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.Linear) and is_quantised(name):
+            with torch.device(module.weight.device):
+                layer = Int8Linear(module.in_features, module.out_features, bias=module.bias is not None)
+            model.set_submodule(name, layer)
+
+
+def processor_features() -> tuple[str, ...]:
+    """Return the features of this processor that matter, as torch finds them."""
+    found = torch.cpu.get_capabilities()
+    return tuple(name for name in ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_int8") if found.get(name))
+
+
+def feature_for_int8() -> str | None:
+    """Return the feature of this processor for which int8 was measured to be the faster; None where there is none."""
+    features = processor_features()
+    return next((name for name in MEASURED_FEATURES if name in features), None)

@@ -290,6 +290,23 @@ def test_the_gpu_of_a_mac_is_taken_where_the_model_can_run_there(monkeypatch: py
         choose_device("m", "mps")
 
 
+def test_audio_flamingo_2_runs_on_the_gpu_of_a_mac_in_the_type_that_it_computes_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def load(path: Path, **options: Any) -> None:
+        asked.update(options)
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    monkeypatch.setattr("torch.backends.mps.is_macos_or_newer", lambda *_: False)
+    monkeypatch.setattr("flamingo_bark_assets.inference.audio_flamingo_2.model.load_audio_flamingo_2", load)
+    (tmp_path / "safe_ckpt").mkdir()
+    load_first(settings(tmp_path, ModelCandidate(model=str(tmp_path))))
+    assert (asked["device"], asked["dtype"]) == ("mps", "float16")
+
+
 def test_a_model_in_float16_answers_and_says_so(tmp_path: Path, tiny: Path) -> None:
     half = ModelCandidate(model=str(tiny), dtype="float16", device="cpu")
     loaded = load_first(settings(tmp_path, half))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import sys
 from collections.abc import Callable, Sequence
 
@@ -85,7 +86,9 @@ def _advice(identity: ModelIdentity) -> str:
 def _infer(model: CaptioningModel, queries: list[Query]) -> list[Reply] | None:
     """Return the replies, or None where memory ran out: with the exception go its frames and the tensors they hold."""
     try:
-        return model.infer(queries)
+        replies = model.infer(queries)
+        _refuse_not_finite(model.identity, replies)
+        return replies
     except ModelError:
         raise
     except Exception as error:
@@ -93,6 +96,24 @@ def _infer(model: CaptioningModel, queries: list[Query]) -> list[Reply] | None:
             return None
         _log.warning("%s failed", model.identity.model_id, exc_info=error)
         raise InferenceFault(f"{model.identity.model_id}: {described(error)}") from error
+
+
+def _refuse_not_finite(identity: ModelIdentity, replies: Sequence[Reply]) -> None:
+    """Refuse what a model in this process says when its numbers have left the range of their type.
+
+    It would go on with whatever token comes first. float16 ends at 65,504, which hidden states of large models may pass.
+
+    Raises:
+        InferenceFault: says which type to choose.
+    """
+    if identity.device is None:  # a server, of which no probabilities are known
+        return
+    means = [reply.mean_log_probability for reply in replies if reply.token_count]
+    if any(mean is None or not math.isfinite(mean) for mean in means):
+        raise InferenceFault(
+            f"{identity.model_id}: its numbers are not finite in {identity.dtype}; set dtype to float32"
+            + (" or, where the device has it, to bfloat16" if "float16" in identity.dtype.split("+") else "")
+        )
 
 
 def _free_memory() -> None:

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.inference.audio_flamingo_2 import checkpoint, frontend
 from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import load_network, shapes_of
 from flamingo_bark_assets.inference.audio_flamingo_2.configuration import CheckpointError, read_configuration
-from flamingo_bark_assets.inference.audio_flamingo_2.encoding import encode_clips, pad_windows
 from flamingo_bark_assets.inference.audio_flamingo_2.generation import generate
 from flamingo_bark_assets.inference.audio_flamingo_2.keys import canonical, is_unused, plan_keys
 from flamingo_bark_assets.inference.audio_flamingo_2.model import AudioFlamingo2, load_audio_flamingo_2
@@ -34,11 +33,26 @@ from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Deco
 from tests import af2_reference
 from tests.benchmarks import af2_parity
 from tests.captioning_models import queries
+from tests.tiny_audio_flamingo_2 import (
+    AUDIO_WIDTH,
+    BASE_CONFIG,
+    CROSS_INNER,
+    END,
+    LAYERS,
+    ROWS,
+    WIDTH,
+    context_of,
+    random_release,
+    same,
+    save_base,
+    save_release,
+    tone,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
+    from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioFlamingo2Network
 
 SHARED = Path(os.environ.get("FLAMINGO_BARK_SHARED") or Path(__file__).parents[2] / "shared")
 GOLDEN = SHARED / "audio-flamingo-2" / "golden"
@@ -46,28 +60,6 @@ needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the golden vecto
 
 QUESTION = "Describe the music in a sentence."
 SHORT = Decoding(max_new_tokens=6)
-END, ROWS = 256, 261  # 256 bytes, the end token, four added tokens
-
-# A size that is neither the golden's nor a released one.
-STAGES = ((8, 1), (16, 2), (32, 4), (64, 8))  # channels, heads
-AUDIO_WIDTH, AUDIO_INNER, AUDIO_FEED_FORWARD, FREQUENCIES = 64, 48, 40, 6
-WIDTH, FEED_FORWARD, LAYERS, KEY_WIDTH, CROSS_INNER = 32, 48, 3, 16, 128
-
-BASE_CONFIG: dict[str, Any] = {
-    "model_type": "qwen2",
-    "vocab_size": 300,
-    "hidden_size": WIDTH,
-    "intermediate_size": FEED_FORWARD,
-    "num_hidden_layers": LAYERS,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 1024,
-    "rope_theta": 1000000.0,
-    "rms_norm_eps": 1e-6,
-    "tie_word_embeddings": True,
-    "bos_token_id": END,
-    "eos_token_id": END,
-}
 # hidden_size, intermediate_size, layers, heads, key-value heads: the published configs of Qwen2.5.
 QWEN25 = {"0.5B": (896, 4864, 24, 14, 2), "1.5B": (1536, 8960, 28, 12, 2), "3B": (2048, 11008, 36, 16, 2)}
 
@@ -82,126 +74,19 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def _norm(name: str, size: int) -> dict[str, tuple[int, ...]]:
-    return {f"{name}.weight": (size,), f"{name}.bias": (size,)}
-
-
-def _linear(name: str, rows: int, columns: int, *, bias: bool = True) -> dict[str, tuple[int, ...]]:
-    return {f"{name}.weight": (rows, columns)} | ({f"{name}.bias": (rows,)} if bias else {})
-
-
-def _encoder_shapes() -> dict[str, tuple[int, ...]]:
-    first = STAGES[0][0]
-    shapes = _norm("bn0", 64) | {"bn0.running_mean": (64,), "bn0.running_var": (64,), "bn0.num_batches_tracked": ()}
-    shapes |= {"patch_embed.proj.weight": (first, 1, 4, 4), "patch_embed.proj.bias": (first,)}
-    shapes |= _norm("patch_embed.norm", first)
-    for stage, (size, heads) in enumerate(STAGES):
-        for block in range(2):
-            name = f"layers.{stage}.blocks.{block}"
-            shapes |= _norm(f"{name}.norm1", size) | _norm(f"{name}.norm2", size)
-            shapes |= _linear(f"{name}.attn.qkv", 3 * size, size) | _linear(f"{name}.attn.proj", size, size)
-            shapes |= _linear(f"{name}.mlp.fc1", 4 * size, size) | _linear(f"{name}.mlp.fc2", size, 4 * size)
-            shapes[f"{name}.attn.relative_position_bias_table"] = (225, heads)
-        if stage < len(STAGES) - 1:
-            shapes |= _linear(f"layers.{stage}.downsample.reduction", 2 * size, 4 * size, bias=False)
-            shapes |= _norm(f"layers.{stage}.downsample.norm", 4 * size)
-    shapes |= _norm("norm", STAGES[-1][0]) | _linear("head", 5, 5) | {"tscam_conv.weight": (5, 64, 2, 3)}
-    return {f"clap.nvclap.{name}": shape for name, shape in shapes.items()}
-
-
-def _audio_transformer_shapes() -> dict[str, tuple[int, ...]]:
-    shapes = _norm("layer_norm", AUDIO_WIDTH) | {"position_enc.inv_freq": (FREQUENCIES,)}
-    for layer in range(2):
-        attention, feed_forward = f"layer_stack.{layer}.slf_attn", f"layer_stack.{layer}.pos_ffn"
-        for name in ("w_qs", "w_ks", "w_vs"):
-            shapes |= _linear(f"{attention}.{name}", AUDIO_INNER, AUDIO_WIDTH, bias=False)
-        shapes |= _linear(f"{attention}.fc", AUDIO_WIDTH, AUDIO_INNER, bias=False)
-        shapes |= _norm(f"{attention}.layer_norm", AUDIO_WIDTH) | _norm(f"{feed_forward}.layer_norm", AUDIO_WIDTH)
-        shapes |= _linear(f"{feed_forward}.w_1", AUDIO_FEED_FORWARD, AUDIO_WIDTH)
-        shapes |= _linear(f"{feed_forward}.w_2", AUDIO_WIDTH, AUDIO_FEED_FORWARD)
-    return {f"audio_transformer_clap.{name}": shape for name, shape in shapes.items()}
-
-
-def _language_shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {"model.norm.weight": (WIDTH,)}
-    shapes |= {"model.embed_tokens.weight": (ROWS, WIDTH), "lm_head.weight": (ROWS, WIDTH)}
-    for layer in range(LAYERS):
-        decoder = f"model.layers.{layer}.decoder_layer"
-        shapes |= _linear(f"{decoder}.self_attn.q_proj", WIDTH, WIDTH)
-        shapes |= _linear(f"{decoder}.self_attn.k_proj", KEY_WIDTH, WIDTH)
-        shapes |= _linear(f"{decoder}.self_attn.v_proj", KEY_WIDTH, WIDTH)
-        shapes |= _linear(f"{decoder}.self_attn.o_proj", WIDTH, WIDTH, bias=False)
-        shapes |= _linear(f"{decoder}.mlp.gate_proj", FEED_FORWARD, WIDTH, bias=False)
-        shapes |= _linear(f"{decoder}.mlp.up_proj", FEED_FORWARD, WIDTH, bias=False)
-        shapes |= _linear(f"{decoder}.mlp.down_proj", WIDTH, FEED_FORWARD, bias=False)
-        shapes |= {f"{decoder}.{name}.weight": (WIDTH,) for name in ("input_layernorm", "post_attention_layernorm")}
-        cross = f"model.layers.{layer}.gated_cross_attn_layer_sound"
-        shapes |= {f"{cross}.attn_gate": (1,), f"{cross}.ff_gate": (1,)} | _norm(f"{cross}.attn.norm", WIDTH)
-        shapes |= _linear(f"{cross}.attn.to_q", CROSS_INNER, WIDTH, bias=False)
-        shapes |= _linear(f"{cross}.attn.to_kv", 2 * CROSS_INNER, AUDIO_WIDTH, bias=False)
-        shapes |= _linear(f"{cross}.attn.to_out", WIDTH, CROSS_INNER, bias=False) | _norm(f"{cross}.ff.0", WIDTH)
-        shapes |= _linear(f"{cross}.ff.1", 4 * WIDTH, WIDTH, bias=False)
-        shapes |= _linear(f"{cross}.ff.3", WIDTH, 4 * WIDTH, bias=False)
-    return {f"lang_encoder.{name}": shape for name, shape in shapes.items()}
-
-
-def _random_release() -> dict[str, Tensor]:
-    import torch
-
-    random = torch.Generator().manual_seed(4)
-    tensors = {
-        name: torch.randn(shape, generator=random) * (0.3 if len(shape) > 1 else 1.0)
-        for name, shape in (_encoder_shapes() | _audio_transformer_shapes() | _language_shapes()).items()
-    }
-    tensors["clap.nvclap.bn0.running_var"] = tensors["clap.nvclap.bn0.running_var"].abs() * 1000 + 1
-    tensors["lang_encoder.lm_head.weight"] = tensors["lang_encoder.model.embed_tokens.weight"].clone()
-    inverse = 4096.0 ** -(torch.arange(FREQUENCIES) / FREQUENCIES)
-    return tensors | {"audio_transformer_clap.position_enc.inv_freq": inverse}
-
-
-def _save_release(folder: Path, tensors: dict[str, Tensor]) -> Path:
-    """Write tensors in the released layout, with the aliases and in two chunks, and the base config beside them."""
-    from safetensors.torch import save_file
-
-    aliases = {
-        name.replace(".model.layers.", ".old_decoder_blocks.").replace(".decoder_layer.", "."): tensor.clone()
-        for name, tensor in tensors.items()
-        if ".decoder_layer." in name
-    }
-    names = sorted(everything := tensors | aliases)
-    chunks = {"model_chunk_0": names[::2], "model_chunk_1": names[1::2]}
-    (folder / "safe_ckpt").mkdir(parents=True)
-    for chunk, members in chunks.items():
-        save_file({name: everything[name] for name in members}, folder / "safe_ckpt" / f"{chunk}.safetensors")
-    (folder / "safe_ckpt" / "metadata.json").write_text(json.dumps(chunks))
-    (folder / "base_lm_config.json").write_text(json.dumps(BASE_CONFIG))
-    return folder
-
-
-def _save_base(folder: Path) -> Path:
-    """Write what is needed of the base language model: its config and a byte-level tokenizer without merges."""
-    from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import Qwen2Tokenizer
-
-    vocabulary = {symbol: i for i, symbol in enumerate(sorted(ByteLevel.alphabet()))} | {"<|endoftext|>": END}
-    Qwen2Tokenizer(vocab=vocabulary, merges=[]).save_pretrained(str(folder))
-    (folder / "config.json").write_text(json.dumps(BASE_CONFIG))
-    return folder
-
-
 @pytest.fixture(scope="module")
 def tensors() -> dict[str, Tensor]:
-    return _random_release()
+    return random_release()
 
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory, tensors: dict[str, Tensor]) -> Path:
-    return _save_release(tmp_path_factory.mktemp("release"), tensors)
+    return save_release(tmp_path_factory.mktemp("release"), tensors)
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _save_base(tmp_path_factory.mktemp("base"))
+    return save_base(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")
@@ -212,25 +97,6 @@ def model(release: Path, base: Path) -> AudioFlamingo2:
 @pytest.fixture
 def network(model: AudioFlamingo2) -> AudioFlamingo2Network:
     return model.network
-
-
-def _tone(seconds: float, hz: float, sample_rate_hz: int = 16_000) -> Clip:
-    time_s = np.arange(int(seconds * sample_rate_hz)) / sample_rate_hz
-    sweep = np.sin(2 * np.pi * hz * time_s * (1 + time_s / 20)) * (0.6 + 0.4 * np.sin(2 * np.pi * 2 * time_s))
-    return Clip(sweep.astype(np.float32), sample_rate_hz)
-
-
-def _context(network: AudioFlamingo2Network, clips: list[Clip]) -> AudioContext:
-    padded, mask = pad_windows(encode_clips(network, clips))
-    return network.project_audio(padded.flatten(1, 2), mask)
-
-
-def _same(replies: list[Reply], others: list[Reply]) -> bool:
-    return [(r.text, r.token_count, r.truncated) for r in replies] == [
-        (r.text, r.token_count, r.truncated) for r in others
-    ] and np.allclose(
-        [r.mean_log_probability or 0 for r in replies], [r.mean_log_probability or 0 for r in others], atol=1e-4
-    )
 
 
 # NVIDIA's own numbers
@@ -303,7 +169,7 @@ def test_silence_stays_silence_and_is_answered(model: AudioFlamingo2) -> None:
 
 def test_an_empty_clip_is_heard_as_silence(model: AudioFlamingo2) -> None:
     nothing, silence = (Clip(np.zeros(n, np.float32), 16_000) for n in (0, 100))
-    assert _same(model.infer(queries([nothing], [QUESTION], SHORT)), model.infer(queries([silence], [QUESTION], SHORT)))
+    assert same(model.infer(queries([nothing], [QUESTION], SHORT)), model.infer(queries([silence], [QUESTION], SHORT)))
 
 
 def test_samples_that_are_not_finite_are_refused(model: AudioFlamingo2) -> None:
@@ -328,7 +194,7 @@ def test_16_bit_codes_are_truncated_toward_zero() -> None:
 def test_a_clip_of_another_rate_is_resampled_as_librosa_does() -> None:
     import librosa
 
-    clip = _tone(1.01, 440.0, 44_100)
+    clip = tone(1.01, 440.0, 44_100)
     expected = librosa.resample(clip.samples, orig_sr=44_100, target_sr=16_000)
     assert np.abs(frontend.to_model_rate(clip.samples, 44_100) - expected).max() < 1e-6
 
@@ -428,16 +294,16 @@ def test_it_is_a_captioning_model_that_names_itself(model: AudioFlamingo2, relea
 
 
 def test_a_batch_answers_as_each_clip_alone(model: AudioFlamingo2, release: Path, base: Path) -> None:
-    clips = [_tone(4, 220), _tone(23, 440), _tone(11, 880), _tone(4, 220)]
+    clips = [tone(4, 220), tone(23, 440), tone(11, 880), tone(4, 220)]
     prompts = ["Caption the input audio.", QUESTION, "Genre?", "What is the mood of this music?"]
     together = load_audio_flamingo_2(release, base_lm_path=base, dtype="float32").infer(queries(clips, prompts, SHORT))
     alone = [model.infer(queries([clip], [prompt], SHORT))[0] for clip, prompt in zip(clips, prompts, strict=True)]
-    assert _same(together, alone)
+    assert same(together, alone)
 
 
 def test_the_answer_depends_on_the_sound(network: AudioFlamingo2Network) -> None:
     prompt = [ROWS - 4, 40, 41, ROWS - 1]
-    first, second = generate(network, _context(network, [_tone(4, 220), _tone(12, 1500)]), [prompt, prompt], SHORT,
+    first, second = generate(network, context_of(network, [tone(4, 220), tone(12, 1500)]), [prompt, prompt], SHORT,
                              pad_id=ROWS - 2)  # fmt: skip
     assert first.mean_log_probability != pytest.approx(second.mean_log_probability, abs=1e-4)
 
@@ -453,7 +319,7 @@ def test_a_clip_is_encoded_once_however_many_questions_are_asked(
         return encode(log_mel)
 
     monkeypatch.setattr(model.network, "encode_windows", spy)
-    clip = _tone(3, 333)
+    clip = tone(3, 333)
     model.infer(queries([clip, clip], ["Genre?", "Mood?"], SHORT))
     model.infer(queries([clip], [QUESTION], SHORT))
     assert encoded == [1]
@@ -468,7 +334,7 @@ def test_keys_and_values_of_the_audio_are_projected_once_a_clip(model: AudioFlam
     names = [str(layer) for layer in range(LAYERS)]
     layers = [model.network.get_submodule(f"cross_attention.{name}.key_value") for name in names]
     hooks = [layer.register_forward_hook(count(name)) for name, layer in zip(names, layers, strict=True)]
-    model.infer(queries([_tone(2, 500)], [QUESTION], SHORT))
+    model.infer(queries([tone(2, 500)], [QUESTION], SHORT))
     for hook in hooks:
         hook.remove()
     assert calls == names
@@ -477,7 +343,7 @@ def test_keys_and_values_of_the_audio_are_projected_once_a_clip(model: AudioFlam
 def test_the_mean_log_probability_is_that_of_a_plain_forward_pass(network: AudioFlamingo2Network) -> None:
     import torch
 
-    context = _context(network, [_tone(12, 300)])
+    context = context_of(network, [tone(12, 300)])
     prompt = [ROWS - 4, 10, 20, 30, ROWS - 1]
     reply = generate(network, context, [prompt], SHORT, pad_id=ROWS - 2)[0]
     logits = af2_reference.logits(network, context, torch.tensor([[*prompt, *reply.tokens]]))[0]
@@ -487,7 +353,7 @@ def test_the_mean_log_probability_is_that_of_a_plain_forward_pass(network: Audio
 
 
 def test_a_reply_that_reaches_the_end_token_stops_there(network: AudioFlamingo2Network) -> None:
-    context = _context(network, [_tone(4, 220), _tone(12, 1500)])
+    context = context_of(network, [tone(4, 220), tone(12, 1500)])
     prompts = [[ROWS - 4, 40, ROWS - 1], [ROWS - 4, 41, 42, ROWS - 1]]
     free = generate(network, context, prompts, SHORT, pad_id=ROWS - 2)
     assert all(reply.truncated and len(reply.tokens) == SHORT.max_new_tokens for reply in free)
@@ -509,11 +375,11 @@ def test_sampling_repeats_with_its_seed_and_leaves_the_global_generator_alone(mo
 
     def ask(seed: int) -> list[Reply]:
         decoding = Decoding(max_new_tokens=12, do_sample=True, temperature=1.5, top_p=0.95, seed=seed)
-        return model.infer(queries([_tone(2, 500)], [QUESTION], decoding))
+        return model.infer(queries([tone(2, 500)], [QUESTION], decoding))
 
     state = torch.random.get_rng_state()
-    assert _same(ask(1), ask(1))
-    assert not _same(ask(1), ask(2))
+    assert same(ask(1), ask(1))
+    assert not same(ask(1), ask(2))
     assert torch.equal(state, torch.random.get_rng_state())
 
 
@@ -530,7 +396,7 @@ def test_questions_are_asked_in_lower_case_between_the_audio_token_and_the_separ
         return run(self, first, ids, *others)
 
     monkeypatch.setattr(decoder.Decoder, "hidden", spy)
-    model.infer(queries([_tone(1, 500)] * 2, ["  Genre? ", "x" * 9000], SHORT))
+    model.infer(queries([tone(1, 500)] * 2, ["  Genre? ", "x" * 9000], SHORT))
     asked = seen[0]
     alphabet = model._tokenizer.get_vocab()
     assert asked[0][:8] == [ROWS - 4, *(alphabet[letter] for letter in "genre?"), ROWS - 1]
@@ -549,7 +415,7 @@ def test_no_queries_are_no_replies(model: AudioFlamingo2) -> None:
 
 
 def test_threads_that_share_a_model_get_their_own_answers(model: AudioFlamingo2) -> None:
-    clips = [_tone(2, hz) for hz in (200, 700, 1900)]
+    clips = [tone(2, hz) for hz in (200, 700, 1900)]
     alone = [model.infer(queries([clip], [QUESTION], SHORT))[0] for clip in clips]
     answers: dict[int, Reply] = {}
     threads = [
@@ -560,7 +426,7 @@ def test_threads_that_share_a_model_get_their_own_answers(model: AudioFlamingo2)
         thread.start()
     for thread in threads:
         thread.join()
-    assert _same([answers[i] for i in range(len(clips))], alone)
+    assert same([answers[i] for i in range(len(clips))], alone)
 
 
 # Loading
@@ -578,7 +444,7 @@ def test_bfloat16_loads_in_bfloat16_but_for_the_norm_over_decibels(release: Path
     network = load_network(release, dtype="bfloat16")
     kept = {name for name, parameter in network.named_parameters() if parameter.dtype != torch.bfloat16}
     assert kept == {f"audio_encoder.audio_encoder.batch_norm.{leaf}" for leaf in ("weight", "bias")}
-    mel = frontend.log_mel(torch.from_numpy(frontend.windows(_tone(3, 440).samples.astype(float))), mel_bins=64)
+    mel = frontend.log_mel(torch.from_numpy(frontend.windows(tone(3, 440).samples.astype(float))), mel_bins=64)
     with torch.inference_mode():
         ours, exact = (n.encode_windows(mel).float() for n in (network, model.network))
     assert float((ours - exact).abs().mean() / exact.abs().mean()) < 0.05
@@ -589,7 +455,7 @@ def test_the_converted_copy_gives_the_same_answers_and_the_release_is_not_read_a
 ) -> None:
     def load() -> list[Reply]:
         model = load_audio_flamingo_2(release, base_lm_path=base, dtype="bfloat16", cache_folder=tmp_path)
-        return model.infer(queries([_tone(3, 440)], [QUESTION], SHORT))
+        return model.infer(queries([tone(3, 440)], [QUESTION], SHORT))
 
     first = load()
     assert [path.suffix for path in tmp_path.iterdir()] == [".safetensors"]
@@ -598,7 +464,7 @@ def test_the_converted_copy_gives_the_same_answers_and_the_release_is_not_read_a
 
 
 def test_a_changed_release_is_converted_anew(tensors: dict[str, Tensor], tmp_path: Path) -> None:
-    release = _save_release(tmp_path / "release", tensors)
+    release = save_release(tmp_path / "release", tensors)
     cache = tmp_path / "cache"
     load_network(release, cache_folder=cache)
     os.utime(release / "safe_ckpt" / "model_chunk_1.safetensors", ns=(1, 1))
@@ -629,7 +495,7 @@ def test_names_of_distributed_training_and_of_the_older_encoder_are_understood(
         "module." + name.replace("nvclap", "afclap").replace(".decoder_layer", "._fsdp_wrapped_module.decoder_layer"): t
         for name, t in tensors.items()
     }  # fmt: skip
-    ours = load_network(_save_release(tmp_path / "r", renamed), dtype="float32").state_dict()
+    ours = load_network(save_release(tmp_path / "r", renamed), dtype="float32").state_dict()
     expected = load_network(release, dtype="float32").state_dict()
     assert all(np.array_equal(ours[name].numpy(), tensor.numpy()) for name, tensor in expected.items())
 
@@ -641,7 +507,7 @@ def test_the_output_embedding_wins_over_the_input_embedding_with_a_warning(
 
     head = tensors["lang_encoder.lm_head.weight"] + 1
     network = load_network(
-        _save_release(tmp_path / "r", tensors | {"lang_encoder.lm_head.weight": head}), dtype="float32"
+        save_release(tmp_path / "r", tensors | {"lang_encoder.lm_head.weight": head}), dtype="float32"
     )
     assert torch.equal(network.language_model.model.embed_tokens.weight, head)
     assert network.language_model.lm_head.weight is network.language_model.model.embed_tokens.weight
@@ -657,7 +523,7 @@ def test_equal_embeddings_give_no_warning(release: Path, caplog: pytest.LogCaptu
 @pytest.mark.parametrize("left_out", ["lm_head", "model.embed_tokens"])
 def test_one_of_the_two_embeddings_is_enough(tensors: dict[str, Tensor], tmp_path: Path, left_out: str) -> None:
     one = {name: tensor for name, tensor in tensors.items() if left_out not in name}
-    assert load_network(_save_release(tmp_path / "r", one)).configuration.vocabulary_size == ROWS
+    assert load_network(save_release(tmp_path / "r", one)).configuration.vocabulary_size == ROWS
 
 
 def _without(name: str) -> Callable[[dict[str, Tensor]], None]:
@@ -698,7 +564,7 @@ def test_a_checkpoint_with_a_wrong_tensor_is_refused_by_name(
     changed = dict(tensors)
     change(changed)
     with pytest.raises(CheckpointError, match=message):
-        load_network(_save_release(tmp_path / "r", changed))
+        load_network(save_release(tmp_path / "r", changed))
 
 
 def test_a_base_model_of_another_size_is_refused(release: Path, tmp_path: Path) -> None:

@@ -339,9 +339,9 @@ def test_quantisation_that_cannot_be_had_is_told_before_a_download(
 def test_audio_flamingo_2_is_downloaded_with_its_tokenizer_and_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.test_audio_flamingo_2 import _random_release, _save_base, _save_release
+    from tests.tiny_audio_flamingo_2 import random_release, save_base, save_release
 
-    release, base = _save_release(tmp_path / "af2", _random_release()), _save_base(tmp_path / "base")
+    release, base = save_release(tmp_path / "af2", random_release()), save_base(tmp_path / "base")
     repositories = {
         "nvidia/audio-flamingo-2-0.5B": contents(release),
         "Qwen/Qwen2.5-0.5B": contents(base) | {"model.safetensors": b"not wanted"},

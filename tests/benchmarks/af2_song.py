@@ -115,7 +115,7 @@ def main() -> None:
         before_s, plain_said = cpu_seconds(lambda: before(plain, plain_context, asked, options.tokens))  # noqa: B023
         pairs.append((encoding_before_s + before_s) / (encoding_s + now_s))
         print(
-            f"pair {number}: before {encoding_before_s:.1f} + {before_s:.1f} CPU-s, now {encoding_s:.1f} + {now_s:.1f}: "
+            f"{number}: before {encoding_before_s:.1f} + {before_s:.1f} CPU-s, now {encoding_s:.1f} + {now_s:.1f}, "
             f"ratio {pairs[-1]:.2f}; {equality(ours_said, plain_said)}",
             flush=True,
         )

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flamingo_bark_assets.inference.audio_flamingo_2 import frontend
 from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import DType, load_network
@@ -166,6 +166,7 @@ def load_audio_flamingo_2(
     cache_folder: Path | None = None,
     model_id: str | None = None,
     revision: str | None = None,
+    quantisation: Literal["none", "int8"] = "none",
 ) -> AudioFlamingo2:
     """Load a released checkpoint from disk; nothing is downloaded.
 
@@ -177,13 +178,20 @@ def load_audio_flamingo_2(
     """
     if tokenizer is None:
         tokenizer = _read_tokenizer(base_lm_path, path)
-    network = load_network(path, base_lm_path=base_lm_path, dtype=dtype, device=device, cache_folder=cache_folder)
+    network = load_network(
+        path,
+        base_lm_path=base_lm_path,
+        dtype=dtype,
+        device=device,
+        cache_folder=cache_folder,
+        is_int8=quantisation == "int8",
+    )
     identity = ModelIdentity(
         model_id=model_id or str(path),
         family=FAMILY,
         revision=revision or fingerprint(open_release(path)),
         licence=LICENCE,
-        dtype=dtype,
+        dtype=dtype if quantisation == "none" else f"{dtype}+{quantisation}",
         files=files_digest(path, base_lm_path),
         device=device,
     )

@@ -166,7 +166,7 @@ def test_a_reply_whose_numbers_are_not_finite_is_a_fault_that_names_the_type(mea
 
     here = dataclasses.replace(IDENTITY, dtype="float16", device="cuda")
     asked = queries([clip(0)], ["p"], GREEDY)
-    with pytest.raises(InferenceFault, match="not finite in float16; set dtype to float32 or, where .* to bfloat16"):
+    with pytest.raises(InferenceFault, match=r"not finite in float16; set dtype to float32 or, where .* to bfloat16"):
         infer_in_batches(Overflowing(identity=here), asked, 1)
     # A server gives no probabilities.
     assert len(infer_in_batches(Overflowing(identity=dataclasses.replace(here, device=None)), asked, 1)) == 1

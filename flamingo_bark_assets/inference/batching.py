@@ -101,7 +101,8 @@ def _infer(model: CaptioningModel, queries: list[Query]) -> list[Reply] | None:
 def _refuse_not_finite(identity: ModelIdentity, replies: Sequence[Reply]) -> None:
     """Refuse what a model in this process says when its numbers have left the range of their type.
 
-    It would go on with whatever token comes first. float16 ends at 65,504, which hidden states of large models may pass.
+    It would go on with whatever token comes first. float16 ends at 65,504, which hidden states of a large model may
+    pass.
 
     Raises:
         InferenceFault: says which type to choose.

@@ -151,9 +151,7 @@ def _converted_tensors(copy: Path, shapes: Mapping[str, Shape], dtype: DType) ->
         yield stored.name, tensor
 
 
-def _write_copy(
-    copy: Path, tensors: Iterable[tuple[str, Tensor]], shapes: Mapping[str, Shape], dtype: DType
-) -> bool:
+def _write_copy(copy: Path, tensors: Iterable[tuple[str, Tensor]], shapes: Mapping[str, Shape], dtype: DType) -> bool:
     """Write the converted weights, one in memory at a time; False where they cannot be kept, which is no fault.
 
     The format is safetensors': a header with the place of each tensor, then their bytes.

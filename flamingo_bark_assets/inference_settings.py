@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from flamingo_bark_assets.parts import Part, Question
 
 Dtype = Literal["bfloat16", "float16", "float32"]
-Quantisation = Literal["none", "8bit", "4bit"]
+Quantisation = Literal["auto", "none", "int8", "8bit", "4bit"]
 
 DEFAULT_MODEL_ID = "nvidia/audio-flamingo-2-1.5B"
 DEFAULT_CLAP_ID = "laion/clap-htsat-unfused"
@@ -46,7 +46,10 @@ class ModelCandidate(_Frozen):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="auto takes a GPU where there is one, also of a Mac (mps), on which no model was tested."
     )
-    quantisation: Quantisation = Field("none", description="8bit and 4bit: transformers' models only.")
+    quantisation: Quantisation = Field(
+        "auto", description="int8: on a CPU; auto takes it where the processor was measured to gain by it and dtype is "
+        "bfloat16. 8bit and 4bit: on a GPU, not for Audio Flamingo 2.",
+    )  # fmt: skip
     base_lm: Path | None = Field(
         None, description="Folder of the base language model's tokenizer and config.json; for a folder of Audio "
         "Flamingo 2 only, default: its subfolder base_lm.",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
 
-from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory, infer_in_batches
+from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory, infer_as_they_come, infer_in_batches
 from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS, KnownModel
 from flamingo_bark_assets.inference.interface import Decoding, Query, Reply
 from flamingo_bark_assets.inference.memory import is_out_of_memory, memory_advice
@@ -143,6 +144,37 @@ def test_replies_are_told_before_a_later_batch_fails() -> None:
 
 def test_no_clips_are_no_replies() -> None:
     assert infer_in_batches(ParrotModel(), [], 2) == []
+
+
+class Streaming(ParrotModel):
+    """Takes in as many queries as there is room for, whenever its rows are free."""
+
+    def stream(self, queries: Iterable[Query], n_rows: int) -> Iterator[tuple[int, Reply]]:
+        numbered = enumerate(queries)
+        while batch := list(itertools.islice(numbered, n_rows)):
+            yield from zip([n for n, _ in batch], self.infer([query for _, query in batch]), strict=True)
+
+
+def test_a_model_that_streams_is_given_queries_when_there_is_room_for_them() -> None:
+    made: list[int] = []
+    told: list[int] = []
+
+    def questions() -> Iterator[Query]:
+        for i in range(7):
+            assert len(made) - len(told) < 3
+            made.append(i)
+            yield Query(clip(i), "p", GREEDY)
+
+    infer_as_they_come(Streaming(), questions(), 3, on_reply=lambda number, _: told.append(number))
+    assert told == made == list(range(7))
+
+
+def test_rows_that_do_not_fit_are_halved_and_what_is_answered_is_not_asked_again() -> None:
+    model = Streaming(capacity=2)
+    asked = queries([clip(i) for i in range(7)], ["p"] * 7, GREEDY)
+    assert [reply.text for reply in infer_in_batches(model, asked, 6)] == [f"p {i}" for i in range(7)]
+    assert model.batches == [6, 3, 1, 1, 1, 1, 1, 1, 1]
+    assert len(model.asked) == 7
 
 
 def test_a_batch_of_nothing_is_refused() -> None:

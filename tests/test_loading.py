@@ -178,7 +178,7 @@ def test_a_model_that_does_not_fit_is_skipped_before_it_is_downloaded_or_loaded(
     chain = (
         candidate(MUSIC_FLAMINGO),
         candidate(AUDIO_FLAMINGO_3),
-        ModelCandidate(model=MUSIC_FLAMINGO, device="cpu", dtype="bfloat16"),
+        ModelCandidate(model=MUSIC_FLAMINGO, device="cpu", dtype="bfloat16", quantisation="none"),
     )
     loaded = load_first(settings(tmp_path, *chain, allow_download=True, licence_acknowledged=True))
     assert "34.1 GB of memory as float32 and 17.0 GB are free" in reason(loaded)

@@ -6,13 +6,15 @@ Halving a batch that does not fit belongs here; what follows when even one clip 
 from __future__ import annotations
 
 import gc
+import itertools
 import logging
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.inference.catalogue import ModelError
-from flamingo_bark_assets.inference.interface import CaptioningModel, ModelIdentity, Query, Reply
+from flamingo_bark_assets.inference.interface import CaptioningModel, ModelIdentity, Query, Reply, StreamingModel
 from flamingo_bark_assets.inference.memory import is_out_of_memory, memory_advice
 from flamingo_bark_assets.text import short_line
 
@@ -33,17 +35,16 @@ class InferenceFault(ModelError):
     remedy = "The next candidate of the chain answers for that song; the log says where the model failed."
 
 
+OnReply = Callable[[int, Reply], None]
+
+
 def infer_in_batches(
-    model: CaptioningModel,
-    queries: Sequence[Query],
-    batch_size: int,
-    *,
-    on_reply: Callable[[int, Reply], None] | None = None,
+    model: CaptioningModel, queries: Sequence[Query], batch_size: int, *, on_reply: OnReply | None = None
 ) -> list[Reply]:
     """Answer queries; a batch that does not fit into memory is halved, and stays so.
 
     Clips go from the longest to the shortest: those of a batch are of like length, and what does not fit shows first.
-    `batch_size` is at least 1; `on_reply` is told the index and reply of each query as soon as its batch is done.
+    `batch_size` is at least 1; `on_reply` is told the index and reply of each query as soon as it is answered.
     Replies come in the order of the queries.
 
     Raises:
@@ -52,25 +53,95 @@ def infer_in_batches(
         ModelError: what the model itself says of its failure.
         ValueError: `batch_size` is below 1.
     """
+    order = sorted(range(len(queries)), key=lambda i: queries[i].clip.samples.size, reverse=True)
+    replies: dict[int, Reply] = {}
+
+    def keep(number: int, reply: Reply) -> None:
+        replies[order[number]] = reply
+        if on_reply is not None:
+            on_reply(order[number], reply)
+
+    infer_as_they_come(model, (queries[i] for i in order), batch_size, on_reply=keep)
+    return [replies[i] for i in range(len(queries))]
+
+
+def infer_as_they_come(model: CaptioningModel, queries: Iterable[Query], batch_size: int, *, on_reply: OnReply) -> None:
+    """Answer queries that are made only when there is room for them, so that there may be any number of them.
+
+    `on_reply` is told number, counted from 0, and reply of each as soon as it is answered, in any order. All else is as
+    of `infer_in_batches`; an error of ours that making a query raises is raised.
+    """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
-    waiting = sorted(range(len(queries)), key=lambda i: queries[i].clip.samples.size, reverse=True)
-    replies: dict[int, Reply] = {}
-    while waiting:
-        batch = waiting[:batch_size]
-        answered = _infer(model, [queries[i] for i in batch])
-        if answered is None:
-            _free_memory()
-            if len(batch) == 1:
-                raise OutOfMemory(f"{model.identity.model_id}: out of memory with one clip; {_advice(model.identity)}")
-            batch_size = len(batch) // 2
+    waiting = _Waiting(queries)
+    while waiting.has_more():
+        error = _round(model, waiting, batch_size, on_reply)
+        if error is None:
             continue
-        for i, reply in zip(batch, answered, strict=True):
-            replies[i] = reply
-            if on_reply is not None:
-                on_reply(i, reply)
-        waiting = waiting[len(batch) :]
-    return [replies[i] for i in range(len(queries))]
+        _free_memory()
+        if batch_size == 1 or len(waiting.taken) == 1:
+            raise OutOfMemory(f"{model.identity.model_id}: out of memory with one clip; {_advice(model.identity)}")
+        batch_size = max(1, min(batch_size, len(waiting.taken)) // 2)
+        waiting.give_back()
+
+
+class _Waiting:
+    """Queries in order, those that were taken and not answered among them when they are given back."""
+
+    def __init__(self, queries: Iterable[Query]) -> None:
+        self._coming = enumerate(queries)
+        self._back: list[tuple[int, Query]] = []
+        self.taken: dict[int, Query] = {}
+
+    def has_more(self) -> bool:
+        """Tell whether there is another query; it is made if need be."""
+        if not self._back:
+            self._back = list(itertools.islice(self._coming, 1))
+        return bool(self._back)
+
+    def take(self) -> tuple[int, Query] | None:
+        """Return the next query with its number; None where there is none."""
+        if not self.has_more():
+            return None
+        number, query = self._back.pop(0)
+        self.taken[number] = query
+        return number, query
+
+    def give_back(self) -> None:
+        """Let what was taken and is not answered be taken again."""
+        self._back = [*self.taken.items(), *self._back]
+        self.taken = {}
+
+
+def _round(model: CaptioningModel, waiting: _Waiting, batch_size: int, on_reply: OnReply) -> Exception | None:
+    """Answer one batch or, of a model that streams, all; return what says that memory ran out, None if all went well.
+
+    With the exception go its frames and the tensors that they hold.
+    """
+    numbers: list[int] = []
+
+    def taken() -> Iterator[Query]:
+        while (one := waiting.take()) is not None:
+            numbers.append(one[0])
+            yield one[1]
+
+    try:
+        if isinstance(model, StreamingModel):
+            replies: Iterable[tuple[int, Reply]] = model.stream(taken(), batch_size)
+        else:
+            replies = enumerate(model.infer(list(itertools.islice(taken(), batch_size))))
+        for place, reply in replies:
+            _refuse_not_finite(model.identity, reply)
+            del waiting.taken[numbers[place]]
+            on_reply(numbers[place], reply)
+    except FlamingoBarkError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            return error.with_traceback(None)
+        _log.warning("%s failed", model.identity.model_id, exc_info=error)
+        raise InferenceFault(f"{model.identity.model_id}: {described(error)}") from error
+    return None
 
 
 def described(error: Exception) -> str:
@@ -83,22 +154,7 @@ def _advice(identity: ModelIdentity) -> str:
     return memory_advice(identity.model_id, dtype, quantisation or "none", identity.device)
 
 
-def _infer(model: CaptioningModel, queries: list[Query]) -> list[Reply] | None:
-    """Return the replies, or None where memory ran out: with the exception go its frames and the tensors they hold."""
-    try:
-        replies = model.infer(queries)
-        _refuse_not_finite(model.identity, replies)
-        return replies
-    except ModelError:
-        raise
-    except Exception as error:
-        if is_out_of_memory(error):
-            return None
-        _log.warning("%s failed", model.identity.model_id, exc_info=error)
-        raise InferenceFault(f"{model.identity.model_id}: {described(error)}") from error
-
-
-def _refuse_not_finite(identity: ModelIdentity, replies: Sequence[Reply]) -> None:
+def _refuse_not_finite(identity: ModelIdentity, reply: Reply) -> None:
     """Refuse what a model in this process says when its numbers have left the range of their type.
 
     It would go on with whatever token comes first. float16 ends at 65,504, which hidden states of a large model may
@@ -107,10 +163,10 @@ def _refuse_not_finite(identity: ModelIdentity, replies: Sequence[Reply]) -> Non
     Raises:
         InferenceFault: says which type to choose.
     """
-    if identity.device is None:  # a server, of which no probabilities are known
+    # Of a server no device is known, and often no probability.
+    if identity.device is None or not reply.token_count:
         return
-    means = [reply.mean_log_probability for reply in replies if reply.token_count]
-    if any(mean is None or not math.isfinite(mean) for mean in means):
+    if reply.mean_log_probability is None or not math.isfinite(reply.mean_log_probability):
         raise InferenceFault(
             f"{identity.model_id}: its numbers are not finite in {identity.dtype}; set dtype to float32"
             + (" or, where the device has it, to bfloat16" if "float16" in identity.dtype.split("+") else "")

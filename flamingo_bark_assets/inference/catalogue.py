@@ -23,7 +23,14 @@ QWEN_RESEARCH_LICENCE = "Qwen Research License Agreement (non-commercial)"
 APACHE_LICENCE = "Apache-2.0"
 
 # 4 bit: each block of 64 has a float32 scale; 8 bit: one scale a row, which does not count.
-BYTES_PER_PARAMETER: dict[str, float] = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "8bit": 1.0, "4bit": 0.5625}
+BYTES_PER_PARAMETER: dict[str, float] = {
+    "float32": 4.0,
+    "bfloat16": 2.0,
+    "float16": 2.0,
+    "int8": 1.0,
+    "8bit": 1.0,
+    "4bit": 0.5625,
+}
 
 # A generation and its audio beside the weights: 0.5B and 1.5B took 0.4 and 0.6 GB for a 30 s clip (project notes).
 WORKING_MEMORY_BYTES = 1_000_000_000
@@ -79,7 +86,7 @@ class KnownModel:
     unquantised: int = 0
 
     def memory_bytes(self, dtype: Dtype, quantisation: Quantisation = "none") -> int:
-        """Compute the memory of the weights from the number of parameters."""
+        """Compute the memory of the weights from the number of parameters; auto counts as none."""
         return weights_bytes(self.parameters, self.unquantised, dtype, quantisation)
 
     @property
@@ -95,7 +102,7 @@ class KnownModel:
 
 def weights_bytes(parameters: int, unquantised: int, dtype: Dtype, quantisation: Quantisation) -> int:
     """Compute the memory of weights, of which `unquantised` keep their type under any quantisation."""
-    if quantisation == "none":
+    if quantisation in {"none", "auto"}:
         return round(parameters * BYTES_PER_PARAMETER[dtype])
     smaller = (parameters - unquantised) * BYTES_PER_PARAMETER[quantisation]
     return round(smaller + unquantised * BYTES_PER_PARAMETER[dtype])

@@ -6,9 +6,9 @@ Clips, decoding and replies belong here; models stand in modules of their own, m
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.audio.signal import FloatArray
@@ -152,5 +152,18 @@ class CaptioningModel(Protocol):
 
         Raises:
             torch.OutOfMemoryError: (or RuntimeError that says so) the batch is too large; the caller halves it.
+        """
+        ...
+
+
+@runtime_checkable
+class StreamingModel(CaptioningModel, Protocol):
+    """A model that takes in the next query as soon as a reply is done."""
+
+    def stream(self, queries: Iterable[Query], n_rows: int) -> Iterator[tuple[int, Reply]]:
+        """Answer queries, at most `n_rows` at once, each with its number, counted from 0, as soon as it is done.
+
+        Raises:
+            torch.OutOfMemoryError: (or RuntimeError that says so) that many at once are too many.
         """
         ...

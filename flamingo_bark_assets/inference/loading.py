@@ -32,6 +32,7 @@ from flamingo_bark_assets.inference.loading_checks import (
     UNKNOWN_LICENCE,
     choose_device,
     choose_dtype,
+    choose_quantisation,
     refuse_damaged_files,
     refuse_download,
     why_not_loaded,
@@ -129,6 +130,7 @@ def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Prog
     folder = local_folder(candidate.model)
     if folder is not None:
         device = choose_device(candidate.model, candidate.device, takes_mps=True)
+        candidate = _with_quantisation(candidate, device)
         check_memory(candidate, device, weights_bytes_of(folder, candidate))
         base_lm = candidate.base_lm or (folder / "base_lm" if (folder / "base_lm").is_dir() else None)
         return _load_snapshot(candidate, device, Snapshot(folder, "", base_lm), settings)
@@ -147,10 +149,16 @@ def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Prog
     elif problem := quantisation_problem(candidate.quantisation):
         raise ModelError(f"{candidate.model}: {problem}")
     device = choose_device(candidate.model, candidate.device, takes_mps=True)
+    candidate = _with_quantisation(candidate, device)
     check_memory(candidate, device, known.memory_bytes(candidate.dtype, candidate.quantisation))
     if snapshot is None:
         snapshot = fetch_allowed(known, candidate, settings, progress)
     return _load_snapshot(candidate, device, snapshot, settings, known.licence)
+
+
+def _with_quantisation(candidate: ModelCandidate, device: str) -> ModelCandidate:
+    chosen = choose_quantisation(candidate.model, candidate.quantisation, candidate.dtype, device)
+    return candidate.model_copy(update={"quantisation": chosen})
 
 
 def _load_server_model(candidate: ModelCandidate, settings: InferenceSettings) -> CaptioningModel:
@@ -243,12 +251,13 @@ def _load_audio_flamingo_2(
         cache_folder=(settings.cache_folder or default_cache_folder()) / CONVERTED_FOLDER,
         model_id=candidate.model,
         revision=snapshot.revision or None,
+        quantisation="int8" if candidate.quantisation == "int8" else "none",
     )
 
 
 def _refuse_options(candidate: ModelCandidate) -> None:
-    if candidate.quantisation != "none":
-        raise ModelError(f"{candidate.model}: {candidate.quantisation} is not offered for Audio Flamingo 2; use none")
+    if candidate.quantisation in {"8bit", "4bit"}:
+        raise ModelError(f"{candidate.model}: {candidate.quantisation} is not offered for Audio Flamingo 2; use auto")
 
 
 def local_folder(model: str) -> Path | None:
@@ -312,7 +321,7 @@ def check_memory(candidate: ModelCandidate, device: str, weights_bytes: int) -> 
 
 
 def _kind(candidate: ModelCandidate) -> str:
-    return candidate.dtype if candidate.quantisation == "none" else candidate.quantisation
+    return candidate.dtype if candidate.quantisation in {"none", "auto"} else candidate.quantisation
 
 
 def _memory_advice(candidate: ModelCandidate, device: str | None) -> str:

@@ -159,10 +159,12 @@ def _reply(values: Any) -> Reply | None:
     """Return a reply from what stands in a file; None where it is none."""
     if not isinstance(values, dict) or set(values) != {field.name for field in dataclasses.fields(Reply)}:
         return None
-    text, count, truncated = values["text"], values["token_count"], values["truncated"]
-    if not isinstance(text, str) or type(count) is not int or count < 0 or not isinstance(truncated, bool):
+    text, count, truncated, repeating = (values[name] for name in ("text", "token_count", "truncated", "repeating"))
+    if not isinstance(text, str) or type(count) is not int or count < 0:
+        return None
+    if not isinstance(truncated, bool) or not isinstance(repeating, bool):
         return None
     mean = values["mean_log_probability"]
     if mean is not None and not (isinstance(mean, float) and math.isfinite(mean)):
         return None
-    return Reply(text=text, token_count=count, mean_log_probability=mean, truncated=truncated)
+    return Reply(text=text, token_count=count, mean_log_probability=mean, truncated=truncated, repeating=repeating)

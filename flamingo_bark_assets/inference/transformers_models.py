@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from flamingo_bark_assets.inference.catalogue import ModelError, fetch_command, known_model
 from flamingo_bark_assets.inference.fetching import revision_of
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
+from flamingo_bark_assets.inference.int8_loading import int8_config
 from flamingo_bark_assets.inference.interface import Decoding, ModelIdentity, Query, Reply, common_decoding
 from flamingo_bark_assets.inference.loading_checks import refuse_incomplete
 from flamingo_bark_assets.inference.model_files import files_digest
@@ -131,7 +132,7 @@ def _template_remedy(model_id: str) -> str:
 
 def quantisation_problem(quantisation: Quantisation) -> str | None:
     """Say which package a quantisation lacks; None where nothing is missing."""
-    if quantisation == "none":
+    if quantisation in {"none", "auto", "int8"}:
         return None
     missing = [name for name in ("bitsandbytes", "accelerate") if importlib.util.find_spec(name) is None]
     if not missing:
@@ -316,6 +317,8 @@ def _taken(log_probabilities: torch.Tensor, tokens: torch.Tensor) -> torch.Tenso
 def _quantisation_options(model_id: str, quantisation: Quantisation, dtype: Dtype, device: str) -> dict[str, Any]:
     if quantisation == "none":
         return {}
+    if quantisation == "int8":
+        return {"quantization_config": int8_config()}
     if problem := quantisation_problem(quantisation):
         raise ModelError(f"{model_id}: {problem}")
     import torch

@@ -43,8 +43,10 @@ _log = logging.getLogger(__name__)
 
 # Changes when our names or types change: older converted copies are then left alone.
 _CONVERSION = "1"
-# Computed by `compute_buffers`.
-_COMPUTED = ("relative_position_index", "num_batches_tracked", "rotary_emb.inv_freq", "rotary_emb.original_inv_freq")
+# Computed by `compute_buffers`, or with a layer of 8 bits.
+_COMPUTED = (
+    "relative_position_index", "num_batches_tracked", "rotary_emb.inv_freq", "rotary_emb.original_inv_freq", ".scales",
+)  # fmt: skip
 # Decibels and angles need more than the 8 or 11 bits of the halves, and cost nothing.
 _ALWAYS_FLOAT32 = ("audio_encoder.audio_encoder.batch_norm.", "audio_transformer.inverse_frequencies")
 _INT8_PARTS = ("language_model.", "cross_attention.")

@@ -76,7 +76,7 @@ class Decoder:
         grown = (*self._keys.shape[:2], n_tokens, *self._keys.shape[3:])
         for name in ("_keys", "_values"):
             old = getattr(self, name)
-            new = old.new_zeros(grown)  # columns that are masked are multiplied by 0, which NaN would survive
+            new = old.new_zeros(grown)  # what is masked counts nothing, but nothing times what is no number is none
             new[:, :, :held] = old
             setattr(self, name, new)
         positions = torch.arange(n_tokens, device=self._keys.device)

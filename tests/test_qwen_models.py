@@ -15,10 +15,11 @@ from flamingo_bark_assets.inference.catalogue import ModelError, known_model
 from flamingo_bark_assets.inference.interface import Clip, Decoding, Query
 from flamingo_bark_assets.inference.loading import weights_bytes_of
 from flamingo_bark_assets.inference.transformers_models import TransformersModel, load_transformers_model
-from flamingo_bark_assets.inference_settings import ModelCandidate
+from flamingo_bark_assets.inference_settings import ModelCandidate, Quantisation
 from tests.tiny_models import TinyFamily, save_tiny_model
 
 SHORT = Decoding(max_new_tokens=2)
+_BOTH: tuple[Quantisation, ...] = ("none", "int8")
 
 
 def load(folder: Path) -> TransformersModel:
@@ -184,3 +185,16 @@ def test_the_size_in_the_catalogue_is_that_of_the_class_at_the_published_sizes(m
     )
     assert known.parameters == pytest.approx(total, rel=1e-3)
     assert known.unquantised == pytest.approx(kept, rel=5e-3)
+
+
+@pytest.mark.parametrize("family", ["qwen2-audio", "qwen2.5-omni"])
+def test_with_layers_of_8_bits_it_answers_near_what_it_answers_without(tmp_path: Path, family: TinyFamily) -> None:
+    folder = save_tiny_model(tmp_path / "m", family)
+    exact, small = (
+        load_transformers_model(folder, model_id="tiny", licence="none", dtype="float32", quantisation=quantisation)
+        for quantisation in _BOTH
+    )
+    query = Query(noise(1.5), "what?", Decoding(max_new_tokens=1))
+    (a,), (b,) = exact.infer([query]), small.infer([query])
+    assert small.identity.dtype == "float32+int8"
+    assert a.mean_log_probability == pytest.approx(b.mean_log_probability, abs=0.3)

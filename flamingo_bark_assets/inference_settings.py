@@ -41,10 +41,10 @@ class ModelCandidate(_Frozen):
     revision: str | None = Field(None, min_length=1, description="Branch, tag or commit; default: the main branch.")
     dtype: Dtype = Field(
         "bfloat16", description="bfloat16 takes half the memory and, on most CPUs, time; on a GPU that lacks it "
-        "float16 is taken. Audio Flamingo 2 knows no float16.",
+        "float16 is taken.",
     )  # fmt: skip
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="auto takes a GPU where there is one, of a Mac (mps) not for Audio Flamingo 2."
+        "auto", description="auto takes a GPU where there is one, also of a Mac (mps), on which no model was tested."
     )
     quantisation: Quantisation = Field(
         "auto", description="int8: on a CPU; auto takes it where the processor was measured to gain by it and dtype is "

@@ -272,3 +272,17 @@ def test_a_model_of_8_bits_is_the_same_from_the_release_and_from_its_converted_c
         for _ in range(2)
     ]
     assert cached == [int8_model.infer(questions)] * 2
+
+
+def test_what_memory_held_before_reaches_no_reply(network: AudioFlamingo2Network, context: AudioContext) -> None:
+    import torch
+
+    requests = asked(10)
+    expected = decoded(network, context, requests, 4, Decoding())
+    # Memory that is not written to then holds NaN.
+    torch.use_deterministic_algorithms(True)
+    try:
+        poisoned = decoded(network, context, requests, 4, Decoding())
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert [one.tokens for one in poisoned] == [one.tokens for one in expected]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
@@ -11,7 +13,7 @@ from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory,
 from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS, KnownModel
 from flamingo_bark_assets.inference.interface import Decoding, Query, Reply
 from flamingo_bark_assets.inference.memory import is_out_of_memory, memory_advice
-from tests.captioning_models import ParrotModel, clip, queries
+from tests.captioning_models import IDENTITY, ParrotModel, clip, queries
 
 GREEDY = Decoding()
 
@@ -186,3 +188,17 @@ def test_pytorchs_own_error_for_too_much_memory_is_known() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60)
     assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize("mean", [None, math.nan, -math.inf])
+def test_a_reply_whose_numbers_are_not_finite_is_a_fault_that_names_the_type(mean: float | None) -> None:
+    class Overflowing(ParrotModel):
+        def infer(self, queries: Sequence[Query]) -> list[Reply]:
+            return [dataclasses.replace(reply, mean_log_probability=mean) for reply in super().infer(queries)]
+
+    here = dataclasses.replace(IDENTITY, dtype="float16", device="cuda")
+    asked = queries([clip(0)], ["p"], GREEDY)
+    with pytest.raises(InferenceFault, match=r"not finite in float16; set dtype to float32 or, where .* to bfloat16"):
+        infer_in_batches(Overflowing(identity=here), asked, 1)
+    # A server gives no probabilities.
+    assert len(infer_in_batches(Overflowing(identity=dataclasses.replace(here, device=None)), asked, 1)) == 1

@@ -55,26 +55,35 @@ def reason(loaded: Loaded, index: int = 0) -> str:
 
 
 @pytest.mark.parametrize(
-    ("repo_id", "family"), [(MUSIC_FLAMINGO, "music-flamingo"), (AUDIO_FLAMINGO_3, "audio-flamingo-3")]
+    ("repo_id", "family", "licence"),
+    [
+        (MUSIC_FLAMINGO, "music-flamingo", "non-commercial"),
+        (AUDIO_FLAMINGO_3, "audio-flamingo-3", "non-commercial"),
+        ("Qwen/Qwen2-Audio-7B-Instruct", "qwen2-audio", "Apache"),
+        ("Qwen/Qwen2.5-Omni-3B", "qwen2.5-omni", "Qwen Research"),
+        ("ACE-Step/acestep-captioner", "qwen2.5-omni", "MIT"),
+    ],
 )
 def test_a_model_of_the_cache_is_loaded_by_its_id_and_answers(
-    tmp_path: Path, tried: list[Any], repo_id: str, family: TinyFamily
+    tmp_path: Path, tried: list[Any], repo_id: str, family: TinyFamily, licence: str
 ) -> None:
     save_in_hub_cache(tmp_path, repo_id, family)
     loaded = load_first(settings(tmp_path, candidate(repo_id)))
     assert loaded.model is not None
     identity = loaded.model.identity
     assert (identity.model_id, identity.family, identity.revision) == (repo_id, family, COMMIT)
-    assert "non-commercial" in (identity.licence or "")
+    assert licence in (identity.licence or "")
     clip = Clip(np.zeros(16_000, np.float32), 16_000)
     assert loaded.model.infer(queries([clip], ["what?"], Decoding(max_new_tokens=2)))[0].token_count >= 1
     assert tried == []
 
 
-def test_a_folder_is_loaded_by_its_path(tmp_path: Path, tiny: Path, tried: list[Any]) -> None:
-    loaded = load_first(settings(tmp_path, candidate(tiny)))
+@pytest.mark.parametrize("family", ["audio-flamingo-3", "qwen2-audio", "qwen2.5-omni"])
+def test_a_folder_is_loaded_by_its_path(tmp_path: Path, tried: list[Any], family: TinyFamily) -> None:
+    folder = save_tiny_model(tmp_path / "model", family)
+    loaded = load_first(settings(tmp_path, candidate(folder)))
     assert loaded.model is not None
-    assert loaded.model.identity.model_id == str(tiny)
+    assert (loaded.model.identity.model_id, loaded.model.identity.family) == (str(folder), family)
     assert loaded.model.identity.revision.startswith("sha256:")
     assert tried == []
 
@@ -279,6 +288,23 @@ def test_the_gpu_of_a_mac_is_taken_where_the_model_can_run_there(monkeypatch: py
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     with pytest.raises(ModelError, match="device is mps and there is none"):
         choose_device("m", "mps")
+
+
+def test_audio_flamingo_2_runs_on_the_gpu_of_a_mac_in_the_type_that_it_computes_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def load(path: Path, **options: Any) -> None:
+        asked.update(options)
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    monkeypatch.setattr("torch.backends.mps.is_macos_or_newer", lambda *_: False)
+    monkeypatch.setattr("flamingo_bark_assets.inference.audio_flamingo_2.model.load_audio_flamingo_2", load)
+    (tmp_path / "safe_ckpt").mkdir()
+    load_first(settings(tmp_path, ModelCandidate(model=str(tmp_path))))
+    assert (asked["device"], asked["dtype"]) == ("mps", "float16")
 
 
 def test_a_model_in_float16_answers_and_says_so(tmp_path: Path, tiny: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 
+from flamingo_bark_assets.exports.rights import why_not_commercial
 from flamingo_bark_assets.inference.catalogue import (
     KNOWN_MODELS,
     QUESTION_ORDER,
@@ -13,11 +15,12 @@ from flamingo_bark_assets.inference.catalogue import (
     KnownModel,
     default_prompt,
     known_model,
+    prompt_for,
 )
-from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID
+from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, InferenceSettings
 from flamingo_bark_assets.parts import PARTS, QUESTIONS, STEM_KINDS
 
-FAMILIES: tuple[Family, ...] = ("audio-flamingo-2", "audio-flamingo-3", "music-flamingo")
+FAMILIES: tuple[Family, ...] = get_args(Family)
 each_model = pytest.mark.parametrize("model", KNOWN_MODELS, ids=lambda m: m.model_id)
 
 
@@ -41,8 +44,8 @@ def test_sizes_of_audio_flamingo_2_are_the_published_ones(
     assert model.memory_bytes("bfloat16") / 1e9 == pytest.approx(bfloat16_gb, abs=0.05)
 
 
-def test_the_newer_family_takes_16_5_gb_as_bfloat16() -> None:
-    newer = [m for m in KNOWN_MODELS if m.family != "audio-flamingo-2"]
+def test_nvidias_newer_models_take_16_5_gb_as_bfloat16() -> None:
+    newer = [m for m in KNOWN_MODELS if m.family in {"audio-flamingo-3", "music-flamingo"}]
     assert len(newer) == 7
     assert all(m.memory_bytes("bfloat16") / 1e9 == pytest.approx(16.5, abs=0.05) for m in newer)
 
@@ -73,9 +76,19 @@ def test_ids_are_unique() -> None:
 
 
 @each_model
-def test_every_model_is_said_to_be_non_commercial(model: KnownModel) -> None:
-    assert model.non_commercial
-    assert re.search("non-?commercial", model.licence, re.IGNORECASE)
+def test_the_licence_says_that_a_model_is_non_commercial(model: KnownModel) -> None:
+    assert model.non_commercial == bool(re.search("non-?commercial", model.licence, re.IGNORECASE))
+
+
+@each_model
+def test_texts_of_a_model_that_is_not_non_commercial_may_stand_in_a_commercial_export(model: KnownModel) -> None:
+    assert (why_not_commercial(model.licence) is None) == (not model.non_commercial)
+
+
+def test_all_but_three_models_are_non_commercial() -> None:
+    assert {m.model_id for m in KNOWN_MODELS if not m.non_commercial} == {
+        "Qwen/Qwen2-Audio-7B-Instruct", "Qwen/Qwen2.5-Omni-7B", "ACE-Step/acestep-captioner",
+    }  # fmt: skip
 
 
 @each_model
@@ -125,3 +138,22 @@ def test_no_prompt_holds_an_example_value_or_a_token(family: Family) -> None:
             prompt = default_prompt(family, part, question)
             assert not re.search(r"\d|[<>]|such as|e\.g\.|for example|for instance|like ", prompt)
             assert prompt == prompt.strip()
+
+
+@pytest.mark.parametrize(
+    ("model_id", "family", "prompt"),
+    [
+        # The prompt guides of the models' own pages: "Music Captioning", and "Prompt Format".
+        (
+            "nvidia/audio-flamingo-next-captioner-hf",
+            "music-flamingo",
+            "Summarize the track with precision: mention its musical style, BPM, key, arrangement, production choices, "
+            "and the emotions or story it conveys.",
+        ),
+        ("/models/acestep-captioner", "qwen2.5-omni", "*Task* Describe this audio in detail"),
+    ],
+)
+def test_a_model_is_asked_for_a_description_as_its_makers_do(model_id: str, family: Family, prompt: str) -> None:
+    assert prompt_for(InferenceSettings(), family, "mix", "description", model_id) == prompt
+    other = prompt_for(InferenceSettings(), family, "mix", "description", "another")
+    assert other == default_prompt(family, "mix", "description") != prompt

@@ -199,6 +199,7 @@ class ModelCaptioner:
         """Return each question about each part that sounds; a silent stem or segment is not sent."""
         parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
         family: Family = model.identity.family  # type: ignore[assignment]
+        model_id = model.identity.model_id
         asked = []
         for part in parts:
             clip = typical_clip(
@@ -209,7 +210,7 @@ class ModelCaptioner:
             )
             if clip is not None:
                 asked += [
-                    _Asked(part, question, clip, prompt_for(self._settings, family, part, question))
+                    _Asked(part, question, clip, prompt_for(self._settings, family, part, question, model_id))
                     for question in QUESTION_ORDER
                 ]
         return asked

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import itertools
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -130,6 +131,7 @@ def _round(model: CaptioningModel, waiting: _Waiting, batch_size: int, on_reply:
         else:
             replies = enumerate(model.infer(list(itertools.islice(taken(), batch_size))))
         for place, reply in replies:
+            _refuse_not_finite(model.identity, reply)
             del waiting.taken[numbers[place]]
             on_reply(numbers[place], reply)
     except FlamingoBarkError:
@@ -150,6 +152,25 @@ def described(error: Exception) -> str:
 def _advice(identity: ModelIdentity) -> str:
     dtype, _, quantisation = identity.dtype.partition("+")
     return memory_advice(identity.model_id, dtype, quantisation or "none", identity.device)
+
+
+def _refuse_not_finite(identity: ModelIdentity, reply: Reply) -> None:
+    """Refuse what a model in this process says when its numbers have left the range of their type.
+
+    It would go on with whatever token comes first. float16 ends at 65,504, which hidden states of a large model may
+    pass.
+
+    Raises:
+        InferenceFault: says which type to choose.
+    """
+    # Of a server no device is known, and often no probability.
+    if identity.device is None or not reply.token_count:
+        return
+    if reply.mean_log_probability is None or not math.isfinite(reply.mean_log_probability):
+        raise InferenceFault(
+            f"{identity.model_id}: its numbers are not finite in {identity.dtype}; set dtype to float32"
+            + (" or, where the device has it, to bfloat16" if "float16" in identity.dtype.split("+") else "")
+        )
 
 
 def _free_memory() -> None:

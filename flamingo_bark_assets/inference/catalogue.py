@@ -1,7 +1,6 @@
 """The models that are known by name: their size, memory and licence, and what each family is asked.
 
-Facts and prompts belong here, each from NVIDIA's published material; fetching and loading stand in modules of
-their own.
+Facts and prompts belong here, each from what its makers publish; fetching and loading stand in modules of their own.
 """
 
 from __future__ import annotations
@@ -13,12 +12,15 @@ from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, Dtype, InferenceSettings, Quantisation
 from flamingo_bark_assets.parts import KINDS, Part, Question
 
-Family = Literal["audio-flamingo-2", "audio-flamingo-3", "music-flamingo", "server"]
+Family = Literal["audio-flamingo-2", "audio-flamingo-3", "music-flamingo", "qwen2-audio", "qwen2.5-omni", "server"]
 AF2_LICENCE = (
     "NVIDIA OneWay Noncommercial License (research or evaluation only), also under the Qwen Research License; "
     "NVIDIA's code is MIT"
 )
 NEWER_LICENCE = "non-commercial; NVIDIA's terms stand on the model's page and bind whoever downloads it"
+QWEN_RESEARCH_LICENCE = "Qwen Research License Agreement (non-commercial)"
+# As `exports.rights` knows it: their texts may stand in commercial exports.
+APACHE_LICENCE = "Apache-2.0"
 
 # 4 bit: each block of 64 has a float32 scale; 8 bit: one scale a row, which does not count.
 BYTES_PER_PARAMETER: dict[str, float] = {
@@ -55,7 +57,7 @@ class KnownModel:
         model_id: repository on the Hugging Face Hub.
         family: which code asks it about music; None where it answers no question.
         name: as people call it.
-        parameters: number of parameters, rounded as published.
+        parameters: number of parameters that are loaded, rounded.
         unquantised: how many of them no quantisation makes smaller: embeddings, output layer, convolutions, norms.
         download_bytes: size of the download.
         download_is_computed: whether that size follows from the parameters instead of being read from the hub.
@@ -144,6 +146,27 @@ def _newer(model_id: str, name: str, family: Family) -> KnownModel:
     )
 
 
+def _omni(model_id: str, name: str, licence: str, download_bytes: int, *, computed: bool) -> KnownModel:
+    """Describe a Qwen2.5-Omni, of which what hears and answers is loaded, and neither speech nor pictures.
+
+    Parameters are those of transformers' class at the published sizes, less the layers of the encoder of pictures. With
+    them they are 8,931,813,888 of the 7B: the 17,863,627,776 bytes of a published fine-tune that has nothing else.
+    """
+    is_3b = name.endswith("3B")
+    return KnownModel(
+        model_id=model_id,
+        family="qwen2.5-omni",
+        name=name,
+        parameters=4_073_000_000 if is_3b else 8_301_000_000,
+        unquantised=630_000_000 if is_3b else 1_098_000_000,
+        download_bytes=download_bytes,
+        download_is_computed=computed,
+        licence=licence,
+        non_commercial=licence == QWEN_RESEARCH_LICENCE,
+        sample_rate_hz=16_000,
+    )
+
+
 KNOWN_MODELS: tuple[KnownModel, ...] = (
     _af2("0.5B", "nvidia/audio-flamingo-2-0.5B", 1_070_000_000, 7_200_000_000, computed=False),
     _af2("1.5B", DEFAULT_MODEL_ID, 2_530_000_000, 18_800_000_000, computed=True),
@@ -156,6 +179,28 @@ KNOWN_MODELS: tuple[KnownModel, ...] = (
     # They think before they answer; what they think is left out of every answer (`plain_replies`).
     _newer("nvidia/audio-flamingo-next-think-hf", "Audio Flamingo Next Think", "music-flamingo"),
     _newer("nvidia/music-flamingo-think-2601-hf", "Music Flamingo Think", "music-flamingo"),
+    KnownModel(
+        model_id="Qwen/Qwen2-Audio-7B-Instruct",
+        family="qwen2-audio",
+        name="Qwen2-Audio 7B",
+        # 8,397,094,912 by transformers' class at the published sizes, which makes the 16.8 GB of its files.
+        parameters=8_397_000_000,
+        unquantised=1_287_000_000,
+        download_bytes=16_800_000_000,
+        download_is_computed=False,
+        licence=APACHE_LICENCE,
+        non_commercial=False,
+        sample_rate_hz=16_000,
+    ),
+    _omni("Qwen/Qwen2.5-Omni-7B", "Qwen2.5-Omni 7B", APACHE_LICENCE, 22_370_000_000, computed=False),
+    _omni("Qwen/Qwen2.5-Omni-3B", "Qwen2.5-Omni 3B", QWEN_RESEARCH_LICENCE, 12_000_000_000, computed=False),
+    _omni(
+        "ACE-Step/acestep-captioner",
+        "ACE-Step Captioner (of Qwen2.5-Omni 7B)",
+        "MIT",  # and its base model Apache-2.0
+        22_370_000_000,
+        computed=True,
+    ),
 )
 
 _BY_ID = {model.model_id.lower(): model for model in KNOWN_MODELS}
@@ -190,18 +235,44 @@ _NEWER_PROMPTS: dict[Question, str] = {
         "production style, and overall mood it creates."
     ),
 }
+# Own wording: neither Qwen2-Audio's makers nor Qwen2.5-Omni's publish a question about music.
+_QWEN_PROMPTS: dict[Question, str] = _NEWER_PROMPTS | {"description": "Describe this music in detail."}
+_OF_FAMILY: dict[Family, dict[Question, str]] = {
+    "audio-flamingo-2": _AF2_PROMPTS,
+    "audio-flamingo-3": _NEWER_PROMPTS,
+    "music-flamingo": _NEWER_PROMPTS,
+    "qwen2-audio": _QWEN_PROMPTS,
+    "qwen2.5-omni": _QWEN_PROMPTS,
+    "server": _NEWER_PROMPTS,
+}
+# How the makers of single models ask for a description of music, by a part of the model's name.
+_PUBLISHED_DESCRIPTIONS: tuple[tuple[str, str], ...] = (
+    # "Music Captioning" in the prompt guide on the pages of Audio Flamingo Next, its Captioner and its Think.
+    (
+        "audio-flamingo-next",
+        "Summarize the track with precision: mention its musical style, BPM, key, arrangement, production choices, and "
+        "the emotions or story it conveys.",
+    ),
+    # "Prompt Format" on the page of ACE-Step's captioner, which publishes no other.
+    ("acestep-captioner", "*Task* Describe this audio in detail"),
+)
 
 
-def default_prompt(family: Family, part: Part, question: Question) -> str:
+def default_prompt(family: Family, part: Part, question: Question, model_id: str = "") -> str:
     """Return what a model of a family is asked about the mix or one kind of stem.
+
+    Of a few models, told by `model_id`, the name of a local folder included, the makers publish their own question.
 
     Returns:
         The prompt without any audio token. Genre and mood of a stem are asked as those of the mix; caption,
         description and instruments name what the stem holds.
     """
     is_af2 = family == "audio-flamingo-2"
+    if part == "mix" and question == "description":
+        published = (prompt for name, prompt in _PUBLISHED_DESCRIPTIONS if name in model_id.lower())
+        return next(published, _OF_FAMILY[family][question])
     if part == "mix" or question in {"genre", "mood"}:
-        return (_AF2_PROMPTS if is_af2 else _NEWER_PROMPTS)[question]
+        return _OF_FAMILY[family][question]
     if question == "instruments":
         prompt = KINDS[part].instruments_question
     else:
@@ -210,6 +281,6 @@ def default_prompt(family: Family, part: Part, question: Question) -> str:
     return prompt if is_af2 else prompt[0].upper() + prompt[1:]
 
 
-def prompt_for(settings: InferenceSettings, family: Family, part: Part, question: Question) -> str:
-    """Return what a model of a family is asked: the user's own prompt, else its family's."""
-    return settings.override(part, question) or default_prompt(family, part, question)
+def prompt_for(settings: InferenceSettings, family: Family, part: Part, question: Question, model_id: str = "") -> str:
+    """Return what a model of a family is asked: the user's own prompt, else its makers' or its family's."""
+    return settings.override(part, question) or default_prompt(family, part, question, model_id)

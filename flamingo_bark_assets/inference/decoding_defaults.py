@@ -16,6 +16,10 @@ _OF_FAMILY: dict[Family, Decoding] = {
     "audio-flamingo-3": Decoding(max_new_tokens=500),
     # The examples on transformers' page of Music Flamingo.
     "music-flamingo": Decoding(max_new_tokens=500),
+    # The examples on transformers' page and its makers': `max_length` 256.
+    "qwen2-audio": Decoding(max_new_tokens=256),
+    # What transformers' class of Qwen2.5-Omni gives its answers; ACE-Step's captioner is used as that is.
+    "qwen2.5-omni": Decoding(max_new_tokens=1024),
     # Own choice: nobody knows which model a server has.
     "server": Decoding(max_new_tokens=160),
 }

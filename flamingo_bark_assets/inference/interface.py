@@ -97,7 +97,7 @@ class ModelIdentity:
 
     Attributes:
         model_id: hub id or path as configured.
-        family: audio-flamingo-2, audio-flamingo-3, music-flamingo or server.
+        family: one of `catalogue.Family`, such as audio-flamingo-2, qwen2-audio or server.
         revision: commit of the weights, or a digest of their files where there is none.
         licence: of the weights; None where nobody states it.
         dtype: of the weights in memory, with their quantisation; of a server's model it is not known.

@@ -38,11 +38,8 @@ from flamingo_bark_assets.inference.loading_checks import (
     why_not_loaded,
 )
 from flamingo_bark_assets.inference.memory import memory_advice
-from flamingo_bark_assets.inference.transformers_models import (
-    family_of,
-    load_transformers_model,
-    quantisation_problem,
-)
+from flamingo_bark_assets.inference.transformers_families import architecture_of, family_of
+from flamingo_bark_assets.inference.transformers_models import load_transformers_model, quantisation_problem
 from flamingo_bark_assets.inference_settings import SERVER_PREFIX, InferenceSettings, ModelCandidate
 from flamingo_bark_assets.text import short_line
 
@@ -132,7 +129,7 @@ def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Prog
     known = known_model(candidate.model)
     folder = local_folder(candidate.model)
     if folder is not None:
-        device = choose_device(candidate.model, candidate.device, takes_mps=family_of(folder) is not None)
+        device = choose_device(candidate.model, candidate.device, takes_mps=True)
         candidate = _with_quantisation(candidate, device)
         check_memory(candidate, device, weights_bytes_of(folder, candidate))
         base_lm = candidate.base_lm or (folder / "base_lm" if (folder / "base_lm").is_dir() else None)
@@ -151,7 +148,7 @@ def _load(candidate: ModelCandidate, settings: InferenceSettings, progress: Prog
         _refuse_options(candidate)
     elif problem := quantisation_problem(candidate.quantisation):
         raise ModelError(f"{candidate.model}: {problem}")
-    device = choose_device(candidate.model, candidate.device, takes_mps=not is_af2)
+    device = choose_device(candidate.model, candidate.device, takes_mps=True)
     candidate = _with_quantisation(candidate, device)
     check_memory(candidate, device, known.memory_bytes(candidate.dtype, candidate.quantisation))
     if snapshot is None:
@@ -228,7 +225,7 @@ def _load_snapshot(
     if family_of(snapshot.path) is None:
         raise ModelError(
             f"{candidate.model}: unknown architecture: {snapshot.path} has neither safe_ckpt (Audio Flamingo 2) nor a "
-            "config.json of Audio Flamingo 3 or Music Flamingo"
+            "config.json of Audio Flamingo 3, Music Flamingo, Qwen2-Audio or Qwen2.5-Omni"
         )
     return load_transformers_model(
         snapshot.path,
@@ -249,7 +246,7 @@ def _load_audio_flamingo_2(
     return load_audio_flamingo_2(
         snapshot.path,
         base_lm_path=snapshot.base_lm,
-        dtype="float32" if candidate.dtype == "float32" else "bfloat16",
+        dtype=choose_dtype(candidate.dtype, device),
         device=device,
         cache_folder=(settings.cache_folder or default_cache_folder()) / CONVERTED_FOLDER,
         model_id=candidate.model,
@@ -259,8 +256,6 @@ def _load_audio_flamingo_2(
 
 
 def _refuse_options(candidate: ModelCandidate) -> None:
-    if candidate.dtype == "float16":
-        raise ModelError(f"{candidate.model}: float16 is not offered for Audio Flamingo 2; use bfloat16 or float32")
     if candidate.quantisation in {"8bit", "4bit"}:
         raise ModelError(f"{candidate.model}: {candidate.quantisation} is not offered for Audio Flamingo 2; use auto")
 
@@ -281,16 +276,23 @@ def local_folder(model: str) -> Path | None:
 
 
 def weights_bytes_of(folder: Path, candidate: ModelCandidate) -> int:
-    """Compute the memory of a folder's weights from the headers of its safetensors; unreadable ones count nothing."""
+    """Compute the memory of a folder's weights from the headers of its safetensors.
+
+    Unreadable ones count nothing, nor do weights that are not loaded.
+    """
     from math import prod
 
     from safetensors import SafetensorError, safe_open
 
     numbers = kept = 0
+    architecture = architecture_of(folder)
+    unread = architecture.unread if architecture is not None else ()
     for path in folder.glob("*.safetensors"):
         try:
             with safe_open(path, framework="np") as tensors:
                 for name in tensors.keys():  # noqa: SIM118 it is no dict
+                    if any(part in name for part in unread):
+                        continue
                     shape = tensors.get_slice(name).get_shape()
                     numbers += prod(shape)
                     kept += 0 if _is_quantised(name, shape) else prod(shape)

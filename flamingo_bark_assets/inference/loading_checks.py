@@ -45,7 +45,7 @@ def refuse_download(
 def choose_device(model_id: str, wanted: str, *, takes_mps: bool = False) -> str:
     """Choose cpu, cuda or mps by what is wanted, auto or one of them, and what there is.
 
-    `takes_mps` says whether auto may be the GPU of a Mac.
+    `takes_mps` says whether auto may be the GPU of a Mac; no model was ever run on one here.
 
     Raises:
         ModelError: a GPU is wanted and there is none.

@@ -21,6 +21,8 @@ _WORDS = re.compile(
     r"invalid buffer size|paging file is too small|os error (?:12|1455|8)\b|resource_exhausted",
     re.IGNORECASE | re.DOTALL,
 )
+# What is hardly smaller does not fit either.
+_SMALLER = 0.8
 _ERRNOS = frozenset({errno.ENOMEM})
 _WINDOWS_ERRORS = frozenset({8, 14, 1455})  # ERROR_NOT_ENOUGH_MEMORY, _OUTOFMEMORY, _COMMITMENT_LIMIT
 
@@ -39,9 +41,9 @@ def memory_advice(model_id: str, dtype: str, quantisation: str, device: str | No
         ways.append("set dtype to bfloat16")
     if is_transformers and quantisation != "4bit" and device in {None, "cuda"}:
         ways.append("set quantisation to 4bit" if quantisation == "8bit" else "set quantisation to 8bit or 4bit")
-    smaller = [m for m in KNOWN_MODELS if known is not None and m.parameters < known.parameters]
+    smaller = [m for m in KNOWN_MODELS if known is not None and m.parameters < _SMALLER * known.parameters]
     if smaller:
-        largest = max(smaller, key=lambda m: m.parameters)
+        largest = max(smaller, key=lambda m: (known is not None and m.family == known.family, m.parameters))
         ways.append(f"choose a smaller model, such as {largest.model_id}")
     if device in {"cuda", "mps"}:
         ways.append("set device to cpu")

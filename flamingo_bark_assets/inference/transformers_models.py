@@ -1,32 +1,40 @@
-"""Audio Flamingo 3, Music Flamingo and Audio Flamingo Next, through transformers' own classes and processors.
+"""Audio Flamingo 3 and Next, Music Flamingo, Qwen2-Audio and Qwen2.5-Omni, through transformers' own classes.
 
-Loading a folder, asking in its chat template and scoring the answer belong here; which folder it is does not.
+Loading a folder, asking in its chat template and scoring the answer belong here; what differs between the families
+stands in `transformers_families`, which folder it is elsewhere.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flamingo_bark_assets.inference.catalogue import Family, ModelError, fetch_command, known_model
+from flamingo_bark_assets.inference.catalogue import ModelError, fetch_command, known_model
 from flamingo_bark_assets.inference.fetching import revision_of
 from flamingo_bark_assets.inference.foreign_code import refuse_foreign_code
 from flamingo_bark_assets.inference.int8_loading import int8_config
 from flamingo_bark_assets.inference.interface import Decoding, ModelIdentity, Query, Reply, common_decoding
-from flamingo_bark_assets.inference.loading_checks import model_type_of, refuse_incomplete
+from flamingo_bark_assets.inference.loading_checks import refuse_incomplete
 from flamingo_bark_assets.inference.model_files import files_digest
 from flamingo_bark_assets.inference.penalties import penalties
 from flamingo_bark_assets.inference.shared_encoding import share_encoding
+from flamingo_bark_assets.inference.transformers_families import (
+    Architecture,
+    architecture_of,
+    config_options,
+    load_processor,
+    max_clip_s,
+    processor_options,
+    with_enough_sound,
+)
 from flamingo_bark_assets.inference_settings import Dtype, Quantisation
 
 if TYPE_CHECKING:
     import torch
-
-# Audio Flamingo Next is of Music Flamingo's class.
-FAMILIES: dict[str, Family] = {"audioflamingo3": "audio-flamingo-3", "musicflamingo": "music-flamingo"}
 
 
 def load_transformers_model(
@@ -50,20 +58,41 @@ def load_transformers_model(
         ValueError: a file does not hold what it should.
         torch.OutOfMemoryError: (or RuntimeError that says so) it does not fit.
     """
-    import torch
-    from transformers import AutoModelForSeq2SeqLM, AutoProcessor
-    from transformers.utils.logging import disable_progress_bar
-
-    family = family_of(folder)
-    if family is None:
-        raise ModelError(f"{model_id}: its config.json names no architecture of Audio Flamingo 3 or Music Flamingo")
+    architecture = architecture_of(folder)
+    if architecture is None:
+        raise ModelError(f"{model_id}: its config.json names no architecture that is known here")
     refuse_foreign_code(folder, model_id)
-    disable_progress_bar()  # a run has a display of its own
     options = _quantisation_options(model_id, quantisation, dtype, device)
-    processor = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if not getattr(processor, "chat_template", None):
-        raise ModelError(f"{model_id}: it has no chat template, so nothing can be asked; {_template_remedy(model_id)}")
-    model, loading = AutoModelForSeq2SeqLM.from_pretrained(
+    with _quiet():
+        processor = load_processor(folder, architecture)
+        if not getattr(processor, "chat_template", None):
+            raise ModelError(
+                f"{model_id}: it has no chat template, so nothing can be asked; {_template_remedy(model_id)}"
+            )
+        model = _load_weights(folder, architecture, model_id, dtype, options)
+    if quantisation == "none":
+        model.to(device)
+    share_encoding(model, joins_clips=architecture.joins_clips)
+    identity = ModelIdentity(
+        model_id=model_id,
+        family=architecture.family,
+        revision=revision_of(folder),
+        licence=licence,
+        dtype=dtype if quantisation == "none" else f"{dtype}+{quantisation}",
+        files=files_digest(folder),
+        device=device,
+    )
+    return TransformersModel(model, processor, identity, architecture)
+
+
+def _load_weights(
+    folder: Path, architecture: Architecture, model_id: str, dtype: Dtype, options: dict[str, Any]
+) -> Any:
+    """Load the weights of a folder; what is missing is refused instead of being made up."""
+    import torch
+    import transformers
+
+    model, loading = getattr(transformers, architecture.model).from_pretrained(
         folder,
         dtype=getattr(torch, dtype),
         local_files_only=True,
@@ -71,23 +100,28 @@ def load_transformers_model(
         use_safetensors=True,
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # the report names them; the error of transformers only counts them
+        **config_options(folder, architecture),
         **options,
     )
     refuse_incomplete(model_id, loading)
-    model.eval()
-    if quantisation == "none":
-        model.to(device)
-    share_encoding(model)
-    identity = ModelIdentity(
-        model_id=model_id,
-        family=family,
-        revision=revision_of(folder),
-        licence=licence,
-        dtype=dtype if quantisation == "none" else f"{dtype}+{quantisation}",
-        files=files_digest(folder),
-        device=device,
-    )
-    return TransformersModel(model, processor, identity)
+    return model.eval()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from telling of weights that are left out, and from a progress bar: a run has its own display.
+
+    What matters of its report is an error here.
+    """
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _template_remedy(model_id: str) -> str:
@@ -95,11 +129,6 @@ def _template_remedy(model_id: str) -> str:
     if known is not None:
         return f"`{fetch_command(known.model_id)}` gets the chat_template.jinja that older tools leave out"
     return "put the chat_template.jinja of the model's repository into its folder"
-
-
-def family_of(folder: Path) -> Family | None:
-    """Return the family that a folder's config.json names; None where there is none that is known."""
-    return FAMILIES.get(model_type_of(folder) or "")
 
 
 def quantisation_problem(quantisation: Quantisation) -> str | None:
@@ -115,10 +144,11 @@ def quantisation_problem(quantisation: Quantisation) -> str | None:
 class TransformersModel:
     """A `CaptioningModel` of one of transformers' classes; one caller at a time, others wait."""
 
-    def __init__(self, model: Any, processor: Any, identity: ModelIdentity) -> None:
+    def __init__(self, model: Any, processor: Any, identity: ModelIdentity, architecture: Architecture) -> None:
         self._model = model
         self._processor = processor
         self._identity = identity
+        self._architecture = architecture
         self._lock = threading.Lock()
 
     @property
@@ -134,7 +164,7 @@ class TransformersModel:
     @property
     def max_clip_s(self) -> float:
         """The longest clip that its processor does not cut."""
-        return float(self._processor.max_audio_len)
+        return max_clip_s(self._processor)
 
     def infer(self, queries: Sequence[Query]) -> list[Reply]:
         """Answer queries as one batch.
@@ -183,13 +213,19 @@ class TransformersModel:
             raise ValueError(f"a prompt holds {self._processor.audio_token}, which stands for the sound")
 
     def _inputs(self, queries: Sequence[Query]) -> Any:
+        order = -1 if self._architecture.sound_first else 1
+        sounds = [with_enough_sound(query.clip.samples, self._architecture) for query in queries]
         contents = [
-            [{"type": "text", "text": query.prompt}, {"type": "audio", "audio": query.clip.samples}]
-            for query in queries
+            [{"type": "text", "text": query.prompt}, {"type": "audio", "audio": sound}][::order]
+            for query, sound in zip(queries, sounds, strict=True)
         ]
-        conversations = [[{"role": "user", "content": content}] for content in contents]
+        longest = max(sound.size for sound in sounds)
         inputs = self._processor.apply_chat_template(
-            conversations, tokenize=True, add_generation_prompt=True, return_dict=True
+            [[{"role": "user", "content": content}] for content in contents],
+            tokenize=True,
+            add_generation_prompt=True,
+            return_dict=True,
+            processor_kwargs=processor_options(self._processor, self._architecture, longest),
         ).to(self._model.device)
         inputs["input_features"] = inputs["input_features"].to(self._model.dtype)
         return inputs

@@ -89,7 +89,7 @@ def write_copy(size: str, path: str) -> None:
 
     shapes = shapes_of(build_on_meta(configuration(size)))
     tensors = ((name, tensor.to(_dtype_of(name, "bfloat16"))) for name, tensor in _random_tensors(shapes))
-    _write_copy(Path(path), tensors, shapes)
+    _write_copy(Path(path), tensors, shapes, "bfloat16")
 
 
 def load_copy(size: str, copy: Path, *, is_int8: bool) -> AudioFlamingo2Network:
@@ -97,7 +97,7 @@ def load_copy(size: str, copy: Path, *, is_int8: bool) -> AudioFlamingo2Network:
     from flamingo_bark_assets.inference.audio_flamingo_2.network import build_on_meta
 
     network = build_on_meta(configuration(size), is_int8=is_int8)
-    tensors = _converted_tensors(copy, shapes_of(network), has_own_head=is_int8)
+    tensors = _converted_tensors(copy, shapes_of(network), "bfloat16", has_own_head=is_int8)
     fill(network, tensors, dtype="bfloat16", device="cpu", is_mapped=True)
     return network
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioFlamingo2Network
 
-DType = Literal["bfloat16", "float32"]
+DType = Literal["bfloat16", "float16", "float32"]
 
 _log = logging.getLogger(__name__)
 
@@ -49,10 +49,11 @@ _CONVERSION = "1"
 _COMPUTED = (
     "relative_position_index", "num_batches_tracked", "rotary_emb.inv_freq", "rotary_emb.original_inv_freq", ".scales",
 )  # fmt: skip
-# Decibels and angles need more than bfloat16's 8 bits, and cost nothing.
+# Decibels and angles need more than the 8 or 11 bits of the halves, and cost nothing.
 _ALWAYS_FLOAT32 = ("audio_encoder.audio_encoder.batch_norm.", "audio_transformer.inverse_frequencies")
 _INT8_PARTS = ("language_model.", "cross_attention.")
 _KEPT_BESIDE_INT8 = ("embed_tokens.weight", "key_value.weight")
+_STORED_TYPES: dict[DType, str] = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 _DISK_MARGIN_BYTES = 1 << 20
 
 
@@ -69,8 +70,8 @@ def load_network(
 
     The network is built without random numbers and filled tensor by tensor, so memory holds the weights once. The base
     model's configuration is read from `base_lm_path` or, without it, from `path` itself. In `cache_folder` a converted
-    bfloat16 copy is kept, which loads instead of the float32 files. With `is_int8`, on a CPU, the large weights of the
-    bfloat16 model are quantised as they are read.
+    copy in bfloat16 or float16 is kept, which loads instead of the float32 files. With `is_int8`, on a CPU, the large
+    weights of the bfloat16 model are quantised as they are read.
 
     Raises:
         CheckpointError: the checkpoint is of the old revision, incomplete, broken or of another base model.
@@ -84,20 +85,20 @@ def load_network(
     shapes = shapes_of(network)
     has_own_head = is_int8 and configuration.ties_embeddings
     plan = plan_keys(shapes, release.shapes, tied=configuration.ties_embeddings)
-    copy = _converted_path(cache_folder, release, base_config) if cache_folder and dtype == "bfloat16" else None
+    copy = _converted_path(cache_folder, release, base_config, dtype) if cache_folder and dtype != "float32" else None
     if copy is not None and copy.is_file():
         try:
-            fill(network, _converted_tensors(copy, shapes, has_own_head=has_own_head), dtype=dtype, device=device,
-                 is_mapped=True)  # fmt: skip
+            tensors = _converted_tensors(copy, shapes, dtype, has_own_head=has_own_head)
+            fill(network, tensors, dtype=dtype, device=device, is_mapped=True)
         except CheckpointError as error:
             _log.warning("the converted copy is broken and is made again: %s", error)
         else:
             return network
     if configuration.ties_embeddings:
         _warn_if_embeddings_differ(release)
-    is_copied = copy is not None and _write_copy(copy, _released_tensors(release, plan, dtype), shapes)
+    is_copied = copy is not None and _write_copy(copy, _released_tensors(release, plan, dtype), shapes, dtype)
     tensors = (
-        _converted_tensors(copy, shapes, has_own_head=has_own_head)
+        _converted_tensors(copy, shapes, dtype, has_own_head=has_own_head)
         if copy is not None and is_copied
         else _released_tensors(release, plan, dtype)
     )
@@ -162,7 +163,7 @@ def _released_tensors(release: Release, plan: Iterable[Assignment], dtype: DType
 
 
 def _converted_tensors(
-    copy: Path, shapes: Mapping[str, Shape], *, has_own_head: bool = False
+    copy: Path, shapes: Mapping[str, Shape], dtype: DType, *, has_own_head: bool = False
 ) -> Iterator[tuple[str, Tensor]]:
     """Yield name and value of each tensor of a converted copy; one that is kept keeps its part of the file open.
 
@@ -171,12 +172,12 @@ def _converted_tensors(
     names = sorted(shapes, key=lambda name: name.startswith(_INT8_PARTS) and not name.endswith(_KEPT_BESIDE_INT8))
     asked = [*([EMBEDDING] if has_own_head else []), *names]
     for place, (stored, tensor) in enumerate(read_tensors([Stored(copy, name, shapes[name]) for name in asked])):
-        if tuple(tensor.shape) != stored.shape or tensor.dtype != _dtype_of(stored.name, "bfloat16"):
+        if tuple(tensor.shape) != stored.shape or tensor.dtype != _dtype_of(stored.name, dtype):
             raise CheckpointError(f"{copy}: {stored.name} has another shape or type")
         yield OUTPUT_EMBEDDING if has_own_head and not place else stored.name, tensor
 
 
-def _write_copy(copy: Path, tensors: Iterable[tuple[str, Tensor]], shapes: Mapping[str, Shape]) -> bool:
+def _write_copy(copy: Path, tensors: Iterable[tuple[str, Tensor]], shapes: Mapping[str, Shape], dtype: DType) -> bool:
     """Write the converted weights, one in memory at a time; False where they cannot be kept, which is no fault.
 
     The format is safetensors': a header with the place of each tensor, then their bytes.
@@ -186,9 +187,10 @@ def _write_copy(copy: Path, tensors: Iterable[tuple[str, Tensor]], shapes: Mappi
     header: dict[str, Any] = {}
     end = 0
     for name, shape in shapes.items():
-        is_float32 = _dtype_of(name, "bfloat16") == torch.float32
+        is_float32 = _dtype_of(name, dtype) == torch.float32
         start, end = end, end + math.prod(shape) * (4 if is_float32 else 2)
-        header[name] = {"dtype": "F32" if is_float32 else "BF16", "shape": shape, "data_offsets": [start, end]}
+        stored = _STORED_TYPES["float32" if is_float32 else dtype]
+        header[name] = {"dtype": stored, "shape": shape, "data_offsets": [start, end]}
     written = json.dumps(header).encode()
     written += b" " * (-len(written) % 8)
     try:
@@ -212,11 +214,11 @@ def _write_copy(copy: Path, tensors: Iterable[tuple[str, Tensor]], shapes: Mappi
     return True
 
 
-def _converted_path(cache_folder: Path, release: Release, base_config: Mapping[str, Any]) -> Path:
+def _converted_path(cache_folder: Path, release: Release, base_config: Mapping[str, Any], dtype: DType) -> Path:
     """Name the copy after all that it depends on: contents, sizes and times of the files, and the base config."""
     times = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in release.files]
     source = json.dumps([_CONVERSION, fingerprint(release), times, base_config], sort_keys=True)
-    return cache_folder / f"audio-flamingo-2-{hashlib.sha256(source.encode()).hexdigest()[:32]}-bfloat16.safetensors"
+    return cache_folder / f"audio-flamingo-2-{hashlib.sha256(source.encode()).hexdigest()[:32]}-{dtype}.safetensors"
 
 
 def _warn_if_embeddings_differ(release: Release) -> None:
@@ -264,4 +266,5 @@ def _dtype_of(name: str, dtype: DType, *, is_int8: bool = False) -> torch.dtype:
 
     if is_int8 and name.startswith(_INT8_PARTS) and not name.endswith(_KEPT_BESIDE_INT8):
         return torch.float32
-    return torch.bfloat16 if dtype == "bfloat16" and not name.startswith(_ALWAYS_FLOAT32) else torch.float32
+    found: torch.dtype = getattr(torch, "float32" if name.startswith(_ALWAYS_FLOAT32) else dtype)
+    return found

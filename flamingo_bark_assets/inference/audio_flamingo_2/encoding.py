@@ -65,8 +65,10 @@ def encode_clips(network: AudioFlamingo2Network, clips: Sequence[Clip]) -> list[
     if not clips:
         return []
     waveforms = [waveform(clip) for clip in clips]
+    # A Mac's GPU (mps) knows too few operations on complex numbers, and the spectra cost little.
+    place = network.device if network.device.type == "cuda" else torch.device("cpu")
     embeddings = network.encode_windows(
-        torch.cat([frontend.log_mel(w.to(network.device), mel_bins=network.mel_bins) for w in waveforms])
+        torch.cat([frontend.log_mel(w.to(place), mel_bins=network.mel_bins) for w in waveforms])
     )
     padded, window_mask = pad_windows(torch.split(embeddings, [len(w) for w in waveforms]))
     related = torch.unflatten(network.relate_windows(padded, window_mask), 1, padded.shape[1:3])

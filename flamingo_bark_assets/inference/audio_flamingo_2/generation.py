@@ -15,6 +15,7 @@ from flamingo_bark_assets.inference.interface import Decoding
 from flamingo_bark_assets.inference.penalties import penalties, warpers
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
@@ -165,7 +166,7 @@ class _Batch:
             lengths=lengths_there.clone(),
             limits=torch.tensor([request.max_new_tokens for request in requests], device=self._device),
             scores=self._decoder.scores(last),
-            log_probability=torch.zeros(len(rows), dtype=torch.float64, device=self._device),
+            log_probability=torch.zeros(len(rows), dtype=_widest(self._device), device=self._device),
             noise=_noise(requests, self._device) if self._choose is not None else None,
         )
         first = len(self._context) if self._context is not None else 0
@@ -316,6 +317,13 @@ class _Rows:
         return self.noise.gather(1, made[:, None])
 
 
+def _widest(device: torch.device) -> torch.dtype:
+    """Return the type for sums over many numbers: a Mac's GPU (mps) has no float64."""
+    import torch
+
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def _noise(requests: Sequence[Request], device: Any) -> Tensor:
     """Draw the random numbers of each request from its own seed."""
     import torch
@@ -336,8 +344,9 @@ def _chooser(decoding: Decoding) -> Callable[[Tensor, Tensor], Tensor] | None:
 
         for processor in processors:
             scores = processor(None, scores)
-        ordered, ids = scores.double().softmax(dim=-1).sort(dim=-1, descending=True)
-        place = torch.searchsorted(ordered.cumsum(dim=-1), uniform.double(), right=True)
+        widest = _widest(scores.device)
+        ordered, ids = scores.to(widest).softmax(dim=-1).sort(dim=-1, descending=True)
+        place = torch.searchsorted(ordered.cumsum(dim=-1), uniform.to(widest), right=True)
         return ids.gather(1, place.clamp(max=ids.shape[1] - 1))[:, 0]
 
     return choose

@@ -15,7 +15,7 @@ from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.interface import Clip, ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped
-from flamingo_bark_assets.inference.segments import _blocks, measured_sections, typical_clip
+from flamingo_bark_assets.inference.segments import block_levels, measured_sections, typical_clip
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.parts import QUESTIONS, Part
 from flamingo_bark_assets.settings import PromptSettings
@@ -258,7 +258,7 @@ def test_the_window_leaves_out_an_intro_that_is_unlike_the_song() -> None:
 
 def test_sections_are_parted_where_the_sound_changes() -> None:
     low, full = sine(80.0, 20.0, rate_hz=RATE_HZ, level_dbfs=-20.0), music(30.0, rate_hz=RATE_HZ)
-    levels_db, sounding = _blocks(as_signal(join(low, full, low), rate_hz=RATE_HZ), RATE_HZ)
+    levels_db, sounding = block_levels(as_signal(join(low, full, low), rate_hz=RATE_HZ), RATE_HZ)
     assert measured_sections(levels_db, sounding) == [(0, 20), (20, 50), (50, 70)]
 
 

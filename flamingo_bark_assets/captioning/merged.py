@@ -1,7 +1,7 @@
 """A reply to a question for genre, mood and instruments at once, parted into the three.
 
-Which term answers which question belongs here: what the reply itself says, else the known genres, moods and instruments.
-How a list under one question is read stands in `answers`, known genres in `genres`.
+Which term answers which question belongs here, by what the reply itself says, else by the known terms of each. How a
+list under one question is read stands in `answers`, known genres in `genres`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ _QUESTION_OF: Mapping[str, Question] = {"g": "genre", "i": "instruments", "m": "
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _LAST_BORDER = re.compile(r"[,;.!?\n]|\band\b", re.IGNORECASE)
 # What carries a quality that is not the mood of the music.
-_CARRIER = re.compile(r"\s+(?:\w+\s+)?(?:voices?|singer|singing|volume|tempo|pitch|timbre|loops?|lines?)\b", re.IGNORECASE)
+_CARRIER = re.compile(
+    r"\s+(?:\w+\s+)?(?:voices?|singer|singing|volume|tempo|pitch|timbre|loops?|lines?)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,12 +102,12 @@ class _Reading:
             self.key = None
 
 
-def read_facts(reply: str) -> Facts:
-    """Read what can be read of a reply: missing and additional brackets and commas, any quotes and text around it count
-    nothing.
+def read_facts(reply: str, *, truncated: bool = False) -> Facts:
+    """Read what can be read of a reply, whatever brackets, commas and quotes it lacks and whatever stands around it.
 
     Names that are not known belong, within a value, to it: {"genre": {"main": "rock"}} is rock. Of a name that stands
     there twice the first counts. Time grows in proportion to the reply, of which `MAX_REPLY_CHARACTERS` are read.
+    `truncated` says whether its token limit cut it off.
     """
     reading = _Reading()
     waiting: str | None = None  # a text that is a name if a colon follows
@@ -132,6 +132,7 @@ def read_facts(reply: str) -> Facts:
             reading.close()
     if waiting is not None:
         reading.add(waiting)
+        reading.is_cut = reading.is_cut or truncated
     values = {key: tuple(texts) for key, texts in reading.values.items() if texts}
     return Facts(values, reading.key if reading.is_cut and reading.key in values else None)
 

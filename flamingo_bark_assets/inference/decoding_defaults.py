@@ -50,8 +50,8 @@ class _Limits:
 
 
 _OF_FAMILY: dict[Family, _Limits] = {
-    # NVIDIA's benchmarks of Audio Flamingo 2 are greedy; its demo, of 256 new tokens, samples (top_k 30, top_p .95). Its
-    # captions have some 30 words; the rest is room, as on a CPU each token costs, and what is cut off is asked again.
+    # NVIDIA's benchmarks of Audio Flamingo 2 are greedy; its demo, of 256 new tokens, samples (top_k 30, top_p .95).
+    # Own choice by question: a caption has some 30 words, a token costs, and what is cut off is asked again.
     "audio-flamingo-2": _Limits(label=48, labels=96, caption=64, description=200, longest=400),
     # Of a description: the example on transformers' page of Audio Flamingo 3.
     "audio-flamingo-3": _Limits(description=500, longest=1000),

@@ -37,8 +37,8 @@ class _Budgets:
 _WHOLE = math.inf
 """As much as the model takes; `CaptioningModel.max_clip_s` is the limit."""
 
-# A CPU takes 1.3 to 2 s for a window of 10 s of the 1.5B model: 6 windows of the mix and 2 of each of four stems make 14
-# (measured here). Segments are whole windows, as a window with a join in it is like nothing that the model was trained
+# Two cores take 1.3 to 2 s for a window of 10 s (measured with the 1.5B model): 6 of the mix and 2 of each of four
+# stems make 14. Segments are whole windows, as a window with a join in it is like nothing that the model was trained
 # on. That 60 s in three places tell more than 30 s in one is an assumption.
 _AF2_ON_CPU = _Budgets(mix=Budget(60.0, 20.0), stem=Budget(20.0, 10.0))
 _AF2 = _Budgets(mix=Budget(_WHOLE, 30.0), stem=Budget(30.0, 10.0))

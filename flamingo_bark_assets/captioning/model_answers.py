@@ -1,0 +1,137 @@
+"""Rows of what a model answered: its words less what the measurements contradict, and every claim that it made.
+
+What of a reply is passed on belongs here; asking stands in `questions`, checking a claim in `claims`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+
+from flamingo_bark_assets.captioning.answers import ParsedAnswer
+from flamingo_bark_assets.captioning.interface import Answer
+from flamingo_bark_assets.captioning.questions import Answered, Replies
+from flamingo_bark_assets.claims.checking import check_claims
+from flamingo_bark_assets.claims.model import Claim
+from flamingo_bark_assets.claims.rewriting import rewrite
+from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.inference.catalogue import QUESTION_ORDER
+from flamingo_bark_assets.inference.interface import Clip, ModelIdentity, Reply
+from flamingo_bark_assets.inference.reply_cache import decoding_json
+from flamingo_bark_assets.parts import PARTS, Part, Question
+
+# Nothing measures a genre or a mood.
+UNCHECKED: frozenset[Question] = frozenset({"genre", "mood"})
+CONTRADICTED = "every sentence of the reply contradicts the measurements"
+OF_A_PART = "the model was given a part of the song"
+
+_WHOLE_S = 1.0
+"""A clip that lacks less than this of the song is the whole of it."""
+
+
+def rows_of_replies(
+    replies: Replies, model: ModelIdentity, evidence: Evidence, min_confidence: float
+) -> tuple[tuple[Answer, ...], tuple[Claim, ...]]:
+    """Return the answers in the order of parts, then questions, and the claims of all of them.
+
+    Tempo and key of a structured reply are claims of the part's caption, behind those of its words.
+    """
+    answers: list[Answer] = []
+    claims: list[Claim] = []
+    for part, question in sorted(replies.answered, key=_order):
+        answered = replies.answered[part, question]
+        answer, found = _row(part, question, answered, model, evidence, min_confidence)
+        answers.append(answer)
+        claims += found
+        if question == "caption" and (facts := replies.facts.get(part)):
+            claims += _claims_of_facts(part, facts, answered.parsed.text or "", found, evidence, min_confidence)
+    return tuple(answers), tuple(claims)
+
+
+def _order(place: tuple[Part, Question]) -> tuple[int, int]:
+    return PARTS.index(place[0]), QUESTION_ORDER.index(place[1])
+
+
+def _row(
+    part: Part,
+    question: Question,
+    answered: Answered,
+    model: ModelIdentity,
+    evidence: Evidence,
+    min_confidence: float,
+) -> tuple[Answer, tuple[Claim, ...]]:
+    """Cut what the measurements contradict; the reply itself is kept."""
+    parsed, query, clip = answered.parsed, answered.asked.query, answered.asked.query.clip
+    said = _said(parsed)
+    claims: tuple[Claim, ...] = ()
+    reason = parsed.reason
+    if said is not None and question not in UNCHECKED:
+        claims = _without_length(check_claims(part, question, said, evidence, min_confidence), clip, evidence)
+        said = rewrite(said, claims) or None
+        if said is None:
+            reason = CONTRADICTED
+    answer = Answer(
+        part=part,
+        question=question,
+        text=said,
+        source="model" if said is not None else "none",
+        captioner=model.family,
+        is_fallback=False,
+        model_id=model.model_id,
+        revision=model.revision,
+        licence=model.licence,
+        prompt=query.prompt,
+        decoding=decoding_json(query.decoding),
+        raw_text=answered.reply.text,
+        confidence=_confidence(answered.reply),
+        reason=reason if said is None else None,
+        flags=", ".join(parsed.flags) or None,
+        window_start_s=clip.start_s,
+        window_end_s=clip.end_s,
+        segments=_segments(clip),
+        mean_log_probability=answered.reply.mean_log_probability,
+    )
+    return answer, claims
+
+
+def _without_length(claims: Sequence[Claim], clip: Clip, evidence: Evidence) -> tuple[Claim, ...]:
+    """Take a length that nothing bears out for that of the clip, where the model was given a part of the song."""
+    length_s = evidence.raw_song.duration_s.value
+    is_whole = not clip.joined and length_s is not None and clip.end_s - clip.start_s > length_s - _WHOLE_S
+    return tuple(
+        dataclasses.replace(claim, verdict="conflict", note=OF_A_PART)
+        if claim.kind == "duration" and claim.verdict == "unverifiable" and not is_whole
+        else claim
+        for claim in claims
+    )
+
+
+def _claims_of_facts(
+    part: Part, facts: str, caption: str, before: Sequence[Claim], evidence: Evidence, min_confidence: float
+) -> list[Claim]:
+    """Check tempo and key as if they stood behind the caption."""
+    shift = len(caption) + 1
+    return [
+        dataclasses.replace(
+            claim,
+            claim=len(before) + number,
+            start_char=claim.start_char + shift,
+            end_char=claim.end_char + shift,
+        )
+        for number, claim in enumerate(check_claims(part, "caption", facts, evidence, min_confidence))
+    ]
+
+
+def _said(parsed: ParsedAnswer) -> str | None:
+    return ", ".join(parsed.labels) or None if parsed.text is None else parsed.text
+
+
+def _segments(clip: Clip) -> str | None:
+    return json.dumps([[round(s.start_s, 3), round(s.end_s, 3)] for s in clip.joined]) if clip.joined else None
+
+
+def _confidence(reply: Reply) -> float | None:
+    """Return the geometric mean of the tokens' probabilities: how sure the model was of its words, not of the music."""
+    return None if reply.mean_log_probability is None else min(1.0, math.exp(reply.mean_log_probability))

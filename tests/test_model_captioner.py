@@ -26,7 +26,6 @@ from tests.hub import keep_off_the_network
 from tests.signals import as_signal, join, music, noise, silence, sine
 from tests.tiny_models import save_tiny_model
 
-
 ANSWERS = 5 + 4 * 3
 """All five questions about the mix, three about each of four stems."""
 

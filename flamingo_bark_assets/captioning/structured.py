@@ -31,7 +31,8 @@ _TOKEN = re.compile(r"""\s+|[{}\[\]:,]|["'“”‘’]|[^\s{}\[\]:,"“”]+(?:
 _DOUBLE = '"“”'
 _CLOSING = f"{_DOUBLE}'‘’"
 _ENDS_DOUBLE, _ENDS_SINGLE = re.compile(r'\\.|["”]', re.DOTALL), re.compile(r"\\.|['’]", re.DOTALL)
-_ENDS_VALUE = re.compile(r"[^\S\n]{0,20}(?:[,:}\]\n]|\Z)")
+# A mark, the end of a line, or quotes again where a comma is missing.
+_ENDS_VALUE = re.compile(r"[^\S\n]{0,20}(?:[,:}\]\n]|\Z)|[^\S\n]{1,20}(?=[\"“'])")
 _MAX_INNER_QUOTES = 8
 _ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _MAX_STRING_CHARACTERS = 4000
@@ -65,7 +66,7 @@ class Facts:
         named = _KEY_NAME.search(key)
         said = [
             claim_of("bpm", tempo.group()) if tempo else None,
-            claim_of("key", key) or (claim_of("key", named.group()) if named else None),
+            claim_of("key", key) or (claim_of("key", named.group().replace("-", " ")) if named else None),
         ]
         told = ", ".join(one for one in said if one)
         return f"{told}." if told else None

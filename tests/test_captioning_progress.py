@@ -178,10 +178,10 @@ def describe_with_tiny_model(folder: Path) -> Captions:
 
 
 def test_what_a_ctrl_c_leaves_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.test_audio_flamingo_2 import _random_release, _save_base, _save_release
+    from tests.test_audio_flamingo_2 import random_release, save_base, save_release
 
-    model = _save_release(tmp_path / "model", _random_release())
-    _save_base(model / "base_lm")
+    model = save_release(tmp_path / "model", random_release())
+    save_base(model / "base_lm")
     interrupted = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -11,7 +11,7 @@ import pytest
 from flamingo_bark_assets.audio.signal import Signal
 from flamingo_bark_assets.captioning import model_captioner
 from flamingo_bark_assets.captioning.interface import Answer, Captions
-from flamingo_bark_assets.captioning.model_answers import OF_A_PART
+from flamingo_bark_assets.captioning.model_answers import OF_A_PART, ONLY_TIMES
 from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.catalogue import Family
@@ -268,3 +268,21 @@ def test_a_right_length_stays(describe: Describe) -> None:
     right = LENGTH.replace("60", "90")
     captions = describe(Model("audio-flamingo-2", lambda *_: right), of_length(90.0), minute, mix_clip_s=120)
     assert answer(captions, "caption").text == right
+
+
+@pytest.mark.parametrize(
+    "when", ["At 0:45 the drums enter.", "The drums enter at the 45-second mark.", "It drops 30 seconds in (1:10)."]
+)
+def test_times_of_a_clip_are_not_told_as_the_songs(describe: Describe, when: str) -> None:
+    said = f"A calm song with a piano. {when} It has a soft sound."
+    part = describe(Model("audio-flamingo-2", lambda *_: said), of_length(90.0), minute, mix_clip_s=20)
+    assert answer(part, "caption").text == "A calm song with a piano. It has a soft sound."
+    assert answer(part, "caption").flags == "times"
+    alone = describe(Model("audio-flamingo-2", lambda *_: when), of_length(90.0), minute, mix_clip_s=30)
+    assert (answer(alone, "caption").text, answer(alone, "caption").reason) == (None, ONLY_TIMES)
+
+
+def test_times_stay_where_the_whole_song_was_heard(describe: Describe) -> None:
+    said = "A calm song with a piano. A soft pad comes in at 0:45."
+    whole_song = describe(Model("audio-flamingo-2", lambda *_: said), of_length(90.0), minute, mix_clip_s=120)
+    assert answer(whole_song, "caption").text == said

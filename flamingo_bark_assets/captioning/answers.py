@@ -296,7 +296,7 @@ def _loop_of_words(text: str) -> int:
 def _loop_of_sentences(text: str) -> int:
     known: set[str] = set()
     start = 0
-    for end in [*_sentence_ends(text), len(text)]:
+    for end in [*sentence_ends(text), len(text)]:
         sentence = text[start:end].strip().lower()
         if sentence in known and len(sentence.split()) > 2:
             return start
@@ -305,14 +305,15 @@ def _loop_of_sentences(text: str) -> int:
     return len(text)
 
 
-def _sentence_ends(text: str) -> list[int]:
+def sentence_ends(text: str) -> list[int]:
+    """Return the offset behind each sentence of a text that ends."""
     ends = (match for match in _SENTENCE_END.finditer(text))
     return [match.end() for match in ends if not _ABBREVIATED.search(text[max(0, match.start() - 8) : match.start()])]
 
 
 def _finished(text: str, flags: set[Flag], *, is_cut: bool) -> str:
     """Drop an unfinished last sentence, or clause of the only one; '' where nothing else is left."""
-    ends = _sentence_ends(text)
+    ends = sentence_ends(text)
     if ends and ends[-1] == len(text):
         return text
     last = _WORD.findall(text[-40:])

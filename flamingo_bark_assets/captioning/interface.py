@@ -61,7 +61,8 @@ class Answer(Row):
     reason: str | None = optional_column("Why there is no text.")
     flags: str | None = optional_column(
         "What was found in the model's reply and dealt with, parted by commas: echo, json, negation, not_english, "
-        "repetition, too_long, truncated (cut off by its token limit, and at its last whole sentence here)."
+        "repetition, times (of the clip, not of the song), too_long, truncated (cut off by its token limit, and at its "
+        "last whole sentence here)."
     )
     window_start_s: float | None = optional_column("Where the sound that the model was given begins.", unit="s")
     window_end_s: float | None = optional_column("Where it ends.", unit="s")

@@ -6,11 +6,13 @@ What of a reply is passed on belongs here; asking stands in `questions`, checkin
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
+import re
 from collections.abc import Sequence
 
-from flamingo_bark_assets.captioning.answers import ParsedAnswer
+from flamingo_bark_assets.captioning.answers import ParsedAnswer, sentence_ends
 from flamingo_bark_assets.captioning.interface import Answer
 from flamingo_bark_assets.captioning.questions import Answered, Replies
 from flamingo_bark_assets.claims.checking import check_claims
@@ -26,7 +28,15 @@ from flamingo_bark_assets.parts import PARTS, Part, Question
 UNCHECKED: frozenset[Question] = frozenset({"genre", "mood"})
 CONTRADICTED = "every sentence of the reply contradicts the measurements"
 OF_A_PART = "the model was given a part of the song"
+ONLY_TIMES = "the reply tells only when things happen, of a part of the song"
 
+# 'At 0:45', 'from 1:10 to 1:30', 'at the 45-second mark', '30 seconds in'; not 'lasts 60 seconds' or 'in 6/8'.
+_TIME = re.compile(
+    r"\b(?:at|around|from|by|until|after|before|near|between|about)\s(?:the\s)?\d{1,2}:[0-5]\d\b|"
+    r"[(\[]\s?\d{1,2}:[0-5]\d\b|\b\d{1,2}:[0-5]\d\s?(?:mark|minutes?|[-–—]|to\b)|"
+    r"\b\d{1,4}[ -]?(?:seconds?|secs?|minutes?|s)[ -](?:mark\b|in(?:to)?\b(?!\s(?:length|duration|total)))",
+    re.IGNORECASE,
+)
 _WHOLE_S = 1.0
 """A clip that lacks less than this of the song is the whole of it."""
 
@@ -64,11 +74,16 @@ def _row(
 ) -> tuple[Answer, tuple[Claim, ...]]:
     """Cut what the measurements contradict; the reply itself is kept."""
     parsed, query, clip = answered.parsed, answered.asked.query, answered.asked.query.clip
-    said = _said(parsed)
+    said, flags = _said(parsed), set(parsed.flags)
     claims: tuple[Claim, ...] = ()
     reason = parsed.reason
+    is_whole = _is_whole(clip, evidence)
+    if parsed.text is not None and not is_whole and (timeless := _without_times(parsed.text)) != parsed.text:
+        said, reason = timeless or None, ONLY_TIMES
+        flags.add("times")
     if said is not None and question not in UNCHECKED:
-        claims = _without_length(check_claims(part, question, said, evidence, min_confidence), clip, evidence)
+        claims = check_claims(part, question, said, evidence, min_confidence)
+        claims = claims if is_whole else _without_length(claims)
         said = rewrite(said, claims) or None
         if said is None:
             reason = CONTRADICTED
@@ -87,7 +102,7 @@ def _row(
         raw_text=answered.reply.text,
         confidence=_confidence(answered.reply),
         reason=reason if said is None else None,
-        flags=", ".join(parsed.flags) or None,
+        flags=", ".join(sorted(flags)) or None,
         window_start_s=clip.start_s,
         window_end_s=clip.end_s,
         segments=_segments(clip),
@@ -96,13 +111,24 @@ def _row(
     return answer, claims
 
 
-def _without_length(claims: Sequence[Claim], clip: Clip, evidence: Evidence) -> tuple[Claim, ...]:
-    """Take a length that nothing bears out for that of the clip, where the model was given a part of the song."""
+def _is_whole(clip: Clip, evidence: Evidence) -> bool:
+    """Tell whether a model was given the song from its beginning to its end."""
     length_s = evidence.raw_song.duration_s.value
-    is_whole = not clip.joined and length_s is not None and clip.end_s - clip.start_s > length_s - _WHOLE_S
+    return not clip.joined and length_s is not None and clip.end_s - clip.start_s > length_s - _WHOLE_S
+
+
+def _without_times(text: str) -> str:
+    """Drop sentences that tell when something happens: a model that was given a part counts from its beginning."""
+    ends = [*sentence_ends(text), len(text)]
+    sentences = [text[start:end] for start, end in itertools.pairwise([0, *ends])]
+    return "".join(sentence for sentence in sentences if not _TIME.search(sentence)).strip()
+
+
+def _without_length(claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Take a length that nothing bears out for that of the clip: the model was given a part of the song."""
     return tuple(
         dataclasses.replace(claim, verdict="conflict", note=OF_A_PART)
-        if claim.kind == "duration" and claim.verdict == "unverifiable" and not is_whole
+        if claim.kind == "duration" and claim.verdict == "unverifiable"
         else claim
         for claim in claims
     )

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from flamingo_bark_assets.text import printable
 
-Flag = Literal["echo", "json", "negation", "not_english", "repetition", "too_long", "truncated"]
+Flag = Literal["echo", "json", "negation", "not_english", "repetition", "times", "too_long", "truncated"]
 
 MAX_REPLY_CHARACTERS = 40_000
 

@@ -178,7 +178,7 @@ def describe_with_tiny_model(folder: Path) -> Captions:
 
 
 def test_what_a_ctrl_c_leaves_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.test_audio_flamingo_2 import random_release, save_base, save_release
+    from tests.tiny_audio_flamingo_2 import random_release, save_base, save_release
 
     model = save_release(tmp_path / "model", random_release())
     save_base(model / "base_lm")

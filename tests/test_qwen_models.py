@@ -99,6 +99,18 @@ def test_the_sound_of_omni_is_not_padded_to_five_minutes_and_is_the_same(omni: T
         assert torch.equal(inputs["input_features"][row, :, :frames], padded["input_features"][0, :, :frames])
 
 
+@pytest.mark.parametrize("n_samples", [1, 700])
+def test_a_sound_too_short_for_a_token_is_heard_with_silence_behind_it(
+    qwen2_audio: TransformersModel, omni: TransformersModel, n_samples: int
+) -> None:
+    clip = Clip(np.full(n_samples, 0.1, np.float32), 16_000)
+    padded = Clip(np.pad(clip.samples, (0, 1600 - n_samples)), 16_000)
+    for model in (qwen2_audio, omni):
+        short, long = model.infer([Query(one, "what?", SHORT) for one in (clip, padded)])
+        assert (short.text, short.token_count) == (long.text, long.token_count)
+        assert short.mean_log_probability == pytest.approx(long.mean_log_probability, abs=1e-4)
+
+
 @pytest.mark.parametrize("family", ["qwen2-audio", "qwen2.5-omni"])
 def test_a_clip_that_is_asked_about_again_is_not_encoded_again(tmp_path: Path, family: TinyFamily) -> None:
     model = load(save_tiny_model(tmp_path / "m", family))

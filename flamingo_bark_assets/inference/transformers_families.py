@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.inference.catalogue import Family
 from flamingo_bark_assets.inference.loading_checks import model_type_of
+
+_FEWEST_SAMPLES = 1600
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,13 @@ def max_clip_s(processor: Any) -> float:
     """Return the longest clip that a processor does not cut."""
     windows = getattr(processor, "max_audio_len", None)
     return float(processor.feature_extractor.chunk_length if windows is None else windows)
+
+
+def with_enough_sound(samples: FloatArray, architecture: Architecture) -> FloatArray:
+    """Pad less than a tenth of a second with zeros: it would leave Qwen's encoders with one token of sound or none."""
+    if architecture.processor == "AutoProcessor":
+        return samples
+    return np.pad(samples, (0, max(0, _FEWEST_SAMPLES - samples.size)))
 
 
 def processor_options(processor: Any, architecture: Architecture, n_samples: int) -> dict[str, Any]:

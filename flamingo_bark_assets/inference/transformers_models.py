@@ -29,6 +29,7 @@ from flamingo_bark_assets.inference.transformers_families import (
     load_processor,
     max_clip_s,
     processor_options,
+    with_enough_sound,
 )
 from flamingo_bark_assets.inference_settings import Dtype, Quantisation
 
@@ -213,11 +214,12 @@ class TransformersModel:
 
     def _inputs(self, queries: Sequence[Query]) -> Any:
         order = -1 if self._architecture.sound_first else 1
+        sounds = [with_enough_sound(query.clip.samples, self._architecture) for query in queries]
         contents = [
-            [{"type": "text", "text": query.prompt}, {"type": "audio", "audio": query.clip.samples}][::order]
-            for query in queries
+            [{"type": "text", "text": query.prompt}, {"type": "audio", "audio": sound}][::order]
+            for query, sound in zip(queries, sounds, strict=True)
         ]
-        longest = max(query.clip.samples.size for query in queries)
+        longest = max(sound.size for sound in sounds)
         inputs = self._processor.apply_chat_template(
             [[{"role": "user", "content": content}] for content in contents],
             tokenize=True,

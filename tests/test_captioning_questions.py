@@ -20,6 +20,7 @@ from flamingo_bark_assets.inference.loading import Loaded, Skipped
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate, PromptOverride
 from flamingo_bark_assets.parts import Part
 from flamingo_bark_assets.settings import PromptSettings
+from flamingo_bark_assets.studio.review.texts import claimed_text
 from tests.captioning_models import ParrotModel
 from tests.evidence import make_evidence, unknown
 from tests.signals import as_signal, music
@@ -175,6 +176,23 @@ def test_tempo_and_key_of_the_object_are_claims_that_are_checked(describe: Descr
     assert (found["tempo"], found["key"]) == ("conflict", "agree")
     assert len({(c.part, c.question, c.claim) for c in captions.claims}) == len(captions.claims)
     assert answer(captions, "caption").text == "A house track with drums."
+
+
+def test_where_the_claims_of_an_object_stood_is_found_again(describe: Describe) -> None:
+    said = json.dumps({**FACTS, "summary": "A house track at 95 BPM with drums."})
+    captions = describe(Model("music-flamingo", lambda prompt, _: said if "JSON" in prompt else "A song."))
+    claims = [claim for claim in captions.claims if claim.question == "caption"]
+    assert {claim.kind for claim in claims} >= {"tempo", "key"}
+    assert claimed_text(answer(captions, "caption"), claims) == (
+        "A house track at 95 BPM with drums. 95 BPM, in E minor."
+    )
+
+
+def test_an_inactive_stem_is_not_asked_about(describe: Describe) -> None:
+    model = Model("audio-flamingo-2", lambda *_: "drums")
+    captions = describe(model, make_evidence(kinds=("drums",), drums={"active_fraction": 0.0}))
+    assert {one.part for one in captions.answers} == {"mix"}
+    assert not any("drums" in prompt for prompt in model.prompts())
 
 
 def test_an_object_that_cannot_be_read_leads_to_the_single_questions(describe: Describe) -> None:

@@ -12,9 +12,11 @@ import math
 import re
 from collections.abc import Sequence
 
-from flamingo_bark_assets.captioning.answers import ParsedAnswer, sentence_ends
+from flamingo_bark_assets.captioning.answers import ParsedAnswer, parse_labels, parse_text, sentence_ends
 from flamingo_bark_assets.captioning.interface import Answer
+from flamingo_bark_assets.captioning.merged import parse_merged
 from flamingo_bark_assets.captioning.questions import Answered, Replies
+from flamingo_bark_assets.captioning.structured import read_facts
 from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.claims.rewriting import rewrite
@@ -58,6 +60,18 @@ def rows_of_replies(
         if question == "caption" and (facts := replies.facts.get(part)):
             claims += _claims_of_facts(part, facts, answered.parsed.text or "", found, evidence, min_confidence)
     return tuple(answers), tuple(claims)
+
+
+def readings(answer: Answer) -> list[str]:
+    """Return what may have been read of a model's reply before it was checked, for showing where its claims stood."""
+    if answer.raw_text is None:
+        return []
+    facts, merged = read_facts(answer.raw_text), parse_merged(answer.raw_text, prompt=answer.prompt)
+    summary = parse_text(facts.text("summary")).text
+    labels = [parse_labels(answer.raw_text, prompt=answer.prompt)]
+    labels += [parsed for question, parsed in merged.items() if question == answer.question]
+    texts = [parse_text(answer.raw_text, prompt=answer.prompt).text, *(", ".join(one.labels) for one in labels)]
+    return [text for text in (*texts, " ".join(filter(None, (summary, facts.claim)))) if text]
 
 
 def _order(place: tuple[Part, Question]) -> tuple[int, int]:

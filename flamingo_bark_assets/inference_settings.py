@@ -151,9 +151,31 @@ class InferenceSettings(_Frozen):
     vocabularies: VocabularyFiles = Field(default_factory=VocabularyFiles, description="Terms that CLAP knows.")
     labels_per_vocabulary: int = Field(10, ge=1, le=2000, description="Likeliest terms that are kept a part.")
     prompts: tuple[PromptOverride, ...] = Field((), description="Prompts in place of the model family's own.")
-    max_new_tokens: int | None = Field(
-        None, ge=1, le=4096, description="Most tokens of an answer; default: the family's own (256 to 2,048)."
+    merged_questions: bool = Field(
+        True, description="Ask genre, mood and instruments of the mix in one question, where the family knows such a "
+        "prompt; what its reply leaves open is asked by itself.",
+    )  # fmt: skip
+    stem_questions: tuple[Question, ...] = Field(
+        ("instruments", "caption", "description"), description="What is asked of a stem; a genre or mood is the song's."
     )
+    mix_clip_s: float | None = Field(
+        None, ge=5, le=3600, description="Most sound of the mix that a model is given, seconds; default: the family's "
+        "own (30 to 1,800, on a CPU 60). A longer song is given in typical segments.",
+    )  # fmt: skip
+    mix_segment_s: float | None = Field(
+        None, ge=5, le=3600, description="Length of each of these segments, seconds; default: the family's own."
+    )
+    stem_clip_s: float | None = Field(
+        None, ge=5, le=3600, description="Most sound of a stem, seconds, of where it sounds; default: the family's own "
+        "(20 to 60).",
+    )  # fmt: skip
+    stem_segment_s: float | None = Field(
+        None, ge=5, le=3600, description="Length of each of its segments, seconds; default: the family's own."
+    )
+    max_new_tokens: int | None = Field(
+        None, ge=1, le=4096, description="Most tokens of an answer to any question; default: the family's own by "
+        "question (48 to 2,048), with twice as many for an answer that was cut off.",
+    )  # fmt: skip
     do_sample: bool = Field(False, description="Sample, or take the likeliest token.")
     temperature: float = Field(1.0, gt=0, le=10, description="Of sampling.")
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of sampling.")

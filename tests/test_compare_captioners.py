@@ -74,7 +74,10 @@ def test_measured_text_has_its_claims_checked_too_and_none_conflicts(tmp_path: P
 
 def test_each_is_asked_the_same_questions_about_the_same_parts(chat: ChatServer, tmp_path: Path) -> None:
     both = [compared(name, inference(chat.base_url), tmp_path) for name in ("measured", "server:a")]
-    assert places(both) == places(both[:1]) == places(both[1:])
+    assert places(both) == places(both[:1])
+    # The measured one says of each stem why it has no genre and mood; a model is not asked for them.
+    of_stems = [place for place in places(both) if place[0] != "mix" and place[1] in {"genre", "mood"}]
+    assert places(both[1:]) == [place for place in places(both) if place not in of_stems]
     assert [place for place in places(both) if place[0] == "mix"] == [("mix", question) for question in QUESTIONS]
 
 

@@ -49,6 +49,8 @@ def test_the_configured_model_answers_for_all_songs_of_a_run_and_is_loaded_once(
     reports = run_songs(instance, ["one", "two"], lambda asset, song_id: None)
     assert all(report.success for report in reports), [report.errors for report in reports]
     assert loads == [str(folder)]
+    said = [entry.user_message for report in reports for entry in instance.all_logs(report.run_id)]
+    assert sum("captioning takes about" in line and "for 2 songs (a trial" in line for line in said) == 1
     rows = query(data.warehouse, "SELECT DISTINCT model_id, is_fallback, source FROM captions ORDER BY ALL").rows
     assert {(model_id, is_fallback) for model_id, is_fallback, _ in rows} == {(str(folder), False)}
     dataset = json.loads(dataset_files(data, "one").dataset.read_text())

@@ -13,8 +13,15 @@ import pytest
 from pydantic import ValidationError
 
 from flamingo_bark_assets.inference import loading
-from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS, Family, ModelError, default_prompt, prompt_for
-from flamingo_bark_assets.inference.decoding_defaults import decoding_of
+from flamingo_bark_assets.inference.catalogue import (
+    KNOWN_MODELS,
+    Family,
+    ModelError,
+    PromptKind,
+    default_prompt,
+    prompt_for,
+)
+from flamingo_bark_assets.inference.decoding_defaults import decoding_of, with_more_room
 from flamingo_bark_assets.inference.fetching import FetchEvent
 from flamingo_bark_assets.inference.interface import Clip, Decoding
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
@@ -411,18 +418,42 @@ def test_an_empty_chain_is_no_model(tmp_path: Path) -> None:
 
 def test_decoding_is_greedy_by_default() -> None:
     for known in KNOWN_MODELS:
-        assert not decoding_of(InferenceSettings(), known.family or "server", known.model_id).do_sample
+        assert not decoding_of(InferenceSettings(), known.family or "server", known.model_id, "caption").do_sample
 
 
 def test_what_the_settings_leave_open_is_decoded_as_the_makers_of_the_family_do() -> None:
     def found(family: Family, model_id: str, **options: Any) -> tuple[int, float]:
-        decoding = decoding_of(InferenceSettings(**options), family, model_id)
+        decoding = decoding_of(InferenceSettings(**options), family, model_id, "description")
         return decoding.max_new_tokens, decoding.repetition_penalty
 
-    assert found("audio-flamingo-2", DEFAULT_MODEL_ID) == (256, 1.0)
+    assert found("audio-flamingo-2", DEFAULT_MODEL_ID) == (200, 1.0)
+    assert found("audio-flamingo-3", "nvidia/audio-flamingo-3-hf") == (500, 1.0)
     assert found("music-flamingo", "nvidia/audio-flamingo-next-hf") == (1024, 1.2)
     assert found("music-flamingo", "/models/audio-flamingo-next-think-hf") == (2048, 1.2)
     assert found("music-flamingo", "nvidia/audio-flamingo-next-hf", max_new_tokens=9, repetition_penalty=1) == (9, 1.0)
+
+
+def test_a_description_of_450_words_fits_music_flamingos_limit() -> None:
+    decoding = decoding_of(InferenceSettings(), "music-flamingo", "nvidia/music-flamingo-2601-hf", "description")
+    assert decoding.max_new_tokens > 450 * 4 / 3  # of English a token is three quarters of a word
+
+
+def test_each_question_has_a_limit_of_its_own() -> None:
+    kinds: tuple[PromptKind, ...] = ("genre", "labels", "caption", "description")
+    limits = [decoding_of(InferenceSettings(), "audio-flamingo-2", DEFAULT_MODEL_ID, k).max_new_tokens for k in kinds]
+    assert limits == [48, 96, 64, 200]
+
+
+def test_a_cut_off_reply_gets_twice_the_room_up_to_the_familys_longest() -> None:
+    settings = InferenceSettings()
+    more = with_more_room(settings, "audio-flamingo-2", DEFAULT_MODEL_ID, Decoding(max_new_tokens=200))
+    assert more == Decoding(max_new_tokens=400)
+    assert with_more_room(settings, "audio-flamingo-2", DEFAULT_MODEL_ID, Decoding(max_new_tokens=400)) is None
+
+
+def test_a_limit_of_the_users_is_not_exceeded() -> None:
+    settings = InferenceSettings(max_new_tokens=64)
+    assert with_more_room(settings, "audio-flamingo-2", DEFAULT_MODEL_ID, Decoding(max_new_tokens=64)) is None
 
 
 def test_a_prompt_can_be_overridden_for_one_part_and_question() -> None:

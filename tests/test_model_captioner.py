@@ -13,17 +13,21 @@ from flamingo_bark_assets.captioning import model_captioner
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.inference.catalogue import QUESTION_ORDER
 from flamingo_bark_assets.inference.interface import Clip, ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped
-from flamingo_bark_assets.inference.segments import _blocks, measured_sections, typical_clip
+from flamingo_bark_assets.inference.segments import block_levels, measured_sections, typical_clip
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
-from flamingo_bark_assets.parts import QUESTIONS, Part
+from flamingo_bark_assets.parts import Part
 from flamingo_bark_assets.settings import PromptSettings
 from tests.captioning_models import ParrotModel
 from tests.evidence import make_evidence, unusable_song, with_silent_stem
 from tests.hub import keep_off_the_network
 from tests.signals import as_signal, join, music, noise, silence, sine
 from tests.tiny_models import save_tiny_model
+
+ANSWERS = 5 + 4 * 3
+"""All five questions about the mix, three about each of four stems."""
 
 
 class Speaking(ParrotModel):
@@ -67,11 +71,13 @@ def answers(captions: Captions, part: Part) -> dict[str, str | None]:
 def test_every_question_is_answered_for_the_mix_and_each_audible_stem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = Speaking({"genre": "House, Techno", "mood": "energetic and warm"})
+    model = Speaking({"genre of": "House, Techno", "mood of": "energetic and warm"})
     captions = captioner(tmp_path, monkeypatch, model).describe(make_evidence(), sound)
-    assert {(a.part, a.question) for a in captions.answers} == {
-        (part, question) for part in ("mix", "drums", "bass", "vocals", "harmonic") for question in QUESTIONS
-    }
+    stems = ("drums", "bass", "vocals", "harmonic")
+    assert [(a.part, a.question) for a in captions.answers] == [
+        *(("mix", question) for question in QUESTION_ORDER),
+        *((part, question) for part in stems for question in ("instruments", "caption", "description")),
+    ]
     assert answers(captions, "mix")["genre"] == "house, techno"
     assert answers(captions, "mix")["mood"] == "energetic, warm"
     assert (captions.captioner, captions.is_fallback, captions.model_id) == ("audio-flamingo-2", False, "speaking")
@@ -147,7 +153,7 @@ def test_a_silent_stem_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_where_memory_runs_out_the_batch_is_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Speaking({}, capacity=2)
     captions = captioner(tmp_path, monkeypatch, model).describe(make_evidence(), sound)
-    assert len(captions.answers) == 25
+    assert len(captions.answers) == ANSWERS
     assert max(model.batches) == 8
     assert model.batches[-1] <= 2
 
@@ -229,7 +235,7 @@ def test_a_tiny_model_of_transformers_own_class_answers_through_the_same_code(tm
     assert captions.model_id == str(folder)
     assert captions.captioner == family
     assert captions.model_runtime == "float32 on cpu"
-    assert len(captions.answers) == 25
+    assert len(captions.answers) == ANSWERS
     assert all(a.raw_text is not None and a.mean_log_probability is not None for a in captions.answers)
     assert all(a.text or a.reason for a in captions.answers)
 
@@ -258,7 +264,7 @@ def test_the_window_leaves_out_an_intro_that_is_unlike_the_song() -> None:
 
 def test_sections_are_parted_where_the_sound_changes() -> None:
     low, full = sine(80.0, 20.0, rate_hz=RATE_HZ, level_dbfs=-20.0), music(30.0, rate_hz=RATE_HZ)
-    levels_db, sounding = _blocks(as_signal(join(low, full, low), rate_hz=RATE_HZ), RATE_HZ)
+    levels_db, sounding = block_levels(as_signal(join(low, full, low), rate_hz=RATE_HZ), RATE_HZ)
     assert measured_sections(levels_db, sounding) == [(0, 20), (20, 50), (50, 70)]
 
 

@@ -20,12 +20,16 @@ import flamingo_bark_assets
 from flamingo_bark_assets import local_runs
 from flamingo_bark_assets.audio.container import open_container
 from flamingo_bark_assets.audio.decode import decode
+from flamingo_bark_assets.captioning.progress import CaptioningProgress
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.commands import running
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.inference.interface import Decoding, Query
+from flamingo_bark_assets.inference.reply_cache import AnswerCache
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import RunReport
 from flamingo_bark_assets.provenance.state import song_lock
+from tests.captioning_models import ParrotModel, clip
 from tests.conftest import NO_WAITING
 from tests.running import ROOT
 from tests.songs import write_song, write_unreadable_song
@@ -190,6 +194,32 @@ def test_progress_never_passes_its_total(tmp_path: Path, monkeypatch: pytest.Mon
     shown = flamingo_bark(paths, "run", "one").output
     total = len(local_runs.planned(["one"]))
     assert f"{total}/{total}" in shown
+
+
+def test_it_is_said_how_long_captioning_will_take_for_all_songs_of_the_command_and_answers_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    songs = ["one", "two", "three"]
+
+    def captioned(instance: object, song_ids: Sequence[str], made: object, *, only_due: bool) -> list[RunReport]:
+        model, cache = ParrotModel(), AnswerCache(tmp_path / "answers")
+        for song_id in song_ids:  # as if each were in a run of Dagster of its own
+            progress = CaptioningProgress(1, every_s=0.0)
+            query = Query(clip(1.0), song_id, Decoding())
+            with progress.song(model, cache, [query], 1) as answered:
+                cache.ask(model, [query], batch_size=1, on_reply=answered)
+        return [RunReport("run", False, (), (), ())]
+
+    monkeypatch.setattr(local_runs, "run_songs", captioned)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    paths = DataPaths(tmp_path / "data")
+    for song_id in songs:
+        write_unreadable_song(paths.songs, song_id)
+    shown = flamingo_bark(paths, "run", *songs).output
+    assert shown.count("captioning takes about") == 1
+    assert "for 3 songs (a trial:" in shown
+    assert "1 answers" in shown
 
 
 def test_a_run_says_that_it_waits_for_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ this table; the measurements stand in modules of their own, facts about a kind i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, assert_never
 
 from flamingo_bark_assets.analysis.features.bass import BassFeatures
@@ -23,6 +23,7 @@ from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.analysis.features.song import SongFeatures
+    from flamingo_bark_assets.analysis.features.stem import ActiveSegment
     from flamingo_bark_assets.analysis.frontend.view import AudioView
     from flamingo_bark_assets.record import Measurement
 
@@ -51,6 +52,19 @@ def _result_class(kind: StemKind) -> type[StemResult]:
 
 
 RESULT_CLASSES: Mapping[StemKind, type[StemResult]] = {kind: _result_class(kind) for kind in STEM_KINDS}
+
+
+def activity_of(features: StemResult) -> Sequence[ActiveSegment]:
+    """Return the segments in which a stem was measured to sound."""
+    match features:
+        case DrumFeatures():
+            return features.drum_activity
+        case BassFeatures():
+            return features.bass_activity
+        case VocalFeatures():
+            return features.vocal_activity
+        case ChordalFeatures():
+            return features.activity
 
 
 def analyse_stem(

@@ -204,9 +204,9 @@ def _text_of(reply: str, prompt: str | None, truncated: bool) -> ParsedAnswer:
     flags: set[Flag] = set()
     text = joined(plain_lines(reply, flags), len(reply))
     text = without_opening(without_echo(text, prompt, flags))
-    reason = _problem(text, flags)
+    reason = problem_of(text, flags)
     if reason is None:
-        text, is_cut = _without_loop(text, flags)
+        text, is_cut = without_loop(text, flags)
         if len(text) > MAX_TEXT_CHARACTERS:
             text, is_cut = text[:MAX_TEXT_CHARACTERS], True
             flags.add("too_long")
@@ -224,7 +224,7 @@ def _asked_by(prompt: str | None) -> VocabularyName | None:
 def _genres_of(reply: str, prompt: str | None, limit: int, known: Vocabulary | None) -> ParsedAnswer:
     flags: set[Flag] = set()
     text = without_opening(without_echo("\n".join(plain_lines(reply, flags)), prompt, flags))
-    reason = _problem(text, flags)
+    reason = problem_of(text, flags)
     labels = named_genres(text, known) if reason in {None, NONSENSE} else []
     if labels or reason is None:
         reason = None if labels else NO_GENRE
@@ -237,7 +237,7 @@ def _labels_of(reply: str, prompt: str | None, truncated: bool, limit: int) -> P
     flags: set[Flag] = set()
     lines = plain_lines(reply, flags)
     text = without_opening(without_echo("\n".join(lines), prompt, flags))
-    reason = _problem(text, flags)
+    reason = problem_of(text, flags)
     labels: list[str] = []
     # What is nonsense as a text may still be a list.
     if reason in {None, NONSENSE}:
@@ -248,7 +248,7 @@ def _labels_of(reply: str, prompt: str | None, truncated: bool, limit: int) -> P
     return ParsedAnswer(labels=tuple(labels[: max(1, limit)]), reason=reason, flags=tuple(sorted(flags)))
 
 
-def _problem(text: str, flags: set[Flag]) -> str | None:
+def problem_of(text: str, flags: set[Flag]) -> str | None:
     """Say why nothing can be used of a text; None where something can. A foreign language is flagged."""
     if not text:
         return NOTHING_SAID
@@ -268,7 +268,7 @@ def _problem(text: str, flags: set[Flag]) -> str | None:
     return NONSENSE if len(found) >= _MIN_NONSENSE_WORDS and too_few and not is_list else None
 
 
-def _without_loop(text: str, flags: set[Flag]) -> tuple[str, bool]:
+def without_loop(text: str, flags: set[Flag]) -> tuple[str, bool]:
     """Cut a text where it begins to repeat itself, by words or by whole sentences; also whether it was cut."""
     cut = min(_loop_of_words(text), _loop_of_sentences(text))
     if cut >= len(text):
@@ -296,7 +296,7 @@ def _loop_of_words(text: str) -> int:
 def _loop_of_sentences(text: str) -> int:
     known: set[str] = set()
     start = 0
-    for end in [*_sentence_ends(text), len(text)]:
+    for end in [*sentence_ends(text), len(text)]:
         sentence = text[start:end].strip().lower()
         if sentence in known and len(sentence.split()) > 2:
             return start
@@ -305,14 +305,15 @@ def _loop_of_sentences(text: str) -> int:
     return len(text)
 
 
-def _sentence_ends(text: str) -> list[int]:
+def sentence_ends(text: str) -> list[int]:
+    """Return the offset behind each sentence of a text that ends."""
     ends = (match for match in _SENTENCE_END.finditer(text))
     return [match.end() for match in ends if not _ABBREVIATED.search(text[max(0, match.start() - 8) : match.start()])]
 
 
 def _finished(text: str, flags: set[Flag], *, is_cut: bool) -> str:
     """Drop an unfinished last sentence, or clause of the only one; '' where nothing else is left."""
-    ends = _sentence_ends(text)
+    ends = sentence_ends(text)
     if ends and ends[-1] == len(text):
         return text
     last = _WORD.findall(text[-40:])

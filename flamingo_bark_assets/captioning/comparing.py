@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from flamingo_bark_assets.captioning.interface import Captioner, Captions
 from flamingo_bark_assets.captioning.measured import IDENTITY, MeasuredCaptioner
-from flamingo_bark_assets.captioning.model_captioner import UNCHECKED, ModelCaptioner
+from flamingo_bark_assets.captioning.model_answers import UNCHECKED
+from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.errors import FlamingoBarkError

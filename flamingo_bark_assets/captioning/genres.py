@@ -66,14 +66,15 @@ _MUSIC_BEFORE = re.compile(
 _LIKE = re.compile(r"-(?!inspired|influenced|tinged|infused|based|style|styled|flavou?red|leaning|oriented|driven)\w")
 
 
-def named_genres(text: str, known: Vocabulary | None = None) -> list[str]:
+def named_genres(text: str, known: Vocabulary | None = None, *, is_list: bool = False) -> list[str]:
     """Return the genres that a plain reply names, by their known names, in its order; empty where it names none.
 
     A list, or a reply of at most `MAX_LIST_WORDS` words, is read whole; of prose the first sentence is read that names
-    a genre: what the piece is, or what it blends. `known` are the terms that are accepted besides the shipped names.
+    a genre: what the piece is, or what it blends. `known` are the terms that are accepted besides the shipped names;
+    `is_list` says that the reply is a list, however long.
     """
     names = _names(known.labels if known is not None else ())
-    if len(_WORD.findall(text)) <= MAX_LIST_WORDS:
+    if is_list or len(_WORD.findall(text)) <= MAX_LIST_WORDS:
         return list(dict.fromkeys(_found(text, names, is_prose=False)))
     for sentence in _SENTENCE.findall(text):
         if _NAMING.search(sentence) and (found := list(dict.fromkeys(_found(sentence, names, is_prose=True)))):
@@ -81,12 +82,39 @@ def named_genres(text: str, known: Vocabulary | None = None) -> list[str]:
     return []
 
 
-def _found(text: str, names: dict[str, str], *, is_prose: bool) -> Iterator[str]:
+def genre_spellings(known: Vocabulary | None = None) -> frozenset[str]:
+    """Return how known genres are spelled, by `spelled`; `known` are accepted besides the shipped names."""
+    return frozenset(_names(known.labels if known is not None else ()))
+
+
+def spelled(name: str) -> str:
+    """Return a name as it is looked up: without case, accents, spaces and punctuation; '&' and 'n' are 'and'."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
+    plain = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
+    return "".join("and" if word in {"n", "'n'"} else word for word in re.findall(r"[^\W_]+", plain))
+
+
+def is_denied(before: str) -> bool:
+    """Tell whether a term is denied by what stands before it in its clause: 'without any'."""
+    return _DENIED.search(before) is not None
+
+
+def names_a_sound(behind: str) -> bool:
+    """Tell whether what stands behind a term makes it tell of a sound, not of the music: 'ambient pads'."""
+    return _SOUND.match(behind) is not None and _MUSIC_BEHIND.match(behind) is None
+
+
+def clauses(text: str) -> Iterator[str]:
+    """Give the clauses of a text."""
     start = 0
     for border in [*_CLAUSE_BORDER.finditer(text), None]:
-        clause = text[start : border.start() if border else len(text)]
-        yield from _in_clause(clause, names, is_prose=is_prose)
+        yield text[start : border.start() if border else len(text)]
         start = border.end() if border else len(text)
+
+
+def _found(text: str, names: dict[str, str], *, is_prose: bool) -> Iterator[str]:
+    for clause in clauses(text):
+        yield from _in_clause(clause, names, is_prose=is_prose)
 
 
 def _in_clause(clause: str, names: dict[str, str], *, is_prose: bool) -> Iterator[str]:
@@ -99,11 +127,11 @@ def _in_clause(clause: str, names: dict[str, str], *, is_prose: bool) -> Iterato
             continue
         start, end = words[i].start(), words[i + count - 1].end()
         i += count
-        if _DENIED.search(clause[:start]):
+        if is_denied(clause[:start]):
             continue
         if _LIKE.match(clause[end:]) and not (i < len(words) and _longest(clause, words[i:], names)[1]):
             continue
-        if _SOUND.match(clause[end:]) and not _MUSIC_BEHIND.match(clause[end:]):
+        if names_a_sound(clause[end:]):
             continue
         if is_prose and name in _COMMON and not _stands_for_music(clause, start, end):
             continue
@@ -117,17 +145,10 @@ def _stands_for_music(clause: str, start: int, end: int) -> bool:
 def _longest(clause: str, words: Sequence[re.Match[str]], names: dict[str, str]) -> tuple[int, str | None]:
     """Return the longest known name that begins with the first word, and how many words it takes."""
     for count in range(min(_LONGEST_NAME_WORDS, len(words)), 0, -1):
-        name = names.get(_key(clause[words[0].start() : words[count - 1].end()]))
+        name = names.get(spelled(clause[words[0].start() : words[count - 1].end()]))
         if name is not None:
             return count, name
     return 1, None
-
-
-def _key(name: str) -> str:
-    """Return a name as it is looked up: without case, accents, spaces and punctuation; '&' and 'n' are 'and'."""
-    decomposed = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
-    plain = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
-    return "".join("and" if word in {"n", "'n'"} else word for word in re.findall(r"[^\W_]+", plain))
 
 
 @functools.lru_cache(maxsize=8)
@@ -135,13 +156,13 @@ def _names(extra: tuple[str, ...]) -> dict[str, str]:
     """Return the accepted name by each of its spellings."""
     found: dict[str, str] = {}
     for name in (*extra, *load_vocabulary("genre").labels):
-        found.setdefault(_key(name), name)
+        found.setdefault(spelled(name), name)
     spoken = files("flamingo_bark_assets.genre_names").joinpath("spoken.txt").read_text(encoding="utf-8")
     for line in spoken.splitlines():
         name, _, others = line.partition(":")
         if name.strip() and not line.startswith("#"):
-            kept = found.setdefault(_key(name), name.strip())
+            kept = found.setdefault(spelled(name), name.strip())
             for other in others.split(","):
                 if other.strip():
-                    found.setdefault(_key(other), kept)
+                    found.setdefault(spelled(other), kept)
     return found

@@ -59,8 +59,17 @@ class Answer(Row):
     raw_text: str | None = optional_column("The answer before any change.")
     confidence: float | None = optional_column("0 to 1; null where the captioner gives none.")
     reason: str | None = optional_column("Why there is no text.")
+    flags: str | None = optional_column(
+        "What was found in the model's reply and dealt with, parted by commas: echo, json, negation, not_english, "
+        "repetition, times (of the clip, not of the song), too_long, truncated (cut off by its token limit, and at its "
+        "last whole sentence here)."
+    )
     window_start_s: float | None = optional_column("Where the sound that the model was given begins.", unit="s")
     window_end_s: float | None = optional_column("Where it ends.", unit="s")
+    segments: str | None = optional_column(
+        "The segments that this sound was joined of, in their order: JSON, a list of start and end in seconds; null "
+        "where it is one."
+    )
     mean_log_probability: float | None = optional_column(
         "Mean natural log-probability of the model's tokens: its own confidence."
     )
@@ -142,6 +151,10 @@ class Captioner(Protocol):
     @property
     def identity(self) -> Identity:
         """Who answers."""
+        ...
+
+    def expect(self, songs: int, tell: Callable[[str], None]) -> None:
+        """Take notice that so many songs will be described, and whom to tell how long that takes and how far it is."""
         ...
 
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:

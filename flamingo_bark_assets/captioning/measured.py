@@ -48,6 +48,9 @@ class MeasuredCaptioner:
         """Tell who answers: no model, and always a fallback."""
         return IDENTITY
 
+    def expect(self, songs: int, tell: Callable[[str], None]) -> None:
+        """Tell nothing: sentences take no time."""
+
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer all questions for the mix and for each audible stem; `audio` is never called.
 

@@ -1,6 +1,7 @@
 """The captioner by a model: one of the configured chain answers, and each claim it makes is checked.
 
-Asking, falling back and putting answers together belong here; models, parsing and checking have modules of their own.
+Falling back from one to the next and keeping a model loaded belong here; what is asked stands in `questions`, what is
+passed on in `model_answers`.
 """
 
 from __future__ import annotations
@@ -8,33 +9,27 @@ from __future__ import annotations
 import dataclasses
 import gc
 import logging
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flamingo_bark_assets.captioning.answers import ParsedAnswer, parse_labels, parse_text
 from flamingo_bark_assets.captioning.confidence import weigh
-from flamingo_bark_assets.captioning.interface import Answer, CaptionerCandidate, Captions, Identity
+from flamingo_bark_assets.captioning.interface import CaptionerCandidate, Captions, Identity
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
+from flamingo_bark_assets.captioning.model_answers import rows_of_replies
+from flamingo_bark_assets.captioning.progress import CaptioningProgress
+from flamingo_bark_assets.captioning.questions import Questions, Replies, clips_of
 from flamingo_bark_assets.captioning.second_opinion import SecondOpinion
 from flamingo_bark_assets.captioning.tagged import TaggedCaptioner
-from flamingo_bark_assets.claims.checking import check_claims
-from flamingo_bark_assets.claims.model import Claim
-from flamingo_bark_assets.claims.rewriting import rewrite
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory
-from flamingo_bark_assets.inference.catalogue import QUESTION_ORDER, Family, prompt_for
-from flamingo_bark_assets.inference.decoding_defaults import decoding_of
-from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Query, Reply
+from flamingo_bark_assets.inference.interface import CaptioningModel, ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
-from flamingo_bark_assets.inference.reply_cache import AnswerCache, decoding_json
-from flamingo_bark_assets.inference.segments import typical_clip
+from flamingo_bark_assets.inference.reply_cache import AnswerCache
 from flamingo_bark_assets.inference.server_client import ServerFault
 from flamingo_bark_assets.inference.vocabulary import load_vocabulary
 from flamingo_bark_assets.inference_settings import InferenceSettings
-from flamingo_bark_assets.parts import Part, Question
+from flamingo_bark_assets.parts import Part
 from flamingo_bark_assets.settings import PromptSettings, TaggingSettings
 
 if TYPE_CHECKING:
@@ -42,22 +37,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LABEL_QUESTIONS: frozenset[Question] = frozenset({"genre", "mood", "instruments"})
-# Nothing measures a genre or a mood.
-UNCHECKED: frozenset[Question] = frozenset({"genre", "mood"})
-CLIP_S = 30.0
 # A model that fails on so many songs in a row is taken to fail on all: loading it again for each costs minutes.
 MAX_FAULTS_IN_A_ROW = 3
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Asked:
-    """One question about one part, ready to be asked."""
-
-    part: Part
-    question: Question
-    clip: Clip
-    prompt: str
 
 
 class ModelCaptioner:
@@ -86,6 +67,7 @@ class ModelCaptioner:
         self._second_opinion = SecondOpinion(settings) if asks_clap else None
         own_genres = settings.vocabularies.genre
         self._genres = load_vocabulary(own_genres, name="genre") if own_genres is not None else None
+        self._progress = CaptioningProgress()
         self._loaded: Loaded | None = None
         self._skipped: tuple[Skipped, ...] = ()
         self._faults_in_a_row = 0
@@ -101,6 +83,10 @@ class ModelCaptioner:
     def advice(self) -> str | None:
         """One line on why no captioning model runs and what to do; None where one does."""
         return self._load().advice
+
+    def expect(self, songs: int, tell: Callable[[str], None]) -> None:
+        """Say from now on how far it is, and how long it will take: `songs` will be described."""
+        self._progress = CaptioningProgress(songs, tell)
 
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer all questions for the mix and for each audible stem.
@@ -169,100 +155,38 @@ class ModelCaptioner:
     def _inferred(
         self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded, model: CaptioningModel
     ) -> Captions:
-        asked = self._questions(evidence, audio, model)
+        questions = Questions(self._settings, model.identity, self._genres)
+        asked = questions.first(clips_of(evidence, audio, self._settings, model))
         batch_size = loaded.candidate.batch_size if loaded.candidate else 1
-        decoding = self._decoding(model.identity)
-        queries = [Query(one.clip, one.prompt, decoding) for one in asked]
-        replies = self._cache.ask(model, queries, batch_size=batch_size)
-        answers: list[Answer] = []
-        claims: list[Claim] = []
-        for one, reply in zip(asked, replies, strict=True):
-            answer, found = self._answer(one, reply, model.identity, evidence)
-            answers.append(answer)
-            claims += found
+        with self._progress.song(model, self._cache, [one.query for one in asked], batch_size) as answered:
+            replies = self._asked(questions.course(asked), model, batch_size, answered)
+        answers, claims = rows_of_replies(replies, model.identity, evidence, self._prompts.min_claim_confidence)
         return Captions(
             song_id=evidence.song_id,
             captioner=model.identity.family,
             is_fallback=False,
             model_id=model.identity.model_id,
             model_runtime=_runtime(model.identity),
-            answers=tuple(answers),
-            claims=tuple(claims),
+            answers=answers,
+            claims=claims,
             candidates=_candidates(loaded.skipped, model.identity.model_id, model.identity.sound_sent_to),
         )
 
-    def _decoding(self, model: ModelIdentity) -> Decoding:
-        family: Family = model.family  # type: ignore[assignment]
-        return decoding_of(self._settings, family, model.model_id)
-
-    def _questions(self, evidence: Evidence, audio: Callable[[Part], Sound], model: CaptioningModel) -> list[_Asked]:
-        """Return each question about each part that sounds; a silent stem or segment is not sent."""
-        parts: tuple[Part, ...] = ("mix", *evidence.audible_kinds)
-        family: Family = model.identity.family  # type: ignore[assignment]
-        model_id = model.identity.model_id
-        asked = []
-        for part in parts:
-            clip = typical_clip(
-                audio(part),
-                length_s=min(CLIP_S, model.max_clip_s),
-                sample_rate_hz=model.sample_rate_hz,
-                sections=evidence.song.sections,
-            )
-            if clip is not None:
-                asked += [
-                    _Asked(part, question, clip, prompt_for(self._settings, family, part, question, model_id))
-                    for question in QUESTION_ORDER
-                ]
-        return asked
-
-    def _answer(
-        self, asked: _Asked, reply: Reply, model: ModelIdentity, evidence: Evidence
-    ) -> tuple[Answer, tuple[Claim, ...]]:
-        """Cut what the measurements contradict; give the answer and every claim it made. The reply itself is kept."""
-        if asked.question in LABEL_QUESTIONS:
-            parsed = parse_labels(
-                reply.text, question=asked.question, prompt=asked.prompt, truncated=reply.truncated,
-                genres=self._genres,
-            )  # fmt: skip
-        else:
-            parsed = parse_text(reply.text, prompt=asked.prompt, truncated=reply.truncated)
-        said = _said(parsed)
-        claims: tuple[Claim, ...] = ()
-        reason = parsed.reason
-        if said is not None and asked.question not in UNCHECKED:
-            claims = check_claims(asked.part, asked.question, said, evidence, self._prompts.min_claim_confidence)
-            said = rewrite(said, claims) or None
-            if said is None:
-                reason = "every sentence of the reply contradicts the measurements"
-        answer = Answer(
-            part=asked.part,
-            question=asked.question,
-            text=said,
-            source="model" if said is not None else "none",
-            captioner=model.family,
-            is_fallback=False,
-            model_id=model.model_id,
-            revision=model.revision,
-            licence=model.licence,
-            prompt=asked.prompt,
-            decoding=decoding_json(self._decoding(model)),
-            raw_text=reply.text,
-            confidence=_confidence(reply),
-            reason=reason if said is None else None,
-            window_start_s=asked.clip.start_s,
-            window_end_s=asked.clip.end_s,
-            mean_log_probability=reply.mean_log_probability,
-        )
-        return answer, claims
-
-
-def _said(parsed: ParsedAnswer) -> str | None:
-    return ", ".join(parsed.labels) or None if parsed.text is None else parsed.text
-
-
-def _confidence(reply: Reply) -> float | None:
-    """Return the geometric mean of the tokens' probabilities: how sure the model was of its words, not of the music."""
-    return None if reply.mean_log_probability is None else min(1.0, math.exp(reply.mean_log_probability))
+    def _asked(
+        self,
+        course: Generator[list[Query], list[Reply], Replies],
+        model: CaptioningModel,
+        batch_size: int,
+        answered: Callable[[], None],
+    ) -> Replies:
+        """Ask round by round until the course of the questions is at its end."""
+        try:
+            queries = next(course)
+            while True:
+                queries = course.send(self._cache.ask(model, queries, batch_size=batch_size, on_reply=answered))
+        except StopIteration as end:
+            replies: Replies = end.value
+            return replies
 
 
 def _runtime(model: ModelIdentity) -> str | None:

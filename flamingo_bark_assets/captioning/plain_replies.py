@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from flamingo_bark_assets.text import printable
 
-Flag = Literal["echo", "json", "negation", "not_english", "repetition", "too_long", "truncated"]
+Flag = Literal["echo", "json", "negation", "not_english", "repetition", "times", "too_long", "truncated"]
 
 MAX_REPLY_CHARACTERS = 40_000
 
@@ -57,8 +57,7 @@ def plain_lines(reply: str, flags: set[Flag]) -> list[str]:
     if len(reply) > MAX_REPLY_CHARACTERS:
         reply = reply[:MAX_REPLY_CHARACTERS]
         flags.add("too_long")
-    answered = _THOUGHT_END.sub("", _THINKING.sub("", reply.translate(_NORMALISED)))
-    plain = _FENCE.sub("\n", _SPECIAL.sub(" ", answered)).strip()
+    plain = _FENCE.sub("\n", _SPECIAL.sub(" ", without_thinking(reply))).strip()
     strings = _json_strings(plain)
     if strings is not None:
         flags.add("json")
@@ -67,6 +66,11 @@ def plain_lines(reply: str, flags: set[Flag]) -> list[str]:
     lines = (_BULLETS.sub("", " ".join(_LINK.sub(r"\1", line).split())) for line in printed)
     bare = (" ".join(_EMPHASIS.sub("", line).split()) for line in lines)
     return [line for line in bare if line]
+
+
+def without_thinking(reply: str) -> str:
+    """Return a reply without what the model thought before it, and with plain spaces and hyphens."""
+    return _THOUGHT_END.sub("", _THINKING.sub("", reply.translate(_NORMALISED)))
 
 
 def _json_strings(text: str) -> list[str] | None:

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.features.bass import BassFeatures
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures
 from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
-from flamingo_bark_assets.analysis.features.stem import ActiveSegment
 from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
-from flamingo_bark_assets.analysis.kinds import StemResult
+from flamingo_bark_assets.analysis.kinds import StemResult, activity_of
 from flamingo_bark_assets.clips.playing import (
     METHOD as _METHOD,
 )
@@ -274,17 +273,7 @@ def _blank(record: R) -> R:
 
 
 def _activity(features: StemResult) -> tuple[Span, ...]:
-    rows: Sequence[ActiveSegment]
-    match features:
-        case DrumFeatures():
-            rows = features.drum_activity
-        case BassFeatures():
-            rows = features.bass_activity
-        case VocalFeatures():
-            rows = features.vocal_activity
-        case ChordalFeatures():
-            rows = features.activity
-    return tuple(Span(row.start_s, row.end_s) for row in rows)
+    return tuple(Span(row.start_s, row.end_s) for row in activity_of(features))
 
 
 def _share(spans: Sequence[Span], start_s: float, end_s: float) -> float:

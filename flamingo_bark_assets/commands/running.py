@@ -6,6 +6,7 @@ end in `run_summary`.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,10 +25,13 @@ from flamingo_bark_assets.settings import dagster_home, load_settings
 from flamingo_bark_assets.terminal import console
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from flamingo_bark_assets.local_runs import RunReport
 
 DEMO_SONG = "demo"
 EXIT_UNFIT = 3
+_PROGRESS_LOGGER = "flamingo_bark_assets.captioning.progress"
 _DEMO_FOLDER = Path("data/demo")
 _HUSHED = {"flamingo_bark_assets.captioning.model_captioner": logging.ERROR, "sqlalchemy.pool": logging.CRITICAL}
 _MOST_NAMED = 10
@@ -168,6 +172,39 @@ def _hushed_logs() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
+class _CaptioningShown(logging.Handler):
+    """Shows what captioning tells of itself: how long it will take, once, and how many answers there are."""
+
+    def __init__(self, progress: Progress, task: TaskID, songs: int) -> None:
+        super().__init__(logging.INFO)
+        self._progress, self._task, self._songs = progress, task, songs
+        self._is_estimated = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one line: an estimate above the bar, for all songs of this command, and the count as its name."""
+        estimate = getattr(record, "estimate", None)
+        if estimate is not None and not self._is_estimated:
+            self._is_estimated = True
+            # A run of Dagster holds some of the songs only.
+            console.note("{}", dataclasses.replace(estimate, songs=self._songs).sentence)
+        if (answers := getattr(record, "answers", None)) is not None:
+            self._progress.update(self._task, description=f"running, {answers} answers")
+
+
+@contextmanager
+def _shown_captioning(handler: logging.Handler) -> Iterator[None]:
+    """Let a handler hear what captioning tells, whatever the level of the logs is."""
+    logger = logging.getLogger(_PROGRESS_LOGGER)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
 def _run_with_progress(song_ids: Sequence[str], *, only_due: bool, verbose: bool) -> list[RunReport]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -192,4 +229,5 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool, verbose: bool
                 left.remove((asset, song_id))
                 progress.advance(task)
 
-        return run_songs(instance, song_ids, made, only_due=only_due)
+        with _shown_captioning(_CaptioningShown(progress, task, len(song_ids))):
+            return run_songs(instance, song_ids, made, only_due=only_due)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.defs.partitions import songs_partitions
@@ -137,6 +138,8 @@ class _Run:
 
     def make_songs(self, failed: dict[str, _Failures]) -> Iterator[Event]:
         """Make the selected assets of each song; note failures."""
+        if any(step.record is Captions for step in self.steps):
+            self.platform.captioner.expect(len(self.song_ids), self.context.log.info)
         busy = []
         for song_id in self.song_ids:
             held = yield from self._guarded(song_id, failed, wait=False)

@@ -211,6 +211,10 @@ def known_model(model_id: str) -> KnownModel | None:
     return _BY_ID.get(model_id.lower())
 
 
+PromptKind = Question | Literal["labels", "facts"]
+"""What a prompt asks for: one question, genre, mood and instruments at once, or a JSON object of facts."""
+LABEL_QUESTIONS: tuple[Question, ...] = ("genre", "mood", "instruments")
+
 # Genre first: asked before the caption, bad genres fell from 6 of 9 to 2 of 9 (project notes).
 QUESTION_ORDER: tuple[Question, ...] = ("genre", "mood", "instruments", "caption", "description")
 
@@ -256,6 +260,31 @@ _PUBLISHED_DESCRIPTIONS: tuple[tuple[str, str], ...] = (
     # "Prompt Format" on the page of ACE-Step's captioner, which publishes no other.
     ("acestep-captioner", "*Task* Describe this audio in detail"),
 )
+
+
+# One of AF2's training questions.
+_AF2_LABELS = "what are the genres, instruments, and mood/theme of the music?"
+# Own wording: Music Flamingo's users ask for one object of all keys. No example values: one in a prompt was copied into
+# hundreds of captions.
+_FACTS = (
+    "Answer with one JSON object and nothing else. Its keys are: genre (list of genre names), mood (list of moods), "
+    "instruments (list of the instruments that are played), tempo_bpm (a number), key (tonic and mode), summary (one "
+    "sentence that describes the music)."
+)
+
+
+def merged_prompt(family: Family) -> tuple[PromptKind, str] | None:
+    """Return the prompt that asks a family several things at once about the mix, and its kind; None where it has none.
+
+    Of `facts` the summary is the caption.
+    """
+    match family:
+        case "audio-flamingo-2":
+            return "labels", _AF2_LABELS
+        case "music-flamingo":
+            return "facts", _FACTS
+        case _:
+            return None
 
 
 def default_prompt(family: Family, part: Part, question: Question, model_id: str = "") -> str:

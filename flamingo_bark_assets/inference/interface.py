@@ -37,24 +37,44 @@ class Decoding:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment of a song.
+
+    Attributes:
+        start_s: where it begins, seconds into the song.
+        end_s: where it ends.
+    """
+
+    start_s: float
+    end_s: float
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Clip:
-    """A segment of sound for a model.
+    """Sound of a song for a model: one segment, or several that were joined.
 
     Attributes:
         samples: float32, shape (n_samples,), one channel.
         sample_rate_hz: samples a second.
         start_s: where it begins in the song.
+        joined: the segments that it was joined of, in order; empty where it is one.
     """
 
     samples: FloatArray
     sample_rate_hz: int
     start_s: float = 0.0
+    joined: tuple[Segment, ...] = ()
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """What of the song it holds, in order."""
+        return self.joined or (Segment(self.start_s, self.start_s + self.samples.size / self.sample_rate_hz),)
 
     @property
     def end_s(self) -> float:
-        """Where it ends in the song."""
-        return self.start_s + self.samples.size / self.sample_rate_hz
+        """Where its last segment ends in the song."""
+        return self.segments[-1].end_s
 
 
 @dataclass(frozen=True, eq=False, slots=True)

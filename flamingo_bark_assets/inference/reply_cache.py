@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,10 +121,22 @@ class AnswerCache:
         content = {"version": VERSION, "key": dataclasses.asdict(key), "reply": dataclasses.asdict(reply)}
         write_text(self._path(key), json.dumps(content, indent=1))
 
-    def ask(self, model: CaptioningModel, queries: Sequence[Query], *, batch_size: int) -> list[Reply]:
+    def unanswered(self, model: CaptioningModel, queries: Sequence[Query]) -> list[Query]:
+        """Return the queries that a model has not answered before."""
+        return [query for query in queries if self.get(AnswerKey.of(query, model.identity)) is None]
+
+    def ask(
+        self,
+        model: CaptioningModel,
+        queries: Sequence[Query],
+        *,
+        batch_size: int,
+        on_reply: Callable[[], None] | None = None,
+    ) -> list[Reply]:
         """Answer queries, but ask only what has not been answered before.
 
-        Each answer is kept as soon as its batch is done, so that what was interrupted goes on where it stopped.
+        Each answer is kept as soon as its batch is done, so that what was interrupted goes on where it stopped;
+        `on_reply` is called then.
 
         Raises:
             OutOfMemory: not even one clip fits into memory; what was answered before is kept.
@@ -146,6 +158,8 @@ class AnswerCache:
         def keep(i: int, reply: Reply) -> None:
             self.put(asked[i], reply)
             known[asked[i]] = reply
+            if on_reply is not None:
+                on_reply()
 
         infer_in_batches(model, [queries[i] for i in to_ask.values()], batch_size, on_reply=keep)
         return [known[key] for key in keys]

@@ -1,6 +1,6 @@
-"""Which segment of a song a model is given: one that is typical of it and sounds, not its first seconds.
+"""Which segment of a song is typical of it: one that sounds, not its first seconds.
 
-Choosing a window belongs here; what is asked about it does not.
+The levels of a song and one segment by them belong here; several within a budget stand in `excerpts`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flamingo_bark_assets.inference.interface import Clip
 
 BLOCK_S = 1.0
 _SILENT_RMS = 10.0 ** (SILENCE_DBFS / 20.0)
-_MIN_SOUNDING_SHARE = 0.5
+MIN_SOUNDING_SHARE = 0.5
 _BANDS = 24
 _NOVELTY_BLOCKS = 8
 _MIN_NOVELTY_DB = 4.0
@@ -43,11 +43,11 @@ def typical_clip(
     """
     rate = sound.sample_rate_hz
     block = max(1, round(BLOCK_S * rate))
-    levels_db, sounding = _blocks(sound, block)
+    levels_db, sounding = block_levels(sound, block)
     if not sounding.any():
         return None
     size = min(len(sounding), max(1, int(length_s / BLOCK_S)))
-    parts = _in_blocks(sections, len(sounding)) or measured_sections(levels_db, sounding)
+    parts = in_blocks(sections, len(sounding)) or measured_sections(levels_db, sounding)
     start = _best_start(levels_db, sounding, size, parts)
     count = -(-min(round(length_s * rate), size * block + block) // block)
     pieces = itertools.islice(mono_pieces(sound, block), start, start + count)
@@ -56,7 +56,7 @@ def typical_clip(
     return Clip(np.ascontiguousarray(samples), sample_rate_hz, start * block / rate)
 
 
-def _blocks(sound: Sound, block: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def block_levels(sound: Sound, block: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Compute each block's band levels, dB, shape (n_blocks, 24), and which blocks sound.
 
     A last one that is not full is left out.
@@ -111,7 +111,7 @@ def measured_sections(levels_db: Floats, sounding: npt.NDArray[np.bool_]) -> lis
     return list(itertools.pairwise([0, *borders, count]))
 
 
-def _in_blocks(sections: Sequence[Section], count: int) -> list[tuple[int, int]]:
+def in_blocks(sections: Sequence[Section], count: int) -> list[tuple[int, int]]:
     """Return first block and block behind the last of each section that holds a whole block."""
     spans = [(round(section.start_s / BLOCK_S), min(count, round(section.end_s / BLOCK_S))) for section in sections]
     return [(first, end) for first, end in spans if first < end]
@@ -123,7 +123,7 @@ def _typical_section(
     """Find the section nearest to the median of all that sounds, among those that sound and are not much too short."""
     shares = [float(sounding[first:end].mean()) for first, end in sections]
     long = [section for section, share in zip(sections, shares, strict=True)
-            if share >= _MIN_SOUNDING_SHARE and section[1] - section[0] >= size / 2]  # fmt: skip
+            if share >= MIN_SOUNDING_SHARE and section[1] - section[0] >= size / 2]  # fmt: skip
     if not long:
         return 0, len(sounding)
     typical = np.median(levels_db[sounding], axis=0)
@@ -134,14 +134,29 @@ def _best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, s
     """Return where in the most typical section the segment begins that is most like the whole."""
     first, end = _typical_section(levels_db, sounding, size, sections)
     last = len(sounding) - size
-    starts = np.arange(min(first, last), min(max(first, end - size), last) + 1)
+    return nearest_start(levels_db, sounding, size, min(first, last), min(max(first, end - size), last))[0]
+
+
+def nearest_start(
+    levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, first: int, last: int
+) -> tuple[int, float]:
+    """Return which segment of `size` blocks that begins at `first` to `last` is most like all that sounds.
+
+    Of those within half a dB of the nearest the fullest is taken. Where none sounds for half its time, the one that
+    sounds most, at an infinite distance.
+
+    Returns:
+        Its first block, and the RMS difference of its mean band levels from the median of all that sounds, dB.
+    """
+    starts = np.arange(first, last + 1)
     typical = np.median(levels_db[sounding], axis=0)
     shares = np.array([sounding[start : start + size].mean() for start in starts])
-    if shares.max() < _MIN_SOUNDING_SHARE:
-        return int(starts[shares.argmax()])
+    if shares.max() < MIN_SOUNDING_SHARE:
+        return int(starts[shares.argmax()]), np.inf
     distances = np.array(
         [np.sqrt(np.mean(np.square(levels_db[start : start + size].mean(axis=0) - typical))) for start in starts]
     )
-    distances[shares < _MIN_SOUNDING_SHARE] = np.inf
+    distances[shares < MIN_SOUNDING_SHARE] = np.inf
     near = distances <= distances.min() + 0.5  # dB: within it the fuller segment is better
-    return int(starts[near][shares[near].argmax()])
+    best = int(shares[near].argmax())
+    return int(starts[near][best]), float(distances[near][best])

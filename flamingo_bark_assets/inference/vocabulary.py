@@ -163,6 +163,11 @@ def agreement(labels: Sequence[Label], said: Sequence[str], vocabulary: Vocabula
     return min(1.0, math.fsum(share for label, share in shares.items() if label in meant))
 
 
+def spelling(term: str) -> str:
+    """Return a term as vocabularies compare it: without case, accents, spaces, plural and words such as 'music'."""
+    return _joined(_words(term))
+
+
 def _name_of(path: Path) -> VocabularyName:
     for name in VOCABULARY_NAMES:
         if path.stem.casefold() in {name, f"{name}s"}:

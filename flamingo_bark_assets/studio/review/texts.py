@@ -6,11 +6,12 @@ Spans and verdicts of texts belong here; finding and checking claims stand in th
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from flamingo_bark_assets.captioning.answers import parse_labels, parse_text
 from flamingo_bark_assets.captioning.interface import Answer, Captions
+from flamingo_bark_assets.captioning.model_answers import readings
 from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.evidence import Evidence
@@ -70,7 +71,7 @@ class SongTexts:
             "is_fallback": answer.is_fallback and is_made,
             "model_id": answer.model_id if is_made else None, "licence": answer.licence if is_made else None,
             "confidence": answer.confidence if is_made else None, "reason": answer.reason if text is None else None,
-            "window_s": [answer.window_start_s, answer.window_end_s] if answer.window_end_s and is_made else None,
+            "heard_s": _heard_s(answer) if is_made else None,
             "claims": self._claims(text, stored if is_stored else None, part, answer.question),
             "unchecked": self._why_unchecked(text),
             "said": said,
@@ -153,14 +154,19 @@ def spans_of(text: str, claims: Sequence[Claim]) -> Iterator[tuple[Claim, tuple[
 
 def claimed_text(answer: Answer, claims: Sequence[Claim]) -> str | None:
     """Return the text in which an answer's claims were found: its own, or what was said before it was corrected."""
-    candidates = [answer.text, answer.raw_text]
-    if answer.raw_text is not None:
-        parsed = parse_text(answer.raw_text, prompt=answer.prompt)
-        labels = parse_labels(answer.raw_text, prompt=answer.prompt)
-        candidates += [parsed.text, ", ".join(labels.labels)]
-    known = [text for text in candidates if text]
+    known = [text for text in (answer.text, answer.raw_text, *readings(answer)) if text]
     exact = (text for text in known if all(text[c.start_char : c.end_char] == c.said for c in claims))
     return next(exact, next((text for text in known if all(c.said in text for c in claims)), None))
+
+
+def _heard_s(answer: Answer) -> list[list[float]] | None:
+    """Return beginning and end of each segment that the model was given."""
+    if answer.segments is not None:
+        segments: list[list[float]] = json.loads(answer.segments)
+        return segments
+    if answer.window_start_s is None or answer.window_end_s is None:
+        return None
+    return [[answer.window_start_s, answer.window_end_s]]
 
 
 class _Kept:

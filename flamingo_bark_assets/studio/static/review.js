@@ -56,7 +56,7 @@ function textRow(each, label, from, isDecidable) {
   const notes = [from];
   if (each.confidence !== undefined && each.confidence !== null) notes.push(`confidence ${percent(each.confidence)}`);
   if (each.licence) notes.push(each.licence);
-  if (each.window_s) notes.push(`heard ${clock(each.window_s[0])} – ${clock(each.window_s[1])}`);
+  if (each.heard_s) notes.push(`heard ${each.heard_s.map(([start, end]) => `${clock(start)} – ${clock(end)}`).join(", ")}`);
   if (each.locked) notes.push("locked");
   const head = el("div", {class: "review-text-head"},
     el("h3", {text: label}), el("span", {class: "muted review-note", text: notes.join(" · ")}), editButtons(line, spec));

@@ -1,0 +1,135 @@
+"""How long the captioning of a run will take on this machine, and how far it is, told in lines.
+
+Counting and telling belong here; the trial that an estimate is made of stands in `inference.calibration`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flamingo_bark_assets.inference.calibration import try_speed
+from flamingo_bark_assets.inference.interface import CaptioningModel, Query
+from flamingo_bark_assets.inference.reply_cache import AnswerCache
+
+_log = logging.getLogger(__name__)
+
+EVERY_S = 30.0
+_MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How long captioning takes.
+
+    Attributes:
+        song_s: seconds a song.
+        songs: songs that are still to be described.
+        basis: what it is based on, in words.
+    """
+
+    song_s: float
+    songs: int
+    basis: str
+
+    @property
+    def sentence(self) -> str:
+        """Return it as a person says it: 'about 40 s a song on this machine, 3 h for 270 songs (...)'."""
+        whole = f", {in_words(self.song_s * self.songs)} for {self.songs} songs" if self.songs > 1 else ""
+        return f"captioning takes about {in_words(self.song_s)} a song on this machine{whole} ({self.basis})"
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration with two figures at most: '40 s', '2 min 30 s', '3 h 10 min', '2 d 4 h'."""
+    if seconds < 2 * _MINUTE_S:
+        return f"{max(1, round(seconds))} s"
+    for unit_s, name, part_s, part in (
+        (_MINUTE_S, "min", 10.0, "s"), (_HOUR_S, "h", 10 * _MINUTE_S, "min"), (_DAY_S, "d", _HOUR_S, "h"),
+    ):  # fmt: skip
+        rounded = round(seconds / part_s) * part_s
+        if rounded < {"min": _HOUR_S, "h": 2 * _DAY_S}.get(name, float("inf")):
+            count, rest = divmod(rounded, unit_s)
+            small = round(rest / {"s": 1.0, "min": _MINUTE_S, "h": _HOUR_S}[part])
+            return f"{count:.0f} {name}" + (f" {small} {part}" if small else "")
+    raise AssertionError(seconds)
+
+
+class CaptioningProgress:
+    """Tells a run how long captioning takes and how far it is; one without a number of songs is silent.
+
+    Lines go to `tell` and, for the command line, to this module's logger, with the estimate or the number of answers
+    as an attribute of the record.
+    """
+
+    def __init__(
+        self,
+        songs: int | None = None,
+        tell: Callable[[str], None] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._songs = songs
+        self._tell = tell
+        self._clock = clock
+        self._every_s = every_s
+        self._told_at = clock()
+        self._is_tried = False
+        self._described = 0
+        self._answers = 0
+        self._busy_s = 0.0
+        self._busy_songs = 0
+
+    @contextmanager
+    def song(
+        self, model: CaptioningModel, cache: AnswerCache, queries: Sequence[Query], batch_size: int
+    ) -> Iterator[Callable[[], None]]:
+        """Count one song while its questions are asked; gives what to call for each new answer.
+
+        Before the first song that has something to ask the model is tried, and the estimate told; behind it, what the
+        song itself took.
+        """
+        if self._songs is None:
+            yield lambda: None
+            return
+        is_asked = bool(cache.unanswered(model, queries))
+        # Noise is nobody's song, but a server is sent nothing that was not asked for.
+        if is_asked and not self._is_tried and model.identity.sound_sent_to is None:
+            self._is_tried = True
+            speed = try_speed(model, queries, batch_size, clock=self._clock)
+            self._say_estimate(Estimate(speed.song_s(queries), self._left, f"a trial: {speed.basis}"))
+        before = self._clock()
+        yield self._answered
+        self._described += 1
+        if is_asked:
+            self._busy_s += self._clock() - before
+            self._busy_songs += 1
+            if self._busy_songs == 1 and self._left:
+                self._say_estimate(Estimate(self._busy_s, self._left, "as the first song took"))
+
+    @property
+    def _left(self) -> int:
+        return max(0, (self._songs or 0) - self._described)
+
+    def _answered(self) -> None:
+        self._answers += 1
+        now = self._clock()
+        if now - self._told_at >= self._every_s:
+            self._told_at = now
+            left = f"; about {in_words(self._busy_s / self._busy_songs * self._left)} left" if self._busy_songs else ""
+            self._say(
+                f"captioning: {self._answers} answers, {self._described} of {self._songs} songs{left}",
+                {"answers": self._answers},
+            )
+
+    def _say_estimate(self, estimate: Estimate) -> None:
+        self._told_at = self._clock()
+        self._say(estimate.sentence, {"estimate": estimate})
+
+    def _say(self, line: str, told: dict[str, object]) -> None:
+        _log.info("%s", line, extra=told)
+        if self._tell is not None:
+            self._tell(line)

@@ -131,7 +131,7 @@ def test_a_caption_edited_by_keys_alone_stands_in_song_toml_and_after_a_run_in_t
     review: ReviewPage, paths: DataPaths, studio: RunningStudio
 ) -> None:
     page = review.open("one")
-    page.get_by_text("bass: 5 of 5 answers").click()
+    page.get_by_text("bass: 3 of 3 answers").click()
     page.locator('[data-editable="edits.bass.caption"]').focus()
     page.keyboard.press("e")
     page.keyboard.press("Control+A")

@@ -54,7 +54,10 @@ class ModelCandidate(_Frozen):
         None, description="Folder of the base language model's tokenizer and config.json; for a folder of Audio "
         "Flamingo 2 only, default: its subfolder base_lm.",
     )  # fmt: skip
-    batch_size: int = Field(4, ge=1, le=1024, description="Most clips at once; halved where memory runs out.")
+    batch_size: int | None = Field(
+        None, ge=1, le=1024, description="Most questions at once, halved where memory runs out; default: 32 of Audio "
+        "Flamingo 2, 4 of others.",
+    )  # fmt: skip
 
 
 class PromptOverride(_Frozen):

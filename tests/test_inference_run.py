@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,18 @@ import pytest
 from flamingo_bark_assets.captioning import model_captioner
 from flamingo_bark_assets.defs.resources import InferenceConfig, Platform
 from flamingo_bark_assets.errors import ConfigurationError
+from flamingo_bark_assets.inference.audio_flamingo_2.model import AudioFlamingo2
 from flamingo_bark_assets.inference.catalogue import prompt_for
+from flamingo_bark_assets.inference.interface import Query, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
+from flamingo_bark_assets.inference.reply_cache import clip_digest
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import run_songs
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.training.files import dataset_files
-from tests.songs import write_song
+from tests.songs import write_song, write_unreadable_song
+from tests.tiny_audio_flamingo_2 import random_release, save_base, save_release
 from tests.tiny_models import save_tiny_model
 
 pytestmark = pytest.mark.dagster
@@ -57,6 +62,34 @@ def test_the_configured_model_answers_for_all_songs_of_a_run_and_is_loaded_once(
     assert dataset["dataset_metadata"]["captioner"]["model_id"] == str(folder)
     assert dataset["dataset_metadata"]["captioner"]["is_fallback"] is False
     assert query(data.warehouse, "SELECT outcome FROM captioner_candidates").rows == (("answered",), ("answered",))
+
+
+def test_the_questions_of_all_songs_of_a_run_are_asked_in_one_stream_and_a_bad_song_holds_up_none(
+    data: DataPaths, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams: list[list[Query]] = []
+    stream = AudioFlamingo2.stream
+
+    def watched(self: AudioFlamingo2, queries: Iterable[Query], n_rows: int) -> Iterator[tuple[int, Reply]]:
+        taken: list[Query] = []
+        streams.append(taken)
+        return stream(self, (taken.append(query) or query for query in queries), n_rows)  # type: ignore[func-returns-value]
+
+    monkeypatch.setattr(AudioFlamingo2, "stream", watched)
+    folder = save_release(tmp_path / "model", random_release())
+    save_base(folder / "base_lm")
+    choose(data, folder)
+    songs = ["one", "two", "three"]
+    for index, song_id in enumerate(songs):
+        write_song(data.songs, song_id, seed=index, stems=False)
+    write_unreadable_song(data.songs, "bad")
+    reports = run_songs(instance, ["one", "bad", "two", "three"], lambda asset, song_id: None)
+    assert all(report.success for report in reports), [report.errors for report in reports]
+    together = [taken for taken in streams if len({clip_digest(query.clip) for query in taken}) == len(songs)]
+    assert len(together) == 1
+    described = query(data.warehouse, "SELECT DISTINCT song_id FROM captions WHERE source = 'model' ORDER BY ALL").rows
+    assert described == tuple((song_id,) for song_id in sorted(songs))
+    assert len(together[0]) == 3 * len({one.prompt for one in together[0]})
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_song_described_and_the_reason_on_record(

@@ -5,7 +5,7 @@ The interface belongs here; models and the measured captioner stand beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -151,6 +151,18 @@ class Captioner(Protocol):
     @property
     def identity(self) -> Identity:
         """Who answers."""
+        ...
+
+    @property
+    def answers_ahead(self) -> bool:
+        """Whether it gains by `answer_ahead`; loads the model."""
+        ...
+
+    def answer_ahead(self, songs: Iterable[tuple[Evidence, Callable[[Part], Sound]]]) -> None:
+        """Ask about many songs, which are read only when there is room for their questions, before each is described.
+
+        What fails here is asked again, and told, when the song is described.
+        """
         ...
 
     def expect(self, songs: int, tell: Callable[[str], None]) -> None:

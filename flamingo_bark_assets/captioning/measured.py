@@ -5,7 +5,7 @@ Which question is answered how belongs here; the sentences stand in `sentences`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -47,6 +47,14 @@ class MeasuredCaptioner:
     def identity(self) -> Identity:
         """Tell who answers: no model, and always a fallback."""
         return IDENTITY
+
+    @property
+    def answers_ahead(self) -> bool:
+        """Whether it gains by `answer_ahead`: no, as nobody is asked."""
+        return False
+
+    def answer_ahead(self, songs: Iterable[tuple[Evidence, Callable[[Part], Sound]]]) -> None:
+        """Ask nobody."""
 
     def expect(self, songs: int, tell: Callable[[str], None]) -> None:
         """Tell nothing: sentences take no time."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import itertools
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,10 @@ from flamingo_bark_assets.captioning.progress import CaptioningProgress
 from flamingo_bark_assets.captioning.questions import Questions, Replies, clips_of
 from flamingo_bark_assets.captioning.second_opinion import SecondOpinion
 from flamingo_bark_assets.captioning.tagged import TaggedCaptioner
+from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory
-from flamingo_bark_assets.inference.interface import CaptioningModel, ModelIdentity, Query, Reply
+from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory, batch_size_of
+from flamingo_bark_assets.inference.interface import CaptioningModel, ModelIdentity, Query, Reply, StreamingModel
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
 from flamingo_bark_assets.inference.reply_cache import AnswerCache
 from flamingo_bark_assets.inference.server_client import ServerFault
@@ -87,6 +89,35 @@ class ModelCaptioner:
     def expect(self, songs: int, tell: Callable[[str], None]) -> None:
         """Say from now on how far it is, and how long it will take: `songs` will be described."""
         self._progress = CaptioningProgress(songs, tell)
+
+    @property
+    def answers_ahead(self) -> bool:
+        """Whether the model takes in the next question as soon as a row of its batch is free; loads it."""
+        return isinstance(self._load().model, StreamingModel)
+
+    def answer_ahead(self, songs: Iterable[tuple[Evidence, Callable[[Part], Sound]]]) -> None:
+        """Ask the first questions about many songs, the batch kept full from song to song, and keep the replies.
+
+        What fails is asked again, and told, when the song is described: there the next candidate of the chain answers.
+        """
+        loaded = self._load()
+        if loaded.model is None:
+            return
+        model, batch_size = loaded.model, batch_size_of(loaded.candidate, loaded.model)
+        questions = Questions(self._settings, model.identity, self._genres)
+        asked = (
+            [one.query for one in questions.first(clips_of(evidence, audio, self._settings, model))]
+            for evidence, audio in songs
+            if not evidence.untellable
+        )
+        first = next((queries for queries in asked if self._cache.unanswered(model, queries)), [])
+        queries = itertools.chain(first, itertools.chain.from_iterable(asked))
+        try:
+            if first:  # before the batch begins: a model does one thing at a time
+                self._progress.estimate(model, first, batch_size)
+            self._cache.answer_ahead(model, queries, batch_size=batch_size, on_reply=self._progress.answered)
+        except FlamingoBarkError as error:
+            _log.warning("songs are asked about one by one from here on: %s", error)
 
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer all questions for the mix and for each audible stem.
@@ -157,7 +188,7 @@ class ModelCaptioner:
     ) -> Captions:
         questions = Questions(self._settings, model.identity, self._genres)
         asked = questions.first(clips_of(evidence, audio, self._settings, model))
-        batch_size = loaded.candidate.batch_size if loaded.candidate else 1
+        batch_size = batch_size_of(loaded.candidate, model)
         with self._progress.song(model, self._cache, [one.query for one in asked], batch_size) as answered:
             replies = self._asked(questions.course(asked), model, batch_size, answered)
         answers, claims = rows_of_replies(replies, model.identity, evidence, self._prompts.min_claim_confidence)

@@ -96,13 +96,10 @@ class CaptioningProgress:
             yield lambda: None
             return
         is_asked = bool(cache.unanswered(model, queries))
-        # Noise is nobody's song, but a server is sent nothing that was not asked for.
-        if is_asked and not self._is_tried and model.identity.sound_sent_to is None:
-            self._is_tried = True
-            speed = try_speed(model, queries, batch_size, clock=self._clock)
-            self._say_estimate(Estimate(speed.song_s(queries), self._left, f"a trial: {speed.basis}"))
+        if is_asked:
+            self.estimate(model, queries, batch_size)
         before = self._clock()
-        yield self._answered
+        yield self.answered
         self._described += 1
         if is_asked:
             self._busy_s += self._clock() - before
@@ -114,7 +111,19 @@ class CaptioningProgress:
     def _left(self) -> int:
         return max(0, (self._songs or 0) - self._described)
 
-    def _answered(self) -> None:
+    def estimate(self, model: CaptioningModel, queries: Sequence[Query], batch_size: int) -> None:
+        """Try the model before the first song that has something to ask, and say how long it will take."""
+        # Noise is nobody's song, but a server is sent nothing that was not asked for.
+        if self._songs is None or self._is_tried or model.identity.sound_sent_to is not None:
+            return
+        self._is_tried = True
+        speed = try_speed(model, queries, batch_size, clock=self._clock)
+        self._say_estimate(Estimate(speed.song_s(queries), self._left, f"a trial: {speed.basis}"))
+
+    def answered(self) -> None:
+        """Count a new answer; say now and then how far it is."""
+        if self._songs is None:
+            return
         self._answers += 1
         now = self._clock()
         if now - self._told_at >= self._every_s:

@@ -5,7 +5,7 @@ The loop and its failures belong here; what each asset computes stands in `pipel
 
 import functools
 import traceback
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,9 @@ from flamingo_bark_assets.steps import STEM_STEPS, STEP_NAMED, STEPS, Step
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.analysis.features.song import SongFeatures
+    from flamingo_bark_assets.audio.signal import Sound
+    from flamingo_bark_assets.evidence import Evidence
+    from flamingo_bark_assets.parts import Part
     from flamingo_bark_assets.pipeline import SongWork
     from flamingo_bark_assets.provenance.inputs import SettingsVersions
     from flamingo_bark_assets.provenance.ledger import Ledger
@@ -138,17 +141,45 @@ class _Run:
 
     def make_songs(self, failed: dict[str, _Failures]) -> Iterator[Event]:
         """Make the selected assets of each song; note failures."""
-        if any(step.record is Captions for step in self.steps):
+        place = next((i for i, step in enumerate(self.steps) if step.record is Captions), None)
+        if place is not None:
             self.platform.captioner.expect(len(self.song_ids), self.context.log.info)
+        if place is not None and len(self.song_ids) > 1 and self.platform.captioner.answers_ahead:
+            # All is measured before the first question, so that the questions of all songs can be asked together.
+            yield from self._make_all(self.steps[:place], failed)
+            self.platform.captioner.answer_ahead(self._songs_to_describe(self.steps[place:], failed))
+            yield from self._make_all(self.steps[place:], failed)
+        else:
+            yield from self._make_all(self.steps, failed)
+        self._clean_up()
+
+    def _make_all(self, steps: Sequence[Step], failed: dict[str, _Failures]) -> Iterator[Event]:
         busy = []
-        for song_id in self.song_ids:
-            held = yield from self._guarded(song_id, failed, wait=False)
+        for song_id in self.song_ids if steps else ():
+            held = yield from self._guarded(song_id, steps, failed, wait=False)
             if not held:
                 busy.append(song_id)
         for song_id in busy:
             self.context.log.info(f"{song_id}: another run works on it; waiting for that")
-            yield from self._guarded(song_id, failed, wait=True)
-        self._clean_up()
+            yield from self._guarded(song_id, steps, failed, wait=True)
+
+    def _songs_to_describe(
+        self, steps: Sequence[Step], failed: Mapping[str, _Failures]
+    ) -> "Iterator[tuple[Evidence, Callable[[Part], Sound]]]":
+        """Give the measurements and sound of each song that is to be described, read when they are asked for.
+
+        What is wrong with a song is told when it is described.
+        """
+        for song_id in self.song_ids:
+            if song_id in failed or not self._folder(song_id).exists():
+                continue
+            try:
+                work, ledger = self._opened(song_id)
+                left_alone, stored = self._skipped(ledger, steps)
+                if steps[0].name not in left_alone | stored:
+                    yield work.evidence(), work.audio
+            except Exception as error:  # the same will stop this song alone
+                self.context.log.warning(f"{song_id}: it is asked about later: {error}")
 
     def _clean_up(self) -> None:
         """Remove what was made of songs that were removed meanwhile."""
@@ -161,7 +192,9 @@ class _Run:
     def _folder(self, song_id: str) -> Path:
         return self.platform.paths.songs / song_id
 
-    def _guarded(self, song_id: str, failed: dict[str, _Failures], *, wait: bool) -> Generator[Event, None, bool]:
+    def _guarded(
+        self, song_id: str, steps: Sequence[Step], failed: dict[str, _Failures], *, wait: bool
+    ) -> Generator[Event, None, bool]:
         """Make one song under its lock, whatever may happen, and note failures; False where it is locked elsewhere."""
         from flamingo_bark_assets.provenance.state import song_lock
 
@@ -169,42 +202,32 @@ class _Run:
         try:
             with song_lock(self.platform.paths, song_id, wait=wait) as held:
                 if held:
-                    failures = yield from self._make(song_id)
+                    failures = yield from self._make(song_id, steps, failed.get(song_id, {}))
         except Exception as error:  # one song's folder or state must not stop the others
             held, failures = True, {"song": self._told(song_id, "song", error)}
         if failures:
             failed[song_id] = failures
         return held
 
-    def _make(self, song_id: str) -> Generator[Event, None, _Failures]:
-        from flamingo_bark_assets.library.fingerprint import folder_signature
+    def _make(
+        self, song_id: str, chosen: Sequence[Step], failures: Mapping[str, str]
+    ) -> Generator[Event, None, _Failures]:
+        """Make steps of one song of which some may have failed already; return all failures."""
         from flamingo_bark_assets.library.layout import may_be_mounted
-        from flamingo_bark_assets.pipeline import CORRECTED_PARTS
-        from flamingo_bark_assets.provenance.ledger import Ledger
 
         if not self._folder(song_id).exists():
             if not may_be_mounted(self.platform.paths):
                 return {"song": f"{self.platform.paths.songs} holds no song at all; its disk may not be mounted"}
-            yield from self._report_gone(song_id)
+            yield from self._report_gone(song_id, chosen)
             return {}
-        signature = folder_signature(self._folder(song_id))  # before any file is read: a later change is noticed
-        work = self.platform.open_song(song_id)
-        ledger = Ledger(
-            self.platform.paths, work.files, signature, self.settings, self.context.run.run_id, hashed=work.sha256
-        )
-        work.versions, work.damage, work.tell = ledger.code_versions, ledger.damage, self.context.log.info
-        work.holds_measured = lambda: ledger.holds_but_for("song_features", CORRECTED_PARTS)
-        names = [step.name for step in self.steps]
-        left_alone = self.plan.left_alone(ledger, names)
-        stored = self.plan.stored_already(ledger, names)
-        if self.by_output:  # what no output is reported of, Dagster skips with all that stands behind it
-            left_alone, stored = frozenset(), stored | (left_alone & ledger.made_before.keys())
-        steps = [step for step in self.steps if step.name not in left_alone]
+        work, ledger = self._opened(song_id)
+        left_alone, stored = self._skipped(ledger, chosen)
+        steps = [step for step in chosen if step.name not in left_alone]
         if not steps:
-            return {}
+            return dict(failures)
         self._warn_of_due_inputs(song_id, ledger, steps)
         outdated = set(ledger.due()) - {step.name for step in steps}
-        state = _Song(work, ledger, stored, EventPointer(self.context.instance), outdated)
+        state = _Song(work, ledger, stored, EventPointer(self.context.instance), outdated, dict(failures))
         ledger.begin([step.name for step in steps if step.name not in stored])
         try:
             for step in steps:
@@ -214,6 +237,30 @@ class _Run:
             raise
         ledger.end()
         return state.failed
+
+    def _opened(self, song_id: str) -> "tuple[SongWork, Ledger]":
+        """Open a song and what is known of its results."""
+        from flamingo_bark_assets.library.fingerprint import folder_signature
+        from flamingo_bark_assets.pipeline import CORRECTED_PARTS
+        from flamingo_bark_assets.provenance.ledger import Ledger
+
+        signature = folder_signature(self._folder(song_id))  # before any file is read: a later change is noticed
+        work = self.platform.open_song(song_id)
+        ledger = Ledger(
+            self.platform.paths, work.files, signature, self.settings, self.context.run.run_id, hashed=work.sha256
+        )
+        work.versions, work.damage, work.tell = ledger.code_versions, ledger.damage, self.context.log.info
+        work.holds_measured = lambda: ledger.holds_but_for("song_features", CORRECTED_PARTS)
+        return work, ledger
+
+    def _skipped(self, ledger: "Ledger", steps: Sequence[Step]) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the steps that are left alone, and those of which only the stored result is reported."""
+        names = [step.name for step in steps]
+        left_alone = self.plan.left_alone(ledger, names)
+        stored = self.plan.stored_already(ledger, names)
+        if self.by_output:  # what no output is reported of, Dagster skips with all that stands behind it
+            return frozenset(), stored | (left_alone & ledger.made_before.keys())
+        return left_alone, stored
 
     def _warn_of_due_inputs(self, song_id: str, ledger: "Ledger", steps: Sequence[Step]) -> None:
         """Say which inputs that are not made in this run are not up to date."""
@@ -282,12 +329,12 @@ class _Run:
         known = state.ledger.data_version(name)
         return known or state.work.data_version(state.work.result(STEP_NAMED[name].record))
 
-    def _report_gone(self, song_id: str) -> Iterator[Event]:
+    def _report_gone(self, song_id: str, steps: Sequence[Step]) -> Iterator[Event]:
         """Report a song whose folder was removed while it waited: nothing is made, and its run does not fail."""
         self.context.log.warning(f"{song_id}: its folder is gone; nothing is made of it")
         if self.by_output:
             return
-        for step in self.steps:
+        for step in steps:
             gone = {"unusable": "the song's folder is gone"}
             yield dg.AssetMaterialization(step.name, partition=song_id, metadata=gone)
 

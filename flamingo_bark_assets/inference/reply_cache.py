@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from flamingo_bark_assets.files.atomic import write_text
-from flamingo_bark_assets.inference.batching import infer_in_batches
+from flamingo_bark_assets.inference.batching import infer_as_they_come, infer_in_batches
 from flamingo_bark_assets.inference.interface import CaptioningModel, Clip, Decoding, ModelIdentity, Query, Reply
 
 VERSION = 1
@@ -163,6 +164,39 @@ class AnswerCache:
 
         infer_in_batches(model, [queries[i] for i in to_ask.values()], batch_size, on_reply=keep)
         return [known[key] for key in keys]
+
+    def answer_ahead(
+        self,
+        model: CaptioningModel,
+        queries: Iterable[Query],
+        *,
+        batch_size: int,
+        on_reply: Callable[[], None] | None = None,
+    ) -> None:
+        """Answer any number of queries, which are made only when there is room for them, and keep the answers.
+
+        What has been answered before is left out. `on_reply` is called as soon as an answer is kept.
+
+        Raises:
+            OutOfMemory: not even one clip fits into memory; what was answered before is kept.
+            WriteError: an answer cannot be written.
+        """
+        keys: dict[int, AnswerKey] = {}
+        numbers = itertools.count()
+
+        def new() -> Iterator[Query]:
+            for query in queries:
+                key = AnswerKey.of(query, model.identity)
+                if key not in keys.values() and self.get(key) is None:
+                    keys[next(numbers)] = key
+                    yield query
+
+        def keep(number: int, reply: Reply) -> None:
+            self.put(keys.pop(number), reply)
+            if on_reply is not None:
+                on_reply()
+
+        infer_as_they_come(model, new(), batch_size, on_reply=keep)
 
     def _path(self, key: AnswerKey) -> Path:
         digest = key.digest

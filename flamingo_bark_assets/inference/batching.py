@@ -36,7 +36,7 @@ class InferenceFault(ModelError):
     remedy = "The next candidate of the chain answers for that song; the log says where the model failed."
 
 
-# A step of Audio Flamingo 2 over 25 questions costs twice one over a single one, and questions about one sound share it.
+# A step of Audio Flamingo 2 over 25 questions costs twice one over a single one, and those about one sound share it.
 # Of the others the sound stands in the cache of each row: 30 s take 43 MB of it in an 8 B model.
 STREAMED_BATCH_SIZE = 32
 BATCH_SIZE = 4

@@ -15,8 +15,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.claims.model import Claim
+from flamingo_bark_assets.library.judgements import claim_name
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.studio.editing import name_of
 from flamingo_bark_assets.studio.review.lyrics_rows import lyrics_rows
 from flamingo_bark_assets.studio.review.texts import spans_of
 from flamingo_bark_assets.training.files import dataset_files
@@ -145,6 +147,29 @@ def test_a_caption_edited_by_keys_alone_stands_in_song_toml_and_after_a_run_in_t
     assert "A bass that walks" in dataset_files(paths, "one").dataset.read_text()
     expect(page.locator("#progress")).to_contain_text("all is made")
     expect(page.get_by_text("the datasets have it after the next run")).to_have_count(0)
+
+
+def test_a_claim_that_is_kept_is_in_the_caption_after_the_next_run(studio: RunningStudio, paths: DataPaths) -> None:
+    def caption() -> str:
+        (answer,) = (
+            answer for answer in FeatureStore(paths.features).read(Captions, "one").answers
+            if (answer.part, answer.question) == ("mix", "caption")
+        )  # fmt: skip
+        return answer.text or ""
+
+    assert "97 BPM" in SAID
+    assert "97 BPM" not in caption()
+    place = name_of(("corrections", "claims", claim_name("mix", "caption", "tempo", "97")))
+    status, told = studio.ask(
+        "POST", "/api/edits", {"songs": {"one": {place: "keep"}}, "expected": {"one": {place: None}}}
+    )
+    assert status == 200, told
+    run_due(paths, studio.home, "one")
+    assert "97 BPM" in caption()
+    assert "97 BPM" in dataset_files(paths, "one").dataset.read_text()
+    assert studio.ask("POST", "/api/undo")[0] == 200
+    run_due(paths, studio.home, "one")
+    assert "97 BPM" not in caption()
 
 
 @browser_test

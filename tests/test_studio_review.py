@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from flamingo_bark_assets.studio.review.texts import spans_of
 from flamingo_bark_assets.training.files import dataset_files
 from flamingo_bark_assets.training.suitability import Verdict
 from tests.reviewed_songs import SAID, SONG_TOML, ReviewPage, claims_of, run_due, watched, write_and_make
+from tests.songs import write_unreadable_song
 from tests.studio import RunningStudio, running_studio
 from tests.test_browser import CHROMIUM, QUIET
 
@@ -42,8 +44,6 @@ def browser_test(test: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def studio(new_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
-    import shutil
-
     folder = tmp_path_factory.mktemp("review")
     shutil.copytree(new_home, folder / "home")
     paths = DataPaths(folder / "data")
@@ -316,6 +316,33 @@ def test_a_claim_is_dropped_kept_and_left_to_the_measurement(review: ReviewPage,
         expect(shown).to_have_count(0)  # the text is drawn anew
         claims = said(paths).get("corrections", {}).get("claims")
         assert claims == ({"mix/caption/tempo/97": word} if word else None)
+
+
+@browser_test
+def test_a_page_whose_stream_of_events_is_refused_asks_what_has_changed(
+    browser: Browser, studio: RunningStudio, paths: DataPaths
+) -> None:
+    context = browser.new_context()
+    page = watched(context.new_page(), studio).page
+    page.route(re.compile(r"/events(\?|$)"), lambda route: route.fulfill(status=503))
+    with page.expect_response(lambda answer: answer.url.endswith("/api/runs/grid?since=0"), timeout=60_000):
+        page.goto(f"{studio.url}/runs")
+    expect(page.locator("#runs-live")).to_have_text("not live; asked again")
+    page.evaluate(_HEARD)
+    try:
+        write_unreadable_song(paths.songs, "four")
+        expect(page.locator('tr[data-song="four"]')).to_have_attribute("data-state", "due")
+        page.locator("html[data-heard~=four]").wait_for(timeout=60_000)
+    finally:
+        shutil.rmtree(paths.songs / "four")
+        context.close()
+
+
+# Notes which songs the module of events tells of.
+_HEARD = """() => import("/static/events.js").then(({onSong}) => {
+  const page = document.documentElement;
+  onSong(({song_id}) => { page.dataset.heard = `${page.dataset.heard ?? ""} ${song_id}`; });
+})"""
 
 
 @browser_test

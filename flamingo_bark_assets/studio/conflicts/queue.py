@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from flamingo_bark_assets.library.layout import DataPaths, find_song, list_song_
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.studio.datasets.facts import excluded_songs, literal
 from flamingo_bark_assets.studio.decisions import Decisions, decisions
+from flamingo_bark_assets.studio.kept import kept
 
 ON_A_PAGE = 25
 PLACE_S = 15.0
@@ -179,7 +179,7 @@ def queue_page(paths: DataPaths, filters: Filters, page: int) -> QueuePage | Non
     )  # fmt: skip
 
 
-@lru_cache(maxsize=2)
+@kept
 def _all_disputed(path: Path, _: tuple[int, int, int]) -> tuple[Disputed, ...]:
     excluded = f"AND song_id NOT IN (SELECT song_id FROM ({excluded_songs(path)}))"
     is_open = f"{OPEN_CONFLICT} AND coalesce(method, '') NOT IN ('{HUMAN}', '{HUMAN_GRID}') {excluded}"
@@ -230,7 +230,7 @@ def _undecided(
 
 def _still_open(paths: DataPaths, disputed: Sequence[Disputed]) -> list[Disputed]:
     """Leave out what song.toml decides though no journal tells it: somebody has edited it with an editor."""
-    kept: list[Disputed] = []
+    still: list[Disputed] = []
     decided: dict[str, Mapping[str, str]] = {}
     for each in disputed:
         if each.song_id not in decided:
@@ -239,8 +239,8 @@ def _still_open(paths: DataPaths, disputed: Sequence[Disputed]) -> list[Disputed
             except LibraryError:
                 decided[each.song_id] = {}
         if each.name not in decided[each.song_id]:
-            kept.append(each)
-    return kept
+            still.append(each)
+    return still
 
 
 def _counted(values: Any) -> tuple[tuple[str, int], ...]:

@@ -1,4 +1,4 @@
-"""A trigger word: what it does to a text, wherever texts are written.
+"""A custom tag, which trainers call trigger word: what it does to a text, wherever texts are written.
 
 Putting it in, taking it out and looking for it belongs here; who sets it stands in `settings` and song.toml.
 """
@@ -12,12 +12,12 @@ from typing import Literal
 from flamingo_bark_assets.text import clean_text, non_space_length
 
 TagPosition = Literal["prepend", "append", "replace"]
-"""Where a trigger word goes: before a text, behind it, or in its place."""
+"""Where a custom tag goes: before a text, behind it, or in its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomTag:
-    """A trigger word with its place.
+    """A custom tag with its place.
 
     Attributes:
         word: one clean line, not empty.
@@ -58,7 +58,7 @@ class CustomTag:
 def custom_tag_of(
     own: str | None, position: str | None, library: str, library_position: TagPosition
 ) -> CustomTag | None:
-    """Return the trigger word of a song: its own, or that of the library; None where neither names one.
+    """Return the custom tag of a song: its own, or that of the library; None where neither names one.
 
     Args:
         own: what song.toml says; None for nothing.

@@ -507,7 +507,7 @@ def describe(work: SongWork) -> Captions:
 
 
 def write_prompts(work: SongWork) -> TrainingPrompts:
-    """Write the prompts at every level; where the owner of the song says otherwise, that; then the trigger word."""
+    """Write the prompts at every level; where the owner of the song says otherwise, that; then the custom tag."""
     prompts = build_prompts(work.evidence(), work.result(Captions), work.prompt_settings(), work.library_scale())
     edited = apply_prompt_edits(prompts, work.files.info.edits)
     return put_tag(edited, tag_of(work.evidence(), work.prompt_settings()))

@@ -141,7 +141,7 @@ class PromptSettings(_Frozen):
         default_factory=FormWeights, description="How often each form of a prompt is trained on."
     )
     custom_tag: str = Field(
-        "", max_length=100, description="Trigger word put into every text of the library; song.toml may name another."
+        "", max_length=100, description="Custom tag put into every text of the library; song.toml may name another."
     )
     custom_tag_position: TagPosition = Field("prepend", description="prepend, append, or replace (the tag alone).")
     relative_words: bool = Field(

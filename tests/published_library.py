@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.splits.records import SPLITS_TABLE
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.tables import all_tables
 from tests.signals import sine, write_wav
@@ -47,6 +48,12 @@ _ROWS = (
         FROM numbered, range(3) each(claim)""",
     """stems BY NAME SELECT song_id, kind AS name, kind || '.wav' AS file_name, 'given' AS origin, kind, true AS audible
         FROM numbered, (VALUES ('drums'), ('bass')) each(kind) WHERE n % 2 = 0""",
+    """captions BY NAME SELECT song_id, 'mix' AS part, 'caption' AS question, 'fast and 4 to the floor' AS text,
+        CASE n % 2 WHEN 0 THEN 'measured' ELSE 'music-flamingo' END AS captioner FROM numbered""",
+    """clips BY NAME SELECT song_id, 'clip-' || clip AS clip, 'ten' AS view, 'mix' AS source, 10.0 * clip AS start_s,
+        10.0 * clip + 10 AS end_s, -14.0 + n % 7 AS rms_dbfs FROM numbered, range(2) each(clip) WHERE n % 5 > 0""",
+    """splits BY NAME SELECT song_id, song_id AS group_id, CASE WHEN n % 10 > 0 THEN 'train' ELSE 'test' END AS split
+        FROM numbered""",
 )
 
 
@@ -65,7 +72,7 @@ def publish_library(data: Path, count: int) -> DataPaths:
         (folder / "song.wav").hardlink_to(sound)
     with duckdb.connect(str(paths.warehouse)) as connection:
         connection.begin()
-        for table in all_tables(RECORDS):
+        for table in (*all_tables(RECORDS), SPLITS_TABLE):
             connection.execute(table.ddl)
         connection.execute(
             "CREATE TEMP TABLE numbered AS SELECT n, 'song-' || lpad(n::VARCHAR, 5, '0') AS song_id FROM range(?) t(n)",

@@ -20,6 +20,7 @@ from flamingo_bark_assets.captioning.interface import Answer, Captions, GivenCla
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.library.judgements import ClaimDecision, claim_name
 from flamingo_bark_assets.library.layout import DataPaths, find_song, list_song_ids
 from flamingo_bark_assets.library.sidecar_formats import Said
 from flamingo_bark_assets.library.sidecars import Sidecar
@@ -208,6 +209,20 @@ def test_a_caption_that_is_wrong_throughout_leaves_the_captioners(tmp_path: Path
     found = described(evidence(folder=tmp_path, text="caption: Instrumental."))
     assert found.answers[0].source == "measured"
     assert [(claim.field, claim.verdict) for claim in found.given_claims] == [("caption", "conflict")]
+
+
+@pytest.mark.parametrize(("decision", "verdict"), [("drop", "conflict"), ("keep", "kept by hand")])
+def test_a_contradiction_that_a_person_decides_on_fails_no_song(
+    tmp_path: Path, decision: ClaimDecision, verdict: str
+) -> None:
+    given = evidence(folder=tmp_path, text="bpm: 90")
+    (asked,) = described(given).given_claims
+    assert (asked.kind, asked.claimed, asked.verdict) == ("tempo", "90", "conflict")
+    name = claim_name("mix", "caption", "tempo", "90")
+    found = described(dataclasses.replace(given, claim_decisions={name: decision}))
+    assert [claim.verdict for claim in found.given_claims] == [verdict]
+    assert all(rule.passed for rule in sidecar_rules(given.metadata, found))
+    assert not all(rule.passed for rule in sidecar_rules(given.metadata, described(given)))
 
 
 def test_genres_of_a_sidecar_are_a_persons(tmp_path: Path) -> None:

@@ -138,6 +138,19 @@ def test_who_wants_what_stands_there_already_is_not_stale(paths: DataPaths) -> N
     assert change_songs(paths, {"full": {("title",): "Old"}}, expected=seen, by="maria", label="edit") == Outcome(None)
 
 
+def test_a_step_over_many_songs_tells_how_far_it_is(tmp_path: Path) -> None:
+    paths = DataPaths(tmp_path / "data")
+    songs = [f"song-{number}" for number in range(50)]
+    for song_id in songs:
+        (paths.songs / song_id).mkdir(parents=True)
+    told: list[tuple[str, int, int]] = []
+    change_songs(
+        paths, {song_id: {("licence",): "MIT"} for song_id in songs}, by="maria", label="x",
+        tell=lambda stage, done, of: told.append((stage, done, of)),
+    )  # fmt: skip
+    assert told == [(stage, done, 50) for stage in ("reading", "writing") for done in (0, 20, 40)]
+
+
 def test_two_processes_at_once_take_turns_and_no_step_is_lost(paths: DataPaths) -> None:
     code = """
         for number in range(15):

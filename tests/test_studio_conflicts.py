@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -11,8 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from flamingo_bark_assets.audio.song_metadata import SidecarField, SongMetadata
+from flamingo_bark_assets.captioning.interface import Captions, GivenClaim
 from flamingo_bark_assets.library.song_changes import change_songs
 from flamingo_bark_assets.studio.conflicts.queue import Filters, Segment, marked, queue_page
+from flamingo_bark_assets.studio.library.index import LibraryIndex
 from tests.studio import RunningStudio, running_studio
 from tests.studio_library import HOSTILE, Library, disputed, new_library
 from tests.test_browser import CHROMIUM, QUIET
@@ -129,6 +133,54 @@ def test_what_a_change_by_hand_settles_is_asked_no_more(
 def test_what_an_editor_has_written_into_song_toml_counts_too(copied: Library) -> None:
     (copied.paths.songs / "open/song.toml").write_text('[corrections.claims]\n"mix/caption/tempo/90" = "keep"\n')
     assert names(copied) == ALL[1:]
+
+
+def claimed_by_sidecars(library: Library, song_id: str) -> None:
+    """Let a sidecar of a song claim a tempo, and a key as its caption has it."""
+    caption = "Slow, in A minor."
+    fields = (("bpm", "90"), ("caption", caption))
+    library.change(SongMetadata, song_id, lambda song: dataclasses.replace(song, sidecar_fields=tuple(
+        SidecarField(file="song.txt", number=number, key=key.upper(), field=key, text=text, role="claim")
+        for number, (key, text) in enumerate(fields)
+    )))  # fmt: skip
+    tempo, key = (
+        GivenClaim(
+            file="song.txt", number=number, claim=0, field=field, said=said, kind=kind, claimed=claimed,
+            measured=measured, verdict="conflict", method="made", confidence=confidence,
+        )
+        for number, (field, said, kind, claimed, measured, confidence) in enumerate(
+            (("bpm", "90", "tempo", "90", "120 BPM", 0.8), ("caption", "A minor", "key", "A minor", "C# minor", 0.6))
+        )
+    )  # fmt: skip
+    library.change(Captions, song_id, lambda captions: dataclasses.replace(captions, given_claims=(tempo, key)))
+    library.publish()
+
+
+def test_what_a_sidecar_claims_is_asked_too_and_decided_by_the_same_name(copied: Library) -> None:
+    claimed_by_sidecars(copied, "silent")
+    page = queue_page(copied.paths, Filters(song="silent"), 1)
+    assert page is not None
+    assert [(each.disputed.name, each.measured, each.model_id) for each in page.conflicts] == [
+        ("mix/caption/tempo/90", "120 BPM", "song.txt"), ("mix/caption/key/A minor", "C# minor", "song.txt")
+    ]  # fmt: skip
+    texts = [[(piece.text, piece.is_claim) for piece in each.segments] for each in page.conflicts]
+    assert texts == [
+        [("BPM: ", False), ("90", True)],
+        [("Slow, in ", False), ("A minor", True), (".", False)],
+    ]
+    assert page.captioners == (("sidecar", 2),)
+    (song,) = LibraryIndex(copied.paths).current().songs.filter(song_id="silent").to_dicts()
+    assert song["conflicts"] == 2
+    place = ("corrections", "claims", "mix/caption/tempo/90")
+    assert change_songs(copied.paths, {"silent": {place: "keep"}}, by="me", label="x").entry
+    assert names(copied, song="silent") == ["silent:mix/caption/key/A minor"]
+    (song,) = LibraryIndex(copied.paths).current().songs.filter(song_id="silent").to_dicts()
+    assert song["conflicts"] == 1
+
+
+def test_what_a_caption_and_a_sidecar_both_claim_is_asked_once(copied: Library) -> None:
+    claimed_by_sidecars(copied, "open")
+    assert names(copied) == ALL
 
 
 def test_songs_that_are_gone_are_not_asked_about(copied: Library) -> None:

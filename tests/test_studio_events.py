@@ -14,8 +14,9 @@ import pytest
 
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.studio.runs import events as runs_events
-from flamingo_bark_assets.studio.runs.dagster_client import DagsterClient, Event
+from flamingo_bark_assets.studio.runs.dagster_client import DagsterClient
 from flamingo_bark_assets.studio.runs.events import MOST_CLIENTS, EventStream, TooManyClients
+from flamingo_bark_assets.studio.runs.records import Event
 
 pytestmark = pytest.mark.dagster
 
@@ -163,6 +164,16 @@ def test_all_that_listen_share_one_reader_and_no_more_than_the_bound_are_let_in(
     refused, looks = asyncio.run(flooding())
     assert refused == 200 - MOST_CLIENTS
     assert looks < MOST_CLIENTS
+
+
+def test_who_is_let_in_counts_before_anything_was_read_and_no_longer_when_gone(dagster: CountingClient) -> None:
+    events = EventStream(dagster, ignored)
+    streams = [events.listen(None) for _ in range(MOST_CLIENTS)]
+    with pytest.raises(TooManyClients):
+        events.listen(None)
+    del streams[0]
+    streams.append(events.listen(None))
+    assert events.clients == MOST_CLIENTS
 
 
 def test_a_slow_browser_loses_its_queue_and_loads_all_again(

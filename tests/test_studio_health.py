@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from flamingo_bark_assets.defs.addresses import PLATFORM_LOCK
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.studio import health
 from flamingo_bark_assets.studio.context import Studio
+from flamingo_bark_assets.studio.runs import dagster_client
 
 pytestmark = [pytest.mark.dagster, pytest.mark.finished(("one",), published=True)]
 
@@ -36,7 +41,9 @@ def test_all_is_well_where_all_can_be_read(client: TestClient) -> None:
     assert parts["warehouse"] == {"ok": True, "state": "readable", "songs": 1}
     assert parts["feature_store"]["state"] == "readable"
     assert parts["queue"] == {"ok": True, "queued": 0, "under_way": 0}
-    assert parts["daemon"]["platform_runs"] is False
+    assert parts["daemon"] == {
+        "ok": True, "platform_runs": False, "heartbeat_age_s": None, "unknown": "no platform runs"
+    }  # fmt: skip
     assert parts["captioner"]["ready"] == "measured"
     assert parts["disk"]["free_bytes"] > 0
 
@@ -66,8 +73,37 @@ def test_settings_that_cannot_be_used_are_named(client: TestClient, data: DataPa
 def test_a_damaged_database_of_dagster_is_named(client: TestClient, instance: dg.DagsterInstance) -> None:
     Path(instance.root_directory, "history", "runs.db").write_bytes(b"no database" * 1000)
     status, said = asked(client)
-    assert status == 503
-    assert {"daemon", "queue"} <= set(said["bad"])
+    assert (status, said["bad"]) == (503, ["queue"])
+
+
+@pytest.fixture
+def listener(instance: dg.DagsterInstance) -> Iterator[socket.socket]:
+    """A platform by its lock, at an address that listens and never answers."""
+    lock_file = Path(instance.root_directory, PLATFORM_LOCK)
+    with lock_file.open("w") as lock, socket.create_server(("127.0.0.1", 0)) as listening:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"http://127.0.0.1:{listening.getsockname()[1]}\n")
+        lock.flush()
+        yield listening
+
+
+def test_a_platform_that_is_too_busy_to_answer_is_unknown_and_not_bad(
+    client: TestClient, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dagster_client, "_HEARTBEAT_TIMEOUT_S", 0.2)
+    status, said = asked(client)
+    assert (status, said["bad"]) == (200, [])
+    assert said["parts"]["daemon"] == {
+        "ok": True, "platform_runs": True, "heartbeat_age_s": None,
+        "unknown": "the platform's webserver did not answer soon",
+    }  # fmt: skip
+
+
+def test_a_platform_whose_webserver_is_gone_is_named(client: TestClient, listener: socket.socket) -> None:
+    listener.close()
+    status, said = asked(client)
+    assert (status, said["bad"]) == (503, ["daemon"])
+    assert said["parts"]["daemon"]["problem"].endswith("it starts, or has ended")
 
 
 def test_no_path_and_no_secret_is_told_whatever_is_wrong(

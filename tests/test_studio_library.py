@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -473,6 +474,7 @@ def test_fifty_songs_are_edited_in_one_step_and_one_undo_restores_every_byte(pag
     page.locator("#bulk-reason").fill("not ours")
     expect(page.locator("#bulk-preview")).to_have_text("50 of 50 songs change. 2 locked places stay as they are.")
     page.locator("#bulk-save").click()
+    expect(page.locator("#bulk-progress")).to_be_hidden()
     toast = page.locator(".said p", has_text="50 songs changed")
     expect(toast).to_contain_text("2 locked places left alone")
     expect(row(page, 0).locator("td[data-label=Genre]")).to_have_text("techno, house")
@@ -488,6 +490,23 @@ def test_fifty_songs_are_edited_in_one_step_and_one_undo_restores_every_byte(pag
     assert [file.read_bytes() if file.exists() else None for file in files] == before
     for file in files[:-1]:
         file.unlink()
+
+
+def test_a_change_of_many_songs_says_how_far_it_is_and_is_one_step(studio: RunningStudio, many: DataPaths) -> None:
+    job = "0123456789abcdef" * 2
+    songs = {song_name(number): {"licence": "MIT"} for number in range(500)}
+    assert studio.ask("GET", f"/api/edits/{job}") == (200, None)
+    seen: list[dict[str, Any]] = []
+    with ThreadPoolExecutor(1) as pool:
+        change = pool.submit(studio.ask, "POST", "/api/edits", {"job": job, "songs": songs})
+        while not change.done():
+            seen += [told] if (told := studio.ask("GET", f"/api/edits/{job}")[1]) else []
+    assert change.result()[0] == 200
+    assert {each["of"] for each in seen} == {500}
+    assert [each["stage"] for each in seen] == sorted(each["stage"] for each in seen)
+    assert studio.ask("GET", f"/api/edits/{job}") == (200, None)
+    assert studio.ask("POST", "/api/undo")[1]["entry"]["songs"] == 500
+    assert not any((many.songs / song_id / "song.toml").exists() for song_id in songs)
 
 
 @pytest.mark.browser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +16,16 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.claims.model import Claim
+from flamingo_bark_assets.library.judgements import claim_name
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.studio.editing import name_of
 from flamingo_bark_assets.studio.review.lyrics_rows import lyrics_rows
 from flamingo_bark_assets.studio.review.texts import spans_of
 from flamingo_bark_assets.training.files import dataset_files
 from flamingo_bark_assets.training.suitability import Verdict
 from tests.reviewed_songs import SAID, SONG_TOML, ReviewPage, claims_of, run_due, watched, write_and_make
+from tests.songs import write_unreadable_song
 from tests.studio import RunningStudio, running_studio
 from tests.test_browser import CHROMIUM, QUIET
 
@@ -40,8 +44,6 @@ def browser_test(test: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def studio(new_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
-    import shutil
-
     folder = tmp_path_factory.mktemp("review")
     shutil.copytree(new_home, folder / "home")
     paths = DataPaths(folder / "data")
@@ -145,6 +147,29 @@ def test_a_caption_edited_by_keys_alone_stands_in_song_toml_and_after_a_run_in_t
     assert "A bass that walks" in dataset_files(paths, "one").dataset.read_text()
     expect(page.locator("#progress")).to_contain_text("all is made")
     expect(page.get_by_text("the datasets have it after the next run")).to_have_count(0)
+
+
+def test_a_claim_that_is_kept_is_in_the_caption_after_the_next_run(studio: RunningStudio, paths: DataPaths) -> None:
+    def caption() -> str:
+        (answer,) = (
+            answer for answer in FeatureStore(paths.features).read(Captions, "one").answers
+            if (answer.part, answer.question) == ("mix", "caption")
+        )  # fmt: skip
+        return answer.text or ""
+
+    assert "97 BPM" in SAID
+    assert "97 BPM" not in caption()
+    place = name_of(("corrections", "claims", claim_name("mix", "caption", "tempo", "97")))
+    status, told = studio.ask(
+        "POST", "/api/edits", {"songs": {"one": {place: "keep"}}, "expected": {"one": {place: None}}}
+    )
+    assert status == 200, told
+    run_due(paths, studio.home, "one")
+    assert "97 BPM" in caption()
+    assert "97 BPM" in dataset_files(paths, "one").dataset.read_text()
+    assert studio.ask("POST", "/api/undo")[0] == 200
+    run_due(paths, studio.home, "one")
+    assert "97 BPM" not in caption()
 
 
 @browser_test
@@ -291,6 +316,33 @@ def test_a_claim_is_dropped_kept_and_left_to_the_measurement(review: ReviewPage,
         expect(shown).to_have_count(0)  # the text is drawn anew
         claims = said(paths).get("corrections", {}).get("claims")
         assert claims == ({"mix/caption/tempo/97": word} if word else None)
+
+
+@browser_test
+def test_a_page_whose_stream_of_events_is_refused_asks_what_has_changed(
+    browser: Browser, studio: RunningStudio, paths: DataPaths
+) -> None:
+    context = browser.new_context()
+    page = watched(context.new_page(), studio).page
+    page.route(re.compile(r"/events(\?|$)"), lambda route: route.fulfill(status=503))
+    with page.expect_response(lambda answer: answer.url.endswith("/api/runs/grid?since=0"), timeout=60_000):
+        page.goto(f"{studio.url}/runs")
+    expect(page.locator("#runs-live")).to_have_text("not live; asked again")
+    page.evaluate(_HEARD)
+    try:
+        write_unreadable_song(paths.songs, "four")
+        expect(page.locator('tr[data-song="four"]')).to_have_attribute("data-state", "due")
+        page.locator("html[data-heard~=four]").wait_for(timeout=60_000)
+    finally:
+        shutil.rmtree(paths.songs / "four")
+        context.close()
+
+
+# Notes which songs the module of events tells of.
+_HEARD = """() => import("/static/events.js").then(({onSong}) => {
+  const page = document.documentElement;
+  onSong(({song_id}) => { page.dataset.heard = `${page.dataset.heard ?? ""} ${song_id}`; });
+})"""
 
 
 @browser_test

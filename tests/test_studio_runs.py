@@ -116,6 +116,14 @@ def test_a_run_that_the_page_starts_is_dagsters_and_is_told_step_by_step_and_aga
     assert next(row for row in grid(studio)["rows"] if row["song_id"] == "whole")["steps"] == "m" * len(STEPS)
 
 
+def test_health_tells_when_the_daemon_of_a_running_platform_beat(platform: Platform, studio: RunningStudio) -> None:
+    def beats() -> bool:
+        daemon = studio.ask("GET", "/health")[1]["parts"]["daemon"]
+        return bool(daemon["ok"] and daemon["heartbeat_age_s"] is not None and daemon["heartbeat_age_s"] < 60)
+
+    wait_for(beats)
+
+
 def test_a_song_whose_step_crashed_comes_first_with_the_reason(platform: Platform, studio: RunningStudio) -> None:
     _, told = studio.ask("POST", "/api/runs/start", {"song_id": "broken"})
     assert platform.wait(told["run_id"], timeout_s=120) == "FAILURE"

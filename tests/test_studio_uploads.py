@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.settings import StudioSettings
 from flamingo_bark_assets.studio.adding.upload_names import MAX_NAME_BYTES, safe_path
+from flamingo_bark_assets.studio.adding.upload_routes import MOST_PIECES
 from flamingo_bark_assets.studio.adding.uploads import UploadRefused, Uploads
 from tests.studio import RunningStudio, running_studio
 from tests.uploading import PIECE, TUS, append, ask, begin, begin_piece, head, new_batch, send
@@ -119,6 +121,24 @@ def test_of_two_writers_the_second_is_told_to_wait(studio: RunningStudio) -> Non
         assert head(studio, place).status == 200
     when(lambda: append(studio, place, MIB, b"y" * MIB).status == 204)
     assert (studio.data / "uploads" / batch / "files/a.wav").read_bytes() == bytes(MIB) + b"y" * MIB
+
+
+def test_of_many_pieces_at_a_time_those_beyond_the_bound_are_told_to_come_again(studio: RunningStudio) -> None:
+    batch = new_batch()
+    places = [begin(studio, batch, f"{number}.wav", 1000).headers["location"] for number in range(MOST_PIECES + 1)]
+    *sent, last = places
+
+    def send_a_byte() -> int:
+        return append(studio, last, head(studio, last).offset, b"x").status
+
+    with ExitStack() as connections:
+        for place in sent[1:]:
+            connections.enter_context(begin_piece(studio, place, 0, 1000, b"12345"))
+        with begin_piece(studio, sent[0], 0, 1000, b"12345"):
+            when(lambda: send_a_byte() == 503)
+        when(lambda: send_a_byte() == 204)
+    for place in places:
+        when(lambda place=place: ask(studio, "DELETE", place, headers=TUS).status == 204)  # type: ignore[misc]
 
 
 def test_more_than_was_declared_is_refused_and_what_was_there_stays(studio: RunningStudio) -> None:

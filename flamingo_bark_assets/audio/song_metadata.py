@@ -69,7 +69,7 @@ class SongMetadata(Record):
         "Language of the words, as the owner or the file's tags state it: ISO 639-1 code."
     )
     edits_digest: str = column("Digest of the hand edits in song.toml; empty without any.")
-    custom_tag: str | None = optional_column("Trigger word of the song; null for that of the library.")
+    custom_tag: str | None = optional_column("Custom tag of the song; null for that of the library.")
     custom_tag_source: str | None = optional_column("Who gives it, in the same words as for the lyrics.")
     custom_tag_position: str | None = optional_column("prepend, append or replace; null for that of the library.")
     warnings: str | None = optional_column("Keys of song.toml that are not understood, joined by '; '.")

@@ -85,7 +85,7 @@ def _checked(field: SidecarField, evidence: Evidence, min_confidence: float) -> 
     for claim in claims:
         yield GivenClaim(
             file=field.file, number=field.number, claim=claim.claim, field=field.field or "",
-            said=claim.said if field.field == "caption" else field.text, claimed=claim.claimed,
+            said=claim.said if field.field == "caption" else field.text, kind=claim.kind, claimed=claim.claimed,
             measured=claim.measured, measured_number=claim.measured_number, unit=claim.unit, verdict=claim.verdict,
             note=claim.note, method=claim.method, confidence=claim.confidence,
         )  # fmt: skip

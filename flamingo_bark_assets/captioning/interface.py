@@ -108,6 +108,7 @@ class GivenClaim(Row):
     claim: int = column("Number of the claim in the field, from 0.")
     field: str = column("bpm, key, signature, is_instrumental, lyrics (which only say that nobody sings) or caption.")
     said: str = column("What the field says; of a caption the phrase that makes the claim.")
+    kind: str | None = optional_column("What it is about, as in `claims`; null where it cannot be read.")
     claimed: str | None = optional_column("The claimed value in canonical form; null where it cannot be read.")
     measured: str | None = optional_column("The measured value; null where nothing was measured or it is unsure.")
     measured_number: float | None = optional_column("The same as a number, in `unit`.")

@@ -34,7 +34,7 @@ from flamingo_bark_assets.claims.limits import (
     WordLimits,
 )
 from flamingo_bark_assets.claims.metre import judge_metre
-from flamingo_bark_assets.claims.model import KEPT, Claim, ClaimKind, FoundClaim, Verdict
+from flamingo_bark_assets.claims.model import DROPPED, KEPT, Claim, ClaimKind, FoundClaim, Verdict
 from flamingo_bark_assets.claims.pitches import judge_chord, judge_notes, judge_register
 from flamingo_bark_assets.claims.production import judge_duration, judge_fidelity, judge_noise, judge_stereo
 from flamingo_bark_assets.claims.sources import judge_instrument, judge_kick_pattern, judge_vocals
@@ -85,7 +85,7 @@ def decided(claim: Claim, evidence: Evidence) -> Claim:
         case "keep":
             return replace(claim, verdict=KEPT, note="kept by hand")
         case "drop":
-            return replace(claim, verdict="conflict", note="dropped by hand")
+            return replace(claim, verdict="conflict", note=DROPPED)
     return claim
 
 

@@ -19,6 +19,10 @@ ClaimKind = Literal[
 Verdict = Literal["agree", "conflict", "unverifiable"]
 KEPT = "kept by hand"
 """Verdict of a claim that a person keeps, whatever was measured."""
+DROPPED = "dropped by hand"
+"""Note of a claim that a person drops, which is a conflict that nobody need look at any more."""
+OPEN_CONFLICT = f"verdict = 'conflict' AND coalesce(note, '') <> '{DROPPED}'"
+"""The same in SQL, over `claims` and `given_claims`: what a person is to decide."""
 
 _EVERYWHERE: frozenset[ClaimKind] = frozenset(
     {"instrument", "vocals", "kick_pattern", "stereo", "fidelity", "modulation", "tempo_change", "course", "duration"}

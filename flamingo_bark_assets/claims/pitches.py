@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 
 from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
-from flamingo_bark_assets.claims.tonality import pitch_class
 from flamingo_bark_assets.claims.verdicts import Case, Judgement, Measured, judged_unsure, unverifiable
 from flamingo_bark_assets.descriptions.wording import chord_names
-from flamingo_bark_assets.kernels import librosa_module
+from flamingo_bark_assets.note_names import midi_number, pitch_class
 
 _SHOWN = 6
 # Own choice: where the table covers less of the song, a chord may be missing in it.
@@ -71,7 +70,7 @@ def judge_notes(case: Case) -> Judgement:
     for measurement in (lowest, highest):
         if unsure := judged_unsure(measurement, case.min_confidence, measured):
             return unsure
-    said = librosa_module("librosa.core.convert").note_to_midi(case.claim.value.split(" to "))
+    said = [midi_number(note) for note in case.claim.value.split(" to ")]
     heard = [69 + 12 * math.log2((m.value or 1.0) / 440.0) for m in (lowest, highest)]
     off = max(abs(a - b) for a, b in zip(said, heard, strict=True))
     if _NEAR_SEMITONES < off <= _FAR_SEMITONES:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from flamingo_bark_assets.note_names import pitch_class
+
 Relation = Literal["same", "relative", "mode", "parallel", "other"]
 
-_PITCHES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_SIGNS = {"": 0, "#": 1, "b": -1}
 # Semitones from the tonic of a mode up to the tonic of the major key with the same notes.
 _TO_MAJOR = {
     "major": 0, "ionian": 0, "dorian": 10, "phrygian": 8, "lydian": 7, "mixolydian": 5, "minor": 3, "aeolian": 3,
@@ -49,11 +49,6 @@ def compare_keys(claimed: str, measured: str) -> Relation | None:
         fits = said[0] == found[0] and _THIRDS[said[1]] == found[1]
         return "mode" if fits or _major_of(said) == _major_of(found) else None
     return _of_plain((said[0], said[1]), found)
-
-
-def pitch_class(note: str) -> int:
-    """Return the number of a note from C, 0 to 11: 10 for 'Bb' and 'A#'."""
-    return (_PITCHES[note[0]] + _SIGNS[note[1:]]) % 12
 
 
 def _of_plain(said: tuple[int, str | None], found: tuple[int, str | None]) -> Relation:

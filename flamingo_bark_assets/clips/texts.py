@@ -182,7 +182,7 @@ class ClipWriter:
 
 
 def _untagged(prompt: Prompt) -> str:
-    """Return the text that its owner wrote, without the trigger word: exports put that into clips."""
+    """Return the text that its owner wrote, without the custom tag: exports put that into clips."""
     text = prompt.combined_prompt
     if prompt.custom_tag is None or prompt.held_tag:
         return text

@@ -29,7 +29,7 @@ _OPTION_OF: dict[EditKey, str] = {"genres": "genre", "custom_tag": "custom-tag"}
 @click.option("--mood", help="Moods of the mix, parted by commas.")
 @click.option("--licence", help="Licence of the recording, for instance CC0-1.0.")
 @click.option("--attribution", help="Credit line that the licence asks for.")
-@click.option("--custom-tag", help="Trigger word put into every text of the song.")
+@click.option("--custom-tag", help="Custom tag put into every text of the song.")
 @click.option("--unset", "unset", multiple=True, type=click.Choice(EDIT_KEYS), help="Take a key out; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would change.")
 @click.option("--yes", is_flag=True, help="Do not ask before more than one song is changed.")

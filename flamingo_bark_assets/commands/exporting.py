@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--commercial", is_flag=True, help="Leave out what does not allow commercial use.")
 @click.option("--accepted-only", is_flag=True, help="Leave out songs that nobody has accepted.")
 @click.option("--by-artist", is_flag=True, help="Keep all songs of an artist in one split.")
-@click.option("--custom-tag", default="", help="Trigger word before each text, in place of that of the settings.")
+@click.option("--custom-tag", default="", help="Custom tag before each text, in place of that of the settings.")
 @click.option("--overwrite", is_flag=True, help="Write files anew that were changed by hand since the last export.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be written, with counts and hours.")
 @click.option("--push", "repo_id", metavar="REPO", help="Upload to a dataset repository of the Hub (huggingface).")

@@ -25,7 +25,7 @@ class ExportConfig(dg.Config):
     view: str | None = Field(None, description="View of the clips in place of the layout's own, such as 30s or full.")
     by_artist: bool = Field(False, description="Keep all songs of an artist in one split.")
     accepted_only: bool = Field(False, description="Leave out songs that nobody has accepted.")
-    custom_tag: str = Field("", description="Trigger word of each text, before it; '' for that of the settings.")
+    custom_tag: str = Field("", description="Custom tag of each text, before it; '' for that of the settings.")
 
 
 def _asset_of(target: Target) -> dg.AssetsDefinition:

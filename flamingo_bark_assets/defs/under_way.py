@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from flamingo_bark_assets.defs.jobs import one_song, publish
+from flamingo_bark_assets.defs.run_tags import songs_of_tags
 from flamingo_bark_assets.steps import STEP_NAMED
 
 if TYPE_CHECKING:
@@ -44,20 +40,9 @@ class UnderWay:
 def under_way(instance: dg.DagsterInstance, graph: BaseAssetGraph, order: Sequence[str]) -> UnderWay:  # type: ignore[type-arg]
     """Find what is queued or under way; ranges are read by `order`, all songs as their partitions follow."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-    songs = {song_id for run in runs for song_id in songs_of_run(run, order)}
+    songs = {song_id for run in runs for song_id in songs_of_tags(run.tags, order)}
     songs.update(_songs_of_backfills(instance, graph))
     return UnderWay(frozenset(songs), any(_publishes(run) for run in runs))
-
-
-def songs_of_run(run: dg.DagsterRun, order: Sequence[str]) -> Iterator[str]:
-    """Yield the songs of a run: that of its partition, or those of its range as they stand in `order`."""
-    single = run.tags.get(PARTITION_NAME_TAG)
-    if single is not None:
-        yield single
-        return
-    start, end = run.tags.get(ASSET_PARTITION_RANGE_START_TAG), run.tags.get(ASSET_PARTITION_RANGE_END_TAG)
-    if start in order and end in order:
-        yield from order[order.index(start) : order.index(end) + 1]
 
 
 def _publishes(run: dg.DagsterRun) -> bool:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flamingo_bark_assets.kernels import librosa_module
+from flamingo_bark_assets.note_names import Mode, pitch_class, signature, spelled_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,30 +163,23 @@ def key_name(key: str) -> str | None:
 
     Of two spellings with six each, the usual ones are taken: F# major and Eb minor, not Gb major and D# minor.
     """
-    notation, note_to_midi = (
-        librosa_module("librosa.core.notation"),
-        librosa_module("librosa.core.convert").note_to_midi,
-    )
     match = _KEY.fullmatch(key)
     if match is None:
         return None
-    pitch_class = note_to_midi(match["tonic"]) % 12
-
-    def accidentals(tonic: str) -> int:
-        harte = f"{tonic}:{match['mode'][:3]}"
-        notes = notation.key_to_notes(harte, unicode=False)
-        return sum(len(notes[degree]) - 1 for degree in notation.key_to_degrees(harte))
-
-    sharp, flat = _notes_in(None)[pitch_class], _notes_in("F major")[pitch_class]
-    usual_first = (sharp, flat) if match["mode"] == "major" else (flat, sharp)
-    return f"{min(usual_first, key=accidentals)} {match['mode']}"
+    mode = _mode(match["mode"])
+    sharp, flat = (spelled_notes(tonic, "major")[pitch_class(match["tonic"])] for tonic in ("C", "F"))
+    usual_first = (sharp, flat) if mode == "major" else (flat, sharp)
+    return f"{min(usual_first, key=lambda tonic: abs(signature(tonic, mode)))} {mode}"
 
 
-@functools.cache
 def _notes_in(key: str | None) -> Sequence[str]:
     """Return names of the twelve pitch classes from C on, as they are spelled in a key that `key_name` gives."""
     tonic, mode = (key or "C major").split()
-    return tuple(librosa_module("librosa.core.notation").key_to_notes(f"{tonic}:{mode[:3]}", unicode=False))
+    return spelled_notes(tonic, _mode(mode))
+
+
+def _mode(word: str) -> Mode:
+    return "major" if word == "major" else "minor"
 
 
 def chord_names(labels: str, key: str | None = None) -> list[str]:
@@ -204,8 +197,7 @@ def chord_names(labels: str, key: str | None = None) -> list[str]:
 
 def _root_name(root: str, quality: str, key: str | None) -> str:
     if key:
-        pitch_class: int = librosa_module("librosa.core.convert").note_to_midi(root) % 12
-        return _notes_in(key)[pitch_class]
+        return _notes_in(key)[pitch_class(root)]
     own_key = key_name(f"{root} {'minor' if quality.startswith(('min', 'dim')) else 'major'}")
     return own_key.split()[0] if own_key else root
 

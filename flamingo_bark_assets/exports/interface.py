@@ -34,10 +34,10 @@ class ExportOptions:
             their place.
         view: the view to export where the target can use several; None for the target's own.
         by_artist: keep all songs of an artist in one split.
-        custom_tag: trigger word of each text; "" for none. A song may have one of its own.
+        custom_tag: custom tag of each text; "" for none. A song may have one of its own.
         folder: where the files will stand, absolute; some layouts need it in their paths.
         tokens: the models that make tokens; None where none is configured, so that no tokens are written.
-        tag_position: where the trigger word goes.
+        tag_position: where the custom tag goes.
         accepted_only: leave out songs that nobody has accepted.
     """
 
@@ -80,7 +80,7 @@ class ExportSong:
         clips: its clips, of the views that the target asked for.
         digest: of all that its files in an export depend on.
         lyrics: all words that are sung, without times, one line a line; None where none are known.
-        custom_tag: its own trigger word; None for that of the options.
+        custom_tag: its own custom tag; None for that of the options.
     """
 
     song_id: str
@@ -98,12 +98,12 @@ class ExportSong:
     custom_tag: CustomTag | None = None
 
     def tag(self, options: ExportOptions) -> CustomTag | None:
-        """Return the trigger word of its texts; None for none."""
+        """Return the custom tag of its texts; None for none."""
         library = custom_tag_of(None, None, options.custom_tag, options.tag_position)
         return self.custom_tag or library
 
     def tagged(self, text: str, options: ExportOptions) -> str:
-        """Put the trigger word into a text."""
+        """Put the custom tag into a text."""
         tag = self.tag(options)
         return tag.put_into(text) if tag else text
 
@@ -165,7 +165,7 @@ class ExportedClip:
         texts: the words that are read for its further sounds, by the role of the sound in `files`.
         gains_db: what its further sounds were turned up or down by, by role.
         outside_domain: why the trainer's model does not know such sound; None where it does.
-        custom_tag: trigger word that the trainer itself puts into the text; "" where it stands there already.
+        custom_tag: custom tag that the trainer itself puts into the text; "" where it stands there already.
         separated_by: who separated the stems among its further sounds: separator, model and licence, in words.
     """
 

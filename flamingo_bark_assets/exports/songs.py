@@ -51,7 +51,7 @@ def chosen_options(
 ) -> ExportOptions:
     """Return what the user chose for an export into `folder`, completed from the settings.
 
-    A trigger word of its own goes before each text; without one, that of the settings goes where they say.
+    A custom tag of its own goes before each text; without one, that of the settings goes where they say.
     """
     prompts = settings.prompts
     return ExportOptions(

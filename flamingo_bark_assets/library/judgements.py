@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from flamingo_bark_assets.files.toml import toml_key
 from flamingo_bark_assets.library.song_toml_tables import SongTable, single_line
+from flamingo_bark_assets.note_names import pitch_class, spelled_notes
 
 ReviewState = Literal["accepted", "excluded"]
 Metre = Literal["2/4", "3/4", "4/4", "6/8"]
@@ -23,8 +24,7 @@ Place = tuple[str, ...]
 """Keys of song.toml from the top to one value or table, such as ``("edits", "mix", "caption")``."""
 
 MAX_SECTIONS = 200
-_KEY = re.compile(r"(?P<tonic>[A-G])(?P<sign>[#b]?) (?P<mode>major|minor)")
-_SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+_KEY = re.compile(r"(?P<tonic>[A-G][#b]?) (?P<mode>major|minor)")
 _NAME = r'(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\["\\])*")'
 _PLACE = re.compile(rf"{_NAME}(?:\.{_NAME})*")
 
@@ -38,8 +38,7 @@ def canonical_key(value: str) -> str:
     match = _KEY.fullmatch(value)
     if match is None:
         raise ValueError("should be a tonic and major or minor, such as 'F# minor' or 'Bb major'")
-    step = _SHARPS.index(match["tonic"]) + {"#": 1, "b": -1, "": 0}[match["sign"]]
-    return f"{_SHARPS[step % 12]} {match['mode']}"
+    return f"{spelled_notes('C', 'major')[pitch_class(match['tonic'])]} {match['mode']}"
 
 
 def parse_place(text: str) -> Place:

@@ -7,10 +7,10 @@ is kept in `journal`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -41,6 +41,11 @@ from flamingo_bark_assets.library.song_toml_edits import (
 
 # A file is on the disk after some milliseconds of waiting, and a disk takes many at once.
 _WRITERS = 16
+
+Stage = Literal["reading", "writing"]
+Tell = Callable[[Stage, int, int], None]
+"""Told how many songs of how many are read, then written."""
+_TELL_EACH = 20
 
 Changes = Mapping[str, Mapping[Place, Value]]
 """What is to stand at places of songs, by song; None takes out what stands there."""
@@ -73,8 +78,18 @@ class Outcome:
     locked: tuple[tuple[str, Place], ...] = ()
 
 
+def _untold(stage: Stage, done: int, of: int) -> None:
+    """Tell nobody."""
+
+
 def change_songs(
-    paths: DataPaths, changes: Changes, *, expected: Changes | None = None, by: str, label: str
+    paths: DataPaths,
+    changes: Changes,
+    *,
+    expected: Changes | None = None,
+    by: str,
+    label: str,
+    tell: Tell | None = None,
 ) -> Outcome:
     """Change song.toml of songs as one step that can be undone.
 
@@ -85,6 +100,7 @@ def change_songs(
             what is to stand there does already. Places that are not named are not looked at.
         by: who changes it.
         label: the step in a few words, such as ``genre of 50 songs``.
+        tell: told how far it is.
 
     Raises:
         LibraryError: a value may not stand in song.toml, or the journal cannot be read; nothing is changed.
@@ -92,7 +108,7 @@ def change_songs(
     """
     _check(changes)
     with journal_turn(paths):
-        return _apply(paths, changes, expected or {}, by=by, label=label)
+        return _apply(paths, changes, expected or {}, by=by, label=label, tell=tell or _untold)
 
 
 def undo(paths: DataPaths, by: str) -> Outcome:
@@ -145,13 +161,16 @@ def _apply(
     label: str,
     kind: StepKind = "edit",
     reversed_step: Entry | None = None,
+    tell: Tell = _untold,
 ) -> Outcome:
     edits: list[Edit] = []
     stale: list[Stale] = []
     faults: list[str] = []
     locked: list[tuple[str, Place]] = []
     patches = {patch.song_id: patch for patch in reversed_step.patches} if reversed_step else {}
-    for song_id, values in changes.items():
+    for number, (song_id, values) in enumerate(changes.items()):
+        if number % _TELL_EACH == 0:
+            tell("reading", number, len(changes))
         try:
             files = find_song_folder(paths, song_id)
             edit = _patched(files, patches.get(song_id), values, kind)
@@ -178,11 +197,11 @@ def _apply(
     )  # fmt: skip
     # The journal goes first: a kill in between leaves a step of which undoing finds songs that are as they were.
     append(paths, entry)
-    faults += _write(edits)
+    faults += _write(edits, tell)
     return Outcome(entry, tuple(stale), tuple(faults), tuple(locked))
 
 
-def _write(edits: list[Edit]) -> list[str]:
+def _write(edits: list[Edit], tell: Tell) -> list[str]:
     """Write many files, side by side, as each waits for the disk; return what went wrong."""
 
     def written(edit: Edit) -> str | None:
@@ -193,7 +212,12 @@ def _write(edits: list[Edit]) -> list[str]:
         return None
 
     with ThreadPoolExecutor(min(_WRITERS, max(1, len(edits)))) as pool:
-        return [fault for fault in pool.map(written, edits) if fault]
+        faults: list[str] = []
+        for number, fault in enumerate(pool.map(written, edits)):
+            if number % _TELL_EACH == 0:
+                tell("writing", number, len(edits))
+            faults += [fault] if fault else []
+        return faults
 
 
 def _patched(files: SongFiles, patch: Patch | None, values: Mapping[Place, Value], kind: StepKind) -> Edit | None:

@@ -105,7 +105,7 @@ class SongInfo(SongTable):
         None,
         description="How words of sidecars are merged: fill, captions, lyrics or all; default: as the settings say.",
     )
-    custom_tag: str | None = Field(None, max_length=100, description="Trigger word put into every text of the song.")
+    custom_tag: str | None = Field(None, max_length=100, description="Custom tag put into every text of the song.")
     custom_tag_position: TagPosition | None = Field(None, description="prepend, append, or replace (the tag alone).")
     edits: Edits = Field(Edits(), description="Captions and prompts that the user wrote in place of made ones.")
     repeats: int = Field(1, ge=1, le=100, description="How often the song goes into an export.")

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -227,24 +228,31 @@ def _without_empty(values: Any) -> Any:
 
 
 def _edited(text: str, changes: list[Change], where: str) -> str:
-    import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        document = tomlkit.parse(text)
-        for change in changes:
-            _change(document, change)
-        edited = tomlkit.dumps(document)
+        edited = _rewritten(text, json.dumps([[change.place, change.after] for change in changes]))
     except (TOMLKitError, RecursionError, ValueError, TypeError, KeyError) as error:
         raise LibraryError(f"{where}: cannot be edited ({type(error).__name__}: {error}); edit it by hand") from error
     has_only_crlf = "\r\n" in text and text.count("\r\n") == text.count("\n")
     return edited.replace("\r\n", "\n").replace("\n", "\r\n") if has_only_crlf else edited
 
 
-def _change(document: TOMLDocument, change: Change) -> None:
+@lru_cache(maxsize=8)
+def _rewritten(text: str, changes: str) -> str:
+    """Return a text with places and values of JSON set in it; songs that say nothing yet all get the same one."""
     import tomlkit
 
-    *tables, last = change.place
+    document = tomlkit.parse(text)
+    for place, after in json.loads(changes):
+        _change(document, place, after)
+    return tomlkit.dumps(document)
+
+
+def _change(document: TOMLDocument, place: Sequence[str], after: Any) -> None:
+    import tomlkit
+
+    *tables, last = place
     table: Any = document
     above: list[tuple[Any, str]] = []
     for number, name in enumerate(tables, start=1):
@@ -252,13 +260,13 @@ def _change(document: TOMLDocument, change: Change) -> None:
             table[name] = tomlkit.table(is_super_table=number < len(tables))
         above.append((table, name))
         table = table[name]
-    if change.after is None:
+    if after is None:
         del table[last]
         for holder, name in reversed(above):
             if holder[name].as_string().strip() or holder[name].trivia.comment:  # keys, or somebody's comment
                 break
             del holder[name]
-    elif isinstance(change.after, str) and "\n" in change.after and "\r" not in change.after:
-        table[last] = tomlkit.string(change.after, multiline=True)
+    elif isinstance(after, str) and "\n" in after and "\r" not in after:
+        table[last] = tomlkit.string(after, multiline=True)
     else:
-        table[last] = change.after
+        table[last] = after

@@ -51,8 +51,8 @@ class Prompt(Row):
     combined_prompt: str = column("The text to train on.")
     training_weight: float = column("Relative weight of the prompt: 1.0 full track, 0.7 stem.")
     form_weight: float = column("Share of the prompt's weight that this form has, 0 to 1.")
-    custom_tag: str | None = column("The trigger word that was put into the text; null for none.")
-    held_tag: bool = column("Whether the text held the trigger word by itself.")
+    custom_tag: str | None = column("The custom tag that was put into the text; null for none.")
+    held_tag: bool = column("Whether the text held the custom tag by itself.")
     relative_bins: str | None = optional_column(
         "The bins of the library by which the text compares the song with others, each with its edge and the songs "
         "behind it; null where it compares nothing."
@@ -106,13 +106,13 @@ def build_prompts(
 
 
 def tag_of(evidence: Evidence, settings: PromptSettings) -> CustomTag | None:
-    """Return the trigger word of a song; None where neither it nor the library has one."""
+    """Return the custom tag of a song; None where neither it nor the library has one."""
     said = evidence.metadata
     return custom_tag_of(said.custom_tag, said.custom_tag_position, settings.custom_tag, settings.custom_tag_position)
 
 
 def put_tag(prompts: TrainingPrompts, tag: CustomTag | None) -> TrainingPrompts:
-    """Put the trigger word into all texts to train on, those that were written by hand included."""
+    """Put the custom tag into all texts to train on, those that were written by hand included."""
     if tag is None:
         return prompts
     rows = (

@@ -6,11 +6,11 @@ The last state of each decided place belongs here; the journal itself stands in 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from flamingo_bark_assets.library.journal import read_journal
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.studio.kept import kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def decisions(paths: DataPaths) -> Decisions:
 _NONE = Decisions(frozenset(), frozenset(), frozenset(), frozenset(), {})
 
 
-@lru_cache(maxsize=2)
+@kept
 def _decisions(root: Path, datasets_folder: str, _: tuple[int, int, int]) -> Decisions:
     claims: dict[tuple[str, str], bool] = {}
     corrected: dict[tuple[str, str], bool] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.toml import toml_key
 from flamingo_bark_assets.library.journal import Entry, recent_steps
-from flamingo_bark_assets.library.song_changes import Outcome, change_songs, redo, undo
+from flamingo_bark_assets.library.song_changes import Outcome, Stage, Tell, change_songs, redo, undo
 from flamingo_bark_assets.library.song_toml_edits import Place
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.requests import read_json, threaded
@@ -31,16 +32,26 @@ class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     label: str = Field("edit", max_length=200)
+    job: str | None = Field(None, pattern=r"^[0-9a-f]{32}$")
     songs: dict[str, dict[str, Any]] = Field(min_length=1, max_length=_MAX_SONGS)
     expected: dict[str, dict[str, Any]] = Field({}, max_length=_MAX_SONGS)
 
 
 def routes(studio: Studio) -> list[BaseRoute]:
     """Return the routes of changes."""
+    under_way: dict[str, dict[str, Any]] = {}
 
     async def change(request: Request) -> Response:
         asked = await read_json(request, _Asked)
-        return await threaded(_changed, studio, asked)
+        if asked.job is None:
+            return await threaded(_changed, studio, asked)
+        try:
+            return await threaded(_changed, studio, asked, partial(_note, under_way, asked.job))
+        finally:
+            under_way.pop(asked.job, None)
+
+    async def progress(request: Request) -> Response:
+        return JSONResponse(under_way.get(request.path_params["job"]), headers={"Cache-Control": "no-store"})
 
     def undone(_: Request) -> Response:
         return _told(undo(studio.paths, studio.by), "nothing of it could be undone")
@@ -54,12 +65,19 @@ def routes(studio: Studio) -> list[BaseRoute]:
 
     return [
         Route("/api/edits", change, methods=["POST"]),
+        Route("/api/edits/{job}", progress),
         Route("/api/undo", undone, methods=["POST"]),
         Route("/api/redo", done_again, methods=["POST"]),
         Route("/api/history", history),
     ]
 
 
+def _note(under_way: dict[str, dict[str, Any]], job: str, stage: Stage, done: int, of: int) -> None:
+    """Keep how far a change is, for who asks while it is under way."""
+    under_way[job] = {"stage": stage, "done": done, "of": of}
+
+
+@lru_cache(maxsize=1024)
 def place_of(name: str) -> Place:
     """Return the place that a dotted key of TOML names, such as ``edits.prompts."stem:drums"``.
 
@@ -84,9 +102,9 @@ def name_of(place: Place) -> str:
     return ".".join(map(toml_key, place))
 
 
-def _changed(studio: Studio, asked: _Asked) -> Response:
+def _changed(studio: Studio, asked: _Asked, tell: Tell | None = None) -> Response:
     outcome = change_songs(
-        studio.paths, _places(asked.songs), expected=_places(asked.expected), by=studio.by, label=asked.label
+        studio.paths, _places(asked.songs), expected=_places(asked.expected), by=studio.by, label=asked.label, tell=tell
     )
     return _told(outcome, "nothing was saved")
 

@@ -22,9 +22,11 @@ from flamingo_bark_assets.files.space import LEAST_FREE_BYTES, free_bytes
 from flamingo_bark_assets.inference.availability import ready_models
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.studio.context import Studio
-from flamingo_bark_assets.studio.runs.dagster_client import dagster_of, faults
+from flamingo_bark_assets.studio.runs.dagster_client import dagster_of
+from flamingo_bark_assets.studio.runs.records import FAULTS
 
 _KEPT_S = 1.0
+_BEAT_KEPT_S = 5.0
 _MODELS_KEPT_S = 30.0
 # The daemon beats every 30 s; under load a beat may be missed.
 _LATEST_BEAT_S = 120.0
@@ -80,6 +82,7 @@ class Looks:
         self._studio = studio
         self._dagster = dagster_of(studio.home)
         self._warehouse: tuple[tuple[int, ...], Part] | None = None
+        self._daemon = Kept(_BEAT_KEPT_S, self._look_for_beat)
         self._captioner = Kept(_MODELS_KEPT_S, self._look_for_models)
 
     def all(self) -> dict[str, Part]:
@@ -88,7 +91,8 @@ class Looks:
             "disk": self._disk(),
             "feature_store": self._feature_store(),
             "warehouse": self._look_at_warehouse(),
-            **self._daemon(),
+            "queue": self._queue(),
+            **self._daemon.value(),
             **self._captioner.value(),
         }
 
@@ -133,21 +137,25 @@ class Looks:
             self._warehouse = (stamp, _warehouse(path))
         return self._warehouse[1]
 
-    def _daemon(self) -> dict[str, Part]:
-        running = self._dagster.platform is not None
+    def _queue(self) -> Part:
         try:
-            beat = self._dagster.heartbeat()
-        except faults():
+            queue = self._dagster.queue()
+        except FAULTS:
             problem = f"Dagster's databases cannot be read; {_DOCTOR}"
-            return {
-                "daemon": {"ok": False, "platform_runs": running, "heartbeat_age_s": None, "problem": problem},
-                "queue": {"ok": False, "queued": None, "under_way": None, "problem": problem},
-            }
+            return {"ok": False, "queued": None, "under_way": None, "problem": problem}
+        return {"ok": True, "queued": queue.queued, "under_way": queue.under_way}
+
+    def _look_for_beat(self) -> dict[str, Part]:
+        """Ask the platform; one that is too busy to answer soon is not called bad, as nothing is known of it."""
+        running = self._dagster.platform is not None
+        beat = self._dagster.heartbeat()
         age = None if beat.age_s is None else round(beat.age_s, 1)
-        daemon: Part = {"ok": True, "platform_runs": running, "heartbeat_age_s": age}
-        if running and (beat.age_s is None or beat.age_s > _LATEST_BEAT_S):
+        daemon: Part = {"ok": not beat.is_down, "platform_runs": running, "heartbeat_age_s": age}
+        if beat.unknown is not None:
+            daemon["problem" if beat.is_down else "unknown"] = beat.unknown
+        elif beat.age_s is None or beat.age_s > _LATEST_BEAT_S:
             daemon |= {"ok": False, "problem": "the daemon does not beat; stop the platform and start it again"}
-        return {"daemon": daemon, "queue": {"ok": True, "queued": beat.queued, "under_way": beat.under_way}}
+        return {"daemon": daemon}
 
     def _look_for_models(self) -> dict[str, Part]:
         try:

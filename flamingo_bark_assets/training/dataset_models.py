@@ -227,7 +227,7 @@ class PromptEntry(_Model):
     audio_description: str | None = Field(description="The captioner's description; of measurements the longest form.")
     style_prompt: str = Field(description="How the text begins: genre, mood, pace, key, tempo and instruments.")
     technical_prompt: str = Field(description="How the recording sounds, technically.")
-    custom_tag: str | None = Field(description="The trigger word in the text; null for none.")
+    custom_tag: str | None = Field(description="The custom tag in the text; null for none.")
     captioner: str = Field(description="Who wrote the description.")
     is_fallback: bool = Field(description="Whether that captioner ran because no model could be had.")
     suitable: bool = Field(description="Whether the song and all the parts are fit for training.")

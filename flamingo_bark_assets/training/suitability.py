@@ -16,6 +16,7 @@ from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.audio.song_review import SongReview
 from flamingo_bark_assets.captioning.interface import Captions
+from flamingo_bark_assets.claims.model import DROPPED
 from flamingo_bark_assets.custom_tag import CustomTag
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import STEM_KINDS, StemKind
@@ -276,8 +277,8 @@ def review_rules(review: SongReview) -> tuple[RuleResult, ...]:
 
 
 def sidecar_rules(metadata: SongMetadata, captions: Captions) -> tuple[RuleResult, ...]:
-    """Judge the sidecars: that each can be read, and that none contradicts the measurements."""
-    conflicts = [claim for claim in captions.given_claims if claim.verdict == "conflict"]
+    """Judge the sidecars: that each can be read, and contradicts no measurement unless a person drops what it says."""
+    conflicts = [each for each in captions.given_claims if each.verdict == "conflict" and each.note != DROPPED]
     told = [f"{c.file}: {c.field} {c.said!r}, measured {c.measured or 'otherwise'}" for c in conflicts]
     shown = "; ".join(told[:5]) + (" ..." if len(told) > 5 else "")
     limit = _Limit("given_conflicts", "<=", 0.0, "", _braced(shown))
@@ -285,7 +286,7 @@ def sidecar_rules(metadata: SongMetadata, captions: Captions) -> tuple[RuleResul
 
 
 def tag_rules(prompts: TrainingPrompts) -> tuple[RuleResult, ...]:
-    """Judge whether the trigger word stands in every text, and stood in none before; nothing where there is none."""
+    """Judge whether the custom tag stands in every text, and stood in none before; nothing where there is none."""
     rows = [(CustomTag(row.custom_tag), row) for row in prompts.prompts if row.custom_tag]
     if not rows:
         return ()

@@ -1,4 +1,4 @@
-"""The library page over ten thousand songs: index, windows, the browser's own CPU time, and one edit of all songs.
+"""The studio's pages over ten thousand songs: index, windows, answers, the browser's CPU time, one edit of all songs.
 
 Figures are printed as CPU seconds, which other work on the machine changes less than wall seconds.
 
@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 from playwright.sync_api import BrowserContext, sync_playwright
 
 from flamingo_bark_assets.library.layout import DataPaths
@@ -25,7 +26,7 @@ from flamingo_bark_assets.library.song_toml_edits import Place, Value
 from flamingo_bark_assets.studio.library.index import LibraryIndex
 from flamingo_bark_assets.studio.library.query import read_asked, window
 from tests.published_library import publish_library, song_name
-from tests.studio import running_studio
+from tests.studio import RunningStudio, running_studio
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 SAID = '# mine\ntitle = "A song"  # as on the sleeve\nartist = "Somebody"\n\n[edits.mix]\ncaption = "A calm song."\n'
@@ -41,6 +42,7 @@ def main() -> None:
             browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
             context = browser.new_context(viewport={"width": 1400, "height": 900})
             context.new_page().goto(studio.link)
+            _answers(studio)
             _browser(context, studio.url)
             browser.close()
         _edits(paths, count)
@@ -58,18 +60,36 @@ def _index(paths: DataPaths) -> None:
 
 def _browser(context: BrowserContext, url: str) -> None:
     """Print what Chromium says of the first paint of a new page: CPU seconds of its main thread."""
-    for address in ("/", "/?show=fit&sort=bpm", "/?page=50"):
+    for address, shown in (
+        ("/", "tr[data-song-id]"), ("/?show=fit&sort=bpm", "tr[data-song-id]"), ("/?page=50", "tr[data-song-id]"),
+        ("/runs", "tr[data-song]"), ("/datasets", "svg"), ("/conflicts", ".conflict"),
+    ):  # fmt: skip
         page = context.new_page()
         client = context.new_cdp_session(page)
         client.send("Performance.enable", {"timeDomain": "threadTicks"})
         page.goto(f"{url}{address}")
-        page.locator("tr[data-song-id]").last.wait_for()
+        page.locator(shown).last.wait_for()
         spent = _metrics(client)
         names = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration", "TaskDuration")
         told = "  ".join(f"{name.removesuffix('Duration')} {spent[name]:.3f}" for name in names)
         paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime / 1000")
         print(f"browser {address:24} CPU s: {told}  first paint after {paint or 0.0:.2f} s, nodes {spent['Nodes']:.0f}")
         page.close()
+
+
+def _answers(studio: RunningStudio) -> None:
+    """Print what the server spends on what pages ask for, the first time and again."""
+    server = psutil.Process(studio.process.pid)
+    for path in (
+        "/", "/api/library", "/runs", "/api/runs/grid", "/api/runs/grid?since=1", "/datasets", "/conflicts",
+        "/api/conflicts", "/health",
+    ):  # fmt: skip
+        spent = []
+        for _ in range(2):
+            before = sum(server.cpu_times()[:2])
+            status, _told = studio.ask("GET", path)
+            spent.append(sum(server.cpu_times()[:2]) - before)
+        print(f"server {path:25} CPU s: first {spent[0]:.2f}, again {spent[1]:.2f}  ({status})")
 
 
 def _metrics(client: Any) -> dict[str, float]:

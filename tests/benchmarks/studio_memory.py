@@ -35,7 +35,7 @@ MOST_BYTES = 300 * 10**6
 _PIECE = 64 * 1024
 _QUERIES = (
     "/api/library?sort=bpm&order=desc", "/api/library?q=title+12+house", "/api/library?show=fit,conflicts", "/",
-    "/api/runs/grid", "/api/runs/grid?count=500",
+    "/api/runs/grid", "/api/runs/grid?count=500", "/api/songs/song-00042", "/api/conflicts", "/datasets",
 )  # fmt: skip
 
 

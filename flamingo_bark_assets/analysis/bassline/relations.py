@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.bassline.notes import Notes
 from flamingo_bark_assets.analysis.features.tonality import Chord
+from flamingo_bark_assets.note_names import pitch_class
 from flamingo_bark_assets.record import Measurement
 
 _TOGETHER_S = 0.05
 _MIN_EVENTS = 4
 _LOCK_METHOD = "onsets-within-50-ms"
 _CHORD_METHOD = "note-time-over-chords"
-_NATURAL = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_ROOT = re.compile(r"^([A-G])([#b]*)(?::([^/]*))?")
+_ROOT = re.compile(r"^([A-G][#b]*)(?::([^/]*))?")
 _MINOR_THIRD = re.compile(r"^(min|dim|hdim)")
 _WITHOUT_THIRD = re.compile(r"^(sus|5|1)")
 
@@ -100,11 +100,11 @@ def _chord_tones(
         unknown = Measurement.unknown("no bass note sounds together with a chord", method=_CHORD_METHOD)
         return unknown, unknown, unknown
     tones = np.array([tones for _, tones in known])[chord]
-    pitch_class = notes.midi[note] % 12
+    pitch_classes = notes.midi[note] % 12
     certain = confidence * float(np.average([known[i][0].confidence for i in chord], weights=length))
     root, third, fifth = (
         Measurement.of(
-            float(length[pitch_class == tones[:, i]].sum() / length.sum()), method=_CHORD_METHOD, confidence=certain
+            float(length[pitch_classes == tones[:, i]].sum() / length.sum()), method=_CHORD_METHOD, confidence=certain
         )
         for i in range(3)
     )
@@ -119,8 +119,7 @@ def chord_tones(label: str) -> tuple[int, int, int] | None:
     match = _ROOT.match(label)
     if match is None:
         return None
-    letter, accidentals, quality = match.group(1), match.group(2), match.group(3) or "maj"
-    root = (_NATURAL[letter] + accidentals.count("#") - accidentals.count("b")) % 12
+    root, quality = pitch_class(match.group(1)), match.group(2) or "maj"
     third = -1 if _WITHOUT_THIRD.match(quality) else (root + (3 if _MINOR_THIRD.match(quality) else 4)) % 12
     fifth = -1 if quality == "1" else (root + _fifth_semitones(quality)) % 12
     return root, third, fifth

@@ -254,7 +254,7 @@ def _caption(song: ExportSong, clip: Clip, options: ExportOptions, writer: UnitW
 
 
 def _trainers_tag(song: ExportSong, options: ExportOptions) -> str:
-    """Return the trigger word that the trainer puts in; '' where it stands in the caption: it knows one position."""
+    """Return the custom tag that the trainer puts in; '' where it stands in the caption: it knows one position."""
     tag = song.tag(options)
     return clean_line(tag.word) if tag and tag.position == options.tag_position else ""
 

@@ -37,7 +37,7 @@ def language_code(clip: ExportedClip) -> str:
 
 def ai_toolkit_text(clip: ExportedClip, options: ExportOptions) -> str:
     """Write the tagged text of ai-toolkit."""
-    # Its trigger word would stand before the first tag, where it is not read: it is part of the caption.
+    # Its custom tag would stand before the first tag, where it is not read: it is part of the caption.
     fields = (
         ("BPM", whole_bpm(clip.clip.tempo_bpm)),
         ("KEYSCALE", key_name(clip.clip.key)),

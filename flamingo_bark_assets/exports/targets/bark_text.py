@@ -48,7 +48,7 @@ def bark_text(clip: Clip, tag: CustomTag | None = None, *, with_lyrics: bool = T
 
     Args:
         clip: what is known of it.
-        tag: the trigger word of its song; None for none.
+        tag: the custom tag of its song; None for none.
         with_lyrics: whether its words may stand in it; False for a view that cuts sung lines.
     """
     words = clean_text(clip.lyrics or "").split()

@@ -25,6 +25,9 @@ PIECE_TYPE = "application/offset+octet-stream"
 PLACE = "/api/uploads"
 _EXTENSIONS = "creation,termination"
 _WRITTEN_AT_ONCE = 256 * 1024
+# Pieces that are taken at a time, each of which holds so much and what the server has read ahead: more than all
+# connections that a browser opens to one host, of several people.
+MOST_PIECES = 64
 # Nothing comes for so long: the connection is gone though nobody said so, and another must be let in.
 _IDLE_S = 60.0
 # What is read of a body that is refused, so that the browser reads the answer and not a reset connection.
@@ -79,6 +82,7 @@ def _answering(endpoint: Callable[[_Tus, Request], Any]) -> Callable[[_Tus, Requ
 class _Tus:
     def __init__(self, uploads: Uploads) -> None:
         self.uploads = uploads
+        self._pieces = 0
 
     @_answering
     async def all(self, request: Request) -> Response:
@@ -121,6 +125,15 @@ class _Tus:
             if offset != upload.length:
                 raise UploadRefused(409, "the whole file is here already", "Send nothing", offset=upload.length)
             return Response(status_code=204, headers={"Upload-Offset": str(upload.length)})
+        if self._pieces >= MOST_PIECES:
+            raise UploadRefused(503, f"{MOST_PIECES} pieces are being sent; no more are taken", "Send it again soon")
+        self._pieces += 1
+        try:
+            return await self._append_alone(request, upload, offset)
+        finally:
+            self._pieces -= 1
+
+    async def _append_alone(self, request: Request, upload: Upload, offset: int) -> Response:
         writing = self.uploads.writing(upload, offset)
         writer = await run_in_threadpool(writing.__enter__)
         try:
@@ -143,6 +156,7 @@ async def _write(request: Request, writer: Writer) -> None:
     try:
         async for chunk in _chunks(request):
             held += chunk
+            del chunk
             if len(held) >= _WRITTEN_AT_ONCE:
                 data = bytes(held)
                 held.clear()
@@ -153,7 +167,10 @@ async def _write(request: Request, writer: Writer) -> None:
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """Give what is left of a body, until it ends, is cut off, or nothing comes any more."""
+    """Give what is left of a body, until it ends, is cut off, or nothing comes any more.
+
+    While the next chunk is waited for, this one is not kept, if who takes it lets it go too.
+    """
     while not getattr(request.state, "body_ended", False):
         try:
             async with asyncio.timeout(_IDLE_S):
@@ -161,8 +178,10 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
         except TimeoutError:
             message = {"type": "http.disconnect"}
         request.state.body_ended = not message.get("more_body", False)
-        if body := message.get("body", b""):
+        body = message.pop("body", b"")
+        if body:
             yield body
+        del body
 
 
 async def _read_away(request: Request) -> None:
@@ -172,6 +191,7 @@ async def _read_away(request: Request) -> None:
     seen = 0
     async for chunk in _chunks(request):
         seen += len(chunk)
+        del chunk
         if seen > _READ_AWAY:
             return
 

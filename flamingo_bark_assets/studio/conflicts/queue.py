@@ -1,4 +1,4 @@
-"""The disputed claims of all songs as one queue: what the captions say against what was measured.
+"""The disputed claims of all songs as one queue: what captions and sidecars say against what was measured.
 
 Finding, ordering and filtering them belongs here; deciding is a change of song.toml, as any other.
 """
@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from flamingo_bark_assets.analysis.features.correction import HUMAN, HUMAN_GRID
+from flamingo_bark_assets.claims.model import OPEN_CONFLICT
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.ids import make_song_id
 from flamingo_bark_assets.library.judgements import claim_name
@@ -21,9 +21,12 @@ from flamingo_bark_assets.library.layout import DataPaths, find_song, list_song_
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.studio.datasets.facts import excluded_songs, literal
 from flamingo_bark_assets.studio.decisions import Decisions, decisions
+from flamingo_bark_assets.studio.kept import kept
 
 ON_A_PAGE = 25
 PLACE_S = 15.0
+SIDECAR = "sidecar"
+"""Who says what a sidecar claims, among the captioners."""
 CORRECTED_BY: Mapping[str, str] = {
     "tempo": "tempo_bpm", "pace": "tempo_bpm", "key": "key", "metre": "metre",
 }  # fmt: skip
@@ -42,6 +45,8 @@ class Disputed:
         kind: what it is about.
         claimed: the claimed value.
         captioner: who says it.
+        file: the sidecar that says it; None where a caption does.
+        number: of its field there.
     """
 
     song_id: str
@@ -51,6 +56,8 @@ class Disputed:
     kind: str
     claimed: str
     captioner: str
+    file: str | None = None
+    number: int = 0
 
     @property
     def name(self) -> str:
@@ -78,7 +85,7 @@ class Conflict:
         measured: what was measured, with its unit.
         method: by what.
         confidence: how sure that is, 0 to 1; None where nothing tells.
-        model_id: the model that says it; None without one.
+        model_id: the model, or the sidecar, that says it; None without one.
         lane: name of the sound to play.
         start_s: where to play from.
         end_s: and to.
@@ -172,20 +179,39 @@ def queue_page(paths: DataPaths, filters: Filters, page: int) -> QueuePage | Non
     )  # fmt: skip
 
 
-@lru_cache(maxsize=2)
+@kept
 def _all_disputed(path: Path, _: tuple[int, int, int]) -> tuple[Disputed, ...]:
     excluded = f"AND song_id NOT IN (SELECT song_id FROM ({excluded_songs(path)}))"
+    is_open = f"{OPEN_CONFLICT} AND coalesce(method, '') NOT IN ('{HUMAN}', '{HUMAN_GRID}') {excluded}"
+    same = "song_id, part, question, kind, claimed"
+    of_sidecars = f"UNION ALL {_OF_SIDECARS} WHERE {is_open}" if _kinds_of_sidecars(path) else ""
     rows = query(
         path,
         f"""
-        SELECT song_id, part, question, min(claim), kind, claimed, any_value(captions.captioner)
-        FROM claims JOIN captions USING (song_id, part, question)
-        WHERE verdict = 'conflict' AND coalesce(note, '') <> 'dropped by hand'
-            AND coalesce(method, '') NOT IN ('{HUMAN}', '{HUMAN_GRID}') {excluded}
-        GROUP BY song_id, part, question, kind, claimed
-        ORDER BY max(claims.confidence) DESC NULLS LAST, song_id, part, question, min(claim)""",
+        WITH disputed AS ({_OF_CAPTIONS} WHERE {is_open} {of_sidecars}),
+        -- A caption that a sidecar gives is a claim of both.
+        one AS (
+            SELECT *, max(confidence) OVER (PARTITION BY {same}) AS surest FROM disputed
+            QUALIFY row_number() OVER (PARTITION BY {same} ORDER BY file NULLS FIRST, number, claim) = 1
+        )
+        SELECT song_id, part, question, claim, kind, claimed, captioner, file, number FROM one
+        ORDER BY surest DESC NULLS LAST, song_id, part, question, file NULLS FIRST, claim""",
     ).rows
     return tuple(Disputed(*row) for row in rows)
+
+
+_OF_CAPTIONS = """
+SELECT song_id, part, question, claim, kind, claimed, captioner, claims.confidence, NULL AS file, 0 AS number
+FROM claims JOIN captions USING (song_id, part, question)"""
+_OF_SIDECARS = f"""
+SELECT song_id, 'mix', 'caption', claim, kind, claimed, '{SIDECAR}', confidence, file, number
+FROM (FROM given_claims WHERE kind IS NOT NULL AND claimed IS NOT NULL)"""
+
+
+def _kinds_of_sidecars(path: Path) -> bool:
+    """Tell whether the warehouse says what claims of sidecars are about, which one of before does not."""
+    asked = "SELECT 1 FROM information_schema.columns WHERE table_name = 'given_claims' AND column_name = 'kind'"
+    return bool(query(path, asked).rows)
 
 
 def _undecided(
@@ -198,13 +224,13 @@ def _undecided(
         and each.song_id not in decided.excluded
         and (each.song_id, each.name) not in decided.claims
         and (each.song_id, CORRECTED_BY.get(each.kind, "")) not in decided.corrected
-        and decided.edited.get((each.song_id, each.part, each.question), "") <= published_at
+        and (each.file or decided.edited.get((each.song_id, each.part, each.question), "") <= published_at)
     ]
 
 
 def _still_open(paths: DataPaths, disputed: Sequence[Disputed]) -> list[Disputed]:
     """Leave out what song.toml decides though no journal tells it: somebody has edited it with an editor."""
-    kept: list[Disputed] = []
+    still: list[Disputed] = []
     decided: dict[str, Mapping[str, str]] = {}
     for each in disputed:
         if each.song_id not in decided:
@@ -213,8 +239,8 @@ def _still_open(paths: DataPaths, disputed: Sequence[Disputed]) -> list[Disputed
             except LibraryError:
                 decided[each.song_id] = {}
         if each.name not in decided[each.song_id]:
-            kept.append(each)
-    return kept
+            still.append(each)
+    return still
 
 
 def _counted(values: Any) -> tuple[tuple[str, int], ...]:
@@ -223,32 +249,49 @@ def _counted(values: Any) -> tuple[tuple[str, int], ...]:
 
 def _read(path: Path, disputed: Sequence[Disputed]) -> tuple[Conflict, ...]:
     """Read the texts and measurements of the claims of a page."""
-    if not disputed:
+    of_captions = [(at, each) for at, each in enumerate(disputed) if each.file is None]
+    of_sidecars = [(at, each) for at, each in enumerate(disputed) if each.file is not None]
+    found = [*_read_said(path, _TEXTS_OF_CAPTIONS, of_captions), *_read_said(path, _TEXTS_OF_SIDECARS, of_sidecars)]
+    return tuple(_conflict(disputed[row[0]], *row[1:]) for row in sorted(found))
+
+
+_TEXTS_OF_CAPTIONS = """
+SELECT wanted.*, coalesce(captions.raw_text, captions.text) AS text, said, start_char, claims.measured,
+    measured_number, claims.unit, claims.method, claims.confidence, captions.model_id, window_start_s, window_end_s
+FROM wanted JOIN claims USING (song_id, part, question, claim) JOIN captions USING (song_id, part, question)"""
+_TEXTS_OF_SIDECARS = """
+SELECT wanted.*, CASE WHEN given.field = 'caption' THEN fields.text ELSE fields.key || ': ' || fields.text END AS text,
+    said, CASE WHEN given.field = 'caption' THEN 0 ELSE length(fields.key) + 2 END AS start_char, measured,
+    measured_number, unit, method, confidence, file AS model_id, NULL AS window_start_s, NULL AS window_end_s
+FROM wanted JOIN given_claims AS given USING (song_id, file, number, claim)
+JOIN sidecar_fields AS fields USING (song_id, file, number)"""
+
+
+def _read_said(path: Path, texts: str, wanted: Sequence[tuple[int, Disputed]]) -> Sequence[tuple[Any, ...]]:
+    if not wanted:
         return ()
-    wanted = ", ".join(
-        f"({number}, {literal(each.song_id)}, {literal(each.part)}, {literal(each.question)}, {each.claim})"
-        for number, each in enumerate(disputed)
+    values = ", ".join(
+        f"({at}, {literal(each.song_id)}, {literal(each.part)}, {literal(each.question)}, {each.claim}, "
+        f"{literal(each.file or '')}, {each.number})"
+        for at, each in wanted
     )
-    rows = query(
+    return query(
         path,
         f"""
-        WITH wanted(number, song_id, part, question, claim) AS (VALUES {wanted}),
+        WITH wanted(nth, song_id, part, question, claim, file, number) AS (VALUES {values}),
+        texts AS ({texts}),
         typical AS (SELECT song_id, arg_min(start_s, deviation_db) AS start_s FROM sections GROUP BY song_id),
         sounding AS (
             SELECT song_id, kind AS part, arg_max(name, (rejected IS NULL, audible, coalesce(rms_dbfs, -200))) AS name
             FROM stems WHERE kind IS NOT NULL GROUP BY song_id, kind
         )
-        SELECT number, title, coalesce(captions.raw_text, captions.text), said, start_char, claims.measured,
-            measured_number, claims.unit, claims.method, claims.confidence, captions.model_id, sounding.name,
-            coalesce(window_start_s, typical.start_s, 0), coalesce(window_end_s, duration_s, {PLACE_S}),
+        SELECT nth, title, text, said, start_char, measured, measured_number, unit, texts.method, confidence, model_id,
+            sounding.name, coalesce(window_start_s, typical.start_s, 0), coalesce(window_end_s, duration_s, {PLACE_S}),
             song_features.tempo_bpm, song_features.key, song_features.metre
-        FROM wanted JOIN claims USING (song_id, part, question, claim) JOIN captions USING (song_id, part, question)
-        LEFT JOIN song_metadata USING (song_id) LEFT JOIN song_features USING (song_id)
+        FROM texts LEFT JOIN song_metadata USING (song_id) LEFT JOIN song_features USING (song_id)
         LEFT JOIN raw_song USING (song_id) LEFT JOIN typical USING (song_id)
-        LEFT JOIN sounding USING (song_id, part)
-        ORDER BY number""",
+        LEFT JOIN sounding USING (song_id, part)""",
     ).rows
-    return tuple(_conflict(disputed[row[0]], *row[1:]) for row in rows)
 
 
 def _conflict(

@@ -45,7 +45,7 @@ class ExportChoice:
         commercial: leave out what does not allow commercial use.
         accepted_only: leave out songs that nobody has accepted.
         by_artist: keep all songs of an artist in one split.
-        custom_tag: trigger word of each text; "" for that of the settings.
+        custom_tag: custom tag of each text; "" for that of the settings.
         overwrite: write anew what was changed by hand since the last export.
     """
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from flamingo_bark_assets.exports.rights import normal_licence, why_not_commercial
 from flamingo_bark_assets.storage.warehouse import query
+from flamingo_bark_assets.studio.kept import kept
 
 SHOWN_GROUPS = 12
 """So many genres, licences and captioners are told; the others are counted."""
@@ -219,7 +219,7 @@ _LEFT_OUT = """
     )"""
 
 
-@lru_cache(maxsize=2)
+@kept
 def _facts(path: Path, _: tuple[int, int, int], commercial_licences: tuple[str, ...]) -> DatasetFacts:
     begin = songs_in(path)
 

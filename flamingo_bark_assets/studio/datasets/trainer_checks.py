@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +18,7 @@ from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.studio.datasets.facts import literal, songs_in
+from flamingo_bark_assets.studio.kept import kept
 from flamingo_bark_assets.text import number_of
 from flamingo_bark_assets.tokens.catalogue import configured_models
 
@@ -170,7 +170,7 @@ def _models(missing: Sequence[str]) -> tuple[Check, ...]:
     return (Check("Models of tokens", "bad", f"{told}."),) if missing else ()
 
 
-@lru_cache(maxsize=2)
+@kept
 def _numbers(path: Path, _: tuple[int, int, int], views: tuple[str, ...]) -> _Numbers:
     begin = songs_in(path)
     clips = query(

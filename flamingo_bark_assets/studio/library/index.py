@@ -148,7 +148,10 @@ def _finished(songs: pl.DataFrame, laid: dict[str, Said], decided: dict[str, lis
     )
     songs = songs.join(claims, on="song_id", how="left", maintain_order="left")
     empty = pl.lit([], dtype=pl.List(pl.String()))
-    is_open = pl.col("disputed").fill_null(empty).list.set_difference(pl.col("decided").fill_null(empty))
+    disputed, of_sidecars, done = (
+        pl.col(name).fill_null(empty) for name in ("disputed", "disputed_of_sidecars", "decided")
+    )
+    is_open = disputed.list.set_union(of_sidecars).list.set_difference(done)
     return songs.with_columns(
         conflicts=is_open.list.len().cast(pl.Int64),
         has_lyrics=pl.col("given_lyrics").fill_null(False) | pl.col("sung_words").fill_null(False),
@@ -157,7 +160,7 @@ def _finished(songs: pl.DataFrame, laid: dict[str, Said], decided: dict[str, lis
         found=pl.concat_str(
             *(pl.col(name).fill_null("") for name in ("title", "artist", "genre", "song_id")), separator="\n"
         ).str.to_lowercase(),
-    ).drop("decided", "disputed")
+    ).drop("decided", "disputed", "disputed_of_sidecars")
 
 
 def _laid_over(songs: pl.DataFrame, laid: dict[str, Said]) -> pl.DataFrame:

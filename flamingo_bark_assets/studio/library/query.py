@@ -142,20 +142,25 @@ def window(songs: pl.DataFrame, asked: Asked) -> Window:
     """Return the rows of a window, how many match, and how many would match with each filter."""
     import polars as pl
 
-    searched = songs.filter(_searched(asked))
     conditions = {name: make() for name, make in _conditions().items()}
-    held = pl.all_horizontal(pl.lit(True), *(conditions[name] for name in asked.filters))
-    matching = searched.filter(held)
-    (counts,) = matching.select(**{name: condition.sum() for name, condition in conditions.items()}).to_dicts()
-    rows = _sorted(matching, asked).slice(asked.offset, asked.limit).drop("found")
-    return Window(rows.to_dicts(), matching.height, {name: int(value or 0) for name, value in counts.items()})
+    held = songs.select(_held(asked), **conditions)
+    counts = held.filter("held").select(pl.col(*conditions).sum()).row(0, named=True)
+    places = _places(songs, held["held"], asked)
+    rows = songs[places.slice(asked.offset, asked.limit)].drop("found")
+    return Window(rows.to_dicts(), places.len(), {name: int(value or 0) for name, value in counts.items()})
 
 
 def matching_ids(songs: pl.DataFrame, asked: Asked) -> list[str]:
     """Return the identifiers of all songs that match, in their order."""
+    places = _places(songs, songs.select(_held(asked))["held"], asked)
+    return [str(song_id) for song_id in songs["song_id"][places]]
+
+
+def _held(asked: Asked) -> pl.Expr:
+    import polars as pl
+
     conditions = _conditions()
-    held = [_searched(asked), *(conditions[name]() for name in asked.filters)]
-    return [str(song_id) for song_id in _sorted(songs.filter(*held), asked)["song_id"]]
+    return pl.all_horizontal(_searched(asked), *(conditions[name]() for name in asked.filters)).alias("held")
 
 
 def _searched(asked: Asked) -> pl.Expr:
@@ -188,7 +193,11 @@ def _conditions() -> dict[Filter, Callable[[], pl.Expr]]:
     }
 
 
-def _sorted(songs: pl.DataFrame, asked: Asked) -> pl.DataFrame:
+def _places(songs: pl.DataFrame, held: pl.Series, asked: Asked) -> pl.Series:
+    """Return where the songs that match stand, in the order that is asked for.
+
+    Only what is sorted by is copied: several that ask at once would else each copy all that is known of all songs.
+    """
     import polars as pl
 
     by: dict[Column, pl.Expr] = {
@@ -198,6 +207,7 @@ def _sorted(songs: pl.DataFrame, asked: Asked) -> pl.DataFrame:
         "stems": pl.col("stems").list.len(), "fit": pl.col("is_fit"), "review": pl.col("review"),
         "conflicts": pl.col("conflicts"), "repeats": pl.col("repeats"), "song": pl.col("song_id"),
     }  # fmt: skip
-    return songs.sort(
-        by[asked.sort], pl.col("song_id"), descending=[asked.is_descending, False], nulls_last=True, maintain_order=True
-    )
+    keys = songs.select(pl.int_range(pl.len()).alias("place"), by[asked.sort].alias("by"), song=pl.col("song_id"))
+    return keys.filter(held).sort(
+        "by", "song", descending=[asked.is_descending, False], nulls_last=True, maintain_order=True
+    )["place"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flamingo_bark_assets.audio.song_review import UNREVIEWED
+from flamingo_bark_assets.claims.model import OPEN_CONFLICT
 from flamingo_bark_assets.storage.warehouse import query
 
 if TYPE_CHECKING:
@@ -51,9 +52,11 @@ _ANSWERED = """SELECT song_id,
     max(source) FILTER (question = 'genre') AS genre_source,
     max(text) FILTER (question = 'mood') AS mood
     FROM captions WHERE part = 'mix' AND question IN ('genre', 'mood') GROUP BY song_id"""
-_DISPUTED = """SELECT song_id,
+_DISPUTED = f"""SELECT song_id,
     list(part || '/' || question || '/' || kind || '/' || claimed ORDER BY part, question, claim) AS disputed
-    FROM claims WHERE verdict = 'conflict' AND coalesce(note, '') <> 'dropped by hand' GROUP BY song_id"""
+    FROM claims WHERE {OPEN_CONFLICT} GROUP BY song_id"""
+_DISPUTED_OF_SIDECARS = f"""SELECT song_id, list('mix/caption/' || kind || '/' || claimed) AS disputed_of_sidecars
+    FROM given_claims WHERE {OPEN_CONFLICT} AND kind IS NOT NULL AND claimed IS NOT NULL GROUP BY song_id"""
 _STEMS = """SELECT song_id, list(DISTINCT coalesce(kind, name) ORDER BY coalesce(kind, name)) AS stems,
     bool_or(origin = 'separated') AS is_separated
     FROM stems WHERE fault IS NULL GROUP BY song_id"""
@@ -65,9 +68,12 @@ _GROUPED = {
     }),
     "captions": (_ANSWERED, {"genre_answer": "VARCHAR", "genre_source": "VARCHAR", "mood": "VARCHAR"}),
     "claims": (_DISPUTED, {"disputed": "VARCHAR[]"}),
+    "given_claims": (_DISPUTED_OF_SIDECARS, {"disputed_of_sidecars": "VARCHAR[]"}),
     "stems": (_STEMS, {"stems": "VARCHAR[]", "is_separated": "BOOLEAN"}),
 }  # fmt: skip
 """Columns that are put together from tables of many rows a song."""
+_NEWEST = {"given_claims": "kind"}
+"""Columns that a table may lack which is older than they are; it then says nothing."""
 
 
 def read_published(warehouse: Path) -> pl.DataFrame:
@@ -118,7 +124,7 @@ def _statement(present: set[tuple[str, str]]) -> str:
     ]
     joins = [f"LEFT JOIN {table} USING (song_id)" for table in wide]
     for table, (statement, columns) in _GROUPED.items():
-        if table in tables:
+        if table in tables and (table, _NEWEST.get(table, "song_id")) in present:
             joins.append(f"LEFT JOIN ({statement}) AS of_{table} USING (song_id)")
             selected += [f"of_{table}.{name}" for name in columns]
         else:

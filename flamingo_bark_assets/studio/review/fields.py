@@ -36,7 +36,7 @@ _GIVEN = {
 }
 _LABELS = {
     "title": "Title", "artist": "Artist", "genres": "Genre tags", "licence": "Licence", "attribution": "Attribution",
-    "custom_tag": "Trigger word", "genre": "Genre", "mood": "Mood", "instruments": "Instruments",
+    "custom_tag": "Custom tag", "genre": "Genre", "mood": "Mood", "instruments": "Instruments",
 }  # fmt: skip
 _OF_SONG = {"tempo_bpm": "Tempo", "key": "Key", "metre": "Metre", "form": "Form"}
 _ALSO = {

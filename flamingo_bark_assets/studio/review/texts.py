@@ -86,7 +86,7 @@ class SongTexts:
         editing = self._words.told(place)
         own = editing["toml"] if isinstance(editing["toml"], str) else None
         is_human = prompt.captioner == "human"
-        # The trigger word stands in the stored text beside what was written.
+        # The custom tag stands in the stored text beside what was written.
         is_pending = is_human if own is None else not is_human or own not in prompt.combined_prompt
         text = own if own is not None and is_pending else prompt.combined_prompt
         part = _part(prompt.parts) if prompt.parts in PARTS else "mix"

@@ -1,15 +1,13 @@
-"""Dagster as the studio sees it: events, runs and heartbeats from its instance, changes through the running platform.
+"""Dagster as the studio sees it: its record of runs, the daemon's heartbeat, and changes through the running platform.
 
 Questions to Dagster belong here; what the pages make of the answers does not. Runs are started and cancelled by the
-GraphQL of the platform that runs, so that both UIs show the same. Dagster is imported once there is a home to look at:
-a studio that only shows songs starts in a third of the time.
+GraphQL of the platform that runs, so that both UIs show the same. Dagster itself is not imported.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import sqlite3
 import threading
 import time
 import urllib.error
@@ -18,23 +16,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flamingo_bark_assets.defs.addresses import running_platform
 from flamingo_bark_assets.defs.names import LOCATION, ONLY_DUE_TAG, SONGS
-from flamingo_bark_assets.errors import FlamingoBarkError, ServingError
-from flamingo_bark_assets.steps import STEP_NAMED, STEPS
+from flamingo_bark_assets.errors import ServingError
+from flamingo_bark_assets.steps import STEPS
+from flamingo_bark_assets.studio.runs.databases import Databases, keeps_databases
+from flamingo_bark_assets.studio.runs.instance import InstanceReader
+from flamingo_bark_assets.studio.runs.records import SONGS_TAG, STUDIO_TAG, Backfill, Event, Queue, Run, RunReader
 
-if TYPE_CHECKING:
-    import dagster as dg
-
-STUDIO_TAG = "flamingo_bark/studio"
-_SONGS_TAG = "flamingo_bark/songs"
 _REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
 _TIMEOUT_S = 30.0
-_MOST_RUNS = 200
-_MOST_BACKFILLS = 50
+# `/health` waits for this answer: who watches it wants one soon.
+_HEARTBEAT_TIMEOUT_S = 2.0
 
+_HEARTBEATS = "query { instance { daemonHealth { allDaemonStatuses { required lastHeartbeatTime } } } }"
 _LAUNCH = """
 mutation($params: ExecutionParams!) {
   launchPipelineExecution(executionParams: $params) {
@@ -86,75 +83,18 @@ class PlatformRefused(ServingError):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened.
-
-    Attributes:
-        id: in Dagster's event log.
-        run_id: of which run.
-        state: "made" for a result; else that of the run.
-        song_id: whose result; None for a run.
-        step: which result; None for a run.
-    """
-
-    id: int
-    run_id: str
-    state: str
-    song_id: str | None = None
-    step: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run that has not ended.
-
-    Attributes:
-        run_id: its id.
-        job: name of its job.
-        state: queued, starting, running or cancelling.
-        songs: whose results it makes.
-        started_s: when it was created, s since the epoch.
-    """
-
-    run_id: str
-    job: str
-    state: str
-    songs: tuple[str, ...]
-    started_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Backfill:
-    """One backfill that has not ended, which begins runs of many songs.
-
-    Attributes:
-        backfill_id: its id.
-        state: asked for or cancelling.
-        songs: of how many songs; None where nobody said so.
-        started_s: when it was asked for, s since the epoch.
-        is_new: whether it is the studio's and has begun no run.
-    """
-
-    backfill_id: str
-    state: str
-    songs: int | None
-    started_s: float
-    is_new: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The daemon's.
+    """The daemon's, as the platform tells it.
 
     Attributes:
-        age_s: of the oldest of its parts; None where it never beat.
-        queued: runs that wait.
-        under_way: runs that have begun and not ended.
+        age_s: of the oldest of its parts; None where it never beat, or nobody told.
+        unknown: why nobody told; None where somebody did.
+        is_down: whether the platform refuses to be asked: its webserver does not listen.
     """
 
     age_s: float | None
-    queued: int
-    under_way: int
+    unknown: str | None = None
+    is_down: bool = False
 
 
 class DagsterClient:
@@ -164,7 +104,7 @@ class DagsterClient:
         """Look at nothing yet: a home that is not there is not made by looking."""
         self._home = home
         self._lock = threading.Lock()
-        self._opened: dg.DagsterInstance | None = None
+        self._opened: RunReader | None = None
 
     @property
     def platform(self) -> str | None:
@@ -173,58 +113,43 @@ class DagsterClient:
 
     def newest_event(self) -> int:
         """Return the id of the newest event; 0 where there is none, or no home."""
-        instance = self._instance()
-        return 0 if instance is None else instance.event_log_storage.get_maximum_record_id() or 0
+        return self._reader().newest_event()
 
     def events_after(self, cursor: int, limit: int) -> tuple[list[Event], int]:
         """Return what happened after an event, oldest first, and the id up to which was looked."""
-        instance = self._instance()
-        if instance is None:
-            return [], cursor
-        storage = instance.event_log_storage
-        newest = storage.get_maximum_record_id() or 0
-        if newest < cursor:  # the home was made anew
-            return [], newest
-        if newest == cursor:
-            return [], cursor
-        found = storage.get_logs_for_all_runs_by_log_id(after_cursor=cursor, limit=limit)
-        events = [event for log_id, entry in found.items() if (event := _event(log_id, entry))]
-        # One that cannot be read is passed over, or nothing after it ever would be.
-        return events, max(found, default=cursor + 1)
+        return self._reader().events_after(cursor, limit)
 
     def runs(self) -> list[Run]:
         """Return the runs that have not ended, newest first."""
-        instance = self._instance()
-        if instance is None:
-            return []
-        import dagster as dg
-        from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+        return self._reader().runs()
 
-        from flamingo_bark_assets.defs.under_way import songs_of_run
+    def queue(self) -> Queue:
+        """Return how many runs have not ended."""
+        return self._reader().queue()
 
-        records = instance.get_run_records(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)), limit=_MOST_RUNS)
-        order = list(instance.get_dynamic_partitions(SONGS)) if records else []
-        return [
-            Run(
-                record.dagster_run.run_id, record.dagster_run.job_name, _state(record.dagster_run.status),
-                tuple(songs_of_run(record.dagster_run, order)), record.create_timestamp.timestamp(),
-            )
-            for record in records
-        ]  # fmt: skip
+    def backfills(self) -> list[Backfill]:
+        """Return the backfills that have not ended."""
+        return self._reader().backfills()
+
+    def is_starting(self, run_id: str) -> bool:
+        """Return whether a run's process starts: Dagster cancels only what waits or has begun."""
+        return self._reader().is_starting(run_id)
 
     def heartbeat(self) -> Heartbeat:
-        """Return how the daemon does, and how many runs wait for it."""
-        instance = self._instance()
-        if instance is None:
-            return Heartbeat(None, 0, 0)
-        import dagster as dg
-        from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-
-        statuses = instance.get_daemon_statuses().values()
-        beats = [status.last_heartbeat.timestamp for status in statuses if status.required and status.last_heartbeat]
-        queued = instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
-        begun = instance.get_runs_count(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-        return Heartbeat(time.time() - min(beats) if beats else None, queued, begun - queued)
+        """Ask the platform how its daemon does; where it does not answer soon, that is not known."""
+        try:
+            health = self._ask(_HEARTBEATS, timeout_s=_HEARTBEAT_TIMEOUT_S)["instance"]["daemonHealth"]
+        except NoPlatform:
+            return Heartbeat(None, "no platform runs")
+        except PlatformRefused as error:
+            is_down = isinstance(error.__cause__, urllib.error.URLError) and isinstance(
+                error.__cause__.reason, ConnectionRefusedError
+            )
+            said = "does not listen: it starts, or has ended" if is_down else "did not answer soon"
+            return Heartbeat(None, f"the platform's webserver {said}", is_down)
+        beats = [each["lastHeartbeatTime"] for each in health["allDaemonStatuses"] if each["required"]]
+        known = [beat for beat in beats if beat is not None]
+        return Heartbeat(time.time() - min(known) if known else None)
 
     def run_song(self, song_id: str, *, only_due: bool) -> str:
         """Start a run of one song; return its id.
@@ -252,29 +177,10 @@ class DagsterClient:
             "assetSelection": [{"path": [step.name]} for step in STEPS],
             "partitionNames": list(song_ids),
             "fromFailure": False,
-            "tags": _tags({ONLY_DUE_TAG: "true", STUDIO_TAG: "true", _SONGS_TAG: str(len(song_ids))}),
+            "tags": _tags({ONLY_DUE_TAG: "true", STUDIO_TAG: "true", SONGS_TAG: str(len(song_ids))}),
             "title": "Repair from the studio",
         }
         return str(self._change(_BACKFILL, "LaunchBackfillSuccess", params=params)["backfillId"])
-
-    def backfills(self) -> list[Backfill]:
-        """Return the backfills that have not ended."""
-        instance = self._instance()
-        if instance is None:
-            return []
-        from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
-
-        statuses = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING]
-        found = instance.get_backfills(filters=BulkActionsFilter(statuses=statuses), limit=_MOST_BACKFILLS)
-        begun = self._begun_backfills(instance) if found else frozenset()
-        return [
-            Backfill(
-                each.backfill_id, "cancelling" if each.status is BulkActionStatus.CANCELING else "asked for",
-                int(each.tags.get(_SONGS_TAG, 0)) or None, each.backfill_timestamp,
-                is_new=STUDIO_TAG in each.tags and each.backfill_id not in begun,
-            )
-            for each in found
-        ]  # fmt: skip
 
     def cancel(self, run_id: str) -> None:
         """Cancel a run, or a backfill with its runs.
@@ -288,26 +194,9 @@ class DagsterClient:
         else:
             self._change(_TERMINATE, "TerminateRunSuccess", id=run_id)
 
-    def is_starting(self, run_id: str) -> bool:
-        """Return whether a run's process starts: Dagster cancels only what waits or has begun."""
-        import dagster as dg
-
-        instance = self._instance()
-        run = instance.get_run_by_id(run_id) if instance is not None else None
-        return run is not None and run.status in {dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED}
-
-    def _begun_backfills(self, instance: dg.DagsterInstance) -> frozenset[str]:
-        import dagster as dg
-        from dagster._core.storage.tags import BACKFILL_ID_TAG
-
-        runs = instance.get_runs(dg.RunsFilter(tags={STUDIO_TAG: "true"}), limit=_MOST_RUNS)
-        return frozenset(run.tags[BACKFILL_ID_TAG] for run in runs if BACKFILL_ID_TAG in run.tags)
-
     def _add_partitions(self, song_ids: Sequence[str]) -> None:
         """Make songs known to Dagster that its sensor has not seen yet."""
-        instance = self._instance()
-        known = set(instance.get_dynamic_partitions(SONGS)) if instance is not None else set()
-        for song_id in sorted(set(song_ids) - known):
+        for song_id in sorted(set(song_ids) - self._reader().partitions()):
             self._change(
                 _PARTITION, ("AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError"),
                 key=song_id, name=SONGS, repository=_REPOSITORY,
@@ -320,7 +209,7 @@ class DagsterClient:
         found: dict[str, Any] = answer
         return found
 
-    def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
+    def _ask(self, query: str, *, timeout_s: float = _TIMEOUT_S, **variables: Any) -> dict[str, Any]:
         url = self.platform
         if url is None:
             raise NoPlatform("no platform runs, so nothing can be started or cancelled")
@@ -328,7 +217,7 @@ class DagsterClient:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Origin": url}
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with direct.open(urllib.request.Request(f"{url}/graphql", body, headers), timeout=_TIMEOUT_S) as response:
+            with direct.open(urllib.request.Request(f"{url}/graphql", body, headers), timeout=timeout_s) as response:
                 answer = json.load(response)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise PlatformRefused(f"the platform does not answer: {error}") from error
@@ -338,12 +227,13 @@ class DagsterClient:
         data: dict[str, Any] = answer["data"]
         return data
 
-    def _instance(self) -> dg.DagsterInstance | None:
+    def _reader(self) -> RunReader:
         with self._lock:
-            if self._opened is None and (self._home / "dagster.yaml").exists():
-                from flamingo_bark_assets.defs.home import open_instance
-
-                self._opened = open_instance(self._home)
+            if self._opened is None:
+                databases = Databases(self._home)
+                if not (self._home / "dagster.yaml").exists():
+                    return databases  # a home that is not there yet may be set up in any way
+                self._opened = databases if keeps_databases(self._home) else InstanceReader(self._home)
             return self._opened
 
 
@@ -356,50 +246,5 @@ def dagster_of(home: Path) -> DagsterClient:
     return DagsterClient(home)
 
 
-@cache
-def _run_states() -> dict[dg.DagsterEventType, str]:
-    """Return what a run is after an event of it."""
-    import dagster as dg
-
-    return {
-        dg.DagsterEventType.RUN_ENQUEUED: "queued",
-        dg.DagsterEventType.RUN_STARTING: "starting",
-        dg.DagsterEventType.RUN_START: "running",
-        dg.DagsterEventType.RUN_SUCCESS: "done",
-        dg.DagsterEventType.RUN_FAILURE: "failed",
-        dg.DagsterEventType.RUN_CANCELING: "cancelling",
-        dg.DagsterEventType.RUN_CANCELED: "cancelled",
-    }
-
-
-def _event(log_id: int, entry: dg.EventLogEntry) -> Event | None:
-    import dagster as dg
-
-    event = entry.dagster_event
-    if event is None:
-        return None
-    if state := _run_states().get(event.event_type):
-        return Event(log_id, entry.run_id, state)
-    if event.event_type is not dg.DagsterEventType.ASSET_MATERIALIZATION or event.asset_key is None:
-        return None
-    step = event.asset_key.to_user_string()
-    if step not in STEP_NAMED or event.partition is None:
-        return None
-    return Event(log_id, entry.run_id, "made", event.partition, step)
-
-
-def _state(status: dg.DagsterRunStatus) -> str:
-    names = {"STARTED": "running", "STARTING": "starting", "CANCELING": "cancelling"}
-    return names.get(status.value, "queued")
-
-
 def _tags(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
-
-
-def faults() -> tuple[type[Exception], ...]:
-    """Return what a look at Dagster may raise where its databases are locked, damaged or gone."""
-    import sqlalchemy.exc
-    from dagster import DagsterError
-
-    return (FlamingoBarkError, OSError, DagsterError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error)

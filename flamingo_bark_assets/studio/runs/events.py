@@ -14,10 +14,12 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakSet
 
 from starlette.concurrency import run_in_threadpool
 
-from flamingo_bark_assets.studio.runs.dagster_client import DagsterClient, Event, faults
+from flamingo_bark_assets.studio.runs.dagster_client import DagsterClient
+from flamingo_bark_assets.studio.runs.records import FAULTS, Event
 
 MOST_CLIENTS = 64
 QUEUE = 256
@@ -29,7 +31,7 @@ _COMMENT_S = 15.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class _Client:
     """One browser that listens: what waits for it, and whether it was too slow."""
 
@@ -56,7 +58,8 @@ class EventStream:
         """Read nothing until somebody listens; tell `noted` of each event once."""
         self._dagster = dagster
         self._noted = noted
-        self._clients: set[_Client] = set()
+        # Weak: a stream whose browser is gone before it is first read is never closed, only forgotten.
+        self._clients: WeakSet[_Client] = WeakSet()
         self._kept: deque[Event] = deque(maxlen=_KEPT)
         self._from = -1
         self._cursor = -1
@@ -76,11 +79,11 @@ class EventStream:
         """
         if len(self._clients) >= MOST_CLIENTS:
             raise TooManyClients
-        return self._stream(last_seen)
-
-    async def _stream(self, last_seen: int | None) -> AsyncIterator[str]:
         client = _Client()
         self._clients.add(client)
+        return self._stream(client, last_seen)
+
+    async def _stream(self, client: _Client, last_seen: int | None) -> AsyncIterator[str]:
         try:
             yield "retry: 3000\n\n"
             async with self._starting:
@@ -106,7 +109,7 @@ class EventStream:
         """Begin to read where reading ended, where a browser has ended, or now: whatever loses nothing it may miss."""
         try:
             newest = await run_in_threadpool(self._dagster.newest_event)
-        except faults():
+        except FAULTS:
             newest = max(self._cursor, 0)
         wanted = self._cursor if self._cursor >= 0 else last_seen
         if wanted is None or not newest - _KEPT <= wanted <= newest:
@@ -135,7 +138,7 @@ class EventStream:
         while self._clients:
             try:
                 events, cursor = await run_in_threadpool(self._dagster.events_after, self._cursor, _AT_ONCE)
-            except faults() as error:
+            except FAULTS as error:
                 _log.warning("the event log cannot be read, and is asked again: %s", error)
                 pause_s = min(2 * pause_s, _LONGEST_LOOK_S)
                 await asyncio.sleep(pause_s)

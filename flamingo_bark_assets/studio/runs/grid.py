@@ -20,7 +20,8 @@ from flamingo_bark_assets.provenance.requests import given_up_because, read_aske
 from flamingo_bark_assets.steps import STEPS
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.studio.context import Studio
-from flamingo_bark_assets.studio.runs.dagster_client import Backfill, DagsterClient, Event, Run, faults
+from flamingo_bark_assets.studio.runs.dagster_client import DagsterClient
+from flamingo_bark_assets.studio.runs.records import FAULTS, Backfill, Event, Run
 
 STATES = ("given up", "failed", "running", "queued", "unfit", "due", "made")
 """Of a song, in the order of the grid."""
@@ -173,7 +174,7 @@ class Grid:
         try:
             runs, backfills = self._dagster.runs(), self._dagster.backfills()
             self._problems.pop("dagster", None)
-        except faults() as error:
+        except FAULTS as error:
             self._problems["dagster"] = f"Dagster's runs cannot be read: {_first_line(error)}"
             return self._runs[1:]
         return runs, backfills

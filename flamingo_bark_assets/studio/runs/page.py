@@ -26,10 +26,10 @@ from flamingo_bark_assets.studio.runs.dagster_client import (
     NoPlatform,
     PlatformRefused,
     dagster_of,
-    faults,
 )
 from flamingo_bark_assets.studio.runs.events import EventStream, TooManyClients
 from flamingo_bark_assets.studio.runs.grid import STATES, Grid
+from flamingo_bark_assets.studio.runs.records import FAULTS
 
 _PAGE = 100
 _MOST_ROWS = 500
@@ -127,7 +127,7 @@ def _repaired(dagster: DagsterClient, grid: Grid) -> dict[str, Any]:
 async def _wait_until_it_can_be_cancelled(dagster: DagsterClient, run_id: str) -> None:
     """Wait while a run's process starts, without a thread that others need."""
     deadline = time.monotonic() + _TIME_TO_BEGIN_S
-    with suppress(*faults()):
+    with suppress(*FAULTS):
         while time.monotonic() < deadline and await threaded(dagster.is_starting, run_id):
             await asyncio.sleep(_LOOK_S)
 

@@ -1,10 +1,12 @@
 // Changes by hand: saved at once, undone and done again; where somebody was faster, a difference to choose from.
 
-import {Refused, send} from "/static/api.js";
+import {Refused, get, send} from "/static/api.js";
 import {say, sayFault} from "/static/say.js";
 
 /** Told after every change, undo and redo, with the songs that it was about. */
 export const changes = new EventTarget();
+
+const LOOK_MS = 400;
 
 const leftAlone = (count, noun) =>
   count === 1 ? `One ${noun} was changed by somebody else and left alone.` : `${count} ${noun}s were changed by somebody else and left alone.`;
@@ -17,10 +19,11 @@ function tell(told) {
 /**
  * Save a change: `songs` is {song: {place: value or null}}, `expected` what stood there when the person saw it.
  * Returns what was told; where all of it was stale asks which text is to stand. Throws Refused for other faults.
+ * `progress({stage, done, of})` is called while it is under way, if given.
  */
-export async function edit(label, songs, expected = {}) {
+export async function edit(label, songs, expected = {}, progress = null) {
   try {
-    const told = await send("POST", "/api/edits", {label, songs, expected});
+    const told = progress ? await watched({label, songs, expected}, progress) : await send("POST", "/api/edits", {label, songs, expected});
     tell(told);
     for (const fault of told.faults) say(fault, {kind: "fault"});
     if (told.stale.length) say(leftAlone(new Set(told.stale.map((each) => each.song_id)).size, "song"));
@@ -34,7 +37,21 @@ export async function edit(label, songs, expected = {}) {
     }
     const seen = {};
     for (const each of error.told.stale) (seen[each.song_id] ??= {})[each.place] = each.now;
-    return edit(label, songs, seen);
+    return edit(label, songs, seen, progress);
+  }
+}
+
+/** Send a change, and ask how far it is until it is answered. */
+async function watched(change, progress) {
+  const job = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const looking = setInterval(async () => {
+    const told = await get(`/api/edits/${job}`).catch(() => null); // it is asked again
+    if (told) progress(told);
+  }, LOOK_MS);
+  try {
+    return await send("POST", "/api/edits", {...change, job});
+  } finally {
+    clearInterval(looking);
   }
 }
 

@@ -135,8 +135,18 @@ class Bulk {
   busy(isBusy) {
     const save = document.getElementById("bulk-save");
     save.disabled = isBusy;
+    const bar = document.getElementById("bulk-progress");
+    bar.hidden = !isBusy;
+    bar.removeAttribute("value");
     save.textContent = isBusy ? "Saving …" : "Save";
     this.dialog.setAttribute("aria-busy", String(isBusy));
+  }
+
+  progress({stage, done, of}) {
+    const bar = document.getElementById("bulk-progress");
+    bar.max = of;
+    bar.value = done;
+    document.getElementById("bulk-preview").textContent = `${stage === "reading" ? "Looked at" : "Saved"} ${done.toLocaleString("en")} of ${songsOf(of)} …`;
   }
 
   async save() {
@@ -148,7 +158,7 @@ class Bulk {
     const label = `${Object.keys(WORDS).filter((place) => places.has(place)).map((place) => WORDS[place]).join(", ")} of ${songsOf(count)}`;
     this.busy(true);
     try {
-      const told = await edit(label, songs, expected);
+      const told = await edit(label, songs, expected, (far) => this.progress(far));
       this.dialog.close();
       if (told?.entry) say(`${songsOf(told.entry.songs)} changed${leftOut(locked + (told.locked?.length ?? 0))}`, {undo});
     } catch (error) {

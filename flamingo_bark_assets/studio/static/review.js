@@ -115,7 +115,7 @@ function prompts() {
     const rows = data.prompts.filter((each) => each.prompt === name);
     return el("details", {"data-id": `prompt-${name}`, open: name === "full_track"},
       el("summary", {text: `${name}, weight ${rows[0].weight}${conflicts(rows)}`}),
-      ...rows.map((each) => textRow(each, `${name} ${each.form}`, `${each.source === "human" ? "by hand" : each.captioner} · share ${percent(each.form_weight)}${each.custom_tag ? ` · trigger word ${each.custom_tag}` : ""}`, false)));
+      ...rows.map((each) => textRow(each, `${name} ${each.form}`, `${each.source === "human" ? "by hand" : each.captioner} · share ${percent(each.form_weight)}${each.custom_tag ? ` · custom tag ${each.custom_tag}` : ""}`, false)));
   });
 }
 

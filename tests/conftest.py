@@ -52,8 +52,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long and waits for processes, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: not (item.get_closest_marker("dagster") or item.get_closest_marker("browser")))
+    """Begin with what takes long, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("dagster", "browser", "long"))))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,6 +23,8 @@ from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
 from tests.songs import write_song
 
+pytestmark = pytest.mark.long
+
 FLAMINGO_BARK = str(Path(sys.executable).parent / "flamingo-bark")
 Command = list[str | bytes]
 # Each is another song, so that to analyse them takes long.

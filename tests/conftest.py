@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import sqlalchemy
+from alembic.script import ScriptDirectory
+from dagster._config.field import Field
+from dagster._config.pythonic_config import resource
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
@@ -35,15 +40,20 @@ NO_WAITING = "[runs]\nsettle_s = 0\nfirst_pause_s = 0\n[tagging]\nenabled = fals
 
 
 def pytest_configure() -> None:
-    """Let a page take as long as a busy machine needs: what never comes fails all the same."""
+    """Let workers and what they start waste no CPU, and a page take as long as a busy machine needs."""
+    # Tests start hundreds of processes: each would compile the whole package again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    # Where there are more workers than CPUs, threads of linear algebra wait for each other at five times the CPU.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from playwright.sync_api import expect
 
     expect.set_options(timeout=60_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long and waits for processes, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: not (item.get_closest_marker("dagster") or item.get_closest_marker("browser")))
+    """Begin with what takes long, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("dagster", "browser", "long"))))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -73,6 +83,31 @@ def _engines_are_kept() -> None:
 
     for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
         vars(module)["create_engine"] = create_engine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _read_once() -> None:
+    """Let Dagster read its migrations, and what the resource may be set to, once a process and not several times a run.
+
+    It does both for each database and each step anew, which costs a twelfth of a run.
+    """
+    vars(resource)["infer_schema_from_config_class"] = _of_each_class(vars(resource)["infer_schema_from_config_class"])
+    ScriptDirectory.from_config = functools.cache(ScriptDirectory.from_config)  # type: ignore[method-assign]
+
+
+def _of_each_class(infer: Callable[..., Field]) -> Callable[..., Field]:
+    """Infer what a class of resources may be set to once, where nothing is set yet."""
+
+    @functools.cache
+    def inferred(model: type[dg.Config], omitted: frozenset[str]) -> Field:
+        return infer(model, fields_to_omit=set(omitted))
+
+    def once(model: type[dg.Config], *, fields_to_omit: Collection[str] = (), **more: object) -> Field:
+        return (
+            infer(model, fields_to_omit=fields_to_omit, **more) if more else inferred(model, frozenset(fields_to_omit))
+        )
+
+    return once
 
 
 _CONNECTED: dict[Path, dict[str, Engine]] = {}

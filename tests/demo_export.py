@@ -63,11 +63,11 @@ def _seed(paths: DataPaths) -> int:
     raise AssertionError("no seed parts the songs so")
 
 
-def train_tiny(exported: Path, stage: Stage, folder: Path) -> TrainingReport:
+def train_tiny(exported: Path, stage: Stage, folder: Path, *, steps: int) -> TrainingReport:
     """Train all weights of a stage of a tiny random Bark on an export, one row a step, on one thread."""
     bark = load_bark(str(save_bark(folder / "bark", hidden=64, layers=1)))
     options = TrainingOptions(
-        stage=stage, lora_rank=None, max_steps=STEPS[stage], batch_size=1, learning_rate=0.01, eval_every=STEPS[stage],
+        stage=stage, lora_rank=None, max_steps=steps, batch_size=1, learning_rate=0.01, eval_every=steps,
         sample_every=0, device="cpu",
     )  # fmt: skip
     with one_torch_thread():

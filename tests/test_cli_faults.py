@@ -23,6 +23,8 @@ from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
 from tests.songs import write_song
 
+pytestmark = pytest.mark.long
+
 FLAMINGO_BARK = str(Path(sys.executable).parent / "flamingo-bark")
 Command = list[str | bytes]
 # Each is another song, so that to analyse them takes long.
@@ -55,13 +57,16 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shelf
 
 
-def start(shelf: Path, command: Command, **options: object) -> subprocess.Popen[bytes]:
-    environment = {
-        **os.environ, "FLAMINGO_BARK_DATA": str(shelf / "data"), "DAGSTER_HOME": str(shelf / "home"),
-        "HF_HOME": str(shelf / "hf"), "COLUMNS": "200",
+def environment(shelf: Path) -> dict[str, str]:
+    return {
+        "FLAMINGO_BARK_DATA": str(shelf / "data"), "DAGSTER_HOME": str(shelf / "home"), "HF_HOME": str(shelf / "hf"),
+        "COLUMNS": "200",
     }  # fmt: skip
+
+
+def start(shelf: Path, command: Command, **options: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        [FLAMINGO_BARK, *command], cwd=shelf, env=environment,
+        [FLAMINGO_BARK, *command], cwd=shelf, env={**os.environ, **environment(shelf)},
         **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )  # fmt: skip
 
@@ -71,6 +76,15 @@ def run(shelf: Path, command: Command, **options: object) -> tuple[int, str]:
     process = start(shelf, command, **options)
     _, error = process.communicate(timeout=120)
     return process.returncode, error.decode()
+
+
+def run_here(shelf: Path, command: Command) -> tuple[int, str]:
+    """Exit status and standard error of a command in this process, which has loaded already what commands need."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(shelf)
+        result = CliRunner().invoke(main, [os.fsdecode(word) for word in command], env=environment(shelf))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stderr
 
 
 def one_line(outcome: tuple[int, str]) -> str:
@@ -114,19 +128,19 @@ def one_line(outcome: tuple[int, str]) -> str:
     ],
 )
 def test_a_wrong_argument_is_one_line(shelf: Path, command: str, words: str) -> None:
-    assert words in one_line(run(shelf, [*command.split()]))
+    assert words in one_line(run_here(shelf, [*command.split()]))
 
 
 @pytest.mark.parametrize(
     ("command", "code"), [("remove ../one", "FB201"), ("add empty.wav", "FB402"), ("models fetch nothing", "FB601")]
 )
 def test_the_line_of_a_fault_ends_with_its_code(shelf: Path, command: str, code: str) -> None:
-    assert one_line(run(shelf, [*command.split()])).endswith(f" [{code}]")
+    assert one_line(run_here(shelf, [*command.split()])).endswith(f" [{code}]")
 
 
 @pytest.mark.parametrize("query", ["", ";", " ;\n; ", "/* nothing */", "\n-- nothing"])
 def test_an_empty_query_is_one_line(shelf: Path, query: str) -> None:
-    assert "the query is empty" in one_line(run(shelf, ["sql", query]))
+    assert "the query is empty" in one_line(run_here(shelf, ["sql", query]))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +154,7 @@ def test_an_empty_query_is_one_line(shelf: Path, query: str) -> None:
     ],
 )
 def test_what_song_toml_may_not_say_no_option_may_say(shelf: Path, option: Command, words: str) -> None:
-    assert words in one_line(run(shelf, ["add", "song/song.wav", *option]))
+    assert words in one_line(run_here(shelf, ["add", "song/song.wav", *option]))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +174,7 @@ def test_what_song_toml_may_not_say_no_option_may_say(shelf: Path, option: Comma
     ids=str,
 )
 def test_a_wrong_use_is_told_with_status_2(shelf: Path, command: Command) -> None:
-    status, error = run(shelf, command)
+    status, error = run_here(shelf, command)
     assert status == 2
     assert error.splitlines()[-1].startswith("Error: ")
     assert all(line.isprintable() for line in error.splitlines())
@@ -200,7 +214,7 @@ def test_settings_that_cannot_be_read_are_one_line_and_no_run(
 ) -> None:
     (tmp_path / "songs" / "one").mkdir(parents=True)
     (tmp_path / "settings.toml").symlink_to(shelf / name)
-    assert "settings.toml: is not" in one_line(run(shelf, ["--data", str(tmp_path), *command]))
+    assert "settings.toml: is not" in one_line(run_here(shelf, ["--data", str(tmp_path), *command]))
 
 
 def pipe(path: Path) -> None:
@@ -222,7 +236,7 @@ def test_a_result_that_is_no_such_file_is_one_line(
 ) -> None:
     (tmp_path / "datasets").mkdir()
     spoil(tmp_path / file)
-    assert Path(file).name in one_line(run(shelf, ["--data", str(tmp_path), *command]))
+    assert Path(file).name in one_line(run_here(shelf, ["--data", str(tmp_path), *command]))
 
 
 # What the machine refuses

@@ -25,6 +25,8 @@ from flamingo_bark_assets.parts import STEM_KINDS, SUM_KINDS
 from flamingo_bark_assets.record import Record
 from tests import music
 
+pytestmark = pytest.mark.long
+
 HOSTILE: dict[str, Callable[[], AudioView]] = {
     "no sample": lambda: music.view_of(np.zeros(0)),
     "one sample": lambda: music.view_of(np.array([0.5])),

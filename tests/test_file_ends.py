@@ -19,6 +19,8 @@ from tests import id3_tags
 from tests.signals import RATE_HZ, music, write_audio
 from tests.watchdog import ends
 
+pytestmark = pytest.mark.long
+
 SECONDS = 4.0
 PACKET = 1152
 WAVE = music(SECONDS)

@@ -28,6 +28,8 @@ from flamingo_bark_assets.settings import Settings
 from tests.signals import music, write_audio
 from tests.songs import write_song
 
+pytestmark = pytest.mark.long
+
 MB = 1 << 20
 # Libraries and compiled loops take 310 MB, and what is held of a song comes on top.
 LIMIT_MB = 600

@@ -35,6 +35,8 @@ from tests import stem_songs
 from tests.benchmarks.stem_truth import judged
 from tests.stem_songs import Case, song, summed
 
+pytestmark = pytest.mark.long
+
 SEED = 7000
 
 

@@ -28,6 +28,8 @@ from flamingo_bark_assets.training.manifest import MANIFEST_FILE_NAME, ManifestE
 from flamingo_bark_assets.training.suitability import Verdict
 from tests.songs import write_song
 
+pytestmark = pytest.mark.long
+
 # Each would do something: set a colour and the window's title, go up a line, reverse the text, make a link, beep.
 EVIL = "\x1b[7mE\x1b]0;V\x07I\x9b1AL\u202e\x08[red][link=evil:x]x:skull:"
 EVIL_SHOWN = r"\x1b[7mE\x1b]0;V\x07I\x9b1AL\u202e\x08[red][link=evil:x]x:skull:"

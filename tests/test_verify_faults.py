@@ -12,6 +12,8 @@ from flamingo_bark_assets.verification.run import verify_export
 from tests.verification_exports import linked_copy, make
 from tests.verification_faults import Fault, faults
 
+pytestmark = pytest.mark.long
+
 FAULTS = faults()
 
 

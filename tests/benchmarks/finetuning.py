@@ -16,9 +16,9 @@ def main() -> None:
     """Export the demo song, train each stage, and print its curve, held-out loss and CPU seconds."""
     with tempfile.TemporaryDirectory() as folder:
         exported = export_demo(Path(folder))
-        for stage in STEPS:
+        for stage, steps in STEPS.items():
             start = time.process_time()
-            report = train_tiny(exported, stage, Path(folder) / stage)
+            report = train_tiny(exported, stage, Path(folder) / stage, steps=steps)
             spent_s = time.process_time() - start
             losses = [(point.step, point.training) for point in report.curve if point.training is not None]
             curve = ", ".join(f"{step}: {loss:.2f}" for step, loss in losses)

@@ -235,6 +235,16 @@ def test_a_reply_that_repeats_itself_is_not_asked_for_again(describe: Describe) 
     assert sum("paragraph" in prompt for prompt in model.prompts()) == 1
 
 
+def test_a_reply_that_was_stopped_as_it_repeated_itself_ends_at_its_last_whole_sentence(describe: Describe) -> None:
+    stopped = Reply(
+        "A calm song with a piano. It is calm. It is calm. It is", 20, -0.25, truncated=False, repeating=True
+    )
+    model = Model("audio-flamingo-2", lambda prompt, _: stopped if "paragraph" in prompt else "A song.")
+    told = answer(describe(model), "description")
+    assert (told.text, told.flags) == ("A calm song with a piano. It is calm.", "repetition")
+    assert sum("paragraph" in prompt for prompt in model.prompts()) == 1
+
+
 def test_the_users_own_limit_is_kept(describe: Describe) -> None:
     model = Model("audio-flamingo-2", lambda *_: cut(LONG_TEXT))
     describe(model, max_new_tokens=50)

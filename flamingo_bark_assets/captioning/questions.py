@@ -198,9 +198,7 @@ class Questions:
     def _read(self, one: Asked, reply: Reply) -> dict[Question, ParsedAnswer]:
         match one.kind:
             case "labels":
-                found = parse_merged(
-                    reply.text, prompt=one.query.prompt, truncated=reply.truncated, genres=self._genres
-                )
+                found = parse_merged(reply.text, prompt=one.query.prompt, truncated=reply.is_cut, genres=self._genres)
             case "facts":
                 found = _of_facts(_facts(reply), self._genres)
             case "genre" | "mood" | "instruments":
@@ -208,14 +206,14 @@ class Questions:
                     reply.text,
                     question=one.kind,
                     prompt=one.query.prompt,
-                    truncated=reply.truncated,
+                    truncated=reply.is_cut,
                     genres=self._genres,
                 )
                 found = {one.kind: labels}
             case _:
-                found = {one.kind: parse_text(reply.text, prompt=one.query.prompt, truncated=reply.truncated)}
-        cut: tuple[Flag, ...] = ("truncated",) if reply.truncated else ()
-        return {question: _flagged(found[question], *cut) for question in one.questions}
+                found = {one.kind: parse_text(reply.text, prompt=one.query.prompt, truncated=reply.is_cut)}
+        flags: list[Flag] = ["truncated"] if reply.truncated else ["repetition"] if reply.repeating else []
+        return {question: _flagged(found[question], *flags) for question in one.questions}
 
     def _merged(self, clip: Clip) -> Asked | None:
         """Return the query for several things at once; None where the family has none, or the user's own prompts."""
@@ -236,7 +234,7 @@ class Questions:
 
 
 def _facts(reply: Reply) -> Facts:
-    return read_facts(reply.text, truncated=reply.truncated)
+    return read_facts(reply.text, truncated=reply.is_cut)
 
 
 def _of_facts(facts: Facts, genres: Vocabulary | None) -> dict[Question, ParsedAnswer]:

@@ -110,6 +110,11 @@ class Reply:
     truncated: bool
     repeating: bool = False
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether it has no end of its own."""
+        return self.truncated or self.repeating
+
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:

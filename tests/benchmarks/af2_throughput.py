@@ -3,10 +3,10 @@
     python -m tests.benchmarks.af2_throughput [--size 1.5B] [--device cuda] [--dtype bf16] [--quantisation none]
         [--songs 8] [--rows 128]
 
-Random weights at the real shape, each song as the product asks by default: five clips, three questions each, replies at
-their limits, the queue kept full over the songs. Prints songs an hour, tokens a second, and which share of the device's
-memory bandwidth, measured by copying, reading the weights once a step takes: near 1 the device can do no more with these
-rows. Whoever has a GPU runs it there; no figure of one is recorded.
+Random weights at the real shape, each song as the product asks by default: five clips, three questions each, replies
+at their limits, the queue kept full. Prints songs an hour, tokens a second, and which share of the device's memory
+bandwidth, measured by copying, reading the weights once a step takes: near 1 the device can do no more with these rows.
+Whoever has a GPU runs it there; no figure of one is recorded.
 """
 
 from __future__ import annotations

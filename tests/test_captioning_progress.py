@@ -108,6 +108,16 @@ def test_progress_counts_answers_and_is_told_now_and_then(model: Timed, cache: A
     assert counted[0].endswith(f"about {in_words(97 * 25.0)} left")
 
 
+def test_while_all_songs_are_asked_ahead_the_rest_is_told_by_the_answers(model: Timed, cache: AnswerCache) -> None:
+    told: list[str] = []
+    progress = CaptioningProgress(10, told.append, clock=lambda: model.now, every_s=60.0)
+    progress.estimate(model, song(0), 8)
+    for number in range(4):  # 25 s for the three answers of a song, 75 s for nine
+        cache.ask(model, song(number), batch_size=8, on_reply=progress.answered)
+    counted = [line for line in told if line.startswith("captioning: ")]
+    assert counted == [f"captioning: 7 answers of about 30; about {in_words(75 / 7 * 23)} left"]
+
+
 def test_a_song_whose_answers_are_kept_is_not_timed(model: Timed, cache: AnswerCache) -> None:
     cache.ask(model, song(1), batch_size=8)
     model.asked.clear()

@@ -78,6 +78,8 @@ class CaptioningProgress:
         self._every_s = every_s
         self._told_at = clock()
         self._is_tried = False
+        self._began_at = clock()
+        self._questions_a_song = 0
         self._described = 0
         self._answers = 0
         self._busy_s = 0.0
@@ -118,6 +120,7 @@ class CaptioningProgress:
             return
         self._is_tried = True
         speed = try_speed(model, queries, batch_size, clock=self._clock)
+        self._began_at, self._questions_a_song = self._clock(), len(queries)
         self._say_estimate(Estimate(speed.song_s(queries), self._left, f"a trial: {speed.basis}"))
 
     def answered(self) -> None:
@@ -128,11 +131,19 @@ class CaptioningProgress:
         now = self._clock()
         if now - self._told_at >= self._every_s:
             self._told_at = now
-            left = f"; about {in_words(self._busy_s / self._busy_songs * self._left)} left" if self._busy_songs else ""
-            self._say(
-                f"captioning: {self._answers} answers, {self._described} of {self._songs} songs{left}",
-                {"answers": self._answers},
-            )
+            left_s = self._left_s(now)
+            left = f"; about {in_words(left_s)} left" if left_s else ""
+            # Where all are asked ahead no song is described until then.
+            asked = f" of about {self._songs * self._questions_a_song}" if self._questions_a_song else ""
+            of_whole = f", {self._described} of {self._songs} songs" if self._described else asked
+            self._say(f"captioning: {self._answers} answers{of_whole}{left}", {"answers": self._answers})
+
+    def _left_s(self, now: float) -> float | None:
+        """Return how long it will go on: by the songs described so far, else by the answers."""
+        if self._busy_songs:
+            return self._busy_s / self._busy_songs * self._left
+        left = (self._songs or 0) * self._questions_a_song - self._answers
+        return (now - self._began_at) / self._answers * left if left > 0 else None
 
     def _say_estimate(self, estimate: Estimate) -> None:
         self._told_at = self._clock()

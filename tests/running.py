@@ -179,7 +179,7 @@ def _poll(status: Callable[[], str], ends: tuple[str, ...], timeout_s: float) ->
         found = status()
         if found.startswith(ends):
             return found
-        time.sleep(1.0)
+        time.sleep(0.3)
     raise TimeoutError(f"not ended within {timeout_s} s")
 
 

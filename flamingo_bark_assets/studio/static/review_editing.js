@@ -163,11 +163,19 @@ export function editButtons(element, spec) {
 export class Saver {
   constructor(spec, told) {
     this.spec = spec;
-    this.told = told;
+    this.key = JSON.stringify([spec.song, spec.place]);
+    // The page is drawn anew after each change: what was told of saving outlasts that, and is told where it is drawn now.
+    tellers.set(this.key, told);
+    if (lastTold.has(this.key)) told(lastTold.get(this.key));
     this.waiting = null;
     this.value = undefined;
     this.done = Promise.resolve(true);
     savers.add(this);
+  }
+
+  told(text) {
+    lastTold.set(this.key, text);
+    tellers.get(this.key)(text);
   }
 
   change(value) {
@@ -197,6 +205,8 @@ export class Saver {
 }
 
 const savers = new Set();
+const tellers = new Map();
+const lastTold = new Map();
 
 /** Save all that waits; resolves to whether all of it stands. */
 export async function flushAll() {

@@ -225,7 +225,7 @@ def test_a_disk_that_is_full_is_told(paths: DataPaths, client: TestClient, monke
 
     monkeypatch.setattr(previews, "_write", full)
     answer = client.get("/sound/one/mix.wav")
-    assert answer.status_code == 503
+    assert answer.status_code == 507
     assert "No space left on device; free some space" in answer.json()["error"]
     assert files(paths, "").keys() == {"digests.json"}
 

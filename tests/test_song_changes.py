@@ -14,9 +14,10 @@ import pytest
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library import journal, song_changes
 from flamingo_bark_assets.library.journal import read_journal, read_journal_from, recent_steps
+from flamingo_bark_assets.library.judgements import Place
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.song_changes import Outcome, change_songs, redo, undo
-from flamingo_bark_assets.library.song_toml_edits import Edit, Place, Value, write_edit
+from flamingo_bark_assets.library.song_toml_edits import Edit, Value, write_edit
 
 WRITTEN = """# mine
 title = "Old"   # as on the sleeve

@@ -78,6 +78,23 @@ def test_trees_of_demucs_and_uvr_and_a_stem_file_become_songs_with_their_stems(
     assert not (studio.data / "uploads" / batch).exists()
 
 
+def test_a_tree_of_musdb_becomes_songs_with_artist_title_and_stems(studio: RunningStudio, tree: Path) -> None:
+    folder = "musdb/train/Ann - Hill"
+    write_parts(tree, f"{folder}/mixture.wav", {f"{folder}/{kind}.wav": kind for kind in KINDS}, seed=11)
+    parts = tiny_stems(0.4, seed=12)
+    names = ("drums", "bass", "other", "vocals")
+    streams = [np.sum(list(parts.values()), axis=0), *(parts[name] for name in names)]
+    write_stem_container(tree / "musdb/test/Bob - Vale.stem.mp4", streams, names)
+    told = cards(studio, batch := send_tree(studio, tree))
+    found = {card["mix"]: card for card in told["songs"]}
+    assert list(found) == ["musdb/test/Bob - Vale.stem.mp4", f"{folder}/mixture.wav"]
+    assert [found[f"{folder}/mixture.wav"][name]["value"] for name in ("artist", "title")] == ["Ann", "Hill"]
+    for card in told["songs"]:
+        assert sorted(stem["kind"] for stem in card["stems"]) == ["bass", "drums", "harmonic", "vocals"]
+    assert (told["left_out"], told["unused"]) == ([], [])
+    assert studio.ask("DELETE", f"/api/batches/{batch}")[0] in {200, 204}
+
+
 def test_what_a_person_says_of_a_song_and_its_stems_is_what_the_library_has(studio: RunningStudio, tree: Path) -> None:
     stems = {"drums": "drums", "01": "bass", "other": "other", "piano": "vocals"}
     write_parts(tree, "Tune/song.wav", {f"Tune/stems/{name}.wav": part for name, part in stems.items()}, seed=4)

@@ -17,9 +17,10 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from flamingo_bark_assets.audio.song_review import SongReview
+from flamingo_bark_assets.library.judgements import Place
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.song_changes import change_songs, undo
-from flamingo_bark_assets.library.song_toml_edits import Place, Value
+from flamingo_bark_assets.library.song_toml_edits import Value
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish

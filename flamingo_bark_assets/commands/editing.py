@@ -11,8 +11,9 @@ import click
 
 from flamingo_bark_assets.commands.choosing import SONG, ask, chosen_songs
 from flamingo_bark_assets.errors import LibraryError, WriteError
-from flamingo_bark_assets.library.layout import DataPaths, find_song
-from flamingo_bark_assets.library.song_toml_edits import EDIT_KEYS, Edit, EditKey, Place, Value
+from flamingo_bark_assets.library.judgements import Place, place_text
+from flamingo_bark_assets.library.layout import DataPaths, find_song_folder
+from flamingo_bark_assets.library.song_toml_edits import EDIT_KEYS, Edit, EditKey, Value
 from flamingo_bark_assets.terminal import console
 
 _OPTION_OF: dict[EditKey, str] = {"genres": "genre", "custom_tag": "custom-tag"}
@@ -121,21 +122,20 @@ def _planned(
     paths: DataPaths, song_ids: list[str], values: dict[Place, Value]
 ) -> tuple[list[Edit], list[str], list[str]]:
     """Plan each song; of those that cannot be edited return why, and of those with locked places which these are."""
-    from flamingo_bark_assets.library.song_locks import without_locked
     from flamingo_bark_assets.library.song_toml_edits import plan_edit
 
     edits: list[Edit] = []
     faults: list[str] = []
     locked: list[str] = []
     for song_id in song_ids:
-        files = find_song(paths, song_id)
-        free, left_alone = without_locked(files, values)
-        if left_alone:
-            locked.append(f"{song_id}: {', '.join(left_alone)}")
         try:
-            edits.append(plan_edit(files, free))
+            edit = plan_edit(find_song_folder(paths, song_id), values, obeys_locks=True)
         except LibraryError as error:
             faults.append(str(error))
+            continue
+        edits.append(edit)
+        if edit.locked:
+            locked.append(f"{song_id}: {', '.join(map(place_text, edit.locked))}")
     return edits, faults, locked
 
 

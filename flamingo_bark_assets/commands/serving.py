@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import click
 
-from flamingo_bark_assets.commands.studio import STUDIO_PORT
+from flamingo_bark_assets.commands.addresses import allow_host_option, host_option, studio_port_option
 from flamingo_bark_assets.settings import dagster_home
 from flamingo_bark_assets.terminal import console
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Name or address to listen on.")
+@host_option
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help="Port of the UI.")
-@click.option("--allow-host", "allowed", multiple=True, help="Further name under which the UI answers; repeatable.")
-@click.option(
-    "--studio-port",
-    default=STUDIO_PORT,
-    show_default=True,
-    envvar="STUDIO_PORT",
-    type=click.IntRange(1, 65535),
-    help="Port of the studio; STUDIO_PORT sets it too.",
-)
+@allow_host_option
+@studio_port_option("--studio-port")
 @click.option("--no-studio", is_flag=True, help="Leave the studio out.")
 def ui(host: str, port: int, allowed: tuple[str, ...], studio_port: int, no_studio: bool) -> None:
     """Run the platform: the Dagster UI with its daemon, sensors and queue, and the studio, until Ctrl-C."""

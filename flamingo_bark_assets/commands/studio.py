@@ -9,24 +9,16 @@ import sys
 
 import click
 
+from flamingo_bark_assets.commands.addresses import allow_host_option, host_option, studio_port_option
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.settings import dagster_home
 from flamingo_bark_assets.terminal import console
 
-STUDIO_PORT = 8080
-
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Name or address to listen on.")
-@click.option(
-    "--port",
-    default=STUDIO_PORT,
-    show_default=True,
-    envvar="STUDIO_PORT",
-    type=click.IntRange(1, 65535),
-    help="Port of the studio; STUDIO_PORT sets it too.",
-)
-@click.option("--allow-host", "allowed", multiple=True, help="Further name under which it answers; repeatable.")
+@host_option
+@studio_port_option("--port")
+@allow_host_option
 @click.option("--link", "wants_link", is_flag=True, help="Print a link that signs one browser in, once; start nothing.")
 @click.option("--script-token", is_flag=True, help="Print the token for Authorization: Bearer; start nothing.")
 @click.pass_obj

@@ -20,8 +20,8 @@ from filelock import FileLock
 from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.atomic import write_bytes, writes_named
 from flamingo_bark_assets.files.opening import is_missing, open_regular, read_bytes
+from flamingo_bark_assets.library.judgements import Place
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.library.song_toml_edits import Place
 
 # A step over ten thousand songs is some 2 MB. Above the first size the older half of the journal is forgotten.
 _MOST_BYTES = 32 * 1024 * 1024

@@ -24,12 +24,12 @@ from flamingo_bark_assets.library.journal import (
     journal_turn,
     read_journal,
 )
+from flamingo_bark_assets.library.judgements import Place
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song_folder
 from flamingo_bark_assets.library.song_toml import describe_problem
 from flamingo_bark_assets.library.song_toml_edits import (
     Change,
     Edit,
-    Place,
     Value,
     check_values,
     plain,

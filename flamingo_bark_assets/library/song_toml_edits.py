@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.opening import is_missing, read_text
 from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, parse_toml, toml_key
+from flamingo_bark_assets.library.judgements import Place
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, change_problem, replace_song_toml
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 EditKey = Literal["title", "artist", "genres", "mood", "licence", "attribution", "custom_tag"]
 EDIT_KEYS: tuple[EditKey, ...] = get_args(EditKey)
 
-Place = tuple[str, ...]
-"""Where a value stands in song.toml: the keys of the tables from the outermost on, and its own."""
 Value = str | int | float | bool | Sequence[Any] | Mapping[str, Any] | None
 """What may stand at a place; None and what is empty take it out."""
 

@@ -18,8 +18,8 @@ from starlette.routing import BaseRoute, Route
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.toml import toml_key
 from flamingo_bark_assets.library.journal import Entry, recent_steps
+from flamingo_bark_assets.library.judgements import Place
 from flamingo_bark_assets.library.song_changes import Outcome, Stage, Tell, change_songs, redo, undo
-from flamingo_bark_assets.library.song_toml_edits import Place
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.requests import read_json, threaded
 

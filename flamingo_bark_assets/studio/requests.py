@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flamingo_bark_assets.errors import FlamingoBarkError
+from flamingo_bark_assets.errors import FlamingoBarkError, WriteError
 from flamingo_bark_assets.studio.context import Studio, UnknownSong
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
@@ -50,11 +50,15 @@ async def threaded(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
     return await run_in_threadpool(work, *args, **kwargs)
 
 
+def status_of(error: FlamingoBarkError) -> int:
+    """Return the status of an answer that tells a fault: 404 for an unknown song, 507 where the disk refuses."""
+    return 404 if isinstance(error, UnknownSong) else 507 if isinstance(error, WriteError) else 400
+
+
 def told_fault(request: Request, error: Exception) -> Response:
     """Answer a fault of the outside world: what it is and what to do."""
     assert isinstance(error, FlamingoBarkError)
-    status = 404 if isinstance(error, UnknownSong) else 400
-    return _told(request, status, {"error": str(error), "code": error.code, "to_do": error.remedy})
+    return _told(request, status_of(error), {"error": str(error), "code": error.code, "to_do": error.remedy})
 
 
 def told_refusal(request: Request, error: Exception) -> Response:

@@ -20,9 +20,10 @@ from typing import Any
 import psutil
 from playwright.sync_api import BrowserContext, sync_playwright
 
+from flamingo_bark_assets.library.judgements import Place
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.song_changes import change_songs, redo, undo
-from flamingo_bark_assets.library.song_toml_edits import Place, Value
+from flamingo_bark_assets.library.song_toml_edits import Value
 from flamingo_bark_assets.studio.library.index import LibraryIndex
 from flamingo_bark_assets.studio.library.query import read_asked, window
 from tests.published_library import publish_library, song_name

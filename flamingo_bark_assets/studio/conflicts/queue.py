@@ -5,6 +5,7 @@ Finding, ordering and filtering them belongs here; deciding is a change of song.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from flamingo_bark_assets.studio.kept import kept
 
 ON_A_PAGE = 25
 PLACE_S = 15.0
+# One page of the queue is read at a time: each read holds 5 MB or more, and is as quick alone.
+_READING = threading.Lock()
 SIDECAR = "sidecar"
 """Who says what a sidecar claims, among the captioners."""
 CORRECTED_BY: Mapping[str, str] = {
@@ -275,23 +278,25 @@ def _read_said(path: Path, texts: str, wanted: Sequence[tuple[int, Disputed]]) -
         f"{literal(each.file or '')}, {each.number})"
         for at, each in wanted
     )
-    return query(
-        path,
-        f"""
+    asked = f"""
         WITH wanted(nth, song_id, part, question, claim, file, number) AS (VALUES {values}),
         texts AS ({texts}),
-        typical AS (SELECT song_id, arg_min(start_s, deviation_db) AS start_s FROM sections GROUP BY song_id),
+        typical AS (
+            SELECT song_id, arg_min(start_s, deviation_db) AS start_s FROM sections
+            WHERE song_id IN (SELECT song_id FROM wanted) GROUP BY song_id
+        ),
         sounding AS (
             SELECT song_id, kind AS part, arg_max(name, (rejected IS NULL, audible, coalesce(rms_dbfs, -200))) AS name
-            FROM stems WHERE kind IS NOT NULL GROUP BY song_id, kind
+            FROM stems WHERE kind IS NOT NULL AND song_id IN (SELECT song_id FROM wanted) GROUP BY song_id, kind
         )
         SELECT nth, title, text, said, start_char, measured, measured_number, unit, texts.method, confidence, model_id,
             sounding.name, coalesce(window_start_s, typical.start_s, 0), coalesce(window_end_s, duration_s, {PLACE_S}),
             song_features.tempo_bpm, song_features.key, song_features.metre
         FROM texts LEFT JOIN song_metadata USING (song_id) LEFT JOIN song_features USING (song_id)
         LEFT JOIN raw_song USING (song_id) LEFT JOIN typical USING (song_id)
-        LEFT JOIN sounding USING (song_id, part)""",
-    ).rows
+        LEFT JOIN sounding USING (song_id, part)"""
+    with _READING:
+        return query(path, asked).rows
 
 
 def _conflict(

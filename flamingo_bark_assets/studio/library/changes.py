@@ -14,9 +14,9 @@ from typing import Any
 from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.files.toml import read_toml
 from flamingo_bark_assets.library.journal import ChangedPlace, Entry
+from flamingo_bark_assets.library.judgements import Place
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.song_toml import SONG_TOML
-from flamingo_bark_assets.library.song_toml_edits import Place
 
 PLACES: dict[str, Place] = {
     "title": ("title",), "artist": ("artist",), "genres": ("genres",), "genre": ("edits", "mix", "genre"),

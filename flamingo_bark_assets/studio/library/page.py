@@ -15,8 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.library.judgements import Place
 from flamingo_bark_assets.library.layout import find_song_folder
-from flamingo_bark_assets.library.song_toml_edits import Place, lock_holds, read_places
+from flamingo_bark_assets.library.song_toml_edits import lock_holds, read_places
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.editing import name_of
 from flamingo_bark_assets.studio.library.index import LibraryIndex

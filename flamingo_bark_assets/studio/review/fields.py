@@ -12,9 +12,8 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Answer, Captions
-from flamingo_bark_assets.library.judgements import Metre
+from flamingo_bark_assets.library.judgements import Metre, Place
 from flamingo_bark_assets.library.song_toml import SongInfo
-from flamingo_bark_assets.library.song_toml_edits import Place
 from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.parts import QUESTIONS
 from flamingo_bark_assets.record import Measurement

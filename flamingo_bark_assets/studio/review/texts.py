@@ -15,8 +15,7 @@ from flamingo_bark_assets.captioning.model_answers import readings
 from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.library.judgements import claim_name
-from flamingo_bark_assets.library.song_toml_edits import Place
+from flamingo_bark_assets.library.judgements import Place, claim_name
 from flamingo_bark_assets.parts import PARTS, Part, Question
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
 from flamingo_bark_assets.studio.editing import name_of

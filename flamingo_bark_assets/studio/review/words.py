@@ -12,9 +12,10 @@ from typing import Any
 from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import read_toml
+from flamingo_bark_assets.library.judgements import Place
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.library.song_toml import SONG_TOML
-from flamingo_bark_assets.library.song_toml_edits import Place, plain
+from flamingo_bark_assets.library.song_toml_edits import plain
 from flamingo_bark_assets.studio.editing import name_of, place_of
 
 

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from flamingo_bark_assets.errors import AudioFault, FlamingoBarkError, LibraryError, WriteError
 from flamingo_bark_assets.library.ids import is_song_id
+from flamingo_bark_assets.studio.requests import status_of
 from flamingo_bark_assets.studio.sound.lanes import find_lanes
 from flamingo_bark_assets.studio.sound.peaks import OVERVIEW_HZ, ZOOM_HZ
 from flamingo_bark_assets.studio.sound.previews import Preview, PreviewsBusy, Unplayable, previews_of
@@ -101,7 +102,7 @@ def _answered(endpoint: _Endpoint) -> _Endpoint:
         except Unplayable as fault:
             return _refusal(409, str(fault), _REPLACE)
         except WriteError as error:
-            return _refusal(503, f"the preview cannot be kept: {error}")
+            return _refusal(status_of(error), f"the preview cannot be kept: {error}")
         except FlamingoBarkError as error:
             return _refusal(404, str(error))
 

@@ -111,7 +111,8 @@ def _random_tensors(shapes: dict[str, tuple[int, ...]]) -> Iterator[tuple[str, T
     for name, shape in shapes.items():
         count = int(np.prod(shape))
         values = block.repeat(-(-count // block.numel()))[:count].reshape(shape)
-        yield name, values if len(shape) > 1 else values.abs() + 0.5
+        is_scale = len(shape) == 1 and not name.endswith("bias")
+        yield name, values.abs() + 0.5 if is_scale else values
 
 
 @contextmanager

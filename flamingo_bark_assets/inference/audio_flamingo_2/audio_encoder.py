@@ -7,12 +7,15 @@ at its top; the weights and the front end do not belong here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+_EARLY_AT_ONCE = 4
 
 
 def encode(model: Any, log_mel: Tensor) -> Tensor:
@@ -26,16 +29,26 @@ def encode(model: Any, log_mel: Tensor) -> Tensor:
         Shape (n, n_tokens, width): the final map, its frequencies grouped as transformers groups them.
     """
     encoder = model.audio_encoder
-    normalised = encoder.batch_norm(log_mel[:, None].transpose(1, 3)).transpose(1, 3)
-    image = encoder.reshape_mel2img(normalised)
-    hidden = encoder.patch_embed(image, None)
-    for stage, (height, width) in zip(encoder.layers, encoder.input_resolutions, strict=True):
+    stages = list(zip(encoder.layers, encoder.input_resolutions, strict=True))
+    # The first stages have large maps and small weights, the last ones small maps and large weights.
+    early, late = stages[: len(stages) // 2], stages[len(stages) // 2 :]
+    hidden = torch.cat([_early(encoder, part, early) for part in torch.split(log_mel, _EARLY_AT_ONCE)])
+    for stage, (height, width) in late:
         hidden = _stage(stage, hidden, height, width)
     hidden = encoder.norm(hidden)
     height, width = encoder.input_resolutions[-1]
     groups = height // encoder.freq_ratio
     grouped = torch.unflatten(hidden, 1, (encoder.freq_ratio, groups, width)).permute(0, 2, 1, 3, 4)
     return grouped.flatten(1, 3)
+
+
+def _early(encoder: Any, log_mel: Tensor, stages: Sequence[tuple[Any, tuple[int, int]]]) -> Tensor:
+    """Make images of windows of sound and pass the first stages."""
+    normalised = encoder.batch_norm(log_mel[:, None].transpose(1, 3)).transpose(1, 3)
+    hidden: Tensor = encoder.patch_embed(encoder.reshape_mel2img(normalised), None)
+    for stage, (height, width) in stages:
+        hidden = _stage(stage, hidden, height, width)
+    return hidden
 
 
 def _stage(stage: Any, hidden: Tensor, height: int, width: int) -> Tensor:

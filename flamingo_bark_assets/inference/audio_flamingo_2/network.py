@@ -28,7 +28,7 @@ from flamingo_bark_assets.inference.quantisation import Int8Linear, replace_line
 AUDIO_TRANSFORMER_NORM_EPS = 1e-6
 CROSS_ATTENTION_NORM_EPS = 1e-5
 
-_WINDOWS_AT_ONCE = 4
+_WINDOWS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, eq=False, slots=True)

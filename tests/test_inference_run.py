@@ -92,6 +92,13 @@ def test_the_questions_of_all_songs_of_a_run_are_asked_in_one_stream_and_a_bad_s
     ).rows
     assert described == tuple((song_id,) for song_id in sorted(songs))
     assert len(together[0]) == 3 * len({one.prompt for one in together[0]})
+    # Where no song is to be described, no model is loaded.
+    monkeypatch.setattr(model_captioner, "load_first", None)
+    data.settings.write_text(data.settings.read_text() + "[thresholds]\nmax_silent_fraction = 0.4\n")
+    reports = run_songs(instance, songs, lambda asset, song_id: None, only_due=True)
+    assert all(report.success for report in reports), [report.errors for report in reports]
+    judged = "SELECT DISTINCT threshold FROM suitability_rules WHERE subject = 'song' AND round(threshold, 3) = 0.4"
+    assert query(data.warehouse, judged).rows
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_song_described_and_the_reason_on_record(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Request, sync_playwright
+from playwright.sync_api import Browser, Request, expect, sync_playwright
 
 from flamingo_bark_assets.analysis.features.rhythm import Beat
 from flamingo_bark_assets.analysis.features.structure import Section
@@ -421,7 +421,7 @@ def test_what_is_measured_anew_is_drawn_while_the_sound_goes_on(fresh: PlayerPag
     fresh.ask("async () => { player.sound.beats.length = 0; await player.refresh(); }")
     assert fresh.ask("() => [player.sound.beats.length, player.engine.state]") == [399, "playing"]
     fresh.page.locator("summary", has_text="Beats").click()
-    assert fresh.page.get_by_role("region", name="Beats").locator("tbody tr").count() == 300
+    expect(fresh.page.get_by_role("region", name="Beats").locator("tbody tr")).to_have_count(300)
 
 
 def test_a_click_seeks_and_a_drag_loops(fresh: PlayerPage) -> None:
@@ -441,21 +441,21 @@ def test_a_click_seeks_and_a_drag_loops(fresh: PlayerPage) -> None:
 def test_tables_tell_what_is_drawn_and_play_it(fresh: PlayerPage) -> None:
     fresh.page.locator("summary", has_text="Beats").click()
     table = fresh.page.get_by_role("region", name="Beats")
-    assert table.locator("tbody tr").count() == 300
+    expect(table.locator("tbody tr")).to_have_count(300)
     table.get_by_role("button", name="Show more").click()
-    assert table.locator("tbody tr").count() == 399
-    assert table.get_by_role("button", name="Show more").count() == 0
+    expect(table.locator("tbody tr")).to_have_count(399)
+    expect(table.get_by_role("button", name="Show more")).to_have_count(0)
     fresh.page.locator("summary", has_text="Sections").click()
     fresh.page.get_by_role("button", name="Play 1:20.00, A").click()
     fresh.ask("() => tap.until(() => player.engine.state === 'playing' && player.time() >= 80)")
     fresh.page.locator("summary", has_text="Drum hits").click()
-    assert fresh.page.get_by_role("region", name="Drum hits").locator("tbody tr").count() > 0
+    expect(fresh.page.get_by_role("region", name="Drum hits").locator("tbody tr").first).to_be_visible()
 
 
 def test_markup_in_words_and_chords_is_text(fresh: PlayerPage) -> None:
     for name in ("Chords", "Lyrics"):
         fresh.page.locator("summary", has_text=name).click()
-        assert fresh.page.get_by_role("region", name=name).locator("td", has_text="<script>").count() == 1
+        expect(fresh.page.get_by_role("region", name=name).locator("td", has_text="<script>")).to_have_count(1)
     assert fresh.page.locator("img[src=x]").count() == 0
 
 

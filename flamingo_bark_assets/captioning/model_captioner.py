@@ -10,7 +10,7 @@ import dataclasses
 import gc
 import itertools
 import logging
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,11 +105,7 @@ class ModelCaptioner:
             return
         model, batch_size = loaded.model, batch_size_of(loaded.candidate, loaded.model)
         questions = Questions(self._settings, model.identity, self._genres)
-        asked = (
-            [one.query for one in questions.first(clips_of(evidence, audio, self._settings, model))]
-            for evidence, audio in songs
-            if not evidence.untellable
-        )
+        asked = self._first_queries(songs, questions, model)
         first = next((queries for queries in asked if self._cache.unanswered(model, queries)), [])
         queries = itertools.chain(first, itertools.chain.from_iterable(asked))
         try:
@@ -118,6 +114,20 @@ class ModelCaptioner:
             self._cache.answer_ahead(model, queries, batch_size=batch_size, on_reply=self._progress.answered)
         except FlamingoBarkError as error:
             _log.warning("songs are asked about one by one from here on: %s", error)
+
+    def _first_queries(
+        self, songs: Iterable[tuple[Evidence, Callable[[Part], Sound]]], questions: Questions, model: CaptioningModel
+    ) -> Iterator[list[Query]]:
+        """Give the first questions of song after song; one whose sound cannot be had says so when it is described."""
+        for evidence, audio in songs:
+            if evidence.untellable:
+                continue
+            try:
+                clips = clips_of(evidence, audio, self._settings, model)
+            except FlamingoBarkError as error:
+                _log.info("%s is not asked about ahead: %s", evidence.song_id, error)
+                continue
+            yield [one.query for one in questions.first(clips)]
 
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer all questions for the mix and for each audible stem.

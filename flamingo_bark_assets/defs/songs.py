@@ -144,7 +144,7 @@ class _Run:
         place = next((i for i, step in enumerate(self.steps) if step.record is Captions), None)
         if place is not None:
             self.platform.captioner.expect(len(self.song_ids), self.context.log.info)
-        if place is not None and len(self.song_ids) > 1 and self.platform.captioner.answers_ahead:
+        if place is not None and self._asks_ahead(self.steps[place:]):
             # All is measured before the first question, so that the questions of all songs can be asked together.
             yield from self._make_all(self.steps[:place], failed)
             self.platform.captioner.answer_ahead(self._songs_to_describe(self.steps[place:], failed))
@@ -152,6 +152,23 @@ class _Run:
         else:
             yield from self._make_all(self.steps, failed)
         self._clean_up()
+
+    def _asks_ahead(self, steps: Sequence[Step]) -> bool:
+        """Whether a model is to be asked about several songs; it is loaded only where one is to be described at all."""
+        several = len(self.song_ids) > 1
+        return several and any(self._is_to_make(song, steps) for song in self.song_ids) and (
+            self.platform.captioner.answers_ahead
+        )  # fmt: skip
+
+    def _is_to_make(self, song_id: str, steps: Sequence[Step]) -> bool:
+        """Whether the first of these steps is to be made of a song; one that cannot be opened tells when it is made."""
+        if not self._folder(song_id).exists():
+            return False
+        try:
+            left_alone, stored = self._skipped(self._opened(song_id)[1], steps)
+        except Exception:  # its own reason is told with the song
+            return False
+        return steps[0].name not in left_alone | stored
 
     def _make_all(self, steps: Sequence[Step], failed: dict[str, _Failures]) -> Iterator[Event]:
         busy = []
@@ -171,13 +188,11 @@ class _Run:
         What is wrong with a song is told when it is described.
         """
         for song_id in self.song_ids:
-            if song_id in failed or not self._folder(song_id).exists():
+            if song_id in failed or not self._is_to_make(song_id, steps):
                 continue
             try:
-                work, ledger = self._opened(song_id)
-                left_alone, stored = self._skipped(ledger, steps)
-                if steps[0].name not in left_alone | stored:
-                    yield work.evidence(), work.audio
+                work = self._opened(song_id)[0]
+                yield work.evidence(), work.audio
             except Exception as error:  # the same will stop this song alone
                 self.context.log.warning(f"{song_id}: it is asked about later: {error}")
 

@@ -278,6 +278,18 @@ def test_the_cross_attention_norms_with_an_epsilon_of_1e_5_and_gates_with_tanh(n
     assert np.abs(ours[0].detach().numpy() - expected).max() < 1e-4
 
 
+def test_the_audio_encoder_passes_what_transformers_clap_passes(network: AudioFlamingo2Network) -> None:
+    import torch
+
+    windows = np.concatenate([frontend.windows(tone(s, hz).samples.astype(float)) for s, hz in ((31, 300), (25, 90))])
+    mel = frontend.log_mel(torch.from_numpy(windows), mel_bins=64)
+    with torch.inference_mode():
+        theirs = network.audio_encoder(input_features=mel[:, None]).last_hidden_state.flatten(2).transpose(1, 2)
+        ours = network.encode_windows(mel)
+    assert ours.shape == theirs.shape
+    assert float((ours - theirs).abs().max()) < 1e-4 * float(theirs.abs().max())
+
+
 def test_the_audio_encoder_keeps_the_norms_of_transformers_clap(network: AudioFlamingo2Network) -> None:
     assert network.audio_encoder.config.layer_norm_eps == 1e-5
     assert not network.audio_encoder.config.enable_fusion

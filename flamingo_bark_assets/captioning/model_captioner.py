@@ -10,7 +10,7 @@ import dataclasses
 import gc
 import itertools
 import logging
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,12 +104,7 @@ class ModelCaptioner:
         if loaded.model is None:
             return
         model, batch_size = loaded.model, batch_size_of(loaded.candidate, loaded.model)
-        questions = Questions(self._settings, model.identity, self._genres)
-        asked = (
-            [one.query for one in questions.first(clips_of(evidence, audio, self._settings, model))]
-            for evidence, audio in songs
-            if not evidence.untellable
-        )
+        asked = self._first_questions(songs, model)
         first = next((queries for queries in asked if self._cache.unanswered(model, queries)), [])
         queries = itertools.chain(first, itertools.chain.from_iterable(asked))
         try:
@@ -118,6 +113,24 @@ class ModelCaptioner:
             self._cache.answer_ahead(model, queries, batch_size=batch_size, on_reply=self._progress.answered)
         except FlamingoBarkError as error:
             _log.warning("songs are asked about one by one from here on: %s", error)
+
+    def _first_questions(
+        self, songs: Iterable[tuple[Evidence, Callable[[Part], Sound]]], model: CaptioningModel
+    ) -> Iterator[list[Query]]:
+        """Give what is asked at first about each song; without a song whose sound cannot be read any more.
+
+        Hours may lie between measuring and asking: such a song must not end the stream of all others.
+        """
+        questions = Questions(self._settings, model.identity, self._genres)
+        for evidence, audio in songs:
+            if evidence.untellable:
+                continue
+            try:
+                clips = clips_of(evidence, audio, self._settings, model)
+            except Exception as error:  # the same will stop this song alone
+                _log.warning("%s: it is asked about later: %s", evidence.song_id, error)
+                continue
+            yield [one.query for one in questions.first(clips)]
 
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer all questions for the mix and for each audible stem.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
 
+from flamingo_bark_assets.errors import WriteError
 from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory, infer_as_they_come, infer_in_batches
 from flamingo_bark_assets.inference.catalogue import KNOWN_MODELS, KnownModel
 from flamingo_bark_assets.inference.interface import Decoding, Query, Reply
@@ -175,6 +177,23 @@ def test_rows_that_do_not_fit_are_halved_and_what_is_answered_is_not_asked_again
     assert [reply.text for reply in infer_in_batches(model, asked, 6)] == [f"p {i}" for i in range(7)]
     assert model.batches == [6, 3, 1, 1, 1, 1, 1, 1, 1]
     assert len(model.asked) == 7
+
+
+def test_a_stream_whose_reply_is_refused_is_closed_though_the_error_is_kept() -> None:
+    lock = threading.Lock()
+
+    class Locked(Streaming):
+        def stream(self, queries: Iterable[Query], n_rows: int) -> Iterator[tuple[int, Reply]]:
+            with lock:
+                yield from super().stream(queries, n_rows)
+
+    def full_disk(_: int, __: Reply) -> None:
+        raise WriteError("answers: no space left on the device")
+
+    with pytest.raises(WriteError) as kept:
+        infer_as_they_come(Locked(), queries([clip(0), clip(1)], ["p"] * 2, GREEDY), 2, on_reply=full_disk)
+    assert kept.value.__traceback__ is not None
+    assert not lock.locked()
 
 
 def test_a_batch_of_nothing_is_refused() -> None:

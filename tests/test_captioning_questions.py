@@ -299,8 +299,15 @@ def test_a_right_length_stays(describe: Describe) -> None:
 
 
 @pytest.mark.parametrize(
-    "when", ["At 0:45 the drums enter.", "The drums enter at the 45-second mark.", "It drops 30 seconds in (1:10)."]
-)
+    "when",
+    [
+        "At 0:45 the drums enter.", "The drums enter at the 45-second mark.", "It drops 30 seconds in (1:10).",
+        "The drums enter after 20 seconds.", "At 45s the drums enter.", "At second 15 the drums enter.",
+        "In the first 10 seconds a piano plays.", "During the last 5 seconds it fades.", "It ends at 20.0 seconds.",
+        "The audio lasts about half a minute.", "The piece is about twenty seconds in duration.",
+        "The total length is 00:00:20.",
+    ],
+)  # fmt: skip
 def test_times_of_a_clip_are_not_told_as_the_songs(describe: Describe, when: str) -> None:
     said = f"A calm song with a piano. {when} It has a soft sound."
     part = describe(Model("audio-flamingo-2", lambda *_: said), of_length(90.0), minute, mix_clip_s=20)
@@ -314,3 +321,11 @@ def test_times_stay_where_the_whole_song_was_heard(describe: Describe) -> None:
     said = "A calm song with a piano. A soft pad comes in at 0:45."
     whole_song = describe(Model("audio-flamingo-2", lambda *_: said), of_length(90.0), minute, mix_clip_s=120)
     assert answer(whole_song, "caption").text == said
+
+
+@pytest.mark.parametrize(
+    "said", ["It is influenced by 80s pop.", "A song from the 90s.", "Reminiscent of the 80s in its sound."]
+)
+def test_a_decade_is_no_time_of_a_clip(describe: Describe, said: str) -> None:
+    part = describe(Model("audio-flamingo-2", lambda *_: said), of_length(90.0), minute, mix_clip_s=20)
+    assert (answer(part, "caption").text, answer(part, "caption").flags) == (said, None)

@@ -509,6 +509,7 @@ def test_a_number_or_key_is_corrected_where_it_stands(text: str, expected: str) 
         ("The beat counts to 3.", "The beat counts to 4."),
         ("The duration of the piece is 30.00 seconds.", "The duration of the piece is 180 seconds."),
         ("It lasts for 0:30.", "It lasts for 3:00."),
+        ("During the last 20 seconds it fades.", "During the last 20 seconds it fades."),
     ],
 )
 def test_a_pace_metre_or_length_is_corrected_where_it_stands(text: str, expected: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,12 @@ from flamingo_bark_assets.audio.signal import FloatArray, Signal
 from flamingo_bark_assets.captioning import model_captioner
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
+from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.catalogue import QUESTION_ORDER
 from flamingo_bark_assets.inference.interface import Clip, ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped
+from flamingo_bark_assets.inference.reply_cache import clip_digest
 from flamingo_bark_assets.inference.segments import block_levels, measured_sections, typical_clip
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.parts import Part
@@ -143,6 +145,33 @@ def test_nothing_is_asked_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert first.asked
     assert second.asked == []
     assert one == two
+
+
+class Streaming(Speaking):
+    """Takes in a query whenever it is asked for the next reply."""
+
+    def stream(self, queries: Iterable[Query], n_rows: int) -> Iterator[tuple[int, Reply]]:
+        for number, query in enumerate(queries):
+            yield number, self.infer([query])[0]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("error", [AudioFault(Path("song.wav"), "cannot be read"), OSError("no such file")])
+def test_a_song_whose_sound_is_gone_when_all_are_asked_about_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, place: int
+) -> None:
+    def gone(_: Part) -> Signal:
+        raise error
+
+    def other(part: Part) -> Signal:
+        return as_signal(music(6.0, rate_hz=22050, seed=1), rate_hz=22050)
+
+    sounds = [sound, other]
+    sounds.insert(place, gone)
+    model = Streaming({})
+    songs = [(make_evidence(f"tune{i}"), one) for i, one in enumerate(sounds)]
+    captioner(tmp_path, monkeypatch, model).answer_ahead(songs)
+    assert len({clip_digest(one) for one in model.heard}) == len(sounds) - 1
 
 
 def test_a_silent_stem_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,11 +32,19 @@ CONTRADICTED = "every sentence of the reply contradicts the measurements"
 OF_A_PART = "the model was given a part of the song"
 ONLY_TIMES = "the reply tells only when things happen, of a part of the song"
 
-# 'At 0:45', 'from 1:10 to 1:30', 'at the 45-second mark', '30 seconds in'; not 'lasts 60 seconds' or 'in 6/8'.
+# 'At 0:45', 'from 1:10 to 1:30', 'at 45 s', 'the first 10 seconds', 'at the 45-second mark', '30 seconds in'; not
+# 'lasts 60 seconds', which is a claim, 'in 6/8' or 'from the 80s'. Of lengths in words no claim is read, and they are
+# the clip's as well.
+_UNIT = r"(?:seconds?|secs?|minutes?|mins?)"
 _TIME = re.compile(
     r"\b(?:at|around|from|by|until|after|before|near|between|about)\s(?:the\s)?\d{1,2}:[0-5]\d\b|"
-    r"[(\[]\s?\d{1,2}:[0-5]\d\b|\b\d{1,2}:[0-5]\d\s?(?:mark|minutes?|[-–—]|to\b)|"
-    r"\b\d{1,4}[ -]?(?:seconds?|secs?|minutes?|s)[ -](?:mark\b|in(?:to)?\b(?!\s(?:length|duration|total)))",
+    r"[(\[]\s?\d{1,2}:[0-5]\d\b|\b\d{1,2}:[0-5]\d\s?(?:mark|minutes?|[-–—]|to\b)|\b\d{1,2}:[0-5]\d:[0-5]\d\b|"
+    r"\b(?:at|until)\s\d{1,4}(?:\.\d+)?\s?s\b|\b(?:at|after|from|until)\ssecond\s\d{1,4}\b|"
+    rf"\b(?:at|after|before|from|until|by|within|near)\s(?:the\s)?\d{{1,4}}(?:\.\d+)?[ -]?{_UNIT}\b|"
+    rf"\b(?:first|last|final|opening|closing)\s(?:\w+\s)?\d{{1,4}}(?:[ -]?{_UNIT}|\ss)\b|"
+    rf"\b\d{{1,4}}(?:[ -]?{_UNIT}|\ss)[ -](?:mark|point|in(?:to)?)\b(?!\s(?:length|duration|total))|"
+    r"\b(?:half[ -](?:a[ -])?|a\s)minute\b|"
+    r"\b(?:ten|fifteen|twenty|thirty|forty(?:[ -]five)?|fifty|sixty|ninety)[ -](?:second|minute)s?\b",
     re.IGNORECASE,
 )
 _WHOLE_S = 1.0

@@ -104,8 +104,7 @@ class ModelCaptioner:
         if loaded.model is None:
             return
         model, batch_size = loaded.model, batch_size_of(loaded.candidate, loaded.model)
-        questions = Questions(self._settings, model.identity, self._genres)
-        asked = self._first_queries(songs, questions, model)
+        asked = self._first_questions(songs, model)
         first = next((queries for queries in asked if self._cache.unanswered(model, queries)), [])
         queries = itertools.chain(first, itertools.chain.from_iterable(asked))
         try:
@@ -115,17 +114,21 @@ class ModelCaptioner:
         except FlamingoBarkError as error:
             _log.warning("songs are asked about one by one from here on: %s", error)
 
-    def _first_queries(
-        self, songs: Iterable[tuple[Evidence, Callable[[Part], Sound]]], questions: Questions, model: CaptioningModel
+    def _first_questions(
+        self, songs: Iterable[tuple[Evidence, Callable[[Part], Sound]]], model: CaptioningModel
     ) -> Iterator[list[Query]]:
-        """Give the first questions of song after song; one whose sound cannot be had says so when it is described."""
+        """Give what is asked at first about each song; without a song whose sound cannot be read any more.
+
+        Hours may lie between measuring and asking: such a song must not end the stream of all others.
+        """
+        questions = Questions(self._settings, model.identity, self._genres)
         for evidence, audio in songs:
             if evidence.untellable:
                 continue
             try:
                 clips = clips_of(evidence, audio, self._settings, model)
-            except FlamingoBarkError as error:
-                _log.info("%s is not asked about ahead: %s", evidence.song_id, error)
+            except Exception as error:  # the same will stop this song alone
+                _log.warning("%s: it is asked about later: %s", evidence.song_id, error)
                 continue
             yield [one.query for one in questions.first(clips)]
 

@@ -90,7 +90,9 @@ _IS_LENGTH = re.compile(
     re.IGNORECASE,
 )
 _SURELY_DURATION = re.compile(
-    r"(?<![-\w])(?:duration|length|lasts?|lasting|runs? for|running time|runtime)\W+(?:\w+\W+){0,6}$", re.IGNORECASE
+    r"(?<![-\w])(?:duration|length|lasts|(?<!the )(?<!its )last|lasting|runs? for|running time|runtime)"
+    r"\W+(?:\w+\W+){0,6}$",
+    re.IGNORECASE,
 )
 _SHORTEST_S = 3.0
 """What is said to be shorter is a note, a delay or a fade, and no music."""

@@ -111,7 +111,7 @@ def _print_captioners(paths: DataPaths, song_ids: Sequence[str]) -> None:
             captions = read_stored(paths, song_id, read_state(paths, song_id), Captions)
         except StorageError:
             continue
-        if captions.captioner:
+        if captions.captioner and captions.unusable is None:  # of a song that cannot be used nobody writes
             note = " (fallback: no captioning model ran)" if captions.is_fallback else f" ({captions.model_id})"
             captioners.add(captions.captioner + note)
         told |= {f"skipped {candidate.reason}" for candidate in captions.candidates if candidate.reason}

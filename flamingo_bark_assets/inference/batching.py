@@ -10,7 +10,8 @@ import itertools
 import logging
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, nullcontext
 
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.inference.catalogue import ModelError
@@ -136,10 +137,13 @@ def _round(model: CaptioningModel, waiting: _Waiting, batch_size: int, on_reply:
             replies: Iterable[tuple[int, Reply]] = model.stream(taken(), batch_size)
         else:
             replies = enumerate(model.infer(list(itertools.islice(taken(), batch_size))))
-        for place, reply in replies:
-            _refuse_not_finite(model.identity, reply)
-            del waiting.taken[numbers[place]]
-            on_reply(numbers[place], reply)
+        # Whoever keeps an error, as some handlers of the log do, would else keep a stream that has not ended, and its
+        # model locked.
+        with closing(replies) if isinstance(replies, Generator) else nullcontext():
+            for place, reply in replies:
+                _refuse_not_finite(model.identity, reply)
+                del waiting.taken[numbers[place]]
+                on_reply(numbers[place], reply)
     except FlamingoBarkError:
         raise
     except Exception as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flamingo_bark_assets.inference import sampling
 from flamingo_bark_assets.inference.audio_flamingo_2 import checkpoint, generation
 from flamingo_bark_assets.inference.audio_flamingo_2.checkpoint import load_network
 from flamingo_bark_assets.inference.audio_flamingo_2.model import AudioFlamingo2, load_audio_flamingo_2
@@ -120,8 +121,9 @@ def test_where_the_device_has_no_float64_none_is_needed_to_load_and_to_answer(
             return out
 
     # What is chosen for a Mac's GPU, on the CPU.
-    assert [generation._widest(torch.device(kind)) for kind in ("mps", "cuda")] == [torch.float32, torch.float64]
-    monkeypatch.setattr(generation, "_widest", lambda _: torch.float32)
+    assert [sampling.widest_type(torch.device(kind)) for kind in ("mps", "cuda")] == [torch.float32, torch.float64]
+    for module in (sampling, generation):
+        monkeypatch.setattr(module, "widest_type", lambda _: torch.float32)
     with Watch():  # type: ignore[no-untyped-call]
         model = load_audio_flamingo_2(release, base_lm_path=base, dtype="float16")
         replies = model.infer(queries([tone(13, 440), tone(3, 220)], ["what is it?", "what?"], decoding))

@@ -216,6 +216,15 @@ def test_silence_gives_finite_numbers(model: TransformersModel) -> None:
 
 
 @of_two_families
+def test_a_sampled_reply_does_not_depend_on_what_is_asked_beside_it(model: TransformersModel) -> None:
+    asked = [
+        Query(clip(i), "?" * (1 + i), Decoding(max_new_tokens=9, do_sample=True, temperature=1.5, seed=7))
+        for i in range(3)
+    ]
+    together, alone = model.infer(asked), [model.infer([one])[0] for one in asked]
+    assert [reply.text for reply in together] == [reply.text for reply in alone]
+
+
 def test_each_query_ends_at_its_own_limit(model: TransformersModel) -> None:
     long, short = Decoding(max_new_tokens=9), Decoding(max_new_tokens=2)
     asked = [Query(clip(1), "?", long), Query(clip(1), "what is it?", short)]

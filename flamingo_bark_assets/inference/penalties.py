@@ -20,17 +20,3 @@ def penalties(decoding: Decoding) -> list[Any]:
     from transformers import RepetitionPenaltyLogitsProcessor
 
     return [RepetitionPenaltyLogitsProcessor(decoding.repetition_penalty)]
-
-
-def warpers(decoding: Decoding) -> list[Any]:
-    """Return transformers' processors that shape the odds of sampled tokens, in its own order."""
-    from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
-
-    found: list[Any] = []
-    if decoding.temperature != 1.0:
-        found.append(TemperatureLogitsWarper(decoding.temperature))
-    if decoding.top_k:
-        found.append(TopKLogitsWarper(decoding.top_k))
-    if decoding.top_p < 1.0:
-        found.append(TopPLogitsWarper(decoding.top_p))
-    return found

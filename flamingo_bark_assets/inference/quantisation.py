@@ -7,7 +7,7 @@ quantised stands with the model. Only lazily imported code imports this module, 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -66,15 +66,33 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply by the weight, shape (..., in_features) to (..., out_features), and add the bias."""
-        rows = x.reshape(-1, self.in_features).float()
-        largest = torch.linalg.vector_norm(rows, ord=float("inf"), dim=-1, keepdim=True).clamp_min_(_SMALLEST)
+        return self.of_scaled(x, *scaled_rows(x))
+
+    def of_scaled(self, x: Tensor, rows: Tensor, largest: Tensor) -> Tensor:
+        """Compute the same from what `scaled_rows` makes of x, which layers with one input share."""
         product: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            rows / largest, 1.0 / _LEVELS, _ZERO_POINT, self._packed
+            rows, 1.0 / _LEVELS, _ZERO_POINT, self._packed
         )
         product.mul_(largest)
         if self.bias is not None:
             product.add_(self.bias)
         return product.to(x.dtype).reshape(*x.shape[:-1], self.out_features)
+
+
+def scaled_rows(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale rows of an input to -1 to 1, shape (n_rows, in_features); give the largest value of each too."""
+    rows = x.reshape(-1, x.shape[-1]).float()
+    largest = rows.abs().amax(dim=-1, keepdim=True).clamp_min_(_SMALLEST)
+    return rows / largest, largest
+
+
+def of_one_input(layers: Sequence[nn.Module], x: Tensor) -> list[Tensor]:
+    """Apply several layers to one input, which is scaled once for all that take 8 bits."""
+    scaled = scaled_rows(x) if any(isinstance(layer, Int8Linear) for layer in layers) else None
+    return [
+        layer.of_scaled(x, *scaled) if isinstance(layer, Int8Linear) and scaled is not None else layer(x)
+        for layer in layers
+    ]
 
 
 def _waiting(*shape: int) -> nn.Parameter:

@@ -21,6 +21,7 @@ from flamingo_bark_assets.inference.interface import Decoding, ModelIdentity, Qu
 from flamingo_bark_assets.inference.loading_checks import refuse_incomplete
 from flamingo_bark_assets.inference.model_files import files_digest
 from flamingo_bark_assets.inference.penalties import penalties
+from flamingo_bark_assets.inference.sampling import SeededChoice
 from flamingo_bark_assets.inference.shared_encoding import share_encoding
 from flamingo_bark_assets.inference.transformers_families import (
     Architecture,
@@ -169,9 +170,9 @@ class TransformersModel:
     def infer(self, queries: Sequence[Query]) -> list[Reply]:
         """Answer queries as one batch.
 
-        Sampling depends on the seed and on the batch, as the batch draws from one stream of random numbers. Clips are
-        at `sample_rate_hz`, prompts without the token that stands for sound. The mean log-probability of a reply is the
-        model's own, before penalty, temperature and nucleus.
+        A sampled reply depends on its own seed, not on the batch. Clips are at `sample_rate_hz`, prompts without the
+        token that stands for sound. The mean log-probability of a reply is the model's own, before penalty, temperature
+        and nucleus.
 
         Raises:
             ValueError: a clip has another rate or no sample, or a prompt holds the token that stands for sound.
@@ -183,15 +184,18 @@ class TransformersModel:
             return []
         self._check(queries)
         decoding = common_decoding(queries)
-        with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=self._cuda_devices()):
-            torch.manual_seed(decoding.seed)
+        with self._lock, torch.inference_mode():
             inputs = self._inputs(queries)
             n_asked = inputs["input_ids"].shape[1]
             limits = [query.decoding.max_new_tokens for query in queries]
             scores = _ChosenLogProbabilities()
+            processors = [scores, *penalties(decoding)]
+            if decoding.do_sample:
+                own = [query.decoding for query in queries]
+                processors.append(SeededChoice(own, n_asked, inputs["input_ids"].device))
             sequences = self._model.generate(
                 **inputs,
-                logits_processor=[scores, *penalties(decoding)],
+                logits_processor=processors,
                 stopping_criteria=[_RowLimits(n_asked, limits)],
                 generation_config=self._generation_config(decoding),
             )
@@ -233,15 +237,12 @@ class TransformersModel:
     def _generation_config(self, decoding: Decoding) -> Any:
         from transformers import GenerationConfig
 
-        sampling: dict[str, Any] = {"do_sample": decoding.do_sample, "num_beams": 1}
-        if decoding.do_sample:
-            # Of its own transformers would take 50.
-            sampling |= {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": decoding.top_k}
         return GenerationConfig(
             max_new_tokens=decoding.max_new_tokens,
             eos_token_id=self._end_tokens,
             pad_token_id=self._pad_token,
-            **sampling,
+            do_sample=False,  # of samples `SeededChoice` leaves one token
+            num_beams=1,
         )
 
     def _reply(self, tokens: list[int], log_probabilities: list[float], limit: int) -> Reply:
@@ -268,10 +269,6 @@ class TransformersModel:
         if pad is None:
             return self._end_tokens[0] if self._end_tokens else None
         return int(pad)
-
-    def _cuda_devices(self) -> list[int]:
-        device = self._model.device
-        return [device.index or 0] if device.type == "cuda" else []
 
 
 class _RowLimits:

@@ -134,7 +134,8 @@ class Worker:
 
     def __init__(self, way: str) -> None:
         environment = {**os.environ}
-        environment.pop("OMP_WAIT_POLICY", None)
+        for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+            environment.pop(name, None)
         # torch reads how to wait when it is imported: before the package for the way before, which said nothing of it.
         first = "import torch; " if way == "before" else ""
         program = f"{first}from tests.benchmarks import af2_song; af2_song.main()"

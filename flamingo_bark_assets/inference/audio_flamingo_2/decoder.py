@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
+from flamingo_bark_assets.inference.quantisation import of_one_input
 
 _TOKENS_AT_ONCE = 64
 """The cache grows by whole multiples of so many tokens."""
@@ -137,8 +138,8 @@ class Decoder:
                 n_blocks += 1
             attention, normed = layer.self_attn, layer.input_layernorm(hidden)
             query, key, value = (
-                torch.unflatten(projection(normed), -1, (-1, self._head_size))
-                for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
+                torch.unflatten(projected, -1, (-1, self._head_size))
+                for projected in of_one_input((attention.q_proj, attention.k_proj, attention.v_proj), normed)
             )
             keys, values = (cache[index, first : first + len(ids)] for cache in (self._keys, self._values))
             keys[rows, positions] = _rotated(key, cosine, sine).to(keys.dtype)
@@ -146,7 +147,9 @@ class Decoder:
             hidden = hidden + attention.o_proj(
                 self._attend(_rotated(query, cosine, sine), keys[:, : longest + 1], values[:, : longest + 1], mask)
             )
-            hidden = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
+            mlp = layer.mlp
+            gate, up = of_one_input((mlp.gate_proj, mlp.up_proj), layer.post_attention_layernorm(hidden))
+            hidden = hidden + mlp.down_proj(mlp.act_fn(gate) * up)
         return hidden
 
     def _attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:

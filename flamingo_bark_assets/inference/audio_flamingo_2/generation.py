@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flamingo_bark_assets.inference.interface import Decoding
-from flamingo_bark_assets.inference.penalties import penalties, warpers
+from flamingo_bark_assets.inference.penalties import penalties
+from flamingo_bark_assets.inference.sampling import chooser, noise, widest_type
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
@@ -124,7 +124,7 @@ class _Batch:
         from flamingo_bark_assets.inference.audio_flamingo_2.decoder import Decoder
 
         self._decoder = Decoder(network, n_rows)
-        self._choose = _chooser(decoding)
+        self._choose = chooser(decoding) if decoding.do_sample else None
         self._penalties = penalties(decoding)
         self._pad_id = pad_id
         self._ends = torch.tensor(network.configuration.end_token_ids, dtype=torch.long, device=network.device)
@@ -166,8 +166,8 @@ class _Batch:
             lengths=lengths_there.clone(),
             limits=torch.tensor([request.max_new_tokens for request in requests], device=self._device),
             scores=self._decoder.scores(last),
-            log_probability=torch.zeros(len(rows), dtype=_widest(self._device), device=self._device),
-            noise=_noise(requests, self._device) if self._choose is not None else None,
+            log_probability=torch.zeros(len(rows), dtype=widest_type(self._device), device=self._device),
+            noise=None if self._choose is None else noise([one.seed for one in requests], room, self._device),
         )
         first = len(self._context) if self._context is not None else 0
         self._context = context if self._context is None else self._context.joined(context)
@@ -315,38 +315,3 @@ class _Rows:
         """Return the number that decides each row's next sample, shape (n_rows, 1)."""
         assert self.noise is not None
         return self.noise.gather(1, made[:, None])
-
-
-def _widest(device: torch.device) -> torch.dtype:
-    """Return the type for sums over many numbers: a Mac's GPU (mps) has no float64."""
-    import torch
-
-    return torch.float32 if device.type == "mps" else torch.float64
-
-
-def _noise(requests: Sequence[Request], device: Any) -> Tensor:
-    """Draw the random numbers of each request from its own seed."""
-    import torch
-
-    most = max(request.max_new_tokens for request in requests)
-    rows = [torch.rand(most, generator=torch.Generator().manual_seed(request.seed)) for request in requests]
-    return torch.stack(rows).to(device)
-
-
-def _chooser(decoding: Decoding) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """Return how a sampled token follows from scores and a uniform number a row; None for greedy decoding."""
-    if not decoding.do_sample:
-        return None
-    processors = warpers(decoding)
-
-    def choose(scores: Tensor, uniform: Tensor) -> Tensor:
-        import torch
-
-        for processor in processors:
-            scores = processor(None, scores)
-        widest = _widest(scores.device)
-        ordered, ids = scores.to(widest).softmax(dim=-1).sort(dim=-1, descending=True)
-        place = torch.searchsorted(ordered.cumsum(dim=-1), uniform.to(widest), right=True)
-        return ids.gather(1, place.clamp(max=ids.shape[1] - 1))[:, 0]
-
-    return choose

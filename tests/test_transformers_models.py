@@ -218,7 +218,7 @@ def test_silence_gives_finite_numbers(model: TransformersModel) -> None:
 @of_two_families
 def test_a_sampled_reply_does_not_depend_on_what_is_asked_beside_it(model: TransformersModel) -> None:
     asked = [
-        Query(clip(i), "?" * (1 + i), Decoding(max_new_tokens=9, do_sample=True, temperature=1.5, seed=7))
+        Query(clip(1 + i), "?" * (1 + i), Decoding(max_new_tokens=9, do_sample=True, temperature=1.5, seed=7))
         for i in range(3)
     ]
     together, alone = model.infer(asked), [model.infer([one])[0] for one in asked]

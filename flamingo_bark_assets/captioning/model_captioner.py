@@ -234,7 +234,15 @@ class ModelCaptioner:
 
 
 def _runtime(model: ModelIdentity) -> str | None:
-    return None if model.device is None else f"{model.dtype} on {model.device}"
+    if model.device is None:
+        return None
+    runtime = f"{model.dtype} on {model.device}"
+    if not model.dtype.endswith("+int8"):
+        return runtime
+    from flamingo_bark_assets.inference.quantisation import feature_for_int8
+
+    feature = feature_for_int8()
+    return runtime if feature is None else f"{runtime} with {feature}"
 
 
 def _identity(model: ModelIdentity) -> Identity:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from flamingo_bark_assets.inference import loading
+from flamingo_bark_assets.inference import loading, quantisation
 from flamingo_bark_assets.inference.catalogue import (
     KNOWN_MODELS,
     Family,
@@ -25,8 +25,14 @@ from flamingo_bark_assets.inference.decoding_defaults import decoding_of, with_m
 from flamingo_bark_assets.inference.fetching import FetchEvent
 from flamingo_bark_assets.inference.interface import Clip, Decoding
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
-from flamingo_bark_assets.inference.loading_checks import choose_device, choose_dtype
-from flamingo_bark_assets.inference_settings import DEFAULT_MODEL_ID, InferenceSettings, ModelCandidate, PromptOverride
+from flamingo_bark_assets.inference.loading_checks import choose_device, choose_dtype, choose_quantisation
+from flamingo_bark_assets.inference_settings import (
+    DEFAULT_MODEL_ID,
+    Dtype,
+    InferenceSettings,
+    ModelCandidate,
+    PromptOverride,
+)
 from tests.captioning_models import queries
 from tests.hub import FakeHub, closed_port, keep_off_the_network, serving
 from tests.tiny_models import COMMIT, TinyFamily, save_in_hub_cache, save_tiny_model
@@ -332,6 +338,20 @@ def test_quantisation_is_not_offered_for_audio_flamingo_2(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("model", "words"), [(DEFAULT_MODEL_ID, "not offered"), (MUSIC_FLAMINGO, "needs bitsandbytes")]
 )
+@pytest.mark.parametrize(("feature", "dtype", "chosen"), [
+    ("avx512_vnni", "bfloat16", "int8"), (None, "bfloat16", "none"), ("avx512_vnni", "float32", "none"),
+])  # fmt: skip
+def test_auto_takes_8_bits_where_a_processor_was_measured_to_gain_by_them(
+    monkeypatch: pytest.MonkeyPatch, feature: str | None, dtype: Dtype, chosen: str
+) -> None:
+    monkeypatch.setattr(quantisation, "feature_for_int8", lambda: feature)
+    assert choose_quantisation("m", "auto", dtype, "cpu") == chosen
+    assert choose_quantisation("m", "auto", dtype, "cuda") == "none"
+    assert choose_quantisation("m", "int8", dtype, "cpu") == "int8"
+    with pytest.raises(ModelError, match="runs on a CPU"):
+        choose_quantisation("m", "int8", dtype, "cuda")
+
+
 def test_quantisation_that_cannot_be_had_is_told_before_a_download(
     tmp_path: Path, tried: list[Any], monkeypatch: pytest.MonkeyPatch, model: str, words: str
 ) -> None:

@@ -129,8 +129,8 @@ class Captions(Record):
     is_fallback: bool | None = optional_column("Whether it ran because no model could be had.")
     model_id: str | None = optional_column("The model that answered; null for the measured captioner.")
     model_runtime: str | None = optional_column(
-        "Type of the model's weights in memory and its device, as 'float16 on cuda', with the processor's feature for which 8 "
-        "bits are taken ('bfloat16+int8 on cpu with avx512_vnni'); null without a model here."
+        "Type of the model's weights in memory and its device, as 'float16 on cuda', with the processor's feature for "
+        "which 8 bits are taken ('bfloat16+int8 on cpu with avx512_vnni'); null without a model here."
     )
     tagger: str | None = optional_column("The built-in tagger's networks, with revision; it writes no captions.")
     tagger_reason: str | None = optional_column("Why there are no tags.")

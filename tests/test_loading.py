@@ -335,9 +335,6 @@ def test_quantisation_is_not_offered_for_audio_flamingo_2(tmp_path: Path) -> Non
     assert "not offered" in reason(loaded)
 
 
-@pytest.mark.parametrize(
-    ("model", "words"), [(DEFAULT_MODEL_ID, "not offered"), (MUSIC_FLAMINGO, "needs bitsandbytes")]
-)
 @pytest.mark.parametrize(("feature", "dtype", "chosen"), [
     ("avx512_vnni", "bfloat16", "int8"), (None, "bfloat16", "none"), ("avx512_vnni", "float32", "none"),
 ])  # fmt: skip
@@ -352,6 +349,9 @@ def test_auto_takes_8_bits_where_a_processor_was_measured_to_gain_by_them(
         choose_quantisation("m", "int8", dtype, "cuda")
 
 
+@pytest.mark.parametrize(
+    ("model", "words"), [(DEFAULT_MODEL_ID, "not offered"), (MUSIC_FLAMINGO, "needs bitsandbytes")]
+)
 def test_quantisation_that_cannot_be_had_is_told_before_a_download(
     tmp_path: Path, tried: list[Any], monkeypatch: pytest.MonkeyPatch, model: str, words: str
 ) -> None:

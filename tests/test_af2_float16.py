@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +25,6 @@ GOLDEN = SHARED / "audio-flamingo-2" / "golden"
 # Of scores up to 3.9, in a type of eleven bits; bfloat16, of eight, errs by .2.
 GOLDEN_LOGITS = 0.05
 GREEDY = Decoding(max_new_tokens=6)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

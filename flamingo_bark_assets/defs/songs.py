@@ -155,10 +155,9 @@ class _Run:
 
     def _asks_ahead(self, steps: Sequence[Step]) -> bool:
         """Whether a model is to be asked about several songs; it is loaded only where one is to be described at all."""
-        several = len(self.song_ids) > 1
-        return several and any(self._is_to_make(song, steps) for song in self.song_ids) and (
-            self.platform.captioner.answers_ahead
-        )  # fmt: skip
+        if len(self.song_ids) < 2 or not any(self._is_to_make(song_id, steps) for song_id in self.song_ids):
+            return False
+        return self.platform.captioner.answers_ahead
 
     def _is_to_make(self, song_id: str, steps: Sequence[Step]) -> bool:
         """Whether the first of these steps is to be made of a song; one that cannot be opened tells when it is made."""

@@ -82,8 +82,7 @@ def infer_as_they_come(model: CaptioningModel, queries: Iterable[Query], batch_s
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
     waiting = _Waiting(queries)
     while waiting.has_more():
-        error = _round(model, waiting, batch_size, on_reply)
-        if error is None:
+        if _fits(model, waiting, batch_size, on_reply):
             continue
         _free_memory()
         if batch_size == 1 or len(waiting.taken) == 1:
@@ -120,8 +119,8 @@ class _Waiting:
         self.taken = {}
 
 
-def _round(model: CaptioningModel, waiting: _Waiting, batch_size: int, on_reply: OnReply) -> Exception | None:
-    """Answer one batch or, of a model that streams, all; return what says that memory ran out, None if all went well.
+def _fits(model: CaptioningModel, waiting: _Waiting, batch_size: int, on_reply: OnReply) -> bool:
+    """Answer one batch or, of a model that streams, all; False where memory ran out.
 
     With the exception go its frames and the tensors that they hold.
     """
@@ -148,10 +147,10 @@ def _round(model: CaptioningModel, waiting: _Waiting, batch_size: int, on_reply:
         raise
     except Exception as error:
         if is_out_of_memory(error):
-            return error.with_traceback(None)
+            return False
         _log.warning("%s failed", model.identity.model_id, exc_info=error)
         raise InferenceFault(f"{model.identity.model_id}: {described(error)}") from error
-    return None
+    return True
 
 
 def batch_size_of(candidate: ModelCandidate | None, model: CaptioningModel) -> int:

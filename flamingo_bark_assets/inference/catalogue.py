@@ -113,12 +113,16 @@ def fetch_command(model_id: str) -> str:
     return f"flamingo-bark models fetch {model_id}"
 
 
-def _af2(size: str, model_id: str, parameters: int, download_bytes: int, *, computed: bool) -> KnownModel:
+def _af2(
+    size: str, model_id: str, parameters: int, unquantised: int, download_bytes: int, *, computed: bool
+) -> KnownModel:
     return KnownModel(
         model_id=model_id,
         family="audio-flamingo-2",
         name=f"Audio Flamingo 2 {size}",
         parameters=parameters,
+        # What keeps its type, and the head once more: in 8 bits it is no longer the embedding itself.
+        unquantised=unquantised,
         download_bytes=download_bytes,
         download_is_computed=computed,
         licence=AF2_LICENCE,
@@ -168,9 +172,9 @@ def _omni(model_id: str, name: str, licence: str, download_bytes: int, *, comput
 
 
 KNOWN_MODELS: tuple[KnownModel, ...] = (
-    _af2("0.5B", "nvidia/audio-flamingo-2-0.5B", 1_070_000_000, 7_200_000_000, computed=False),
-    _af2("1.5B", DEFAULT_MODEL_ID, 2_530_000_000, 18_800_000_000, computed=True),
-    _af2("3B", "nvidia/audio-flamingo-2", 4_800_000_000, 37_000_000_000, computed=True),
+    _af2("0.5B", "nvidia/audio-flamingo-2-0.5B", 1_070_000_000, 669_000_000, 7_200_000_000, computed=False),
+    _af2("1.5B", DEFAULT_MODEL_ID, 2_530_000_000, 871_000_000, 18_800_000_000, computed=True),
+    _af2("3B", "nvidia/audio-flamingo-2", 4_800_000_000, 1_044_000_000, 37_000_000_000, computed=True),
     _newer("nvidia/audio-flamingo-3-hf", "Audio Flamingo 3", "audio-flamingo-3"),
     _newer("nvidia/music-flamingo-2601-hf", "Music Flamingo", "music-flamingo"),
     _newer("nvidia/music-flamingo-hf", "Music Flamingo, older preview", "audio-flamingo-3"),

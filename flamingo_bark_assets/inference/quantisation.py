@@ -58,7 +58,7 @@ class Int8Linear(nn.Module):
         assert self.scales is not None
         zeros = torch.zeros(self.out_features, dtype=torch.long)
         with warnings.catch_warnings():
-            # Of torch's two ways into this kernel the one that is to stay takes 40 times as long for 4 rows (2.13).
+            # Of torch's two ways into this kernel the one that is to stay is far slower for several rows (2.13).
             warnings.filterwarnings("ignore", message=".*quantized tensor creation functions.*are deprecated")
             rows = torch._make_per_channel_quantized_tensor(self.weight.data, self.scales.double(), zeros, 0)
         self._packed = torch.ops.quantized.linear_prepack(rows, None)
@@ -120,13 +120,7 @@ def replace_linear(model: nn.Module, is_quantised: Callable[[str], bool]) -> Non
             model.set_submodule(name, layer)
 
 
-def processor_features() -> tuple[str, ...]:
-    """Return the features of this processor that matter, as torch finds them."""
-    found = torch.cpu.get_capabilities()
-    return tuple(name for name in ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_int8") if found.get(name))
-
-
 def feature_for_int8() -> str | None:
     """Return the feature of this processor for which int8 was measured to be the faster; None where there is none."""
-    features = processor_features()
-    return next((name for name in MEASURED_FEATURES if name in features), None)
+    found = torch.cpu.get_capabilities()
+    return next((name for name in MEASURED_FEATURES if found.get(name)), None)

@@ -133,7 +133,6 @@ class _Batch:
         self._clips: list[int] = []
         self._numbers: list[int] = []
         self._n_taken = 0
-        self._steps = 0
         self._listeners: Any = None
         self._rows: _Rows
 
@@ -191,9 +190,11 @@ class _Batch:
         rows.log_probability += chosen
         rows.history[every, rows.lengths] = tokens
         rows.lengths += 1
-        self._steps += 1
         has_ended = torch.isin(tokens, self._ends)
-        repeats = self._repeating() if self._steps % _LOOK_FOR_REPEATS_EVERY == 0 else torch.zeros_like(has_ended)
+        # By each row's own tokens: where it is stopped must not depend on when the others began.
+        repeats = (rows.lengths - rows.asked) % _LOOK_FOR_REPEATS_EVERY == 0
+        if repeats.any():
+            repeats &= self._repeating()
         done = has_ended | repeats | (rows.lengths - rows.asked >= rows.limits)
         ended = self._ended(done.nonzero()[:, 0].tolist(), has_ended, repeats)
         if ended:

@@ -324,8 +324,15 @@ def test_times_stay_where_the_whole_song_was_heard(describe: Describe) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["It is influenced by 80s pop.", "A song from the 90s.", "Reminiscent of the 80s in its sound."]
+    "said",
+    [
+        "It is influenced by 80s pop.",
+        "A song from the 90s.",
+        "Reminiscent of the 80s in its sound.",
+        "The hi-hat plays thirty-second notes.",
+        "The pulse is steady for many beats a minute.",
+    ],
 )
-def test_a_decade_is_no_time_of_a_clip(describe: Describe, said: str) -> None:
+def test_a_decade_a_note_and_a_pace_are_no_time_of_a_clip(describe: Describe, said: str) -> None:
     part = describe(Model("audio-flamingo-2", lambda *_: said), of_length(90.0), minute, mix_clip_s=20)
     assert (answer(part, "caption").text, answer(part, "caption").flags) == (said, None)

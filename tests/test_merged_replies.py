@@ -46,7 +46,7 @@ def test_terms_go_to_the_question_that_they_answer(reply: str, said: Labels) -> 
 
 
 def test_under_a_heading_of_its_own_an_unknown_mood_counts() -> None:
-    assert labels("the genre is rock, the mood is road-trip")["mood"] == ("road-trip",)
+    assert labels("genre: rock, mood: road-trip")["mood"] == ("road-trip",)
 
 
 def test_without_a_heading_what_is_in_no_list_of_terms_is_dropped() -> None:
@@ -95,3 +95,19 @@ def test_the_term_in_which_a_reply_was_cut_off_is_left_out() -> None:
     assert labels("the genre is rock, the mood is sad, the instruments are guitar and bass", truncated=True) == of(
         "rock", "sad", "guitar"
     )
+
+
+@pytest.mark.parametrize("said", [
+    "The instrumentation is sparse.", "The track is typical of the genre.", "The instruments are well balanced.",
+    "The mood is hard to tell.", "The theme is repeated throughout.", "The mood is created by a deep bass.",
+])  # fmt: skip
+def test_prose_about_a_question_is_no_list_of_answers(said: str) -> None:
+    found = labels(said)
+    assert found["genre"] == found["mood"] == ()
+    assert set(found["instruments"]) <= {"bass"}
+
+
+def test_of_a_sentence_about_the_mood_a_term_that_is_a_genre_too_is_the_mood() -> None:
+    assert labels("the mood is psychedelic")["mood"] == ("psychedelic",)
+    assert labels("the instruments are piano and a violin")["instruments"] == ("piano", "violin")
+    assert labels("the genre of this music is deep house")["genre"] == ("deep house",)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from flamingo_bark_assets.captioning.structured import FactKey, read_facts
+from flamingo_bark_assets.inference.catalogue import merged_prompt
 
 VALUES: dict[FactKey, tuple[str, ...]] = {
     "genre": ("rock", "indie pop"),
@@ -109,3 +110,17 @@ def test_of_40000_characters_no_more_is_made_than_they_hold(pattern: str) -> Non
     reply = (pattern * 40_000)[:40_000]
     facts = read_facts(reply + WHOLE)
     assert sum(len(text) for texts in facts.values.values() for text in texts) <= len(reply)
+
+
+@pytest.mark.parametrize("value", ["null", '"null"', "None", '"unknown"', '"N/A"', "[]", '""', "true"])
+def test_a_value_that_says_that_there_is_none_is_none(value: str) -> None:
+    facts = read_facts(f'{{"genre": "rock", "summary": {value}, "key": {value}, "mood": [{value}]}}')
+    assert facts.values == {"genre": ("rock",)}
+    assert facts.claim is None
+
+
+def test_words_of_the_question_are_no_answer() -> None:
+    prompt = merged_prompt("music-flamingo")
+    assert prompt is not None
+    copied = '{"genre": "list of genre names", "instruments": ["list of the instruments that are played", "piano"]}'
+    assert read_facts(copied, prompt=prompt[1]).values == {"instruments": ("piano",)}

@@ -6,6 +6,7 @@ list under one question is read stands in `answers`, known genres in `genres`.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Iterator, Mapping
@@ -72,9 +73,10 @@ def parse_merged(
 ) -> dict[Question, ParsedAnswer]:
     """Part a reply into genre, mood and instruments.
 
-    Where the reply heads its lists ('the instruments are ...', 'mood: ...'), they are read as answers to those
-    questions. What stands under no heading is assigned where it is a known genre, mood or instrument, and else is
-    dropped, as is what is known as two of them. 'A warm bass' and 'no drums' tell of no mood and no drums.
+    Where the reply heads its lists ('mood: ...'), they are read as answers to those questions. Of a sentence about one
+    of them ('the instruments are ...') known terms count, also those that are known as two things: 'the mood is hard to
+    tell' names no mood. What stands under neither is assigned where it is a known genre, mood or instrument, and else
+    is dropped, as is what is known as two of them. 'A warm bass' and 'no drums' tell of no mood and no drums.
 
     Args:
         reply: what the model said.
@@ -92,9 +94,9 @@ def parse_merged(
     if truncated and not is_loop:
         text = _without_last(text)
         flags.add("truncated")
-    headed, rest = _headed(text)
+    headed, told, rest = _headed(text)
     return {
-        question: _parsed(question, headed.get(question), rest, genres, tuple(sorted(flags)))
+        question: _parsed(question, headed.get(question), told.get(question, ""), rest, genres, tuple(sorted(flags)))
         for question in LABEL_QUESTIONS
     }
 
@@ -104,9 +106,13 @@ def _without_last(text: str) -> str:
     return text[:last]
 
 
-def _headed(text: str) -> tuple[dict[Question, str], str]:
-    """Return what stands under each heading, to the end of its sentence, and what stands under none."""
-    found: dict[Question, str] = {}
+def _headed(text: str) -> tuple[dict[Question, str], dict[Question, str], str]:
+    """Return the list under each heading, the sentence about each question, and what is neither.
+
+    Both end with their sentence.
+    """
+    lists: dict[Question, str] = {}
+    told: dict[Question, str] = {}
     headings = list(_HEADING.finditer(text))
     rest, behind = "", 0
     for i, heading in enumerate(headings):
@@ -114,23 +120,27 @@ def _headed(text: str) -> tuple[dict[Question, str], str]:
         ends = _SENTENCE_END.search(text, heading.end(), limit)
         end = ends.start() if ends else limit
         question = _QUESTION_OF[heading["name"][0].lower()]
+        found = lists if heading.group().endswith(":") else told
         found.setdefault(question, text[heading.end() : end].strip(" ,;\n"))
         rest += text[behind : heading.start()] + "\n"
         behind = end
-    return found, rest + text[behind:]
+    return lists, told, rest + text[behind:]
 
 
 def _parsed(
-    question: Question, said: str | None, rest: str, genres: Vocabulary | None, flags: tuple[Flag, ...]
+    question: Question, listed: str | None, told: str, rest: str, genres: Vocabulary | None, flags: tuple[Flag, ...]
 ) -> ParsedAnswer:
-    if said:
-        parsed = parse_labels(said, question=question, genres=genres)
+    if listed:
+        parsed = parse_labels(listed, question=question, genres=genres)
         if parsed.labels:
             return ParsedAnswer(parsed.text, parsed.labels, None, tuple(sorted({*flags, *parsed.flags})))
     if question == "genre":
-        labels = [name for name in named_genres(rest, genres, is_list=_is_list(rest)) if not _is_ambiguous(name)]
+        labels = list(named_genres(told, genres, is_list=True)) if told else []
+        labels += [name for name in named_genres(rest, genres, is_list=_is_list(rest)) if not _is_ambiguous(name)]
     else:
-        labels = [term.label for term in _terms(rest, genre_spellings(genres)) if term.question == question]
+        spellings = genre_spellings(genres)
+        labels = [term.label for term in _terms(told, spellings, question) if term.question == question]
+        labels += [term.label for term in _terms(rest, spellings) if term.question == question]
     labels = list(dict.fromkeys(labels))[:MAX_LABELS]
     reason = None if labels else NO_GENRE if question == "genre" else NO_LABELS
     return ParsedAnswer(labels=tuple(labels), reason=reason, flags=flags)
@@ -144,9 +154,10 @@ def _is_ambiguous(genre: str) -> bool:
     return spelling(genre) in _known()
 
 
-def _terms(text: str, genres: frozenset[str]) -> Iterator[_Term]:
+def _terms(text: str, genres: frozenset[str], about: Question | None = None) -> Iterator[_Term]:
+    """Give the terms of a text that answer a question; of one about a question also those that are two things."""
     for clause in clauses(text):
-        found = list(_in_clause(clause, genres))
+        found = [_about(term, about) for term in _in_clause(clause, genres)]
         for i, term in enumerate(found):
             if term.question is None or is_denied(clause[: term.start]):
                 continue
@@ -178,6 +189,19 @@ def _in_clause(clause: str, genres: frozenset[str]) -> Iterator[_Term]:
                 break
         else:
             i += 1
+
+
+def _about(term: _Term, question: Question | None) -> _Term:
+    """Let a term that is known as two things answer the question that its sentence is about, if it is one of them."""
+    if term.question is not None or question is None or spelling(term.label) not in _names_of(question):
+        return term
+    return dataclasses.replace(term, question=question)
+
+
+@functools.cache
+def _names_of(question: Question) -> frozenset[str]:
+    vocabulary = "mood" if question == "mood" else "instrument"
+    return frozenset(spelling(name) for name in load_vocabulary(vocabulary).labels)
 
 
 @functools.cache

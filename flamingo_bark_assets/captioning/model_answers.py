@@ -33,8 +33,8 @@ OF_A_PART = "the model was given a part of the song"
 ONLY_TIMES = "the reply tells only when things happen, of a part of the song"
 
 # 'At 0:45', 'from 1:10 to 1:30', 'at 45 s', 'the first 10 seconds', 'at the 45-second mark', '30 seconds in'; not
-# 'lasts 60 seconds', which is a claim, 'in 6/8' or 'from the 80s'. Of lengths in words no claim is read, and they are
-# the clip's as well.
+# 'lasts 60 seconds', which is a claim, 'in 6/8', 'from the 80s', '120 beats a minute' or 'thirty-second notes'. Of
+# lengths in words no claim is read, and they are the clip's as well.
 _UNIT = r"(?:seconds?|secs?|minutes?|mins?)"
 _TIME = re.compile(
     r"\b(?:at|around|from|by|until|after|before|near|between|about)\s(?:the\s)?\d{1,2}:[0-5]\d\b|"
@@ -43,8 +43,9 @@ _TIME = re.compile(
     rf"\b(?:at|after|before|from|until|by|within|near)\s(?:the\s)?\d{{1,4}}(?:\.\d+)?[ -]?{_UNIT}\b|"
     rf"\b(?:first|last|final|opening|closing)\s(?:\w+\s)?\d{{1,4}}(?:[ -]?{_UNIT}|\ss)\b|"
     rf"\b\d{{1,4}}(?:[ -]?{_UNIT}|\ss)[ -](?:mark|point|in(?:to)?)\b(?!\s(?:length|duration|total))|"
-    r"\b(?:half[ -](?:a[ -])?|a\s)minute\b|"
-    r"\b(?:ten|fifteen|twenty|thirty|forty(?:[ -]five)?|fifty|sixty|ninety)[ -](?:second|minute)s?\b",
+    r"\b(?:half[ -](?:a[ -])?|(?<!beats\s)(?<!bars\s)(?<!times\s)a\s)minute\b|"
+    r"\b(?:ten|fifteen|twenty|thirty|forty(?:[ -]five)?|fifty|sixty|ninety)[ -](?:second|minute)s?\b"
+    r"(?![ -](?:note|rest))",
     re.IGNORECASE,
 )
 _WHOLE_S = 1.0
@@ -74,7 +75,8 @@ def readings(answer: Answer) -> list[str]:
     """Return what may have been read of a model's reply before it was checked, for showing where its claims stood."""
     if answer.raw_text is None:
         return []
-    facts, merged = read_facts(answer.raw_text), parse_merged(answer.raw_text, prompt=answer.prompt)
+    facts = read_facts(answer.raw_text, prompt=answer.prompt)
+    merged = parse_merged(answer.raw_text, prompt=answer.prompt)
     summary = parse_text(facts.text("summary")).text
     labels = [parse_labels(answer.raw_text, prompt=answer.prompt)]
     labels += [parsed for question, parsed in merged.items() if question == answer.question]

@@ -174,7 +174,7 @@ class Questions:
         for question, answer in parsed.items():
             if is_single or answer.reason is None:
                 found.answered[one.part, question] = Answered(one, reply, answer)
-        if one.kind == "facts" and (claim := _facts(reply).claim):
+        if one.kind == "facts" and (claim := _facts(one, reply).claim):
             found.facts[one.part] = claim
         if is_single:
             return []
@@ -200,7 +200,7 @@ class Questions:
             case "labels":
                 found = parse_merged(reply.text, prompt=one.query.prompt, truncated=reply.is_cut, genres=self._genres)
             case "facts":
-                found = _of_facts(_facts(reply), self._genres)
+                found = _of_facts(_facts(one, reply), self._genres)
             case "genre" | "mood" | "instruments":
                 labels = parse_labels(
                     reply.text,
@@ -233,8 +233,8 @@ class Questions:
         return Query(clip, prompt, decoding_of(self._settings, self._family, self._model_id, kind))
 
 
-def _facts(reply: Reply) -> Facts:
-    return read_facts(reply.text, truncated=reply.is_cut)
+def _facts(asked: Asked, reply: Reply) -> Facts:
+    return read_facts(reply.text, prompt=asked.query.prompt, truncated=reply.is_cut)
 
 
 def _of_facts(facts: Facts, genres: Vocabulary | None) -> dict[Question, ParsedAnswer]:

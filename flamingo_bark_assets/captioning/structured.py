@@ -25,6 +25,7 @@ _KEYS: dict[str, FactKey] = {
     "key": "key", "keyscale": "key", "musicalkey": "key",
     "summary": "summary", "caption": "summary", "description": "summary",
 }  # fmt: skip
+_NO_VALUES = frozenset({"null", "none", "true", "false", "undefined", "nan", "unknown", "n/a", "not available"})
 _MAX_KEY_CHARACTERS = 40
 _MAX_VALUES = 64
 _TOKEN = re.compile(r"""\s+|[{}\[\]:,]|["'“”‘’]|[^\s{}\[\]:,"“”]+(?:[ \t]+[^\s{}\[\]:,"“”]+)*""")
@@ -74,8 +75,9 @@ class Facts:
 
 @dataclass(slots=True)
 class _Reading:
-    """The state of reading: which key the values belong to, and how deep it stood."""
+    """The state of reading: which key the values belong to, how deep it stood, and what was asked."""
 
+    prompt: str
     values: dict[FactKey, list[str]] = field(default_factory=dict)
     key: FactKey | None = None
     key_depth: int = 0
@@ -94,23 +96,28 @@ class _Reading:
             self.key = None
 
     def add(self, text: str) -> None:
-        if self.key is not None and text and len(self.values[self.key]) < _MAX_VALUES:
+        """Take a value; one that says that there is none, or that was copied from the question, is none."""
+        said = text.casefold().strip(" .")
+        if not said or said in _NO_VALUES or (" " in said and said in self.prompt):
+            return
+        if self.key is not None and len(self.values[self.key]) < _MAX_VALUES:
             self.values[self.key].append(text)
 
     def close(self) -> None:
+        """Leave a bracket, and with it the key that stood in it."""
         self.depth -= 1
         if self.depth <= self.key_depth:
             self.key = None
 
 
-def read_facts(reply: str, *, truncated: bool = False) -> Facts:
+def read_facts(reply: str, *, prompt: str | None = None, truncated: bool = False) -> Facts:
     """Read what can be read of a reply, whatever brackets, commas and quotes it lacks and whatever stands around it.
 
     Names that are not known belong, within a value, to it: {"genre": {"main": "rock"}} is rock. Of a name that stands
     there twice the first counts. Time grows in proportion to the reply, of which `MAX_REPLY_CHARACTERS` are read.
-    `truncated` says whether its token limit cut it off.
+    Words of `prompt`, which was asked, are no answer; `truncated` says whether its token limit cut the reply off.
     """
-    reading = _Reading()
+    reading = _Reading((prompt or "").casefold())
     waiting: str | None = None  # a text that is a name if a colon follows
     for kind, text in _tokens(without_thinking(reply[:MAX_REPLY_CHARACTERS])):
         if kind == "text":

@@ -141,23 +141,22 @@ class _Run:
 
     def make_songs(self, failed: dict[str, _Failures]) -> Iterator[Event]:
         """Make the selected assets of each song; note failures."""
-        place = next((i for i, step in enumerate(self.steps) if step.record is Captions), None)
-        if place is not None:
-            self.platform.captioner.expect(len(self.song_ids), self.context.log.info)
-        if place is not None and self._asks_ahead(self.steps[place:]):
+        place = next((i for i, step in enumerate(self.steps) if step.record is Captions), len(self.steps))
+        before, rest = self.steps[:place], self.steps[place:]
+        to_describe = [song_id for song_id in self.song_ids if rest and self._is_to_make(song_id, rest)]
+        # A model is loaded only where songs are to be described at all.
+        if len(to_describe) > 1 and self.platform.captioner.answers_ahead:
             # All is measured before the first question, so that the questions of all songs can be asked together.
-            yield from self._make_all(self.steps[:place], failed)
-            self.platform.captioner.answer_ahead(self._songs_to_describe(self.steps[place:], failed))
-            yield from self._make_all(self.steps[place:], failed)
+            yield from self._make_all(before, failed)
+            to_describe = [song_id for song_id in to_describe if song_id not in failed]
+            self.platform.captioner.expect(len(to_describe), self.context.log.info)
+            self.platform.captioner.answer_ahead(self._evidence_and_sound(to_describe))
+            yield from self._make_all(rest, failed)
         else:
+            if to_describe:
+                self.platform.captioner.expect(len(to_describe), self.context.log.info)
             yield from self._make_all(self.steps, failed)
         self._clean_up()
-
-    def _asks_ahead(self, steps: Sequence[Step]) -> bool:
-        """Whether a model is to be asked about several songs; it is loaded only where one is to be described at all."""
-        if len(self.song_ids) < 2 or not any(self._is_to_make(song_id, steps) for song_id in self.song_ids):
-            return False
-        return self.platform.captioner.answers_ahead
 
     def _is_to_make(self, song_id: str, steps: Sequence[Step]) -> bool:
         """Whether the first of these steps is to be made of a song; one that cannot be opened tells when it is made."""
@@ -171,7 +170,8 @@ class _Run:
 
     def _make_all(self, steps: Sequence[Step], failed: dict[str, _Failures]) -> Iterator[Event]:
         busy = []
-        for song_id in self.song_ids if steps else ():
+        # A song that could not even be opened has failed with all that is left of it.
+        for song_id in [one for one in self.song_ids if steps and "song" not in failed.get(one, {})]:
             held = yield from self._guarded(song_id, steps, failed, wait=False)
             if not held:
                 busy.append(song_id)
@@ -179,16 +179,12 @@ class _Run:
             self.context.log.info(f"{song_id}: another run works on it; waiting for that")
             yield from self._guarded(song_id, steps, failed, wait=True)
 
-    def _songs_to_describe(
-        self, steps: Sequence[Step], failed: Mapping[str, _Failures]
-    ) -> "Iterator[tuple[Evidence, Callable[[Part], Sound]]]":
-        """Give the measurements and sound of each song that is to be described, read when they are asked for.
+    def _evidence_and_sound(self, song_ids: Sequence[str]) -> "Iterator[tuple[Evidence, Callable[[Part], Sound]]]":
+        """Give the measurements and sound of each song, read when they are asked for.
 
         What is wrong with a song is told when it is described.
         """
-        for song_id in self.song_ids:
-            if song_id in failed or not self._is_to_make(song_id, steps):
-                continue
+        for song_id in song_ids:
             try:
                 work = self._opened(song_id)[0]
                 yield work.evidence(), work.audio

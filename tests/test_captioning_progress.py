@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -15,9 +17,13 @@ import pytest
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 from flamingo_bark_assets.captioning.progress import CaptioningProgress, in_words
+from flamingo_bark_assets.inference.audio_flamingo_2.frontend import WINDOW_S
+from flamingo_bark_assets.inference.batching import InferenceFault
 from flamingo_bark_assets.inference.calibration import Speed, try_speed
+from flamingo_bark_assets.inference.catalogue import Family
 from flamingo_bark_assets.inference.interface import Clip, Decoding, ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.reply_cache import AnswerCache, AnswerKey
+from flamingo_bark_assets.inference.sound_budgets import window_of
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.settings import PromptSettings, TaggingSettings
 from tests.captioning_models import ParrotModel
@@ -32,8 +38,8 @@ SOUND_S, STEP_S = 0.5, 0.25
 class Timed(ParrotModel):
     """A model that takes a known time, on a clock of its own, for each clip and each token of a batch."""
 
-    def __init__(self, *, sound_sent_to: str | None = None) -> None:
-        super().__init__(identity=ModelIdentity("m", "audio-flamingo-2", "r", None, "float32", sound_sent_to))
+    def __init__(self, family: Family = "audio-flamingo-2", *, sound_sent_to: str | None = None) -> None:
+        super().__init__(identity=ModelIdentity("m", family, "r", None, "float32", sound_sent_to))
         self.now = 0.0
 
     def infer(self, queries: Sequence[Query]) -> list[Reply]:
@@ -44,6 +50,16 @@ class Timed(ParrotModel):
         return [Reply("words", query.decoding.max_new_tokens, -0.5, truncated=False) for query in queries]
 
 
+class Windowed(Timed):
+    """A model that pads each clip to windows of 30 s, as Whisper's encoder does."""
+
+    def infer(self, queries: Sequence[Query]) -> list[Reply]:
+        replies = super().infer(queries)
+        lengths_s = {query.clip.samples.tobytes(): query.clip.samples.size / RATE_HZ for query in queries}.values()
+        self.now += SOUND_S * sum(math.ceil(length_s / 30) * 30 - length_s for length_s in lengths_s)
+        return replies
+
+
 def song(number: int) -> list[Query]:
     """Two questions about 20 s and one about 10 s."""
     mix, stem = (Clip(np.full(length * RATE_HZ, number, np.float32), RATE_HZ) for length in (20, 10))
@@ -51,7 +67,8 @@ def song(number: int) -> list[Query]:
 
 
 def describe(progress: CaptioningProgress, model: Timed, cache: AnswerCache, queries: Sequence[Query]) -> None:
-    with progress.song(model, cache, queries, 8) as answered:
+    song_id = f"{queries[0].clip.samples[0]:.0f}"
+    with progress.song(song_id, model, cache, queries, 8) as answered:
         cache.ask(model, queries, batch_size=8, on_reply=answered)
 
 
@@ -67,29 +84,43 @@ def cache(tmp_path: Path) -> AnswerCache:
 
 def test_a_trial_finds_how_fast_a_model_is(model: Timed) -> None:
     speed = try_speed(model, song(1), 8, clock=lambda: model.now)
-    assert speed.sound_s == pytest.approx(SOUND_S)
+    assert speed.window_s == 10.0
+    assert speed.encoding_s == pytest.approx(10.0 * SOUND_S)
     assert speed.step_s == pytest.approx(STEP_S)
     assert speed.batch_size == 3
 
 
 def test_the_time_of_a_song_counts_each_clip_once_and_each_batch_by_its_longest_reply() -> None:
-    speed = Speed(sound_s=2.0, step_s=1.0, batch_size=2)
-    assert speed.song_s(song(1)) == pytest.approx(2.0 * 30 + 0.7 * (41 + 41))
+    speed = Speed(window_s=10.0, encoding_s=20.0, step_s=1.0, batch_size=2)
+    assert speed.song_s(song(1)) == pytest.approx(20.0 * 3 + 0.7 * (41 + 41))
+
+
+@pytest.mark.parametrize("family", ["audio-flamingo-3", "music-flamingo", "qwen2-audio"])
+def test_where_clips_are_padded_to_windows_the_sound_of_a_song_is_told_as_it_takes(family: Family) -> None:
+    model = Windowed(family)
+    short = [dataclasses.replace(query, decoding=Decoding(max_new_tokens=1)) for query in song(1)]
+    speed = try_speed(model, song(1), 8, clock=lambda: model.now)
+    before = model.now
+    model.infer(short)
+    assert speed.song_s(short) - 0.7 * STEP_S == pytest.approx(model.now - before)
+
+
+def test_the_window_of_audio_flamingo_2_is_its_frontends(model: Timed) -> None:
+    assert window_of(model) == WINDOW_S
 
 
 def test_before_the_first_song_it_is_said_how_long_all_will_take(model: Timed, cache: AnswerCache) -> None:
     told: list[str] = []
     progress = CaptioningProgress(10, told.append, clock=lambda: model.now)
     describe(progress, model, cache, song(1))
-    trial_s = 30 * SOUND_S + 0.7 * 41 * STEP_S
+    # 30 s of sound, and seven tenths of 41 tokens: 22.2 s.
     assert told[0] == (
-        f"captioning takes about {round(trial_s)} s a song on this machine, {in_words(10 * trial_s)} for 10 songs "
+        "captioning takes about 22 s a song on this machine, 3 min 40 s for 10 songs "
         "(a trial: 5 s for 10 s of sound and 0.25 s a token of 3 answers at once)"
     )
-    first_s = 30 * SOUND_S + 40 * STEP_S
+    # All 41 tokens: 25 s.
     assert told[1] == (
-        f"captioning takes about {round(first_s)} s a song on this machine, {in_words(9 * first_s)} for 9 songs "
-        "(as the first song took)"
+        "captioning takes about 25 s a song on this machine, 3 min 40 s for 9 songs (as the first song took)"
     )
     describe(progress, model, cache, song(2))
     assert len([line for line in told if "on this machine" in line]) == 2
@@ -126,6 +157,27 @@ def test_a_song_whose_answers_are_kept_is_not_timed(model: Timed, cache: AnswerC
     assert told == model.asked == []
 
 
+def test_what_a_song_with_kept_answers_took_is_not_told_as_a_songs_time(model: Timed, cache: AnswerCache) -> None:
+    cache.ask(model, song(1)[:2], batch_size=8)
+    told: list[str] = []
+    progress = CaptioningProgress(5, told.append, clock=lambda: model.now, every_s=math.inf)
+    describe(progress, model, cache, song(1))
+    assert [line.endswith("(as the first song took)") for line in told] == [False]
+    describe(progress, model, cache, song(2))
+    assert told[1] == ("captioning takes about 25 s a song on this machine, 75 s for 3 songs (as the first song took)")
+
+
+def test_a_song_that_fails_is_counted_once_whoever_answers_then(model: Timed, cache: AnswerCache) -> None:
+    told: list[str] = []
+    progress = CaptioningProgress(10, told.append, clock=lambda: model.now, every_s=0.0)
+    with pytest.raises(InferenceFault), progress.song("1", model, cache, song(1), 8):
+        raise InferenceFault("no")
+    describe(progress, model, cache, song(1))
+    describe(progress, model, cache, song(2))
+    counted = [line.split(";")[0] for line in told if line.startswith("captioning: ")]
+    assert counted[-1] == "captioning: 6 answers, 1 of 10 songs"
+
+
 def test_a_run_that_nobody_counts_tries_nothing(model: Timed, cache: AnswerCache) -> None:
     describe(CaptioningProgress(), model, cache, song(1))
     assert len(model.asked) == 3
@@ -153,7 +205,7 @@ def test_the_log_holds_the_estimate_for_the_command_line(
         (3 * 3600, "3 h"), (11_400, "3 h 10 min"), (47.9 * 3600, "47 h 50 min"), (52 * 3600, "2 d 4 h"),
     ],
 )  # fmt: skip
-def test_a_duration_is_told_in_two_figures(seconds: float, words: str) -> None:
+def test_a_duration_is_told_in_steps_that_suit_it(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
 
 

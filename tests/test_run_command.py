@@ -206,7 +206,7 @@ def test_it_is_said_how_long_captioning_will_take_for_all_songs_of_the_command_a
         for song_id in song_ids:  # as if each were in a run of Dagster of its own
             progress = CaptioningProgress(1, every_s=0.0)
             query = Query(clip(1.0), song_id, Decoding())
-            with progress.song(model, cache, [query], 1) as answered:
+            with progress.song(song_id, model, cache, [query], 1) as answered:
                 cache.ask(model, [query], batch_size=1, on_reply=answered)
         return [RunReport("run", False, (), (), ())]
 

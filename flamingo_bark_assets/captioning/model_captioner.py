@@ -202,7 +202,8 @@ class ModelCaptioner:
         questions = Questions(self._settings, model.identity, self._genres)
         asked = questions.first(clips_of(evidence, audio, self._settings, model))
         batch_size = batch_size_of(loaded.candidate, model)
-        with self._progress.song(model, self._cache, [one.query for one in asked], batch_size) as answered:
+        first = [one.query for one in asked]
+        with self._progress.song(evidence.song_id, model, self._cache, first, batch_size) as answered:
             replies = self._asked(questions.course(asked), model, batch_size, answered)
         answers, claims = rows_of_replies(replies, model.identity, evidence, self._prompts.min_claim_confidence)
         return Captions(

@@ -43,7 +43,7 @@ class Estimate:
 
 
 def in_words(seconds: float) -> str:
-    """Return a duration with two figures at most: '40 s', '2 min 30 s', '3 h 10 min', '2 d 4 h'."""
+    """Return a duration in whole seconds, from 2 min on in steps of 10 s, from 1 h on of 10 min, from 2 d on of 1 h."""
     if seconds < 2 * _MINUTE_S:
         return f"{max(1, round(seconds))} s"
     for unit_s, name, part_s, part in (
@@ -80,30 +80,35 @@ class CaptioningProgress:
         self._is_tried = False
         self._began_at = clock()
         self._questions_a_song = 0
-        self._described = 0
+        self._described: set[str] = set()
         self._answers = 0
         self._busy_s = 0.0
         self._busy_songs = 0
 
     @contextmanager
     def song(
-        self, model: CaptioningModel, cache: AnswerCache, queries: Sequence[Query], batch_size: int
+        self, song_id: str, model: CaptioningModel, cache: AnswerCache, queries: Sequence[Query], batch_size: int
     ) -> Iterator[Callable[[], None]]:
         """Count one song while its questions are asked; gives what to call for each new answer.
 
-        Before the first song that has something to ask the model is tried, and the estimate told; behind it, what the
-        song itself took.
+        Before the first song that has something to ask the model is tried, and the estimate told; behind the first of
+        which nothing was answered before, what that song itself took. A song that fails is counted too, and once
+        where another model is asked about it then.
         """
         if self._songs is None:
             yield lambda: None
             return
-        is_asked = bool(cache.unanswered(model, queries))
-        if is_asked:
-            self.estimate(model, queries, batch_size)
+        unanswered = len(cache.unanswered(model, queries))
         before = self._clock()
-        yield self.answered
-        self._described += 1
-        if is_asked:
+        try:
+            if unanswered:
+                self.estimate(model, queries, batch_size)
+                before = self._clock()
+            yield self.answered
+        finally:
+            self._described.add(song_id)
+        # A song of which answers were kept takes less than others will.
+        if unanswered and unanswered == len(queries):
             self._busy_s += self._clock() - before
             self._busy_songs += 1
             if self._busy_songs == 1 and self._left:
@@ -111,7 +116,7 @@ class CaptioningProgress:
 
     @property
     def _left(self) -> int:
-        return max(0, (self._songs or 0) - self._described)
+        return max(0, (self._songs or 0) - len(self._described))
 
     def estimate(self, model: CaptioningModel, queries: Sequence[Query], batch_size: int) -> None:
         """Try the model before the first song that has something to ask, and say how long it will take."""
@@ -135,7 +140,7 @@ class CaptioningProgress:
             left = f"; about {in_words(left_s)} left" if left_s else ""
             # Where all are asked ahead no song is described until then.
             asked = f" of about {self._songs * self._questions_a_song}" if self._questions_a_song else ""
-            of_whole = f", {self._described} of {self._songs} songs" if self._described else asked
+            of_whole = f", {len(self._described)} of {self._songs} songs" if self._described else asked
             self._say(f"captioning: {self._answers} answers{of_whole}{left}", {"answers": self._answers})
 
     def _left_s(self, now: float) -> float | None:

@@ -1,4 +1,4 @@
-"""How much of a song each family is given: of the mix, of a stem, and in segments of what length.
+"""How much of a song each family is given: of the mix, of a stem, in segments and windows of what length.
 
 The budgets and how settings change them belong here, with the reason of each; choosing segments stands in `excerpts`.
 """
@@ -64,6 +64,23 @@ _ELSEWHERE: dict[Family, _Budgets] = {
     # Its processor takes 300 s; of its makers nothing is known of what length of music it was trained on.
     "qwen2.5-omni": _AF3,
 }
+
+# What an encoder takes at once, and pads to: Audio Flamingo 2's, and the one that the others have of Whisper.
+_WINDOW_S: dict[Family, float] = {
+    "audio-flamingo-2": 10.0,
+    "audio-flamingo-3": 30.0,
+    "music-flamingo": 30.0,
+    "qwen2-audio": 30.0,
+    # Not padded to a length: any that is long beside its blocks of 2 s tells how fast it is.
+    "qwen2.5-omni": 10.0,
+}
+_OTHER_WINDOW_S = 30.0
+
+
+def window_of(model: CaptioningModel) -> float:
+    """Return the seconds of sound that a model's family encodes at once; a shorter clip costs as much."""
+    family: Family = model.identity.family  # type: ignore[assignment]
+    return _WINDOW_S.get(family, _OTHER_WINDOW_S)
 
 
 def budget_of(settings: InferenceSettings, model: CaptioningModel, *, is_stem: bool) -> Budget:

@@ -145,6 +145,17 @@ def test_what_a_stem_is_asked_is_a_setting(describe: Describe) -> None:
     assert {one.part for one in alone.answers} == {"mix"}
 
 
+def test_a_stem_is_asked_what_the_user_has_words_for(describe: Describe) -> None:
+    own = PromptOverride(part="drums", question="genre", prompt="Which style of drumming is it?")
+    evidence = make_evidence(kinds=("drums", "bass"))
+    model = Model("audio-flamingo-2", lambda prompt, _: "shuffle" if "drumming" in prompt else "drums")
+    describe(model, evidence, prompts=(own,))
+    assert model.prompts().count(own.prompt) == 1
+    assert len([prompt for prompt in model.prompts() if "bass" in prompt]) == 3
+    alone = describe(model, evidence, prompts=(own,), stem_questions=[])
+    assert {(one.part, one.question) for one in alone.answers if one.part != "mix"} == {("drums", "genre")}
+
+
 FACTS = {
     "genre": ["House"], "mood": ["happy"], "instruments": ["drums"], "tempo_bpm": 95, "key": "E minor",
     "summary": "A house track with drums.",

@@ -101,7 +101,10 @@ def clips_of(
     )
     if mix is not None:
         clips["mix"] = mix
-    for kind in evidence.audible_kinds if settings.stem_questions else ():
+    asked = {prompt.part for prompt in settings.prompts}
+    for kind in evidence.audible_kinds:
+        if not settings.stem_questions and kind not in asked:
+            continue
         stem = _stem_clip(kind, evidence, audio, settings, model)
         if stem is not None:
             clips[kind] = stem
@@ -142,13 +145,18 @@ class Questions:
         """Return what is asked at first: of the mix several things at once, where the family knows how to."""
         asked: list[Asked] = []
         for part, clip in clips.items():
-            wanted = [q for q in QUESTION_ORDER if part == "mix" or q in self._settings.stem_questions]
+            wanted = [question for question in QUESTION_ORDER if self._is_wanted(part, question)]
             merged = self._merged(clip) if part == "mix" and self._settings.merged_questions else None
             if merged is not None:
                 asked.append(merged)
                 wanted = [question for question in wanted if question not in merged.questions]
             asked += [self._single(part, question, clip) for question in wanted]
         return asked
+
+    def _is_wanted(self, part: Part, question: Question) -> bool:
+        """Whether a part is asked a question: the mix any, a stem those of the settings and of the user's own words."""
+        settings = self._settings
+        return part == "mix" or question in settings.stem_questions or settings.override(part, question) is not None
 
     def course(self, asked: Sequence[Asked]) -> Generator[list[Query], list[Reply], Replies]:
         """Give queries, take their replies, and go on until every question is answered or has a reason.

@@ -453,6 +453,21 @@ def test_what_the_settings_leave_open_is_decoded_as_the_makers_of_the_family_do(
     assert found("music-flamingo", "nvidia/audio-flamingo-next-hf", max_new_tokens=9, repetition_penalty=1) == (9, 1.0)
 
 
+@pytest.mark.parametrize("kind", ["genre", "labels", "caption", "description", "facts"])
+@pytest.mark.parametrize("family", ["music-flamingo", "audio-flamingo-3"])
+def test_a_model_that_thinks_has_room_for_it_in_every_answer_and_no_more(family: Family, kind: PromptKind) -> None:
+    model_id = "nvidia/music-flamingo-think-2601-hf"
+    decoding = decoding_of(InferenceSettings(), family, model_id, kind)
+    assert decoding.max_new_tokens == 2048
+    assert with_more_room(InferenceSettings(), family, model_id, decoding) is None
+
+
+def test_what_a_model_is_is_told_by_its_own_folder_and_not_by_those_above() -> None:
+    for folder in ("audio-flamingo-next-hf", "music-flamingo-think"):
+        decoding = decoding_of(InferenceSettings(), "music-flamingo", f"/models/{folder}/music-flamingo-hf", "caption")
+        assert (decoding.max_new_tokens, decoding.repetition_penalty) == (128, 1.0)
+
+
 def test_a_description_of_450_words_fits_music_flamingos_limit() -> None:
     decoding = decoding_of(InferenceSettings(), "music-flamingo", "nvidia/music-flamingo-2601-hf", "description")
     assert decoding.max_new_tokens > 450 * 4 / 3  # of English a token is three quarters of a word

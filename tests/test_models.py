@@ -155,5 +155,5 @@ def test_no_prompt_holds_an_example_value_or_a_token(family: Family) -> None:
 )
 def test_a_model_is_asked_for_a_description_as_its_makers_do(model_id: str, family: Family, prompt: str) -> None:
     assert prompt_for(InferenceSettings(), family, "mix", "description", model_id) == prompt
-    other = prompt_for(InferenceSettings(), family, "mix", "description", "another")
+    other = prompt_for(InferenceSettings(), family, "mix", "description", f"{model_id}/another")
     assert other == default_prompt(family, "mix", "description") != prompt

@@ -6,6 +6,7 @@ Facts and prompts belong here, each from what its makers publish; fetching and l
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Literal
 
 from flamingo_bark_assets.errors import FlamingoBarkError
@@ -134,41 +135,51 @@ def _af2(
     )
 
 
-def _newer(model_id: str, name: str, family: Family) -> KnownModel:
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How large the loaded part of a model is, as `KnownModel` has it."""
+
+    parameters: int
+    unquantised: int
+
+
+# Two matrices of some 152 thousand by 3,584 (Qwen2.5-7B's), and the audio encoder's convolutions and tables.
+_NEWER_SIZE = _Size(8_270_000_000, 1_100_000_000)
+# 8,397,094,912 by transformers' class at the published sizes, which makes the 16.8 GB of its files.
+_QWEN2_AUDIO_SIZE = _Size(8_397_000_000, 1_287_000_000)
+# Of Qwen2.5-Omni what hears and answers is loaded, and neither speech nor pictures. Parameters are those of
+# transformers' class at the published sizes, less the layers of the encoder of pictures. With them they are
+# 8,931,813,888 of the 7B: the 17,863,627,776 bytes of a published fine-tune that has nothing else.
+_OMNI_7B_SIZE = _Size(8_301_000_000, 1_098_000_000)
+_OMNI_3B_SIZE = _Size(4_073_000_000, 630_000_000)
+
+
+def _of_transformers(
+    model_id: str,
+    name: str,
+    family: Family,
+    size: _Size,
+    licence: str,
+    download_bytes: int,
+    *,
+    computed: bool = False,
+) -> KnownModel:
     return KnownModel(
         model_id=model_id,
         family=family,
         name=name,
-        parameters=8_270_000_000,
-        # Two matrices of some 152 thousand by 3,584 (Qwen2.5-7B's), and the audio encoder's convolutions and tables.
-        unquantised=1_100_000_000,
-        download_bytes=16_500_000_000,
-        download_is_computed=True,
-        licence=NEWER_LICENCE,
-        non_commercial=True,
-        sample_rate_hz=16_000,
-    )
-
-
-def _omni(model_id: str, name: str, licence: str, download_bytes: int, *, computed: bool) -> KnownModel:
-    """Describe a Qwen2.5-Omni, of which what hears and answers is loaded, and neither speech nor pictures.
-
-    Parameters are those of transformers' class at the published sizes, less the layers of the encoder of pictures. With
-    them they are 8,931,813,888 of the 7B: the 17,863,627,776 bytes of a published fine-tune that has nothing else.
-    """
-    is_3b = name.endswith("3B")
-    return KnownModel(
-        model_id=model_id,
-        family="qwen2.5-omni",
-        name=name,
-        parameters=4_073_000_000 if is_3b else 8_301_000_000,
-        unquantised=630_000_000 if is_3b else 1_098_000_000,
+        parameters=size.parameters,
+        unquantised=size.unquantised,
         download_bytes=download_bytes,
         download_is_computed=computed,
         licence=licence,
-        non_commercial=licence == QWEN_RESEARCH_LICENCE,
+        non_commercial=licence in {NEWER_LICENCE, QWEN_RESEARCH_LICENCE},
         sample_rate_hz=16_000,
     )
+
+
+def _newer(model_id: str, name: str, family: Family) -> KnownModel:
+    return _of_transformers(model_id, name, family, _NEWER_SIZE, NEWER_LICENCE, 16_500_000_000, computed=True)
 
 
 KNOWN_MODELS: tuple[KnownModel, ...] = (
@@ -183,24 +194,30 @@ KNOWN_MODELS: tuple[KnownModel, ...] = (
     # They think before they answer; what they think is left out of every answer (`plain_replies`).
     _newer("nvidia/audio-flamingo-next-think-hf", "Audio Flamingo Next Think", "music-flamingo"),
     _newer("nvidia/music-flamingo-think-2601-hf", "Music Flamingo Think", "music-flamingo"),
-    KnownModel(
-        model_id="Qwen/Qwen2-Audio-7B-Instruct",
-        family="qwen2-audio",
-        name="Qwen2-Audio 7B",
-        # 8,397,094,912 by transformers' class at the published sizes, which makes the 16.8 GB of its files.
-        parameters=8_397_000_000,
-        unquantised=1_287_000_000,
-        download_bytes=16_800_000_000,
-        download_is_computed=False,
-        licence=APACHE_LICENCE,
-        non_commercial=False,
-        sample_rate_hz=16_000,
+    _of_transformers(
+        "Qwen/Qwen2-Audio-7B-Instruct",
+        "Qwen2-Audio 7B",
+        "qwen2-audio",
+        _QWEN2_AUDIO_SIZE,
+        APACHE_LICENCE,
+        16_800_000_000,
     ),
-    _omni("Qwen/Qwen2.5-Omni-7B", "Qwen2.5-Omni 7B", APACHE_LICENCE, 22_370_000_000, computed=False),
-    _omni("Qwen/Qwen2.5-Omni-3B", "Qwen2.5-Omni 3B", QWEN_RESEARCH_LICENCE, 12_000_000_000, computed=False),
-    _omni(
+    _of_transformers(
+        "Qwen/Qwen2.5-Omni-7B", "Qwen2.5-Omni 7B", "qwen2.5-omni", _OMNI_7B_SIZE, APACHE_LICENCE, 22_370_000_000
+    ),
+    _of_transformers(
+        "Qwen/Qwen2.5-Omni-3B",
+        "Qwen2.5-Omni 3B",
+        "qwen2.5-omni",
+        _OMNI_3B_SIZE,
+        QWEN_RESEARCH_LICENCE,
+        12_000_000_000,
+    ),
+    _of_transformers(
         "ACE-Step/acestep-captioner",
         "ACE-Step Captioner (of Qwen2.5-Omni 7B)",
+        "qwen2.5-omni",
+        _OMNI_7B_SIZE,
         "MIT",  # and its base model Apache-2.0
         22_370_000_000,
         computed=True,
@@ -213,6 +230,11 @@ _BY_ID = {model.model_id.lower(): model for model in KNOWN_MODELS}
 def known_model(model_id: str) -> KnownModel | None:
     """Return the known model of that id, in any case of letters; None where there is none."""
     return _BY_ID.get(model_id.lower())
+
+
+def short_name(model_id: str) -> str:
+    """Return the last part of an id or of a folder's path, in small letters: the folders above it tell nothing."""
+    return PurePath(model_id).name.lower()
 
 
 PromptKind = Question | Literal["labels", "facts"]
@@ -243,7 +265,7 @@ _NEWER_PROMPTS: dict[Question, str] = {
         "production style, and overall mood it creates."
     ),
 }
-# Own wording: neither Qwen2-Audio's makers nor Qwen2.5-Omni's publish a question about music.
+# Own wording: no question about music that Qwen2-Audio's makers or Qwen2.5-Omni's publish is known here.
 _QWEN_PROMPTS: dict[Question, str] = _NEWER_PROMPTS | {"description": "Describe this music in detail."}
 _OF_FAMILY: dict[Family, dict[Question, str]] = {
     "audio-flamingo-2": _AF2_PROMPTS,
@@ -253,7 +275,7 @@ _OF_FAMILY: dict[Family, dict[Question, str]] = {
     "qwen2.5-omni": _QWEN_PROMPTS,
     "server": _NEWER_PROMPTS,
 }
-# How the makers of single models ask for a description of music, by a part of the model's name.
+# How the makers of single models ask for a description of music, by a part of the model's short name.
 _PUBLISHED_DESCRIPTIONS: tuple[tuple[str, str], ...] = (
     # "Music Captioning" in the prompt guide on the pages of Audio Flamingo Next, its Captioner and its Think.
     (
@@ -302,7 +324,7 @@ def default_prompt(family: Family, part: Part, question: Question, model_id: str
     """
     is_af2 = family == "audio-flamingo-2"
     if part == "mix" and question == "description":
-        published = (prompt for name, prompt in _PUBLISHED_DESCRIPTIONS if name in model_id.lower())
+        published = (prompt for name, prompt in _PUBLISHED_DESCRIPTIONS if name in short_name(model_id))
         return next(published, _OF_FAMILY[family][question])
     if part == "mix" or question in {"genre", "mood"}:
         return _OF_FAMILY[family][question]

@@ -1,6 +1,7 @@
-"""How each family is decoded where the settings leave it open: as its makers do, with the source of each number.
+"""How each family is decoded where the settings leave it open: as its makers do, or by own choice.
 
-The defaults by question and how settings change them belong here; decoding itself stands with each model.
+The defaults by question, each with its source, and how settings change them belong here; decoding itself stands with
+each model. What has no source named is own choice.
 """
 
 from __future__ import annotations
@@ -8,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from flamingo_bark_assets.inference.catalogue import Family, PromptKind
+from flamingo_bark_assets.inference.catalogue import Family, PromptKind, short_name
 from flamingo_bark_assets.inference.interface import Decoding
 from flamingo_bark_assets.inference_settings import InferenceSettings
 
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """Most tokens of a reply, by what is asked.
+    """Most tokens of a reply, by what is asked; every default is own choice.
 
     Attributes:
         label: of a question for genre, mood or instruments.
@@ -24,7 +25,7 @@ class _Limits:
         description: of a paragraph, or what the family makes of it.
         facts: of the structured question.
         longest: of a question that is asked again because its reply was cut off.
-        repetition_penalty: divides the odds of what was said.
+        repetition_penalty: divides the odds of what was said; 1.0 does nothing.
     """
 
     label: int = 64
@@ -64,9 +65,8 @@ _OF_FAMILY: dict[Family, _Limits] = {
     # Own choice: nobody knows which model a server has.
     "server": _Limits(label=160, caption=160),
 }
-# Own choice, until something is published for a family.
 _OTHERS = _Limits()
-# Published for Audio Flamingo Next: a repetition penalty of 1.2, and 1,024 to 2,048 new tokens.
+# Published for Audio Flamingo Next: a repetition penalty of 1.2, and 1,024 (its Captioner: 2,048) new tokens.
 _NEXT = _Limits(description=1024, longest=2048, repetition_penalty=1.2)
 _NEXT_NAME = "audio-flamingo-next"
 # Thinking comes before the answer and takes of the same tokens: the upper end of what is published.
@@ -77,8 +77,9 @@ _THINKING_NAME = "-think"
 def decoding_of(settings: InferenceSettings, family: Family, model_id: str, kind: PromptKind) -> Decoding:
     """Return how a reply is decoded: by the settings and, what they leave open, by the defaults of the family."""
     limits = _limits_of(family, model_id)
+    thinking = _THINKING_TOKENS if _thinks(family, model_id) else 0
     return Decoding(
-        max_new_tokens=settings.max_new_tokens or limits.of(kind),
+        max_new_tokens=settings.max_new_tokens or max(limits.of(kind), thinking),
         do_sample=settings.do_sample,
         temperature=settings.temperature,
         top_p=settings.top_p,
@@ -101,16 +102,9 @@ def with_more_room(settings: InferenceSettings, family: Family, model_id: str, d
 
 def _limits_of(family: Family, model_id: str) -> _Limits:
     """Return the limits of a model; of a local folder the name tells which of a family it is."""
-    name = model_id.lower()
-    found = _NEXT if family == "music-flamingo" and _NEXT_NAME in name else _OF_FAMILY.get(family, _OTHERS)
-    if _THINKING_NAME in name and family != "server":
-        return _Limits(
-            label=_THINKING_TOKENS,
-            labels=_THINKING_TOKENS,
-            caption=_THINKING_TOKENS,
-            description=_THINKING_TOKENS,
-            facts=_THINKING_TOKENS,
-            longest=_THINKING_TOKENS,
-            repetition_penalty=found.repetition_penalty,
-        )
-    return found
+    is_next = family == "music-flamingo" and _NEXT_NAME in short_name(model_id)
+    return _NEXT if is_next else _OF_FAMILY.get(family, _OTHERS)
+
+
+def _thinks(family: Family, model_id: str) -> bool:
+    return family != "server" and _THINKING_NAME in short_name(model_id)

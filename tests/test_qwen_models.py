@@ -210,3 +210,25 @@ def test_with_layers_of_8_bits_it_answers_near_what_it_answers_without(tmp_path:
     (a,), (b,) = exact.infer([query]), small.infer([query])
     assert small.identity.dtype == "float32+int8"
     assert a.mean_log_probability == pytest.approx(b.mean_log_probability, abs=0.3)
+
+
+@pytest.mark.parametrize("family", ["qwen2-audio", "qwen2.5-omni"])
+def test_in_8_bits_are_the_layers_of_the_language_model_and_none_of_the_audio_encoder(
+    tmp_path: Path, family: TinyFamily
+) -> None:
+    from torch import nn
+
+    from flamingo_bark_assets.inference.quantisation import Int8Linear
+
+    folder = save_tiny_model(tmp_path / "m", family)
+    model = load_transformers_model(folder, model_id="tiny", licence="none", dtype="float32", quantisation="int8")
+    of_audio: set[type] = set()
+    of_text: set[type] = set()
+    for name, module in model._model.named_modules():
+        if isinstance(module, (nn.Linear, Int8Linear)):
+            is_audio = "audio_tower" in name or "multi_modal_projector" in name
+            (of_audio if is_audio else of_text).add(type(module))
+            if ".layers." in name and not is_audio:
+                assert isinstance(module, Int8Linear), name
+    assert of_audio == {nn.Linear}
+    assert Int8Linear in of_text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -25,6 +25,9 @@ QUANTIZER_ID = "GitMylo/bark-voice-cloning"
 DEFAULT_BARK_ID = "suno/bark-small"
 SERVER_PREFIX = "server:"
 """Before the name of a server, where a model of the chain is named."""
+
+_Seconds = Annotated[float | None, Field(ge=5, le=3600)]
+"""A length of sound; None is the family's own."""
 
 
 class _Frozen(BaseModel):
@@ -161,23 +164,23 @@ class InferenceSettings(_Frozen):
     stem_questions: tuple[Question, ...] = Field(
         ("instruments", "caption", "description"), description="What is asked of a stem; a genre or mood is the song's."
     )
-    mix_clip_s: float | None = Field(
-        None, ge=5, le=3600, description="Most sound of the mix that a model is given, seconds; default: the family's "
-        "own (30 to 1,800, on a CPU 60). A longer song is given in typical segments.",
+    mix_clip_s: _Seconds = Field(
+        None, description="Most sound of the mix that a model is given, seconds; default: the family's "
+        "own (30 to 1,800, on a CPU at most 60). A longer song is given in typical segments.",
     )  # fmt: skip
-    mix_segment_s: float | None = Field(
-        None, ge=5, le=3600, description="Length of each of these segments, seconds; default: the family's own."
+    mix_segment_s: _Seconds = Field(
+        None, description="Length of each of these segments, seconds; default: the family's own."
     )
-    stem_clip_s: float | None = Field(
-        None, ge=5, le=3600, description="Most sound of a stem, seconds, of where it sounds; default: the family's own "
+    stem_clip_s: _Seconds = Field(
+        None, description="Most sound of a stem, seconds, of where it sounds; default: the family's own "
         "(20 to 60).",
     )  # fmt: skip
-    stem_segment_s: float | None = Field(
-        None, ge=5, le=3600, description="Length of each of its segments, seconds; default: the family's own."
+    stem_segment_s: _Seconds = Field(
+        None, description="Length of each of its segments, seconds; default: the family's own."
     )
     max_new_tokens: int | None = Field(
         None, ge=1, le=4096, description="Most tokens of an answer to any question; default: the family's own by "
-        "question (48 to 2,048), with twice as many for an answer that was cut off.",
+        "question (48 to 2,048), with up to twice as many for an answer that was cut off.",
     )  # fmt: skip
     do_sample: bool = Field(False, description="Sample, or take the likeliest token.")
     temperature: float = Field(1.0, gt=0, le=10, description="Of sampling.")

@@ -21,7 +21,7 @@ from flamingo_bark_assets.audio.recording import StemSet
 from flamingo_bark_assets.audio.signal import Signal
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
 from flamingo_bark_assets.errors import AudioFault
-from flamingo_bark_assets.inference.segments import typical_clip
+from flamingo_bark_assets.inference.excerpts import typical_clip
 from flamingo_bark_assets.library.layout import DataPaths, find_song
 from flamingo_bark_assets.pipeline import SongWork, inspect_song, inspect_stems
 from flamingo_bark_assets.settings import Settings

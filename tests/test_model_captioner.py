@@ -15,10 +15,11 @@ from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.catalogue import QUESTION_ORDER
+from flamingo_bark_assets.inference.excerpts import typical_clip
 from flamingo_bark_assets.inference.interface import Clip, ModelIdentity, Query, Reply
 from flamingo_bark_assets.inference.loading import Loaded, Skipped
 from flamingo_bark_assets.inference.reply_cache import clip_digest
-from flamingo_bark_assets.inference.segments import block_levels, measured_sections, typical_clip
+from flamingo_bark_assets.inference.segments import block_levels, measured_sections
 from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCandidate
 from flamingo_bark_assets.parts import Part
 from flamingo_bark_assets.settings import PromptSettings

@@ -15,8 +15,8 @@ from flamingo_bark_assets.captioning.interface import Answer, Captions
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.inference.catalogue import ModelError
 from flamingo_bark_assets.inference.clap import ClapUnavailable, LoadedClap, load_clap
+from flamingo_bark_assets.inference.excerpts import typical_clip
 from flamingo_bark_assets.inference.interface import Clip
-from flamingo_bark_assets.inference.segments import typical_clip
 from flamingo_bark_assets.inference.vocabulary import (
     TAGGED_SOURCE,
     VOCABULARY_NAMES,

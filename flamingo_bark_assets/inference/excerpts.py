@@ -22,6 +22,7 @@ from flamingo_bark_assets.inference.segments import (
     BLOCK_S,
     MIN_SOUNDING_SHARE,
     Floats,
+    best_start,
     block_levels,
     in_blocks,
     measured_sections,
@@ -74,6 +75,29 @@ def stem_excerpt(
     if int(sounding.sum()) * BLOCK_S < min(_MIN_STEM_S, sound.duration_s / 2):
         return None
     return _joined(sound, _spans(levels_db, sounding, budget, sections), sample_rate_hz)
+
+
+def typical_clip(
+    sound: Sound, *, length_s: float, sample_rate_hz: int, sections: Sequence[Section] = ()
+) -> Clip | None:
+    """Cut the most typical segment, of whole seconds, out of the most typical section.
+
+    The song is seen as blocks of one second, each with its level in 24 log-spaced bands, and is parted into its
+    measured sections or, where there are none, where these levels change. Of the sections that sound and are at least
+    half as long as the clip, the one is taken whose mean levels are nearest to the median of all sounding blocks; in
+    it, the segment that is nearest and holds least silence. So a verse or chorus is taken rather than an intro. A song
+    of which nothing sounds that long gives the segment that sounds most. A song shorter than `length_s` is taken whole;
+    None where nothing sounds above -60 dBFS.
+    """
+    levels_db, sounding = block_levels(sound, _block(sound))
+    if not sounding.any():
+        return None
+    size = max(1, int(length_s / BLOCK_S))
+    if len(sounding) < size:  # the last block, which is not full, included
+        return _joined(sound, [(0, len(sounding) + 1)], sample_rate_hz)
+    parts = in_blocks(sections, len(sounding)) or measured_sections(levels_db, sounding)
+    start = best_start(levels_db, sounding, size, parts)
+    return _joined(sound, [(start, start + size)], sample_rate_hz)
 
 
 def _block(sound: Sound) -> int:

@@ -1,6 +1,6 @@
 """Which segment of a song is typical of it: one that sounds, not its first seconds.
 
-The levels of a song and one segment by them belong here; several within a budget stand in `excerpts`.
+The levels of a song and where a segment begins by them belong here; cutting and joining stands in `excerpts`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ import numpy.typing as npt
 
 from flamingo_bark_assets.analysis.features.structure import Section
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS, mono_pieces
-from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
-from flamingo_bark_assets.inference.interface import Clip
 
 BLOCK_S = 1.0
 _SILENT_RMS = 10.0 ** (SILENCE_DBFS / 20.0)
@@ -27,33 +25,6 @@ _LOWEST_BAND_HZ = 50.0
 _FFT = 2048
 
 Floats = npt.NDArray[np.float64]
-
-
-def typical_clip(
-    sound: Sound, *, length_s: float, sample_rate_hz: int, sections: Sequence[Section] = ()
-) -> Clip | None:
-    """Cut the most typical segment out of the most typical section.
-
-    The song is seen as blocks of one second, each with its level in 24 log-spaced bands, and is parted into its
-    measured sections or, where there are none, where these levels change. Of the sections that sound and are at least
-    half as long as the clip, the one is taken whose mean levels are nearest to the median of all sounding blocks; in
-    it, the segment that is nearest and holds least silence. So a verse or chorus is taken rather than an intro. A song
-    of which nothing sounds that long gives the segment that sounds most. A song shorter than `length_s` is taken whole;
-    None where nothing sounds above -60 dBFS.
-    """
-    rate = sound.sample_rate_hz
-    block = max(1, round(BLOCK_S * rate))
-    levels_db, sounding = block_levels(sound, block)
-    if not sounding.any():
-        return None
-    size = min(len(sounding), max(1, int(length_s / BLOCK_S)))
-    parts = in_blocks(sections, len(sounding)) or measured_sections(levels_db, sounding)
-    start = _best_start(levels_db, sounding, size, parts)
-    count = -(-min(round(length_s * rate), size * block + block) // block)
-    pieces = itertools.islice(mono_pieces(sound, block), start, start + count)
-    cut = np.concatenate(list(pieces))[: min(round(length_s * rate), size * block + block)]
-    samples = resample(cut[np.newaxis], rate, sample_rate_hz)[0]
-    return Clip(np.ascontiguousarray(samples), sample_rate_hz, start * block / rate)
 
 
 def block_levels(sound: Sound, block: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -130,7 +101,7 @@ def _typical_section(
     return min(long, key=lambda section: float(np.mean(np.square(levels_db[slice(*section)].mean(axis=0) - typical))))
 
 
-def _best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, sections: list[tuple[int, int]]) -> int:
+def best_start(levels_db: Floats, sounding: npt.NDArray[np.bool_], size: int, sections: list[tuple[int, int]]) -> int:
     """Return where in the most typical section the segment begins that is most like the whole."""
     first, end = _typical_section(levels_db, sounding, size, sections)
     last = len(sounding) - size

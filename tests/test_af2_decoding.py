@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.inference.audio_flamingo_2.network import AudioContext, AudioFlamingo2Network
 
 PAD = ROWS - 2
-MANY = 24
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.claims.model import Claim
-from flamingo_bark_assets.library.judgements import claim_name
+from flamingo_bark_assets.library.judgements import claim_name, place_text
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.storage.feature_store import FeatureStore
-from flamingo_bark_assets.studio.editing import name_of
 from flamingo_bark_assets.studio.review.lyrics_rows import lyrics_rows
 from flamingo_bark_assets.studio.review.texts import spans_of
 from flamingo_bark_assets.training.files import dataset_files
@@ -159,7 +158,7 @@ def test_a_claim_that_is_kept_is_in_the_caption_after_the_next_run(studio: Runni
 
     assert "97 BPM" in SAID
     assert "97 BPM" not in caption()
-    place = name_of(("corrections", "claims", claim_name("mix", "caption", "tempo", "97")))
+    place = place_text(("corrections", "claims", claim_name("mix", "caption", "tempo", "97")))
     status, told = studio.ask(
         "POST", "/api/edits", {"songs": {"one": {place: "keep"}}, "expected": {"one": {place: None}}}
     )

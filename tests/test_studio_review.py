@@ -303,6 +303,10 @@ def test_a_section_is_named_and_moved(review: ReviewPage, paths: DataPaths) -> N
     expect(sections.get_by_text("From: by hand")).to_be_visible()
     assert {"start_s": 3.25, "label": "bridge"} in said(paths)["corrections"]["sections"]
     assert len(said(paths)["corrections"]["sections"]) == count + 1
+    expect(sections.get_by_text("saved", exact=True)).to_be_visible()  # also where it is drawn anew
+    page.keyboard.press("u")
+    expect(page.locator(".said p", has_text="undone")).to_be_visible()
+    expect(sections.get_by_text("saved", exact=True)).to_have_count(0)
 
 
 @browser_test

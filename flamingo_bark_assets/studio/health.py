@@ -153,7 +153,10 @@ class Looks:
         daemon: Part = {"ok": not beat.is_fault, "platform_runs": running, "heartbeat_age_s": age}
         if beat.unknown is not None:
             daemon["problem" if beat.is_fault else "unknown"] = beat.unknown
-        elif beat.age_s is None or beat.age_s > _LATEST_BEAT_S:
+        elif beat.age_s is None:
+            problem = "a part of the daemon has not beaten: it starts, or else stop the platform and start it again"
+            daemon |= {"ok": False, "problem": problem}
+        elif beat.age_s > _LATEST_BEAT_S:
             daemon |= {"ok": False, "problem": "the daemon does not beat; stop the platform and start it again"}
         return {"daemon": daemon}
 

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from flamingo_bark_assets.errors import ConfigurationError
+from flamingo_bark_assets.library.judgements import parse_place, place_text
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.studio.access import KEYS_FILE, Keys, new_keys, read_keys
-from flamingo_bark_assets.studio.editing import name_of, place_of
 from tests.songs import write_song
 from tests.studio import RunningStudio, running_studio
 
@@ -254,7 +254,7 @@ def test_of_two_who_take_one_link_at_once_one_gets_in(studio: RunningStudio) -> 
     "place", [("title",), ("edits", "mix", "caption"), ("edits", "prompts", "stem:drums"), ("a.b", '"')]
 )
 def test_the_name_of_a_place_is_read_back(place: tuple[str, ...]) -> None:
-    assert place_of(name_of(place)) == place
+    assert parse_place(place_text(place)) == place
 
 
 def test_tokens_of_one_kind_do_not_pass_for_another() -> None:

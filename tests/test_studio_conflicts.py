@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from flamingo_bark_assets.analysis.features.correction import HUMAN, HUMAN_GRID
 from flamingo_bark_assets.audio.song_metadata import SidecarField, SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions, GivenClaim
 from flamingo_bark_assets.library.song_changes import change_songs
@@ -181,6 +182,28 @@ def test_what_a_sidecar_claims_is_asked_too_and_decided_by_the_same_name(copied:
 def test_what_a_caption_and_a_sidecar_both_claim_is_asked_once(copied: Library) -> None:
     claimed_by_sidecars(copied, "open")
     assert names(copied) == ALL
+
+
+def test_what_a_sidecar_claims_stays_when_the_caption_that_claims_it_too_is_written_anew(copied: Library) -> None:
+    claimed_by_sidecars(copied, "open")
+    assert change_songs(copied.paths, {"open": {("edits", "mix", "caption"): "Other."}}, by="me", label="x").entry
+    page = queue_page(copied.paths, Filters(song="open"), 1)
+    assert page is not None
+    assert [(each.disputed.name, each.disputed.captioner) for each in page.conflicts] == [
+        ("mix/caption/tempo/90", "sidecar"), ("mix/caption/key/A minor", "sidecar")
+    ]  # fmt: skip
+
+
+def test_the_library_counts_as_disputed_what_the_queue_asks(copied: Library) -> None:
+    claimed_by_sidecars(copied, "open")
+    by_hand = [dataclasses.replace(disputed(SLOW, "A minor", "key", "A minor", "B minor", 1.0), method=method)
+               for method in (HUMAN, HUMAN_GRID)]  # fmt: skip
+    copied.say("silent", SLOW, *(dataclasses.replace(each, claim=number) for number, each in enumerate(by_hand)),
+               disputed(SLOW, "90 BPM", "tempo", "90", "120 BPM", 0.9, 2))  # fmt: skip
+    copied.publish()
+    counted = {song["song_id"]: song["conflicts"] for song in LibraryIndex(copied.paths).current().songs.to_dicts()}
+    assert counted == {song_id: len(names(copied, song=song_id)) for song_id in ("closed", "open", "silent")}
+    assert counted["silent"] == 1
 
 
 def test_songs_that_are_gone_are_not_asked_about(copied: Library) -> None:

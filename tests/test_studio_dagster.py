@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import (
@@ -15,6 +16,7 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from flamingo_bark_assets.defs.home import _keeps_databases_in
 from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.studio.runs.databases import Databases, keeps_databases
 from flamingo_bark_assets.studio.runs.instance import InstanceReader
@@ -76,11 +78,12 @@ def test_backfills_that_have_not_ended_are_those_that_dagster_tells(
 ) -> None:
     read, told = both
     studios = {STUDIO_TAG: "true", SONGS_TAG: "12"}
-    for number, status in enumerate((*BulkActionStatus, BulkActionStatus.REQUESTED)):
+    tags = [{}, *[studios] * (len(BulkActionStatus) - 1), studios, {SONGS_TAG: "many"}]
+    for number, status in enumerate((*BulkActionStatus, *[BulkActionStatus.REQUESTED] * 2)):
         instance.add_backfill(
             PartitionBackfill(
                 f"id{number}", status=status, from_failure=False, backfill_timestamp=1.7e9 + number / 4,
-                tags=studios if number else {}, reexecution_steps=None,
+                tags=tags[number], reexecution_steps=None,
             )
         )  # fmt: skip
     add_run(instance, dg.DagsterRunStatus.SUCCESS, **{BACKFILL_ID_TAG: "id3", STUDIO_TAG: "true"})
@@ -109,3 +112,8 @@ def test_where_nothing_is_nothing_has_happened_and_nothing_is_made(tmp_path: Pat
 def test_settings_say_whether_the_databases_are_in_the_home(tmp_path: Path, settings: str, kept: bool) -> None:
     (tmp_path / "dagster.yaml").write_text(settings)
     assert keeps_databases(tmp_path) is kept
+    try:
+        told = _keeps_databases_in(tmp_path)
+    except (dg.DagsterError, yaml.YAMLError):
+        return  # Dagster does not take these settings
+    assert told is kept

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,47 @@ def test_a_platform_that_is_too_busy_to_answer_is_unknown_and_not_bad(
         "ok": True, "platform_runs": True, "heartbeat_age_s": None,
         "unknown": "the platform's webserver did not answer soon",
     }  # fmt: skip
+
+
+def answer_of(status: int, body: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %d in /a/path\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (answer_of(500), "answered with status 500"),
+        (answer_of(403), "answered with status 403"),
+        (answer_of(200, b'{"errors": [{"message": "in /a/path"}]}'), "did not answer what was asked"),
+        (answer_of(200, b"[]"), "did not answer what was asked"),
+        (answer_of(200, b"no JSON"), "did not answer what was asked"),
+        (b"", "broke the connection off"),
+    ],
+)
+def test_a_platform_whose_webserver_answers_anything_else_is_named(
+    client: TestClient, listener: socket.socket, answer: bytes, told: str
+) -> None:
+    def serve() -> None:
+        asking, _ = listener.accept()
+        with asking:
+            asking.recv(65536)
+            asking.sendall(answer)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(serve)
+        status, said = asked(client)
+    assert (status, said["bad"]) == (503, ["daemon"])
+    assert said["parts"]["daemon"]["problem"] == f"the platform's webserver {told}"
+
+
+def test_a_daemon_of_which_one_part_never_beat_is_named(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [{"required": True, "lastHeartbeatTime": beat} for beat in (time.time(), None)]
+    answer = {"instance": {"daemonHealth": {"allDaemonStatuses": parts}}}
+    monkeypatch.setattr(dagster_client.DagsterClient, "_ask", lambda *_, **__: answer)
+    status, said = asked(client)
+    assert (status, said["bad"], said["parts"]["daemon"]["heartbeat_age_s"]) == (503, ["daemon"], None)
+    parts.pop()
+    assert dagster_client.DagsterClient(Path()).heartbeat().age_s == pytest.approx(0.0, abs=60.0)
 
 
 def test_a_platform_whose_webserver_is_gone_is_named(client: TestClient, listener: socket.socket) -> None:

@@ -451,6 +451,22 @@ def test_shift_selects_a_range_also_over_pages_and_the_selection_outlives_a_filt
     expect(page.locator("#chosen")).to_be_hidden()
 
 
+FAIL_LATER = """() => {
+  const really = fetch;
+  globalThis.fetch = (url, asked) => {
+    if (url === "/api/edits") return new Promise((answer) => {
+      globalThis.fail = () => {
+        globalThis.fetch = really;
+        answer(Response.json({error: "the disk is full", to_do: null}, {status: 507}));
+      };
+    });
+    if (!url.startsWith("/api/edits/")) return really(url, asked);
+    return Promise.resolve(Response.json({stage: "writing", done: 20, of: 50}));
+  };
+}"""
+"""Let the next change be on its way until `fail()`, and be refused then."""
+
+
 @pytest.mark.browser
 @needs_chromium
 def test_fifty_songs_are_edited_in_one_step_and_one_undo_restores_every_byte(page: Page, many: DataPaths) -> None:
@@ -473,9 +489,16 @@ def test_fifty_songs_are_edited_in_one_step_and_one_undo_restores_every_byte(pag
     page.locator("[data-place=custom_tag] .clear input").check()
     page.locator("#bulk-review").select_option("excluded")
     page.locator("#bulk-reason").fill("not ours")
-    expect(page.locator("#bulk-preview")).to_have_text("50 of 50 songs change. 2 locked places stay as they are.")
+    preview = page.locator("#bulk-preview")
+    expect(preview).to_have_text("50 of 50 songs change. 2 locked places stay as they are.")
+    page.evaluate(FAIL_LATER)
     page.locator("#bulk-save").click()
+    expect(preview).to_have_text("Saved 20 of 50 songs …")
+    expect(page.locator("#bulk-progress")).to_be_visible()
+    page.evaluate("fail()")
     expect(page.locator("#bulk-progress")).to_be_hidden()
+    expect(preview).to_have_text("50 of 50 songs change. 2 locked places stay as they are.")
+    page.locator("#bulk-save").click()
     toast = page.locator(".said p", has_text="50 songs changed")
     expect(toast).to_contain_text("2 locked places left alone")
     expect(row(page, 0).locator("td[data-label=Genre]")).to_have_text("techno, house")
@@ -504,7 +527,9 @@ def test_a_change_of_many_songs_says_how_far_it_is_and_is_one_step(studio: Runni
             seen += [told] if (told := studio.ask("GET", f"/api/edits/{job}")[1]) else []
     assert change.result()[0] == 200
     assert {each["of"] for each in seen} == {500}
-    assert [each["stage"] for each in seen] == sorted(each["stage"] for each in seen)
+    told = [(each["stage"], each["done"]) for each in seen]
+    assert told == sorted(told)  # first read, then written, and never fewer
+    assert {stage for stage, _ in told} <= {"reading", "writing"} and {done % 20 for _, done in told} == {0}
     assert studio.ask("GET", f"/api/edits/{job}") == (200, None)
     assert studio.ask("POST", "/api/undo")[1]["entry"]["songs"] == 500
     assert not any((many.songs / song_id / "song.toml").exists() for song_id in songs)

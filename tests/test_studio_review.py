@@ -16,10 +16,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.claims.model import Claim
-from flamingo_bark_assets.library.judgements import claim_name
+from flamingo_bark_assets.library.judgements import claim_name, place_text
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.storage.feature_store import FeatureStore
-from flamingo_bark_assets.studio.editing import name_of
 from flamingo_bark_assets.studio.review.lyrics_rows import lyrics_rows
 from flamingo_bark_assets.studio.review.texts import spans_of
 from flamingo_bark_assets.training.files import dataset_files
@@ -159,7 +158,7 @@ def test_a_claim_that_is_kept_is_in_the_caption_after_the_next_run(studio: Runni
 
     assert "97 BPM" in SAID
     assert "97 BPM" not in caption()
-    place = name_of(("corrections", "claims", claim_name("mix", "caption", "tempo", "97")))
+    place = place_text(("corrections", "claims", claim_name("mix", "caption", "tempo", "97")))
     status, told = studio.ask(
         "POST", "/api/edits", {"songs": {"one": {place: "keep"}}, "expected": {"one": {place: None}}}
     )
@@ -304,6 +303,10 @@ def test_a_section_is_named_and_moved(review: ReviewPage, paths: DataPaths) -> N
     expect(sections.get_by_text("From: by hand")).to_be_visible()
     assert {"start_s": 3.25, "label": "bridge"} in said(paths)["corrections"]["sections"]
     assert len(said(paths)["corrections"]["sections"]) == count + 1
+    expect(sections.get_by_text("saved", exact=True)).to_be_visible()  # also where it is drawn anew
+    page.keyboard.press("u")
+    expect(page.locator(".said p", has_text="undone")).to_be_visible()
+    expect(sections.get_by_text("saved", exact=True)).to_have_count(0)
 
 
 @browser_test

@@ -83,7 +83,7 @@ def decided(claim: Claim, evidence: Evidence) -> Claim:
     name = claim_name(claim.part, claim.question, claim.kind, claim.claimed)
     match evidence.claim_decisions.get(name):
         case "keep":
-            return replace(claim, verdict=KEPT, note="kept by hand")
+            return replace(claim, verdict=KEPT, note=KEPT)
         case "drop":
             return replace(claim, verdict="conflict", note=DROPPED)
     return claim

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from flamingo_bark_assets.analysis.features.correction import HUMAN, HUMAN_GRID
 from flamingo_bark_assets.parts import ANY_PART
 from flamingo_bark_assets.record import Row, column, optional_column
 
@@ -21,8 +22,11 @@ KEPT = "kept by hand"
 """Verdict of a claim that a person keeps, whatever was measured."""
 DROPPED = "dropped by hand"
 """Note of a claim that a person drops, which is a conflict that nobody need look at any more."""
-OPEN_CONFLICT = f"verdict = 'conflict' AND coalesce(note, '') <> '{DROPPED}'"
-"""The same in SQL, over `claims` and `given_claims`: what a person is to decide."""
+OPEN_CONFLICT = (
+    f"verdict = 'conflict' AND coalesce(note, '') <> '{DROPPED}' "
+    f"AND coalesce(method, '') NOT IN ('{HUMAN}', '{HUMAN_GRID}')"
+)
+"""What a person is to decide, in SQL over `claims` and `given_claims`: not what they dropped or measured themselves."""
 
 _EVERYWHERE: frozenset[ClaimKind] = frozenset(
     {"instrument", "vocals", "kick_pattern", "stereo", "fidelity", "modulation", "tempo_change", "course", "duration"}

@@ -78,8 +78,8 @@ class Outcome:
     locked: tuple[tuple[str, Place], ...] = ()
 
 
-def _untold(stage: Stage, done: int, of: int) -> None:
-    """Tell nobody."""
+def tell_nobody(stage: Stage, done: int, of: int) -> None:
+    """Take no notice of how far a change is."""
 
 
 def change_songs(
@@ -89,7 +89,7 @@ def change_songs(
     expected: Changes | None = None,
     by: str,
     label: str,
-    tell: Tell | None = None,
+    tell: Tell = tell_nobody,
 ) -> Outcome:
     """Change song.toml of songs as one step that can be undone.
 
@@ -108,7 +108,7 @@ def change_songs(
     """
     _check(changes)
     with journal_turn(paths):
-        return _apply(paths, changes, expected or {}, by=by, label=label, tell=tell or _untold)
+        return _apply(paths, changes, expected or {}, by=by, label=label, tell=tell)
 
 
 def undo(paths: DataPaths, by: str) -> Outcome:
@@ -161,7 +161,7 @@ def _apply(
     label: str,
     kind: StepKind = "edit",
     reversed_step: Entry | None = None,
-    tell: Tell = _untold,
+    tell: Tell = tell_nobody,
 ) -> Outcome:
     edits: list[Edit] = []
     stale: list[Stale] = []

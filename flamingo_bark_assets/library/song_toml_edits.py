@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from flamingo_bark_assets.errors import FileFault, LibraryError
 from flamingo_bark_assets.files.opening import is_missing, read_text
-from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, parse_toml, toml_key
-from flamingo_bark_assets.library.judgements import Place
+from flamingo_bark_assets.files.toml import MAX_TOML_BYTES, parse_toml
+from flamingo_bark_assets.library.judgements import Place, place_text
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, change_problem, replace_song_toml
 
@@ -146,7 +146,7 @@ def read_song_text(files: SongFiles) -> tuple[Path, str | None]:
 
 def lock_holds(locks: Any, place: Place) -> bool:
     """Tell whether a place is locked, or one above or below it."""
-    name = ".".join(map(toml_key, place))
+    name = place_text(place)
     return isinstance(locks, Sequence) and any(
         name == lock or name.startswith(f"{lock}.") or lock.startswith(f"{name}.")
         for lock in locks

@@ -5,7 +5,6 @@ Reading requests and telling outcomes belong here; the changes themselves stand 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
@@ -16,14 +15,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from flamingo_bark_assets.errors import LibraryError
-from flamingo_bark_assets.files.toml import toml_key
 from flamingo_bark_assets.library.journal import Entry, recent_steps
-from flamingo_bark_assets.library.judgements import Place
-from flamingo_bark_assets.library.song_changes import Outcome, Stage, Tell, change_songs, redo, undo
+from flamingo_bark_assets.library.judgements import Place, parse_place, place_text
+from flamingo_bark_assets.library.song_changes import Outcome, Stage, Tell, change_songs, redo, tell_nobody, undo
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.requests import read_json, threaded
 
 _MAX_SONGS = 20_000
+_LONGEST_PLACE = 500
 
 
 class _Asked(BaseModel):
@@ -78,31 +77,16 @@ def _note(under_way: dict[str, dict[str, Any]], job: str, stage: Stage, done: in
 
 
 @lru_cache(maxsize=1024)
-def place_of(name: str) -> Place:
-    """Return the place that a dotted key of TOML names, such as ``edits.prompts."stem:drums"``.
-
-    Raises:
-        LibraryError: it is no such key.
-    """
+def _place_of(name: str) -> Place:
     try:
-        table: Any = tomllib.loads(f"{name} = 0") if "\n" not in name and len(name) <= 500 else {}
-    except tomllib.TOMLDecodeError:
-        table = {}
-    place: list[str] = []
-    while isinstance(table, dict) and len(table) == 1:
-        ((key, table),) = table.items()
-        place.append(key)
-    if table != 0 or not place:
-        raise LibraryError(f"{name!r} is no place in song.toml")
-    return tuple(place)
+        if len(name) <= _LONGEST_PLACE:
+            return parse_place(name)
+    except ValueError:
+        pass
+    raise LibraryError(f"{name!r} is no place in song.toml")
 
 
-def name_of(place: Place) -> str:
-    """Return the dotted key of a place."""
-    return ".".join(map(toml_key, place))
-
-
-def _changed(studio: Studio, asked: _Asked, tell: Tell | None = None) -> Response:
+def _changed(studio: Studio, asked: _Asked, tell: Tell = tell_nobody) -> Response:
     outcome = change_songs(
         studio.paths, _places(asked.songs), expected=_places(asked.expected), by=studio.by, label=asked.label, tell=tell
     )
@@ -110,17 +94,17 @@ def _changed(studio: Studio, asked: _Asked, tell: Tell | None = None) -> Respons
 
 
 def _places(songs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[Place, Any]]:
-    return {song_id: {place_of(name): value for name, value in values.items()} for song_id, values in songs.items()}
+    return {song_id: {_place_of(name): value for name, value in values.items()} for song_id, values in songs.items()}
 
 
 def _told(outcome: Outcome, nothing: str) -> Response:
     entry = outcome.entry
     stale = [
-        {"song_id": each.song_id, "place": name_of(each.place), "expected": each.expected, "now": each.now}
+        {"song_id": each.song_id, "place": place_text(each.place), "expected": each.expected, "now": each.now}
         for each in outcome.stale
     ]
     told = {"entry": _step(entry) if entry else None, "stale": stale, "faults": list(outcome.faults)}
-    told["locked"] = [{"song_id": song_id, "place": name_of(place)} for song_id, place in outcome.locked]
+    told["locked"] = [{"song_id": song_id, "place": place_text(place)} for song_id, place in outcome.locked]
     is_lost = not (entry and entry.changes) and (stale or outcome.faults or outcome.locked)
     if not is_lost:
         return JSONResponse(told)
@@ -134,7 +118,7 @@ def _step(entry: Entry) -> dict[str, Any]:
         "id": entry.id, "at": entry.at, "by": entry.by, "label": entry.label, "kind": entry.kind, "of": entry.of,
         "songs": len({change.song_id for change in entry.changes}),
         "changes": [
-            {"song_id": each.song_id, "place": name_of(each.place), "before": each.before, "after": each.after}
+            {"song_id": each.song_id, "place": place_text(each.place), "before": each.before, "after": each.after}
             for each in entry.changes[:200]
         ],
     }  # fmt: skip

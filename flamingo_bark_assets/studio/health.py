@@ -150,10 +150,13 @@ class Looks:
         running = self._dagster.platform is not None
         beat = self._dagster.heartbeat()
         age = None if beat.age_s is None else round(beat.age_s, 1)
-        daemon: Part = {"ok": not beat.is_down, "platform_runs": running, "heartbeat_age_s": age}
+        daemon: Part = {"ok": not beat.is_fault, "platform_runs": running, "heartbeat_age_s": age}
         if beat.unknown is not None:
-            daemon["problem" if beat.is_down else "unknown"] = beat.unknown
-        elif beat.age_s is None or beat.age_s > _LATEST_BEAT_S:
+            daemon["problem" if beat.is_fault else "unknown"] = beat.unknown
+        elif beat.age_s is None:
+            problem = "a part of the daemon has not beaten: it starts, or else stop the platform and start it again"
+            daemon |= {"ok": False, "problem": problem}
+        elif beat.age_s > _LATEST_BEAT_S:
             daemon |= {"ok": False, "problem": "the daemon does not beat; stop the platform and start it again"}
         return {"daemon": daemon}
 

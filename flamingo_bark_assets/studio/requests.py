@@ -51,7 +51,7 @@ async def threaded(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 
 
 def status_of(error: FlamingoBarkError) -> int:
-    """Return the status of an answer that tells a fault: 404 for an unknown song, 507 where the disk refuses."""
+    """Return the status of an answer that tells a fault: 404 for an unknown song, 507 where nothing can be written."""
     return 404 if isinstance(error, UnknownSong) else 507 if isinstance(error, WriteError) else 400
 
 

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from flamingo_bark_assets.library.judgements import place_text
 from flamingo_bark_assets.studio.conflicts.queue import Conflict, Filters, queue_page
 from flamingo_bark_assets.studio.context import Studio
-from flamingo_bark_assets.studio.editing import name_of
 
 _NOTHING = {
     "is_published": False, "total": 0, "page": 1, "pages": 1, "kinds": [], "captioners": [], "conflicts": [],
@@ -49,7 +49,7 @@ def _told(conflict: Conflict) -> dict[str, Any]:
     return {
         "song_id": which.song_id, "title": conflict.title, "part": which.part, "question": which.question,
         "kind": which.kind, "claimed": which.claimed, "said": conflict.said, "captioner": which.captioner,
-        "model_id": conflict.model_id, "place": name_of(("corrections", "claims", which.name)),
+        "model_id": conflict.model_id, "place": place_text(("corrections", "claims", which.name)),
         "segments": [[segment.text, segment.is_claim] for segment in conflict.segments],
         "measured": conflict.measured, "method": conflict.method, "confidence": conflict.confidence,
         "sound": f"/sound/{which.song_id}/{conflict.lane}.wav#t={conflict.start_s:g},{conflict.end_s:g}",

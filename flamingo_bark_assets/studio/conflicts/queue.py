@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flamingo_bark_assets.analysis.features.correction import HUMAN, HUMAN_GRID
 from flamingo_bark_assets.claims.model import OPEN_CONFLICT
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.ids import make_song_id
@@ -185,17 +184,16 @@ def queue_page(paths: DataPaths, filters: Filters, page: int) -> QueuePage | Non
 @kept
 def _all_disputed(path: Path, _: tuple[int, int, int]) -> tuple[Disputed, ...]:
     excluded = f"AND song_id NOT IN (SELECT song_id FROM ({excluded_songs(path)}))"
-    is_open = f"{OPEN_CONFLICT} AND coalesce(method, '') NOT IN ('{HUMAN}', '{HUMAN_GRID}') {excluded}"
+    is_open = f"{OPEN_CONFLICT} {excluded}"
     same = "song_id, part, question, kind, claimed"
     of_sidecars = f"UNION ALL {_OF_SIDECARS} WHERE {is_open}" if _kinds_of_sidecars(path) else ""
     rows = query(
         path,
         f"""
         WITH disputed AS ({_OF_CAPTIONS} WHERE {is_open} {of_sidecars}),
-        -- A caption that a sidecar gives is a claim of both.
-        one AS (
+        one AS (  -- of each name one of the caption and one of the sidecars
             SELECT *, max(confidence) OVER (PARTITION BY {same}) AS surest FROM disputed
-            QUALIFY row_number() OVER (PARTITION BY {same} ORDER BY file NULLS FIRST, number, claim) = 1
+            QUALIFY row_number() OVER (PARTITION BY {same}, file IS NULL ORDER BY file, number, claim) = 1
         )
         SELECT song_id, part, question, claim, kind, claimed, captioner, file, number FROM one
         ORDER BY surest DESC NULLS LAST, song_id, part, question, file NULLS FIRST, claim""",
@@ -220,7 +218,7 @@ def _kinds_of_sidecars(path: Path) -> bool:
 def _undecided(
     disputed: Sequence[Disputed], decided: Decisions, song_ids: frozenset[str], published_at: str
 ) -> list[Disputed]:
-    return [
+    left = (
         each
         for each in disputed
         if each.song_id in song_ids
@@ -228,7 +226,12 @@ def _undecided(
         and (each.song_id, each.name) not in decided.claims
         and (each.song_id, CORRECTED_BY.get(each.kind, "")) not in decided.corrected
         and (each.file or decided.edited.get((each.song_id, each.part, each.question), "") <= published_at)
-    ]
+    )
+    # A caption that a sidecar gives is a claim of both, and the caption's comes first.
+    first: dict[tuple[str, str], Disputed] = {}
+    for each in left:
+        first.setdefault((each.song_id, each.name), each)
+    return list(first.values())
 
 
 def _still_open(paths: DataPaths, disputed: Sequence[Disputed]) -> list[Disputed]:

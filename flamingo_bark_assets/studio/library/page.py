@@ -15,11 +15,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from flamingo_bark_assets.errors import LibraryError
-from flamingo_bark_assets.library.judgements import Place
+from flamingo_bark_assets.library.judgements import Place, place_text
 from flamingo_bark_assets.library.layout import find_song_folder
 from flamingo_bark_assets.library.song_toml_edits import lock_holds, read_places
 from flamingo_bark_assets.studio.context import Studio
-from flamingo_bark_assets.studio.editing import name_of
 from flamingo_bark_assets.studio.library.index import LibraryIndex
 from flamingo_bark_assets.studio.library.query import Asked, Column, Filter, matching_ids, read_asked, window
 from flamingo_bark_assets.studio.requests import read_json, threaded
@@ -111,7 +110,7 @@ def _said(studio: Studio, song_ids: list[str]) -> dict[str, Any]:
             faults.append(str(error))
             continue
         locks = found.pop(("locked",))
-        songs[song_id] = {name_of(place): value for place, value in found.items() if value is not None}
-        if names := [name_of(place) for place in BULK_PLACES if lock_holds(locks, place)]:
+        songs[song_id] = {place_text(place): value for place, value in found.items() if value is not None}
+        if names := [place_text(place) for place in BULK_PLACES if lock_holds(locks, place)]:
             locked[song_id] = names
     return {"songs": songs, "locked": locked, "faults": faults}

@@ -15,11 +15,11 @@ from flamingo_bark_assets.audio.song_metadata import SongMetadata
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.journal import recent_steps
+from flamingo_bark_assets.library.judgements import place_text
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.studio.context import Studio
-from flamingo_bark_assets.studio.editing import name_of
 from flamingo_bark_assets.studio.review.fields import SongFields
 from flamingo_bark_assets.studio.review.lyrics_rows import tell_lyrics
 from flamingo_bark_assets.studio.review.progress import review_of, tell_progress
@@ -187,7 +187,8 @@ def _history(studio: Studio, song_id: str) -> dict[str, Any]:
             {
                 "at": step.at, "by": step.by, "label": step.label, "kind": step.kind,
                 "changes": [
-                    {"place": name_of(each.place), "before": each.before, "after": each.after} for each in step.changes
+                    {"place": place_text(each.place), "before": each.before, "after": each.after}
+                    for each in step.changes
                 ],
             }
             for step in steps

@@ -15,10 +15,9 @@ from flamingo_bark_assets.captioning.model_answers import readings
 from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import Claim
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.library.judgements import Place, claim_name
+from flamingo_bark_assets.library.judgements import Place, claim_name, place_text
 from flamingo_bark_assets.parts import PARTS, Part, Question
 from flamingo_bark_assets.prompts.levels import Prompt, TrainingPrompts
-from flamingo_bark_assets.studio.editing import name_of
 from flamingo_bark_assets.studio.review.claim_places import ClaimPlaces
 from flamingo_bark_assets.studio.review.results import SongResults
 from flamingo_bark_assets.studio.review.words import SongWords
@@ -126,7 +125,7 @@ class SongTexts:
             "verdict": claim.verdict, "measured": claim.measured, "number": claim.measured_number, "unit": claim.unit,
             "note": claim.note, "method": claim.method, "confidence": claim.confidence,
             "place": place.told() if place else None,
-            "decision": {"place": name_of(decision), "toml": self._words.at(decision)},
+            "decision": {"place": place_text(decision), "toml": self._words.at(decision)},
         }  # fmt: skip
 
 
@@ -159,10 +158,10 @@ def claimed_text(answer: Answer, claims: Sequence[Claim]) -> str | None:
 
 
 def _heard_s(answer: Answer) -> list[list[float]] | None:
-    """Return beginning and end of each segment that the model was given."""
+    """Return beginning and end, in s, of each segment that the model was given; None where it was given none."""
     if answer.segments is not None:
         segments: list[list[float]] = json.loads(answer.segments)
-        return segments
+        return segments or None
     if answer.window_start_s is None or answer.window_end_s is None:
         return None
     return [[answer.window_start_s, answer.window_end_s]]

@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flamingo_bark_assets.errors import FileFault, LibraryError
+from flamingo_bark_assets.errors import FileFault
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.files.toml import read_toml
-from flamingo_bark_assets.library.judgements import Place
+from flamingo_bark_assets.library.judgements import Place, parse_place, place_text
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.library.song_toml import SONG_TOML
 from flamingo_bark_assets.library.song_toml_edits import plain
-from flamingo_bark_assets.studio.editing import name_of, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +50,14 @@ class SongWords:
         places = []
         for name in found if isinstance(found, list) else ():
             try:
-                places.append(place_of(str(name)))
-            except LibraryError:
+                places.append(parse_place(str(name)))
+            except ValueError:
                 continue
         return tuple(places)
 
     def told(self, place: Place) -> dict[str, Any]:
         """Return what a page needs to edit a place: its name, what stands there, and whether it is locked."""
-        return {"place": name_of(place), "toml": self.at(place), "locked": self.is_locked(place)}
+        return {"place": place_text(place), "toml": self.at(place), "locked": self.is_locked(place)}
 
 
 def read_words(files: SongFiles) -> SongWords:

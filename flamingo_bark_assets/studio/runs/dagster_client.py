@@ -87,14 +87,14 @@ class Heartbeat:
     """The daemon's, as the platform tells it.
 
     Attributes:
-        age_s: of the oldest of its parts; None where it never beat, or nobody told.
+        age_s: of the oldest of its parts; None where one never beat, or nobody told.
         unknown: why nobody told; None where somebody did.
-        is_down: whether the platform refuses to be asked: its webserver does not listen.
+        is_fault: whether that is a fault of the platform, and not only that it is busy.
     """
 
     age_s: float | None
     unknown: str | None = None
-    is_down: bool = False
+    is_fault: bool = False
 
 
 class DagsterClient:
@@ -142,14 +142,10 @@ class DagsterClient:
         except NoPlatform:
             return Heartbeat(None, "no platform runs")
         except PlatformRefused as error:
-            is_down = isinstance(error.__cause__, urllib.error.URLError) and isinstance(
-                error.__cause__.reason, ConnectionRefusedError
-            )
-            said = "does not listen: it starts, or has ended" if is_down else "did not answer soon"
-            return Heartbeat(None, f"the platform's webserver {said}", is_down)
+            said, is_fault = _why_unheard(error.__cause__)
+            return Heartbeat(None, f"the platform's webserver {said}", is_fault)
         beats = [each["lastHeartbeatTime"] for each in health["allDaemonStatuses"] if each["required"]]
-        known = [beat for beat in beats if beat is not None]
-        return Heartbeat(time.time() - min(known) if known else None)
+        return Heartbeat(time.time() - min(beats) if beats and None not in beats else None)
 
     def run_song(self, song_id: str, *, only_due: bool) -> str:
         """Start a run of one song; return its id.
@@ -221,6 +217,8 @@ class DagsterClient:
                 answer = json.load(response)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise PlatformRefused(f"the platform does not answer: {error}") from error
+        if not isinstance(answer, dict):
+            raise PlatformRefused("the platform does not answer: what it says is no answer of GraphQL")
         if answer.get("errors") or not answer.get("data"):
             said = "; ".join(str(each.get("message")) for each in answer.get("errors") or ())
             raise PlatformRefused(f"the platform did not understand: {said or 'no answer'}")
@@ -244,6 +242,21 @@ _BACKFILL_ID_LENGTH = 8
 def dagster_of(home: Path) -> DagsterClient:
     """Return the one client of a home that all pages of this process share."""
     return DagsterClient(home)
+
+
+def _why_unheard(cause: BaseException | None) -> tuple[str, bool]:
+    """Return why the webserver told nothing, without a word of its own, and whether that is a fault."""
+    reason = cause.reason if isinstance(cause, urllib.error.URLError) else cause
+    match cause, reason:
+        case _, TimeoutError():
+            return "did not answer soon", False
+        case _, ConnectionRefusedError():
+            return "does not listen: it starts, or has ended", True
+        case urllib.error.HTTPError(code=code), _:
+            return f"answered with status {code}", True
+        case ((None | ValueError()), _):
+            return "did not answer what was asked", True
+    return "broke the connection off", True
 
 
 def _tags(tags: dict[str, str]) -> list[dict[str, str]]:

@@ -20,19 +20,16 @@ import yaml
 
 from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.defs.run_tags import BACKFILL, songs_of_tags
-from flamingo_bark_assets.steps import STEP_NAMED
 from flamingo_bark_assets.studio.runs.records import (
-    MADE_EVENT,
     MOST_BACKFILLS,
     MOST_RUNS,
-    RUN_STATES,
-    SONGS_TAG,
-    STUDIO_TAG,
     UNDER_WAY,
     Backfill,
     Event,
     Queue,
     Run,
+    backfill_of,
+    event_of,
 )
 
 _RUNS, _EVENTS = "history/runs.db", "history/runs/index.db"
@@ -128,13 +125,9 @@ class Databases:
                 )
             }  # fmt: skip
         return [
-            Backfill(
-                backfill_id, "cancelling" if status == "CANCELING" else "asked for",
-                int(tags.get(backfill_id, {}).get(SONGS_TAG, 0)) or None, _seconds(asked),
-                is_new=STUDIO_TAG in tags.get(backfill_id, {}) and backfill_id not in begun,
-            )
+            backfill_of(backfill_id, status, tags.get(backfill_id, {}), _seconds(asked), has_begun=backfill_id in begun)
             for backfill_id, status, asked in rows
-        ]  # fmt: skip
+        ]
 
     def partitions(self) -> AbstractSet[str]:
         """Return the songs that Dagster knows."""
@@ -189,15 +182,11 @@ def _of_each(rows: Sequence[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
 
 
 def _event(log_id: int, run_id: str, kind: str | None, asset: str | None, partition: str | None) -> Event | None:
-    if state := RUN_STATES.get(kind or ""):
-        return Event(log_id, run_id, state)
-    if kind != MADE_EVENT or asset is None or partition is None:
-        return None
     try:
-        step = "/".join(json.loads(asset))
+        step = None if asset is None else "/".join(json.loads(asset))
     except (ValueError, TypeError):
-        return None
-    return Event(log_id, run_id, "made", partition, step) if step in STEP_NAMED else None
+        step = None
+    return event_of(log_id, run_id, kind, step, partition)
 
 
 def _seconds(written: str) -> float:

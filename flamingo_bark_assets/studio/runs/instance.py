@@ -1,6 +1,6 @@
 """Dagster's record of runs and events, as Dagster itself reads it from wherever its settings keep it.
 
-For homes whose databases are elsewhere belongs here; those that keep them read them without Dagster, in `databases`.
+What is read where the databases are not in the home belongs here; those that are there are read in `databases`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,17 @@ from typing import TYPE_CHECKING
 from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.defs.run_tags import songs_of_tags
 from flamingo_bark_assets.errors import HomeError
-from flamingo_bark_assets.steps import STEP_NAMED
 from flamingo_bark_assets.studio.runs.records import (
-    MADE_EVENT,
     MOST_BACKFILLS,
     MOST_RUNS,
-    RUN_STATES,
-    SONGS_TAG,
     STUDIO_TAG,
     UNDER_WAY,
     Backfill,
     Event,
     Queue,
     Run,
+    backfill_of,
+    event_of,
 )
 
 if TYPE_CHECKING:
@@ -91,10 +89,9 @@ class InstanceReader:
             found = instance.get_backfills(filters=BulkActionsFilter(statuses=statuses), limit=MOST_BACKFILLS)
             begun = _begun(instance) if found else frozenset()
         return [
-            Backfill(
-                each.backfill_id, "cancelling" if each.status is BulkActionStatus.CANCELING else "asked for",
-                int(each.tags.get(SONGS_TAG, 0)) or None, each.backfill_timestamp,
-                is_new=STUDIO_TAG in each.tags and each.backfill_id not in begun,
+            backfill_of(
+                each.backfill_id, each.status.value, each.tags, each.backfill_timestamp,
+                has_begun=each.backfill_id in begun,
             )
             for each in found
         ]  # fmt: skip
@@ -148,9 +145,5 @@ def _event(log_id: int, entry: dg.EventLogEntry) -> Event | None:
     event = entry.dagster_event
     if event is None:
         return None
-    if state := RUN_STATES.get(event.event_type.value):
-        return Event(log_id, entry.run_id, state)
-    if event.event_type.value != MADE_EVENT or event.asset_key is None or event.partition is None:
-        return None
-    step = event.asset_key.to_user_string()
-    return Event(log_id, entry.run_id, "made", event.partition, step) if step in STEP_NAMED else None
+    step = None if event.asset_key is None else event.asset_key.to_user_string()
+    return event_of(log_id, entry.run_id, event.event_type.value, step, event.partition)

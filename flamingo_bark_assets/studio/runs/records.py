@@ -1,6 +1,7 @@
 """Runs, events and backfills as the studio keeps them, and what a reader of Dagster's record of them answers.
 
-Only what passes between readers and pages belongs here; the readers stand in `databases` and `instance`.
+What passes between readers and pages belongs here, and how it is made of Dagster's words; the readers stand in
+`databases` and `instance`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flamingo_bark_assets.errors import FlamingoBarkError
+from flamingo_bark_assets.steps import STEP_NAMED
 
 STUDIO_TAG = "flamingo_bark/studio"
 """Of runs and backfills that were started here."""
@@ -112,6 +114,27 @@ class Queue:
 
     queued: int
     under_way: int
+
+
+def event_of(log_id: int, run_id: str, kind: str | None, step: str | None, song_id: str | None) -> Event | None:
+    """Return what happened by Dagster's name of its type; None for what no page shows."""
+    if state := RUN_STATES.get(kind or ""):
+        return Event(log_id, run_id, state)
+    if kind != MADE_EVENT or song_id is None or step not in STEP_NAMED:
+        return None
+    return Event(log_id, run_id, "made", song_id, step)
+
+
+def backfill_of(backfill_id: str, status: str, tags: Mapping[str, str], asked_s: float, *, has_begun: bool) -> Backfill:
+    """Return a backfill that has not ended by Dagster's name of its status, its tags and whether it has begun a run."""
+    try:
+        songs = int(tags.get(SONGS_TAG, 0))
+    except ValueError:  # whoever starts a backfill in Dagster may write any tag
+        songs = 0
+    return Backfill(
+        backfill_id, "cancelling" if status == "CANCELING" else "asked for", songs if songs > 0 else None, asked_s,
+        is_new=STUDIO_TAG in tags and not has_begun,
+    )  # fmt: skip
 
 
 class RunReader(Protocol):

@@ -44,13 +44,15 @@ export async function edit(label, songs, expected = {}, progress = null) {
 /** Send a change, and ask how far it is until it is answered. */
 async function watched(change, progress) {
   const job = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  let isOver = false;
   const looking = setInterval(async () => {
     const told = await get(`/api/edits/${job}`).catch(() => null); // it is asked again
-    if (told) progress(told);
+    if (told && !isOver) progress(told);
   }, LOOK_MS);
   try {
     return await send("POST", "/api/edits", {...change, job});
   } finally {
+    isOver = true;
     clearInterval(looking);
   }
 }

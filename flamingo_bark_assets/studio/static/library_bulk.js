@@ -163,6 +163,7 @@ class Bulk {
       if (told?.entry) say(`${songsOf(told.entry.songs)} changed${leftOut(locked + (told.locked?.length ?? 0))}`, {undo});
     } catch (error) {
       this.busy(false);
+      this.preview();
       sayFault(error);
     }
   }

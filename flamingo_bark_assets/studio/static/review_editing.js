@@ -164,9 +164,12 @@ export class Saver {
   constructor(spec, told) {
     this.spec = spec;
     this.key = JSON.stringify([spec.song, spec.place]);
-    // The page is drawn anew after each change: what was told of saving outlasts that, and is told where it is drawn now.
+    // The page is drawn anew after each change: what was told of saving outlasts that, and is told where it is drawn now,
+    // but not of what stands there no more: that was undone, or changed elsewhere.
     tellers.set(this.key, told);
-    if (lastTold.has(this.key)) told(lastTold.get(this.key));
+    const last = lastTold.get(this.key);
+    if (last?.of === asText(spec.toml)) told(last.text);
+    else lastTold.delete(this.key);
     this.waiting = null;
     this.value = undefined;
     this.done = Promise.resolve(true);
@@ -174,7 +177,7 @@ export class Saver {
   }
 
   told(text) {
-    lastTold.set(this.key, text);
+    lastTold.set(this.key, {text, of: asText(this.spec.toml)});
     tellers.get(this.key)(text);
   }
 
@@ -197,7 +200,7 @@ export class Saver {
     this.done = this.done.then(async () => {
       const isSaved = await save(this.spec, value);
       if (isSaved) this.spec.toml = value;
-      if (!this.isDirty) this.told(isSaved ? "saved" : "not saved");
+      this.told(this.isDirty ? "not saved yet" : isSaved ? "saved" : "not saved");
       return isSaved;
     });
     return this.done;
@@ -207,6 +210,7 @@ export class Saver {
 const savers = new Set();
 const tellers = new Map();
 const lastTold = new Map();
+const asText = (value) => JSON.stringify(value ?? null);
 
 /** Save all that waits; resolves to whether all of it stands. */
 export async function flushAll() {

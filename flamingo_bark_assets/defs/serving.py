@@ -33,6 +33,8 @@ _TIME_TO_START_S = 180.0
 _TIME_TO_STOP_S = 20.0
 _LOOK_S = 0.5
 _CODE_SERVER = "code server"
+# Of a run over many songs, Dagster plans every asset of each: so many of these events are one transaction.
+_ENVIRONMENT = {"DAGSTER_EVENT_BATCH_SIZE": "500"}
 
 _Running = dict[str, subprocess.Popen[bytes]]
 
@@ -122,6 +124,7 @@ def _start(service: Service, inherited: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "flamingo_bark_assets.defs.attended", *service.module],
         stdin=subprocess.PIPE,
+        env={**os.environ, **_ENVIRONMENT},
         pass_fds=[inherited],
         start_new_session=True,
     )

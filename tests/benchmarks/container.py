@@ -139,13 +139,8 @@ def _serve(container: str, folder: Path) -> None:
     """Run the commands of compose.yaml's services until the worker has run and published a song that another added."""
     text = re.sub(r"\$\{\w+(?::-([^}]*))?\}", lambda found: found[1] or "", (ROOT / "compose.yaml").read_text())
     services = yaml.safe_load(text)["services"]
-    mounts = []
-    for name in ("data", "dagster"):
-        (folder / name).mkdir()
-        os.chown(folder / name, _USER, _USER)
-        mounts.append(f"--volume={folder / name}:/{name}")
     started: dict[str, subprocess.Popen[bytes]] = {}
-    inside = [*mounts, container, "--"]
+    inside = [container, "--"]
     try:
         for name in _SERVICES:
             command = ["buildah", "run", *inside, *services[name]["command"]]
@@ -156,14 +151,14 @@ def _serve(container: str, folder: Path) -> None:
             _, *test = services[name].get("healthcheck", {}).get("test", ["CMD", "true"])
             _until_well(name, [*inside, *test], started[name], folder)
         _buildah(
-            "run", *inside, "flamingo-bark", "add", "data/demo/song.mp3", "--stems", "data/demo/stems", "--id", "demo"
+            "run", *inside, "flamingo-bark", "add", "data/demo/song.mp3", "--stems", "data/demo/stems", "--id", "added"
         )
         query = "SELECT 'published ' || song_id FROM suitability"
         published = [*inside, "flamingo-bark", "--quiet", "sql", "--csv", query]
-        _until_well("song", published, started["daemon"], folder, says="published demo")
+        _until_well("song", published, started["daemon"], folder, says="published added")
         with urllib.request.urlopen("http://127.0.0.1:8080/health", timeout=30) as response:
             health = json.load(response)
-        print(f"services apart: the demo song is published; health of the studio: {health['status']}")
+        print(f"services apart: the song is published; health of the studio: {health['status']}")
         if health["status"] != "ok":
             sys.exit(f"not well: {health}")
     finally:

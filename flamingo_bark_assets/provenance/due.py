@@ -32,8 +32,9 @@ from flamingo_bark_assets.provenance.state import (
     state_path,
     write_state,
 )
-from flamingo_bark_assets.provenance.stored_files import size_bytes
+from flamingo_bark_assets.provenance.stored_files import StoredSong
 from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 
 NEVER_MADE = "never made"
 LOST = "its stored result is lost"
@@ -80,7 +81,11 @@ class DueSongs:
         for known in (self._fresh, self._states, self._present):
             for song_id in known.keys() - stamps.keys():
                 del known[song_id]
-        found = {song_id: self._look(song_id, stamp, settings) for song_id, stamp in stamps.items()}
+        tokens = FeatureStore(self._paths.features).tokens()
+        found = {
+            song_id: self._look(StoredSong(self._paths, song_id, tokens.get(song_id)), song_id, stamp, settings)
+            for song_id, stamp in stamps.items()
+        }
         return {song_id: due for song_id, due in found.items() if due is not None}
 
     def made_versions(self, song_ids: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -90,16 +95,16 @@ class DueSongs:
             song_id: {step: made.data_version for step, made in state.made.items()} for song_id, state in states.items()
         }
 
-    def _look(self, song_id: str, stamp: FilesStamp, settings: SettingsVersions) -> DueSong | None:
+    def _look(self, stored: StoredSong, song_id: str, stamp: FilesStamp, settings: SettingsVersions) -> DueSong | None:
         state = self._state(song_id)
         fresh = self._fresh.get(song_id)
         is_known = fresh is not None and fresh[0] == stamp.signature and fresh[1] is state and fresh[2] == settings
         made = ((s, state.made[s.name]) for s in STEPS if s.name in state.made)
-        if is_known and all(size_bytes(self._paths, s, song_id) == one.size_bytes for s, one in made):
+        if is_known and not any(stored.lacks(s, one, state) for s, one in made):
             return None
         files = self._files(song_id, stamp, state)
         state = self._state(song_id)
-        due = due_steps(self._paths, song_id, state, files, settings)
+        due = due_steps(stored, state, files, settings)
         if not due:
             self._fresh[song_id] = (stamp.signature, state, settings)
             return None
@@ -177,9 +182,7 @@ def _renewed(paths: DataPaths, song_id: str, signature: str, state: SongState) -
     return state
 
 
-def due_steps(
-    paths: DataPaths, song_id: str, state: SongState, files: FileDigests, settings: SettingsVersions
-) -> dict[str, str]:
+def due_steps(stored: StoredSong, state: SongState, files: FileDigests, settings: SettingsVersions) -> dict[str, str]:
     """Find the steps of one song that are due.
 
     A step is due where it was never made, its stored result is lost, an input is another one than it was made from, or
@@ -189,7 +192,7 @@ def due_steps(
     """
     due: dict[str, str] = {}
     for step in STEPS:
-        if reason := _why_due(paths, song_id, step, state, files, settings, due):
+        if reason := _why_due(stored, step, state, files, settings, due):
             due[step.name] = reason
     is_said = any(files.of(part) for step in STEPS if step.name in due for part in step.files)
     if all(reason == NEVER_MADE and not STEP_NAMED[name].record.EVERY_SONG for name, reason in due.items()):
@@ -198,8 +201,7 @@ def due_steps(
 
 
 def _why_due(
-    paths: DataPaths,
-    song_id: str,
+    stored: StoredSong,
     step: Step,
     state: SongState,
     files: FileDigests,
@@ -213,7 +215,7 @@ def _why_due(
     changed = sorted(name for name in present.keys() | made.inputs.keys() if present.get(name) != made.inputs.get(name))
     if CODE in changed:
         return f"made by version {made.inputs.get(CODE)}, now {step.version}"
-    if size_bytes(paths, step, song_id) != made.size_bytes:
+    if stored.lacks(step, made, state):
         return LOST
     if changed:
         return f"{', '.join(changed)} changed"

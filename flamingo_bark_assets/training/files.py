@@ -19,6 +19,7 @@ from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.library_tables import LibraryTables
 from flamingo_bark_assets.training.dataset import build_dataset, dataset_file_name, render_dataset
 from flamingo_bark_assets.training.instructions import instructions_file_name, write_instructions
 from flamingo_bark_assets.training.manifest import (
@@ -118,7 +119,8 @@ def publish_manifest(paths: DataPaths) -> PublishedManifest:
     entries: list[ManifestEntry] = []
     excluded: list[str] = []
     left_out: list[str] = []
-    for song_id, review in stored_reviews(FeatureStore(paths.features), list_song_ids(paths)).items():
+    tables = LibraryTables(FeatureStore(paths.features), paths.warehouse)
+    for song_id, review in stored_reviews(tables, list_song_ids(paths)).items():
         if review.is_excluded:
             excluded.append(f"{song_id}: {review.exclusion}")
             continue

@@ -205,5 +205,5 @@ def test_a_stored_result_that_was_damaged_is_told_and_hides_no_other_song(paths:
     verdict.write_bytes(contents)
     listed = flamingo_bark("list")
     assert listed.exit_code == 0
-    assert "damaged: stored suitability was damaged; materialise the asset again" in listed.output
+    assert "damaged: stored song_metadata was damaged; materialise the asset again" in listed.output
     assert "unfit: other: song.wav" in " ".join(listed.output.split())

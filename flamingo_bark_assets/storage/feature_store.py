@@ -245,9 +245,9 @@ class FeatureStore:
             return 0
         packs, count = self.packs, 0
         with packs.alone():
-            worn = packs.worn()
-            to_pack = [*self._unpacked(), *(song_id for songs in worn.values() for song_id in songs)]
-            to_pack = list(dict.fromkeys(to_pack))
+            own = self._unpacked()
+            worn = packs.worn(set(own))
+            to_pack = [*own, *(song_id for songs in worn.values() for song_id in songs)]
             for start in range(0, len(to_pack), SONGS_A_PACK):
                 readable = self._readable(to_pack[start : start + SONGS_A_PACK])
                 tokens = packs.add(readable)

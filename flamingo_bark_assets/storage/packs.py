@@ -14,7 +14,7 @@ import functools
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,12 +169,16 @@ class Packs:
                     kept = {song_id: place for song_id, place in index.songs.items() if song_id not in gone}
                     self._write_index(number, _Index(index.dictionary_bytes, index.n_written, kept))
 
-    def worn(self) -> dict[int, list[str]]:
-        """Return the packs of which too little still counts, each with the songs that do."""
+    def worn(self, superseded: Set[str]) -> dict[int, list[str]]:
+        """Return the packs of which too little still counts, each with the songs that do.
+
+        Of the songs that are `superseded` no pack counts.
+        """
         catalog = self._catalog(anew=True)
         live: dict[int, list[str]] = {number: [] for number in catalog.indices}
         for song_id, place in catalog.places.items():
-            live[place.pack].append(song_id)
+            if song_id not in superseded:
+                live[place.pack].append(song_id)
         return {
             number: songs
             for number, songs in live.items()

@@ -11,8 +11,8 @@ import pytest
 from flamingo_bark_assets.audio.recording import Landmark
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.provenance.publication import SPLITS as PUBLICATION
-from flamingo_bark_assets.provenance.publication import WAREHOUSE, publication_inputs
+from flamingo_bark_assets.provenance.versions import SPLITS as PUBLICATION
+from flamingo_bark_assets.provenance.versions import WAREHOUSE, publication_inputs, song_versions
 from flamingo_bark_assets.settings import Settings, SplitSettings, load_settings
 from flamingo_bark_assets.splits import assignment
 from flamingo_bark_assets.splits.assignment import read_splits, renew_splits, splits_path, stored_leaks
@@ -148,11 +148,13 @@ def test_the_warehouse_holds_the_splits(paths: DataPaths) -> None:
 
 
 def test_splits_are_due_for_another_artist_or_seed_and_not_for_another_caption() -> None:
-    versions = {"a": {"raw_song": "1", "stems": "1", "song_metadata": "1", "flamingo_captions": "1"}}
-    inputs = publication_inputs(versions, SplitSettings())
-    caption = publication_inputs({"a": {**versions["a"], "flamingo_captions": "2"}}, SplitSettings())
-    artist = publication_inputs({"a": {**versions["a"], "song_metadata": "2"}}, SplitSettings())
-    seed = publication_inputs(versions, SplitSettings(seed=1))
+    made = {"raw_song": "1", "stems": "1", "song_metadata": "1", "flamingo_captions": "1"}
+
+    def inputs_of(splits: SplitSettings | None = None, **changed: str) -> dict[str, str]:
+        return publication_inputs({"a": song_versions({**made, **changed})}, splits or SplitSettings())
+
+    inputs, caption, artist = inputs_of(), inputs_of(flamingo_captions="2"), inputs_of(song_metadata="2")
+    seed = inputs_of(SplitSettings(seed=1))
     assert caption[PUBLICATION] == inputs[PUBLICATION] != artist[PUBLICATION]
     assert seed[PUBLICATION] != inputs[PUBLICATION]
     assert seed[WAREHOUSE] != inputs[WAREHOUSE]

@@ -45,12 +45,9 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 
     A song that a person excludes, or whose dataset is missing, unfit or unreadable, is left out and stops nothing.
     """
-    from flamingo_bark_assets.provenance.publication import (
-        MANIFEST,
-        note_published,
-        publication_inputs,
-        stored_versions,
-    )
+    from flamingo_bark_assets.provenance.publication import note_published
+    from flamingo_bark_assets.provenance.summaries import stored_versions
+    from flamingo_bark_assets.provenance.versions import MANIFEST, publication_inputs
     from flamingo_bark_assets.training.files import publish_manifest
 
     with told_in_one_line():
@@ -91,12 +88,9 @@ def training_splits(context: dg.AssetExecutionContext, platform: Platform) -> dg
     What was assigned stays; new songs are assigned by the hash of their group. Excluded songs are in no split.
     """
     from flamingo_bark_assets.library.fingerprint import sha256_of
-    from flamingo_bark_assets.provenance.publication import (
-        SPLITS,
-        note_published,
-        publication_inputs,
-        stored_versions,
-    )
+    from flamingo_bark_assets.provenance.publication import note_published
+    from flamingo_bark_assets.provenance.summaries import stored_versions
+    from flamingo_bark_assets.provenance.versions import SPLITS, publication_inputs
     from flamingo_bark_assets.splits.assignment import renew_splits
 
     settings = platform.settings
@@ -160,12 +154,9 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
     from flamingo_bark_assets.library.layout import find_unlisted, list_song_ids
     from flamingo_bark_assets.library.orphans import remove_orphans
     from flamingo_bark_assets.prompts.library_scale import renew_scale
-    from flamingo_bark_assets.provenance.publication import (
-        WAREHOUSE,
-        note_published,
-        publication_inputs,
-        stored_versions,
-    )
+    from flamingo_bark_assets.provenance.publication import note_published
+    from flamingo_bark_assets.provenance.summaries import stored_versions
+    from flamingo_bark_assets.provenance.versions import WAREHOUSE, publication_inputs
     from flamingo_bark_assets.splits.assignment import splits_path
     from flamingo_bark_assets.steps import RECORDS
     from flamingo_bark_assets.storage.feature_store import FeatureStore

@@ -25,7 +25,7 @@ from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.songs import SONGS_A_RUN
 from flamingo_bark_assets.defs.under_way import UnderWay, under_way
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.library.layout import DataPaths, find_unlisted, list_song_ids, may_be_mounted
+from flamingo_bark_assets.library.layout import DataPaths, list_song_ids, may_be_mounted, survey
 from flamingo_bark_assets.steps import STEPS
 
 if TYPE_CHECKING:
@@ -52,9 +52,8 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
 
     try:
         versions = settings_versions(platform.settings, platform.paths)
-        due = _due_songs(platform.paths).find(versions)
-        library = list_song_ids(platform.paths)
-        unlisted = find_unlisted(platform.paths)
+        library, unlisted = survey(platform.paths)
+        due = _due_songs(platform.paths).find(versions, library)
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))
     fail_lost_runs(context.instance)  # their songs are asked for again
@@ -99,7 +98,7 @@ def publication(context: dg.SensorEvaluationContext, platform: Platform) -> dg.S
     from flamingo_bark_assets.provenance.publication import due_publications, retry_publication
 
     try:
-        versions = _due_songs(platform.paths).made_versions(list_song_ids(platform.paths))
+        versions = _due_songs(platform.paths).versions(list_song_ids(platform.paths))
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))
     due = due_publications(platform.paths, versions, platform.settings.splits)

@@ -16,6 +16,7 @@ from flamingo_bark_assets.files.atomic import delete_tree, find_leftovers
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.library.ids import is_song_id
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
+from flamingo_bark_assets.library.looks import LibraryLooks
 from flamingo_bark_assets.storage.feature_store import PACKS_FOLDER, RESULTS_ENDING, FeatureStore
 
 DATASET_FILE_NAMES = (
@@ -98,8 +99,9 @@ def remove_made(paths: DataPaths, made: Mapping[str, Sequence[Path]]) -> list[Pa
 
 
 def _leftovers(paths: DataPaths) -> Iterator[Path]:
-    songs = [paths.songs / name for name in _names(paths.songs) if is_song_id(name)]
-    for folder in (paths.root, paths.songs, *songs, paths.datasets, paths.separated):
+    songs = LibraryLooks(paths).with_leftovers(filter(is_song_id, _names(paths.songs)))
+    folders = [paths.songs / song_id for song_id in songs]
+    for folder in (paths.root, paths.songs, *folders, paths.datasets, paths.separated):
         yield from find_leftovers(folder, recursive=False)
     for folder in (paths.features, paths.answers, paths.previews, paths.root / _STATE_FOLDER):
         yield from find_leftovers(folder)
@@ -107,7 +109,7 @@ def _leftovers(paths: DataPaths) -> Iterator[Path]:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return [path.name for path in folder.iterdir()]
+        return os.listdir(folder)  # noqa: PTH208 - a hundred thousand names
     except OSError:
         return []
 

@@ -94,7 +94,12 @@ class SongState:
 
 def state_path(paths: DataPaths, song_id: str) -> Path:
     """Return where the state of a song stands."""
-    return paths.root / STATE_FOLDER / _SONGS_FOLDER / f"{song_id}.json"
+    return states_folder(paths) / f"{song_id}.json"
+
+
+def states_folder(paths: DataPaths) -> Path:
+    """Return the folder of all states."""
+    return paths.root / STATE_FOLDER / _SONGS_FOLDER
 
 
 def read_state(paths: DataPaths, song_id: str) -> SongState:

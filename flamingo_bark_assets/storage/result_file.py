@@ -117,9 +117,10 @@ def encode_tables(tables: Iterable[tuple[str, Sequence[ColumnSpec], Mapping[str,
                 numbers.append(packed)
                 place += len(packed)
                 continue
-            values = [None if value is None else spec.type(value) for value in column]
-            is_same = n_rows >= _SAME_ROWS and values.count(values[0]) == n_rows
-            columns[spec.name] = {"all": values[0]} if is_same else values
+            plain = [None if value is None else spec.type(value) for value in column]
+            # 0.0 and -0.0 are equal, and not the same.
+            is_same = n_rows >= _SAME_ROWS and plain[0] != 0.0 and plain.count(plain[0]) == n_rows
+            columns[spec.name] = {"all": plain[0]} if is_same else plain
         encoded[name] = [n_rows, columns]
     text = json.dumps(encoded, ensure_ascii=False, separators=(",", ":")).encode()
     return EncodedResult(tuple(encoded), text, b"".join(numbers))

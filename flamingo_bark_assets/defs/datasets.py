@@ -4,6 +4,7 @@ Publication belongs here; what is published was made song by song.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -155,6 +156,7 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
     from flamingo_bark_assets.library.orphans import remove_orphans
     from flamingo_bark_assets.prompts.library_scale import renew_scale
     from flamingo_bark_assets.provenance.publication import note_published
+    from flamingo_bark_assets.provenance.state import song_lock
     from flamingo_bark_assets.provenance.summaries import stored_versions
     from flamingo_bark_assets.provenance.versions import WAREHOUSE, publication_inputs
     from flamingo_bark_assets.splits.assignment import splits_path
@@ -168,7 +170,9 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         splits = platform.settings.splits
         inputs = publication_inputs(stored_versions(paths), splits)[WAREHOUSE]
         over_all = {SPLITS_TABLE: splits_path(paths, by_artist=splits.by_artist)}
-        published = publish(FeatureStore(paths.features), list_song_ids(paths), paths.warehouse, RECORDS, over_all)
+        store = FeatureStore(paths.features)
+        packed = store.pack(functools.partial(song_lock, paths, wait=False))
+        published = publish(store, list_song_ids(paths), paths.warehouse, RECORDS, over_all)
         scale_is_new = renew_scale(paths, platform.settings.prompts)
         note_published(paths, WAREHOUSE, inputs)
     if scale_is_new and platform.settings.prompts.relative_words:
@@ -181,6 +185,8 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         metadata={
             "dagster/row_count": sum(published.rows.values()),
             "songs": published.songs,
+            "replaced": published.replaced,
+            "packed": packed,
             "rows": dg.MetadataValue.json(published.rows),
             "cleaned_up": dg.MetadataValue.json(dataclasses.asdict(cleanup)),
             "path": dg.MetadataValue.path(published.path),

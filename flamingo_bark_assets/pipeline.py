@@ -44,7 +44,7 @@ from flamingo_bark_assets.parts import KINDS, STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.edits import apply_prompt_edits
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts, put_tag, tag_of
 from flamingo_bark_assets.prompts.library_scale import LibraryScale, read_scale
-from flamingo_bark_assets.record import Record, digest_of
+from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.separation.kept import separated_names, with_separated
 from flamingo_bark_assets.separation.making import separate_song
 from flamingo_bark_assets.separation.records import SeparatedStems
@@ -52,7 +52,8 @@ from flamingo_bark_assets.separation_settings import SeparationSettings
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds, digest_of_settings
 from flamingo_bark_assets.splits.landmarks import find_landmarks
 from flamingo_bark_assets.steps import STEM_STEPS, STEP_OF_RECORD, STEPS, FilePart, SettingsGroup, Step
-from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.feature_store import FeatureStore, encode_record
+from flamingo_bark_assets.storage.result_file import EncodedResult
 from flamingo_bark_assets.storage.set_aside import SetAside
 from flamingo_bark_assets.threads import one_blas_thread
 from flamingo_bark_assets.training.files import DatasetFiles, dataset_files, write_dataset_files
@@ -100,6 +101,8 @@ class SongWork:
         """Is told how far a step is that takes long."""
         self._step: Step | None = None
         self._results: dict[type[Record], Record] = {}
+        self._encoded: dict[type[Record], EncodedResult] = {}
+        self._unsaved: set[type[Record]] | None = None
         self._hashes: dict[Path, str] = {}
         self._views: dict[Part, AudioView | None] = {}
         self._memory = SampleMemory()
@@ -133,10 +136,29 @@ class SongWork:
         return found
 
     def keep(self, record: R) -> R:
-        """Store a result and keep it for the steps after."""
-        self.store.write(record)
-        self._results[type(record)] = record
+        """Store a result, at once or with others by `save`, and keep it for the steps after."""
+        cls = type(record)
+        self._encoded[cls] = encode_record(record)
+        self._results[cls] = record
+        if self._unsaved is None:
+            self.store.write_all(self.song_id, {cls.TABLE: self._encoded[cls]})
+        else:
+            self._unsaved.add(cls)
         return record
+
+    def save_together(self) -> None:
+        """Store no result from now on until `save` stores all: each time costs two waits for the disk."""
+        self._unsaved = self._unsaved or set()
+
+    def save(self) -> None:
+        """Store the results that `keep` was given since, in one step.
+
+        Raises:
+            WriteError: they cannot be written; none of them is stored then.
+        """
+        if self._unsaved:
+            self.store.write_all(self.song_id, {cls.TABLE: self._encoded[cls] for cls in self._unsaved})
+            self._unsaved.clear()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -324,10 +346,13 @@ class SongWork:
 
     def data_version(self, result: Record) -> str:
         """Digest of a result: the version of an asset's data. That of the verdict covers the files written with it."""
+        cls = type(result)
+        if cls not in self._encoded or self._results.get(cls) is not result:
+            self._encoded[cls] = encode_record(result)
+        version = self._encoded[cls].version
         if isinstance(result, Verdict):
-            entry = dataset_files(self.paths, self.song_id).entry
-            return digest_of(result) + sha256_of(entry)[:16]
-        return digest_of(result)
+            return version + sha256_of(dataset_files(self.paths, self.song_id).entry)[:16]
+        return version
 
     def evidence(self) -> Evidence:
         """Return all measurements of the song; with what a person decided on claims where the step declares that."""
@@ -445,7 +470,7 @@ def _read_by_stems(song: SongFeatures) -> tuple[object, ...]:
 def _inputs_of_measuring(work: SongWork) -> str:
     """Digest what the measurements of the mix depend on."""
     step = STEP_OF_RECORD[SongFeatures]
-    versions = [step.version, *(digest_of(work.result(cls)) for cls in (RawSong, StemSet))]
+    versions = [step.version, *(work.data_version(work.result(cls)) for cls in (RawSong, StemSet))]
     return digest_of_settings(*versions)
 
 
@@ -594,5 +619,9 @@ def run_step(step: Step, work: SongWork) -> Record:
 
 
 def run_all(work: SongWork) -> dict[str, Record]:
-    """Run every step in order; an exception of a step is passed on."""
-    return {step.name: run_step(step, work) for step in STEPS}
+    """Run every step in order and store all results; an exception of a step is passed on."""
+    work.save_together()
+    try:
+        return {step.name: run_step(step, work) for step in STEPS}
+    finally:
+        work.save()

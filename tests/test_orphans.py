@@ -40,8 +40,10 @@ def make(paths: DataPaths, song_id: str) -> set[Path]:
     """Write the files that a run makes of a song."""
     files = dataset_files(paths, song_id)
     return {
+        touch(paths.features / "songs" / f"{song_id}.results"),
+        touch(paths.features / "measured" / "songs" / f"{song_id}.results"),
+        touch(paths.features / "measured" / "song_features" / f"{song_id}.json"),
         touch(paths.features / "raw_song" / f"{song_id}.parquet"),
-        touch(paths.features / "measurements" / "raw_song" / f"{song_id}.parquet"),
         touch(files.dataset),
         touch(files.instructions),
         touch(files.entry),
@@ -219,7 +221,7 @@ def test_temporary_files_of_killed_writers_go_wherever_the_platform_writes(paths
         paths.root,
         paths.songs,
         paths.songs / "one",
-        paths.features / "raw_song",
+        paths.features / "songs",
         paths.datasets,
         paths.answers / "ab",
         states,

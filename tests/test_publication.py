@@ -14,6 +14,8 @@ from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import run_songs
 from flamingo_bark_assets.steps import RECORDS
+from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.result_file import pack_results
 from flamingo_bark_assets.storage.warehouse import query
 from tests.songs import write_song
 
@@ -61,7 +63,11 @@ def test_the_check_fails_by_name_for_a_song_without_rows_and_passes_without_it(
     assert "'My Song' is not named by a song id" in str(ignored.description)
 
     (data.songs / "My Song").rmdir()
-    (data.features / RECORDS[-1].TABLE / "one.parquet").unlink()
+    store = FeatureStore(data.features)
+    file = store.open("one")
+    assert file is not None
+    kept = {name: result for name, result in file.results().items() if name != RECORDS[-1].TABLE}
+    store.path("one").write_bytes(pack_results(kept))
     cut = check(publish(instance), "holds_every_song")
     assert not cut.passed
     assert cut.description == f"one: no row in {RECORDS[-1].TABLE}; run the song again"
@@ -74,7 +80,7 @@ def test_each_published_asset_alone_removes_what_was_made_of_a_song_that_is_gone
 
     write_song(data.songs, "one", duration_s=5.5)
     for asset in ("training_manifest", "feature_warehouse"):
-        orphan = data.features / "raw_song" / "gone.parquet"
+        orphan = data.features / "songs" / "gone.results"
         orphan.parent.mkdir(parents=True, exist_ok=True)
         orphan.write_text("x")
         job = defs.resolve_job_def("publish")

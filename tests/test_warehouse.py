@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -119,15 +120,13 @@ def test_an_unknown_value_is_null_with_a_reason(tmp_path: Path) -> None:
     assert reason
 
 
-def test_every_table_has_a_primary_key_and_comments_with_units(tmp_path: Path) -> None:
+def test_every_table_has_a_key_that_is_never_null_and_comments_with_units(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     publish(FeatureStore(tmp_path / "features"), [], path, RECORDS)
     found = query(
-        path,
-        "SELECT table_name, constraint_column_names FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'",
+        path, "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT is_nullable AND schema_name = 'main'"
     )
-    keys = dict(found.rows)
-    assert {name: tuple(columns) for name, columns in keys.items()} == {t.name: t.key for t in all_tables(RECORDS)}
+    assert set(found.rows) == {(table.name, column) for table in all_tables(RECORDS) for column in table.key}
     assert query(path, "SELECT count(*) FROM duckdb_columns() WHERE comment IS NULL AND NOT internal").rows == ((0,),)
     ((comment,),) = query(
         path,
@@ -148,12 +147,10 @@ def test_a_damaged_file_is_named_and_spoils_no_other(tmp_path: Path) -> None:
     store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
     put(store, "good")
     put(store, "bad")
-    store.path("song_features", "bad").write_bytes(b"not parquet")
+    store.path("bad").write_bytes(b"no results")
     published = publish(store, ["bad", "good"], path, RECORDS)
     assert query(path, "SELECT song_id FROM song_features").rows == (("good",),)
-    assert query(path, "SELECT song_id FROM raw_song ORDER BY 1").rows == (("bad",), ("good",))
-    assert len(published.left_out) == 1
-    assert published.left_out[0].startswith("bad: song_features: ")
+    assert published.left_out == ("bad: left out: the file is cut; run the song again",)
 
 
 def test_a_reader_that_holds_the_file_keeps_its_snapshot_and_stops_no_publication(tmp_path: Path) -> None:
@@ -223,12 +220,72 @@ def test_songs_without_a_row_are_named_with_the_reason(tmp_path: Path) -> None:
 
 def test_a_song_of_which_no_file_can_be_read_is_not_called_one_that_never_ran(tmp_path: Path) -> None:
     store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    damaged = store.path("raw_song", "bad")
+    damaged = store.path("bad")
     damaged.parent.mkdir(parents=True)
-    damaged.write_bytes(b"not parquet")
-    (missing,) = publish(store, ["bad"], path, RECORDS).without_row
-    assert missing.startswith("bad: no row in raw_song, ")
-    assert missing.endswith("; run the song again")
+    damaged.write_bytes(b"no results")
+    assert publish(store, ["bad"], path, RECORDS).without_row == ("bad: no row in any table; run the song again",)
+
+
+# What has changed
+
+
+def everything(path: Path) -> dict[str, tuple[tuple[object, ...], ...]]:
+    return {t.name: query(path, f"SELECT * FROM {t.name} ORDER BY ALL").rows for t in all_tables(RECORDS)}
+
+
+def test_only_songs_that_have_changed_are_written_anew_and_the_rest_stays_as_it_was(tmp_path: Path) -> None:
+    store, path, whole = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb", tmp_path / "whole.duckdb"
+    songs = [f"song-{number}" for number in range(12)]
+    for song_id in songs:
+        put(store, song_id)
+    assert publish(store, songs, path, RECORDS).replaced == 12
+    assert publish(store, songs, path, RECORDS).replaced == 0
+    put(store, "song-3", tempo_bpm=77.0)
+    put(store, "song-12")
+    songs.remove("song-7")
+    songs.append("song-12")
+    assert publish(store, songs, path, RECORDS).replaced == 2
+    publish(store, songs, whole, RECORDS)
+    assert everything(path) == everything(whole)
+    assert query(path, "SELECT tempo_bpm FROM song_features WHERE song_id = 'song-3'").rows == ((77.0,),)
+    assert query(path, "SELECT count(*) FROM beats WHERE song_id = 'song-7'").rows == ((0,),)
+
+
+def test_what_a_client_has_written_into_the_file_is_not_taken_over(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(store, path, "one", "two")
+    open_to_writing(path)
+    with duckdb.connect(str(path)) as writer:
+        writer.execute(WRITE)
+    assert query(path, SONGS).rows == (("of the client",), ("of the client",))
+    published_songs(store, path, "one", "two")
+    assert query(path, SONGS).rows == (("one",), ("two",))
+
+
+def test_a_warehouse_whose_tables_look_otherwise_is_built_anew(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "one")
+    publish(store, ["one"], path, RECORDS[:3])
+    assert publish(store, ["one"], path, RECORDS).rows["song_features"] == 1
+
+
+def test_packing_makes_no_song_one_that_has_changed(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(store, path, "one", "two", "three")
+    assert store.pack(lambda _: nullcontext(True), at_least=1) == 3
+    assert publish(store, ["one", "two", "three"], path, RECORDS).replaced == 0
+
+
+def test_two_rows_with_one_key_leave_out_their_song_and_no_other(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "good")
+    song = make_evidence("doubled").song
+    store.write(dataclasses.replace(song, beats=(*song.beats, song.beats[0])))
+    published = publish(store, ["doubled", "good"], path, RECORDS)
+    assert published.left_out == (
+        "doubled: left out: beats has two rows of song_id doubled, beat 0; run the song again",
+    )
+    assert query(path, "SELECT song_id FROM song_features").rows == (("good",),)
 
 
 # Clients of other versions
@@ -243,8 +300,7 @@ def test_a_client_of_the_oldest_version_reads_values_comments_and_keys(tmp_path:
         "SELECT count(*), sum(time_s) FROM beats",
         "SELECT table_name, comment FROM duckdb_tables() ORDER BY ALL",
         "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL",
-        "SELECT table_name, constraint_column_names FROM duckdb_constraints()"
-        " WHERE constraint_type = 'PRIMARY KEY' ORDER BY ALL",
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND NOT is_nullable ORDER BY ALL",
     ]
     with client(path, python=older_python) as older, client(path) as ours:
         assert older.version == "1.1.3"
@@ -425,7 +481,7 @@ def test_rows_that_no_longer_fit_on_the_disk_are_not_taken_for_unreadable_files(
             'TransactionContext Error: Failed to commit: Could not write file "x.wal": No space left on device'
         )
 
-    monkeypatch.setattr("flamingo_bark_assets.storage.warehouse._insert", full)
+    monkeypatch.setattr("flamingo_bark_assets.storage.building._insert_frame", full)
     with pytest.raises(WriteError, match="No space left on device"):
         publish(store, ["one"], path, RECORDS)
     assert not path.exists()

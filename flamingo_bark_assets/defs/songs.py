@@ -21,6 +21,7 @@ from flamingo_bark_assets.defs.plan import Plan, plan_of
 from flamingo_bark_assets.defs.reporting import (
     Event,
     EventPointer,
+    Outcomes,
     as_events,
     as_output,
     check_evaluation,
@@ -35,6 +36,7 @@ from flamingo_bark_assets.steps import STEM_STEPS, STEP_NAMED, STEPS, Step
 if TYPE_CHECKING:
     from flamingo_bark_assets.analysis.features.song import SongFeatures
     from flamingo_bark_assets.audio.signal import Sound
+    from flamingo_bark_assets.defs.metadata import Metadata
     from flamingo_bark_assets.evidence import Evidence
     from flamingo_bark_assets.parts import Part
     from flamingo_bark_assets.pipeline import SongWork
@@ -94,6 +96,18 @@ class _Song:
     pointer: EventPointer
     outdated: set[str]
     failed: _Failures = field(default_factory=dict)
+    unreported: "list[_Made]" = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A result that is to be stored and reported."""
+
+    step: Step
+    is_new: bool
+    metadata: "Metadata"
+    checks: Outcomes
+    versions: Mapping[str, str]
 
 
 class _Run:
@@ -239,10 +253,16 @@ class _Run:
         outdated = set(ledger.due()) - {step.name for step in steps}
         state = _Song(work, ledger, stored, EventPointer(self.context.instance), outdated, dict(failures))
         ledger.begin([step.name for step in steps if step.name not in stored])
+        work.save_together()
         try:
             for step in steps:
-                yield from self._materialise(state, step)
-        except BaseException:  # cancelled: what was made stays made
+                if step.record is Captions:  # a model may take minutes, and its process may be killed
+                    yield from self._store_and_report(state)
+                self._make_step(state, step)
+            yield from self._store_and_report(state)
+        except BaseException:  # cancelled: what was reported stays made; what was not is due, or nobody would report it
+            for made in state.unreported:
+                ledger.lost(made.step.name)
             ledger.end(interrupted=True)
             raise
         ledger.end()
@@ -278,11 +298,10 @@ class _Run:
         for need in {need for step in steps for need in step.needs if need in due and need not in names}:
             self.context.log.warning(f"{song_id}: {need} is not up to date and is used all the same: {due[need]}")
 
-    def _materialise(self, state: _Song, step: Step) -> Iterator[Event]:
-        """Make one step of one song and report it, as an output or as events; note a failure in `state`."""
+    def _make_step(self, state: _Song, step: Step) -> None:
+        """Make one step of one song, or note its failure in `state`."""
         from flamingo_bark_assets.defs.metadata import describe_result
 
-        song_id = state.work.song_id
         if any(need in state.failed for need in step.needs):
             state.failed[step.name] = "an asset that it needs failed"
             state.ledger.failed(step.name, state.failed[step.name])
@@ -292,23 +311,40 @@ class _Run:
             metadata = describe_result(state.work, result)
             checks = [(check, check.evaluate(state.work)) for check in self.checks if check.asset == step.name]
             versions = {name: self._version(state, name) for name in (step.name, *step.needs)}
+            if is_new and not state.outdated & set(step.needs):
+                state.ledger.made(step.name, versions[step.name])
+            elif is_new:
+                state.outdated.add(step.name)  # made from what is not up to date, so it is due still
         except Exception as error:  # a crash of one song's asset is reported at the end of the run
             if isinstance(error, UnreadableResult):
                 state.ledger.lost(error.step)
-            state.failed[step.name] = self._told(song_id, step.name, error)
-            state.ledger.failed(step.name, state.failed[step.name])
+            self._failed(state, step, error)
             return
-        tags = provenance_tags(state.pointer, step, versions, self.settings)
-        if self.by_output:
-            yield as_output(step, metadata, tags, checks)
-            state.pointer.reported(step.name)
-        else:
-            yield from as_events(self.context.instance, state.pointer, step, song_id, metadata, tags, checks)
-        # Only now: a run that is cancelled before its report must leave the step due, or nobody would report it.
-        if is_new and not state.outdated & set(step.needs):
-            state.ledger.made(step.name, versions[step.name])
-        elif is_new:
-            state.outdated.add(step.name)  # made from what is not up to date, so it is due still
+        state.unreported.append(_Made(step, is_new, metadata, checks, versions))
+
+    def _failed(self, state: _Song, step: Step, error: Exception) -> None:
+        state.failed[step.name] = self._told(state.work.song_id, step.name, error)
+        state.ledger.failed(step.name, state.failed[step.name])
+
+    def _store_and_report(self, state: _Song) -> Iterator[Event]:
+        """Store what was made of a song in one step and report it, as outputs or as events."""
+        try:
+            state.work.save()
+        except Exception as error:
+            for made in state.unreported:
+                state.ledger.lost(made.step.name)
+                self._failed(state, made.step, error)
+            state.unreported.clear()
+        while state.unreported:
+            made = state.unreported[0]
+            tags = provenance_tags(state.pointer, made.step, made.versions, self.settings)
+            if self.by_output:
+                yield as_output(made.step, made.metadata, tags, made.checks)
+                state.pointer.reported(made.step.name)
+            else:
+                instance, song_id = self.context.instance, state.work.song_id
+                yield from as_events(instance, state.pointer, made.step, song_id, made.metadata, tags, made.checks)
+            state.unreported.pop(0)
 
     def _result(self, state: _Song, step: Step) -> "tuple[Record, bool]":
         """Make the result of a step, or take the stored one where it is up to date; tell whether it is new."""

@@ -25,11 +25,12 @@ from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song,
 from flamingo_bark_assets.library.looks import SONGS_A_TURN, LibraryLooks
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions, outside_inputs
 from flamingo_bark_assets.provenance.state import Attempt, SongState, read_state, song_lock, write_state
-from flamingo_bark_assets.provenance.stored_files import size_bytes
+from flamingo_bark_assets.provenance.stored_files import StoredSong
 from flamingo_bark_assets.provenance.summaries import Mark, Summaries, Summary, versions_of
 from flamingo_bark_assets.provenance.versions import Versions
 from flamingo_bark_assets.provenance.wholeness import StoredFolders, is_whole
 from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 
 NEVER_MADE = "never made"
 LOST = "its stored result is lost"
@@ -82,17 +83,20 @@ class DueSongs:
         song_ids = list_song_ids(self._paths) if song_ids is None else song_ids
         stamps, summaries = self._looks.stamps(song_ids), self._summaries.current()
         version = settings_digest(settings)
-        turn = range(len(song_ids)) if self._stored.changed() else self._next_turn(len(song_ids))
+        store = FeatureStore(self._paths.features)
+        has_changed = self._stored.changed()
+        tokens = store.tokens() if has_changed else {}
+        turn = range(len(song_ids)) if has_changed else self._next_turn(len(song_ids))
         found: dict[str, DueSong] = {}
         for number, song_id in enumerate(song_ids):
             stamp, summary = stamps[song_id], summaries.get(song_id)
-            if (
-                summary is not None
-                and summary.fresh == f"{stamp.signature} {version}"
-                and (number not in turn or is_whole(self._paths, song_id, summary.sizes))
-            ):
+            fresh = summary if summary is not None and summary.fresh == f"{stamp.signature} {version}" else None
+            if fresh is not None and number not in turn:
                 continue
-            due = self._look(song_id, stamp, summary, settings, version, anew=number in turn)
+            token = tokens.get(song_id) if has_changed else store.token(song_id)
+            if fresh is not None and token == fresh.stored and is_whole(self._paths, song_id, fresh.sizes):
+                continue
+            due = self._look(song_id, stamp, summary, settings, version, anew=number in turn, token=token)
             if due is not None:
                 found[song_id] = due
         self._forget(found.keys())
@@ -123,6 +127,7 @@ class DueSongs:
         version: str,
         *,
         anew: bool,
+        token: str | None,
     ) -> DueSong | None:
         key = (stamp, summary and summary.mark, version)
         known = self._found.get(song_id)
@@ -132,7 +137,7 @@ class DueSongs:
         files = self._files(song_id, stamp, state)
         if summary is not None and files == state.files and stamp.signature != state.signature:
             state = read_state(self._paths, song_id)  # it was stored that its files are the same
-        due = due_steps(self._paths, song_id, state, files, settings)
+        due = due_steps(StoredSong(self._paths, song_id, token), state, files, settings)
         if not due:
             self._summaries.note_fresh(song_id, f"{stamp.signature} {version}")
             return None
@@ -206,9 +211,7 @@ def _renewed(paths: DataPaths, song_id: str, signature: str, state: SongState) -
     return state
 
 
-def due_steps(
-    paths: DataPaths, song_id: str, state: SongState, files: FileDigests, settings: SettingsVersions
-) -> dict[str, str]:
+def due_steps(stored: StoredSong, state: SongState, files: FileDigests, settings: SettingsVersions) -> dict[str, str]:
     """Find the steps of one song that are due.
 
     A step is due where it was never made, its stored result is lost, an input is another one than it was made from, or
@@ -218,7 +221,7 @@ def due_steps(
     """
     due: dict[str, str] = {}
     for step in STEPS:
-        if reason := _why_due(paths, song_id, step, state, files, settings, due):
+        if reason := _why_due(stored, step, state, files, settings, due):
             due[step.name] = reason
     is_said = any(files.of(part) for step in STEPS if step.name in due for part in step.files)
     if all(reason == NEVER_MADE and not STEP_NAMED[name].record.EVERY_SONG for name, reason in due.items()):
@@ -227,8 +230,7 @@ def due_steps(
 
 
 def _why_due(
-    paths: DataPaths,
-    song_id: str,
+    stored: StoredSong,
     step: Step,
     state: SongState,
     files: FileDigests,
@@ -242,7 +244,7 @@ def _why_due(
     changed = sorted(name for name in present.keys() | made.inputs.keys() if present.get(name) != made.inputs.get(name))
     if CODE in changed:
         return f"made by version {made.inputs.get(CODE)}, now {step.version}"
-    if size_bytes(paths, step, song_id) != made.size_bytes:
+    if stored.lacks(step, made, state):
         return LOST
     if changed:
         return f"{', '.join(changed)} changed"

@@ -19,7 +19,7 @@ from flamingo_bark_assets.library.looks import SONGS_A_TURN
 from flamingo_bark_assets.provenance.state import SongState, read_state, states_folder
 from flamingo_bark_assets.provenance.versions import STEPS_OF, Versions, song_versions
 
-_VERSION = f"summaries 1 {' '.join(f'{name}:{sorted(steps or ())}' for name, steps in STEPS_OF.items())}"
+_VERSION = f"summaries 2 {' '.join(f'{name}:{sorted(steps or ())}' for name, steps in STEPS_OF.items())}"
 _ENDING = ".json"
 
 Mark = tuple[int, int, int]
@@ -33,7 +33,8 @@ class Summary:
     Attributes:
         mark: by which the state is known.
         signature: of names, sizes and times of the files that its dataset was made from; empty where it is not known.
-        sizes: bytes of the files that results are stored in, by step.
+        sizes: bytes of the files that steps wrote beside their results, by step.
+        stored: token of its results in the feature store.
         versions: what each publication is made from, of this song; see `song_versions`.
         fresh: with which files and settings all its results were found up to date; empty where they were not.
     """
@@ -41,6 +42,7 @@ class Summary:
     mark: Mark
     signature: str
     sizes: dict[str, int]
+    stored: str
     versions: tuple[str, ...]
     fresh: str = ""
 
@@ -158,7 +160,7 @@ def _marks_of(folder: str, song_ids: Iterable[str]) -> Iterable[tuple[str, Mark]
 def _summary(mark: Mark, state: SongState) -> Summary:
     versions = song_versions({step: made.data_version for step, made in state.made.items()})
     sizes = {step: made.size_bytes for step, made in state.made.items() if made.size_bytes}
-    return Summary(mark, state.signature if _is_of_its_files(state) else "", sizes, versions)
+    return Summary(mark, state.signature if _is_of_its_files(state) else "", sizes, state.stored, versions)
 
 
 def _is_of_its_files(state: SongState) -> bool:
@@ -175,9 +177,9 @@ def _is_of_its_files(state: SongState) -> bool:
 
 
 def _as_row(summary: Summary) -> Row:
-    return [summary.mark, summary.signature, summary.sizes, summary.versions, summary.fresh]
+    return [summary.mark, summary.signature, summary.sizes, summary.stored, summary.versions, summary.fresh]
 
 
 def _from_row(row: Row) -> Summary:
-    mark, signature, sizes, versions, fresh = row
-    return Summary(tuple(mark), signature, sizes, tuple(versions), fresh)
+    mark, signature, sizes, stored, versions, fresh = row
+    return Summary(tuple(mark), signature, sizes, stored, tuple(versions), fresh)

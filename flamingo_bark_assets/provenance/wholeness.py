@@ -14,7 +14,6 @@ from flamingo_bark_assets.files.kept_rows import is_settled
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.provenance.stored_files import size_bytes
 from flamingo_bark_assets.steps import STEP_NAMED
-from flamingo_bark_assets.storage.tables import MEASUREMENTS
 
 
 class StoredFolders:
@@ -33,9 +32,8 @@ class StoredFolders:
         return before is None or before != times
 
     def _times(self) -> Iterator[tuple[str, int]]:
-        features = self._paths.features
-        tables = (*_folders_in(features), *_folders_in(features / MEASUREMENTS))
-        for folder in (str(features), *tables, str(self._paths.datasets), *_with_own(self._paths.separated)):
+        features, separated = _with_own(self._paths.features), _with_own(self._paths.separated)
+        for folder in (*features, str(self._paths.datasets), *separated):
             try:
                 status = os.stat(folder)  # noqa: PTH116
             except OSError:
@@ -44,7 +42,7 @@ class StoredFolders:
 
 
 def is_whole(paths: DataPaths, song_id: str, sizes: Mapping[str, int]) -> bool:
-    """Tell whether the results of a song are stored in files of these sizes, by step."""
+    """Tell whether the files that steps wrote beside their results are of these sizes, by step."""
     return all(
         size_bytes(paths, STEP_NAMED[step], song_id) == size for step, size in sizes.items() if step in STEP_NAMED
     )

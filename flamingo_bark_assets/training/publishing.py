@@ -27,6 +27,7 @@ from flamingo_bark_assets.library.fingerprint import folder_signature, same_soun
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.orphans import Cleanup, remove_orphans
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.library_tables import LibraryTables
 from flamingo_bark_assets.training.files import dataset_files, manifest_path
 from flamingo_bark_assets.training.manifest import Problem, check_file, manifest_line, parse_line, read_entry
 
@@ -136,6 +137,7 @@ class _Publication:
         self._paths = paths
         self._known = known
         self._home = paths.root.resolve()
+        self._tables = LibraryTables(FeatureStore(paths.features), paths.warehouse)
         self._rows_path = paths.root / "state" / "manifest.json"
         self._before = {song_id: _from_row(row) for song_id, row in read_rows(self._rows_path, _VERSION).items()}
         self._now: dict[str, _Published] = {}
@@ -213,10 +215,10 @@ class _Publication:
             for song_id in self._song_ids
             if (before := self._before.get(song_id)) is None or not self._is_same(song_id, before)
         ]
-        return stored_reviews(FeatureStore(self._paths.features), anew)
+        return stored_reviews(self._tables, anew)
 
     def _review(self, song_id: str) -> SongReview:
-        return stored_reviews(FeatureStore(self._paths.features), [song_id])[song_id]
+        return stored_reviews(self._tables, [song_id])[song_id]
 
     def _checked(self, published: _Published, line: bytes) -> _Published:
         """Note what is wrong with the files of a line, and return what was published, with how they were found."""

@@ -18,7 +18,9 @@ from pathlib import Path
 import psutil
 
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
+from flamingo_bark_assets.record import Record, columns_of
 from flamingo_bark_assets.steps import STEPS
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from tests.running import Platform, running_platform
 from tests.songs import truncate, write_song
 
@@ -120,12 +122,11 @@ def _step_seconds(file: Path) -> float:
 
 def _unfit(data: Path) -> dict[str, int]:
     """Songs whose record says that it is unusable, or, of the last asset, unfit, by asset."""
-    import polars as pl
-
     found = {}
     for step in STEPS:
-        frame = pl.read_parquet(data / "features" / step.record.TABLE / "*.parquet")
-        found[step.name] = frame.filter(pl.col("unusable").is_not_null()).height
+        store, columns = FeatureStore(data / "features"), columns_of(Record)
+        frame, _ = store.read_columns(step.record.TABLE, store.song_ids(), columns)
+        found[step.name] = frame.height - frame["unusable"].null_count()
     return found
 
 

@@ -167,7 +167,7 @@ def test_a_kill_while_songs_are_packed_loses_none_and_the_next_packing_repairs_i
 
 def test_readers_never_miss_a_song_while_it_is_packed_and_made_anew(store: FeatureStore) -> None:
     done, faults = threading.Event(), []
-    seen: set[str] = set()
+    seen: set[float | None] = set()
 
     def read() -> None:
         while not done.is_set():

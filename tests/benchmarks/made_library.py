@@ -164,8 +164,10 @@ def _make_song(paths: DataPaths, number: int, templates: Sequence[_Template], rn
     ledger = Ledger(paths, work.files, signature, versions, "growth", hashed=work.sha256)
     ledger.begin([step.name for step in STEPS])
     records = [_known(_varied(template, song_id, rng), number, sums, work) for template in templates]
+    work.save_together()
     for record in records:
         work.keep(record)
+    work.save()
     _write_dataset(work, records, settings)
     for step in STEPS:
         ledger.made(step.name, rng.bytes(16).hex())

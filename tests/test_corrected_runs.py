@@ -26,7 +26,7 @@ from flamingo_bark_assets.steps import STEM_STEPS, STEP_NAMED, STEPS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.result_file import pack_results
 from flamingo_bark_assets.storage.warehouse import query, songs_where
-from flamingo_bark_assets.training.files import publish_manifest
+from flamingo_bark_assets.training.publishing import publish_manifest
 from tests.export_songs import made_source
 from tests.platform_state import asked, do, due, follow_sensors, not_fresh, tick
 

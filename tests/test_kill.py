@@ -18,8 +18,9 @@ from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.library.importing import remove_song
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.storage.warehouse import query
-from flamingo_bark_assets.training.files import manifest_path, publish_manifest
+from flamingo_bark_assets.training.files import manifest_path
 from flamingo_bark_assets.training.manifest import read_manifest, verify_manifest
+from flamingo_bark_assets.training.publishing import publish_manifest
 from tests.conftest import NO_WAITING, connections_kept
 from tests.songs import write_song
 

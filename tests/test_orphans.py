@@ -14,7 +14,8 @@ from flamingo_bark_assets.library import orphans
 from flamingo_bark_assets.library.importing import add_song, remove_song
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.orphans import DATASET_FILE_NAMES, derived_files, remove_orphans
-from flamingo_bark_assets.training.files import dataset_files, publish_manifest
+from flamingo_bark_assets.training.files import dataset_files
+from flamingo_bark_assets.training.publishing import publish_manifest
 
 NOTHING = orphans.Cleanup(0, (), None)
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         dg.AssetCheckSpec(
             "files_match_checksums",
             asset="training_manifest",
-            description="Every file that the manifest names exists and has the SHA-256 it states.",
+            description="Every file that the manifest names exists and is as it was when its SHA-256 was taken: one "
+            "whose size or times have changed since is read. `flamingo-bark verify` reads all.",
         )
     ],
     metadata={
@@ -47,13 +48,19 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
     A song that a person excludes, or whose dataset is missing, unfit or unreadable, is left out and stops nothing.
     """
     from flamingo_bark_assets.provenance.publication import note_published
-    from flamingo_bark_assets.provenance.summaries import stored_versions
-    from flamingo_bark_assets.provenance.versions import MANIFEST, publication_inputs
-    from flamingo_bark_assets.training.files import publish_manifest
+    from flamingo_bark_assets.provenance.summaries import stored_summaries
+    from flamingo_bark_assets.provenance.versions import MANIFEST, publication_inputs, version_of
+    from flamingo_bark_assets.training.publishing import KnownSong, publish_manifest
 
     with told_in_one_line():
-        inputs = publication_inputs(stored_versions(platform.paths), platform.settings.splits)[MANIFEST]
-        published = publish_manifest(platform.paths)
+        songs = stored_summaries(platform.paths)
+        versions = {song_id: summary.versions for song_id, summary in songs.items()}
+        inputs = publication_inputs(versions, platform.settings.splits)[MANIFEST]
+        known = {
+            song_id: KnownSong(version_of(MANIFEST, summary.versions), summary.signature)
+            for song_id, summary in songs.items()
+        }
+        published = publish_manifest(platform.paths, known)
         note_published(platform.paths, MANIFEST, inputs)
     _warn(context, published.cleanup, published.left_out)
     return dg.MaterializeResult(

@@ -90,11 +90,11 @@ class DueSongs:
         found: dict[str, DueSong] = {}
         for number, song_id in enumerate(song_ids):
             stamp, summary = stamps[song_id], summaries.get(song_id)
-            fresh = summary if summary and summary.fresh == f"{stamp.signature} {version}" else None
-            if fresh and number not in turn:
+            fresh = summary if summary is not None and summary.fresh == f"{stamp.signature} {version}" else None
+            if fresh is not None and number not in turn:
                 continue
             token = tokens.get(song_id) if has_changed else store.token(song_id)
-            if fresh and token == fresh.stored and is_whole(self._paths, song_id, fresh.sizes):
+            if fresh is not None and token == fresh.stored and is_whole(self._paths, song_id, fresh.sizes):
                 continue
             due = self._look(song_id, stamp, summary, settings, version, anew=number in turn, token=token)
             if due is not None:

@@ -32,7 +32,7 @@ class Summary:
 
     Attributes:
         mark: by which the state is known.
-        signature: of names, sizes and times of its files when their contents were digested.
+        signature: of names, sizes and times of the files that its dataset was made from; empty where it is not known.
         sizes: bytes of the files that steps wrote beside their results, by step.
         stored: token of its results in the feature store.
         versions: what each publication is made from, of this song; see `song_versions`.
@@ -102,13 +102,25 @@ class Summaries:
         return songs[first : first + SONGS_A_TURN]
 
 
+def stored_summaries(paths: DataPaths) -> dict[str, Summary]:
+    """Return the summary of each song of the library that has results.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+    """
+    summaries = Summaries(paths)
+    current = summaries.current()
+    summaries.keep()
+    return {song_id: current[song_id] for song_id in list_song_ids(paths) if song_id in current}
+
+
 def stored_versions(paths: DataPaths) -> Versions:
     """Return what each publication would be made from, of each song of the library that has results.
 
     Raises:
         LibraryError: the folder of all songs cannot be read.
     """
-    return versions_of(list_song_ids(paths), Summaries(paths))
+    return {song_id: summary.versions for song_id, summary in stored_summaries(paths).items()}
 
 
 def versions_of(song_ids: Iterable[str], summaries: Summaries) -> Versions:
@@ -148,7 +160,20 @@ def _marks_of(folder: str, song_ids: Iterable[str]) -> Iterable[tuple[str, Mark]
 def _summary(mark: Mark, state: SongState) -> Summary:
     versions = song_versions({step: made.data_version for step, made in state.made.items()})
     sizes = {step: made.size_bytes for step, made in state.made.items() if made.size_bytes}
-    return Summary(mark, state.signature, sizes, state.stored, versions)
+    return Summary(mark, state.signature if _is_of_its_files(state) else "", sizes, state.stored, versions)
+
+
+def _is_of_its_files(state: SongState) -> bool:
+    """Tell whether the dataset was made from the sound files that the signature is of."""
+    made, dataset = state.made, state.made.get("bark_dataset")
+    if state.files is None or dataset is None:
+        return False
+    return all(
+        step in made
+        and made[step].inputs.get("sound") == state.files.sound
+        and made[step].data_version == dataset.inputs.get(step)
+        for step in ("raw_song", "stems")
+    )
 
 
 def _as_row(summary: Summary) -> Row:

@@ -32,6 +32,11 @@ def song_versions(made: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
+def version_of(publication: str, versions: tuple[str, ...]) -> str:
+    """Return what one publication is made from, of a song's `song_versions`."""
+    return versions[list(STEPS_OF).index(publication)]
+
+
 def publication_inputs(versions: Versions, splits: SplitSettings) -> dict[str, str]:
     """Digest what each publication would be made from, by the publication's name."""
     settings = digest_of_settings(splits.model_dump())

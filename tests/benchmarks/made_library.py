@@ -167,6 +167,7 @@ def _make_song(paths: DataPaths, number: int, templates: Sequence[_Template], rn
     work.save_together()
     for record in records:
         work.keep(record)
+    work.save()
     _write_dataset(work, records, settings)
     work.save()
     for record in records:

@@ -49,7 +49,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "data versions": ("flamingo_bark_assets.record:digest_of",),
     "what the UI shows": ("flamingo_bark_assets.defs.metadata:describe_result",),
     "checks": ("flamingo_bark_assets.defs.checks:SongCheck.evaluate",),
-    "other steps": ("flamingo_bark_assets.pipeline:run_step",),
+    "{0.name}, all else": ("flamingo_bark_assets.pipeline:run_step",),
     "Dagster's events": ("dagster:DagsterInstance.handle_new_event",),
     "queries of the event log": (
         "dagster:DagsterInstance.fetch_materializations",
@@ -66,7 +66,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "flamingo_bark_assets.provenance.publication:stored_versions",
     ),
 }
-"""The functions and methods of each part, wherever they were imported to."""
+"""The functions and methods of each part, wherever they were imported to; a name may take in their first argument."""
 _OF_OTHERS = ("store", "warehouse", "manifest")
 _PACKAGE = "flamingo_bark_assets"
 
@@ -125,7 +125,7 @@ def _compare(paths: DataPaths, home: Path, songs: list[str], profile: Path | Non
     print(f"{count} songs in bulk, CPU ms a song")
     for name, part_s in [*spent_s.most_common(), ("the rest of the main thread", main_s - spent_s.total()),
                           ("other threads", whole_s - main_s)]:  # fmt: skip
-        print(f"{1e3 * part_s / count:8.0f}  {name}")
+        print(f"{1e3 * part_s / count:8.1f}  {name}")
     others_s = sum(spent_s[name] for name in _OF_OTHERS)
     print(f"whole job {whole_s / count:.2f} CPU-s a song, measuring alone {measuring_s / count:.2f}")
     print(f"ratio {whole_s / measuring_s:.2f} ({(whole_s - others_s) / measuring_s:.2f} without {', '.join(_OF_OTHERS)})")
@@ -176,7 +176,7 @@ class _Parts:
                 return function(*args, **kwargs)
             finally:
                 took_s = time.thread_time() - start_s
-                self.spent_s[name] += took_s - self._within_s.pop()
+                self.spent_s[name.format(*args[:1])] += took_s - self._within_s.pop()
                 self._within_s[-1] += took_s
 
         return timed

@@ -30,6 +30,7 @@ from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_sh
 from flamingo_bark_assets.captioning.edits import apply_caption_edits
 from flamingo_bark_assets.captioning.given import apply_given_words
 from flamingo_bark_assets.captioning.interface import Captioner, Captions
+from flamingo_bark_assets.clips.levels import SourceLevelReader, SourceLevels, source_levels
 from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResult
 from flamingo_bark_assets.evidence import Evidence
@@ -102,6 +103,7 @@ class SongWork:
         self._results: dict[type[Record], Record] = {}
         self._hashes: dict[Path, str] = {}
         self._views: dict[Part, AudioView | None] = {}
+        self._levels: dict[Part, SourceLevels] = {}
         self._memory = SampleMemory()
 
     @property
@@ -225,10 +227,22 @@ class SongWork:
         if part not in self._views:
             try:
                 signal = self.audio(part)
-                self._views[part] = mix_view(signal) if part == "mix" else stem_view(signal)
+                make = mix_view if part == "mix" else stem_view
+                view = self._views[part] = make(signal, also=(SourceLevelReader,))
+                self._levels[part] = view.take_native(SourceLevelReader)
             except AudioFault:
                 self._views[part] = None
         return self._views[part]
+
+    def levels(self, part: Part) -> SourceLevels:
+        """Return the levels of a part by which clips are judged; its sound is read for them only where no view was.
+
+        Raises:
+            AudioFault: it cannot be had.
+        """
+        if part not in self._levels:
+            self._levels[part] = source_levels(self.audio(part))
+        return self._levels[part]
 
     def views(self) -> SongViews | None:
         """Return the shared transforms of the mix and of what stems can be had; None where the mix cannot."""
@@ -544,7 +558,6 @@ def make_dataset(work: SongWork) -> Verdict:
 
 def cut_clips(work: SongWork) -> TrainingClips:
     """Cut the song into the clips to train on; what of it cannot be decoded any more gives none."""
-    from flamingo_bark_assets.clips.levels import SourceLevels, source_levels
     from flamingo_bark_assets.clips.planning import plan_clips
 
     verdict = work.result(Verdict)
@@ -552,7 +565,7 @@ def cut_clips(work: SongWork) -> TrainingClips:
     levels: dict[Part, SourceLevels] = {}
     for part in parts:
         with suppress(AudioFault):
-            levels[part] = source_levels(work.audio(part))
+            levels[part] = work.levels(part)
     return plan_clips(
         work.evidence(),
         work.result(SongLyrics),

@@ -10,8 +10,10 @@ import functools
 import hashlib
 import math
 import typing
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 T = TypeVar("T", float, int, bool, str)
@@ -147,14 +149,38 @@ def rows_of(row_class: type[AnyRow], **columns: Any) -> tuple[AnyRow, ...]:
 
 def digest_of(record: Record) -> str:
     """Digest a record by its values alone, made or read back, into 16 hexadecimal digits of SHA-256."""
-    values: list[Any] = [_canonical(spec, getattr(record, spec.name)) for spec in columns_of(type(record))]
+    hashed = hashlib.sha256()
+    values = [_canonical(spec, getattr(record, spec.name)) for spec in columns_of(type(record))]
+    hashed.update(repr(values).encode(errors="surrogatepass"))
     rare = rare_events_of(type(record))
     for name, row_class in events_of(type(record)).items():
         rows: tuple[Row, ...] = getattr(record, name)
         if not rows and name in rare:
             continue
-        values += [[_plain(spec, getattr(row, spec.name)) for row in rows] for spec in columns_of(row_class)]
-    return hashlib.sha256(repr(values).encode(errors="surrogatepass")).hexdigest()[:16]
+        hashed.update(f"{name} {len(rows)}".encode())
+        for spec in columns_of(row_class):
+            hashed.update(_packed(spec, list(map(attrgetter(spec.name), rows))))
+    return hashed.hexdigest()[:16]
+
+
+def _packed(spec: ColumnSpec, values: list[Any]) -> bytes:
+    """Return the bytes of a column: of numbers as the machine has them, a tenth of the cost of writing them."""
+    code = {float: "d", int: "q", bool: "b"}.get(spec.type)
+    try:
+        return b"=" + array(code, values).tobytes() if code else _written(spec, values)
+    except (TypeError, OverflowError):
+        plain = [_plain(spec, value) for value in values]
+    if any(value is None for value in plain):
+        known = bytes(value is not None for value in plain)
+        return b"?" + known + _packed(spec, [spec.type() if value is None else value for value in plain])
+    try:
+        return b"=" + array(code, plain).tobytes()
+    except OverflowError:  # an integer beyond those of a table
+        return _written(spec, plain)
+
+
+def _written(spec: ColumnSpec, values: list[Any]) -> bytes:
+    return repr([_plain(spec, value) for value in values]).encode(errors="surrogatepass")
 
 
 def _canonical(spec: ColumnSpec, value: Any) -> Any:

@@ -62,7 +62,7 @@ from flamingo_bark_assets.training.suitability import Verdict, judge
 if TYPE_CHECKING:
     from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews
     from flamingo_bark_assets.audio.decode import Decoded
-    from flamingo_bark_assets.audio.signal import Sound
+    from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
 CORRECTED_PARTS: tuple[FilePart, ...] = ("grid", "key", "sections")
 """Parts of a song's files that correct what is measured of the mix."""
@@ -104,6 +104,7 @@ class SongWork:
         self._hashes: dict[Path, str] = {}
         self._views: dict[Part, AudioView | None] = {}
         self._levels: dict[Part, SourceLevels] = {}
+        self._mono: FloatArray | None = None
         self._memory = SampleMemory()
 
     @property
@@ -255,7 +256,14 @@ class SongWork:
 
     def release(self, part: Part) -> None:
         """Forget the transforms of a part, which no later step reads."""
-        self._views.pop(part, None)
+        view = self._views.pop(part, None)
+        if part == "mix" and view is not None and not view.is_long:
+            self._mono = view.mono()
+
+    def take_mono(self) -> FloatArray | None:
+        """Return the down-mix of the mix at 22.05 kHz, once, where it was measured in this run and is not long."""
+        mono, self._mono = self._mono, None
+        return mono
 
     @contextmanager
     def reading_for(self, step: Step) -> Iterator[None]:

@@ -149,4 +149,3 @@ def _report(run_id: str, result: dg.ExecuteInProcessResult) -> RunReport:
             described = failure.user_failure_data and failure.user_failure_data.description
             errors.append(described or (failure.error.message if failure.error else event.step_key) or "failed")
     return RunReport(run_id, result.success, tuple(materialised), tuple(checks), tuple(errors))
-

@@ -38,7 +38,10 @@ PARTS: dict[str, tuple[str, ...]] = {
         "flamingo_bark_assets.analysis.views:mix_view",
         "flamingo_bark_assets.analysis.views:stem_view",
     ),
-    "measuring": ("flamingo_bark_assets.analysis.song:analyse_song", "flamingo_bark_assets.analysis.kinds:analyse_stem"),
+    "measuring": (
+        "flamingo_bark_assets.analysis.song:analyse_song",
+        "flamingo_bark_assets.analysis.kinds:analyse_stem",
+    ),
     "hashing of files": ("flamingo_bark_assets.library.fingerprint:sha256_of",),
     "store": ("flamingo_bark_assets.storage.feature_store:FeatureStore.write",),
     "ledger": (
@@ -128,7 +131,9 @@ def _compare(paths: DataPaths, home: Path, songs: list[str], profile: Path | Non
         print(f"{1e3 * part_s / count:8.1f}  {name}")
     others_s = sum(spent_s[name] for name in _OF_OTHERS)
     print(f"whole job {whole_s / count:.2f} CPU-s a song, measuring alone {measuring_s / count:.2f}")
-    print(f"ratio {whole_s / measuring_s:.2f} ({(whole_s - others_s) / measuring_s:.2f} without {', '.join(_OF_OTHERS)})")
+    print(
+        f"ratio {whole_s / measuring_s:.2f} ({(whole_s - others_s) / measuring_s:.2f} without {', '.join(_OF_OTHERS)})"
+    )
 
 
 def _measure(paths: DataPaths, song_id: str) -> float:

@@ -21,6 +21,7 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	@# torch first, by its exact release: where the CPU's build has a label of its own, a range would take the CUDA one.
 	$(PIP_INSTALL) "$$(grep '^torch==' $(CONSTRAINTS))"
 	$(PIP_INSTALL) --editable '.[train,dev]'
+	$(BIN)/flamingo-bark --quiet warm-up
 	@touch $@
 
 demo: install

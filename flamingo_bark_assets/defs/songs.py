@@ -15,6 +15,7 @@ import dagster as dg
 
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.defs.checks import CHECKS
+from flamingo_bark_assets.defs.event_log import connections_kept
 from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.defs.partitions import songs_partitions
 from flamingo_bark_assets.defs.plan import Plan, plan_of
@@ -71,12 +72,13 @@ def song(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Any]
     """
     run = _Run(context, platform)
     failed: dict[str, _Failures] = {}
-    if run.steps:
-        if not run.sets_inference:
-            observe_settings(context.instance, run.settings)
-        yield from run.make_songs(failed)
-    if run.lone_checks:
-        yield from run.judge_songs(failed)
+    with connections_kept(context.instance):
+        if run.steps:
+            if not run.sets_inference:
+                observe_settings(context.instance, run.settings)
+            yield from run.make_songs(failed)
+        if run.lone_checks:
+            yield from run.judge_songs(failed)
     if failed:
         raise dg.Failure(
             f"{len(failed)} of {len(run.song_ids)} songs failed: "

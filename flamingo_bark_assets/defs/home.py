@@ -27,6 +27,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from filelock import FileLock, Timeout
 
+from flamingo_bark_assets.defs.home_storage import HomeInstance
 from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
 from flamingo_bark_assets.errors import HomeError
 from flamingo_bark_assets.text import short_line
@@ -182,7 +183,7 @@ def _write_settings(home: Path) -> None:
 def _keeps_databases_in(home: Path) -> bool:
     """Return whether the settings leave the databases where Dagster puts them by itself."""
     storage = InstanceRef.from_dir(str(home)).storage_data
-    return storage is not None and storage == InstanceRef.config_defaults(str(home))["storage"]
+    return storage in {of.config_defaults(str(home))["storage"] for of in (InstanceRef, HomeInstance)}
 
 
 def _is_marked_whole(home: Path) -> bool:

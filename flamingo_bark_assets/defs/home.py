@@ -17,7 +17,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
@@ -28,6 +27,8 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from filelock import FileLock, Timeout
 
 from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
+from flamingo_bark_assets.defs.pools import keep_one_publisher
+from flamingo_bark_assets.defs.profile import write_settings
 from flamingo_bark_assets.errors import HomeError
 from flamingo_bark_assets.text import short_line
 
@@ -87,6 +88,7 @@ def open_instance(home: Path, *, captures_output: bool = True) -> dg.DagsterInst
         overrides = None if captures_output else {"compute_logs": _NO_COMPUTE_LOGS}
         instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
         fail_lost_runs(instance)
+        keep_one_publisher(instance)
     return instance
 
 
@@ -98,12 +100,13 @@ def make_whole(home: Path) -> None:
 
     Raises:
         HomeError: the folder cannot be written, or a database in it is damaged.
+        ConfigurationError: the profile that was chosen cannot be had.
     """
     with plain_faults(home):
         home.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(home / ".lock", timeout=_LOCK_TIMEOUT_S):
-                _write_settings(home)
+                write_settings(home)
                 if _keeps_databases_in(home) and not _is_marked_whole(home):
                     _make_databases_whole(home)
                     (home / ".whole").write_text(dg.__version__)
@@ -169,14 +172,6 @@ def _plain(error: Exception, home: Path) -> str:
 def _is_full(home: Path) -> bool:
     """Return whether the disk is full: SQLite calls it an I/O error where a journal cannot grow."""
     return shutil.disk_usage(home).free < _LITTLE_BYTES
-
-
-def _write_settings(home: Path) -> None:
-    settings = home / "dagster.yaml"
-    if not settings.exists():
-        temporary = home / f".new-{uuid.uuid4().hex}"
-        temporary.write_text(files(__package__).joinpath("dagster.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-        temporary.replace(settings)
 
 
 def _keeps_databases_in(home: Path) -> bool:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from flamingo_bark_assets.defs.lost_runs import hold_until_exit
+from flamingo_bark_assets.defs.shared_folder import check_node
 from flamingo_bark_assets.errors import ConfigurationError
 from flamingo_bark_assets.inference_settings import InferenceSettings
 from flamingo_bark_assets.library.layout import DataPaths
@@ -92,9 +93,14 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Show, before the first step of a run, that its process lives."""
+        """Show, before the first step of a run, that its process lives, and look whether it has the right data folder.
+
+        Raises:
+            SharedFolderError: it runs on a machine of a cluster that has another one.
+        """
         if context.run is not None and context.instance is not None and context.instance.is_persistent:
             hold_until_exit(context.instance, context.run.run_id)
+            check_node(context.instance, self.paths)
 
     @property
     def paths(self) -> DataPaths:

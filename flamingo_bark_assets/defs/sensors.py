@@ -20,8 +20,10 @@ from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
 from flamingo_bark_assets.defs.names import ONLY_DUE_TAG, SONGS
 from flamingo_bark_assets.defs.partitions import songs_partitions
 from flamingo_bark_assets.defs.plan import REPORT_TAG
+from flamingo_bark_assets.defs.pools import keep_one_publisher
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.settings_sources import observe_settings
+from flamingo_bark_assets.defs.shared_folder import note_folder
 from flamingo_bark_assets.defs.songs import SONGS_A_RUN
 from flamingo_bark_assets.defs.under_way import UnderWay, under_way
 from flamingo_bark_assets.errors import FlamingoBarkError
@@ -55,6 +57,10 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
         due = _due_songs(platform.paths).find(versions)
         library = list_song_ids(platform.paths)
         unlisted = find_unlisted(platform.paths)
+    except FlamingoBarkError as error:
+        return dg.SkipReason(str(error))
+    try:
+        note_folder(context.instance, platform.paths)
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))
     fail_lost_runs(context.instance)  # their songs are asked for again
@@ -105,6 +111,7 @@ def publication(context: dg.SensorEvaluationContext, platform: Platform) -> dg.S
     due = due_publications(platform.paths, versions, platform.settings.splits)
     if not due:
         return dg.SkipReason("all that was made is published")
+    keep_one_publisher(context.instance)
     busy = _under_way(context, context.instance.get_dynamic_partitions(SONGS))
     if busy.songs or busy.publishing:
         return dg.SkipReason(f"{len(busy.songs)} songs are under way" if busy.songs else "a publication is under way")

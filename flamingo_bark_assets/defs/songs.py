@@ -245,7 +245,10 @@ class _Run:
         except BaseException:  # cancelled: what was made stays made
             ledger.end(interrupted=True)
             raise
-        ledger.end()
+        if not ledger.end():
+            self.context.log.warning(
+                f"{song_id}: another run worked on it at the same time, and no lock kept them apart; it is made again"
+            )
         return state.failed
 
     def _opened(self, song_id: str) -> "tuple[SongWork, Ledger]":

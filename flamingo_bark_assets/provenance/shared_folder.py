@@ -10,7 +10,7 @@ import time
 import uuid
 
 from flamingo_bark_assets.errors import SharedFolderError, WriteError
-from flamingo_bark_assets.files.atomic import temporary_path, write_text
+from flamingo_bark_assets.files.atomic import delete_tree, temporary_path, write_text
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.provenance.state import STATE_FOLDER
 
@@ -69,8 +69,8 @@ def _trial(paths: DataPaths, where: str) -> float:
         raise SharedFolderError(f"{where} cannot be worked in: {error}") from error
     finally:
         for path in (written, renamed):
-            path.unlink(missing_ok=True)
-    return before_s - made_s if made_s < before_s else max(0.0, made_s - after_s) * -1
+            delete_tree(path)
+    return max(0.0, before_s - made_s) - max(0.0, made_s - after_s)
 
 
 def _read(paths: DataPaths) -> str | None:

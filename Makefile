@@ -28,13 +28,14 @@ demo: install
 
 # The extra for many machines, see docs/many-machines.md.
 cluster: install
-	$(PIP_INSTALL) --editable '.[cluster]'
+	$(PIP_INSTALL) --editable '.[cluster,kubernetes]'
 
 cluster-demo: cluster
 	$(BIN)/python -m tests.cluster_demo
 
 cluster-test: cluster
-	$(BIN)/pytest -n 0 tests/test_cluster.py
+	$(PIP_INSTALL) kubernetes-validate  # the schemas of Kubernetes
+	$(BIN)/pytest -n 0 tests/test_cluster.py tests/test_kubernetes.py
 
 test: install lint
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder

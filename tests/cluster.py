@@ -139,7 +139,7 @@ def running_ray(folder: Path, environment: Mapping[str, str], *, nodes: int = 2)
                     [ray, "start", *where, *common], stdout=out, stderr=out, env={**environment, **client}
                 )
             started.append(process)
-            _wait(process, lambda count=number + 1: _living_nodes(client) >= count, log)
+            _wait(process, lambda: _living_nodes(client) >= len(started), log)
         yield client
     finally:
         for process in reversed(started):

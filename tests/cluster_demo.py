@@ -3,8 +3,8 @@
     python -m tests.cluster_demo                          # 24 songs of 6 s, 2 of them broken, two ranged runs
     python -m tests.cluster_demo --songs 6 --broken 1 --seconds 3
 
-Needs `pip install '.[cluster]'` and a PostgreSQL server. All of it runs in a network namespace of its own, in which there
-is only loopback, and ends with this script.
+Needs `pip install '.[cluster]'` and a PostgreSQL server. All of it runs in a network namespace of its own, in which
+there is only loopback, and ends with this script.
 """
 
 from __future__ import annotations

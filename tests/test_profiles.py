@@ -1,4 +1,4 @@
-"""The profiles of dagster.yaml: chosen by one variable, never over a person's own settings, one line where one misses."""
+"""The profiles of dagster.yaml: chosen by one variable, never over a person's own settings, missing parts named."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_profile_whose_extra_is_missing_is_told_in_one_line(
         ("nowhere", "FLAMINGO_BARK_MAX_RUNS", "1", "no profile 'nowhere'; there are embedded, postgres, ray"),
         ("postgres", "FLAMINGO_BARK_POSTGRES_URL", "", "needs the environment variable FLAMINGO_BARK_POSTGRES_URL"),
         ("ray", "FLAMINGO_BARK_MAX_RUNS", "", "needs the environment variable FLAMINGO_BARK_MAX_RUNS"),
-        ("postgres", "FLAMINGO_BARK_POSTGRES_URL", "postgresql://me@host/songs", r"must begin with postgresql\+psycopg2"),
+        ("postgres", "FLAMINGO_BARK_POSTGRES_URL", "postgresql://me@host/songs", r"begin with postgresql\+psycopg2"),
     ],
 )
 def test_what_a_profile_lacks_is_named(

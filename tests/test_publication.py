@@ -149,7 +149,7 @@ def test_a_publication_waits_while_another_machine_publishes(
     other = instance.run_storage.add_run(dg.DagsterRun("publish", status=dg.DagsterRunStatus.STARTED)).run_id
     storage = instance.event_log_storage
     assert storage.claim_concurrency_slot(PUBLICATION_POOL, other, "training_manifest").is_claimed
-    looked = []
+    looked: list[bool] = []
     wait = ActiveExecution.sleep_til_ready
 
     def look_and_wait(execution: ActiveExecution) -> None:

@@ -152,8 +152,8 @@ def _why_lost(instance: dg.DagsterInstance, record: RunRecord) -> str | None:
     lock = _read(_lock_file(instance, run.run_id))
     if lock is not None:
         return _LOST if lock.is_lost and (lock.here or _silence_s(instance, record) > SILENCE_S) else None
-    # Without a lock file the run has not come to the point of taking it, or its home is elsewhere. What a cluster starts
-    # may wait long for its place, and run monitoring asks the launcher.
+    # Without a lock file the run has not come to the point of taking it, or its home is elsewhere. What a cluster
+    # starts may wait long for its place, and run monitoring asks the launcher.
     if not starts_runs_here(instance):
         return None
     has_started = run.status in {dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING}

@@ -1,4 +1,4 @@
-"""The data folder on a cluster: which one the code server works in is noted, and each run looks whether it has that one.
+"""The data folder on a cluster: which one the code server works in is noted, and each run looks whether it has it.
 
 The note in the instance belongs here; the look at the folder stands in `provenance.shared_folder`.
 """

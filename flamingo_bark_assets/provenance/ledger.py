@@ -151,8 +151,8 @@ class Ledger:
     def end(self, *, interrupted: bool = False) -> bool:
         """Store what was made; where a step failed, also why; where the run was interrupted, that the attempt counts.
 
-        Locks may not reach another machine. If somebody else has stored a state since this work began, files of both may
-        stand side by side: what was made here counts as never made, whoever stores last, and is made again.
+        Locks may not reach another machine. If somebody else has stored a state since this work began, files of both
+        may stand side by side: what was made here counts as never made, whoever stores last, and is made again.
 
         Returns:
             Whether this was the only one at work on the song.

@@ -27,7 +27,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from filelock import FileLock, Timeout
 
 from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
-from flamingo_bark_assets.defs.pools import keep_one_publisher
+from flamingo_bark_assets.defs.pools import set_limits
 from flamingo_bark_assets.defs.profile import write_settings
 from flamingo_bark_assets.errors import HomeError
 from flamingo_bark_assets.text import short_line
@@ -88,7 +88,7 @@ def open_instance(home: Path, *, captures_output: bool = True) -> dg.DagsterInst
         overrides = None if captures_output else {"compute_logs": _NO_COMPUTE_LOGS}
         instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
         fail_lost_runs(instance)
-        keep_one_publisher(instance)
+        set_limits(instance)
     return instance
 
 

@@ -114,6 +114,14 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
         return settings.model_copy(update={"inference": self.inference.applied_to(settings.inference)})
 
     @cached_property
+    def has_captioning_model(self) -> bool:
+        """Whether captions may come of a model: one of the chain is on this machine or a server's, or may be fetched."""
+        from flamingo_bark_assets.inference.availability import ready_models
+
+        inference = self.settings.inference
+        return inference.allow_download or bool(ready_models(inference))
+
+    @cached_property
     def captioner(self) -> Captioner:
         """Who describes the songs, made once a run; a model is loaded when the first song asks."""
         from flamingo_bark_assets.captioning.model_captioner import ModelCaptioner

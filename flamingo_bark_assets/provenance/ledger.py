@@ -73,7 +73,9 @@ class Ledger:
         """
         inputs = inputs_digest(self._signature, self._settings)
         before = self._state.attempt
-        count = before.count + 1 if before is not None and before.inputs == inputs else 1
+        # A run that measures all of its songs before it asks a model begins several times with each.
+        is_new = before is None or before.run_id != self._run_id
+        count = before.count + is_new if before is not None and before.inputs == inputs else 1
         self._state = dataclasses.replace(
             self._state,
             signature=self._signature,

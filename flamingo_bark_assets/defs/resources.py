@@ -115,7 +115,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @cached_property
     def has_captioning_model(self) -> bool:
-        """Whether captions may come of a model: one of the chain is on this machine or a server's, or may be fetched."""
+        """Whether a model may write captions: one of the chain is on this machine, a server's, or may be fetched."""
         from flamingo_bark_assets.inference.availability import ready_models
 
         inference = self.settings.inference

@@ -24,6 +24,7 @@ from flamingo_bark_assets.defs.partitions import songs_partitions
 from flamingo_bark_assets.defs.plan import REPORT_TAG, parted
 from flamingo_bark_assets.defs.pools import CAPTIONING_POOL, limit_of, set_limits
 from flamingo_bark_assets.defs.resources import Platform
+from flamingo_bark_assets.defs.run_tags import gpu_tags
 from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.shared_folder import note_folder
 from flamingo_bark_assets.defs.songs import DESCRIBED_A_RUN, SONGS_A_RUN
@@ -77,7 +78,7 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
         due, held_back = _measured_first(context.instance, due)
     decision = decide(due, busy.songs, asked, platform.settings.runs, time.time(), held_back=held_back)
     order = [song_id for song_id in known if song_id not in gone] + new
-    requests = list(_requests(order, due, decision))
+    requests = list(_requests(order, due, decision, gpu_tags(platform.settings.runs.describing_gpus)))
     if decision.asked != asked:
         try:
             write_asked(platform.paths, decision.asked)
@@ -199,16 +200,22 @@ def _measured_first(
     return now, frozenset() if is_free else frozenset(described)
 
 
-def _requests(order: Sequence[str], due: Mapping[str, "DueSong"], decision: "Decision") -> Iterator[dg.RunRequest]:
-    """Ask for runs of the songs side by side that need the same steps, and for those that go alone."""
+def _requests(
+    order: Sequence[str], due: Mapping[str, "DueSong"], decision: "Decision", to_describe: Mapping[str, str]
+) -> Iterator[dg.RunRequest]:
+    """Ask for runs of the songs side by side that need the same steps, and for those that go alone.
+
+    `to_describe`: tags of runs that only describe.
+    """
     for group in contiguous(order, decision.together, at_most=DESCRIBED_A_RUN):
         for steps, songs in groupby(group, key=lambda song_id: tuple(due[song_id].steps)):
             same = list(songs)
             at_most = DESCRIBED_A_RUN if _describes(steps) else SONGS_A_RUN
             for first in range(0, len(same), at_most):
-                yield _request(same[first : first + at_most], steps)
+                yield _request(same[first : first + at_most], steps, to_describe if _describes(steps) else {})
     for song_id in sorted(decision.alone):
-        yield _request([song_id], tuple(due[song_id].steps))
+        steps = tuple(due[song_id].steps)
+        yield _request([song_id], steps, to_describe if _describes(steps) else {})
 
 
 def _reports(

@@ -74,11 +74,13 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
     new = sorted(set(library) - set(known))
     asked = read_asked(platform.paths)
     held_back: frozenset[str] = frozenset()
+    to_describe: dict[str, str] | None = None
     if platform.has_captioning_model:
         due, held_back = _measured_first(context.instance, due)
+        to_describe = {DESCRIBES_TAG: "true", **gpu_tags(platform.settings.runs.describing_gpus)}
     decision = decide(due, busy.songs, asked, platform.settings.runs, time.time(), held_back=held_back)
     order = [song_id for song_id in known if song_id not in gone] + new
-    requests = list(_requests(order, due, decision, gpu_tags(platform.settings.runs.describing_gpus)))
+    requests = list(_requests(order, due, decision, to_describe))
     if decision.asked != asked:
         try:
             write_asked(platform.paths, decision.asked)
@@ -201,21 +203,22 @@ def _measured_first(
 
 
 def _requests(
-    order: Sequence[str], due: Mapping[str, "DueSong"], decision: "Decision", to_describe: Mapping[str, str]
+    order: Sequence[str], due: Mapping[str, "DueSong"], decision: "Decision", to_describe: Mapping[str, str] | None
 ) -> Iterator[dg.RunRequest]:
     """Ask for runs of the songs side by side that need the same steps, and for those that go alone.
 
-    `to_describe`: tags of runs that only describe.
+    `to_describe`: tags of runs that only describe, and load a model for it; None where there is no model.
     """
-    for group in contiguous(order, decision.together, at_most=DESCRIBED_A_RUN):
+    for group in contiguous(order, decision.together, at_most=SONGS_A_RUN if to_describe is None else DESCRIBED_A_RUN):
         for steps, songs in groupby(group, key=lambda song_id: tuple(due[song_id].steps)):
             same = list(songs)
-            at_most = DESCRIBED_A_RUN if _describes(steps) else SONGS_A_RUN
+            tags = to_describe if _describes(steps) else None
+            at_most = SONGS_A_RUN if tags is None else DESCRIBED_A_RUN
             for first in range(0, len(same), at_most):
-                yield _request(same[first : first + at_most], steps, to_describe if _describes(steps) else {})
+                yield _request(same[first : first + at_most], steps, tags)
     for song_id in sorted(decision.alone):
         steps = tuple(due[song_id].steps)
-        yield _request([song_id], steps, to_describe if _describes(steps) else {})
+        yield _request([song_id], steps, to_describe if _describes(steps) else None)
 
 
 def _reports(
@@ -249,7 +252,7 @@ def _request(songs: Sequence[str], steps: Sequence[str], more: Mapping[str, str]
     # Every check judges by the limits of the verdict: with it, all are judged, whatever made it due.
     wanted = [check.spec.key for check in CHECKS if check.asset in steps or _VERDICT in steps]
     digest = hashlib.sha256("\n".join(songs).encode()).hexdigest()[:16]
-    tags = {ONLY_DUE_TAG: "true", **({DESCRIBES_TAG: "true"} if _describes(steps) else {}), **(more or {})}
+    tags = {ONLY_DUE_TAG: "true", **(more or {})}
     if len(songs) > 1:
         tags |= {ASSET_PARTITION_RANGE_START_TAG: songs[0], ASSET_PARTITION_RANGE_END_TAG: songs[-1]}
     return dg.RunRequest(

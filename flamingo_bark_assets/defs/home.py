@@ -148,6 +148,12 @@ def plain_faults(home: Path) -> Iterator[None]:
     except (dg.DagsterInvalidConfigError, yaml.YAMLError) as error:
         first = short_line(str(error), 300)
         raise HomeError(f"DAGSTER_HOME {home}: dagster.yaml cannot be used: {first}") from error
+    except Exception as error:
+        # What the storages of a server raise after their last try; their package need not be installed.
+        if not isinstance(error.__cause__, sqlalchemy.exc.DBAPIError):
+            raise
+        told = _plain(error.__cause__, home)
+        raise HomeError(f"DAGSTER_HOME {home}: the database of its dagster.yaml does not answer: {told}") from error
 
 
 def _plain(error: Exception, home: Path) -> str:

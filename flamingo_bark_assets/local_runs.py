@@ -22,7 +22,6 @@ from dagster._core.storage.tags import (
 from sqlalchemy.exc import IntegrityError
 
 from flamingo_bark_assets.definitions import defs
-from flamingo_bark_assets.defs.event_log import connections_kept
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
 from flamingo_bark_assets.defs.lost_runs import holding
 from flamingo_bark_assets.defs.names import ONLY_DUE_TAG, SONGS
@@ -117,7 +116,7 @@ def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], progre
             progress(event.asset_key.to_user_string(), event.partition)
 
     instance.add_event_listener(run_id, told)  # called by what writes the event, which is this process
-    with holding(instance, run_id), connections_kept(instance):
+    with holding(instance, run_id):
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance, run_id=run_id, run_config=_QUIET, tags=dict(tags), raise_on_error=False
         )

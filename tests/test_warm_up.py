@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -25,7 +23,7 @@ def loops_in_the_code() -> int:
 
 def test_every_loop_of_the_package_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     import_loops()
-    compiled: list[Callable[..., Any]] = []
+    compiled: list[int] = []
     declared = [lambda number=number: compiled.append(number) for number in range(len(kernels._declared))]
     monkeypatch.setattr(kernels, "_declared", declared)
     monkeypatch.setattr(spectral_pictures, "spectral_pngs", lambda sound: {})

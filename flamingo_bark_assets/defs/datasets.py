@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from flamingo_bark_assets.defs.pools import PUBLICATION_POOL
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.specs import OWNER, SONG_ASSETS, column_schema
 from flamingo_bark_assets.errors import FlamingoBarkError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @dg.asset(
     deps=["bark_dataset", "song_review"],
     group_name="datasets",
+    pool=PUBLICATION_POOL,
     kinds={"python", "json"},
     owners=[OWNER],
     check_specs=[
@@ -86,6 +88,7 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 @dg.asset(
     deps=["raw_song", "stems", "song_metadata", "song_review"],
     group_name="datasets",
+    pool=PUBLICATION_POOL,
     kinds={"python", "parquet"},
     owners=[OWNER],
     metadata={"dagster/column_schema": column_schema(SPLITS_TABLE), "dagster/table_name": SPLITS_TABLE.name},
@@ -143,6 +146,7 @@ def no_leak(platform: Platform) -> dg.AssetCheckResult:
 @dg.asset(
     deps=[*SONG_ASSETS, "training_splits"],
     group_name="datasets",
+    pool=PUBLICATION_POOL,
     kinds={"python", "duckdb"},
     owners=[OWNER],
     check_specs=[

@@ -43,13 +43,13 @@ PARTS: dict[str, tuple[str, ...]] = {
         "flamingo_bark_assets.analysis.kinds:analyse_stem",
     ),
     "hashing of files": ("flamingo_bark_assets.library.fingerprint:sha256_of",),
-    "store": ("flamingo_bark_assets.storage.feature_store:FeatureStore.write",),
+    "store": ("flamingo_bark_assets.storage.feature_store:FeatureStore.write_all",),
     "ledger": (
         "flamingo_bark_assets.provenance.ledger:Ledger.begin",
         "flamingo_bark_assets.provenance.ledger:Ledger.made",
         "flamingo_bark_assets.provenance.ledger:Ledger.end",
     ),
-    "data versions": ("flamingo_bark_assets.record:digest_of",),
+    "data versions": ("flamingo_bark_assets.storage.feature_store:encode_record",),
     "what the UI shows": ("flamingo_bark_assets.defs.metadata:describe_result",),
     "checks": ("flamingo_bark_assets.defs.checks:SongCheck.evaluate",),
     "{0.name}, all else": ("flamingo_bark_assets.pipeline:run_step",),
@@ -60,13 +60,13 @@ PARTS: dict[str, tuple[str, ...]] = {
         "dagster._core.storage.event_log.sqlite:SqliteEventLogStorage.get_maximum_record_id",
     ),
     "warehouse": ("flamingo_bark_assets.storage.warehouse:publish",),
-    "manifest": ("flamingo_bark_assets.training.files:publish_manifest",),
+    "manifest": ("flamingo_bark_assets.training.publishing:publish_manifest",),
     "splits and the rest of publication": (
         "flamingo_bark_assets.splits.assignment:renew_splits",
         "flamingo_bark_assets.splits.assignment:stored_leaks",
         "flamingo_bark_assets.prompts.library_scale:renew_scale",
         "flamingo_bark_assets.library.orphans:remove_orphans",
-        "flamingo_bark_assets.provenance.publication:stored_versions",
+        "flamingo_bark_assets.provenance.summaries:stored_versions",
     ),
 }
 """The functions and methods of each part, wherever they were imported to; a name may take in their first argument."""
@@ -181,7 +181,7 @@ class _Parts:
                 return function(*args, **kwargs)
             finally:
                 took_s = time.thread_time() - start_s
-                self.spent_s[name.format(*args[:1])] += took_s - self._within_s.pop()
+                self.spent_s[name.format(*args[:1])] += took_s - self._within_s.pop()  # type: ignore[assignment]
                 self._within_s[-1] += took_s
 
         return timed

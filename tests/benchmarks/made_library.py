@@ -170,7 +170,7 @@ def _make_song(paths: DataPaths, number: int, templates: Sequence[_Template], rn
     work.save()
     _write_dataset(work, records, settings)
     for step in STEPS:
-        ledger.made(step.name, rng.bytes(16).hex())
+        ledger.made(step.name, work.data_version(work.result(step.record)))
     ledger.end()
 
 

@@ -6,7 +6,6 @@ Running and watching belong here; the daemon and the webserver do the same from 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
@@ -110,17 +109,17 @@ def planned(song_ids: Sequence[str]) -> frozenset[tuple[str, str | None]]:
 
 def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], progress: Progress) -> RunReport:
     run_id = str(uuid.uuid4())
-    done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(instance, run_id, progress, done), daemon=True)
-    watcher.start()
-    try:
-        with holding(instance, run_id):
-            result = defs.resolve_job_def(job).execute_in_process(
-                instance=instance, run_id=run_id, run_config=_QUIET, tags=dict(tags), raise_on_error=False
-            )
-    finally:
-        done.set()
-        watcher.join()
+
+    def told(entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is not None and event.asset_key is not None and event.is_step_materialization:
+            progress(event.asset_key.to_user_string(), event.partition)
+
+    instance.add_event_listener(run_id, told)  # called by what writes the event, which is this process
+    with holding(instance, run_id):
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance, run_id=run_id, run_config=_QUIET, tags=dict(tags), raise_on_error=False
+        )
     return _report(run_id, result)
 
 
@@ -149,24 +148,3 @@ def _report(run_id: str, result: dg.ExecuteInProcessResult) -> RunReport:
             described = failure.user_failure_data and failure.user_failure_data.description
             errors.append(described or (failure.error.message if failure.error else event.step_key) or "failed")
     return RunReport(run_id, result.success, tuple(materialised), tuple(checks), tuple(errors))
-
-
-def _watch(instance: dg.DagsterInstance, run_id: str, progress: Progress, done: threading.Event) -> None:
-    """Tell `progress` of each materialisation, in order, as it appears in the event log."""
-    cursor: str | None = None
-    finished = False
-    while not finished:
-        finished = done.wait(0.3)
-        try:
-            if not instance.has_run(run_id):
-                continue
-            found = instance.get_records_for_run(
-                run_id, cursor=cursor, of_type={DagsterEventType.ASSET_MATERIALIZATION}
-            )
-        except DBAPIError:  # the run meets the same fault, and tells it
-            continue
-        cursor = found.cursor
-        for record in found.records:
-            event = record.event_log_entry.dagster_event
-            if event is not None and event.asset_key is not None:
-                progress(event.asset_key.to_user_string(), event.partition)

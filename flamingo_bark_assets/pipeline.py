@@ -21,15 +21,25 @@ from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES, StemResult, analyse_stem
 from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.views import quality_of
+from flamingo_bark_assets.audio.alignment import WaveformReader
+from flamingo_bark_assets.audio.clipping import ClippingReader
 from flamingo_bark_assets.audio.decode import SampleMemory
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
 from flamingo_bark_assets.audio.song_review import SongReview, read_review
-from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
+from flamingo_bark_assets.audio.stems import (
+    Gathered,
+    StemInput,
+    compare_stems,
+    energy_share,
+    stem_signal,
+    why_unmeasured,
+)
 from flamingo_bark_assets.captioning.edits import apply_caption_edits
 from flamingo_bark_assets.captioning.given import apply_given_words
 from flamingo_bark_assets.captioning.interface import Captioner, Captions
+from flamingo_bark_assets.clips.levels import SourceLevelReader, SourceLevels, source_levels
 from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResult
 from flamingo_bark_assets.evidence import Evidence
@@ -62,7 +72,7 @@ from flamingo_bark_assets.training.suitability import Verdict, judge
 if TYPE_CHECKING:
     from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews
     from flamingo_bark_assets.audio.decode import Decoded
-    from flamingo_bark_assets.audio.signal import Sound
+    from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
 CORRECTED_PARTS: tuple[FilePart, ...] = ("grid", "key", "sections")
 """Parts of a song's files that correct what is measured of the mix."""
@@ -105,6 +115,9 @@ class SongWork:
         self._unsaved: set[type[Record]] | None = None
         self._hashes: dict[Path, str] = {}
         self._views: dict[Part, AudioView | None] = {}
+        self._read_alone: dict[StemKind, tuple[Sound, AudioView]] = {}
+        self._levels: dict[Part, SourceLevels] = {}
+        self._mono: FloatArray | None = None
         self._memory = SampleMemory()
 
     @property
@@ -245,12 +258,46 @@ class SongWork:
         from flamingo_bark_assets.analysis.views import mix_view, stem_view
 
         if part not in self._views:
+            before, view = self._read_alone.pop(part, (None, None)) if part != "mix" else (None, None)
             try:
                 signal = self.audio(part)
-                self._views[part] = mix_view(signal) if part == "mix" else stem_view(signal)
+                if part == "mix":
+                    with_stems = (WaveformReader,) if self.files.stems else ()
+                    view = mix_view(signal, also=(SourceLevelReader, *with_stems))
+                elif view is None or signal is not before:
+                    view = stem_view(signal, also=(SourceLevelReader,))
+                self._views[part], self._levels[part] = view, view.take_native(SourceLevelReader)
             except AudioFault:
                 self._views[part] = None
         return self._views[part]
+
+    def gathered(self, sound: Sound) -> Gathered | None:
+        """Return what the pass that measures a sound gathers for the comparison of stems; of the mix or one stem file.
+
+        None of a stem that is one of several of its kind, whose sum is measured.
+        """
+        from flamingo_bark_assets.analysis.views import stem_view
+
+        view = self._views.get("mix") if not isinstance(self.mix, AudioFault) and sound is self.mix.signal else None
+        if view is not None:
+            return Gathered(view.levels, view.take_native(WaveformReader), view.read_native(ClippingReader))
+        kinds = [stem.file.kind for stem in self.stem_inputs]
+        kind = next((stem.file.kind for stem in self.stem_inputs if stem.usable is sound), None)
+        if kind is None or kinds.count(kind) > 1:
+            return None
+        view = stem_view(sound, also=(ClippingReader, WaveformReader, SourceLevelReader))
+        self._read_alone[kind] = sound, view
+        return Gathered(view.levels, view.take_native(WaveformReader), view.take_native(ClippingReader))
+
+    def levels(self, part: Part) -> SourceLevels:
+        """Return the levels of a part by which clips are judged; its sound is read for them only where no view was.
+
+        Raises:
+            AudioFault: it cannot be had.
+        """
+        if part not in self._levels:
+            self._levels[part] = source_levels(self.audio(part))
+        return self._levels[part]
 
     def views(self) -> SongViews | None:
         """Return the shared transforms of the mix and of what stems can be had; None where the mix cannot."""
@@ -263,7 +310,14 @@ class SongWork:
 
     def release(self, part: Part) -> None:
         """Forget the transforms of a part, which no later step reads."""
-        self._views.pop(part, None)
+        view = self._views.pop(part, None)
+        if part == "mix" and view is not None and not view.is_long:
+            self._mono = view.mono()
+
+    def take_mono(self) -> FloatArray | None:
+        """Return the down-mix of the mix at 22.05 kHz, once, where it was measured in this run and is not long."""
+        mono, self._mono = self._mono, None
+        return mono
 
     @contextmanager
     def reading_for(self, step: Step) -> Iterator[None]:
@@ -427,7 +481,7 @@ def inspect_stems(work: SongWork) -> StemSet:
     """Compare the stems with the mix."""
     if work.result(RawSong).unusable is not None or isinstance(work.mix, AudioFault):
         return StemSet.of_unusable(work.song_id, work.result(RawSong).unusable or str(work.mix))
-    stems = compare_stems(work.song_id, work.mix.signal, work.stem_inputs)
+    stems = compare_stems(work.song_id, work.mix.signal, work.stem_inputs, gathered=work.gathered)
     return stems if work.stem_inputs else dataclasses.replace(stems, unusable=work.result(SeparatedStems).why_no_stems)
 
 
@@ -569,7 +623,6 @@ def make_dataset(work: SongWork) -> Verdict:
 
 def cut_clips(work: SongWork) -> TrainingClips:
     """Cut the song into the clips to train on; what of it cannot be decoded any more gives none."""
-    from flamingo_bark_assets.clips.levels import SourceLevels, source_levels
     from flamingo_bark_assets.clips.planning import plan_clips
 
     verdict = work.result(Verdict)
@@ -577,7 +630,7 @@ def cut_clips(work: SongWork) -> TrainingClips:
     levels: dict[Part, SourceLevels] = {}
     for part in parts:
         with suppress(AudioFault):
-            levels[part] = source_levels(work.audio(part))
+            levels[part] = work.levels(part)
     return plan_clips(
         work.evidence(),
         work.result(SongLyrics),

@@ -263,6 +263,10 @@ class RunSettings(_Frozen):
         10.0, ge=0, le=86_400, description="A song is run once its files have not changed for so long, seconds: "
         "they may still be being copied.",
     )  # fmt: skip
+    describing_gpus: int = Field(
+        0, ge=0, le=16, description="GPUs that a run asks its cluster (Ray, Kubernetes) for which only describes songs "
+        "that are measured; 0 lets it run on any node.",
+    )  # fmt: skip
 
 
 class TaggingSettings(_Frozen):

@@ -30,11 +30,12 @@ from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song
 from flamingo_bark_assets.pipeline import SongWork, UndeclaredInput, run_all, run_step
 from flamingo_bark_assets.provenance.state import read_state, state_path
-from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.record import Record, columns_of
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.steps import STEP_NAMED, STEP_OF_RECORD, STEPS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
-from flamingo_bark_assets.storage.result_file import EncodedResult
+from flamingo_bark_assets.storage.result_file import EncodedResult, encode_tables, rows_of_table
+from flamingo_bark_assets.storage.tables import MEASUREMENTS, MeasurementRow
 from flamingo_bark_assets.training.files import dataset_files
 from tests.conftest import NO_WAITING
 from tests.platform_state import (
@@ -318,13 +319,13 @@ def test_a_copied_or_touched_library_is_hashed_once_and_not_at_every_look(
 def test_a_record_of_an_older_version_is_unknown_where_it_lacks_a_column_and_is_due(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    _make_old(data, "a", "song_features", version="1.7", lost="tempo_bpm", lost_table="sections")
+    _make_old(data, "a", "song_features", version="1.7", lost="tempo_bpm", lost_table="mfcc")
     assert due(data)["a"][0] == "song_features"
     work = Platform().open_song("a")
     work.versions = {name: made.inputs["code"] for name, made in read_state(data, "a").made.items()}
     tempo = work.result(SongFeatures).tempo_bpm
     assert (tempo.value, tempo.reason) == (None, "measured by version 1.7, before this was measured")
-    assert work.result(SongFeatures).sections == ()
+    assert work.result(SongFeatures).mfcc == ()
     assert materialise(instance, "a", "training_prompts").success
     follow_sensors(instance)
     assert due(data) == {}
@@ -339,13 +340,13 @@ def _make_old(data: DataPaths, song_id: str, step: str, *, version: str, lost: s
     assert file is not None
     result = file.results()[table]
     tables = json.loads(result.text)
-    _, columns = tables[table]
-    del columns[lost], tables[lost_table]
-    columns["dropped_since"] = [1.0]
-    n_rows, measured = tables["measurements"]
-    kept = [row for row in range(n_rows) if measured["name"][row] != lost]
-    lists = {name: [values[row] for row in kept] for name, values in measured.items()}
-    tables["measurements"] = [len(kept), lists]
+    assert lost_table in tables
+    del tables[table][1][lost], tables[lost_table]
+    tables[table][1]["dropped_since"] = [1.0]
+    specs = columns_of(MeasurementRow)
+    kept = [row for row in rows_of_table(result, MEASUREMENTS, specs) if row["name"] != lost]
+    columns = {spec.name: [row[spec.name] for row in kept] for spec in specs}
+    tables |= json.loads(encode_tables([(MEASUREMENTS, specs, columns)]).text)
     text = json.dumps(tables, ensure_ascii=False, separators=(",", ":")).encode()
     old = EncodedResult(tuple(tables), text, result.numbers)
     store.write_all(song_id, {table: old})

@@ -166,8 +166,9 @@ def test_a_kill_while_songs_are_packed_loses_none_and_the_next_packing_repairs_i
 
 
 def test_readers_never_miss_a_song_while_it_is_packed_and_made_anew(store: FeatureStore) -> None:
-    done, faults = threading.Event(), []
+    done = threading.Event()
     seen: set[float | None] = set()
+    faults: list[StorageError] = []
 
     def read() -> None:
         while not done.is_set():

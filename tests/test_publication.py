@@ -9,8 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from click.testing import CliRunner
+from dagster._core.execution.plan.active import ActiveExecution
 
 from flamingo_bark_assets.cli import main
+from flamingo_bark_assets.defs.home import open_instance
+from flamingo_bark_assets.defs.pools import PUBLICATION_POOL
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import run_songs
 from flamingo_bark_assets.steps import RECORDS
@@ -143,3 +146,33 @@ def test_the_command_line_tells_a_read_only_disk_in_one_line(small_disk: Path, t
         f"Error: {predictions}: cannot be written: Read-only file system; let this user write there and try again "
         "[FB303]"
     )
+
+
+@pytest.mark.finished(("one",))
+def test_a_publication_waits_while_another_machine_publishes(
+    instance: dg.DagsterInstance, data: DataPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = instance.run_storage.add_run(dg.DagsterRun("publish", status=dg.DagsterRunStatus.STARTED)).run_id
+    storage = instance.event_log_storage
+    assert storage.claim_concurrency_slot(PUBLICATION_POOL, other, "training_manifest").is_claimed
+    looked: list[bool] = []
+    wait = ActiveExecution.sleep_til_ready
+
+    def look_and_wait(execution: ActiveExecution) -> None:
+        if not looked:
+            looked.append(data.warehouse.exists())
+            storage.free_concurrency_slots_for_run(other)
+        wait(execution)
+
+    monkeypatch.setattr(ActiveExecution, "sleep_til_ready", look_and_wait)
+    assert publish(instance).success
+    assert looked == [False]
+    assert data.warehouse.exists()
+
+
+def test_the_place_of_a_publication_that_was_killed_is_freed_by_whoever_opens_the_home(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        killed = instance.run_storage.add_run(dg.DagsterRun("publish", status=dg.DagsterRunStatus.FAILURE)).run_id
+        instance.event_log_storage.claim_concurrency_slot(PUBLICATION_POOL, killed, "feature_warehouse")
+    with open_instance(tmp_path) as instance:
+        assert instance.event_log_storage.get_concurrency_run_ids() == set()

@@ -49,6 +49,13 @@ def test_the_pause_counts_from_the_last_attempt_or_request() -> None:
     assert decision.alone == {"b"}
 
 
+def test_runs_that_died_before_they_came_to_a_song_prolong_its_pause_as_one_attempt_does() -> None:
+    asked = {"a": Asked("i", 4, NOW_S - 61), "b": Asked("i", 5, NOW_S - 61)}
+    decision = decide(named(song("a"), song("b")), frozenset(), asked, POLICY, NOW_S)
+    assert decision.together == {"a"}
+    assert "again in 179 s" in decision.later["b"]
+
+
 def test_a_song_is_given_up_with_what_went_wrong() -> None:
     decision = decide(named(song("a", attempts=3, error="boom"), song("b", attempts=3)), frozenset(), {}, POLICY, NOW_S)
     assert "boom" in decision.given_up["a"]

@@ -21,7 +21,7 @@ from flamingo_bark_assets.analysis.features.stem import BassActivity
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.pitch.tracking import METHOD as PITCH_METHOD
 from flamingo_bark_assets.analysis.pitch.tracking import Manner, PitchTrack, track_view
-from flamingo_bark_assets.analysis.resolution import CONFIDENCE, F0_HZ, rounded
+from flamingo_bark_assets.analysis.resolution import CONFIDENCE, F0_HZ, TIME_S, rounded
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.record import Measurement, rows_of
@@ -168,7 +168,7 @@ def _pitch_rows(track: PitchTrack, evidence: NoteEvidence, *, step: int) -> tupl
     return rows_of(
         BassPitch,
         frame=frames,
-        time_s=track.times_s[frames],
+        time_s=rounded(track.times_s[frames], TIME_S),
         f0_hz=rounded(track.guess_hz[frames], F0_HZ),
         voiced=track.voiced[frames],
         confidence=rounded(_frame_confidence(track, evidence)[frames], CONFIDENCE),

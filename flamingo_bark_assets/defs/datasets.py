@@ -4,12 +4,14 @@ Publication belongs here; what is published was made song by song.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from flamingo_bark_assets.defs.pools import PUBLICATION_POOL
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.specs import OWNER, SONG_ASSETS, column_schema
 from flamingo_bark_assets.errors import FlamingoBarkError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 @dg.asset(
     deps=["bark_dataset", "song_review"],
     group_name="datasets",
+    pool=PUBLICATION_POOL,
     kinds={"python", "json"},
     owners=[OWNER],
     check_specs=[
@@ -85,6 +88,7 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 @dg.asset(
     deps=["raw_song", "stems", "song_metadata", "song_review"],
     group_name="datasets",
+    pool=PUBLICATION_POOL,
     kinds={"python", "parquet"},
     owners=[OWNER],
     metadata={"dagster/column_schema": column_schema(SPLITS_TABLE), "dagster/table_name": SPLITS_TABLE.name},
@@ -142,6 +146,7 @@ def no_leak(platform: Platform) -> dg.AssetCheckResult:
 @dg.asset(
     deps=[*SONG_ASSETS, "training_splits"],
     group_name="datasets",
+    pool=PUBLICATION_POOL,
     kinds={"python", "duckdb"},
     owners=[OWNER],
     check_specs=[
@@ -162,6 +167,7 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
     from flamingo_bark_assets.library.orphans import remove_orphans
     from flamingo_bark_assets.prompts.library_scale import renew_scale
     from flamingo_bark_assets.provenance.publication import note_published
+    from flamingo_bark_assets.provenance.state import song_lock
     from flamingo_bark_assets.provenance.summaries import stored_versions
     from flamingo_bark_assets.provenance.versions import WAREHOUSE, publication_inputs
     from flamingo_bark_assets.splits.assignment import splits_path
@@ -175,7 +181,9 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         splits = platform.settings.splits
         inputs = publication_inputs(stored_versions(paths), splits)[WAREHOUSE]
         over_all = {SPLITS_TABLE: splits_path(paths, by_artist=splits.by_artist)}
-        published = publish(FeatureStore(paths.features), list_song_ids(paths), paths.warehouse, RECORDS, over_all)
+        store = FeatureStore(paths.features)
+        packed = store.pack(functools.partial(song_lock, paths, wait=False))
+        published = publish(store, list_song_ids(paths), paths.warehouse, RECORDS, over_all)
         scale_is_new = renew_scale(paths, platform.settings.prompts)
         note_published(paths, WAREHOUSE, inputs)
     if scale_is_new and platform.settings.prompts.relative_words:
@@ -188,6 +196,8 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         metadata={
             "dagster/row_count": sum(published.rows.values()),
             "songs": published.songs,
+            "replaced": published.replaced,
+            "packed": packed,
             "rows": dg.MetadataValue.json(published.rows),
             "cleaned_up": dg.MetadataValue.json(dataclasses.asdict(cleanup)),
             "path": dg.MetadataValue.path(published.path),

@@ -33,6 +33,8 @@ _TIME_TO_START_S = 180.0
 _TIME_TO_STOP_S = 20.0
 _LOOK_S = 0.5
 _CODE_SERVER = "code server"
+# Of a run over many songs, Dagster plans every asset of each: so many of these events are one transaction.
+ENVIRONMENT = {"DAGSTER_EVENT_BATCH_SIZE": "500"}
 
 _Running = dict[str, subprocess.Popen[bytes]]
 
@@ -99,17 +101,24 @@ def _services(folder: Path, address: Address, studio: Address | None, module: st
     code_socket, workspace = folder / "code.sock", folder / "workspace.yaml"
     origin = {"grpc_server": {"host": "localhost", "socket": str(code_socket), "location_name": LOCATION}}
     workspace.write_text(yaml.safe_dump({"load_from": [origin]}))
-    # Not `code-server start`: that one lives on, and serves nothing, when the server behind it has died.
-    code = ["dagster", "api", "grpc", "--socket", str(code_socket), "--module-name", module]
-    yield Service(
-        _CODE_SERVER, [*code, "--location-name", LOCATION, "--log-level", "warning"], lambda: _answers(code_socket)
-    )
+    yield Service(_CODE_SERVER, [*code_server(module), "--socket", str(code_socket)], lambda: _answers(code_socket))
     yield Service("daemon", ["dagster._daemon", "run", "--workspace", str(workspace)])
-    web = ["flamingo_bark_assets.defs.webserver", "--workspace", str(workspace), *_options(address)]
-    yield Service("webserver", web, lambda: _serves(f"{address.url}/server_info"))
+    yield Service("webserver", webserver(workspace, address), lambda: _serves(f"{address.url}/server_info"))
     if studio is not None:
         page = f"{studio.url}/static/studio.css"
         yield Service("studio", ["flamingo_bark_assets.studio", *_options(studio)], lambda: _serves(page))
+
+
+def code_server(module: str) -> list[str]:
+    """Return the module, with its arguments, that serves definitions and executes runs, but for where it listens."""
+    # Not `code-server start`: that one lives on, and serves nothing, when the server behind it has died.
+    server = ["dagster", "api", "grpc", "--module-name", module, "--location-name", LOCATION]
+    return [*server, "--log-level", "warning"]
+
+
+def webserver(workspace: Path, address: Address) -> list[str]:
+    """Return the module, with its arguments, that serves the Dagster UI."""
+    return ["flamingo_bark_assets.defs.webserver", "--workspace", str(workspace), *_options(address)]
 
 
 def _options(address: Address) -> list[str]:
@@ -122,6 +131,7 @@ def _start(service: Service, inherited: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "flamingo_bark_assets.defs.attended", *service.module],
         stdin=subprocess.PIPE,
+        env={**os.environ, **ENVIRONMENT},
         pass_fds=[inherited],
         start_new_session=True,
     )

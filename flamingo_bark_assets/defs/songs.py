@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.defs.partitions import songs_partitions
-from flamingo_bark_assets.defs.plan import Plan, plan_of
+from flamingo_bark_assets.defs.plan import Plan, parted, plan_of
+from flamingo_bark_assets.defs.pools import CAPTIONING_POOL, place_in
 from flamingo_bark_assets.defs.reporting import (
     Event,
     EventPointer,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.record import Record
 
 SONGS_A_RUN = 50  # a run costs 3 CPU-s before its first song; kill one and what it made stays made
+DESCRIBED_A_RUN = 500  # a captioning model takes seconds to minutes to load
 SONGS_POOL = "songs"
 """Pool of all runs over songs: a limit of it bounds how many work at once, on all machines that share the instance."""
 
@@ -155,22 +156,36 @@ class _Run:
 
     def make_songs(self, failed: dict[str, _Failures]) -> Iterator[Event]:
         """Make the selected assets of each song; note failures."""
-        place = next((i for i, step in enumerate(self.steps) if step.record is Captions), len(self.steps))
-        before, rest = self.steps[:place], self.steps[place:]
+        before, rest = parted(self.steps)
         to_describe = [song_id for song_id in self.song_ids if rest and self._is_to_make(song_id, rest)]
-        # A model is loaded only where songs are to be described at all.
-        if len(to_describe) > 1 and self.platform.captioner.answers_ahead:
-            # All is measured before the first question, so that the questions of all songs can be asked together.
+        if to_describe and self.platform.has_captioning_model:
+            # All is measured before a model is waited for, and the questions of all songs can be asked together.
             yield from self._make_all(before, failed)
-            to_describe = [song_id for song_id in to_describe if song_id not in failed]
-            self.platform.captioner.expect(len(to_describe), self.context.log.info)
-            self.platform.captioner.answer_ahead(self._evidence_and_sound(to_describe))
-            yield from self._make_all(rest, failed)
+            yield from self._describe_all([one for one in to_describe if one not in failed], rest[:1], failed)
+            yield from self._make_all(rest[1:], failed)
         else:
-            if to_describe:
-                self.platform.captioner.expect(len(to_describe), self.context.log.info)
             yield from self._make_all(self.steps, failed)
         self._clean_up()
+
+    def _describe_all(
+        self, to_describe: Sequence[str], steps: Sequence[Step], failed: dict[str, _Failures]
+    ) -> Iterator[Event]:
+        """Make the captions of all songs, while there is a place for a model: as many runs have one as there are GPUs.
+
+        A model is loaded only where songs are to be described at all.
+        """
+        captioner, context = self.platform.captioner, self.context
+        if not to_describe:
+            yield from self._make_all(steps, failed)
+            return
+        with place_in(CAPTIONING_POOL, context.instance, context.run.run_id, "captions of songs", context.log.info):
+            try:
+                captioner.expect(len(to_describe), context.log.info)
+                if len(to_describe) > 1 and captioner.answers_ahead:
+                    captioner.answer_ahead(self._evidence_and_sound(to_describe))
+                yield from self._make_all(steps, failed)
+            finally:
+                captioner.release()  # before the place goes to another run
 
     def _is_to_make(self, song_id: str, steps: Sequence[Step]) -> bool:
         """Whether the first of these steps is to be made of a song; one that cannot be opened tells when it is made."""
@@ -256,7 +271,7 @@ class _Run:
         work.save_together()
         try:
             for step in steps:
-                if step.record is Captions:  # a model may take minutes, and its process may be killed
+                if step.name == "flamingo_captions":  # a model may take minutes, and its process may be killed
                     yield from self._store_and_report(state)
                 self._make_step(state, step)
             yield from self._store_and_report(state)
@@ -265,7 +280,10 @@ class _Run:
                 ledger.lost(made.step.name)
             ledger.end(interrupted=True)
             raise
-        ledger.end()
+        if not ledger.end():
+            self.context.log.warning(
+                f"{song_id}: another run worked on it at the same time, and no lock kept them apart; it is made again"
+            )
         return state.failed
 
     def _opened(self, song_id: str) -> "tuple[SongWork, Ledger]":

@@ -49,6 +49,8 @@ class Ledger:
         self._stored = StoredSong(paths, files.song_id)  # as it was before this run
         self._errors: dict[str, str] = {}
         self._alike: dict[str, tuple[str, frozenset[str]]] = {}
+        self._begun = self._state
+        self._touched: frozenset[str] = frozenset()
 
     @property
     def made_before(self) -> Mapping[str, Made]:
@@ -73,7 +75,9 @@ class Ledger:
         """
         inputs = inputs_digest(self._signature, self._settings)
         before = self._state.attempt
-        count = before.count + 1 if before is not None and before.inputs == inputs else 1
+        # A run that measures all of its songs before it asks a model begins several times with each.
+        is_new = before is None or before.run_id != self._run_id
+        count = before.count + is_new if before is not None and before.inputs == inputs else 1
         self._state = dataclasses.replace(
             self._state,
             signature=self._signature,
@@ -82,6 +86,7 @@ class Ledger:
             attempt=Attempt(inputs, count, time.time(), self._run_id),
         )
         write_state(self._paths, self._song_id, self._state)
+        self._begun, self._touched = self._state, frozenset(steps)
 
     def kept(self, step: str) -> bool:
         """Take over the stored result of a step that was to be made, where none of its inputs turned out to change."""
@@ -148,21 +153,33 @@ class Ledger:
         """Note that a step could not be made."""
         self._errors[step] = error
 
-    def end(self, *, interrupted: bool = False) -> None:
+    def end(self, *, interrupted: bool = False) -> bool:
         """Store what was made; where a step failed, also why; where the run was interrupted, that the attempt counts.
+
+        Locks may not reach another machine. If somebody else has stored a state since this work began, files of both
+        may stand side by side: what was made here counts as never made, whoever stores last, and is made again.
+
+        Returns:
+            Whether this was the only one at work on the song.
 
         Raises:
             OSError: the state cannot be written.
         """
+        if (stored := read_state(self._paths, self._song_id)) != self._begun:
+            # Without its attempt, by which the other knows its own beginning: it must not count what it made either.
+            self._state = dataclasses.replace(stored, made=stored.without(self._touched), attempt=None)
+            write_state(self._paths, self._song_id, self._state)
+            return False
         attempt = self._state.attempt
         if self._errors and attempt is not None:
             error = "; ".join(f"{step}: {message}" for step, message in self._errors.items())
             attempt = dataclasses.replace(attempt, error=error)
         elif not interrupted:
             attempt = None
-        stored = StoredSong(self._paths, self._song_id).token or ""
-        self._state = dataclasses.replace(self._state, attempt=attempt, stored=stored)
+        token = StoredSong(self._paths, self._song_id).token or ""
+        self._state = dataclasses.replace(self._state, attempt=attempt, stored=token)
         write_state(self._paths, self._song_id, self._state)
+        return True
 
     def data_version(self, step: str) -> str | None:
         """Return the version of a stored result; None where there is none."""

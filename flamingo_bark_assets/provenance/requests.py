@@ -18,7 +18,8 @@ from flamingo_bark_assets.settings import RunSettings
 REQUESTS_FILE = "requests.json"
 # So many songs at most are queued or under way by the sensor: it comes again, and a tick stays short.
 MOST_SONGS = 1000
-# A run that dies before it comes to a song says nothing about that song: such requests are bounded more widely.
+# A run that dies before it comes to a song says nothing about that song: so many such requests count as one attempt,
+# in the pause that follows as in the bound.
 REQUESTS_AN_ATTEMPT = 4
 _PAUSE_GROWTH = 4
 _LONGEST_PAUSE_S = 3600.0
@@ -59,9 +60,15 @@ class Decision:
 
 
 def decide(
-    due: Mapping[str, DueSong], busy: Set[str], asked: Mapping[str, Asked], policy: RunSettings, now_s: float
+    due: Mapping[str, DueSong],
+    busy: Set[str],
+    asked: Mapping[str, Asked],
+    policy: RunSettings,
+    now_s: float,
+    *,
+    held_back: Set[str] = frozenset(),
 ) -> Decision:
-    """Decide which songs to ask a run for."""
+    """Decide which songs to ask a run for; those held back are not asked for now, and what is known of them is kept."""
     together: set[str] = set()
     alone: set[str] = set()
     later: dict[str, str] = {}
@@ -73,7 +80,7 @@ def decide(
             before = None
         if before is not None:
             remembered[song_id] = before
-        if song_id in busy:
+        if song_id in busy or song_id in held_back:
             continue
         if reason := given_up_because(song.attempt, before, policy):
             given_up[song_id] = reason
@@ -103,7 +110,8 @@ def _wait(song: DueSong, asked: Asked | None, policy: RunSettings, now_s: float)
     unchanged_s = now_s - song.changed_ns / 1e9
     if 0 <= unchanged_s < policy.settle_s:
         return "its files have just changed"
-    tried = max(song.attempt.count if song.attempt else 0, asked.count if asked else 0)
+    requests = -(-asked.count // REQUESTS_AN_ATTEMPT) if asked else 0
+    tried = max(song.attempt.count if song.attempt else 0, requests)
     if tried == 0:
         return None
     last_s = max(song.attempt.at_s if song.attempt else 0.0, asked.at_s if asked else 0.0)

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.files.atomic import write_failure
 from flamingo_bark_assets.storage.feature_store import READING_ERRORS, FeatureStore, TableRows
-from flamingo_bark_assets.storage.result_file import ResultFile, decode_tables
+from flamingo_bark_assets.storage.result_file import DecodedTable, ResultFile, decode_tables
 from flamingo_bark_assets.storage.tables import Records, Table, all_tables
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ _INTERNAL = (
 _MOST_REPLACED = 0.2
 # Rows that are deleted leave holes, which only a new file closes.
 _MOST_HOLES = 1.0
-_SONGS_AT_ONCE = 128
+_ROWS_AT_ONCE = 1_500_000
 _MEMORY = "512MB"
 
 
@@ -191,18 +193,17 @@ class Builder:
     def _insert_songs(self, connection: duckdb.DuckDBPyConnection, song_ids: Sequence[str]) -> list[str]:
         """Insert the rows of songs; return those that went in."""
         written: list[str] = []
-        for start in range(0, len(song_ids), _SONGS_AT_ONCE):
-            batch = _Batch(self._tables)
-            for song_id in song_ids[start : start + _SONGS_AT_ONCE]:
-                try:
-                    file = self._store.open(song_id)
-                    if file is None:
-                        continue
+        batch = _Batch(self._tables)
+        for song_id in song_ids:
+            try:
+                if (file := self._store.open(song_id)) is not None:
                     batch.add(song_id, file)
-                except READING_ERRORS as error:
-                    self._leave_out(song_id, error)
-            written += self._insert(connection, batch)
-        return written
+            except READING_ERRORS as error:
+                self._leave_out(song_id, error)
+            if batch.n_rows >= _ROWS_AT_ONCE:
+                written += self._insert(connection, batch)
+                batch = _Batch(self._tables)
+        return written + self._insert(connection, batch)
 
     def _insert(self, connection: duckdb.DuckDBPyConnection, batch: _Batch) -> list[str]:
         """Insert a batch in one transaction; where something is wrong with a song of it, song by song."""
@@ -211,7 +212,6 @@ class Builder:
         connection.begin()
         try:
             for table, frame in batch.frames():
-                _check_keys(table, frame)
                 _insert_frame(connection, table, frame)
             connection.commit()
             return list(batch.song_ids)
@@ -285,6 +285,7 @@ class _Batch:
         self._specs = {table.name: table.columns for table in tables}
         self._rows: dict[str, TableRows] = {}
         self._files: dict[str, ResultFile] = {}
+        self.n_rows = 0
 
     @property
     def song_ids(self) -> tuple[str, ...]:
@@ -295,12 +296,16 @@ class _Batch:
         """Add all rows of a song.
 
         Raises:
-            StorageError, ValueError: they cannot be read; none of them is then added.
+            StorageError, ValueError: they cannot be read, or two have the same key; none of them is then added.
         """
         decoded = [decode_tables(result, self._specs) for result in file.results().values()]
         for tables in decoded:
             for name, table in tables.items():
+                _check_keys(self._tables[name], table)
+        for tables in decoded:
+            for name, table in tables.items():
                 self._rows.setdefault(name, TableRows(self._specs[name])).add(song_id, table)
+                self.n_rows += table.n_rows
         self._files[song_id] = file
 
     def frames(self) -> Iterator[tuple[Table, pl.DataFrame]]:
@@ -326,16 +331,21 @@ class _Arrow:
         return self._frame.__arrow_c_stream__(requested_schema)
 
 
-def _check_keys(table: Table, frame: pl.DataFrame) -> None:
-    """Refuse rows that are told from others by nothing.
+def _check_keys(table: Table, rows: DecodedTable) -> None:
+    """Refuse rows that are told from others of their song by nothing.
 
     Raises:
         StorageError: two rows have the same key.
     """
-    doubled = frame.filter(frame.select(table.key).is_duplicated())
-    if doubled.height:
-        key = ", ".join(f"{name} {value}" for name, value in doubled.select(table.key).row(0, named=True).items())
-        raise StorageError(f"{table.name} has two rows of {key}")
+    names = table.key[1:]
+    columns = [rows.columns.get(name, [None] * rows.n_rows) for name in names]
+    if len(columns) == 1 and isinstance(columns[0], np.ndarray) and bool(np.all(np.diff(columns[0]) > 0)):
+        return
+    keys = list(zip(*columns, strict=True)) if columns else [()] * rows.n_rows
+    if len(set(keys)) < len(keys):
+        doubled = next(key for key in keys if keys.count(key) > 1)
+        told = ", ".join(f"{name} {value}" for name, value in zip(names, doubled, strict=True))
+        raise StorageError(f"{table.name} has two rows of {told or 'this song'}")
 
 
 def _insert_frame(connection: duckdb.DuckDBPyConnection, table: Table, frame: pl.DataFrame) -> None:

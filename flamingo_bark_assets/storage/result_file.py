@@ -4,8 +4,8 @@ The format and its checks belong here; where files stand, and which of them coun
 
 A file is a head of 24 bytes and two frames of Zstandard (RFC 8878) with checksums. The first holds a directory and
 then, result by result, its tables in JSON; the second, result by result, the long columns of numbers: 8 bytes each, all
-first bytes before all second ones, as neighbours in a column share their high bytes. A result is replaced in a file
-without reading the others.
+first bytes before all second ones, as neighbours in a column share their high bytes. Numbers of few decimals are stored
+as whole ones, and those that only rise by their steps. A result is replaced in a file without reading the others.
 """
 
 from __future__ import annotations
@@ -28,8 +28,13 @@ _HEAD = struct.Struct("<8s8sII")
 _MAGIC = b"FBRESLT1"
 # Shorter columns take more room as bytes, with what describes them, than as JSON.
 _LONG_ROWS = 64
+# A column of this many equal values is stored as one.
+_SAME_ROWS = 4
 # No song has so much: what claims to is damaged, and is not given the memory.
 _MOST_BYTES = 1 << 30
+# Whole numbers up to it are exact in a double.
+_MOST = 2**53
+_MOST_DECIMALS = 4
 _TYPES: dict[type, np.dtype[Any]] = {float: np.dtype("<f8"), int: np.dtype("<i8")}
 
 Dictionary = zstandard.ZstdCompressionDict
@@ -107,12 +112,15 @@ def encode_tables(tables: Iterable[tuple[str, Sequence[ColumnSpec], Mapping[str,
         for spec in specs:
             column = values[spec.name]
             if n_rows >= _LONG_ROWS and spec.type in _TYPES and not (spec.nullable and None in column):
-                shuffled = _shuffled(np.asarray(column, dtype=_TYPES[spec.type]))
-                columns[spec.name] = place
-                numbers.append(shuffled)
-                place += len(shuffled)
-            else:
-                columns[spec.name] = [None if value is None else spec.type(value) for value in column]
+                packed, decimals, by_steps = _packed(np.asarray(column, dtype=_TYPES[spec.type]))
+                columns[spec.name] = {"at": place, "decimals": decimals, "by_steps": by_steps}
+                numbers.append(packed)
+                place += len(packed)
+                continue
+            plain = [None if value is None else spec.type(value) for value in column]
+            # 0.0 and -0.0 are equal, and not the same.
+            is_same = n_rows >= _SAME_ROWS and plain[0] != 0.0 and plain.count(plain[0]) == n_rows
+            columns[spec.name] = {"all": plain[0]} if is_same else plain
         encoded[name] = [n_rows, columns]
     text = json.dumps(encoded, ensure_ascii=False, separators=(",", ":")).encode()
     return EncodedResult(tuple(encoded), text, b"".join(numbers))
@@ -154,16 +162,43 @@ def rows_of_table(result: EncodedResult, table: str, specs: Sequence[ColumnSpec]
 def _column(stored: Any, spec: ColumnSpec, n_rows: int, numbers: bytes) -> Any:
     if isinstance(stored, list):
         return stored
-    return _unshuffled(numbers[stored : stored + 8 * n_rows], n_rows).view(_TYPES[spec.type])
+    if "all" in stored:
+        return [stored["all"]] * n_rows
+    place, decimals = stored["at"], stored["decimals"]
+    planes = np.frombuffer(numbers[place : place + 8 * n_rows], dtype=np.uint8).reshape(8, n_rows)
+    flat = np.ascontiguousarray(planes.T).reshape(-1)
+    if spec.type is float and decimals is None:
+        return flat.view(_TYPES[float])
+    whole = flat.view(_TYPES[int])
+    if stored["by_steps"]:
+        whole = np.cumsum(whole)
+    return whole / 10.0**decimals if decimals is not None else whole
 
 
-def _shuffled(column: np.ndarray[Any, Any]) -> bytes:
-    return np.ascontiguousarray(column).view(np.uint8).reshape(-1, 8).T.tobytes()
+def _packed(column: np.ndarray[Any, Any]) -> tuple[bytes, int | None, bool]:
+    """Return the bytes of a column, to how many decimals it is stored as whole numbers, and whether by steps."""
+    decimals = _decimals(column) if column.dtype == _TYPES[float] else None
+    if decimals is not None:
+        column = np.rint(column * 10.0**decimals).astype(_TYPES[int])
+    by_steps = column.dtype == _TYPES[int] and bool(np.all(column[1:] >= column[:-1])) and abs(int(column[0])) < _MOST
+    if by_steps and int(column[-1]) < _MOST:
+        column = np.diff(column, prepend=column.dtype.type(0))
+    else:
+        by_steps = False
+    return np.ascontiguousarray(column).view(np.uint8).reshape(-1, 8).T.tobytes(), decimals, by_steps
 
 
-def _unshuffled(stored: bytes, n_rows: int) -> np.ndarray[Any, Any]:
-    planes = np.frombuffer(stored, dtype=np.uint8).reshape(8, n_rows)
-    return np.ascontiguousarray(planes.T).reshape(-1)
+def _decimals(column: np.ndarray[Any, Any]) -> int | None:
+    """Return to how many decimals, few, numbers were rounded, if whole numbers give back every bit of them."""
+    if not np.isfinite(column).all() or np.abs(column).max() > _MOST / 10.0**_MOST_DECIMALS:
+        return None
+    if np.any(np.signbit(column) & (column == 0.0)):
+        return None
+    for decimals in range(_MOST_DECIMALS + 1):
+        scale = 10.0**decimals
+        if np.array_equal(np.rint(column * scale) / scale, column):
+            return decimals
+    return None
 
 
 def pack_results(

@@ -15,13 +15,12 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import psutil
-
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 from flamingo_bark_assets.record import Record, columns_of
 from flamingo_bark_assets.steps import STEPS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
-from tests.running import Platform, running_platform
+from tests.metering import CpuMeter, step_seconds
+from tests.running import running_platform
 from tests.songs import truncate, write_song
 
 
@@ -54,7 +53,7 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> None:
         folder / "home", data, module="tests.benchmarks.location", environment=environment
     ) as platform:
         platform.add_songs(songs)
-        meter = _CpuMeter(platform)
+        meter = CpuMeter(platform)
         if len(songs) == 1:
             result = platform.run(songs[0], timeout_s=600)
         else:
@@ -62,7 +61,7 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> None:
         by_role = meter.stop()
         status = platform.status()
         unfit = _unfit(data)
-    steps = _step_seconds(folder / "times.tsv")
+    steps = step_seconds(folder / "times.tsv")
     print(f"{'backfill' if len(songs) > 1 else 'run'} of {len(songs)} songs of {arguments.seconds:g} s: {result}")
     print(f"{'asset':20} {'materialised':>12} {'of these unusable':>18} {'failed':>7}")
     for asset, counts in status.items():
@@ -72,52 +71,6 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> None:
     print("CPU-s by process: " + ", ".join(f"{role} {seconds:.1f}" for role, seconds in by_role.items()))
     print(f"CPU: {total:.1f} s in all, {steps:.1f} s in the steps, {orchestration:.1f} s orchestration")
     print(f"orchestration: {orchestration / len(songs):.3f} CPU-s a song")
-
-
-class _CpuMeter:
-    """CPU seconds of all processes of a platform, those that come and go included, by role.
-
-    A process's own and its reaped children's times are read; a run process is reaped by the code server, whose
-    figures then hold it.
-    """
-
-    def __init__(self, platform: Platform) -> None:
-        self._root = psutil.Process(platform.process.pid)
-        self._start = self._read()
-
-    def stop(self) -> dict[str, float]:
-        """CPU seconds since the start."""
-        return {role: seconds - self._start.get(role, 0.0) for role, seconds in self._read().items()}
-
-    def _read(self) -> dict[str, float]:
-        total: dict[str, float] = {}
-        for process in [self._root, *self._root.children(recursive=True)]:
-            try:
-                times = process.cpu_times()
-                role = _role(process)
-            except psutil.NoSuchProcess:
-                continue
-            seconds = times.user + times.system + times.children_user + times.children_system
-            total[role] = total.get(role, 0.0) + seconds
-        return total
-
-
-def _role(process: psutil.Process) -> str:
-    try:
-        command = " ".join(process.cmdline())
-    except psutil.ZombieProcess:
-        return "runs"  # ended, and not yet reaped by the code server
-    roles = {
-        "runs": "spawn_main",
-        "code server and ended runs": "api grpc",
-        "webserver": "webserver",
-        "daemon": "daemon",
-    }
-    return next((role for role, word in roles.items() if word in command), "starter")
-
-
-def _step_seconds(file: Path) -> float:
-    return sum(float(line.rsplit("\t", 1)[1]) for line in file.read_text().splitlines())
 
 
 def _unfit(data: Path) -> dict[str, int]:

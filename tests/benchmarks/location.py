@@ -1,6 +1,6 @@
-"""The code location without sensors, its steps timed and, on demand, one of them made to raise: for measuring.
+"""The code location without sensors, its steps timed and, on demand, some of them made to raise: for measuring.
 
-Environment: FLAMINGO_BARK_RAISE=<song_id>:<step> makes that step raise for that song;
+Environment: FLAMINGO_BARK_RAISE=<song_id>:<step>,... makes these steps raise for these songs;
 FLAMINGO_BARK_TIMES=<file> appends the CPU seconds of each step of each song.
 """
 
@@ -27,7 +27,7 @@ defs = dg.Definitions(
 
 def _instrumented(name: str, do: Callable[[pipeline.SongWork], Record]) -> Callable[[pipeline.SongWork], Record]:
     def run(work: pipeline.SongWork) -> Record:
-        if os.environ.get("FLAMINGO_BARK_RAISE") == f"{work.song_id}:{name}":
+        if f"{work.song_id}:{name}" in os.environ.get("FLAMINGO_BARK_RAISE", "").split(","):
             raise RuntimeError("this analysis was made to raise")
         start = time.process_time()
         try:

@@ -34,7 +34,7 @@ from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.provenance.ledger import Ledger
 from flamingo_bark_assets.record import Measurement, Record, Row, columns_of, events_of, rows_of
 from flamingo_bark_assets.settings import Settings
-from flamingo_bark_assets.steps import STEPS
+from flamingo_bark_assets.steps import STEP_OF_RECORD, STEPS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.training.files import write_dataset_files
 from flamingo_bark_assets.training.suitability import Verdict
@@ -169,8 +169,8 @@ def _make_song(paths: DataPaths, number: int, templates: Sequence[_Template], rn
         work.keep(record)
     work.save()
     _write_dataset(work, records, settings)
-    for step in STEPS:
-        ledger.made(step.name, work.data_version(work.result(step.record)))
+    for record in records:
+        ledger.made(STEP_OF_RECORD[type(record)].name, work.data_version(record))
     ledger.end()
 
 

@@ -68,6 +68,10 @@ class LibraryLooks:
         self._save()
         return {song_id: looks[song_id].scan.stamp for song_id in song_ids}
 
+    def stamps_of(self, song_ids: Iterable[str], *, in_detail: bool) -> dict[str, FilesStamp]:
+        """Look at some songs, at all their files where it is `in_detail`; return what the file system says of them."""
+        return {song_id: scan.stamp for song_id, scan in self._scans(song_ids, in_detail=in_detail)}
+
     def mix_bytes(self, song_ids: Iterable[str]) -> dict[str, tuple[int, ...]]:
         """Return the size of each file that may be the mix of a song, by song."""
         return {song_id: scan.mix_bytes for song_id, scan in self._scans(song_ids)}
@@ -76,11 +80,11 @@ class LibraryLooks:
         """Return the songs in whose folder a temporary file stands."""
         return [song_id for song_id, scan in self._scans(song_ids) if scan.has_leftover]
 
-    def _scans(self, song_ids: Iterable[str]) -> list[tuple[str, FolderScan]]:
+    def _scans(self, song_ids: Iterable[str], *, in_detail: bool = False) -> list[tuple[str, FolderScan]]:
         looks = self._known()
         found = []
         for song_id in song_ids:
-            self._look(looks, song_id, in_detail=False)
+            self._look(looks, song_id, in_detail=in_detail)
             found.append((song_id, looks[song_id].scan))
         self._save()
         return found

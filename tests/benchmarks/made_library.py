@@ -169,7 +169,6 @@ def _make_song(paths: DataPaths, number: int, templates: Sequence[_Template], rn
         work.keep(record)
     work.save()
     _write_dataset(work, records, settings)
-    work.save()
     for record in records:
         ledger.made(STEP_OF_RECORD[type(record)].name, work.data_version(record))
     ledger.end()

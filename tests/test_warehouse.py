@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flamingo_bark_assets.analysis.features.bass import BassPitch
+from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassPitch
 from flamingo_bark_assets.errors import StorageError, WriteError
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
@@ -279,6 +279,7 @@ def put_pitches(store: FeatureStore, song_id: str, *f0_hz: float) -> None:
     """Store a song with a bass of these pitches."""
     put(store, song_id)
     bass = make_evidence(song_id).of_stem("bass")
+    assert isinstance(bass, BassFeatures)
     pitches = tuple(
         BassPitch(frame=frame, time_s=frame / 100, f0_hz=f0, voiced=True, confidence=0.5)
         for frame, f0 in enumerate(f0_hz)

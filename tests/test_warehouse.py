@@ -21,7 +21,7 @@ from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.frames import frames_folder
 from flamingo_bark_assets.storage.tables import all_tables
-from flamingo_bark_assets.storage.warehouse import publish, query
+from flamingo_bark_assets.storage.warehouse import publish, query, table_rows
 from tests.evidence import make_evidence
 
 
@@ -298,7 +298,9 @@ def test_frames_of_packed_songs_are_read_beside_the_file_as_if_they_stood_in_it(
     publish(store, songs, path, RECORDS)
     before, whole = everything(path), query(path, "DESCRIBE bass_f0").rows
     pack(store)
-    assert publish(store, songs, path, RECORDS).rows["bass_f0"] == 6
+    published = publish(store, songs, path, RECORDS).rows
+    assert published["bass_f0"] == 6
+    assert table_rows(path) == dict(sorted(published.items()))
     assert everything(path) == before
     assert [row[:2] for row in query(path, "DESCRIBE bass_f0").rows] == [row[:2] for row in whole]
     assert query(path, "SELECT count(*) FROM internal.bass_f0").rows == ((0,),)

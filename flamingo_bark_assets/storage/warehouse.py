@@ -163,6 +163,19 @@ def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
         raise StorageError(f"query failed: {' '.join(said.split())}") from error
 
 
+def table_rows(path: Path) -> dict[str, int]:
+    """Count the rows of each table, by name, sorted.
+
+    Raises:
+        StorageError: there is no warehouse yet, or another program holds it.
+    """
+    of_tables = "SELECT table_name, estimated_size FROM duckdb_tables() WHERE schema_name = 'main'"
+    counts = dict(query(path, of_tables).rows)
+    for (view,) in query(path, "SELECT view_name FROM duckdb_views() WHERE NOT internal").rows:
+        counts[view] = query(path, f"SELECT count(*) FROM {view}").rows[0][0]
+    return dict(sorted(counts.items()))
+
+
 @contextmanager
 def _connected_to_read(path: Path, frames: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Connect so that nothing can be changed and no file be opened but the warehouse and the frames beside it."""

@@ -52,7 +52,7 @@ _INTERNAL = (
 _MOST_REPLACED = 0.2
 # Rows that are deleted leave holes, which only a new file closes.
 _MOST_HOLES = 1.0
-_ROWS_AT_ONCE = 1_500_000
+_ROWS_AT_ONCE = 600_000
 _MEMORY = "512MB"
 
 
@@ -168,7 +168,7 @@ class Builder:
                 self._note(connection, {s: tokens[s] for s in written}, last.replaced + len(changed) if last else 0)
                 self._fill_over_all(connection)
                 self._make_views(connection)
-                rows = {table.name: _count(connection, table.name) for table in (*self._tables, *self._over_all)}
+                rows = {table.name: self._count(connection, table) for table in (*self._tables, *self._over_all)}
                 without_row = self._songs_without_row(connection, tokens)
                 connection.execute("CHECKPOINT")
         except duckdb.Error as error:
@@ -270,6 +270,10 @@ class Builder:
             for comment in _comments(table, kind="VIEW"):
                 connection.execute(comment)
         connection.commit()
+
+    def _count(self, connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+        found = connection.execute(f"SELECT count(*) FROM {self._place(table)}").fetchone()
+        return int(found[0] if found else 0) + self._parts.n_rows(table.name)
 
     def _insert_songs(self, connection: duckdb.DuckDBPyConnection, song_ids: Sequence[str]) -> list[str]:
         """Insert the rows of songs; return those that went in."""
@@ -462,8 +466,3 @@ def first_line(error: Exception) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return int(found[0]) if found else 0

@@ -23,8 +23,8 @@ from flamingo_bark_assets.storage.feature_store import READING_ERRORS, FeatureSt
 from flamingo_bark_assets.storage.result_file import decode_tables
 from flamingo_bark_assets.storage.tables import Table
 
-# About a hundred songs of three minutes.
-_PART_BYTES = 10_000_000
+# About fifty songs of three minutes: two million rows, which are in memory at once.
+_PART_BYTES = 4_000_000
 _LIST, _GONE = ".json", ".gone"
 _MOST_LIST_BYTES = 16 * 1024 * 1024
 # A reader that opened the warehouse before a publication may still read what that has no more use for.
@@ -42,12 +42,12 @@ class Part:
 
     Attributes:
         name: of the part.
-        songs: whose frames stand in it, also of those that have been made anew since.
+        rows: of each song whose frames stand in it, also of one that was made anew since, the rows in each table.
         files: Parquet file by table.
     """
 
     name: str
-    songs: frozenset[str]
+    rows: Mapping[str, Mapping[str, int]]
     files: Mapping[str, Path]
 
 
@@ -67,11 +67,17 @@ class Parts:
     def hidden(self) -> list[tuple[str, str]]:
         """Songs in parts that do not count, each with the part: they were made anew since, or are gone."""
         return [
-            (song, part.name)
-            for part in self.each
-            for song in sorted(part.songs)
-            if self.of_song.get(song) != part.name
+            (song, part.name) for part in self.each for song in sorted(part.rows) if self.of_song.get(song) != part.name
         ]
+
+    def n_rows(self, table: str) -> int:
+        """Count the rows of a table that count."""
+        return sum(
+            rows.get(table, 0)
+            for part in self.each
+            for song, rows in part.rows.items()
+            if self.of_song.get(song) == part.name
+        )
 
 
 def renew_parts(folder: Path, store: FeatureStore, tables: Sequence[Table]) -> Parts:
@@ -88,7 +94,7 @@ def renew_parts(folder: Path, store: FeatureStore, tables: Sequence[Table]) -> P
         part = _read_part(folder, name, tables)
         parts.append(part if part is not None else _make_part(folder, name, songs, store, tables))
     _clear(folder, set(wanted))
-    of_song = {song: part.name for part in parts for song in wanted[part.name] if song in part.songs}
+    of_song = {song: part.name for part in parts for song in wanted[part.name] if song in part.rows}
     return Parts(tuple(parts), of_song)
 
 
@@ -103,7 +109,7 @@ def _read_part(folder: Path, name: str, tables: Sequence[Table]) -> Part | None:
         told = json.loads(read_text(folder / f"{name}{_LIST}", max_bytes=_MOST_LIST_BYTES))
         sizes = {table: path.stat().st_size for table, path in files.items()}
         if told["columns"] == _columns(tables) and told["sizes"] == sizes:
-            return Part(name, frozenset(map(str, told["songs"])), files)
+            return Part(name, dict(told["songs"]), files)
     return None
 
 
@@ -112,18 +118,21 @@ def _make_part(folder: Path, name: str, songs: Sequence[str], store: FeatureStor
 
     rows = {table.name: TableRows(table.columns) for table in tables}
     specs = {table.name: table.columns for table in tables}
-    held = []
+    held: dict[str, dict[str, int]] = {}
     for song_id in songs:
         try:
-            file = store.open(song_id)
-            results = file.results().values() if file is not None else ()
+            if (file := store.open(song_id)) is None:
+                continue
+            names = {name for table in tables for name in file.with_table(table.name)}
+            results = [result for name in sorted(names) if (result := file.result(name)) is not None]
             decoded = [decode_tables(result, specs) for result in results]
         except READING_ERRORS:  # whoever publishes names it
             continue
+        held[song_id] = {}
         for found in decoded:
             for table, of_song in found.items():
                 rows[table].add(song_id, of_song)
-        held.append(song_id)
+                held[song_id][table] = of_song.n_rows
     files = _files(folder, name, tables)
     for table, path in files.items():
         with replacing(path) as temporary:
@@ -132,7 +141,7 @@ def _make_part(folder: Path, name: str, songs: Sequence[str], store: FeatureStor
     sizes = {table: path.stat().st_size for table, path in files.items()}
     told = {"columns": _columns(tables), "sizes": sizes, "songs": held}
     write_text(folder / f"{name}{_LIST}", json.dumps(told) + "\n")
-    return Part(name, frozenset(held), files)
+    return Part(name, held, files)
 
 
 def _columns(tables: Sequence[Table]) -> dict[str, list[str]]:

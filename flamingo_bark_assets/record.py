@@ -166,8 +166,10 @@ def digest_of(record: Record) -> str:
 def _packed(spec: ColumnSpec, values: list[Any]) -> bytes:
     """Return the bytes of a column: of numbers as the machine has them, a tenth of the cost of writing them."""
     code = {float: "d", int: "q", bool: "b"}.get(spec.type)
+    if code is None:
+        return _written(spec, values)
     try:
-        return b"=" + array(code, values).tobytes() if code else _written(spec, values)
+        return b"=" + array(code, values).tobytes()
     except (TypeError, OverflowError):
         plain = [_plain(spec, value) for value in values]
     if any(value is None for value in plain):

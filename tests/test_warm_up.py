@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -25,8 +24,8 @@ def loops_in_the_code() -> int:
 
 def test_every_loop_of_the_package_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     import_loops()
-    compiled: list[Callable[..., Any]] = []
-    declared = [lambda number=number: compiled.append(number) for number in range(len(kernels._declared))]
+    compiled: list[int] = []
+    declared = [functools.partial(compiled.append, number) for number in range(len(kernels._declared))]
     monkeypatch.setattr(kernels, "_declared", declared)
     monkeypatch.setattr(spectral_pictures, "spectral_pngs", lambda sound: {})
     said = CliRunner().invoke(main, ["warm-up"])

@@ -182,7 +182,7 @@ class _Parts:
                 return function(*args, **kwargs)
             finally:
                 took_s = time.thread_time() - start_s
-                self.spent_s[name.format(*args[:1])] += took_s - self._within_s.pop()  # type: ignore[assignment]
+                self.spent_s[name.format(*args[:1])] += took_s - self._within_s.pop()
                 self._within_s[-1] += took_s
 
         return timed

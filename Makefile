@@ -10,7 +10,7 @@ export FLAMINGO_BARK_DATA ?= $(CURDIR)/data
 # Tests start hundreds of processes: each would compile the whole package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test ui studio lint docs pictures clean
+.PHONY: install demo cluster cluster-demo cluster-test test ui studio lint docs pictures clean
 
 install: $(VENV)/.installed
 
@@ -21,10 +21,22 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	@# torch first, by its exact release: where the CPU's build has a label of its own, a range would take the CUDA one.
 	$(PIP_INSTALL) "$$(grep '^torch==' $(CONSTRAINTS))"
 	$(PIP_INSTALL) --editable '.[train,dev]'
+	$(BIN)/flamingo-bark --quiet warm-up
 	@touch $@
 
 demo: install
 	$(BIN)/flamingo-bark demo
+
+# The extra for many machines, see docs/many-machines.md.
+cluster: install
+	$(PIP_INSTALL) --editable '.[cluster,kubernetes]'
+
+cluster-demo: cluster
+	$(BIN)/python -m tests.cluster_demo
+
+cluster-test: cluster
+	$(PIP_INSTALL) kubernetes-validate  # the schemas of Kubernetes
+	$(BIN)/pytest -n 0 tests/test_cluster.py tests/test_kubernetes.py
 
 test: install lint
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder

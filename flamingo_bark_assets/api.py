@@ -38,7 +38,8 @@ from flamingo_bark_assets.lyrics.transcription import Transcriber
 from flamingo_bark_assets.pipeline import SongWork, run_all
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.training.dataset_models import BarkDataset
-from flamingo_bark_assets.training.files import dataset_files, publish_manifest
+from flamingo_bark_assets.training.files import dataset_files
+from flamingo_bark_assets.training.publishing import publish_manifest
 from flamingo_bark_assets.training.suitability import Verdict
 
 

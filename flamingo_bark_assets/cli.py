@@ -35,6 +35,7 @@ from flamingo_bark_assets.commands.running import demo, run
 from flamingo_bark_assets.commands.serving import service, ui
 from flamingo_bark_assets.commands.studio import studio
 from flamingo_bark_assets.commands.tag_writing import tag
+from flamingo_bark_assets.commands.warming_up import warm_up
 from flamingo_bark_assets.commands.words import words
 from flamingo_bark_assets.errors import FlamingoBarkError, describe_os_error
 from flamingo_bark_assets.library.layout import DataPaths
@@ -124,6 +125,6 @@ def main(context: click.Context, data: Path | None, quiet: bool) -> None:
 
 for _command in (
     add, analyze, clean, compare_captioners, completion, correct, demo, doctor, edit, export, list_songs, models,
-    purge, remove, review, run, sample, service, sql, studio, tag, train, ui, verify, words,
+    purge, remove, review, run, sample, service, sql, studio, tag, train, ui, verify, warm_up, words,
 ):  # fmt: skip
     main.add_command(_command)

@@ -111,6 +111,13 @@ class ServingError(FlamingoBarkError):
     remedy = "Choose another --port, or stop what listens there; where a process ended, what it printed says why."
 
 
+class SharedFolderError(FlamingoBarkError):
+    """A machine of a cluster has another data folder than the others, or cannot work in it."""
+
+    code = "FB509"
+    remedy = "Mount one shared folder at the same path on every node, writable for this user; docs/many-machines.md."
+
+
 class AudioFault(FlamingoBarkError):
     """A sound file that cannot be used: a property of the file, not a crash of the platform.
 

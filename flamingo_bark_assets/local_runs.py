@@ -6,7 +6,6 @@ Running and watching belong here; the daemon and the webserver do the same from 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
@@ -72,26 +71,52 @@ def run_songs(
 ) -> list[RunReport]:
     """Run songs through every asset: one run for one song, or a run over many and one for publication.
 
-    With none of them only publication runs. `progress` is told of each asset (and song) that was made.
+    With none of them only publication runs. `progress` is told of each asset (and song) that was made; what it raises,
+    such as that nobody reads its output, stops no run and is raised after all of them.
 
     Raises:
         KeyboardInterrupt: a run was interrupted; the next one goes on where it stopped.
     """
+    told = _Told(progress)
+    reports = _run_all(instance, song_ids, told, only_due=only_due)
+    if told.fault is not None:
+        raise told.fault
+    return reports
+
+
+class _Told:
+    """Tells of what is made as it is made, until whoever is told is at fault."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.fault: Exception | None = None
+
+    def __call__(self, entry: dg.EventLogEntry) -> None:
+        """Take an event from what has just written it."""
+        event = entry.dagster_event
+        if self.fault is None and event is not None and event.asset_key is not None and event.is_step_materialization:
+            try:
+                self._progress(event.asset_key.to_user_string(), event.partition)
+            except Exception as fault:
+                self.fault = fault
+
+
+def _run_all(instance: dg.DagsterInstance, song_ids: Sequence[str], told: _Told, *, only_due: bool) -> list[RunReport]:
     tags = {REQUESTED_TAG: f"{time.time():.6f}", ONLY_DUE_TAG: str(only_due).lower()}
     _register(instance, song_ids)
     if len(song_ids) == 1 and not only_due:
-        return [_run(instance, one_song.name, {**tags, PARTITION_NAME_TAG: song_ids[0]}, progress)]
+        return [_run(instance, one_song.name, {**tags, PARTITION_NAME_TAG: song_ids[0]}, told)]
     order = instance.get_dynamic_partitions(SONGS)
     reports = [
         _run(
             instance,
             all_songs.name,
             {**tags, ASSET_PARTITION_RANGE_START_TAG: group[0], ASSET_PARTITION_RANGE_END_TAG: group[-1]},
-            progress,
+            told,
         )
         for group in contiguous(order, set(song_ids), at_most=SONGS_A_RUN)
     ]
-    return [*reports, _run(instance, publish.name, {}, progress)]
+    return [*reports, _run(instance, publish.name, {}, told)]
 
 
 def _register(instance: dg.DagsterInstance, song_ids: Sequence[str]) -> None:
@@ -108,19 +133,13 @@ def planned(song_ids: Sequence[str]) -> frozenset[tuple[str, str | None]]:
     return frozenset({*of_songs, *((key.to_user_string(), None) for key in PUBLISHED_ASSETS)})
 
 
-def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], progress: Progress) -> RunReport:
+def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], told: _Told) -> RunReport:
     run_id = str(uuid.uuid4())
-    done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(instance, run_id, progress, done), daemon=True)
-    watcher.start()
-    try:
-        with holding(instance, run_id):
-            result = defs.resolve_job_def(job).execute_in_process(
-                instance=instance, run_id=run_id, run_config=_QUIET, tags=dict(tags), raise_on_error=False
-            )
-    finally:
-        done.set()
-        watcher.join()
+    instance.add_event_listener(run_id, told)  # what writes an event calls it, and that is this process
+    with holding(instance, run_id):
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance, run_id=run_id, run_config=_QUIET, tags=dict(tags), raise_on_error=False
+        )
     return _report(run_id, result)
 
 
@@ -149,24 +168,3 @@ def _report(run_id: str, result: dg.ExecuteInProcessResult) -> RunReport:
             described = failure.user_failure_data and failure.user_failure_data.description
             errors.append(described or (failure.error.message if failure.error else event.step_key) or "failed")
     return RunReport(run_id, result.success, tuple(materialised), tuple(checks), tuple(errors))
-
-
-def _watch(instance: dg.DagsterInstance, run_id: str, progress: Progress, done: threading.Event) -> None:
-    """Tell `progress` of each materialisation, in order, as it appears in the event log."""
-    cursor: str | None = None
-    finished = False
-    while not finished:
-        finished = done.wait(0.3)
-        try:
-            if not instance.has_run(run_id):
-                continue
-            found = instance.get_records_for_run(
-                run_id, cursor=cursor, of_type={DagsterEventType.ASSET_MATERIALIZATION}
-            )
-        except DBAPIError:  # the run meets the same fault, and tells it
-            continue
-        cursor = found.cursor
-        for record in found.records:
-            event = record.event_log_entry.dagster_event
-            if event is not None and event.asset_key is not None:
-                progress(event.asset_key.to_user_string(), event.partition)

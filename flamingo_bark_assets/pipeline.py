@@ -20,16 +20,26 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES, StemResult, analyse_stem
 from flamingo_bark_assets.analysis.song import analyse_song
-from flamingo_bark_assets.analysis.views import quality_of
-from flamingo_bark_assets.audio.decode import SampleMemory
+from flamingo_bark_assets.analysis.views import mix_view, quality_of, stem_view
+from flamingo_bark_assets.audio.alignment import WaveformReader
+from flamingo_bark_assets.audio.clipping import ClippingReader
+from flamingo_bark_assets.audio.decode import FirstReading, SampleMemory
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
 from flamingo_bark_assets.audio.song_review import SongReview, read_review
-from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
+from flamingo_bark_assets.audio.stems import (
+    Gathered,
+    StemInput,
+    compare_stems,
+    energy_share,
+    stem_signal,
+    why_unmeasured,
+)
 from flamingo_bark_assets.captioning.edits import apply_caption_edits
 from flamingo_bark_assets.captioning.given import apply_given_words
 from flamingo_bark_assets.captioning.interface import Captioner, Captions
+from flamingo_bark_assets.clips.levels import SourceLevelReader, SourceLevels, source_levels
 from flamingo_bark_assets.clips.records import TrainingClips
 from flamingo_bark_assets.errors import AudioFault, StorageError, UnreadableResult
 from flamingo_bark_assets.evidence import Evidence
@@ -44,7 +54,7 @@ from flamingo_bark_assets.parts import KINDS, STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.edits import apply_prompt_edits
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts, put_tag, tag_of
 from flamingo_bark_assets.prompts.library_scale import LibraryScale, read_scale
-from flamingo_bark_assets.record import Record, digest_of
+from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.separation.kept import separated_names, with_separated
 from flamingo_bark_assets.separation.making import separate_song
 from flamingo_bark_assets.separation.records import SeparatedStems
@@ -52,16 +62,18 @@ from flamingo_bark_assets.separation_settings import SeparationSettings
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds, digest_of_settings
 from flamingo_bark_assets.splits.landmarks import find_landmarks
 from flamingo_bark_assets.steps import STEM_STEPS, STEP_OF_RECORD, STEPS, FilePart, SettingsGroup, Step
-from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.feature_store import FeatureStore, encode_record
+from flamingo_bark_assets.storage.result_file import EncodedResult
 from flamingo_bark_assets.storage.set_aside import SetAside
 from flamingo_bark_assets.threads import one_blas_thread
 from flamingo_bark_assets.training.files import DatasetFiles, dataset_files, write_dataset_files
 from flamingo_bark_assets.training.suitability import Verdict, judge
 
 if TYPE_CHECKING:
+    from flamingo_bark_assets.analysis.frontend.reading import SoundSource
     from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews
     from flamingo_bark_assets.audio.decode import Decoded
-    from flamingo_bark_assets.audio.signal import Sound
+    from flamingo_bark_assets.audio.signal import FloatArray, Sound
 
 CORRECTED_PARTS: tuple[FilePart, ...] = ("grid", "key", "sections")
 """Parts of a song's files that correct what is measured of the mix."""
@@ -100,8 +112,13 @@ class SongWork:
         """Is told how far a step is that takes long."""
         self._step: Step | None = None
         self._results: dict[type[Record], Record] = {}
+        self._encoded: dict[type[Record], EncodedResult] = {}
+        self._unsaved: dict[type[Record], EncodedResult] | None = None
         self._hashes: dict[Path, str] = {}
         self._views: dict[Part, AudioView | None] = {}
+        self._read_alone: list[tuple[Sound, AudioView]] = []
+        self._levels: dict[Part, SourceLevels] = {}
+        self._mono: FloatArray | None = None
         self._memory = SampleMemory()
 
     @property
@@ -133,10 +150,29 @@ class SongWork:
         return found
 
     def keep(self, record: R) -> R:
-        """Store a result and keep it for the steps after."""
-        self.store.write(record)
-        self._results[type(record)] = record
+        """Store a result, at once or with others by `save`, and keep it for the steps after."""
+        cls = type(record)
+        self._encoded[cls] = encode_record(record)
+        self._results[cls] = record
+        if self._unsaved is None:
+            self.store.write_all(self.song_id, {cls.TABLE: self._encoded[cls]})
+        else:
+            self._unsaved[cls] = self._encoded[cls]
         return record
+
+    def save_together(self) -> None:
+        """Store no result from now on until `save` stores all: each time costs two waits for the disk."""
+        self._unsaved = self._unsaved or {}
+
+    def save(self) -> None:
+        """Store the results that `keep` was given since, in one step.
+
+        Raises:
+            WriteError: they cannot be written; none of them is stored then.
+        """
+        if self._unsaved:
+            self.store.write_all(self.song_id, {cls.TABLE: encoded for cls, encoded in self._unsaved.items()})
+            self._unsaved.clear()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -155,15 +191,29 @@ class SongWork:
 
     @cached_property
     def mix(self) -> Decoded | AudioFault:
-        """The decoded mix, or what is wrong with it."""
-        from flamingo_bark_assets.audio.decode import decode
-
+        """The decoded mix, or what is wrong with it; where it is inspected, it is measured while it is decoded."""
         if self.files.mix is None:
             return AudioFault(Path(self.song_id), self.files.fault or "there is no song file")
         try:
-            return decode(self.files.mix, max_duration_s=self._longest_s(), memory=self._memory)
+            first = self._first_reading(self.files.mix)
+            if self._makes(RawSong):
+                self._keep_view("mix", self._mix_view(first))
+            return first.decoded
         except AudioFault as fault:
             return fault
+
+    def _first_reading(self, path: Path) -> FirstReading:
+        return FirstReading(path, max_duration_s=self._longest_s(), memory=self._memory)
+
+    def _makes(self, cls: type[Record]) -> bool:
+        return self._step is not None and self._step.record is cls
+
+    def _mix_view(self, sound: SoundSource) -> AudioView:
+        with_stems = (WaveformReader,) if self.files.stems else ()
+        return mix_view(sound, also=(SourceLevelReader, *with_stems))
+
+    def _keep_view(self, part: Part, view: AudioView) -> None:
+        self._views[part], self._levels[part] = view, view.take_native(SourceLevelReader)
 
     @cached_property
     def files_with_stems(self) -> SongFiles:
@@ -183,15 +233,25 @@ class SongWork:
         return tuple(map(self._stem_input, self.files_with_stems.stems))
 
     def _stem_input(self, stem: StemFile) -> StemInput:
-        from flamingo_bark_assets.audio.decode import decode
-
         if stem.path is None or stem.fault is not None:
             return StemInput(stem, None, stem.fault or "cannot be opened", None)
         try:
-            decoded = decode(stem.path, max_duration_s=self._longest_s(), memory=self._memory)
-            return StemInput(stem, decoded, None, self.sha256(stem.path))
+            first = self._first_reading(stem.path)
+            if self._makes(StemSet) and self._is_measured_alone(stem):
+                view = stem_view(first, also=(ClippingReader, WaveformReader, SourceLevelReader))
+                self._read_alone.append((first.decoded.signal, view))
+            return StemInput(stem, first.decoded, None, self.sha256(stem.path))
         except (AudioFault, OSError) as fault:
             return StemInput(stem, None, str(fault), None)
+
+    def _is_measured_alone(self, stem: StemFile) -> bool:
+        """Whether a stem is measured as it is unless something is corrected: no other file is of its kind.
+
+        Of a long song nothing is measured ahead, as its transforms take more memory than those of short ones.
+        """
+        mix = self._views.get("mix")
+        same = sum(other.kind == stem.kind for other in self.files_with_stems.stems)
+        return same == 1 and stem.kind is not None and mix is not None and not mix.is_long
 
     def _longest_s(self) -> float:
         """Return the longest sound that is decoded, s.
@@ -220,15 +280,37 @@ class SongWork:
 
     def view(self, part: Part) -> AudioView | None:
         """Return the shared transforms of a part; None where its sound cannot be had."""
-        from flamingo_bark_assets.analysis.views import mix_view, stem_view
-
         if part not in self._views:
             try:
-                signal = self.audio(part)
-                self._views[part] = mix_view(signal) if part == "mix" else stem_view(signal)
+                sound = self.audio(part)
+                make = self._mix_view if part == "mix" else functools.partial(stem_view, also=(SourceLevelReader,))
+                self._keep_view(part, self._view_of(sound) or make(sound))
+                self._read_alone = [(other, view) for other, view in self._read_alone if other is not sound]
             except AudioFault:
                 self._views[part] = None
         return self._views[part]
+
+    def _view_of(self, sound: Sound) -> AudioView | None:
+        """Return the view of a stem file that was made while it was decoded."""
+        return next((view for decoded, view in self._read_alone if decoded is sound), None)
+
+    def gathered(self, sound: Sound) -> Gathered | None:
+        """Return what the pass that measures a sound has gathered for the comparison of stems; None where none did."""
+        mix = self._views.get("mix")
+        view = mix if mix is not None and sound is self.audio("mix") else self._view_of(sound)
+        if view is None:
+            return None
+        return Gathered(view.levels, view.take_native(WaveformReader), view.read_native(ClippingReader))
+
+    def levels(self, part: Part) -> SourceLevels:
+        """Return the levels of a part by which clips are judged; its sound is read for them only where no view was.
+
+        Raises:
+            AudioFault: it cannot be had.
+        """
+        if part not in self._levels:
+            self._levels[part] = source_levels(self.audio(part))
+        return self._levels[part]
 
     def views(self) -> SongViews | None:
         """Return the shared transforms of the mix and of what stems can be had; None where the mix cannot."""
@@ -237,11 +319,20 @@ class SongWork:
         mix = self.view("mix")
         if mix is None:
             return None
-        return SongViews(mix, {kind: view for kind in STEM_KINDS if (view := self.view(kind)) is not None})
+        stems = {kind: view for kind in STEM_KINDS if (view := self.view(kind)) is not None}
+        self._read_alone.clear()  # what is corrected, or helps with nothing, was measured in vain
+        return SongViews(mix, stems)
 
     def release(self, part: Part) -> None:
         """Forget the transforms of a part, which no later step reads."""
-        self._views.pop(part, None)
+        view = self._views.pop(part, None)
+        if part == "mix" and view is not None and not view.is_long:
+            self._mono = view.mono()
+
+    def take_mono(self) -> FloatArray | None:
+        """Return the down-mix of the mix at 22.05 kHz, once, where it was measured in this run and is not long."""
+        mono, self._mono = self._mono, None
+        return mono
 
     @contextmanager
     def reading_for(self, step: Step) -> Iterator[None]:
@@ -324,10 +415,13 @@ class SongWork:
 
     def data_version(self, result: Record) -> str:
         """Digest of a result: the version of an asset's data. That of the verdict covers the files written with it."""
+        cls = type(result)
+        if cls not in self._encoded or self._results.get(cls) is not result:
+            self._encoded[cls] = encode_record(result)
+        version = self._encoded[cls].version
         if isinstance(result, Verdict):
-            entry = dataset_files(self.paths, self.song_id).entry
-            return digest_of(result) + sha256_of(entry)[:16]
-        return digest_of(result)
+            return version + sha256_of(dataset_files(self.paths, self.song_id).entry)[:16]
+        return version
 
     def evidence(self) -> Evidence:
         """Return all measurements of the song; with what a person decided on claims where the step declares that."""
@@ -402,7 +496,7 @@ def inspect_stems(work: SongWork) -> StemSet:
     """Compare the stems with the mix."""
     if work.result(RawSong).unusable is not None or isinstance(work.mix, AudioFault):
         return StemSet.of_unusable(work.song_id, work.result(RawSong).unusable or str(work.mix))
-    stems = compare_stems(work.song_id, work.mix.signal, work.stem_inputs)
+    stems = compare_stems(work.song_id, work.mix.signal, work.stem_inputs, gathered=work.gathered)
     return stems if work.stem_inputs else dataclasses.replace(stems, unusable=work.result(SeparatedStems).why_no_stems)
 
 
@@ -445,7 +539,7 @@ def _read_by_stems(song: SongFeatures) -> tuple[object, ...]:
 def _inputs_of_measuring(work: SongWork) -> str:
     """Digest what the measurements of the mix depend on."""
     step = STEP_OF_RECORD[SongFeatures]
-    versions = [step.version, *(digest_of(work.result(cls)) for cls in (RawSong, StemSet))]
+    versions = [step.version, *(work.data_version(work.result(cls)) for cls in (RawSong, StemSet))]
     return digest_of_settings(*versions)
 
 
@@ -544,7 +638,6 @@ def make_dataset(work: SongWork) -> Verdict:
 
 def cut_clips(work: SongWork) -> TrainingClips:
     """Cut the song into the clips to train on; what of it cannot be decoded any more gives none."""
-    from flamingo_bark_assets.clips.levels import SourceLevels, source_levels
     from flamingo_bark_assets.clips.planning import plan_clips
 
     verdict = work.result(Verdict)
@@ -552,7 +645,7 @@ def cut_clips(work: SongWork) -> TrainingClips:
     levels: dict[Part, SourceLevels] = {}
     for part in parts:
         with suppress(AudioFault):
-            levels[part] = source_levels(work.audio(part))
+            levels[part] = work.levels(part)
     return plan_clips(
         work.evidence(),
         work.result(SongLyrics),
@@ -594,5 +687,9 @@ def run_step(step: Step, work: SongWork) -> Record:
 
 
 def run_all(work: SongWork) -> dict[str, Record]:
-    """Run every step in order; an exception of a step is passed on."""
-    return {step.name: run_step(step, work) for step in STEPS}
+    """Run every step in order and store all results; an exception of a step is passed on."""
+    work.save_together()
+    try:
+        return {step.name: run_step(step, work) for step in STEPS}
+    finally:
+        work.save()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import math
 import typing
 from collections.abc import Iterator
@@ -103,14 +102,6 @@ def events(doc: str) -> Any:
     return field(default=(), metadata={"doc": doc})
 
 
-def rare_events(doc: str) -> Any:
-    """Declare a tuple of `Row` values that few songs have: without rows it is neither stored nor part of a digest.
-
-    A result that was stored before there was such a table is then whole, and the same as one that is made now.
-    """
-    return field(default=(), metadata={"doc": doc, "rare": True})
-
-
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One row of a long table; the song it belongs to is added when it is stored.
@@ -118,10 +109,12 @@ class Row:
     Class attributes:
         TABLE: table name.
         KEY: the columns which, after `song_id`, form the primary key.
+        FRAMES: whether there is a row for each short step of time, so that most rows of a library are such rows.
     """
 
     TABLE: ClassVar[str]
     KEY: ClassVar[tuple[str, ...]]
+    FRAMES: ClassVar[bool] = False
 
 
 AnyRow = TypeVar("AnyRow", bound=Row)
@@ -143,29 +136,6 @@ def rows_of(row_class: type[AnyRow], **columns: Any) -> tuple[AnyRow, ...]:
         row.__dict__.update(zip(names, row_values, strict=True))
         rows.append(row)
     return tuple(rows)
-
-
-def digest_of(record: Record) -> str:
-    """Digest a record by its values alone, made or read back, into 16 hexadecimal digits of SHA-256."""
-    values: list[Any] = [_canonical(spec, getattr(record, spec.name)) for spec in columns_of(type(record))]
-    rare = rare_events_of(type(record))
-    for name, row_class in events_of(type(record)).items():
-        rows: tuple[Row, ...] = getattr(record, name)
-        if not rows and name in rare:
-            continue
-        values += [[_plain(spec, getattr(row, spec.name)) for row in rows] for spec in columns_of(row_class)]
-    return hashlib.sha256(repr(values).encode(errors="surrogatepass")).hexdigest()[:16]
-
-
-def _canonical(spec: ColumnSpec, value: Any) -> Any:
-    if isinstance(value, Measurement):
-        return (_plain(spec, value.value), value.method, value.confidence and float(value.confidence), value.reason)
-    return _plain(spec, value)
-
-
-def _plain(spec: ColumnSpec, value: Any) -> Any:
-    """Return a value in the type of its column: 1 and 1.0 are the same number to a table."""
-    return None if value is None else spec.type(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,11 +176,6 @@ def columns_of(cls: type[Row] | type[Record]) -> tuple[ColumnSpec, ...]:
 def events_of(cls: type[Record]) -> dict[str, type[Row]]:
     """Return field name and row class of each long table that a record class carries."""
     return _events_of(typing.cast(Any, cls))
-
-
-def rare_events_of(cls: type[Record]) -> frozenset[str]:
-    """Return the field names of the long tables that are stored only where they have rows."""
-    return frozenset(f.name for f in dataclasses.fields(cls) if f.metadata.get("rare"))
 
 
 # Cached behind the typed functions: mypy does not take the class of a dataclass for hashable.

@@ -23,7 +23,7 @@ from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANT
 from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.separation_settings import SeparationSettings
 
-ANALYSIS_VERSION = "2.5"
+ANALYSIS_VERSION = "2.6"
 _MAX_PROBLEMS = 5
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -262,6 +262,10 @@ class RunSettings(_Frozen):
     settle_s: float = Field(
         10.0, ge=0, le=86_400, description="A song is run once its files have not changed for so long, seconds: "
         "they may still be being copied.",
+    )  # fmt: skip
+    describing_gpus: int = Field(
+        0, ge=0, le=16, description="GPUs that a run asks its cluster (Ray, Kubernetes) for which only describes songs "
+        "that are measured; 0 lets it run on any node.",
     )  # fmt: skip
 
 

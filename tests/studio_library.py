@@ -24,7 +24,7 @@ from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.splits.assignment import renew_splits, splits_path
 from flamingo_bark_assets.splits.records import SPLITS_TABLE
 from flamingo_bark_assets.steps import RECORDS
-from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.feature_store import FeatureStore, encode_record
 from flamingo_bark_assets.storage.warehouse import publish
 from flamingo_bark_assets.training.suitability import RuleResult, Verdict
 from tests.songs import write_song
@@ -52,9 +52,11 @@ class Library:
         """Add a song with the results of the finished one."""
         source, store = FeatureStore(self.finished / "features"), self.store
         shutil.copytree(self.finished / "songs" / SOURCE, self.paths.songs / song_id)
-        for record in RECORDS:
-            if source.path(record.TABLE, SOURCE).exists():  # some results only some songs have
-                store.write(dataclasses.replace(source.read(record, SOURCE), song_id=song_id))
+        stored = source.versions(SOURCE)
+        made = [
+            source.read(record, SOURCE) for record in RECORDS if record.TABLE in stored
+        ]  # some only some songs have
+        store.write_all(song_id, {record.TABLE: encode_record(record) for record in made})
         self.change(
             SongMetadata, song_id,
             lambda song: dataclasses.replace(

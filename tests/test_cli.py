@@ -199,11 +199,11 @@ def test_a_stored_result_that_was_damaged_is_told_and_hides_no_other_song(paths:
     for song_id in ("damaged", "other"):
         write_unreadable_song(paths.songs, song_id, text=song_id)
     flamingo_bark("run")
-    verdict = paths.features / "suitability" / "damaged.parquet"
+    verdict = paths.features / "songs" / "damaged.results"
     contents = bytearray(verdict.read_bytes())
     contents[len(contents) // 2] ^= 4
     verdict.write_bytes(contents)
     listed = flamingo_bark("list")
     assert listed.exit_code == 0
-    assert "damaged: stored suitability was damaged; materialise the asset again" in listed.output
+    assert "damaged: stored song_metadata was damaged; materialise the asset again" in listed.output
     assert "unfit: other: song.wav" in " ".join(listed.output.split())

@@ -245,7 +245,7 @@ def test_what_nobody_needs_is_shown_then_removed(paths: DataPaths, monkeypatch: 
     os.utime(old, (0, 0))
     assert "files of songs that are gone" in flamingo_bark("clean", "--dry-run").output
     monkeypatch.setattr(atomic, "_has_ended", lambda pid, started: True)
-    kept = (leftover, store.path("raw_song", "gone"), store.path("raw_song", "there"), old, new)
+    kept = (leftover, store.path("gone"), store.path("there"), old, new)
     dry = flamingo_bark("clean", "--dry-run", "--caches-older-than", "30")
     assert "temporary files of processes that have ended" in dry.output
     assert flamingo_bark("clean", "--caches-older-than", "30", said="n\n").exit_code == 1
@@ -263,7 +263,7 @@ def test_a_song_that_is_added_again_before_the_answer_keeps_what_is_made_of_it(
     store.write(RawSong.of_unusable("back", "no sound", fingerprint=""))
     monkeypatch.setattr(cleaning, "ask", lambda *_, **__: write_unreadable_song(paths.songs, "back"))
     assert flamingo_bark("clean").exit_code == 0
-    assert store.path("raw_song", "back").exists()
+    assert store.path("back").exists()
 
 
 # Interpreters

@@ -24,8 +24,9 @@ from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.steps import STEM_STEPS, STEP_NAMED, STEPS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.result_file import pack_results
 from flamingo_bark_assets.storage.warehouse import query, songs_where
-from flamingo_bark_assets.training.files import publish_manifest
+from flamingo_bark_assets.training.publishing import publish_manifest
 from tests.export_songs import made_source
 from tests.platform_state import asked, do, due, follow_sensors, not_fresh, tick
 
@@ -94,7 +95,11 @@ def forget_reviews(data: DataPaths, song_id: str) -> None:
     for part in ("review", "grid", "key", "sections", "claims"):
         del state["files"][part]
     state_path(data, song_id).write_text(json.dumps(state))
-    (data.features / "reviews" / f"{song_id}.parquet").unlink()
+    store = FeatureStore(data.features)
+    file = store.open(song_id)
+    assert file is not None
+    kept = {name: result for name, result in file.results().items() if name != "reviews"}
+    store.path(song_id).write_bytes(pack_results(kept))
 
 
 @pytest.mark.finished("a")
@@ -105,7 +110,7 @@ def test_a_song_of_before_is_run_with_its_review_once_anything_else_of_it_is_due
     say(data, "a", 'title = "x"\n')
     results = follow_sensors(instance)
     assert all(result.success for result in results)
-    assert (data.features / "reviews" / "a.parquet").is_file()
+    assert "reviews" in FeatureStore(data.features).versions("a")
     assert due(data) == {}
     assert not_fresh(instance, "a") == {}
 

@@ -17,8 +17,8 @@ from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import KEPT
 from flamingo_bark_assets.claims.rewriting import rewrite
 from flamingo_bark_assets.library.judgements import Corrections, claim_name
-from flamingo_bark_assets.record import Measurement, digest_of
-from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.record import Measurement
+from flamingo_bark_assets.storage.feature_store import FeatureStore, encode_record
 from flamingo_bark_assets.storage.set_aside import SetAside
 from tests.evidence import make_evidence, row
 
@@ -162,15 +162,15 @@ def test_nothing_that_is_not_said_changes() -> None:
 def test_without_a_correction_record_digest_and_files_are_those_of_before(tmp_path: Path) -> None:
     song = measured()
     assert corrected() == song
-    assert digest_of(corrected(key="C major")) != digest_of(song)
+    assert encode_record(corrected(key="C major")).version != encode_record(song).version
     store = FeatureStore(tmp_path)
     store.write(song)
-    plain = {path: path.read_bytes() for path in store.files_of(SongFeatures, song.song_id)}
+    plain = store.path(song.song_id).read_bytes()
     assert not any("corrections" in str(path) for path in plain)
     store.write(corrected(key="C major"))
     assert store.read(SongFeatures, song.song_id).corrections[0].corrected == "C major"
     store.write(song)
-    assert {path: path.read_bytes() for path in store.files_of(SongFeatures, song.song_id)} == plain
+    assert store.path(song.song_id).read_bytes() == plain
     assert store.read(SongFeatures, song.song_id) == song
 
 
@@ -180,7 +180,7 @@ def test_what_is_set_aside_holds_for_the_same_inputs_and_undamaged_only(tmp_path
     aside.write(song, "inputs")
     assert aside.read(SongFeatures, song.song_id, "inputs") == song
     assert aside.read(SongFeatures, song.song_id, "other inputs") is None
-    (file,) = tmp_path.glob("measured/song_features/*.parquet")
+    (file,) = tmp_path.glob("measured/songs/*.results")
     file.write_bytes(file.read_bytes()[:-1])
     assert aside.read(SongFeatures, song.song_id, "inputs") is None
 

@@ -143,7 +143,7 @@ def test_a_clip_of_a_file_that_changed_since_is_refused(copied: DataPaths, tmp_p
 
 
 def test_a_song_with_damaged_results_stays_out_and_stops_no_other(copied: DataPaths, tmp_path: Path) -> None:
-    FeatureStore(copied.features).path("clips", "open").write_bytes(b"PAR1 no")
+    FeatureStore(copied.features).path("open").write_bytes(b"no results")
     report = export(TextTarget(), stored(copied), tmp_path / "out", VIEW)
     assert sum(report.songs.values()) == 2 and report.notes["left_out"] == 1
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import dagster as dg
 import numpy as np
-import polars as pl
 import pytest
 
 from flamingo_bark_assets import pipeline
@@ -31,10 +30,12 @@ from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song
 from flamingo_bark_assets.pipeline import SongWork, UndeclaredInput, run_all, run_step
 from flamingo_bark_assets.provenance.state import read_state, state_path
-from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.record import Record, columns_of
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.steps import STEP_NAMED, STEP_OF_RECORD, STEPS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.result_file import EncodedResult, encode_tables, rows_of_table
+from flamingo_bark_assets.storage.tables import MEASUREMENTS, MeasurementRow
 from flamingo_bark_assets.training.files import dataset_files
 from tests.conftest import NO_WAITING
 from tests.platform_state import (
@@ -318,13 +319,13 @@ def test_a_copied_or_touched_library_is_hashed_once_and_not_at_every_look(
 def test_a_record_of_an_older_version_is_unknown_where_it_lacks_a_column_and_is_due(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
-    _make_old(data, "a", "song_features", version="1.7", lost="tempo_bpm", lost_table="sections")
+    _make_old(data, "a", "song_features", version="1.7", lost="tempo_bpm", lost_table="mfcc")
     assert due(data)["a"][0] == "song_features"
     work = Platform().open_song("a")
     work.versions = {name: made.inputs["code"] for name, made in read_state(data, "a").made.items()}
     tempo = work.result(SongFeatures).tempo_bpm
     assert (tempo.value, tempo.reason) == (None, "measured by version 1.7, before this was measured")
-    assert work.result(SongFeatures).sections == ()
+    assert work.result(SongFeatures).mfcc == ()
     assert materialise(instance, "a", "training_prompts").success
     follow_sensors(instance)
     assert due(data) == {}
@@ -335,26 +336,38 @@ def _make_old(data: DataPaths, song_id: str, step: str, *, version: str, lost: s
     """Leave a stored result as an older version of the code would have: a column and a table fewer, one more."""
     store = FeatureStore(data.features)
     table = STEP_NAMED[step].record.TABLE
-    wide = store.path(table, song_id)
-    pl.read_parquet(wide).drop(lost).with_columns(dropped_since=pl.lit(1.0)).write_parquet(wide)
-    measured = store.measurements_path(table, song_id)
-    pl.read_parquet(measured).filter(pl.col("name") != lost).write_parquet(measured)
-    store.path(lost_table, song_id).unlink()
+    file = store.open(song_id)
+    assert file is not None
+    result = file.results()[table]
+    tables = json.loads(result.text)
+    assert lost_table in tables
+    del tables[table][1][lost], tables[lost_table]
+    tables[table][1]["dropped_since"] = [1.0]
+    specs = columns_of(MeasurementRow)
+    kept = [row for row in rows_of_table(result, MEASUREMENTS, specs) if row["name"] != lost]
+    columns = {spec.name: [row[spec.name] for row in kept] for spec in specs}
+    tables |= json.loads(encode_tables([(MEASUREMENTS, specs, columns)]).text)
+    text = json.dumps(tables, ensure_ascii=False, separators=(",", ":")).encode()
+    old = EncodedResult(tuple(tables), text, result.numbers)
+    store.write_all(song_id, {table: old})
     state_file = state_path(data, song_id)
     values = json.loads(state_file.read_text())
     values["made"][step]["inputs"]["code"] = version
+    values["made"][step]["data_version"] = old.version
     state_file.write_text(json.dumps(values))
 
 
 @pytest.mark.finished("abcde")
 def test_a_result_that_was_lost_or_cut_is_due(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    (data.features / "suitability" / "a.parquet").unlink()
-    (data.features / "raw_song" / "b.parquet").write_bytes(b"damaged")
-    (data.features / "claims" / "c.parquet").unlink()
+    store = FeatureStore(data.features)
+    store.path("a").unlink()
+    store.path("b").write_bytes(b"damaged")
+    whole = store.path("c").read_bytes()
+    store.path("c").write_bytes(whole[:-1])
     dataset_files(data, "d").entry.write_text("")
     found = due(data)
     assert {song_id: steps[0] for song_id, steps in found.items()} == {
-        "a": "bark_dataset", "b": "raw_song", "c": "flamingo_captions", "d": "bark_dataset",
+        "a": "raw_song", "b": "raw_song", "c": "raw_song", "d": "bark_dataset",
     }  # fmt: skip
     follow_sensors(instance)
     assert due(data) == {}
@@ -366,7 +379,7 @@ def test_a_pipe_in_place_of_a_result_or_of_a_state_holds_nothing_up(
     data: DataPaths, instance: dg.DagsterInstance
 ) -> None:
     publication = data.root / "state" / "publication.json"
-    for path in (data.features / "claims" / "a.parquet", data.features / "stems" / "a.parquet", publication):
+    for path in (FeatureStore(data.features).path("a"), publication):
         path.unlink(missing_ok=True)
         os.mkfifo(path)
     follow_sensors(instance)
@@ -433,7 +446,7 @@ def test_captions_that_a_run_let_others_write_are_due_and_change_no_setting(
 
 @pytest.mark.finished("ab")
 def test_an_input_that_cannot_be_read_is_made_again_by_itself(data: DataPaths, instance: dg.DagsterInstance) -> None:
-    path = data.features / "stems" / "a.parquet"
+    path = FeatureStore(data.features).path("a")
     contents = bytearray(path.read_bytes())
     contents[len(contents) // 2] ^= 4
     path.write_bytes(contents)
@@ -441,7 +454,7 @@ def test_an_input_that_cannot_be_read_is_made_again_by_itself(data: DataPaths, i
     (data.songs / "a" / "song.toml").write_text(EDIT)
     results = follow_sensors(instance)
     assert not results[0].success
-    assert ("stems", "a") in made(results)
+    assert ("raw_song", "a") in made(results)
     assert due(data) == {}
     assert "A waltz." in dataset_files(data, "a").dataset.read_text()
 

@@ -421,8 +421,8 @@ def test_a_song_is_removed_with_everything_derived_from_it(paths: DataPaths, inb
     for name in ["one.wav", "one-2.wav"]:
         add_song(paths, sound(inbox, name))
     for song_id in ["one", "one-2"]:
-        sound(paths.features, f"raw_song/{song_id}.parquet")
-        sound(paths.features, f"long/beats/{song_id}.parquet")
+        sound(paths.features, f"songs/{song_id}.results")
+        sound(paths.features, f"measured/songs/{song_id}.results")
         for name in ["bark_training_dataset_{}.json", "training_instructions_{}.md", "manifest_entry_{}.json"]:
             sound(paths.datasets, name.format(song_id))
     sound(paths.datasets, "manifest.jsonl")
@@ -479,7 +479,7 @@ def test_removing_a_song_that_is_a_link_keeps_what_it_leads_to(paths: DataPaths,
 
 
 def test_a_removal_that_was_cut_short_can_be_repeated(paths: DataPaths) -> None:
-    sound(paths.features, "raw_song/one.parquet")
+    sound(paths.features, "songs/one.results")
     remove_song(paths, "one")
     assert tree(paths.root) == []
 

@@ -18,15 +18,16 @@ from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.library.importing import remove_song
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.storage.warehouse import query
-from flamingo_bark_assets.training.files import manifest_path, publish_manifest
+from flamingo_bark_assets.training.files import manifest_path
 from flamingo_bark_assets.training.manifest import read_manifest, verify_manifest
+from flamingo_bark_assets.training.publishing import publish_manifest
 from tests.conftest import NO_WAITING, connections_kept
 from tests.songs import write_song
 
 pytestmark = pytest.mark.dagster
 
 # In the order in which a run comes to them.
-STOPS = ("stems/one.parquet", "bark_training_dataset_one.json", "training_manifest.jsonl", "warehouse.duckdb")
+STOPS = ("songs/one.results", "bark_training_dataset_one.json", "training_manifest.jsonl", "warehouse.duckdb")
 
 
 def start(data: DataPaths, home: Path, stop_before: str = "", *song_ids: str) -> subprocess.Popen[bytes]:
@@ -122,7 +123,7 @@ def test_a_song_that_is_removed_while_it_is_made_leaves_nothing_after_publicatio
     data.settings.write_text(NO_WAITING)
     write_song(data.songs, "removed", duration_s=2.0, stems=False)
     write_song(data.songs, "other", duration_s=1.0, stems=False)
-    run = start(data, home, "song_features/removed.parquet", "removed")
+    run = start(data, home, "songs/removed.results", "removed")
     wait_until_halted(run, flag)
     remove_song(data, "removed")
     flag.unlink()

@@ -29,6 +29,7 @@ from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.defs.lost_runs import WatchedRunLauncher, fail_lost_runs
 from flamingo_bark_assets.defs.names import LOCATION, SONGS
 from flamingo_bark_assets.library.layout import DataPaths
+from tests import elsewhere
 from tests.running import gone, running_platform
 from tests.songs import write_song, write_unreadable_song
 
@@ -181,6 +182,17 @@ def test_a_started_run_of_another_code_location_is_left_alone(instance: dg.Dagst
     record(instance, dg.DagsterRunStatus.STARTED)
     ours = record(instance, dg.DagsterRunStatus.STARTED, location=LOCATION)
     assert [run.run_id for run in fail_lost_runs(instance)] == [ours.run_id]
+
+
+@pytest.mark.usefixtures("silence_is_over")
+def test_a_run_that_a_cluster_starts_is_left_to_its_launcher(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text(elsewhere.SETTINGS)
+    with open_instance(tmp_path) as instance:
+        for status in (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED):
+            run = record(instance, status, location=LOCATION)
+            lost_runs.hold_until_exit(instance, run.run_id)
+        assert fail_lost_runs(instance) == []
+        assert not (tmp_path / "run_locks").exists()
 
 
 def test_the_launcher_speaks_for_a_run_until_its_process_can_but_not_for_other_code_locations(

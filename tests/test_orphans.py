@@ -14,7 +14,8 @@ from flamingo_bark_assets.library import orphans
 from flamingo_bark_assets.library.importing import add_song, remove_song
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.orphans import DATASET_FILE_NAMES, derived_files, remove_orphans
-from flamingo_bark_assets.training.files import dataset_files, publish_manifest
+from flamingo_bark_assets.training.files import dataset_files
+from flamingo_bark_assets.training.publishing import publish_manifest
 
 NOTHING = orphans.Cleanup(0, (), None)
 
@@ -39,8 +40,10 @@ def make(paths: DataPaths, song_id: str) -> set[Path]:
     """Write the files that a run makes of a song."""
     files = dataset_files(paths, song_id)
     return {
+        touch(paths.features / "songs" / f"{song_id}.results"),
+        touch(paths.features / "measured" / "songs" / f"{song_id}.results"),
+        touch(paths.features / "measured" / "song_features" / f"{song_id}.json"),
         touch(paths.features / "raw_song" / f"{song_id}.parquet"),
-        touch(paths.features / "measurements" / "raw_song" / f"{song_id}.parquet"),
         touch(files.dataset),
         touch(files.instructions),
         touch(files.entry),
@@ -218,7 +221,7 @@ def test_temporary_files_of_killed_writers_go_wherever_the_platform_writes(paths
         paths.root,
         paths.songs,
         paths.songs / "one",
-        paths.features / "raw_song",
+        paths.features / "songs",
         paths.datasets,
         paths.answers / "ab",
         states,

@@ -359,14 +359,14 @@ def test_what_was_measured_is_told_in_time_and_what_was_not_says_why(client: Tes
     assert "beats" not in told["missing"]
 
 
-def test_a_table_that_cannot_be_read_costs_only_itself(client: TestClient, paths: DataPaths) -> None:
+def test_results_that_cannot_be_read_are_told_as_such_and_cost_no_sound(client: TestClient, paths: DataPaths) -> None:
     store = FeatureStore(paths.features)
     store.write(make_evidence("one").song)
-    store.path("beats", "one").write_text("damaged")
+    store.path("one").write_text("damaged")
     told = client.get("/api/songs/one/sound").json()
     assert told["beats"] == []
     assert told["missing"]["beats"] == "what is stored cannot be read; run the song again"
-    assert "chords" not in told["missing"]
+    assert told["lanes"]
 
 
 # Gone with its song

@@ -9,11 +9,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from click.testing import CliRunner
+from dagster._core.execution.plan.active import ActiveExecution
 
 from flamingo_bark_assets.cli import main
+from flamingo_bark_assets.defs.home import open_instance
+from flamingo_bark_assets.defs.pools import PUBLICATION_POOL
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import run_songs
 from flamingo_bark_assets.steps import RECORDS
+from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.result_file import pack_results
 from flamingo_bark_assets.storage.warehouse import query
 from tests.songs import write_song
 
@@ -61,7 +66,11 @@ def test_the_check_fails_by_name_for_a_song_without_rows_and_passes_without_it(
     assert "'My Song' is not named by a song id" in str(ignored.description)
 
     (data.songs / "My Song").rmdir()
-    (data.features / RECORDS[-1].TABLE / "one.parquet").unlink()
+    store = FeatureStore(data.features)
+    file = store.open("one")
+    assert file is not None
+    kept = {name: result for name, result in file.results().items() if name != RECORDS[-1].TABLE}
+    store.path("one").write_bytes(pack_results(kept))
     cut = check(publish(instance), "holds_every_song")
     assert not cut.passed
     assert cut.description == f"one: no row in {RECORDS[-1].TABLE}; run the song again"
@@ -74,7 +83,7 @@ def test_each_published_asset_alone_removes_what_was_made_of_a_song_that_is_gone
 
     write_song(data.songs, "one", duration_s=5.5)
     for asset in ("training_manifest", "feature_warehouse"):
-        orphan = data.features / "raw_song" / "gone.parquet"
+        orphan = data.features / "songs" / "gone.results"
         orphan.parent.mkdir(parents=True, exist_ok=True)
         orphan.write_text("x")
         job = defs.resolve_job_def("publish")
@@ -137,3 +146,33 @@ def test_the_command_line_tells_a_read_only_disk_in_one_line(small_disk: Path, t
         f"Error: {predictions}: cannot be written: Read-only file system; let this user write there and try again "
         "[FB303]"
     )
+
+
+@pytest.mark.finished(("one",))
+def test_a_publication_waits_while_another_machine_publishes(
+    instance: dg.DagsterInstance, data: DataPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = instance.run_storage.add_run(dg.DagsterRun("publish", status=dg.DagsterRunStatus.STARTED)).run_id
+    storage = instance.event_log_storage
+    assert storage.claim_concurrency_slot(PUBLICATION_POOL, other, "training_manifest").is_claimed
+    looked: list[bool] = []
+    wait = ActiveExecution.sleep_til_ready
+
+    def look_and_wait(execution: ActiveExecution) -> None:
+        if not looked:
+            looked.append(data.warehouse.exists())
+            storage.free_concurrency_slots_for_run(other)
+        wait(execution)
+
+    monkeypatch.setattr(ActiveExecution, "sleep_til_ready", look_and_wait)
+    assert publish(instance).success
+    assert looked == [False]
+    assert data.warehouse.exists()
+
+
+def test_the_place_of_a_publication_that_was_killed_is_freed_by_whoever_opens_the_home(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        killed = instance.run_storage.add_run(dg.DagsterRun("publish", status=dg.DagsterRunStatus.FAILURE)).run_id
+        instance.event_log_storage.claim_concurrency_slot(PUBLICATION_POOL, killed, "feature_warehouse")
+    with open_instance(tmp_path) as instance:
+        assert instance.event_log_storage.get_concurrency_run_ids() == set()

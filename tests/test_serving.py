@@ -23,6 +23,7 @@ from websockets.typing import Origin, Subprotocol
 from flamingo_bark_assets.defs.names import LOCATION
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.steps import STEPS
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from tests.conftest import NO_WAITING
 from tests.running import ROOT, Platform, gone, running_platform
 from tests.songs import write_song, write_unreadable_song
@@ -190,7 +191,7 @@ def test_a_song_that_is_deleted_while_its_backfill_runs_does_not_fail_the_backfi
     shutil.move(data.songs / "c", aside)
     try:
         assert platform.wait_for_backfill(backfill_id, timeout_s=180) == "COMPLETED_SUCCESS"
-        made = {path.stem for path in (data.features / "raw_song").glob("*.parquet")}
+        made = set(FeatureStore(data.features).song_ids())
         assert made - {"one"} == {"a", "b"}
         assert list(data.datasets.glob("*_c.*")) == []
     finally:

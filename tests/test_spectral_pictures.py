@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.audio.picture import shaded_png
 from flamingo_bark_assets.audio.signal import Signal
 from flamingo_bark_assets.audio.spectral_pictures import WIDTH, spectral_pngs
@@ -66,3 +67,10 @@ def test_a_sound_longer_than_a_piece_is_drawn_without_a_seam() -> None:
     pictures = spectral_pngs(as_signal(sine(440.0, 640.0, rate_hz=rate_hz), rate_hz=rate_hz))
     assert {name: Image.open(io.BytesIO(png)).size for name, png in pictures.items()} == SIZES
     assert (shades(pictures["chroma"])[::8, 1:-1].argmax(axis=0) == 9).all()
+
+
+def test_a_down_mix_that_is_at_hand_gives_the_same_pictures() -> None:
+    sound = as_signal(music(8.0), music(8.0))
+    drawn = {name: shades(png) for name, png in spectral_pngs(sound, AudioView(sound).mono()).items()}
+    for name, png in spectral_pngs(sound).items():
+        assert np.abs(drawn[name] - shades(png)).mean() < 0.05, name

@@ -11,8 +11,8 @@ import pytest
 from flamingo_bark_assets.audio.recording import Landmark
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.provenance.publication import SPLITS as PUBLICATION
-from flamingo_bark_assets.provenance.publication import WAREHOUSE, publication_inputs
+from flamingo_bark_assets.provenance.versions import SPLITS as PUBLICATION
+from flamingo_bark_assets.provenance.versions import WAREHOUSE, publication_inputs, song_versions
 from flamingo_bark_assets.settings import Settings, SplitSettings, load_settings
 from flamingo_bark_assets.splits import assignment
 from flamingo_bark_assets.splits.assignment import read_splits, renew_splits, splits_path, stored_leaks
@@ -114,13 +114,9 @@ def test_damaged_results_of_a_song_cost_no_other_and_do_not_lose_what_was_assign
     put(paths, "b", "2")
     renew_splits(paths, SETTINGS)
     before = told(paths)
-    FeatureStore(paths.features).path("raw_song", "a").write_bytes(b"PAR1")
-    FeatureStore(paths.features).path("landmarks", "b").write_bytes(b"PAR1")
+    FeatureStore(paths.features).path("a").write_bytes(b"no results")
     renewed = renew_splits(paths, SETTINGS)
-    assert renewed.left_out == (
-        "a: raw_song cannot be read; it is assigned to no split",
-        "b: landmarks cannot be read; its duplicates may not be found",
-    )
+    assert renewed.left_out == ("a: raw_song cannot be read; it is assigned to no split",)
     put(paths, "a", "1")
     assert told(paths) == before
 
@@ -152,11 +148,13 @@ def test_the_warehouse_holds_the_splits(paths: DataPaths) -> None:
 
 
 def test_splits_are_due_for_another_artist_or_seed_and_not_for_another_caption() -> None:
-    versions = {"a": {"raw_song": "1", "stems": "1", "song_metadata": "1", "flamingo_captions": "1"}}
-    inputs = publication_inputs(versions, SplitSettings())
-    caption = publication_inputs({"a": {**versions["a"], "flamingo_captions": "2"}}, SplitSettings())
-    artist = publication_inputs({"a": {**versions["a"], "song_metadata": "2"}}, SplitSettings())
-    seed = publication_inputs(versions, SplitSettings(seed=1))
+    made = {"raw_song": "1", "stems": "1", "song_metadata": "1", "flamingo_captions": "1"}
+
+    def inputs_of(splits: SplitSettings | None = None, **changed: str) -> dict[str, str]:
+        return publication_inputs({"a": song_versions({**made, **changed})}, splits or SplitSettings())
+
+    inputs, caption, artist = inputs_of(), inputs_of(flamingo_captions="2"), inputs_of(song_metadata="2")
+    seed = inputs_of(SplitSettings(seed=1))
     assert caption[PUBLICATION] == inputs[PUBLICATION] != artist[PUBLICATION]
     assert seed[PUBLICATION] != inputs[PUBLICATION]
     assert seed[WAREHOUSE] != inputs[WAREHOUSE]

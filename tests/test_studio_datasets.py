@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import polars as pl
 import psutil
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
+from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.audio.song_review import SongReview
-from flamingo_bark_assets.clips.records import TrainingClips
+from flamingo_bark_assets.clips.records import Clip, TrainingClips
 from flamingo_bark_assets.errors import WriteError
 from flamingo_bark_assets.library.song_changes import change_songs
+from flamingo_bark_assets.storage.tables import long_table
 from flamingo_bark_assets.studio.datasets.archives import Form, archive, archive_length, safe_name
 from flamingo_bark_assets.studio.datasets.export_store import ExportChoice, ExportStore, compare
 from flamingo_bark_assets.studio.datasets.facts import dataset_facts
@@ -104,14 +105,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_sums_are_those_of_the_stored_results(studio: RunningStudio, library: Library) -> None:
     page = studio.ask("GET", "/datasets")[1]
     said = dict(re.findall(r'<dd id="([a-z-]+)">([0-9.]+)</dd>', page))
-    clips = pl.concat(pl.read_parquet(path) for path in (library.paths.features / "clips").glob("*.parquet"))
-    hours = (
-        sum(
-            pl.read_parquet(library.paths.features / "raw_song" / f"{song_id}.parquet")["duration_s"].item()
-            for song_id in clips["song_id"].unique()
-        )
-        / 3600
-    )
+    store = library.store
+    clips, _ = store.read_columns("clips", store.song_ids(), long_table(Clip).columns)
+    hours = sum(store.read(RawSong, song_id).duration_s.value or 0.0 for song_id in clips["song_id"].unique()) / 3600
     assert said == {
         "songs-in": str(clips["song_id"].n_unique()), "hours-in": f"{hours:.2f}", "clips-in": str(len(clips)),
         "songs-out": "3",

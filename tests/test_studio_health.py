@@ -60,8 +60,8 @@ def test_a_damaged_warehouse_is_named_and_its_repair_is_seen(client: TestClient,
 
 
 def test_a_torn_file_of_the_feature_store_is_named(client: TestClient, data: DataPaths) -> None:
-    for file in data.features.rglob("*.parquet"):
-        file.write_bytes(b"PAR1 torn")
+    for file in data.features.rglob("*.results"):
+        file.write_bytes(file.read_bytes()[:-1])
     status, said = asked(client)
     assert (status, said["bad"]) == (503, ["feature_store"])
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassPitch
 from flamingo_bark_assets.errors import StorageError, WriteError
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.frames import frames_folder
 from flamingo_bark_assets.storage.tables import all_tables
-from flamingo_bark_assets.storage.warehouse import publish, query
+from flamingo_bark_assets.storage.warehouse import publish, query, table_rows
 from tests.evidence import make_evidence
 
 
@@ -119,15 +122,13 @@ def test_an_unknown_value_is_null_with_a_reason(tmp_path: Path) -> None:
     assert reason
 
 
-def test_every_table_has_a_primary_key_and_comments_with_units(tmp_path: Path) -> None:
+def test_every_table_has_a_key_that_is_never_null_and_comments_with_units(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     publish(FeatureStore(tmp_path / "features"), [], path, RECORDS)
     found = query(
-        path,
-        "SELECT table_name, constraint_column_names FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY'",
+        path, "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT is_nullable AND schema_name = 'main'"
     )
-    keys = dict(found.rows)
-    assert {name: tuple(columns) for name, columns in keys.items()} == {t.name: t.key for t in all_tables(RECORDS)}
+    assert set(found.rows) == {(table.name, column) for table in all_tables(RECORDS) for column in table.key}
     assert query(path, "SELECT count(*) FROM duckdb_columns() WHERE comment IS NULL AND NOT internal").rows == ((0,),)
     ((comment,),) = query(
         path,
@@ -148,12 +149,10 @@ def test_a_damaged_file_is_named_and_spoils_no_other(tmp_path: Path) -> None:
     store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
     put(store, "good")
     put(store, "bad")
-    store.path("song_features", "bad").write_bytes(b"not parquet")
+    store.path("bad").write_bytes(b"no results")
     published = publish(store, ["bad", "good"], path, RECORDS)
     assert query(path, "SELECT song_id FROM song_features").rows == (("good",),)
-    assert query(path, "SELECT song_id FROM raw_song ORDER BY 1").rows == (("bad",), ("good",))
-    assert len(published.left_out) == 1
-    assert published.left_out[0].startswith("bad: song_features: ")
+    assert published.left_out == ("bad: left out: the file is cut; run the song again",)
 
 
 def test_a_reader_that_holds_the_file_keeps_its_snapshot_and_stops_no_publication(tmp_path: Path) -> None:
@@ -223,12 +222,176 @@ def test_songs_without_a_row_are_named_with_the_reason(tmp_path: Path) -> None:
 
 def test_a_song_of_which_no_file_can_be_read_is_not_called_one_that_never_ran(tmp_path: Path) -> None:
     store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    damaged = store.path("raw_song", "bad")
+    damaged = store.path("bad")
     damaged.parent.mkdir(parents=True)
-    damaged.write_bytes(b"not parquet")
-    (missing,) = publish(store, ["bad"], path, RECORDS).without_row
-    assert missing.startswith("bad: no row in raw_song, ")
-    assert missing.endswith("; run the song again")
+    damaged.write_bytes(b"no results")
+    assert publish(store, ["bad"], path, RECORDS).without_row == ("bad: no row in any table; run the song again",)
+
+
+# What has changed
+
+
+def everything(path: Path) -> dict[str, tuple[tuple[object, ...], ...]]:
+    return {t.name: query(path, f"SELECT * FROM {t.name} ORDER BY ALL").rows for t in all_tables(RECORDS)}
+
+
+def test_only_songs_that_have_changed_are_written_anew_and_the_rest_stays_as_it_was(tmp_path: Path) -> None:
+    store, path, whole = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb", tmp_path / "whole.duckdb"
+    songs = [f"song-{number}" for number in range(12)]
+    for song_id in songs:
+        put(store, song_id)
+    assert publish(store, songs, path, RECORDS).replaced == 12
+    assert publish(store, songs, path, RECORDS).replaced == 0
+    put(store, "song-3", tempo_bpm=77.0)
+    put(store, "song-12")
+    songs.remove("song-7")
+    songs.append("song-12")
+    assert publish(store, songs, path, RECORDS).replaced == 2
+    publish(store, songs, whole, RECORDS)
+    assert everything(path) == everything(whole)
+    assert query(path, "SELECT tempo_bpm FROM song_features WHERE song_id = 'song-3'").rows == ((77.0,),)
+    assert query(path, "SELECT count(*) FROM beats WHERE song_id = 'song-7'").rows == ((0,),)
+
+
+def test_what_a_client_has_written_into_the_file_is_not_taken_over(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    published_songs(store, path, "one", "two")
+    open_to_writing(path)
+    with duckdb.connect(str(path)) as writer:
+        writer.execute(WRITE)
+    assert query(path, SONGS).rows == (("of the client",), ("of the client",))
+    published_songs(store, path, "one", "two")
+    assert query(path, SONGS).rows == (("one",), ("two",))
+
+
+def test_a_warehouse_whose_tables_look_otherwise_is_built_anew(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "one")
+    publish(store, ["one"], path, RECORDS[:3])
+    assert publish(store, ["one"], path, RECORDS).rows["song_features"] == 1
+
+
+def pack(store: FeatureStore) -> int:
+    return store.pack(lambda _: nullcontext(True), at_least=1)
+
+
+def put_pitches(store: FeatureStore, song_id: str, *f0_hz: float) -> None:
+    """Store a song with a bass of these pitches."""
+    put(store, song_id)
+    bass = make_evidence(song_id).of_stem("bass")
+    assert isinstance(bass, BassFeatures)
+    pitches = tuple(
+        BassPitch(frame=frame, time_s=frame / 100, f0_hz=f0, voiced=True, confidence=0.5)
+        for frame, f0 in enumerate(f0_hz)
+    )
+    store.write(dataclasses.replace(bass, bass_f0=pitches))
+
+
+PITCHES = "SELECT song_id, frame, f0_hz FROM bass_f0 ORDER BY ALL"
+
+
+def test_frames_of_packed_songs_are_read_beside_the_file_as_if_they_stood_in_it(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    songs = ["one", "two", "three"]
+    for number, song_id in enumerate(songs):
+        put_pitches(store, song_id, 50.0 + number, 60.0 + number)
+    publish(store, songs, path, RECORDS)
+    before, whole = everything(path), query(path, "DESCRIBE bass_f0").rows
+    pack(store)
+    published = publish(store, songs, path, RECORDS).rows
+    assert published["bass_f0"] == 6
+    assert table_rows(path) == dict(sorted(published.items()))
+    assert everything(path) == before
+    assert [row[:2] for row in query(path, "DESCRIBE bass_f0").rows] == [row[:2] for row in whole]
+    assert query(path, "SELECT count(*) FROM internal.bass_f0").rows == ((0,),)
+    comments = query(path, "SELECT count(*) FROM duckdb_columns() WHERE table_name = 'bass_f0' AND comment IS NULL")
+    assert comments.rows == ((0,),)
+    assert publish(store, songs, path, RECORDS).replaced == 0
+
+
+def test_frames_follow_songs_that_are_made_anew_packed_again_or_removed(tmp_path: Path) -> None:
+    store, path, whole = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb", tmp_path / "whole.duckdb"
+    songs = [f"song-{number}" for number in range(8)]
+    for number, song_id in enumerate(songs):
+        put_pitches(store, song_id, 50.0 + number)
+    pack(store)
+    publish(store, songs, path, RECORDS)
+    put_pitches(store, "song-1", 70.0, 71.0)
+    songs.remove("song-5")  # out of the library, and not cleared away yet
+    assert publish(store, songs, path, RECORDS).replaced == 1
+    store.remove(["song-5"])
+    pitches = dict(zip(songs, (50.0, 70.0, 52.0, 53.0, 54.0, 56.0, 57.0), strict=True))
+    found = query(path, "SELECT song_id, min(f0_hz) FROM bass_f0 GROUP BY ALL ORDER BY ALL").rows
+    assert found == tuple(pitches.items())
+    pack(store)
+    assert publish(store, songs, path, RECORDS).replaced == 0
+    assert query(path, "SELECT count(*) FROM internal.bass_f0").rows == ((0,),)
+    publish(store, songs, whole, RECORDS)
+    assert everything(path) == everything(whole)
+    assert query(path, "SELECT song_id, min(f0_hz) FROM bass_f0 GROUP BY ALL ORDER BY ALL").rows == found
+
+
+def test_lost_frames_are_made_again_by_the_next_publication(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put_pitches(store, "one", 50.0)
+    pack(store)
+    publish(store, ["one"], path, RECORDS)
+    for file in frames_folder(path).glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(StorageError, match="bass_f0"):
+        query(path, PITCHES)
+    assert query(path, "SELECT song_id FROM raw_song").rows == (("one",),)
+    publish(store, ["one"], path, RECORDS)
+    assert query(path, PITCHES).rows == (("one", 0, 50.0),)
+
+
+def test_a_reader_that_opened_the_file_before_a_publication_finds_its_frames_after_it(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    for song_id in ("one", "two"):
+        put_pitches(store, song_id, 50.0)
+    pack(store)
+    publish(store, ["one", "two"], path, RECORDS)
+    with duckdb.connect(str(path), read_only=True) as reader:
+        before = reader.execute(PITCHES).fetchall()
+        for song_id in ("one", "two"):
+            put_pitches(store, song_id, 99.0)
+        pack(store)
+        publish(store, ["one", "two"], path, RECORDS)
+        assert reader.execute(PITCHES).fetchall() == before
+    assert query(path, PITCHES).rows == (("one", 0, 99.0), ("two", 0, 99.0))
+    old = list(frames_folder(path).glob("*.gone"))
+    assert len(old) == 1
+    os.utime(old[0], (0, 0))
+    publish(store, ["one", "two"], path, RECORDS)
+    assert len(list(frames_folder(path).glob("*.bass_f0.parquet"))) == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["COPY (SELECT 1) TO '{}'", "EXPLAIN ANALYZE COPY (SELECT 1) TO '{}'", "COPY raw_song TO '{}' (FORMAT parquet)",
+     "EXPORT DATABASE '{}'", "ATTACH '{}' AS other", "SELECT 1; COPY (SELECT 1) TO '{}'"],
+)  # fmt: skip
+def test_a_query_cannot_write_into_the_frames_that_it_may_read(tmp_path: Path, sql: str) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put_pitches(store, "one", 50.0)
+    pack(store)
+    publish(store, ["one"], path, RECORDS)
+    (frames,) = frames_folder(path).glob("*.bass_f0.parquet")
+    before = frames.read_bytes()
+    with pytest.raises(StorageError):
+        query(path, sql.format(frames))
+    assert frames.read_bytes() == before
+    assert query(path, PITCHES).rows == (("one", 0, 50.0),)
+
+
+def test_two_rows_with_one_key_leave_out_their_song_and_no_other(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put(store, "good")
+    song = make_evidence("doubled").song
+    store.write(dataclasses.replace(song, beats=(*song.beats, song.beats[0])))
+    published = publish(store, ["doubled", "good"], path, RECORDS)
+    assert published.left_out == ("doubled: left out: beats has two rows of beat 0; run the song again",)
+    assert query(path, "SELECT song_id FROM song_features").rows == (("good",),)
 
 
 # Clients of other versions
@@ -243,8 +406,7 @@ def test_a_client_of_the_oldest_version_reads_values_comments_and_keys(tmp_path:
         "SELECT count(*), sum(time_s) FROM beats",
         "SELECT table_name, comment FROM duckdb_tables() ORDER BY ALL",
         "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL",
-        "SELECT table_name, constraint_column_names FROM duckdb_constraints()"
-        " WHERE constraint_type = 'PRIMARY KEY' ORDER BY ALL",
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND NOT is_nullable ORDER BY ALL",
     ]
     with client(path, python=older_python) as older, client(path) as ours:
         assert older.version == "1.1.3"
@@ -425,7 +587,7 @@ def test_rows_that_no_longer_fit_on_the_disk_are_not_taken_for_unreadable_files(
             'TransactionContext Error: Failed to commit: Could not write file "x.wal": No space left on device'
         )
 
-    monkeypatch.setattr("flamingo_bark_assets.storage.warehouse._insert", full)
+    monkeypatch.setattr("flamingo_bark_assets.storage.building._insert_frame", full)
     with pytest.raises(WriteError, match="No space left on device"):
         publish(store, ["one"], path, RECORDS)
     assert not path.exists()

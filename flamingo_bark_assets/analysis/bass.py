@@ -21,6 +21,7 @@ from flamingo_bark_assets.analysis.features.stem import BassActivity
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.pitch.tracking import METHOD as PITCH_METHOD
 from flamingo_bark_assets.analysis.pitch.tracking import Manner, PitchTrack, track_view
+from flamingo_bark_assets.analysis.resolution import CONFIDENCE, F0_HZ, TIME_S, rounded
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.record import Measurement, rows_of
@@ -167,8 +168,8 @@ def _pitch_rows(track: PitchTrack, evidence: NoteEvidence, *, step: int) -> tupl
     return rows_of(
         BassPitch,
         frame=frames,
-        time_s=track.times_s[frames],
-        f0_hz=track.guess_hz[frames],
+        time_s=rounded(track.times_s[frames], TIME_S),
+        f0_hz=rounded(track.guess_hz[frames], F0_HZ),
         voiced=track.voiced[frames],
-        confidence=_frame_confidence(track, evidence)[frames],
+        confidence=rounded(_frame_confidence(track, evidence)[frames], CONFIDENCE),
     )

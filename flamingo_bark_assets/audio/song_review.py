@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from flamingo_bark_assets.library.layout import SongFiles
 from flamingo_bark_assets.record import Record, column, columns_of, optional_column
-from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.library_tables import LibraryTables
 
 UNREVIEWED = "unreviewed"
 ACCEPTED = "accepted"
@@ -59,7 +59,7 @@ def read_review(files: SongFiles) -> SongReview:
     )
 
 
-def stored_reviews(store: FeatureStore, song_ids: Sequence[str]) -> dict[str, SongReview]:
+def stored_reviews(store: LibraryTables, song_ids: Sequence[str]) -> dict[str, SongReview]:
     """Return the stored decision on each of the songs; a song of which none is stored is unreviewed."""
     frame, unreadable = store.read_columns(SongReview.TABLE, song_ids, columns_of(SongReview))
     reviews = {song_id: SongReview(song_id=song_id, state=UNREVIEWED, repeats=1) for song_id in song_ids}

@@ -30,10 +30,10 @@ _SHORTEST = 4 * _FFT * _HOP_STEP // _OCTAVES  # samples that hold the longest fi
 _RANGE_DB = 60.0
 
 
-def spectral_pngs(sound: Sound) -> Mapping[str, bytes]:
+def spectral_pngs(sound: Sound, mono: FloatArray | None = None) -> Mapping[str, bytes]:
     """Draw mel bands, constant-Q notes and chroma of a sound by librosa, time from left to right.
 
-    Its down-mix is drawn; it has at least one sample.
+    Its down-mix is drawn; it has at least one sample. `mono` is that at 22.05 kHz where it is at hand.
 
     Returns:
         PNGs `WIDTH` pixels wide by what they show: ``mel`` (64 bands to 11 kHz), ``cqt`` (84 semitones from C1) and
@@ -41,7 +41,8 @@ def spectral_pngs(sound: Sound) -> Mapping[str, bytes]:
         strongest pitch class of the moment.
     """
     with one_blas_thread():
-        pieces = [_transformed(piece, hop) for piece, hop in _pieces(sound)]
+        hop = _HOP_STEP * max(1, round(sound.duration_s * _RATE_HZ / (WIDTH * _HOP_STEP)))
+        pieces = [_transformed(piece, hop) for piece in (_pieces(sound) if mono is None else _cut(mono))]
     mel, notes, chroma = (np.concatenate(parts, axis=1) for parts in zip(*pieces, strict=True))
     columns = np.arange(WIDTH) * mel.shape[1] // WIDTH
     sounding = notes.max(axis=0) > notes.max() * 10.0 ** (-_RANGE_DB / 20.0)
@@ -52,11 +53,15 @@ def spectral_pngs(sound: Sound) -> Mapping[str, bytes]:
     }
 
 
-def _pieces(sound: Sound) -> Iterator[tuple[FloatArray, int]]:
-    """Give the down-mix at `_RATE_HZ` piece by piece, with the samples from one column to the next."""
-    hop = _HOP_STEP * max(1, round(sound.duration_s * _RATE_HZ / (WIDTH * _HOP_STEP)))
+def _pieces(sound: Sound) -> Iterator[FloatArray]:
+    """Give the down-mix at `_RATE_HZ` piece by piece."""
     for piece in mono_pieces(sound, round(_PIECE_S * sound.sample_rate_hz)):
-        yield resample(piece[np.newaxis], sound.sample_rate_hz, _RATE_HZ)[0], hop
+        yield resample(piece[np.newaxis], sound.sample_rate_hz, _RATE_HZ)[0]
+
+
+def _cut(mono: FloatArray) -> Iterator[FloatArray]:
+    size = round(_PIECE_S * _RATE_HZ)
+    return (mono[start : start + size] for start in range(0, mono.size, size))
 
 
 def _transformed(samples: FloatArray, hop: int) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -171,6 +171,10 @@ class Captioner(Protocol):
         """Take notice that so many songs will be described, and whom to tell how long that takes and how far it is."""
         ...
 
+    def release(self) -> None:
+        """Let go of a model that is in memory; it is loaded again when there is something to answer."""
+        ...
+
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer for one song.
 

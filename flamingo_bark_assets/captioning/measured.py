@@ -59,6 +59,9 @@ class MeasuredCaptioner:
     def expect(self, songs: int, tell: Callable[[str], None]) -> None:
         """Tell nothing: sentences take no time."""
 
+    def release(self) -> None:
+        """Let go of nothing: there is no model."""
+
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:
         """Answer all questions for the mix and for each audible stem; `audio` is never called.
 

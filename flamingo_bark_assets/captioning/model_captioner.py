@@ -148,10 +148,15 @@ class ModelCaptioner:
         finally:
             if self._is_stand_in:  # the next song is the first candidate's again
                 self._is_stand_in = False
-                self._release()
+                self.release()
         tagged = self._tagged.on(captions, evidence, audio)
         judged = tagged if self._second_opinion is None else self._second_opinion.on(tagged, evidence, audio)
         return weigh(judged, evidence)
+
+    def release(self) -> None:
+        """Let go of the model, and of its memory; the next question loads it again."""
+        self._loaded = None
+        gc.collect()
 
     def _load(self) -> Loaded:
         if self._loaded is None:
@@ -184,13 +189,9 @@ class ModelCaptioner:
             self._skipped, self._faults_in_a_row = skipped, 0
         # The next model finds room only when nothing holds the last one, the error's traceback included.
         del loaded
-        self._release()
+        self.release()
         self._loaded = load_first(self._settings, skipped=skipped)
         return None
-
-    def _release(self) -> None:
-        self._loaded = None
-        gc.collect()
 
     def _measured(self, evidence: Evidence, audio: Callable[[Part], Sound], loaded: Loaded) -> Captions:
         captions = self._fallback.describe(evidence, audio)

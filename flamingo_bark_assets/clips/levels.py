@@ -171,36 +171,47 @@ def sum_piece(
     )
 
 
-def source_levels(sound: Sound) -> SourceLevels:
-    """Read a sound through once.
+class SourceLevelReader:
+    """Reads the levels of a source that comes block by block, at any rate and of any number of channels."""
 
-    Args:
-        sound: any rate and number of channels.
-    """
-    clock = FrameClock(sound.sample_rate_hz, FRAME_S)
-    channels = sound.channels
-    rows = GrowingRows(np.float64, (channels, 4))
-    highest = np.zeros(channels, np.float32)
-    for block in sound.blocks():
-        first, edges = clock.advance(block.shape[1])
-        target = rows.reach(first + edges.size - 1)[first:]
-        for c in range(channels):
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        self._sample_rate_hz = sample_rate_hz
+        self._clock = FrameClock(sample_rate_hz, FRAME_S)
+        self._rows = GrowingRows(np.float64, (channels, 4))
+        self._highest = np.zeros(channels, np.float32)
+
+    def add(self, block: FloatArray) -> None:
+        """Take the next samples, shape (n_channels, n)."""
+        first, edges = self._clock.advance(block.shape[1])
+        target = self._rows.reach(first + edges.size - 1)[first:]
+        for c, samples in enumerate(block):
             own = np.zeros((edges.size - 1, 4))
-            highest[c] = _read_frames(np.ascontiguousarray(block[c]), edges, own, highest[c])
+            self._highest[c] = _read_frames(np.ascontiguousarray(samples), edges, own, self._highest[c])
             target[:, c, 0] = np.maximum(target[:, c, 0], own[:, 0])
             target[:, c, 1:] += own[:, 1:]
-    table = rows.take()
-    peak = table[:, :, 0]
-    # Only what reaches the peak of the whole channel is cut off there.
-    clipped = np.where(peak >= highest.astype(np.float64) - 2.0 * _STEP, table[:, :, 3], 0.0)
-    return SourceLevels(
-        sample_rate_hz=sound.sample_rate_hz,
-        n_samples=clock.seen,
-        peak=np.ascontiguousarray(peak.max(axis=1)),
-        square=np.ascontiguousarray(table[:, :, 2].mean(axis=1)),
-        sums=np.ascontiguousarray(table[:, :, 1].T),
-        clipped=np.ascontiguousarray(clipped.mean(axis=1)),
-    )
+
+    def finish(self) -> SourceLevels:
+        """Give the levels."""
+        table = self._rows.take()
+        peak = table[:, :, 0]
+        # Only what reaches the peak of the whole channel is cut off there.
+        clipped = np.where(peak >= self._highest.astype(np.float64) - 2.0 * _STEP, table[:, :, 3], 0.0)
+        return SourceLevels(
+            sample_rate_hz=self._sample_rate_hz,
+            n_samples=self._clock.seen,
+            peak=np.ascontiguousarray(peak.max(axis=1)),
+            square=np.ascontiguousarray(table[:, :, 2].mean(axis=1)),
+            sums=np.ascontiguousarray(table[:, :, 1].T),
+            clipped=np.ascontiguousarray(clipped.mean(axis=1)),
+        )
+
+
+def source_levels(sound: Sound) -> SourceLevels:
+    """Read a sound through once for its levels alone."""
+    reader = SourceLevelReader(sound.sample_rate_hz, sound.channels)
+    for block in sound.blocks():
+        reader.add(block)
+    return reader.finish()
 
 
 def _db(amplitude: float) -> float:

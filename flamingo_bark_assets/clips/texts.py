@@ -27,7 +27,14 @@ from flamingo_bark_assets.parts import Part, Question, StemKind
 from flamingo_bark_assets.prompts.answered import WRITTEN
 from flamingo_bark_assets.prompts.forms import Form
 from flamingo_bark_assets.prompts.grammar import Choices
-from flamingo_bark_assets.prompts.levels import Prompt, PromptWriter, TrainingPrompts, form_weights
+from flamingo_bark_assets.prompts.levels import (
+    Prompt,
+    PromptWriter,
+    TrainingPrompts,
+    form_weights,
+    prompt_name,
+    prompt_weight,
+)
 from flamingo_bark_assets.prompts.library_scale import LibraryScale
 from flamingo_bark_assets.settings import PromptSettings
 from flamingo_bark_assets.text import fit, non_space_length, split_sentences
@@ -105,20 +112,22 @@ class ClipWriter:
         of_level = () if is_mix else kinds
         form = Choices(evidence.song_id, clip).weighted(form_weights(self._settings), "form")
         writer = PromptWriter(evidence, measured, self._settings, None, self._scale, is_whole)
-        plain = writer.prompt(of_level, form, seed=clip)
+        plain = writer.text(of_level, form, seed=clip)
         made, said = plain, measured
         if self._written:
             said = self._captions_inside(evidence, measured, kinds, is_whole=is_whole)
-            made = dataclasses.replace(writer, captions=said).prompt(of_level, form, seed=clip)
-        name = made.prompt if not kinds or not is_mix else f"multi_instrument:{'+'.join(kinds)}"
-        weight = made.training_weight if name == made.prompt else self._settings.multi_instrument_weight
+            made = dataclasses.replace(writer, captions=said).text(of_level, form, seed=clip)
+        level = prompt_name(of_level)
+        name = level if not kinds or not is_mix else f"multi_instrument:{'+'.join(kinds)}"
+        weight = prompt_weight(of_level, self._settings)
+        weight = weight if name == level else self._settings.multi_instrument_weight
         if by_hand := self._hand_written(name, form, evidence, kinds, is_whole=is_whole):
-            return ClipText(name, form, by_hand, plain.combined_prompt, weight, HUMAN, None, False)
-        if made.combined_prompt == plain.combined_prompt:
+            return ClipText(name, form, by_hand, plain, weight, HUMAN, None, False)
+        if made == plain:
             names, licence, is_fallback = IDENTITY.name, None, bool(self._captions.is_fallback)
         else:
             names, licence, is_fallback = _authors(said, of_level)
-        return ClipText(name, form, made.combined_prompt, plain.combined_prompt, weight, names, licence, is_fallback)
+        return ClipText(name, form, made, plain, weight, names, licence, is_fallback)
 
     def _measured_inside(self, inside: Inside, *, voiceless: bool) -> tuple[Evidence, Captions]:
         """Return what holds inside, with or without the voice, and the measured answers about it: once a piece."""

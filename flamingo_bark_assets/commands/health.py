@@ -127,7 +127,7 @@ def _kernels() -> Finding:
             "compiled kernels", False, "numba may write its cache nowhere", "set NUMBA_CACHE_DIR to a folder of yours"
         )
     count = sum(1 for _ in folder.rglob("*.nbi"))
-    note = None if count else "the first song takes a minute longer, while they are compiled"
+    note = None if count else "the first song waits while they are compiled; `flamingo-bark warm-up` does it now"
     return Finding("compiled kernels", True, f"{count} kept in {folder}", note)
 
 

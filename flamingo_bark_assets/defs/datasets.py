@@ -4,12 +4,14 @@ Publication belongs here; what is published was made song by song.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from flamingo_bark_assets.defs.pools import PUBLICATION_POOL
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.specs import OWNER, SONG_ASSETS, column_schema
 from flamingo_bark_assets.errors import FlamingoBarkError
@@ -22,13 +24,15 @@ if TYPE_CHECKING:
 @dg.asset(
     deps=["bark_dataset", "song_review"],
     group_name="datasets",
+    pool=PUBLICATION_POOL,
     kinds={"python", "json"},
     owners=[OWNER],
     check_specs=[
         dg.AssetCheckSpec(
             "files_match_checksums",
             asset="training_manifest",
-            description="Every file that the manifest names exists and has the SHA-256 it states.",
+            description="Every file that the manifest names exists and is as it was when its SHA-256 was taken: one "
+            "whose size or times have changed since is read. `flamingo-bark verify` reads all.",
         )
     ],
     metadata={
@@ -45,17 +49,20 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 
     A song that a person excludes, or whose dataset is missing, unfit or unreadable, is left out and stops nothing.
     """
-    from flamingo_bark_assets.provenance.publication import (
-        MANIFEST,
-        note_published,
-        publication_inputs,
-        stored_versions,
-    )
-    from flamingo_bark_assets.training.files import publish_manifest
+    from flamingo_bark_assets.provenance.publication import note_published
+    from flamingo_bark_assets.provenance.summaries import stored_summaries
+    from flamingo_bark_assets.provenance.versions import MANIFEST, publication_inputs, version_of
+    from flamingo_bark_assets.training.publishing import KnownSong, publish_manifest
 
     with told_in_one_line():
-        inputs = publication_inputs(stored_versions(platform.paths), platform.settings.splits)[MANIFEST]
-        published = publish_manifest(platform.paths)
+        songs = stored_summaries(platform.paths)
+        versions = {song_id: summary.versions for song_id, summary in songs.items()}
+        inputs = publication_inputs(versions, platform.settings.splits)[MANIFEST]
+        known = {
+            song_id: KnownSong(version_of(MANIFEST, summary.versions), summary.signature)
+            for song_id, summary in songs.items()
+        }
+        published = publish_manifest(platform.paths, known)
         note_published(platform.paths, MANIFEST, inputs)
     _warn(context, published.cleanup, published.left_out)
     return dg.MaterializeResult(
@@ -81,6 +88,7 @@ def training_manifest(context: dg.AssetExecutionContext, platform: Platform) -> 
 @dg.asset(
     deps=["raw_song", "stems", "song_metadata", "song_review"],
     group_name="datasets",
+    pool=PUBLICATION_POOL,
     kinds={"python", "parquet"},
     owners=[OWNER],
     metadata={"dagster/column_schema": column_schema(SPLITS_TABLE), "dagster/table_name": SPLITS_TABLE.name},
@@ -91,12 +99,9 @@ def training_splits(context: dg.AssetExecutionContext, platform: Platform) -> dg
     What was assigned stays; new songs are assigned by the hash of their group. Excluded songs are in no split.
     """
     from flamingo_bark_assets.library.fingerprint import sha256_of
-    from flamingo_bark_assets.provenance.publication import (
-        SPLITS,
-        note_published,
-        publication_inputs,
-        stored_versions,
-    )
+    from flamingo_bark_assets.provenance.publication import note_published
+    from flamingo_bark_assets.provenance.summaries import stored_versions
+    from flamingo_bark_assets.provenance.versions import SPLITS, publication_inputs
     from flamingo_bark_assets.splits.assignment import renew_splits
 
     settings = platform.settings
@@ -141,6 +146,7 @@ def no_leak(platform: Platform) -> dg.AssetCheckResult:
 @dg.asset(
     deps=[*SONG_ASSETS, "training_splits"],
     group_name="datasets",
+    pool=PUBLICATION_POOL,
     kinds={"python", "duckdb"},
     owners=[OWNER],
     check_specs=[
@@ -160,12 +166,10 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
     from flamingo_bark_assets.library.layout import find_unlisted, list_song_ids
     from flamingo_bark_assets.library.orphans import remove_orphans
     from flamingo_bark_assets.prompts.library_scale import renew_scale
-    from flamingo_bark_assets.provenance.publication import (
-        WAREHOUSE,
-        note_published,
-        publication_inputs,
-        stored_versions,
-    )
+    from flamingo_bark_assets.provenance.publication import note_published
+    from flamingo_bark_assets.provenance.state import song_lock
+    from flamingo_bark_assets.provenance.summaries import stored_versions
+    from flamingo_bark_assets.provenance.versions import WAREHOUSE, publication_inputs
     from flamingo_bark_assets.splits.assignment import splits_path
     from flamingo_bark_assets.steps import RECORDS
     from flamingo_bark_assets.storage.feature_store import FeatureStore
@@ -177,7 +181,9 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         splits = platform.settings.splits
         inputs = publication_inputs(stored_versions(paths), splits)[WAREHOUSE]
         over_all = {SPLITS_TABLE: splits_path(paths, by_artist=splits.by_artist)}
-        published = publish(FeatureStore(paths.features), list_song_ids(paths), paths.warehouse, RECORDS, over_all)
+        store = FeatureStore(paths.features)
+        packed = store.pack(functools.partial(song_lock, paths, wait=False))
+        published = publish(store, list_song_ids(paths), paths.warehouse, RECORDS, over_all)
         scale_is_new = renew_scale(paths, platform.settings.prompts)
         note_published(paths, WAREHOUSE, inputs)
     if scale_is_new and platform.settings.prompts.relative_words:
@@ -190,6 +196,8 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         metadata={
             "dagster/row_count": sum(published.rows.values()),
             "songs": published.songs,
+            "replaced": published.replaced,
+            "packed": packed,
             "rows": dg.MetadataValue.json(published.rows),
             "cleaned_up": dg.MetadataValue.json(dataclasses.asdict(cleanup)),
             "path": dg.MetadataValue.path(published.path),

@@ -17,7 +17,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
@@ -29,6 +28,8 @@ from filelock import FileLock, Timeout
 
 from flamingo_bark_assets.defs.home_storage import HomeInstance
 from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
+from flamingo_bark_assets.defs.pools import set_limits
+from flamingo_bark_assets.defs.profile import write_settings
 from flamingo_bark_assets.errors import HomeError
 from flamingo_bark_assets.text import short_line
 
@@ -88,6 +89,7 @@ def open_instance(home: Path, *, captures_output: bool = True) -> dg.DagsterInst
         overrides = None if captures_output else {"compute_logs": _NO_COMPUTE_LOGS}
         instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
         fail_lost_runs(instance)
+        set_limits(instance)
     return instance
 
 
@@ -99,12 +101,13 @@ def make_whole(home: Path) -> None:
 
     Raises:
         HomeError: the folder cannot be written, or a database in it is damaged.
+        ConfigurationError: the profile that was chosen cannot be had.
     """
     with plain_faults(home):
         home.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(home / ".lock", timeout=_LOCK_TIMEOUT_S):
-                _write_settings(home)
+                write_settings(home)
                 if _keeps_databases_in(home) and not _is_marked_whole(home):
                     _make_databases_whole(home)
                     (home / ".whole").write_text(dg.__version__)
@@ -146,6 +149,12 @@ def plain_faults(home: Path) -> Iterator[None]:
     except (dg.DagsterInvalidConfigError, yaml.YAMLError) as error:
         first = short_line(str(error), 300)
         raise HomeError(f"DAGSTER_HOME {home}: dagster.yaml cannot be used: {first}") from error
+    except Exception as error:
+        # What the storages of a server raise after their last try; their package need not be installed.
+        if not isinstance(error.__cause__, sqlalchemy.exc.DBAPIError):
+            raise
+        told = _plain(error.__cause__, home)
+        raise HomeError(f"DAGSTER_HOME {home}: the database of its dagster.yaml does not answer: {told}") from error
 
 
 def _plain(error: Exception, home: Path) -> str:
@@ -170,14 +179,6 @@ def _plain(error: Exception, home: Path) -> str:
 def _is_full(home: Path) -> bool:
     """Return whether the disk is full: SQLite calls it an I/O error where a journal cannot grow."""
     return shutil.disk_usage(home).free < _LITTLE_BYTES
-
-
-def _write_settings(home: Path) -> None:
-    settings = home / "dagster.yaml"
-    if not settings.exists():
-        temporary = home / f".new-{uuid.uuid4().hex}"
-        temporary.write_text(files(__package__).joinpath("dagster.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-        temporary.replace(settings)
 
 
 def _keeps_databases_in(home: Path) -> bool:

@@ -5,6 +5,7 @@ Locks of runs and the judgement over them belong here; asking again for the song
 A run's process holds an operating system lock on a file named by the run's id for as long as it lives. The kernel frees
 it however the process ends, and it means the same to every process and container of this machine. On a home that
 several machines share, where locks may not reach, the file's time of change is the sign of life: the holder renews it.
+Runs that a cluster starts elsewhere (Ray, Kubernetes) take no lock: their launcher knows whether they live.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _UNDER_WAY = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+_LOCAL_LAUNCHERS = {DefaultRunLauncher.__name__, "WatchedRunLauncher"}
 _held: set[str] = set()  # runs that this process holds
 _LOST = "lost: the process of this run is gone (killed, out of memory, or the machine was stopped)"
 _NEVER_STARTED = f"lost: this run did not start, and showed no sign of life for {SILENCE_S:.0f} s"
@@ -84,14 +86,14 @@ def holding(instance: dg.DagsterInstance, run_id: str, *, hand_over: bool = Fals
 
 
 def hold_until_exit(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Show that a run lives for as long as this process does, unless it shows it already.
+    """Show that a run lives for as long as this process does, unless it shows it already or its launcher knows.
 
     The operating system lets go: what ends a run is recorded after all code of ours has returned.
 
     Raises:
         OSError: the lock file cannot be written.
     """
-    if run_id not in _held:
+    if run_id not in _held and starts_runs_here(instance):
         _held.add(run_id)
         _hold(_lock_file(instance, run_id), hand_over=False)
 
@@ -150,7 +152,10 @@ def _why_lost(instance: dg.DagsterInstance, record: RunRecord) -> str | None:
     lock = _read(_lock_file(instance, run.run_id))
     if lock is not None:
         return _LOST if lock.is_lost and (lock.here or _silence_s(instance, record) > SILENCE_S) else None
-    # Without a lock file the run has not come to the point of taking it, or its home is elsewhere.
+    # Without a lock file the run has not come to the point of taking it, or its home is elsewhere. What a cluster
+    # starts may wait long for its place, and run monitoring asks the launcher.
+    if not starts_runs_here(instance):
+        return None
     has_started = run.status in {dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING}
     if has_started and not (_is_ours(run) and _keeps_runs_here(instance)):
         return None
@@ -183,6 +188,15 @@ def _silence_s(instance: dg.DagsterInstance, record: RunRecord) -> float:
 def _keeps_runs_here(instance: dg.DagsterInstance) -> bool:
     """Return whether runs are recorded in the folder of the locks, so that whoever records a run sees its lock."""
     return isinstance(instance.run_storage, SqliteRunStorage)
+
+
+def starts_runs_here(instance: dg.DagsterInstance) -> bool:
+    """Return whether runs are processes of this machine, and not of a cluster whose launcher watches them.
+
+    Asked of the settings: a launcher of a cluster cannot be made everywhere that runs are.
+    """
+    launcher = instance.get_ref().run_launcher_data if instance.is_persistent else None
+    return launcher is None or launcher.class_name in _LOCAL_LAUNCHERS
 
 
 def _lock_file(instance: dg.DagsterInstance, run_id: str) -> Path:

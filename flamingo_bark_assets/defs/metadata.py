@@ -131,7 +131,7 @@ def _waveform(work: SongWork) -> dict[str, Any]:
 def _spectral_pictures(work: SongWork) -> dict[str, Any]:
     from flamingo_bark_assets.audio.spectral_pictures import spectral_pngs
 
-    pngs = spectral_pngs(work.audio("mix"))
+    pngs = spectral_pngs(work.audio("mix"), work.take_mono())
     return {name: _picture(f"{name} of {work.song_id}", png) for name, png in pngs.items()}
 
 

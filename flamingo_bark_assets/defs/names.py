@@ -8,3 +8,4 @@ from __future__ import annotations
 LOCATION = "flamingo_bark"
 SONGS = "songs"
 ONLY_DUE_TAG = "flamingo_bark/only_due"
+DESCRIBES_TAG = "flamingo_bark/describes"

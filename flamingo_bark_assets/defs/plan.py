@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.storage.tags import BACKFILL_ID_TAG, PARENT_RUN_ID_TAG, RESUME_RETRY_TAG
 
+from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.defs.names import ONLY_DUE_TAG
+from flamingo_bark_assets.steps import Step
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.provenance.ledger import Ledger
@@ -57,6 +59,12 @@ class Plan:
         # What a clock that was ahead noted tells nothing.
         since = (self.requested_s, time.time())
         return frozenset(s for s in steps if s in made and s not in due and since[0] <= made[s].at_s <= since[1])
+
+
+def parted(steps: Sequence[Step]) -> tuple[list[Step], list[Step]]:
+    """Part steps into those that a song is measured by and those from the captions on, which may need a model."""
+    place = next((i for i, step in enumerate(steps) if step.record is Captions), len(steps))
+    return list(steps[:place]), list(steps[place:])
 
 
 def plan_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Plan:

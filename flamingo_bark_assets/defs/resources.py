@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from flamingo_bark_assets.defs.lost_runs import hold_until_exit
+from flamingo_bark_assets.defs.shared_folder import check_node
 from flamingo_bark_assets.errors import ConfigurationError
 from flamingo_bark_assets.inference_settings import InferenceSettings
 from flamingo_bark_assets.library.layout import DataPaths
@@ -92,9 +93,14 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Show, before the first step of a run, that its process lives."""
+        """Show, before the first step of a run, that its process lives, and look whether it has the right data folder.
+
+        Raises:
+            SharedFolderError: it runs on a machine of a cluster that has another one.
+        """
         if context.run is not None and context.instance is not None and context.instance.is_persistent:
             hold_until_exit(context.instance, context.run.run_id)
+            check_node(context.instance, self.paths)
 
     @property
     def paths(self) -> DataPaths:
@@ -106,6 +112,14 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The settings file's, with what this resource sets in its place; read once a run."""
         settings = load_settings(self.paths.settings)
         return settings.model_copy(update={"inference": self.inference.applied_to(settings.inference)})
+
+    @cached_property
+    def has_captioning_model(self) -> bool:
+        """Whether a model may write captions: one of the chain is on this machine, a server's, or may be fetched."""
+        from flamingo_bark_assets.inference.availability import ready_models
+
+        inference = self.settings.inference
+        return inference.allow_download or bool(ready_models(inference))
 
     @cached_property
     def captioner(self) -> Captioner:

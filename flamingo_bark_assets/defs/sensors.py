@@ -3,6 +3,7 @@
 When something runs belongs here; what is due is decided by `provenance`, what runs stands in `jobs`.
 """
 
+import dataclasses
 import hashlib
 import time
 from collections import Counter
@@ -12,21 +13,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.jobs import all_songs, publish
 from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
-from flamingo_bark_assets.defs.names import ONLY_DUE_TAG, SONGS
+from flamingo_bark_assets.defs.names import DESCRIBES_TAG, ONLY_DUE_TAG, SONGS
 from flamingo_bark_assets.defs.partitions import songs_partitions
-from flamingo_bark_assets.defs.plan import REPORT_TAG
+from flamingo_bark_assets.defs.plan import REPORT_TAG, parted
+from flamingo_bark_assets.defs.pools import CAPTIONING_POOL, limit_of, set_limits
 from flamingo_bark_assets.defs.resources import Platform
+from flamingo_bark_assets.defs.run_tags import gpu_tags
 from flamingo_bark_assets.defs.settings_sources import observe_settings
-from flamingo_bark_assets.defs.songs import SONGS_A_RUN
+from flamingo_bark_assets.defs.shared_folder import note_folder
+from flamingo_bark_assets.defs.songs import DESCRIBED_A_RUN, SONGS_A_RUN
 from flamingo_bark_assets.defs.under_way import UnderWay, under_way
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.library.layout import DataPaths, find_unlisted, list_song_ids, may_be_mounted
-from flamingo_bark_assets.steps import STEPS
+from flamingo_bark_assets.library.layout import DataPaths, list_song_ids, may_be_mounted, survey
+from flamingo_bark_assets.steps import STEP_NAMED, STEPS
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.provenance.due import DueSong, DueSongs
@@ -52,9 +57,12 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
 
     try:
         versions = settings_versions(platform.settings, platform.paths)
-        due = _due_songs(platform.paths).find(versions)
-        library = list_song_ids(platform.paths)
-        unlisted = find_unlisted(platform.paths)
+        library, unlisted = survey(platform.paths)
+        due = _due_songs(platform.paths).find(versions, library)
+    except FlamingoBarkError as error:
+        return dg.SkipReason(str(error))
+    try:
+        note_folder(context.instance, platform.paths)
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))
     fail_lost_runs(context.instance)  # their songs are asked for again
@@ -64,9 +72,14 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
     gone = _gone(platform.paths, known, library, busy)
     new = sorted(set(library) - set(known))
     asked = read_asked(platform.paths)
-    decision = decide(due, busy.songs, asked, platform.settings.runs, time.time())
+    held_back: frozenset[str] = frozenset()
+    to_describe: dict[str, str] | None = None
+    if platform.has_captioning_model:
+        due, held_back = _measured_first(context.instance, due)
+        to_describe = {DESCRIBES_TAG: "true", **gpu_tags(platform.settings.runs.describing_gpus)}
+    decision = decide(due, busy.songs, asked, platform.settings.runs, time.time(), held_back=held_back)
     order = [song_id for song_id in known if song_id not in gone] + new
-    requests = list(_requests(order, due, decision))
+    requests = list(_requests(order, due, decision, to_describe))
     if decision.asked != asked:
         try:
             write_asked(platform.paths, decision.asked)
@@ -99,12 +112,13 @@ def publication(context: dg.SensorEvaluationContext, platform: Platform) -> dg.S
     from flamingo_bark_assets.provenance.publication import due_publications, retry_publication
 
     try:
-        versions = _due_songs(platform.paths).made_versions(list_song_ids(platform.paths))
+        versions = _due_songs(platform.paths).versions(list_song_ids(platform.paths))
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))
     due = due_publications(platform.paths, versions, platform.settings.splits)
     if not due:
         return dg.SkipReason("all that was made is published")
+    set_limits(context.instance)
     busy = _under_way(context, context.instance.get_dynamic_partitions(SONGS))
     if busy.songs or busy.publishing:
         return dg.SkipReason(f"{len(busy.songs)} songs are under way" if busy.songs else "a publication is under way")
@@ -162,14 +176,48 @@ def contiguous(order: Sequence[str], due: Set[str], *, at_most: int) -> Iterator
             group = []
 
 
-def _requests(order: Sequence[str], due: Mapping[str, "DueSong"], decision: "Decision") -> Iterator[dg.RunRequest]:
-    """Ask for runs of the songs side by side that need the same steps, and for those that go alone."""
-    for group in contiguous(order, decision.together, at_most=SONGS_A_RUN):
+def _measured_first(
+    instance: dg.DagsterInstance, due: Mapping[str, "DueSong"]
+) -> tuple[dict[str, "DueSong"], frozenset[str]]:
+    """Leave captions and what follows them to runs of their own, so that measuring waits for no model.
+
+    Return what is due now, and the songs that are held back: as long as a run has each place of the captioning pool,
+    no other is asked for, so that the next one loads the model once for all songs that were measured meanwhile.
+    """
+    under_way = instance.get_runs_count(
+        dg.RunsFilter(tags={DESCRIBES_TAG: "true"}, statuses=list(NOT_FINISHED_STATUSES))
+    )
+    is_free = under_way < limit_of(CAPTIONING_POOL, instance)
+    now: dict[str, DueSong] = {}
+    described = set()
+    for song_id, song in due.items():
+        measured, _ = parted([step for step in STEPS if step.name in song.steps])
+        if measured:
+            steps = {step.name: song.steps[step.name] for step in measured}
+            now[song_id] = dataclasses.replace(song, steps=steps, inputs=f"{song.inputs} measured")
+        else:
+            now[song_id] = song
+            described.add(song_id)
+    return now, frozenset() if is_free else frozenset(described)
+
+
+def _requests(
+    order: Sequence[str], due: Mapping[str, "DueSong"], decision: "Decision", to_describe: Mapping[str, str] | None
+) -> Iterator[dg.RunRequest]:
+    """Ask for runs of the songs side by side that need the same steps, and for those that go alone.
+
+    `to_describe`: tags of runs that only describe, and load a model for it; None where there is no model.
+    """
+    for group in contiguous(order, decision.together, at_most=SONGS_A_RUN if to_describe is None else DESCRIBED_A_RUN):
         for steps, songs in groupby(group, key=lambda song_id: tuple(due[song_id].steps)):
             same = list(songs)
-            yield _request(same, steps)
+            tags = to_describe if _describes(steps) else None
+            at_most = SONGS_A_RUN if tags is None else DESCRIBED_A_RUN
+            for first in range(0, len(same), at_most):
+                yield _request(same[first : first + at_most], steps, tags)
     for song_id in sorted(decision.alone):
-        yield _request([song_id], tuple(due[song_id].steps))
+        steps = tuple(due[song_id].steps)
+        yield _request([song_id], steps, to_describe if _describes(steps) else None)
 
 
 def _reports(
@@ -215,6 +263,11 @@ def _request(songs: Sequence[str], steps: Sequence[str], more: Mapping[str, str]
         partition_key=songs[0] if len(songs) == 1 else None,
         tags=tags,
     )
+
+
+def _describes(steps: Sequence[str]) -> bool:
+    """Return whether a run of these steps only describes songs that are measured already."""
+    return bool(steps) and not parted([STEP_NAMED[step] for step in steps])[0]
 
 
 def _tell(context: dg.SensorEvaluationContext, decision: "Decision", unlisted: list[str]) -> None:

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.defs.partitions import songs_partitions
-from flamingo_bark_assets.defs.plan import Plan, plan_of
+from flamingo_bark_assets.defs.plan import Plan, parted, plan_of
+from flamingo_bark_assets.defs.pools import CAPTIONING_POOL, place_in
 from flamingo_bark_assets.defs.reporting import (
     Event,
     EventPointer,
+    Outcomes,
     as_events,
     as_output,
     check_evaluation,
@@ -35,6 +36,7 @@ from flamingo_bark_assets.steps import STEM_STEPS, STEP_NAMED, STEPS, Step
 if TYPE_CHECKING:
     from flamingo_bark_assets.analysis.features.song import SongFeatures
     from flamingo_bark_assets.audio.signal import Sound
+    from flamingo_bark_assets.defs.metadata import Metadata
     from flamingo_bark_assets.evidence import Evidence
     from flamingo_bark_assets.parts import Part
     from flamingo_bark_assets.pipeline import SongWork
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from flamingo_bark_assets.record import Record
 
 SONGS_A_RUN = 50  # a run costs 3 CPU-s before its first song; kill one and what it made stays made
+DESCRIBED_A_RUN = 500  # a captioning model takes seconds to minutes to load
 SONGS_POOL = "songs"
 """Pool of all runs over songs: a limit of it bounds how many work at once, on all machines that share the instance."""
 
@@ -94,6 +97,18 @@ class _Song:
     pointer: EventPointer
     outdated: set[str]
     failed: _Failures = field(default_factory=dict)
+    unreported: "list[_Made]" = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A result that is to be stored and reported."""
+
+    step: Step
+    is_new: bool
+    metadata: "Metadata"
+    checks: Outcomes
+    versions: Mapping[str, str]
 
 
 class _Run:
@@ -141,22 +156,36 @@ class _Run:
 
     def make_songs(self, failed: dict[str, _Failures]) -> Iterator[Event]:
         """Make the selected assets of each song; note failures."""
-        place = next((i for i, step in enumerate(self.steps) if step.record is Captions), len(self.steps))
-        before, rest = self.steps[:place], self.steps[place:]
+        before, rest = parted(self.steps)
         to_describe = [song_id for song_id in self.song_ids if rest and self._is_to_make(song_id, rest)]
-        # A model is loaded only where songs are to be described at all.
-        if len(to_describe) > 1 and self.platform.captioner.answers_ahead:
-            # All is measured before the first question, so that the questions of all songs can be asked together.
+        if to_describe and self.platform.has_captioning_model:
+            # All is measured before a model is waited for, and the questions of all songs can be asked together.
             yield from self._make_all(before, failed)
-            to_describe = [song_id for song_id in to_describe if song_id not in failed]
-            self.platform.captioner.expect(len(to_describe), self.context.log.info)
-            self.platform.captioner.answer_ahead(self._evidence_and_sound(to_describe))
-            yield from self._make_all(rest, failed)
+            yield from self._describe_all([one for one in to_describe if one not in failed], rest[:1], failed)
+            yield from self._make_all(rest[1:], failed)
         else:
-            if to_describe:
-                self.platform.captioner.expect(len(to_describe), self.context.log.info)
             yield from self._make_all(self.steps, failed)
         self._clean_up()
+
+    def _describe_all(
+        self, to_describe: Sequence[str], steps: Sequence[Step], failed: dict[str, _Failures]
+    ) -> Iterator[Event]:
+        """Make the captions of all songs, while there is a place for a model: as many runs have one as there are GPUs.
+
+        A model is loaded only where songs are to be described at all.
+        """
+        captioner, context = self.platform.captioner, self.context
+        if not to_describe:
+            yield from self._make_all(steps, failed)
+            return
+        with place_in(CAPTIONING_POOL, context.instance, context.run.run_id, "captions of songs", context.log.info):
+            try:
+                captioner.expect(len(to_describe), context.log.info)
+                if len(to_describe) > 1 and captioner.answers_ahead:
+                    captioner.answer_ahead(self._evidence_and_sound(to_describe))
+                yield from self._make_all(steps, failed)
+            finally:
+                captioner.release()  # before the place goes to another run
 
     def _is_to_make(self, song_id: str, steps: Sequence[Step]) -> bool:
         """Whether the first of these steps is to be made of a song; one that cannot be opened tells when it is made."""
@@ -239,13 +268,22 @@ class _Run:
         outdated = set(ledger.due()) - {step.name for step in steps}
         state = _Song(work, ledger, stored, EventPointer(self.context.instance), outdated, dict(failures))
         ledger.begin([step.name for step in steps if step.name not in stored])
+        work.save_together()
         try:
             for step in steps:
-                yield from self._materialise(state, step)
-        except BaseException:  # cancelled: what was made stays made
+                if step.name == "flamingo_captions":  # a model may take minutes, and its process may be killed
+                    yield from self._store_and_report(state)
+                self._make_step(state, step)
+            yield from self._store_and_report(state)
+        except BaseException:  # cancelled: what was reported stays made; what was not is due, or nobody would report it
+            for made in state.unreported:
+                ledger.lost(made.step.name)
             ledger.end(interrupted=True)
             raise
-        ledger.end()
+        if not ledger.end():
+            self.context.log.warning(
+                f"{song_id}: another run worked on it at the same time, and no lock kept them apart; it is made again"
+            )
         return state.failed
 
     def _opened(self, song_id: str) -> "tuple[SongWork, Ledger]":
@@ -278,11 +316,10 @@ class _Run:
         for need in {need for step in steps for need in step.needs if need in due and need not in names}:
             self.context.log.warning(f"{song_id}: {need} is not up to date and is used all the same: {due[need]}")
 
-    def _materialise(self, state: _Song, step: Step) -> Iterator[Event]:
-        """Make one step of one song and report it, as an output or as events; note a failure in `state`."""
+    def _make_step(self, state: _Song, step: Step) -> None:
+        """Make one step of one song, or note its failure in `state`."""
         from flamingo_bark_assets.defs.metadata import describe_result
 
-        song_id = state.work.song_id
         if any(need in state.failed for need in step.needs):
             state.failed[step.name] = "an asset that it needs failed"
             state.ledger.failed(step.name, state.failed[step.name])
@@ -292,23 +329,40 @@ class _Run:
             metadata = describe_result(state.work, result)
             checks = [(check, check.evaluate(state.work)) for check in self.checks if check.asset == step.name]
             versions = {name: self._version(state, name) for name in (step.name, *step.needs)}
+            if is_new and not state.outdated & set(step.needs):
+                state.ledger.made(step.name, versions[step.name])
+            elif is_new:
+                state.outdated.add(step.name)  # made from what is not up to date, so it is due still
         except Exception as error:  # a crash of one song's asset is reported at the end of the run
             if isinstance(error, UnreadableResult):
                 state.ledger.lost(error.step)
-            state.failed[step.name] = self._told(song_id, step.name, error)
-            state.ledger.failed(step.name, state.failed[step.name])
+            self._failed(state, step, error)
             return
-        tags = provenance_tags(state.pointer, step, versions, self.settings)
-        if self.by_output:
-            yield as_output(step, metadata, tags, checks)
-            state.pointer.reported(step.name)
-        else:
-            yield from as_events(self.context.instance, state.pointer, step, song_id, metadata, tags, checks)
-        # Only now: a run that is cancelled before its report must leave the step due, or nobody would report it.
-        if is_new and not state.outdated & set(step.needs):
-            state.ledger.made(step.name, versions[step.name])
-        elif is_new:
-            state.outdated.add(step.name)  # made from what is not up to date, so it is due still
+        state.unreported.append(_Made(step, is_new, metadata, checks, versions))
+
+    def _failed(self, state: _Song, step: Step, error: Exception) -> None:
+        state.failed[step.name] = self._told(state.work.song_id, step.name, error)
+        state.ledger.failed(step.name, state.failed[step.name])
+
+    def _store_and_report(self, state: _Song) -> Iterator[Event]:
+        """Store what was made of a song in one step and report it, as outputs or as events."""
+        try:
+            state.work.save()
+        except Exception as error:
+            for made in state.unreported:
+                state.ledger.lost(made.step.name)
+                self._failed(state, made.step, error)
+            state.unreported.clear()
+        while state.unreported:
+            made = state.unreported[0]
+            tags = provenance_tags(state.pointer, made.step, made.versions, self.settings)
+            if self.by_output:
+                yield as_output(made.step, made.metadata, tags, made.checks)
+                state.pointer.reported(made.step.name)
+            else:
+                instance, song_id = self.context.instance, state.work.song_id
+                yield from as_events(instance, state.pointer, made.step, song_id, made.metadata, tags, made.checks)
+            state.unreported.pop(0)
 
     def _result(self, state: _Song, step: Step) -> "tuple[Record, bool]":
         """Make the result of a step, or take the stored one where it is up to date; tell whether it is new."""

@@ -21,6 +21,8 @@ import psutil
 
 from flamingo_bark_assets.errors import WriteError
 
+TEMPORARY = ".tmp-"
+"""What every temporary name begins with."""
 # Endings after the name are allowed: a writer may put a journal beside its file (DuckDB adds ".wal").
 _TEMPORARY_NAME = re.compile(r"\.tmp-([0-9a-f]{12})-(\d{1,10})-(\d{1,20})-[0-9a-f]{12}(\..*)?", re.DOTALL)
 _UNKNOWN_PLACE = "0" * 12
@@ -45,7 +47,7 @@ def temporary_path(folder: Path) -> Path:
     ``*.parquet`` never match it.
     """
     pid = os.getpid()
-    return folder / f".tmp-{_place()}-{pid}-{_started(pid) or 0}-{secrets.token_hex(6)}.tmp"
+    return folder / f"{TEMPORARY}{_place()}-{pid}-{_started(pid) or 0}-{secrets.token_hex(6)}.tmp"
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Hashing belongs here; deciding what to run again does not.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.files.atomic import TEMPORARY
 from flamingo_bark_assets.files.opening import link_problem, open_regular, shown
 from flamingo_bark_assets.library.layout import (
     STEMS_FOLDER,
@@ -156,12 +158,12 @@ def stat_signature(files: SongFiles) -> str:
     32 hexadecimal digits, 16 for the sound files and 16 for song.toml and sidecars, the same that `library_stamps`
     gives for the song.
     """
-    return _stamp(str(files.folder)).signature if files.folder else _digest([]) + _digest([])
+    return folder_signature(files.folder) if files.folder else _digest([]) + _digest([])
 
 
 def folder_signature(folder: Path) -> str:
     """Digest names, sizes and times of last change of the files in a song's folder, as `stat_signature` does."""
-    return _stamp(str(folder)).signature
+    return scan_folder(str(folder)).stamp.signature
 
 
 def library_stamps(paths: DataPaths) -> dict[str, FilesStamp]:
@@ -171,11 +173,31 @@ def library_stamps(paths: DataPaths) -> dict[str, FilesStamp]:
         LibraryError: the folder of all songs cannot be read.
     """
     songs = str(paths.songs)
-    return {song_id: _stamp(f"{songs}/{song_id}") for song_id in list_song_ids(paths)}
+    return {song_id: scan_folder(f"{songs}/{song_id}").stamp for song_id in list_song_ids(paths)}
 
 
-def _stamp(folder: str) -> FilesStamp:
-    # Plain strings and scandir instead of Path: a sensor asks for ten thousand songs at each tick.
+@dataclass(frozen=True, slots=True)
+class FolderScan:
+    """What stands in a song's folder.
+
+    Attributes:
+        stamp: what the file system says about the song's files.
+        files: those that count for the stamp, relative to the folder.
+        mix_bytes: size of each file that may be the mix.
+        is_flat: whether no file can come or go without a change of the folder itself or of that of its stems.
+        has_leftover: whether a temporary file stands in it.
+    """
+
+    stamp: FilesStamp
+    files: tuple[str, ...]
+    mix_bytes: tuple[int, ...]
+    is_flat: bool
+    has_leftover: bool
+
+
+def scan_folder(folder: str) -> FolderScan:
+    """Look at the names, sizes and times of the files of one song."""
+    # Plain strings and scandir instead of Path: a sensor asks for thousands of songs at each tick.
     mixes: list[_Stat] = []
     stems: list[_Stat] = []
     info: list[_Stat] = []
@@ -183,26 +205,32 @@ def _stamp(folder: str) -> FilesStamp:
     others: list[_Stat] = []
     inner: list[str] = []
     folders = [folder]
+    is_readable, has_leftover = True, False
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name == STEMS_FOLDER:
+                kind = _kind_of(entry.name)
+                if kind == "stems":
                     stems += _stem_stats(entry)
                     folders.append(entry.path)
-                elif is_mix_name(entry.name):
+                elif kind == "mix":
                     mixes.append(_stat(entry, ""))
-                elif entry.name == SONG_TOML or is_sidecar_name(entry.name):
+                elif kind == "info":
                     info.append(_stat(entry, ""))
-                elif has_mix_stem(entry.name):
+                elif kind == "unlike":
                     unlike_mixes.append(_stat(entry, ""))
-                elif is_part_of_layout(entry.name):
+                elif kind == "layout":
                     others.append(_stat(entry, ""))
-                elif not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                elif entry.name.startswith("."):
+                    has_leftover |= entry.name.startswith(TEMPORARY)
+                elif entry.is_dir(follow_symlinks=False):
                     inner.append(entry.path)
     except OSError as error:
+        is_readable = False
         mixes.append(("", "", error.errno or 0, 0))
-    if len(folders) == 1 or not mixes:
-        # No folder of the library's own layout: whatever `find_song` may take for mix or stem counts.
+    is_own_layout = bool(mixes) and len(folders) > 1
+    if not is_own_layout:
+        # Whatever `find_song` may take for mix or stem counts.
         for path in inner:
             for parent, _, names in os.walk(path):
                 folders.append(parent)
@@ -213,7 +241,27 @@ def _stamp(folder: str) -> FilesStamp:
     # A song without a mix is told what stands in its place.
     sound = [*(mixes or unlike_mixes), *stems]
     changed_ns = max([*(stat[3] for stat in [*sound, *info]), *(_changed_ns(each) for each in folders)])
-    return FilesStamp(_digest(sound) + _digest(info), changed_ns)
+    return FolderScan(
+        FilesStamp(_digest(sound) + _digest(info), changed_ns),
+        files=tuple(f"{inside}/{name}" if inside else name for inside, name, _, _ in [*sound, *info]),
+        mix_bytes=tuple(size for _, _, size, _ in mixes or sound),
+        is_flat=is_readable and (is_own_layout or not inner),
+        has_leftover=has_leftover,
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _kind_of(name: str) -> str:
+    """Tell what a file of a name in a song's folder is taken for."""
+    if name == STEMS_FOLDER:
+        return "stems"
+    if is_mix_name(name):
+        return "mix"
+    if name == SONG_TOML or is_sidecar_name(name):
+        return "info"
+    if has_mix_stem(name):
+        return "unlike"
+    return "layout" if is_part_of_layout(name) else ""
 
 
 def _sidecars_of(sounds: list[_Stat], folder: str) -> list[str]:

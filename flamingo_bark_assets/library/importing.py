@@ -38,7 +38,7 @@ from flamingo_bark_assets.library.layout import (
     SongFiles,
     find_song,
 )
-from flamingo_bark_assets.library.orphans import derived_files
+from flamingo_bark_assets.library.orphans import derived_files, forget_packed, is_packed
 from flamingo_bark_assets.library.sidecar_sources import FoundSidecar, SidecarFinder, stored_name
 from flamingo_bark_assets.library.song_toml import SONG_TOML, SongInfo, write_song_info
 from flamingo_bark_assets.library.sound_names import (
@@ -310,9 +310,12 @@ def remove_song(paths: DataPaths, song_id: str) -> None:
             folder.rename(trash)
             sync_folder(paths.songs)
     derived = list(derived_files(paths, song_id))
-    if not existed and not derived:
+    if not existed and not derived and not is_packed(paths, song_id):
         raise LibraryError(f"there is no song {song_id!r} in {paths.songs}")
-    if left := [str(path) for path in (trash, *derived) if not delete_tree(path)]:
+    left = [str(path) for path in (trash, *derived) if not delete_tree(path)]
+    if problem := forget_packed(paths, [song_id]):
+        left.append(problem)
+    if left:
         raise LibraryError(f"song {song_id!r} is removed, but cannot delete {', '.join(left)}")
 
 

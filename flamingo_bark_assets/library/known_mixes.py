@@ -14,13 +14,14 @@ from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.opening import file_problem, open_regular, shown
 from flamingo_bark_assets.library.ids import is_song_id
 from flamingo_bark_assets.library.layout import DataPaths, find_song, is_mix_name
+from flamingo_bark_assets.library.looks import LibraryLooks
 
 _CHUNK_BYTES = 256 * 1024
 _SAMPLE_BYTES = 64 * 1024
 
 
 class KnownMixes:
-    """The mixes of some songs: each song is looked at once, and of a file no more is read than is needed.
+    """The mixes of some songs: a song is looked at where it changed, and of a file no more is read than is needed.
 
     Args:
         paths: the library.
@@ -30,8 +31,10 @@ class KnownMixes:
     def __init__(self, paths: DataPaths, song_ids: Iterable[str] | None = None) -> None:
         self._paths = paths
         self._seen: set[str] = set()
-        self._by_size: dict[int, list[tuple[str, Path]]] = {}
+        self._by_size: dict[int, list[str]] = {}
+        self._mixes: dict[str, list[tuple[int, Path]]] = {}
         self._samples: dict[Path, bytes] = {}
+        self._looks = LibraryLooks(paths)
         if song_ids is None:
             self.refresh()
         else:
@@ -48,7 +51,9 @@ class KnownMixes:
     def note(self, song_id: str, mix: Path) -> None:
         """Note a song that was just stored."""
         self._seen.add(song_id)
-        self._by_size.setdefault(mix.stat().st_size, []).append((song_id, mix))
+        size = mix.stat().st_size
+        self._by_size.setdefault(size, []).append(song_id)
+        self._mixes[song_id] = [(size, mix)]
 
     def holder(self, mix: Path) -> str | None:
         """Return the song that has the same mix, the first by identifier; None where none has.
@@ -58,11 +63,19 @@ class KnownMixes:
         """
         with open_regular(mix) as file:
             size = os.fstat(file.fileno()).st_size
-        held = self._by_size.get(size)
+        held = [
+            (song_id, path) for song_id in sorted(self._by_size.get(size, ())) for path in self._held(song_id, size)
+        ]
         if not held:
             return None
         own = _sample(mix, size)
-        return next((song_id for song_id, path in sorted(held) if self._is_same(mix, own, path, size)), None)
+        return next((song_id for song_id, path in held if self._is_same(mix, own, path, size)), None)
+
+    def _held(self, song_id: str, size: int) -> list[Path]:
+        """Return the mixes of a song that have a size."""
+        if song_id not in self._mixes:
+            self._mixes[song_id] = _mixes(self._paths, song_id)
+        return [path for its_size, path in self._mixes[song_id] if its_size == size]
 
     def _is_same(self, mix: Path, own: bytes, held: Path, size: int) -> bool:
         try:
@@ -73,12 +86,11 @@ class KnownMixes:
             return False
 
     def _look_at(self, song_ids: Iterable[str]) -> None:
-        for song_id in song_ids:
-            self._seen.add(song_id)
-            if not is_song_id(song_id):
-                continue
-            for size, path in _mixes(self._paths, song_id):
-                self._by_size.setdefault(size, []).append((song_id, path))
+        new = set(song_ids)
+        self._seen |= new
+        for song_id, sizes in self._looks.mix_bytes(filter(is_song_id, new)).items():
+            for size in set(sizes):
+                self._by_size.setdefault(size, []).append(song_id)
 
 
 def refuse_duplicate(paths: DataPaths, mix: Path, song_ids: Iterable[str]) -> None:

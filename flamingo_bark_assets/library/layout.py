@@ -59,7 +59,7 @@ class DataPaths:
 
     @property
     def features(self) -> Path:
-        """The feature store: one folder a table, one file a song."""
+        """The feature store: one file a song, and packs of songs that have come to rest."""
         return self.root / "features"
 
     @property
@@ -180,7 +180,7 @@ def list_song_ids(paths: DataPaths) -> list[str]:
     Raises:
         LibraryError: the folder of all songs cannot be read.
     """
-    return sorted(entry.name for entry in _song_entries(paths) if _unlisted_reason(entry, paths.songs) is None)
+    return survey(paths)[0]
 
 
 def may_be_mounted(paths: DataPaths) -> bool:
@@ -199,8 +199,22 @@ def find_unlisted(paths: DataPaths) -> list[str]:
     Raises:
         LibraryError: the folder of all songs cannot be read.
     """
-    reasons = ((entry.name, _unlisted_reason(entry, paths.songs)) for entry in _song_entries(paths))
-    return sorted(f"{shown(name)} {reason}" for name, reason in reasons if reason)
+    return survey(paths)[1]
+
+
+def survey(paths: DataPaths) -> tuple[list[str], list[str]]:
+    """Return what `list_song_ids` and `find_unlisted` return, by one look.
+
+    Raises:
+        LibraryError: the folder of all songs cannot be read.
+    """
+    songs, unlisted = [], []
+    for entry in _song_entries(paths):
+        if reason := _unlisted_reason(entry, paths.songs):
+            unlisted.append(f"{shown(entry.name)} {reason}")
+        else:
+            songs.append(entry.name)
+    return sorted(songs), sorted(unlisted)
 
 
 def find_song(paths: DataPaths, song_id: str) -> SongFiles:

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.errors import LibraryError, WriteError
 from flamingo_bark_assets.files.atomic import delete_tree, find_leftovers
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.library.ids import is_song_id
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
+from flamingo_bark_assets.library.looks import LibraryLooks
+from flamingo_bark_assets.storage.feature_store import PACKS_FOLDER, RESULTS_ENDING, FeatureStore
 
 DATASET_FILE_NAMES = (
     "bark_training_dataset_{song_id}.json",
@@ -23,6 +25,8 @@ DATASET_FILE_NAMES = (
     "manifest_entry_{song_id}.json",
 )
 _DATASET_FILE = re.compile("|".join(re.escape(name).replace(r"\{song_id\}", "(.+)") for name in DATASET_FILE_NAMES))
+# Until version 2.5 of the analysis each table of a song was a file of its own.
+_OLD_TABLE = ".parquet"
 _STATE_FOLDER = "state"
 _STATES_OF_SONGS = f"{_STATE_FOLDER}/songs"
 
@@ -95,8 +99,9 @@ def remove_made(paths: DataPaths, made: Mapping[str, Sequence[Path]]) -> list[Pa
 
 
 def _leftovers(paths: DataPaths) -> Iterator[Path]:
-    songs = [paths.songs / name for name in _names(paths.songs) if is_song_id(name)]
-    for folder in (paths.root, paths.songs, *songs, paths.datasets, paths.separated):
+    songs = LibraryLooks(paths).with_leftovers(filter(is_song_id, _names(paths.songs)))
+    folders = [paths.songs / song_id for song_id in songs]
+    for folder in (paths.root, paths.songs, *folders, paths.datasets, paths.separated):
         yield from find_leftovers(folder, recursive=False)
     for folder in (paths.features, paths.answers, paths.previews, paths.root / _STATE_FOLDER):
         yield from find_leftovers(folder)
@@ -104,7 +109,7 @@ def _leftovers(paths: DataPaths) -> Iterator[Path]:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return [path.name for path in folder.iterdir()]
+        return os.listdir(folder)  # noqa: PTH208 - a hundred thousand names
     except OSError:
         return []
 
@@ -129,9 +134,9 @@ def _gone(paths: DataPaths) -> tuple[list[str], list[str], str | None]:
 def derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:
     """Give what was made of a song: its state, which marks the rest as made, tables, dataset, stems, previews."""
     yield from _existing(paths.root / _STATES_OF_SONGS / f"{song_id}.json")
-    for folder, _, _ in os.walk(paths.features):
-        yield from _existing(Path(folder, f"{song_id}.parquet"))
-        yield from _existing(Path(folder, f"{song_id}.json"))
+    for folder, _ in _feature_folders(paths):
+        for ending in (RESULTS_ENDING, _OLD_TABLE, ".json"):
+            yield from _existing(folder / f"{song_id}{ending}")
     for name in DATASET_FILE_NAMES:
         yield from _existing(paths.datasets / name.format(song_id=song_id))
     yield from _existing(paths.separated / song_id)
@@ -147,13 +152,32 @@ def _remove_derived(paths: DataPaths, song_id: str, present: list[str]) -> list[
             return stuck
         if not delete_tree(path):
             stuck.append(path)
+    if forget_packed(paths, [song_id]):
+        stuck.append(paths.features)
     return stuck
+
+
+def is_packed(paths: DataPaths, song_id: str) -> bool:
+    """Tell whether a pack of the feature store holds a song."""
+    return song_id in FeatureStore(paths.features).packs.places()
+
+
+def forget_packed(paths: DataPaths, song_ids: Sequence[str]) -> str | None:
+    """Let no pack of the feature store hold any of these songs; return why that cannot be done."""
+    try:
+        FeatureStore(paths.features).packs.forget(song_ids)
+    except WriteError as error:
+        return str(error)
+    return None
 
 
 def _songs_with_files(paths: DataPaths) -> set[str]:
     """Find every identifier in the names of tables, states and dataset files."""
-    tables = {name for _, _, names in os.walk(paths.features) for name in names}
-    found = {name.removesuffix(".parquet") for name in tables if name.endswith(".parquet")}
+    names = [name for _, names in _feature_folders(paths) for name in names]
+    found = {
+        name.removesuffix(ending) for ending in (RESULTS_ENDING, _OLD_TABLE) for name in names if name.endswith(ending)
+    }
+    found |= FeatureStore(paths.features).packs.places().keys()
     found |= {path.stem for path in (paths.root / _STATES_OF_SONGS).glob("*.json")}
     found |= {path.name for folder in (paths.separated, paths.previews) for path in folder.glob("*")}
     try:
@@ -162,6 +186,14 @@ def _songs_with_files(paths: DataPaths) -> set[str]:
         matches = []
     found |= {group for match in matches if match for group in match.groups() if group}
     return {song_id for song_id in found if is_song_id(song_id)}
+
+
+def _feature_folders(paths: DataPaths) -> Iterator[tuple[Path, list[str]]]:
+    """Give each folder of the feature store whose files are named by songs, with the names in it."""
+    for folder, folders, names in os.walk(paths.features):
+        if PACKS_FOLDER in folders:
+            folders.remove(PACKS_FOLDER)
+        yield Path(folder), names
 
 
 def _existing(path: Path) -> Iterator[Path]:

@@ -5,6 +5,7 @@ Sentences behind the opening belong here; how many of them fit a form is decided
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 from flamingo_bark_assets.descriptions.wording import capitalised, listed
@@ -58,15 +59,22 @@ def clause(fact: Fact, choices: Choices) -> str:
 def short_clause(fact: Fact, choices: Choices, budget: int) -> str:
     """Write one fact as a clause within a budget of non-space characters, full stop included; '' where none is."""
     first = clause(fact, choices)
+    if non_space_length(first) < budget:
+        return first
     slots = slots_of(fact, choices)
-    others = choices.shuffled([filled(t, slots) for t in expand_all(wording_of(fact).clauses)], f"short {_name(fact)}")
-    return next((text for text in (first, *others) if non_space_length(text) < budget), "")
+    others = choices.shuffled(expand_all(wording_of(fact).clauses), f"short {_name(fact)}")
+    return next((text for other in others if non_space_length(text := filled(other, slots)) < budget), "")
 
 
 def shortest_clause(fact: Fact, choices: Choices) -> int:
     """Return the non-space characters of the shortest clause for a fact."""
-    slots = slots_of(fact, choices)
-    return min(non_space_length(filled(text, slots)) for text in expand_all(wording_of(fact).clauses))
+    return _shortest(wording_of(fact).clauses, tuple(slots_of(fact, choices).items()))
+
+
+@functools.lru_cache(maxsize=4096)
+def _shortest(clauses: tuple[str, ...], slots: tuple[tuple[str, str], ...]) -> int:
+    values = dict(slots)
+    return min(non_space_length(filled(text, values)) for text in expand_all(clauses))
 
 
 def noun(fact: Fact, choices: Choices) -> str:

@@ -50,8 +50,10 @@ class Choices:
     """
 
     def __init__(self, *seed: str) -> None:
-        self._seed = "\x1f".join(seed).encode(errors="surrogatepass")
-        self.digest = hashlib.sha256(self._seed).hexdigest()[:16]
+        begun = hashlib.sha256("\x1f".join(seed).encode(errors="surrogatepass"))
+        self.digest = begun.hexdigest()[:16]
+        begun.update(b"\x1e")
+        self._begun = begun
 
     def fraction(self, what: str) -> float:
         """Return a number of 0 to below 1."""
@@ -77,7 +79,9 @@ class Choices:
         return likely[-1]
 
     def _number(self, what: str) -> int:
-        return int.from_bytes(hashlib.sha256(self._seed + b"\x1e" + what.encode()).digest()[:8])
+        hashed = self._begun.copy()
+        hashed.update(what.encode())
+        return int.from_bytes(hashed.digest()[:8])
 
 
 @functools.cache
@@ -105,11 +109,16 @@ def unlike(templates: Sequence[str], said: str) -> list[str]:
     """
     before = _stems(said)
     options = expand_all(templates)
-    return [option for option in options if not before & _stems(_SLOT.sub("", option))] or options
+    return [option for option in options if before.isdisjoint(_own_stems(option))] or options
 
 
-def _stems(text: str) -> set[str]:
-    return {word[:4] for word in _LONG_WORD.findall(text.lower())} - _JOINTS
+@functools.cache
+def _own_stems(template: str) -> frozenset[str]:
+    return _stems(_SLOT.sub("", template))
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(word[:4] for word in _LONG_WORD.findall(text.lower())) - _JOINTS
 
 
 def filled(text: str, slots: Mapping[str, str]) -> str:

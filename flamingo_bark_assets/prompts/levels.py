@@ -134,6 +134,12 @@ def prompt_name(kinds: tuple[StemKind, ...]) -> str:
     return f"{'stem' if len(kinds) == 1 else 'multi_instrument'}:{'+'.join(kinds)}"
 
 
+def prompt_weight(kinds: tuple[StemKind, ...], settings: PromptSettings) -> float:
+    """Return the training weight of the prompt about some kinds of stem; about none, that of the full track."""
+    weights = {0: settings.full_track_weight, 1: settings.stem_weight}
+    return weights.get(len(kinds), settings.multi_instrument_weight)
+
+
 def form_weights(settings: PromptSettings) -> Mapping[Form, float]:
     """Return the share of each form; together they are 1."""
     given = {form: float(getattr(settings.form_weights, form)) for form in FORMS}
@@ -169,10 +175,9 @@ class PromptWriter:
             seed: what the choice of words depends on besides song, prompt and form, such as the name of a clip.
         """
         name = prompt_name(kinds)
-        choices = Choices(self.evidence.song_id, name, form, seed)
+        choices = self._choices(kinds, form, seed)
         text = self._text(kinds, form, choices)
         used = self._answered.used(kinds)
-        weights = {0: self.settings.full_track_weight, 1: self.settings.stem_weight}
         return Prompt(
             prompt=name,
             form=form,
@@ -183,7 +188,7 @@ class PromptWriter:
             style_prompt=text.style,
             technical_prompt=self._technical(kinds),
             combined_prompt=text.text,
-            training_weight=weights.get(len(kinds), self.settings.multi_instrument_weight),
+            training_weight=prompt_weight(kinds, self.settings),
             form_weight=form_weights(self.settings)[form],
             custom_tag=None,
             held_tag=False,
@@ -193,6 +198,13 @@ class PromptWriter:
             or NO_CAPTIONER,
             is_fallback=any(answer.is_fallback for answer in used) if used else bool(self.captions.is_fallback),
         )
+
+    def text(self, kinds: tuple[StemKind, ...], form: Form, *, seed: str = "") -> str:
+        """Write nothing but the text to train on of what `prompt` makes."""
+        return self._text(kinds, form, self._choices(kinds, form, seed)).text
+
+    def _choices(self, kinds: tuple[StemKind, ...], form: Form, seed: str) -> Choices:
+        return Choices(self.evidence.song_id, prompt_name(kinds), form, seed)
 
     def _text(self, kinds: tuple[StemKind, ...], form: Form, choices: Choices) -> Text:
         budget = self.settings.max_non_space_characters if self.budget is None else self.budget
@@ -229,8 +241,7 @@ class PromptWriter:
         if not any(facts.values()):
             return None
         if (kinds, seed) not in self._longest:
-            choices = Choices(self.evidence.song_id, prompt_name(kinds), "description", seed)
-            self._longest[kinds, seed] = self._text(kinds, "description", choices).text
+            self._longest[kinds, seed] = self.text(kinds, "description", seed=seed)
         return self._longest[kinds, seed]
 
     def _technical(self, kinds: tuple[StemKind, ...]) -> str:

@@ -20,6 +20,7 @@ from flamingo_bark_assets.files.opening import read_text
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.settings import PromptSettings
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.library_tables import LibraryTables
 from flamingo_bark_assets.storage.tables import MEASUREMENTS, MeasurementRow, long_table
 
 Side = Literal["above", "below"]
@@ -146,8 +147,8 @@ def _surely_measured(paths: DataPaths, settings: PromptSettings) -> dict[str, li
     import polars as pl
 
     columns = [spec for spec in long_table(MeasurementRow).columns if spec.name in {"name", "value", "confidence"}]
-    table = f"{MEASUREMENTS}/{SongFeatures.TABLE}"
-    rows, _ = FeatureStore(paths.features).read_columns(table, list_song_ids(paths), columns)
+    tables = LibraryTables(FeatureStore(paths.features), paths.warehouse)
+    rows, _ = tables.read_columns(MEASUREMENTS, list_song_ids(paths), columns, result=SongFeatures.TABLE)
     found: dict[str, list[float]] = {}
     for topic, (column, _) in TOPICS.items():
         least = least_confidence(topic, settings)

@@ -6,10 +6,10 @@ The comparison of library, settings and stored states belongs here; running what
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,23 +17,20 @@ from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.fingerprint import (
     FileDigests,
     FilesStamp,
-    library_stamps,
     same_sound_files,
     sha256_of,
     sound_digest,
 )
-from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song, list_song_ids
+from flamingo_bark_assets.library.looks import SONGS_A_TURN, LibraryLooks
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions, outside_inputs
-from flamingo_bark_assets.provenance.state import (
-    Attempt,
-    SongState,
-    read_state,
-    song_lock,
-    state_path,
-    write_state,
-)
-from flamingo_bark_assets.provenance.stored_files import size_bytes
+from flamingo_bark_assets.provenance.state import Attempt, SongState, read_state, song_lock, write_state
+from flamingo_bark_assets.provenance.stored_files import StoredSong
+from flamingo_bark_assets.provenance.summaries import Mark, Summaries, Summary, versions_of
+from flamingo_bark_assets.provenance.versions import Versions
+from flamingo_bark_assets.provenance.wholeness import StoredFolders, is_whole
 from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 
 NEVER_MADE = "never made"
 LOST = "its stored result is lost"
@@ -59,16 +56,23 @@ class DueSong:
 
 
 class DueSongs:
-    """Finds what is due over and over again, and looks again only at what has changed since."""
+    """Finds what is due over and over again, and looks again only at what has changed since.
+
+    What another process has found is taken over, so that the first look costs little too.
+    """
 
     def __init__(self, paths: DataPaths) -> None:
         self._paths = paths
-        self._states: dict[str, tuple[tuple[int, int, int], SongState]] = {}
-        self._fresh: dict[str, tuple[str, SongState, SettingsVersions]] = {}
+        self._looks = LibraryLooks(paths)
+        self._summaries = Summaries(paths)
+        self._stored = StoredFolders(paths)
+        self._states: dict[str, tuple[Mark, SongState]] = {}
         self._present: dict[str, tuple[str, FileDigests]] = {}
+        self._found: dict[str, tuple[tuple[object, ...], DueSong]] = {}
+        self._turn = 0
 
-    def find(self, settings: SettingsVersions) -> dict[str, DueSong]:
-        """Find the songs of the library some of whose results are due.
+    def find(self, settings: SettingsVersions, song_ids: list[str] | None = None) -> dict[str, DueSong]:
+        """Find the songs of the library some of whose results are due; it is listed where `song_ids` is not given.
 
         Sound files are read only where their names, sizes or times differ from those that were measured. The due songs
         come by id, sorted.
@@ -76,36 +80,72 @@ class DueSongs:
         Raises:
             LibraryError: the folder of all songs cannot be read.
         """
-        stamps = library_stamps(self._paths)
-        for known in (self._fresh, self._states, self._present):
-            for song_id in known.keys() - stamps.keys():
+        song_ids = list_song_ids(self._paths) if song_ids is None else song_ids
+        stamps, summaries = self._looks.stamps(song_ids), self._summaries.current()
+        version = settings_digest(settings)
+        store = FeatureStore(self._paths.features)
+        has_changed = self._stored.changed()
+        tokens = store.tokens() if has_changed else {}
+        turn = range(len(song_ids)) if has_changed else self._next_turn(len(song_ids))
+        found: dict[str, DueSong] = {}
+        for number, song_id in enumerate(song_ids):
+            stamp, summary = stamps[song_id], summaries.get(song_id)
+            fresh = summary if summary is not None and summary.fresh == f"{stamp.signature} {version}" else None
+            if fresh is not None and number not in turn:
+                continue
+            token = tokens.get(song_id) if has_changed else store.token(song_id)
+            if fresh is not None and token == fresh.stored and is_whole(self._paths, song_id, fresh.sizes):
+                continue
+            due = self._look(song_id, stamp, summary, settings, version, anew=number in turn, token=token)
+            if due is not None:
+                found[song_id] = due
+        self._forget(found.keys())
+        self._summaries.keep()
+        return found
+
+    def versions(self, song_ids: Iterable[str]) -> Versions:
+        """Return what each publication would be made from, of each of the songs that has results."""
+        return versions_of(song_ids, self._summaries)
+
+    def _next_turn(self, count: int) -> range:
+        turn = range(self._turn, self._turn + SONGS_A_TURN)
+        self._turn = turn.stop if turn.stop < count else 0
+        return turn
+
+    def _forget(self, due: Collection[str]) -> None:
+        """Forget what was known of songs that are not due any more."""
+        for known in (self._states, self._present, self._found):
+            for song_id in known.keys() - due:
                 del known[song_id]
-        found = {song_id: self._look(song_id, stamp, settings) for song_id, stamp in stamps.items()}
-        return {song_id: due for song_id, due in found.items() if due is not None}
 
-    def made_versions(self, song_ids: Iterable[str]) -> dict[str, dict[str, str]]:
-        """Return the data version of each stored result of the songs, by song and step."""
-        states = {song_id: self._state(song_id) for song_id in song_ids}
-        return {
-            song_id: {step: made.data_version for step, made in state.made.items()} for song_id, state in states.items()
-        }
-
-    def _look(self, song_id: str, stamp: FilesStamp, settings: SettingsVersions) -> DueSong | None:
-        state = self._state(song_id)
-        fresh = self._fresh.get(song_id)
-        is_known = fresh is not None and fresh[0] == stamp.signature and fresh[1] is state and fresh[2] == settings
-        made = ((s, state.made[s.name]) for s in STEPS if s.name in state.made)
-        if is_known and all(size_bytes(self._paths, s, song_id) == one.size_bytes for s, one in made):
-            return None
+    def _look(
+        self,
+        song_id: str,
+        stamp: FilesStamp,
+        summary: Summary | None,
+        settings: SettingsVersions,
+        version: str,
+        *,
+        anew: bool,
+        token: str | None,
+    ) -> DueSong | None:
+        key = (stamp, summary and summary.mark, version)
+        known = self._found.get(song_id)
+        if known is not None and known[0] == key and not anew:
+            return known[1]
+        state = self._state(song_id, summary)
         files = self._files(song_id, stamp, state)
-        state = self._state(song_id)
-        due = due_steps(self._paths, song_id, state, files, settings)
+        if summary is not None and files == state.files and stamp.signature != state.signature:
+            state = read_state(self._paths, song_id)  # it was stored that its files are the same
+        due = due_steps(StoredSong(self._paths, song_id, token), state, files, settings)
         if not due:
-            self._fresh[song_id] = (stamp.signature, state, settings)
+            self._summaries.note_fresh(song_id, f"{stamp.signature} {version}")
             return None
         inputs = inputs_digest(stamp.signature, settings)
         attempt = state.attempt if state.attempt and state.attempt.inputs == inputs else None
-        return DueSong(song_id, due, inputs, stamp.changed_ns, attempt)
+        found = DueSong(song_id, due, inputs, stamp.changed_ns, attempt)
+        self._found[song_id] = (key, found)
+        return found
 
     def _files(self, song_id: str, stamp: FilesStamp, state: SongState) -> FileDigests:
         """Digest a song's files, at most once as long as they do not change; not at all where it was never made."""
@@ -117,20 +157,14 @@ class DueSongs:
             self._present[song_id] = known
         return known[1]
 
-    def _state(self, song_id: str) -> SongState:
-        path = state_path(self._paths, song_id)
-        try:
-            status = os.stat(path)  # noqa: PTH116 - ten thousand songs at each look
-        except OSError:
-            self._states.pop(song_id, None)
+    def _state(self, song_id: str, summary: Summary | None) -> SongState:
+        if summary is None:
             return _NO_STATE
-        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         known = self._states.get(song_id)
-        if known is not None and known[0] == stamp:
-            return known[1]
-        state = read_state(self._paths, song_id)
-        self._states[song_id] = (stamp, state)
-        return state
+        if known is None or known[0] != summary.mark:
+            known = (summary.mark, read_state(self._paths, song_id))
+            self._states[song_id] = known
+        return known[1]
 
 
 _NO_STATE = SongState()
@@ -177,9 +211,7 @@ def _renewed(paths: DataPaths, song_id: str, signature: str, state: SongState) -
     return state
 
 
-def due_steps(
-    paths: DataPaths, song_id: str, state: SongState, files: FileDigests, settings: SettingsVersions
-) -> dict[str, str]:
+def due_steps(stored: StoredSong, state: SongState, files: FileDigests, settings: SettingsVersions) -> dict[str, str]:
     """Find the steps of one song that are due.
 
     A step is due where it was never made, its stored result is lost, an input is another one than it was made from, or
@@ -189,7 +221,7 @@ def due_steps(
     """
     due: dict[str, str] = {}
     for step in STEPS:
-        if reason := _why_due(paths, song_id, step, state, files, settings, due):
+        if reason := _why_due(stored, step, state, files, settings, due):
             due[step.name] = reason
     is_said = any(files.of(part) for step in STEPS if step.name in due for part in step.files)
     if all(reason == NEVER_MADE and not STEP_NAMED[name].record.EVERY_SONG for name, reason in due.items()):
@@ -198,8 +230,7 @@ def due_steps(
 
 
 def _why_due(
-    paths: DataPaths,
-    song_id: str,
+    stored: StoredSong,
     step: Step,
     state: SongState,
     files: FileDigests,
@@ -213,7 +244,7 @@ def _why_due(
     changed = sorted(name for name in present.keys() | made.inputs.keys() if present.get(name) != made.inputs.get(name))
     if CODE in changed:
         return f"made by version {made.inputs.get(CODE)}, now {step.version}"
-    if size_bytes(paths, step, song_id) != made.size_bytes:
+    if stored.lacks(step, made, state):
         return LOST
     if changed:
         return f"{', '.join(changed)} changed"
@@ -229,5 +260,16 @@ def step_inputs(step: Step, state: SongState, files: FileDigests, settings: Sett
 
 def inputs_digest(signature: str, settings: SettingsVersions) -> str:
     """Digest what attempts on a song are counted by: names, sizes and times of its files, settings and code."""
+    return hashlib.sha256(f"[{json.dumps(signature)}, {_outside(settings)}]".encode()).hexdigest()[:16]
+
+
+def settings_digest(settings: SettingsVersions) -> str:
+    """Digest settings and code: with the same, and the same files, a song that was up to date still is."""
+    steps = [(step.name, step.needs, step.files, step.record.EVERY_SONG) for step in STEPS]
+    return hashlib.sha256(f"{json.dumps(steps)}{_outside(settings)}".encode()).hexdigest()[:16]
+
+
+@functools.lru_cache(maxsize=8)
+def _outside(settings: SettingsVersions) -> str:
     versions = [outside_inputs(step, _NEVER_READ, settings) for step in STEPS]
-    return hashlib.sha256(json.dumps([signature, versions], sort_keys=True).encode()).hexdigest()[:16]
+    return json.dumps(versions, sort_keys=True)

@@ -15,7 +15,7 @@ from flamingo_bark_assets.library.layout import DataPaths, SongFiles
 from flamingo_bark_assets.provenance.due import due_steps, inputs_digest, present_files, step_inputs
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions
 from flamingo_bark_assets.provenance.state import Attempt, Made, read_state, write_state
-from flamingo_bark_assets.provenance.stored_files import damage, digest, known_damage, size_bytes
+from flamingo_bark_assets.provenance.stored_files import StoredSong, digest, size_bytes
 from flamingo_bark_assets.steps import STEP_NAMED
 
 
@@ -46,8 +46,11 @@ class Ledger:
         stamp = FilesStamp(self._signature, 0)
         self.files, self._state = present_files(paths, files.song_id, stamp, stored, hashed=hashed)
         self._before: Mapping[str, Made] = self._state.made
+        self._stored = StoredSong(paths, files.song_id)  # as it was before this run
         self._errors: dict[str, str] = {}
         self._alike: dict[str, tuple[str, frozenset[str]]] = {}
+        self._begun = self._state
+        self._touched: frozenset[str] = frozenset()
 
     @property
     def made_before(self) -> Mapping[str, Made]:
@@ -61,7 +64,8 @@ class Ledger:
 
     def due(self) -> dict[str, str]:
         """Return the due steps, each with the reason."""
-        return due_steps(self._paths, self._song_id, self._state, self.files, self._settings)
+        now = StoredSong(self._paths, self._song_id)
+        return due_steps(now, self._state, self.files, self._settings)
 
     def begin(self, steps: Collection[str]) -> None:
         """Store that steps are about to be made: until the end they count as never made.
@@ -71,7 +75,9 @@ class Ledger:
         """
         inputs = inputs_digest(self._signature, self._settings)
         before = self._state.attempt
-        count = before.count + 1 if before is not None and before.inputs == inputs else 1
+        # A run that measures all of its songs before it asks a model begins several times with each.
+        is_new = before is None or before.run_id != self._run_id
+        count = before.count + is_new if before is not None and before.inputs == inputs else 1
         self._state = dataclasses.replace(
             self._state,
             signature=self._signature,
@@ -80,11 +86,12 @@ class Ledger:
             attempt=Attempt(inputs, count, time.time(), self._run_id),
         )
         write_state(self._paths, self._song_id, self._state)
+        self._begun, self._touched = self._state, frozenset(steps)
 
     def kept(self, step: str) -> bool:
         """Take over the stored result of a step that was to be made, where none of its inputs turned out to change."""
         spec, made = STEP_NAMED[step], self._before.get(step)
-        if made is None or size_bytes(self._paths, spec, self._song_id) != made.size_bytes:
+        if made is None or self._stored.lacks(spec, made, self._state):
             return False
         inputs = step_inputs(spec, self._state, self.files, self._settings)
         alike = {
@@ -113,7 +120,7 @@ class Ledger:
     def is_whole(self, step: str) -> bool:
         """Tell whether the result of a step that was stored before this run still is what was written."""
         made = self._before.get(step)
-        return made is not None and damage(self._paths, STEP_NAMED[step], self._song_id, made) is None
+        return made is not None and self._stored.damage(STEP_NAMED[step], made) is None
 
     def alike(self, step: str, readers: Collection[str]) -> None:
         """Note that a new result of a step gives these readers what the one before gave them: they need not be made."""
@@ -121,10 +128,10 @@ class Ledger:
             self._alike[step] = (self._before[step].data_version, frozenset(readers))
 
     def made(self, step: str, data_version: str) -> None:
-        """Note that a step's result is stored.
+        """Note that a step's result is made, and stored before the state is.
 
         Raises:
-            LibraryError: it is not.
+            LibraryError: a file that was written beside it is lost.
         """
         spec = STEP_NAMED[step]
         size = size_bytes(self._paths, spec, self._song_id) or 0
@@ -135,30 +142,44 @@ class Ledger:
 
     def damage(self, step: str) -> str | None:
         """Say what is wrong with a stored result that is about to be read; None where nothing is known to be."""
-        return known_damage(self._paths, self._song_id, self._state, step)
+        made = self._state.made.get(step)
+        return self._stored.damage(STEP_NAMED[step], made) if made is not None else None
 
     def lost(self, step: str) -> None:
-        """Note that the stored result of a step cannot be read, so that it is due."""
+        """Note that the result of a step cannot be read, or was not stored, so that it is due."""
         self._state = dataclasses.replace(self._state, made=self._state.without([step]))
 
     def failed(self, step: str, error: str) -> None:
         """Note that a step could not be made."""
         self._errors[step] = error
 
-    def end(self, *, interrupted: bool = False) -> None:
+    def end(self, *, interrupted: bool = False) -> bool:
         """Store what was made; where a step failed, also why; where the run was interrupted, that the attempt counts.
+
+        Locks may not reach another machine. If somebody else has stored a state since this work began, files of both
+        may stand side by side: what was made here counts as never made, whoever stores last, and is made again.
+
+        Returns:
+            Whether this was the only one at work on the song.
 
         Raises:
             OSError: the state cannot be written.
         """
+        if (stored := read_state(self._paths, self._song_id)) != self._begun:
+            # Without its attempt, by which the other knows its own beginning: it must not count what it made either.
+            self._state = dataclasses.replace(stored, made=stored.without(self._touched), attempt=None)
+            write_state(self._paths, self._song_id, self._state)
+            return False
         attempt = self._state.attempt
         if self._errors and attempt is not None:
             error = "; ".join(f"{step}: {message}" for step, message in self._errors.items())
             attempt = dataclasses.replace(attempt, error=error)
         elif not interrupted:
             attempt = None
-        self._state = dataclasses.replace(self._state, attempt=attempt)
+        token = StoredSong(self._paths, self._song_id).token or ""
+        self._state = dataclasses.replace(self._state, attempt=attempt, stored=token)
         write_state(self._paths, self._song_id, self._state)
+        return True
 
     def data_version(self, step: str) -> str | None:
         """Return the version of a stored result; None where there is none."""

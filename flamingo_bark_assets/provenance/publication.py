@@ -14,21 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
+from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.provenance.requests import Asked, left_s, read_asked, write_asked
-from flamingo_bark_assets.provenance.state import STATE_FOLDER, file_lock, read_json, read_state, write_json
-from flamingo_bark_assets.settings import RunSettings, SplitSettings, digest_of_settings
+from flamingo_bark_assets.provenance.state import STATE_FOLDER, file_lock, read_json, write_json
+from flamingo_bark_assets.provenance.versions import MANIFEST, SPLITS, WAREHOUSE, Versions, publication_inputs
+from flamingo_bark_assets.settings import RunSettings, SplitSettings
 from flamingo_bark_assets.splits.assignment import splits_path
 from flamingo_bark_assets.training.files import manifest_path
 
-MANIFEST = "training_manifest"
-SPLITS = "training_splits"
-WAREHOUSE = "feature_warehouse"
-_STEPS_OF: dict[str, frozenset[str] | None] = {
-    MANIFEST: frozenset({"bark_dataset", "song_review"}),
-    SPLITS: frozenset({"raw_song", "stems", "song_metadata", "song_review"}),
-    WAREHOUSE: None,
-}
 _FILE = "publication.json"
 _ASKED_FILE = "publication_requests.json"
 _ASKED_KEY = "publication"
@@ -40,39 +33,6 @@ class _Published:
 
     inputs: str
     size_bytes: int
-
-
-Versions = Mapping[str, Mapping[str, str]]
-"""Data version of each stored result, by song and step."""
-
-
-def stored_versions(paths: DataPaths) -> dict[str, dict[str, str]]:
-    """Read the data version of each stored result of the songs in the library.
-
-    Raises:
-        LibraryError: the folder of all songs cannot be read.
-    """
-    return {
-        song_id: {step: made.data_version for step, made in read_state(paths, song_id).made.items()}
-        for song_id in list_song_ids(paths)
-    }
-
-
-def publication_inputs(versions: Versions, splits: SplitSettings) -> dict[str, str]:
-    """Digest what each publication would be made from, by the publication's name."""
-    settings = digest_of_settings(splits.model_dump())
-    return {
-        name: _digest(versions, steps) + (settings if name != MANIFEST else "") for name, steps in _STEPS_OF.items()
-    }
-
-
-def _digest(versions: Versions, steps: frozenset[str] | None) -> str:
-    of_steps = {
-        song_id: {step: version for step, version in made.items() if steps is None or step in steps}
-        for song_id, made in versions.items()
-    }
-    made = {song_id: version for song_id, version in of_steps.items() if version}
-    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def due_publications(paths: DataPaths, versions: Versions, splits: SplitSettings) -> dict[str, str]:

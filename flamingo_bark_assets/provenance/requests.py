@@ -60,9 +60,15 @@ class Decision:
 
 
 def decide(
-    due: Mapping[str, DueSong], busy: Set[str], asked: Mapping[str, Asked], policy: RunSettings, now_s: float
+    due: Mapping[str, DueSong],
+    busy: Set[str],
+    asked: Mapping[str, Asked],
+    policy: RunSettings,
+    now_s: float,
+    *,
+    held_back: Set[str] = frozenset(),
 ) -> Decision:
-    """Decide which songs to ask a run for."""
+    """Decide which songs to ask a run for; those held back are not asked for now, and what is known of them is kept."""
     together: set[str] = set()
     alone: set[str] = set()
     later: dict[str, str] = {}
@@ -74,7 +80,7 @@ def decide(
             before = None
         if before is not None:
             remembered[song_id] = before
-        if song_id in busy:
+        if song_id in busy or song_id in held_back:
             continue
         if reason := given_up_because(song.attempt, before, policy):
             given_up[song_id] = reason

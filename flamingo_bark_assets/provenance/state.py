@@ -38,7 +38,7 @@ class Made:
         data_version: digest of the result.
         at_s: when it was made, s since the epoch.
         run_id: the Dagster run that made it.
-        size_bytes: of all files that it is stored in, by which a lost or cut one is noticed.
+        size_bytes: of the files that were written beside it, by which a lost or cut one is noticed.
         digest: of their contents, by which a damaged one is noticed before it is read.
     """
 
@@ -78,12 +78,14 @@ class SongState:
         files: digests of the contents of its files; None where they were never read.
         made: the stored results by step.
         attempt: the last attempt that did not end well; None where all is well.
+        stored: what its file in the feature store was told by then, so that one look tells that nothing is lost.
     """
 
     signature: str = ""
     files: FileDigests | None = None
     made: Mapping[str, Made] = field(default_factory=dict)
     attempt: Attempt | None = None
+    stored: str = ""
 
     def without(self, steps: Collection[str]) -> dict[str, Made]:
         """Return what was made by other steps than these."""
@@ -92,7 +94,12 @@ class SongState:
 
 def state_path(paths: DataPaths, song_id: str) -> Path:
     """Return where the state of a song stands."""
-    return paths.root / STATE_FOLDER / _SONGS_FOLDER / f"{song_id}.json"
+    return states_folder(paths) / f"{song_id}.json"
+
+
+def states_folder(paths: DataPaths) -> Path:
+    """Return the folder of all states."""
+    return paths.root / STATE_FOLDER / _SONGS_FOLDER
 
 
 def read_state(paths: DataPaths, song_id: str) -> SongState:
@@ -107,6 +114,7 @@ def _state(values: Any) -> SongState:
         files=FileDigests(**files) if files else None,
         made={str(name): _made(**made) for name, made in values["made"].items()},
         attempt=_attempt(**attempt) if attempt else None,
+        stored=str(values.get("stored", "")),
     )
 
 

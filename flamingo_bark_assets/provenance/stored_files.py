@@ -1,6 +1,7 @@
-"""The files that the result of a step is stored in: which they are, and whether they are as they were written.
+"""What is stored of a song, and whether it is what its state says was made.
 
-Sizes and digests belong here; reading a result stands in `storage.feature_store`.
+Comparing the feature store and the files beside it with a state belongs here; reading a result stands in
+`storage.feature_store`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import dataclasses
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from flamingo_bark_assets.errors import LibraryError, UnreadableResult
 from flamingo_bark_assets.files.opening import open_regular
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.provenance.inputs import CODE
 from flamingo_bark_assets.provenance.state import Made, SongState
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.separation.kept import kept_files
@@ -24,16 +26,64 @@ from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.training.files import dataset_files
 
 _DIGITS = 32
+_VERSION_DIGITS = 16
 
 R = TypeVar("R", bound=Record)
 
 
+class StoredSong:
+    """What is stored of one song, looked at when it is asked for, and once.
+
+    Args:
+        paths: the data folder.
+        song_id: the song.
+        token: that of its file in the feature store, where it is known already.
+    """
+
+    def __init__(self, paths: DataPaths, song_id: str, token: str | None = None) -> None:
+        self._paths = paths
+        self._song_id = song_id
+        self._known_token = token
+
+    @cached_property
+    def token(self) -> str | None:
+        """Digest of all its results; None where there are none, or they are damaged."""
+        if self._known_token is not None:
+            return self._known_token
+        return FeatureStore(self._paths.features).token(self._song_id)
+
+    @cached_property
+    def _versions(self) -> Mapping[str, str]:
+        return FeatureStore(self._paths.features).versions(self._song_id)
+
+    def lacks(self, step: Step, made: Made, state: SongState) -> bool:
+        """Tell whether the result of a step is not stored as it was made: it is lost, cut or another one."""
+        is_known = self.token is not None and self.token == state.stored
+        if not is_known and self._versions.get(step.record.TABLE) != made.data_version[:_VERSION_DIGITS]:
+            return True
+        return size_bytes(self._paths, step, self._song_id) != made.size_bytes
+
+    def damage(self, step: Step, made: Made) -> str | None:
+        """Say that a stored result is not what was made; None where it is, as far as it can be told unread."""
+        try:
+            intact = (
+                self._versions.get(step.record.TABLE) == made.data_version[:_VERSION_DIGITS]
+                and size_bytes(self._paths, step, self._song_id) == made.size_bytes
+                and digest(self._paths, step, self._song_id) == made.digest
+            )
+        except (LibraryError, OSError):
+            intact = False
+        if intact:
+            return None
+        return f"{self._song_id}: stored {step.record.TABLE} was damaged; materialise the asset again"
+
+
 def size_bytes(paths: DataPaths, step: Step, song_id: str) -> int | None:
-    """Add up the sizes of the files of a step's result; None where one is lost or no regular file."""
+    """Add up the sizes of the files that a step writes beside its result; None where one is lost or no regular file."""
     total = 0
     for path in _files_of(paths, step, song_id):
         try:
-            status = os.stat(path)  # noqa: PTH116 - dozens for each of ten thousand songs
+            status = os.stat(path)  # noqa: PTH116 - for each of ten thousand songs
         except OSError:
             return None
         if not stat.S_ISREG(status.st_mode):
@@ -43,7 +93,7 @@ def size_bytes(paths: DataPaths, step: Step, song_id: str) -> int | None:
 
 
 def digest(paths: DataPaths, step: Step, song_id: str) -> str:
-    """Digest the contents of the files of a step's result: 32 hexadecimal digits.
+    """Digest the contents of the files that a step writes beside its result: 32 hexadecimal digits.
 
     Raises:
         LibraryError: one of them cannot be read.
@@ -55,29 +105,14 @@ def digest(paths: DataPaths, step: Step, song_id: str) -> str:
     return each.hexdigest()[:_DIGITS]
 
 
-def damage(paths: DataPaths, step: Step, song_id: str, made: Made) -> str | None:
-    """Say that a stored result is not what was written; None where it is.
-
-    A parser may come to any end on a damaged file, the end of the process included. What another version of the code
-    stored may be in other files, and is not judged.
-    """
-    if made.inputs.get(CODE) != step.version:
-        return None
-    try:
-        intact = size_bytes(paths, step, song_id) == made.size_bytes and digest(paths, step, song_id) == made.digest
-    except (LibraryError, OSError):
-        intact = False
-    return None if intact else f"{song_id}: stored {step.record.TABLE} was damaged; materialise the asset again"
-
-
 def known_damage(paths: DataPaths, song_id: str, state: SongState, step: str) -> str | None:
-    """Say that a step's stored result is not what a song's state says was written; None where nothing is known."""
+    """Say that a step's stored result is not what a song's state says was made; None where nothing is known."""
     made = state.made.get(step)
-    return damage(paths, STEP_NAMED[step], song_id, made) if made is not None else None
+    return StoredSong(paths, song_id).damage(STEP_NAMED[step], made) if made is not None else None
 
 
 def read_stored(paths: DataPaths, song_id: str, state: SongState, cls: type[R]) -> R:
-    """Read a stored result that is as a song's state says it was written.
+    """Read a stored result that is as a song's state says it was made.
 
     Raises:
         StorageError: there is none, or it was damaged.
@@ -89,7 +124,7 @@ def read_stored(paths: DataPaths, song_id: str, state: SongState, cls: type[R]) 
 
 
 def _files_of(paths: DataPaths, step: Step, song_id: str) -> tuple[Path, ...]:
-    stored = FeatureStore(paths.features).files_of(step.record, song_id)
     if step.name == "bark_dataset":
-        return (*stored, *dataclasses.astuple(dataset_files(paths, song_id)))
-    return (*stored, *kept_files(paths, song_id)) if step.name == "separated_stems" else stored
+        files: tuple[Path, ...] = dataclasses.astuple(dataset_files(paths, song_id))
+        return files
+    return kept_files(paths, song_id) if step.name == "separated_stems" else ()

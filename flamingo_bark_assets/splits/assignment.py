@@ -27,6 +27,7 @@ from flamingo_bark_assets.splits.matching import Constellation
 from flamingo_bark_assets.splits.records import SPLITS, SPLITS_TABLE, SongSplit, Split, SplitRow
 from flamingo_bark_assets.splits.rules import assign, find_leaks, rule_of
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.library_tables import LibraryTables
 from flamingo_bark_assets.text import short_line
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
     songs, left_out = read_identities(paths)
     links = _links(paths, songs, keep=True)
     library = list_song_ids(paths)
-    kept = set(_not_excluded(FeatureStore(paths.features), library))
+    _, unreadable = _read(_tables(paths), RawSong, library)
+    kept = {*_not_excluded(_tables(paths), library), *unreadable}
     both = {
         by_artist: _renew(paths, songs, links, settings, bool(library), kept, by_artist=by_artist)
         for by_artist in (False, True)
@@ -181,9 +183,10 @@ def read_identities(paths: DataPaths) -> tuple[tuple[SongIdentity, ...], tuple[s
     Raises:
         LibraryError: the folder of all songs cannot be read.
     """
-    store = FeatureStore(paths.features)
-    library = _not_excluded(store, list_song_ids(paths))
-    raw, unreadable = _read(store, RawSong, library, "fingerprint", "content_sha256")
+    store, everything = _tables(paths), list_song_ids(paths)
+    library = _not_excluded(store, everything)
+    _, unreadable = _read(store, RawSong, everything)
+    raw, _ = _read(store, RawSong, library, "fingerprint", "content_sha256")
     stars, no_stars = _read(store, Landmark, library, "time_s", "pitch")
     stems, no_stems = _read(store, Stem, library, "content_sha256", "audible")
     metadata, no_metadata = _read(store, SongMetadata, library, "artist")
@@ -207,17 +210,21 @@ def read_identities(paths: DataPaths) -> tuple[tuple[SongIdentity, ...], tuple[s
             artist_of.get(song_id),
             constellations.get(song_id),
         )
-        for song_id, fingerprint, digest in raw.iter_rows()
+        for song_id, fingerprint, digest in raw.sort("song_id").iter_rows()
     )
     return songs, left_out
 
 
-def _not_excluded(store: FeatureStore, song_ids: Sequence[str]) -> list[str]:
+def _tables(paths: DataPaths) -> LibraryTables:
+    return LibraryTables(FeatureStore(paths.features), paths.warehouse)
+
+
+def _not_excluded(store: LibraryTables, song_ids: Sequence[str]) -> list[str]:
     return [song_id for song_id, review in stored_reviews(store, song_ids).items() if not review.is_excluded]
 
 
 def _read(
-    store: FeatureStore, of: type[Record] | type[Row], song_ids: Sequence[str], *names: str
+    store: LibraryTables, of: type[Record] | type[Row], song_ids: Sequence[str], *names: str
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     (song_id, *_) = columns_of(Record)
     columns = {spec.name: spec for spec in columns_of(of)}

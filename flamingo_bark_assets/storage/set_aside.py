@@ -5,7 +5,6 @@ Keeping them and telling whether they still hold belong here; correcting them do
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TypeVar
 
 from flamingo_bark_assets.errors import FileFault, LibraryError, StorageError
 from flamingo_bark_assets.files.atomic import write_text
-from flamingo_bark_assets.files.opening import open_regular, read_text
+from flamingo_bark_assets.files.opening import read_text
 from flamingo_bark_assets.record import Record
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 
@@ -41,7 +40,7 @@ class SetAside:
         """Read a result that was made of these inputs; None where there is none, or it was damaged."""
         try:
             note = json.loads(read_text(self._note(cls, song_id), max_bytes=_MAX_NOTE_BYTES))
-            if note != {"inputs": inputs, "digest": self._digest(cls, song_id)}:
+            if note != {"inputs": inputs, "version": self._store.versions(song_id).get(cls.TABLE)}:
                 return None
             return self._store.read(cls, song_id)
         except (FileFault, LibraryError, OSError, StorageError, ValueError, RecursionError):
@@ -54,15 +53,8 @@ class SetAside:
             WriteError: it cannot be written.
         """
         self._store.write(record)
-        note = {"inputs": inputs, "digest": self._digest(type(record), record.song_id)}
+        note = {"inputs": inputs, "version": self._store.versions(record.song_id).get(record.TABLE)}
         write_text(self._note(type(record), record.song_id), json.dumps(note) + "\n")
 
     def _note(self, cls: type[Record], song_id: str) -> Path:
         return self.features / FOLDER / cls.TABLE / f"{song_id}.json"
-
-    def _digest(self, cls: type[Record], song_id: str) -> str:
-        each = hashlib.sha256()
-        for path in self._store.files_of(cls, song_id):
-            with open_regular(path) as file:
-                each.update(hashlib.file_digest(file, "sha256").digest())
-        return each.hexdigest()

@@ -1,37 +1,34 @@
-"""The DuckDB file: published from the feature store by building it beside the old one and replacing that.
+"""The DuckDB file: published beside the old one, which it then replaces, and queried.
 
-Publishing and read-only queries belong here; storing results does not.
+Publishing and read-only queries belong here; filling the file with rows stands in `building`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flamingo_bark_assets.errors import StorageError
+from flamingo_bark_assets.errors import FileFault, StorageError
 from flamingo_bark_assets.files.atomic import (
     delete_tree,
     remove_leftovers,
     replacing,
     temporary_path,
-    write_failure,
+    write_text,
     writes_named,
 )
-from flamingo_bark_assets.files.opening import file_problem
-from flamingo_bark_assets.record import Record
+from flamingo_bark_assets.files.opening import file_problem, read_text
 from flamingo_bark_assets.storage.feature_store import FeatureStore
-from flamingo_bark_assets.storage.tables import MEASUREMENTS, Table, all_tables
+from flamingo_bark_assets.storage.frames import frames_folder
+from flamingo_bark_assets.storage.tables import Records, Table
 
 if TYPE_CHECKING:
     import duckdb
 
-Records = tuple[type[Record], ...]
-
-# The oldest that DuckDB 2.0 writes; every client from 1.1 on reads it.
-STORAGE_VERSION = "v1.0.0"
 # DuckDB keeps what a client has written, until its next checkpoint, in files of these names beside the database.
 _JOURNAL = ".wal"
 _CHECKPOINT_JOURNALS = (".wal.checkpoint", ".wal.recovery")
@@ -51,8 +48,9 @@ class Publication:
         path: the DuckDB file.
         rows: rows of each table.
         songs: number of songs.
-        left_out: files that could not be read, each with its reason.
+        left_out: songs that could not be read, each with its reason.
         without_row: songs that a table of one row a song has none of, each with the reason.
+        replaced: number of songs whose rows were written anew.
     """
 
     path: Path
@@ -60,6 +58,7 @@ class Publication:
     songs: int
     left_out: tuple[str, ...]
     without_row: tuple[str, ...]
+    replaced: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +76,52 @@ def publish(
     records: Records,
     over_all_songs: Mapping[Table, Path] | None = None,
 ) -> Publication:
-    """Build the warehouse from the stored results of the given songs and put it in place in one step.
+    """Bring the warehouse up to date with the stored results of the given songs, and put it in place in one step.
 
-    Readers that hold the old file keep their snapshot; later readers see the new one. Publishers take turns, so
-    the file in place is never older than the results that the last of them saw. An unreadable Parquet file is left
-    out and named, and spoils no other. What another program wrote into the old file goes with it.
+    Songs that have not changed are taken over from the warehouse in place, in a copy of it; where it is not as it was
+    published, or much has changed, all are read anew. Readers that hold the old file keep their snapshot; later readers
+    see the new one. Publishers take turns, so the file in place is never older than the results that the last of them
+    saw. A song that cannot be read is left out and named, and spoils no other. What another program wrote into the old
+    file goes with it.
 
     `over_all_songs` are tables that are no result of one song, with the Parquet file of each; one that is missing
     leaves its table empty.
 
     Raises:
         WriteError: the warehouse cannot be written; the old one stays.
-        StorageError: DuckDB failed for another reason that is no single file's fault; the old one stays.
+        StorageError: DuckDB failed for another reason that is no single song's fault; the old one stays.
     """
+    from flamingo_bark_assets.storage.building import Builder
+
     with _turn(path):
         remove_leftovers(path.parent, recursive=False)
         remove_leftovers(store.folder)
+        builder = Builder(store, song_ids, records, over_all_songs or {})
         with replacing(path) as temporary:
-            publication = _build(store, song_ids, path, records, over_all_songs or {}, temporary)
+            filled = builder.fill(temporary, path, before=path if is_as_published(path) else None)
             # Before the new file is there: its format does not tell it from the one that the journal belongs to, and
             # a client would apply the journal to it. A kill in between leaves the old file as last checkpointed.
             with writes_named(path):
                 _bar_journal(path)
-    return publication
+        write_text(_note(path), json.dumps(_stamp(path)) + "\n")
+    return Publication(path, filled.rows, len(song_ids), filled.left_out, filled.without_row, filled.replaced)
+
+
+def is_as_published(path: Path) -> bool:
+    """Tell whether nobody has written into the warehouse since it was published."""
+    try:
+        return bool(json.loads(read_text(_note(path), max_bytes=1024)) == _stamp(path))
+    except (FileFault, OSError, ValueError):
+        return False
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f".{path.name}.published")
+
+
+def _stamp(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
 def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
@@ -119,12 +141,13 @@ def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
     try:
         with (
             _without_journal(path) as published,
-            duckdb.connect(
-                str(published), read_only=True, config={"enable_external_access": False, "lock_configuration": True}
-            ) as connection,
+            _connected_to_read(published, frames_folder(path)) as connection,
         ):
-            if not duckdb.extract_statements(sql):
+            statements = duckdb.extract_statements(sql)
+            if not statements:
                 raise StorageError("the query is empty; for instance: SELECT song_id, tempo_bpm FROM song_features")
+            if any(_may_write_files(statement) for statement in statements):
+                raise StorageError("query failed: the warehouse is read-only, and no other file may be written")
             cursor = connection.execute(sql)
             columns = tuple(description[0] for description in cursor.description or ())
             return Result(columns, tuple(cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows)))
@@ -138,6 +161,42 @@ def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
     except (duckdb.Error, RuntimeError) as error:  # RuntimeError: a text that is not Unicode.
         said = str(error).partition("\n\nLINE")[0]  # Then comes the query, with a mark below it.
         raise StorageError(f"query failed: {' '.join(said.split())}") from error
+
+
+def table_rows(path: Path) -> dict[str, int]:
+    """Count the rows of each table, by name, sorted.
+
+    Raises:
+        StorageError: there is no warehouse yet, or another program holds it.
+    """
+    of_tables = "SELECT table_name, estimated_size FROM duckdb_tables() WHERE schema_name = 'main'"
+    counts = dict(query(path, of_tables).rows)
+    for (view,) in query(path, "SELECT view_name FROM duckdb_views() WHERE NOT internal").rows:
+        counts[view] = query(path, f"SELECT count(*) FROM {view}").rows[0][0]
+    return dict(sorted(counts.items()))
+
+
+@contextmanager
+def _connected_to_read(path: Path, frames: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Connect so that nothing can be changed and no file be opened but the warehouse and the frames beside it."""
+    import duckdb
+
+    files = [str(file.absolute()) for file in frames.glob("*.parquet")]
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute("SET allowed_paths = ?", [files])
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+
+
+def _may_write_files(statement: duckdb.Statement) -> bool:
+    """Tell whether a statement may write a file, though it be one that may be read, or be the plan of such a one."""
+    import duckdb
+
+    kinds = duckdb.StatementType
+    if statement.type == kinds.EXPLAIN:
+        return any(word in statement.query.upper() for word in ("COPY", "EXPORT"))
+    return statement.type in {kinds.COPY, kinds.EXPORT, kinds.COPY_DATABASE, kinds.ATTACH}
 
 
 def songs_where(path: Path, condition: str) -> list[str]:
@@ -180,40 +239,6 @@ def _turn(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _build(
-    store: FeatureStore,
-    song_ids: Sequence[str],
-    path: Path,
-    records: Records,
-    over_all_songs: Mapping[Table, Path],
-    temporary: Path,
-) -> Publication:
-    import duckdb
-
-    rows: dict[str, int] = {}
-    left_out: list[str] = []
-    tables = (*all_tables(records), *over_all_songs)
-    try:
-        with duckdb.connect(str(temporary), config={"storage_compatibility_version": STORAGE_VERSION}) as connection:
-            connection.begin()  # a commit costs an fsync, and there are hundreds of comments
-            for table in tables:
-                connection.execute(table.ddl)
-                _comment(connection, table)
-            connection.commit()
-            for table in tables:
-                one = over_all_songs.get(table)
-                files = _files(store, table, song_ids, records) if one is None else [one] if one.is_file() else []
-                left_out += _fill(connection, table, files)
-                rows[table.name] = _count(connection, table)
-            without_row = _songs_without_row(connection, store, song_ids, records)
-            connection.execute("CHECKPOINT")
-    except duckdb.Error as error:
-        failure = write_failure(error, path, temporary)
-        raise failure or StorageError(f"{path}: cannot be published: {_first_line(error)}") from error
-    temporary.with_name(f"{temporary.name}{_JOURNAL}").unlink(missing_ok=True)
-    return Publication(path, rows, len(song_ids), tuple(left_out), without_row)
-
-
 def _bar_journal(path: Path) -> None:
     """Remove the journal that another program has left beside the warehouse, and let none be begun.
 
@@ -246,101 +271,5 @@ def _without_journal(path: Path) -> Iterator[Path]:
         delete_tree(other_name)
 
 
-def _songs_without_row(
-    connection: duckdb.DuckDBPyConnection, store: FeatureStore, song_ids: Sequence[str], records: Records
-) -> tuple[str, ...]:
-    """Name the songs that are not in every table of one row a song, in order, each with what that comes from."""
-    absent: dict[str, list[str]] = {}
-    for record in (record for record in records if record.EVERY_SONG):
-        found = connection.execute(
-            f"SELECT unnest(?::VARCHAR[]) EXCEPT SELECT song_id FROM {record.TABLE}", [list(song_ids)]
-        )
-        for (song_id,) in found.fetchall():
-            absent.setdefault(song_id, []).append(record.TABLE)
-    return tuple(
-        f"{song_id}: {_why_absent(store, song_id, tables, records)}" for song_id, tables in sorted(absent.items())
-    )
-
-
-def _why_absent(store: FeatureStore, song_id: str, tables: Sequence[str], records: Records) -> str:
-    if len(tables) == sum(record.EVERY_SONG for record in records) and not any(
-        store.path(table, song_id).exists() for table in tables
-    ):
-        return "not run yet"
-    return f"no row in {', '.join(tables)}; run the song again"
-
-
-def _files(store: FeatureStore, table: Table, song_ids: Iterable[str], records: Records) -> list[Path]:
-    if table.name == MEASUREMENTS:
-        candidates = [store.measurements_path(r.TABLE, song_id) for song_id in song_ids for r in records]
-    else:
-        candidates = [store.path(table.name, song_id) for song_id in song_ids]
-    return [path for path in candidates if path.is_file()]
-
-
-def _fill(connection: duckdb.DuckDBPyConnection, table: Table, files: list[Path]) -> list[str]:
-    """Insert the rows of all files; return what had to be left out.
-
-    Raises:
-        duckdb.Error: the rows cannot be stored, whatever the file.
-    """
-    import duckdb
-
-    if not files:
-        return []
-    try:
-        _insert(connection, table, files)
-        return []
-    except duckdb.Error:
-        problems = []
-        for file in files:
-            try:
-                _insert(connection, table, [file])
-            except duckdb.Error as error:
-                if not _is_the_files_fault(error):
-                    raise
-                problems.append(f"{file.stem}: {table.name}: {file.name} left out: {_first_line(error)}")
-        return problems
-
-
-def _is_the_files_fault(error: duckdb.Error) -> bool:
-    """Tell an unreadable file or a doubled key from a full disk or exhausted memory."""
-    import duckdb
-
-    if isinstance(error, duckdb.FatalException | duckdb.OutOfMemoryException | duckdb.InterruptException):
-        return False
-    return "Could not write" not in str(error)
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, table: Table, files: list[Path]) -> None:
-    names = [str(file) for file in files]
-    present = {
-        row[0]
-        for row in connection.execute(
-            "DESCRIBE SELECT * FROM read_parquet(?, union_by_name = true)", [names]
-        ).fetchall()
-    }
-    columns = ", ".join(spec.name for spec in table.columns if spec.name in present)
-    connection.execute(
-        f"INSERT INTO {table.name} BY NAME SELECT {columns} FROM read_parquet(?, union_by_name = true)",
-        [names],
-    )
-
-
-def _comment(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    connection.execute(f"COMMENT ON TABLE {table.name} IS {_literal(table.doc)}")
-    for spec in table.columns:
-        connection.execute(f"COMMENT ON COLUMN {table.name}.{spec.name} IS {_literal(spec.comment)}")
-
-
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _count(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
-    found = connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()
-    return int(found[0]) if found else 0

@@ -5,7 +5,6 @@ Cheap looks at each part belong here, whose answers name no path and no secret; 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.files.space import LEAST_FREE_BYTES, free_bytes
 from flamingo_bark_assets.inference.availability import ready_models
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.runs.dagster_client import dagster_of
@@ -30,7 +30,6 @@ _BEAT_KEPT_S = 5.0
 _MODELS_KEPT_S = 30.0
 # The daemon beats every 30 s; under load a beat may be missed.
 _LATEST_BEAT_S = 120.0
-_PARQUET = b"PAR1"
 _DOCTOR = "`flamingo-bark doctor` says why"
 
 Part = dict[str, Any]
@@ -111,13 +110,11 @@ class Looks:
         if not folder.exists():
             return {"ok": True, "state": "none yet"}
         try:
-            stored = _first_stored(folder)
-            if stored is None:
+            store = FeatureStore(folder)
+            song_id = store.any_song()
+            if song_id is None:
                 return {"ok": True, "state": "empty"}
-            with stored.open("rb") as file:
-                begins = file.read(4)
-                file.seek(-4, os.SEEK_END)
-                is_whole = begins == file.read() == _PARQUET
+            is_whole = store.token(song_id) is not None
         except OSError:
             is_whole = False
         if not is_whole:
@@ -169,18 +166,6 @@ class Looks:
         ready = Path(here[0].partition(": ")[0]).expanduser() if here else None
         name = "measured" if ready is None else (ready.name if ready.is_absolute() else str(ready))
         return {"captioner": {"ok": True, "ready": name, "is_fallback": not here}}
-
-
-def _first_stored(folder: Path) -> Path | None:
-    with os.scandir(folder) as tables:
-        for table in tables:
-            if not table.is_dir():
-                continue
-            with os.scandir(table.path) as entries:
-                for entry in entries:
-                    if entry.name.endswith(".parquet") and not entry.name.startswith("."):
-                        return Path(entry.path)
-    return None
 
 
 def _warehouse(path: Path) -> Part:

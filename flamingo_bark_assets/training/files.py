@@ -1,4 +1,4 @@
-"""Writing the files of a song's dataset, and the manifest over all songs.
+"""Writing the files of a song's dataset, and where they and the manifest over all songs stand.
 
 Order and places of the files belong here; their contents are made in `dataset`, `instructions` and `manifest`.
 """
@@ -8,29 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flamingo_bark_assets.audio.song_review import stored_reviews
 from flamingo_bark_assets.captioning.interface import Captions
-from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.files.atomic import write_bytes, write_text
-from flamingo_bark_assets.library.layout import DataPaths, SongFiles, list_song_ids
-from flamingo_bark_assets.library.orphans import Cleanup, remove_orphans
+from flamingo_bark_assets.library.layout import DataPaths, SongFiles
 from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
-from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.training.dataset import build_dataset, dataset_file_name, render_dataset
 from flamingo_bark_assets.training.instructions import instructions_file_name, write_instructions
-from flamingo_bark_assets.training.manifest import (
-    MANIFEST_FILE_NAME,
-    ManifestEntry,
-    entry_file_name,
-    manifest_entry,
-    read_entry,
-    render_entry,
-    verify_manifest,
-    write_manifest,
-)
+from flamingo_bark_assets.training.manifest import MANIFEST_FILE_NAME, entry_file_name, manifest_entry, render_entry
 from flamingo_bark_assets.training.suitability import Verdict
 
 
@@ -41,29 +28,6 @@ class DatasetFiles:
     dataset: Path
     instructions: Path
     entry: Path
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedManifest:
-    """What the manifest holds.
-
-    Attributes:
-        path: the JSON lines.
-        songs: number of suitable songs in it.
-        unfit: number of songs whose verdict keeps them out.
-        excluded: songs that a person keeps out, fit or not, with who did and why.
-        left_out: songs without a readable entry, with the reason.
-        problems: files of the manifest that are missing or changed.
-        cleanup: what was removed first.
-    """
-
-    path: Path
-    songs: int
-    unfit: int
-    excluded: tuple[str, ...]
-    left_out: tuple[str, ...]
-    problems: tuple[str, ...]
-    cleanup: Cleanup
 
 
 def dataset_files(paths: DataPaths, song_id: str) -> DatasetFiles:
@@ -103,32 +67,3 @@ def write_dataset_files(
     entry = manifest_entry(evidence, captions, prompts, verdict, files=files, paths=paths)
     write_bytes(written.entry, render_entry(entry))
     return written
-
-
-def publish_manifest(paths: DataPaths) -> PublishedManifest:
-    """Write the manifest over all suitable songs of the library that nobody excludes, and check the files it names.
-
-    What kills have left half done and what was made of songs that are gone is removed first. An entry that is
-    missing or cannot be read leaves its song out and is named; it stops no other.
-
-    Raises:
-        WriteError: the manifest cannot be written; the old one stays.
-    """
-    cleanup = remove_orphans(paths)
-    entries: list[ManifestEntry] = []
-    excluded: list[str] = []
-    left_out: list[str] = []
-    for song_id, review in stored_reviews(FeatureStore(paths.features), list_song_ids(paths)).items():
-        if review.is_excluded:
-            excluded.append(f"{song_id}: {review.exclusion}")
-            continue
-        try:
-            entry = read_entry(dataset_files(paths, song_id).entry)
-            entries.append(entry.model_copy(update={"repeats": review.repeats}))
-        except StorageError as error:
-            left_out.append(f"{song_id}: {error}")
-    path = manifest_path(paths)
-    write_manifest(entries, path)
-    fit = sum(entry.suitable for entry in entries)
-    problems = tuple(problem.message for problem in verify_manifest(path, paths.root))
-    return PublishedManifest(path, fit, len(entries) - fit, tuple(excluded), tuple(left_out), problems, cleanup)

@@ -16,7 +16,9 @@ import tempfile
 from pathlib import Path
 
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
+from flamingo_bark_assets.record import Record, columns_of
 from flamingo_bark_assets.steps import STEPS
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 from tests.metering import CpuMeter, step_seconds
 from tests.running import running_platform
 from tests.songs import truncate, write_song
@@ -73,12 +75,11 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> None:
 
 def _unfit(data: Path) -> dict[str, int]:
     """Songs whose record says that it is unusable, or, of the last asset, unfit, by asset."""
-    import polars as pl
-
     found = {}
     for step in STEPS:
-        frame = pl.read_parquet(data / "features" / step.record.TABLE / "*.parquet")
-        found[step.name] = frame.filter(pl.col("unusable").is_not_null()).height
+        store, columns = FeatureStore(data / "features"), columns_of(Record)
+        frame, _ = store.read_columns(step.record.TABLE, store.song_ids(), columns)
+        found[step.name] = frame.height - frame["unusable"].null_count()
     return found
 
 

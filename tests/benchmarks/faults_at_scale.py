@@ -32,8 +32,9 @@ import psutil
 
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.provenance.publication import due_publications, stored_versions
+from flamingo_bark_assets.provenance.publication import due_publications
 from flamingo_bark_assets.provenance.state import read_state
+from flamingo_bark_assets.provenance.summaries import stored_versions
 from flamingo_bark_assets.settings import load_settings
 from flamingo_bark_assets.steps import STEPS
 from flamingo_bark_assets.storage.warehouse import query

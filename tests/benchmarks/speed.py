@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=0.0, help="also measure a mix of that length, once")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        song = options.song or _repeated_demo(Path(folder) / "demo")
+        song = options.song or repeated_demo(Path(folder) / "demo")
         _warm(song, against_librosa=not options.no_librosa)
         _cold(song, song / "mix.wav")
         if options.hours:
@@ -124,7 +124,8 @@ def _long(mix: Path, path: Path, hours: float) -> None:
     print(f"{hours:g} h: {cpu_s:.0f} s CPU, {peak_mb:.0f} MB at peak")
 
 
-def _repeated_demo(folder: Path) -> Path:
+def repeated_demo(folder: Path) -> Path:
+    """Write the demo song and its stems, repeated to `LENGTH_S`, as 16-bit WAV into a new folder."""
     import soundfile
 
     from tests.signals import decode_signal

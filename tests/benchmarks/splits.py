@@ -31,8 +31,9 @@ from flamingo_bark_assets.record import rows_of
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.splits.assignment import renew_splits, stored_leaks
 from flamingo_bark_assets.storage.feature_store import FeatureStore
-from flamingo_bark_assets.training.files import dataset_files, publish_manifest
+from flamingo_bark_assets.training.files import dataset_files
 from flamingo_bark_assets.training.manifest import ManifestEntry, ManifestFile, render_entry
+from flamingo_bark_assets.training.publishing import publish_manifest
 from tests.evidence import make_evidence
 
 COPY_EVERY = 20

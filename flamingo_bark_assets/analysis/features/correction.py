@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from flamingo_bark_assets.record import Row, column, optional_column, rare_events
+from flamingo_bark_assets.record import Row, column, events, optional_column
 
 HUMAN = "human"
 """Method of a value that a person gives."""
@@ -36,4 +36,4 @@ class Correction(Row):
 class CorrectedFeatures:
     """What of the measurements a person has corrected."""
 
-    corrections: tuple[Correction, ...] = rare_events("One row a measurement that was corrected by hand.")
+    corrections: tuple[Correction, ...] = events("One row a measurement that was corrected by hand.")

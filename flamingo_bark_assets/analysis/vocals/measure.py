@@ -16,6 +16,7 @@ from flamingo_bark_assets.analysis.features.stem import VocalActivity
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalFormants, VocalPitch
 from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, TONAL_RATE_HZ, AudioView
 from flamingo_bark_assets.analysis.pitch.tracking import SINGER, PitchTrack, track_view
+from flamingo_bark_assets.analysis.resolution import CONFIDENCE, F0_HZ, FORMANT_HZ, TIME_S, rounded
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.analysis.vocals import activity, formants, quality, register, vibrato
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS
@@ -108,21 +109,21 @@ def _pitch_rows(track: PitchTrack, confidence: NDArray[np.float64]) -> tuple[Voc
     return rows_of(
         VocalPitch,
         frame=frames,
-        time_s=frames * track.hop_s,
-        f0_hz=track.guess_hz[frames].astype(np.float64),
+        time_s=rounded(frames * track.hop_s, TIME_S),
+        f0_hz=rounded(track.guess_hz[frames], F0_HZ),
         voiced=track.voiced[frames],
-        confidence=confidence[frames],
+        confidence=rounded(confidence[frames], CONFIDENCE),
     )
 
 
 def _formant_rows(vowels: formants.FormantTrack) -> tuple[VocalFormants, ...]:
-    f1_hz, f2_hz, f3_hz = vowels.hz.T.astype(np.float64)
+    f1_hz, f2_hz, f3_hz = rounded(vowels.hz.T, FORMANT_HZ)
     return rows_of(
         VocalFormants,
         frame=vowels.frames,
-        time_s=vowels.times_s,
+        time_s=rounded(vowels.times_s, TIME_S),
         f1_hz=f1_hz,
         f2_hz=f2_hz,
         f3_hz=f3_hz,
-        confidence=vowels.confidence,
+        confidence=rounded(vowels.confidence, CONFIDENCE),
     )

@@ -18,6 +18,7 @@ from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song,
 from flamingo_bark_assets.provenance.due import NEVER_MADE, due_steps, present_files
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.provenance.state import SongState, read_state, state_path
+from flamingo_bark_assets.provenance.stored_files import StoredSong
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.steps import STEPS
 from flamingo_bark_assets.studio.review.words import SongWords, read_words
@@ -46,7 +47,7 @@ def _due(
     if state.files is None:
         return [(step.name, NEVER_MADE) for step in STEPS]
     present, state = present_files(paths, files.song_id, FilesStamp(signature, 0), state)
-    due = due_steps(paths, files.song_id, state, present, settings_versions(settings, paths))
+    due = due_steps(StoredSong(paths, files.song_id), state, present, settings_versions(settings, paths))
     return list(due.items())
 
 

@@ -22,11 +22,17 @@ from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.lyrics.records import LyricsLine, LyricsSection
 from flamingo_bark_assets.record import Record, Row, columns_of
-from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.steps import RECORDS
+from flamingo_bark_assets.storage.feature_store import READING_ERRORS, FeatureStore
+from flamingo_bark_assets.storage.result_file import rows_of_table
+from flamingo_bark_assets.storage.tables import tables_of
 from flamingo_bark_assets.studio.sound.lanes import Lane, find_lanes
 from flamingo_bark_assets.studio.sound.previews import RATE_HZ, Previews
 
 Rows = Sequence[Mapping[str, Any]]
+
+_RESULT_OF = {table.name: record.TABLE for record in RECORDS for table in tables_of(record)}
+"""The result that holds each table."""
 
 
 def describe_sound(paths: DataPaths, previews: Previews, song_id: str) -> dict[str, Any]:
@@ -68,9 +74,13 @@ class _Tables:
     """The stored tables of one song, read one by one, as far as they can be."""
 
     def __init__(self, store: FeatureStore, song_id: str) -> None:
-        self._store = store
         self._song_id = song_id
         self.missing: dict[str, str] = {}
+        try:
+            self._file = store.open(song_id)
+            self._is_damaged = False
+        except READING_ERRORS:
+            self._file, self._is_damaged = None, True
 
     def rows(self, name: str, row_class: type[Row], shaped: Callable[[Rows], Any]) -> Any:
         """Return the rows of a table as the page wants them; empty, and noted, where they cannot be read."""
@@ -85,14 +95,16 @@ class _Tables:
         return None
 
     def _read(self, name: str, cls: type[Row] | type[Record]) -> Rows:
-        # A file that is not there is a step that was not run; one without rows says that nothing was found.
-        if not self._store.path(cls.TABLE, self._song_id).is_file():
-            self.missing[name] = "not measured yet; run the song"
-            return ()
-        frame, unreadable = self._store.read_columns(cls.TABLE, [self._song_id], columns_of(cls))
-        if unreadable:
-            self.missing[name] = "what is stored cannot be read; run the song again"
-        return frame.to_dicts()
+        # A result that is not there is a step that was not run; a table without rows says that nothing was found.
+        try:
+            result = self._file.result(_RESULT_OF[cls.TABLE]) if self._file is not None else None
+            if result is not None:
+                return rows_of_table(result, cls.TABLE, columns_of(cls))
+        except READING_ERRORS:
+            self._is_damaged = True
+        damaged = "what is stored cannot be read; run the song again"
+        self.missing[name] = damaged if self._is_damaged else "not measured yet; run the song"
+        return ()
 
 
 def _lane(song_id: str, lane: Lane, previews: Previews) -> dict[str, Any]:

@@ -2,6 +2,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
+CLUSTER := --constraint .ci/constraints-cluster.txt
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 PORT ?= 3000
 export STUDIO_PORT ?= 8080
@@ -29,14 +30,14 @@ demo: install
 
 # The extra for many machines, see docs/many-machines.md.
 cluster: install
-	$(PIP_INSTALL) --editable '.[cluster,kubernetes]'
+	$(PIP_INSTALL) $(CLUSTER) --editable '.[cluster,kubernetes]'
 
 cluster-demo: cluster
 	$(BIN)/python -m tests.cluster_demo
 
 cluster-test: cluster
-	$(PIP_INSTALL) kubernetes-validate  # the schemas of Kubernetes
-	$(BIN)/pytest -n 0 tests/test_cluster.py tests/test_kubernetes.py
+	$(PIP_INSTALL) $(CLUSTER) kubernetes-validate
+	$(BIN)/pytest -n 0 tests/test_cluster.py tests/test_kubernetes.py tests/test_packaging.py
 
 test: install lint
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder

@@ -176,7 +176,7 @@ class Ledger:
             attempt = dataclasses.replace(attempt, error=error)
         elif not interrupted:
             attempt = None
-        token = StoredSong(self._paths, self._song_id).token or ""
+        token = StoredSong(self._paths, self._song_id).token_of(self._state)
         self._state = dataclasses.replace(self._state, attempt=attempt, stored=token)
         write_state(self._paths, self._song_id, self._state)
         return True

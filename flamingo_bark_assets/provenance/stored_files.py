@@ -56,6 +56,15 @@ class StoredSong:
     def _versions(self) -> Mapping[str, str]:
         return FeatureStore(self._paths.features).versions(self._song_id)
 
+    def token_of(self, state: SongState) -> str:
+        """Return the token, if all that a state says was made is stored so; else "", so that each is looked at again.
+
+        Somebody else may have stored results of the song since.
+        """
+        made = {STEP_NAMED[name].record.TABLE: made.data_version[:_VERSION_DIGITS] for name, made in state.made.items()}
+        holds = made.items() <= self._versions.items()
+        return self.token or "" if holds else ""
+
     def lacks(self, step: Step, made: Made, state: SongState) -> bool:
         """Tell whether the result of a step is not stored as it was made: it is lost, cut or another one."""
         is_known = self.token is not None and self.token == state.stored

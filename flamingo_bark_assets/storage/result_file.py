@@ -225,7 +225,8 @@ def _decimals(column: np.ndarray[Any, Any]) -> int | None:
 def pack_results(
     results: Mapping[str, EncodedResult], *, level: int = 3, dictionary: Dictionary | None = None
 ) -> bytes:
-    """Make the bytes of a file from results by name; a dictionary helps the text alone."""
+    """Make the bytes of a file from results by name, the same in whatever order; a dictionary helps the text alone."""
+    results = dict(sorted(results.items()))
     directory = {
         name: [result.version, len(result.text), len(result.numbers), result.tables] for name, result in results.items()
     }

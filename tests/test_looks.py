@@ -10,10 +10,11 @@ import pytest
 
 from flamingo_bark_assets.files import kept_rows
 from flamingo_bark_assets.library import looks
-from flamingo_bark_assets.library.fingerprint import FolderScan, library_stamps, scan_folder
+from flamingo_bark_assets.library.fingerprint import FolderScan, scan_folder
 from flamingo_bark_assets.library.known_mixes import KnownMixes
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.looks import LibraryLooks, looks_path
+from tests.songs import library_stamps
 
 LONG_AGO_S = 1_600_000_000
 

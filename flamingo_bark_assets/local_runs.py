@@ -71,26 +71,52 @@ def run_songs(
 ) -> list[RunReport]:
     """Run songs through every asset: one run for one song, or a run over many and one for publication.
 
-    With none of them only publication runs. `progress` is told of each asset (and song) that was made.
+    With none of them only publication runs. `progress` is told of each asset (and song) that was made; what it raises,
+    such as that nobody reads its output, stops no run and is raised after all of them.
 
     Raises:
         KeyboardInterrupt: a run was interrupted; the next one goes on where it stopped.
     """
+    told = _Told(progress)
+    reports = _run_all(instance, song_ids, told, only_due=only_due)
+    if told.fault is not None:
+        raise told.fault
+    return reports
+
+
+class _Told:
+    """Tells of what is made as it is made, until whoever is told is at fault."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.fault: Exception | None = None
+
+    def __call__(self, entry: dg.EventLogEntry) -> None:
+        """Take an event from what has just written it."""
+        event = entry.dagster_event
+        if self.fault is None and event is not None and event.asset_key is not None and event.is_step_materialization:
+            try:
+                self._progress(event.asset_key.to_user_string(), event.partition)
+            except Exception as fault:
+                self.fault = fault
+
+
+def _run_all(instance: dg.DagsterInstance, song_ids: Sequence[str], told: _Told, *, only_due: bool) -> list[RunReport]:
     tags = {REQUESTED_TAG: f"{time.time():.6f}", ONLY_DUE_TAG: str(only_due).lower()}
     _register(instance, song_ids)
     if len(song_ids) == 1 and not only_due:
-        return [_run(instance, one_song.name, {**tags, PARTITION_NAME_TAG: song_ids[0]}, progress)]
+        return [_run(instance, one_song.name, {**tags, PARTITION_NAME_TAG: song_ids[0]}, told)]
     order = instance.get_dynamic_partitions(SONGS)
     reports = [
         _run(
             instance,
             all_songs.name,
             {**tags, ASSET_PARTITION_RANGE_START_TAG: group[0], ASSET_PARTITION_RANGE_END_TAG: group[-1]},
-            progress,
+            told,
         )
         for group in contiguous(order, set(song_ids), at_most=SONGS_A_RUN)
     ]
-    return [*reports, _run(instance, publish.name, {}, progress)]
+    return [*reports, _run(instance, publish.name, {}, told)]
 
 
 def _register(instance: dg.DagsterInstance, song_ids: Sequence[str]) -> None:
@@ -107,15 +133,9 @@ def planned(song_ids: Sequence[str]) -> frozenset[tuple[str, str | None]]:
     return frozenset({*of_songs, *((key.to_user_string(), None) for key in PUBLISHED_ASSETS)})
 
 
-def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], progress: Progress) -> RunReport:
+def _run(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str], told: _Told) -> RunReport:
     run_id = str(uuid.uuid4())
-
-    def told(entry: dg.EventLogEntry) -> None:
-        event = entry.dagster_event
-        if event is not None and event.asset_key is not None and event.is_step_materialization:
-            progress(event.asset_key.to_user_string(), event.partition)
-
-    instance.add_event_listener(run_id, told)  # called by what writes the event, which is this process
+    instance.add_event_listener(run_id, told)  # what writes an event calls it, and that is this process
     with holding(instance, run_id):
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance, run_id=run_id, run_config=_QUIET, tags=dict(tags), raise_on_error=False

@@ -109,10 +109,12 @@ class Row:
     Class attributes:
         TABLE: table name.
         KEY: the columns which, after `song_id`, form the primary key.
+        FRAMES: whether there is a row for each short step of time, so that most rows of a library are such rows.
     """
 
     TABLE: ClassVar[str]
     KEY: ClassVar[tuple[str, ...]]
+    FRAMES: ClassVar[bool] = False
 
 
 AnyRow = TypeVar("AnyRow", bound=Row)

@@ -76,7 +76,7 @@ class Step:
     needs: tuple[str, ...] = ()
     files: tuple[FilePart, ...] = ()
     settings: tuple[SettingsGroup, ...] = ()
-    badge: str = "parquet"
+    badge: str = "file"
     version: str = ANALYSIS_VERSION
 
 

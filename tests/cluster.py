@@ -31,7 +31,7 @@ import psutil
 _NEEDED = ("dagster_postgres", "psycopg2", "dagster_ray", "ray", "aiohttp")
 _OWN_NETWORK = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--map-current-user", "--keep-caps", "--net")
 _RAY_STORE_BYTES = 80_000_000  # the least is 78,643,200
-_PATIENCE_S = 120.0
+_PATIENCE_S = 300.0
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
 

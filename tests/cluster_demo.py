@@ -90,11 +90,12 @@ def _in_one_process(paths: DataPaths, home: Path) -> None:
 
 def _on_the_cluster(paths: DataPaths, folder: Path, songs: list[str]) -> None:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    given = {**os.environ, "PATH": programs, "PYTHONPATH": str(ROOT), "FLAMINGO_BARK_DATA": str(paths.root)}
+    given = {"PATH": programs, "PYTHONPATH": str(ROOT), "FLAMINGO_BARK_DATA": str(paths.root)}
+    given["DAGSTER_HOME"] = str(folder / "home")
     begun = time.monotonic()
     with running_postgres(folder / "postgres") as url:
         given["FLAMINGO_BARK_POSTGRES_URL"] = url
-        with running_ray(folder / "ray", given) as client:
+        with running_ray(folder / "ray", {**os.environ, **given}) as client:
             print(f"Postgres and two nodes of Ray are up: {time.monotonic() - begun:.0f} s", flush=True)
             profile = {**given, **client, "FLAMINGO_BARK_PROFILE": "ray", "FLAMINGO_BARK_MAX_RUNS": "2"}
             with running_platform(folder / "home", paths.root, environment=profile) as platform:

@@ -60,6 +60,16 @@ def test_long_columns_keep_every_bit_of_their_numbers() -> None:
     assert found["number"].tolist() == numbers
 
 
+def test_columns_of_few_texts_and_long_ones_of_booleans_come_back_as_they_were() -> None:
+    texts = ["a", None, "b", "a"] * 40
+    flags = [n % 3 == 0 for n in range(160)]
+    result = encode_tables([("table", SPECS[2:], {"flag": flags, "text": texts})])
+    rows = rows_of_table(result, "table", SPECS[2:])
+    assert [row["text"] for row in rows] == texts
+    assert [row["flag"] for row in rows] == flags
+    assert len(result.text) < 500
+
+
 def test_a_result_is_replaced_and_the_others_are_not_looked_into() -> None:
     one, two, other = (
         encoded([(1, 1.0, True, "x")]),

@@ -120,6 +120,23 @@ def test_a_song_whose_lock_is_held_waits_for_the_others(data: DataPaths, instanc
     assert order == ["b", "c", "a"]
 
 
+def test_whoever_is_told_of_progress_stops_no_run_and_is_told_of_the_fault_after_it(
+    data: DataPaths, instance: dg.DagsterInstance
+) -> None:
+    write_unreadable_song(data.songs, "a")
+    told: list[str] = []
+
+    def closed(asset: str, song_id: str | None) -> None:
+        told.append(asset)
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run_songs(instance, ["a"], closed)
+    assert told == ["raw_song"]
+    assert (data.datasets / "bark_training_dataset_a.json").exists()
+    assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.SUCCESS]
+
+
 def test_re_executing_from_failure_makes_only_the_songs_that_failed(
     data: DataPaths, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

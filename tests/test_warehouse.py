@@ -15,11 +15,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassPitch
 from flamingo_bark_assets.errors import StorageError, WriteError
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.frames import frames_folder
 from flamingo_bark_assets.storage.tables import all_tables
-from flamingo_bark_assets.storage.warehouse import publish, query
+from flamingo_bark_assets.storage.warehouse import publish, query, table_rows
 from tests.evidence import make_evidence
 
 
@@ -269,11 +271,117 @@ def test_a_warehouse_whose_tables_look_otherwise_is_built_anew(tmp_path: Path) -
     assert publish(store, ["one"], path, RECORDS).rows["song_features"] == 1
 
 
-def test_packing_makes_no_song_one_that_has_changed(tmp_path: Path) -> None:
+def pack(store: FeatureStore) -> int:
+    return store.pack(lambda _: nullcontext(True), at_least=1)
+
+
+def put_pitches(store: FeatureStore, song_id: str, *f0_hz: float) -> None:
+    """Store a song with a bass of these pitches."""
+    put(store, song_id)
+    bass = make_evidence(song_id).of_stem("bass")
+    assert isinstance(bass, BassFeatures)
+    pitches = tuple(
+        BassPitch(frame=frame, time_s=frame / 100, f0_hz=f0, voiced=True, confidence=0.5)
+        for frame, f0 in enumerate(f0_hz)
+    )
+    store.write(dataclasses.replace(bass, bass_f0=pitches))
+
+
+PITCHES = "SELECT song_id, frame, f0_hz FROM bass_f0 ORDER BY ALL"
+
+
+def test_frames_of_packed_songs_are_read_beside_the_file_as_if_they_stood_in_it(tmp_path: Path) -> None:
     store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
-    published_songs(store, path, "one", "two", "three")
-    assert store.pack(lambda _: nullcontext(True), at_least=1) == 3
-    assert publish(store, ["one", "two", "three"], path, RECORDS).replaced == 0
+    songs = ["one", "two", "three"]
+    for number, song_id in enumerate(songs):
+        put_pitches(store, song_id, 50.0 + number, 60.0 + number)
+    publish(store, songs, path, RECORDS)
+    before, whole = everything(path), query(path, "DESCRIBE bass_f0").rows
+    pack(store)
+    published = publish(store, songs, path, RECORDS).rows
+    assert published["bass_f0"] == 6
+    assert table_rows(path) == dict(sorted(published.items()))
+    assert everything(path) == before
+    assert [row[:2] for row in query(path, "DESCRIBE bass_f0").rows] == [row[:2] for row in whole]
+    assert query(path, "SELECT count(*) FROM internal.bass_f0").rows == ((0,),)
+    comments = query(path, "SELECT count(*) FROM duckdb_columns() WHERE table_name = 'bass_f0' AND comment IS NULL")
+    assert comments.rows == ((0,),)
+    assert publish(store, songs, path, RECORDS).replaced == 0
+
+
+def test_frames_follow_songs_that_are_made_anew_packed_again_or_removed(tmp_path: Path) -> None:
+    store, path, whole = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb", tmp_path / "whole.duckdb"
+    songs = [f"song-{number}" for number in range(8)]
+    for number, song_id in enumerate(songs):
+        put_pitches(store, song_id, 50.0 + number)
+    pack(store)
+    publish(store, songs, path, RECORDS)
+    put_pitches(store, "song-1", 70.0, 71.0)
+    songs.remove("song-5")  # out of the library, and not cleared away yet
+    assert publish(store, songs, path, RECORDS).replaced == 1
+    store.remove(["song-5"])
+    pitches = dict(zip(songs, (50.0, 70.0, 52.0, 53.0, 54.0, 56.0, 57.0), strict=True))
+    found = query(path, "SELECT song_id, min(f0_hz) FROM bass_f0 GROUP BY ALL ORDER BY ALL").rows
+    assert found == tuple(pitches.items())
+    pack(store)
+    assert publish(store, songs, path, RECORDS).replaced == 0
+    assert query(path, "SELECT count(*) FROM internal.bass_f0").rows == ((0,),)
+    publish(store, songs, whole, RECORDS)
+    assert everything(path) == everything(whole)
+    assert query(path, "SELECT song_id, min(f0_hz) FROM bass_f0 GROUP BY ALL ORDER BY ALL").rows == found
+
+
+def test_lost_frames_are_made_again_by_the_next_publication(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put_pitches(store, "one", 50.0)
+    pack(store)
+    publish(store, ["one"], path, RECORDS)
+    for file in frames_folder(path).glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(StorageError, match="bass_f0"):
+        query(path, PITCHES)
+    assert query(path, "SELECT song_id FROM raw_song").rows == (("one",),)
+    publish(store, ["one"], path, RECORDS)
+    assert query(path, PITCHES).rows == (("one", 0, 50.0),)
+
+
+def test_a_reader_that_opened_the_file_before_a_publication_finds_its_frames_after_it(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    for song_id in ("one", "two"):
+        put_pitches(store, song_id, 50.0)
+    pack(store)
+    publish(store, ["one", "two"], path, RECORDS)
+    with duckdb.connect(str(path), read_only=True) as reader:
+        before = reader.execute(PITCHES).fetchall()
+        for song_id in ("one", "two"):
+            put_pitches(store, song_id, 99.0)
+        pack(store)
+        publish(store, ["one", "two"], path, RECORDS)
+        assert reader.execute(PITCHES).fetchall() == before
+    assert query(path, PITCHES).rows == (("one", 0, 99.0), ("two", 0, 99.0))
+    old = list(frames_folder(path).glob("*.gone"))
+    assert len(old) == 1
+    os.utime(old[0], (0, 0))
+    publish(store, ["one", "two"], path, RECORDS)
+    assert len(list(frames_folder(path).glob("*.bass_f0.parquet"))) == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["COPY (SELECT 1) TO '{}'", "EXPLAIN ANALYZE COPY (SELECT 1) TO '{}'", "COPY raw_song TO '{}' (FORMAT parquet)",
+     "EXPORT DATABASE '{}'", "ATTACH '{}' AS other", "SELECT 1; COPY (SELECT 1) TO '{}'"],
+)  # fmt: skip
+def test_a_query_cannot_write_into_the_frames_that_it_may_read(tmp_path: Path, sql: str) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put_pitches(store, "one", 50.0)
+    pack(store)
+    publish(store, ["one"], path, RECORDS)
+    (frames,) = frames_folder(path).glob("*.bass_f0.parquet")
+    before = frames.read_bytes()
+    with pytest.raises(StorageError):
+        query(path, sql.format(frames))
+    assert frames.read_bytes() == before
+    assert query(path, PITCHES).rows == (("one", 0, 50.0),)
 
 
 def test_two_rows_with_one_key_leave_out_their_song_and_no_other(tmp_path: Path) -> None:

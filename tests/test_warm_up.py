@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def loops_in_the_code() -> int:
 def test_every_loop_of_the_package_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     import_loops()
     compiled: list[int] = []
-    declared = [lambda number=number: compiled.append(number) for number in range(len(kernels._declared))]
+    declared = [functools.partial(compiled.append, number) for number in range(len(kernels._declared))]
     monkeypatch.setattr(kernels, "_declared", declared)
     monkeypatch.setattr(spectral_pictures, "spectral_pngs", lambda sound: {})
     said = CliRunner().invoke(main, ["warm-up"])

@@ -88,12 +88,11 @@ def _print_files(paths: DataPaths, song_ids: Sequence[str]) -> None:
 
 
 def _print_tables(paths: DataPaths) -> None:
-    from flamingo_bark_assets.storage.warehouse import query
+    from flamingo_bark_assets.storage.warehouse import table_rows
 
     if not paths.warehouse.exists():
         return
-    tables = query(paths.warehouse, "SELECT table_name, estimated_size FROM duckdb_tables() ORDER BY table_name")
-    shown = ", ".join(f"{name} ({rows})" for name, rows in tables.rows)
+    shown = ", ".join(f"{name} ({rows})" for name, rows in table_rows(paths.warehouse).items())
     console.say("[bold]tables (rows):[/bold] {}", shown)
 
 

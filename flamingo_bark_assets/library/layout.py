@@ -59,7 +59,7 @@ class DataPaths:
 
     @property
     def features(self) -> Path:
-        """The feature store: one folder a table, one file a song."""
+        """The feature store: one file a song, and packs of songs that have come to rest."""
         return self.root / "features"
 
     @property

@@ -25,7 +25,7 @@ DATASET_FILE_NAMES = (
     "manifest_entry_{song_id}.json",
 )
 _DATASET_FILE = re.compile("|".join(re.escape(name).replace(r"\{song_id\}", "(.+)") for name in DATASET_FILE_NAMES))
-# Until version 2.6 of the analysis each table of a song was a file of its own.
+# Until version 2.5 of the analysis each table of a song was a file of its own.
 _OLD_TABLE = ".parquet"
 _STATE_FOLDER = "state"
 _STATES_OF_SONGS = f"{_STATE_FOLDER}/songs"

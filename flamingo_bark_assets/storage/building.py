@@ -5,9 +5,12 @@ What stands in the file belongs here; putting it in place and asking it stands i
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +20,7 @@ import numpy as np
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.files.atomic import write_failure
 from flamingo_bark_assets.storage.feature_store import READING_ERRORS, FeatureStore, TableRows
+from flamingo_bark_assets.storage.frames import Parts, frames_folder, renew_parts
 from flamingo_bark_assets.storage.result_file import DecodedTable, ResultFile, decode_tables
 from flamingo_bark_assets.storage.tables import Records, Table, all_tables
 
@@ -29,12 +33,17 @@ STORAGE_VERSION = "v1.0.0"
 _JOURNAL = ".wal"
 # Which songs the file holds, and what told them by then; in a schema of its own, as no user asks for it.
 _SONGS = "internal.songs"
+_HIDDEN = "internal.hidden"
 _LAYOUT = "internal.layout"
 _INTERNAL = (
     "CREATE SCHEMA internal",
-    f"CREATE TABLE {_SONGS} (song_id VARCHAR, token VARCHAR)",
+    f"CREATE TABLE {_SONGS} (song_id VARCHAR, token VARCHAR, part VARCHAR)",
     f"COMMENT ON COLUMN {_SONGS}.song_id IS 'A song that is in the file.'",
     f"COMMENT ON COLUMN {_SONGS}.token IS 'Digest of its stored results.'",
+    f"COMMENT ON COLUMN {_SONGS}.part IS 'The files beside this one that hold its frames; null where it does.'",
+    f"CREATE TABLE {_HIDDEN} (song_id VARCHAR, part VARCHAR)",
+    f"COMMENT ON COLUMN {_HIDDEN}.song_id IS 'A song whose rows in a part do not count.'",
+    f"COMMENT ON COLUMN {_HIDDEN}.part IS 'The part.'",
     f"CREATE TABLE {_LAYOUT} (layout VARCHAR, replaced BIGINT)",
     f"COMMENT ON COLUMN {_LAYOUT}.layout IS 'Digest of tables, columns and comments.'",
     f"COMMENT ON COLUMN {_LAYOUT}.replaced IS 'Songs that were replaced since the file was filled anew.'",
@@ -43,7 +52,7 @@ _INTERNAL = (
 _MOST_REPLACED = 0.2
 # Rows that are deleted leave holes, which only a new file closes.
 _MOST_HOLES = 1.0
-_ROWS_AT_ONCE = 1_500_000
+_ROWS_AT_ONCE = 600_000
 _MEMORY = "512MB"
 
 
@@ -70,11 +79,26 @@ class _Before:
 
     Attributes:
         tokens: of each song, by `FeatureStore.tokens`.
+        parts: of each song the part that holds its frames; None where the file does.
         replaced: number of songs that were replaced since a file was filled anew.
     """
 
     tokens: dict[str, str]
+    parts: dict[str, str | None]
     replaced: int
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file, by sharing its blocks where the file system can.
+
+    Raises:
+        OSError: it cannot be copied.
+    """
+    with source.open("rb") as old, target.open("wb") as new, suppress(OSError, AttributeError):
+        while os.copy_file_range(old.fileno(), new.fileno(), 1 << 30):
+            pass
+        return
+    shutil.copyfile(source, target)
 
 
 def published_tokens(path: Path) -> dict[str, str]:
@@ -106,6 +130,8 @@ class Builder:
         self._records = records
         self._over_all = over_all_songs
         self._tables = all_tables(records)
+        self._of_frames = [table for table in self._tables if table.is_of_frames]
+        self._parts = Parts((), {})
         self._left_out: list[str] = []
 
     def fill(self, temporary: Path, path: Path, *, before: Path | None) -> Filled:
@@ -117,14 +143,17 @@ class Builder:
         """
         import duckdb
 
+        parts = renew_parts(frames_folder(path), self._store, self._of_frames)
+        wanted = set(self._song_ids)
+        self._parts = Parts(parts.each, {song: part for song, part in parts.of_song.items() if song in wanted})
         stored = self._store.tokens()
         tokens = {song_id: stored[song_id] for song_id in self._song_ids if song_id in stored}
         last = self._read(before) if before is not None else None
-        changed = [s for s, token in tokens.items() if last is None or token is None or last.tokens.get(s) != token]
+        changed = [s for s, token in tokens.items() if last is None or self._has_changed(s, token, last)]
         gone = list(last.tokens.keys() - tokens.keys()) if last is not None else []
         if last is not None and self._is_worth_a_copy(last, len(changed) + len(gone)):
             assert before is not None
-            shutil.copyfile(before, temporary)
+            _copy(before, temporary)
         else:
             last, changed, gone = None, list(tokens), []
         config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION, "memory_limit": _MEMORY}
@@ -134,10 +163,12 @@ class Builder:
                     self._lay_out(connection)
                 else:
                     self._delete(connection, [*changed, *gone])
+                    self._move_out(connection, last)
                 written = self._insert_songs(connection, changed)
                 self._note(connection, {s: tokens[s] for s in written}, last.replaced + len(changed) if last else 0)
                 self._fill_over_all(connection)
-                rows = {table.name: _count(connection, table.name) for table in (*self._tables, *self._over_all)}
+                self._make_views(connection)
+                rows = {table.name: self._count(connection, table) for table in (*self._tables, *self._over_all)}
                 without_row = self._songs_without_row(connection, tokens)
                 connection.execute("CHECKPOINT")
         except duckdb.Error as error:
@@ -146,6 +177,11 @@ class Builder:
         temporary.with_name(f"{temporary.name}{_JOURNAL}").unlink(missing_ok=True)
         return Filled(rows, tuple(self._left_out), without_row, len(written))
 
+    def _has_changed(self, song_id: str, token: str | None, last: _Before) -> bool:
+        """Tell whether rows of a song are to be written: it has changed, or its frames are in no part any more."""
+        is_back = last.parts.get(song_id) is not None and song_id not in self._parts.of_song
+        return token is None or last.tokens.get(song_id) != token or is_back
+
     def _is_worth_a_copy(self, last: _Before, n_changed: int) -> bool:
         held = max(1, len(last.tokens))
         return n_changed <= _MOST_REPLACED * held + 1 and last.replaced + n_changed <= _MOST_HOLES * held + 1
@@ -153,7 +189,8 @@ class Builder:
     def _layout(self) -> str:
         """Digest what the tables look like."""
         tables = (*self._tables, *self._over_all)
-        told = [STORAGE_VERSION, *(line for table in tables for line in (table.ddl, *_comments(table)))]
+        told = [STORAGE_VERSION, *_INTERNAL, *(self._place(table) for table in tables)]
+        told += [line for table in tables for line in (table.ddl, *_comments(table))]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
     def _read(self, path: Path) -> _Before | None:
@@ -165,18 +202,24 @@ class Builder:
                 found = connection.execute(f"SELECT layout, replaced FROM {_LAYOUT}").fetchall()
                 if len(found) != 1 or found[0][0] != self._layout():
                     return None
+                songs = connection.execute(f"SELECT song_id, token, part FROM {_SONGS}").fetchall()
         except (duckdb.Error, RuntimeError):
             return None
-        return _Before(published_tokens(path), int(found[0][1]))
+        tokens, parts = {song: token for song, token, _ in songs}, {song: part for song, _, part in songs}
+        return _Before(tokens, parts, int(found[0][1]))
+
+    def _place(self, table: Table) -> str:
+        """Return the table that rows go into: of frames, where some stand in parts, one behind a view."""
+        return f"internal.{table.name}" if table.is_of_frames and self._parts.each else table.name
 
     def _lay_out(self, connection: duckdb.DuckDBPyConnection) -> None:
         connection.begin()  # a commit costs an fsync, and there are hundreds of comments
-        for table in (*self._tables, *self._over_all):
-            connection.execute(table.ddl)
-            for comment in _comments(table):
-                connection.execute(comment)
         for statement in _INTERNAL:
             connection.execute(statement)
+        for table in (*self._tables, *self._over_all):
+            placed = dataclasses.replace(table, name=self._place(table))
+            for statement in (placed.ddl, *_comments(placed)):
+                connection.execute(statement)
         connection.execute(f"INSERT INTO {_LAYOUT} VALUES (?, 0)", [self._layout()])
         connection.commit()
 
@@ -186,9 +229,51 @@ class Builder:
         # As literals, so that blocks that hold none of them are passed over.
         listed = ", ".join(map(_literal, song_ids))
         connection.begin()
-        for table in (*(table.name for table in self._tables), _SONGS):
+        for table in (*map(self._place, self._tables), _SONGS):
             connection.execute(f"DELETE FROM {table} WHERE song_id IN ({listed})")
         connection.commit()
+
+    def _move_out(self, connection: duckdb.DuckDBPyConnection, last: _Before) -> None:
+        """Delete the frames of songs that a part holds since, and note where the frames of each song stand."""
+        of_song = self._parts.of_song
+        moved = [s for s, part in last.parts.items() if of_song.get(s) is not None and part != of_song[s]]
+        if not moved:
+            return
+        connection.begin()
+        listed = ", ".join(map(_literal, [s for s in moved if last.parts[s] is None]))
+        for table in self._of_frames if listed else ():
+            connection.execute(f"DELETE FROM {self._place(table)} WHERE song_id IN ({listed})")
+        connection.execute(
+            f"UPDATE {_SONGS} SET part = moved.part FROM (SELECT unnest(?::VARCHAR[]) AS song_id,"
+            f" unnest(?::VARCHAR[]) AS part) AS moved WHERE {_SONGS}.song_id = moved.song_id",
+            [moved, [of_song[s] for s in moved]],
+        )
+        connection.commit()
+
+    def _make_views(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let the tables of frames show the rows of this file and those of the parts."""
+        hidden = self._parts.hidden
+        connection.begin()
+        connection.execute(f"DELETE FROM {_HIDDEN}")
+        connection.execute(
+            f"INSERT INTO {_HIDDEN} SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
+            [[song for song, _ in hidden], [part for _, part in hidden]],
+        )
+        for table in self._of_frames if self._parts.each else ():
+            columns = ", ".join(spec.name for spec in table.columns)
+            files = ", ".join(_literal(str(part.files[table.name].absolute())) for part in self._parts.each)
+            counts = f" WHERE (song_id, part) NOT IN (SELECT (song_id, part) FROM {_HIDDEN})" if hidden else ""
+            connection.execute(
+                f"CREATE OR REPLACE VIEW {table.name} AS SELECT {columns} FROM {self._place(table)}"
+                f" UNION ALL SELECT {columns} FROM read_parquet([{files}]){counts}"
+            )
+            for comment in _comments(table, kind="VIEW"):
+                connection.execute(comment)
+        connection.commit()
+
+    def _count(self, connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+        found = connection.execute(f"SELECT count(*) FROM {self._place(table)}").fetchone()
+        return int(found[0] if found else 0) + self._parts.n_rows(table.name)
 
     def _insert_songs(self, connection: duckdb.DuckDBPyConnection, song_ids: Sequence[str]) -> list[str]:
         """Insert the rows of songs; return those that went in."""
@@ -197,7 +282,7 @@ class Builder:
         for song_id in song_ids:
             try:
                 if (file := self._store.open(song_id)) is not None:
-                    batch.add(song_id, file)
+                    batch.add(song_id, file, with_frames=song_id not in self._parts.of_song)
             except READING_ERRORS as error:
                 self._leave_out(song_id, error)
             if batch.n_rows >= _ROWS_AT_ONCE:
@@ -212,7 +297,7 @@ class Builder:
         connection.begin()
         try:
             for table, frame in batch.frames():
-                _insert_frame(connection, table, frame)
+                _insert_frame(connection, self._place(table), frame)
             connection.commit()
             return list(batch.song_ids)
         except (duckdb.Error, *READING_ERRORS) as error:
@@ -231,8 +316,8 @@ class Builder:
         connection.begin()
         songs = list(tokens)
         connection.execute(
-            f"INSERT INTO {_SONGS} SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
-            [songs, [tokens[s] for s in songs]],
+            f"INSERT INTO {_SONGS} SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
+            [songs, [tokens[s] for s in songs], [self._parts.of_song.get(s) for s in songs]],
         )
         connection.execute(f"UPDATE {_LAYOUT} SET replaced = ?", [replaced])
         connection.commit()
@@ -284,7 +369,7 @@ class _Batch:
         self._tables = {table.name: table for table in tables}
         self._specs = {table.name: table.columns for table in tables}
         self._rows: dict[str, TableRows] = {}
-        self._files: dict[str, ResultFile] = {}
+        self._files: dict[str, tuple[ResultFile, bool]] = {}
         self.n_rows = 0
 
     @property
@@ -292,13 +377,15 @@ class _Batch:
         """The songs, in order."""
         return tuple(self._files)
 
-    def add(self, song_id: str, file: ResultFile) -> None:
-        """Add all rows of a song.
+    def add(self, song_id: str, file: ResultFile, *, with_frames: bool) -> None:
+        """Add all rows of a song, or all but its frames.
 
         Raises:
             StorageError, ValueError: they cannot be read, or two have the same key; none of them is then added.
         """
-        decoded = [decode_tables(result, self._specs) for result in file.results().values()]
+        of_frames = set() if with_frames else {name for name, table in self._tables.items() if table.is_of_frames}
+        specs = {name: columns for name, columns in self._specs.items() if name not in of_frames}
+        decoded = [decode_tables(result, specs) for result in file.results().values()]
         for tables in decoded:
             for name, table in tables.items():
                 _check_keys(self._tables[name], table)
@@ -306,7 +393,7 @@ class _Batch:
             for name, table in tables.items():
                 self._rows.setdefault(name, TableRows(self._specs[name])).add(song_id, table)
                 self.n_rows += table.n_rows
-        self._files[song_id] = file
+        self._files[song_id] = file, with_frames
 
     def frames(self) -> Iterator[tuple[Table, pl.DataFrame]]:
         """Give each table that has rows."""
@@ -315,9 +402,9 @@ class _Batch:
 
     def alone(self) -> Iterator[_Batch]:
         """Give each song in a batch of its own."""
-        for song_id, file in self._files.items():
+        for song_id, (file, with_frames) in self._files.items():
             one = _Batch(list(self._tables.values()))
-            one.add(song_id, file)
+            one.add(song_id, file, with_frames=with_frames)
             yield one
 
 
@@ -348,11 +435,11 @@ def _check_keys(table: Table, rows: DecodedTable) -> None:
         raise StorageError(f"{table.name} has two rows of {told or 'this song'}")
 
 
-def _insert_frame(connection: duckdb.DuckDBPyConnection, table: Table, frame: pl.DataFrame) -> None:
+def _insert_frame(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:
     name = "rows_to_insert"
     connection.register(name, _Arrow(frame))
     try:
-        connection.execute(f"INSERT INTO {table.name} BY NAME SELECT * FROM {name}")
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {name}")
     finally:
         connection.unregister(name)
 
@@ -366,8 +453,8 @@ def _is_a_songs_fault(error: duckdb.Error) -> bool:
     return "Could not write" not in str(error)
 
 
-def _comments(table: Table) -> Iterator[str]:
-    yield f"COMMENT ON TABLE {table.name} IS {_literal(table.doc)}"
+def _comments(table: Table, *, kind: str = "TABLE") -> Iterator[str]:
+    yield f"COMMENT ON {kind} {table.name} IS {_literal(table.doc)}"
     for spec in table.columns:
         yield f"COMMENT ON COLUMN {table.name}.{spec.name} IS {_literal(spec.comment)}"
 
@@ -379,8 +466,3 @@ def first_line(error: Exception) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return int(found[0]) if found else 0

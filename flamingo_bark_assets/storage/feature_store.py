@@ -18,7 +18,7 @@ from flamingo_bark_assets.errors import LibraryError, StorageError
 from flamingo_bark_assets.files.atomic import write_bytes, writes_named
 from flamingo_bark_assets.files.opening import is_missing, open_regular
 from flamingo_bark_assets.record import ColumnSpec, Measurement, Record, Row, columns_of, events_of, rows_of
-from flamingo_bark_assets.storage.packs import Packs
+from flamingo_bark_assets.storage.packs import Packs, Place
 from flamingo_bark_assets.storage.result_file import (
     HEAD_BYTES,
     DecodedTable,
@@ -171,6 +171,11 @@ class FeatureStore:
                 return head.token if os.fstat(file.fileno()).st_size == head.file_bytes else None
         except (StorageError, LibraryError, OSError):
             return "" if is_missing(path) else None
+
+    def packed(self) -> dict[str, Place]:
+        """Return the songs that have no file of their own, each with its place in a pack."""
+        own = set(self._unpacked())
+        return {song_id: place for song_id, place in self.packs.places().items() if song_id not in own}
 
     def _unpacked(self) -> list[str]:
         """List the songs that have a file of their own, sorted."""

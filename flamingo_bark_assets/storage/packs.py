@@ -10,9 +10,11 @@ the last counts. Nothing of a pack is changed but its index, where a song is for
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
+import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
@@ -47,12 +49,14 @@ class Place:
 
     Attributes:
         pack: number of the pack.
+        pack_name: name of the pack, which no other one ever had.
         offset: of its first byte.
         length: bytes.
         token: digest of its results.
     """
 
     pack: int
+    pack_name: str
     offset: int
     length: int
     token: str
@@ -63,11 +67,13 @@ class _Index:
     """What the index of a pack says.
 
     Attributes:
+        name: of the pack, which no other one ever had.
         dictionary_bytes: length of the dictionary, compressed.
         n_written: number of songs that were written into the pack.
         songs: offset, length and token of each that was not forgotten.
     """
 
+    name: str
     dictionary_bytes: int
     n_written: int
     songs: dict[str, tuple[int, int, str]]
@@ -151,7 +157,8 @@ class Packs:
                 data = pack_results(results, level=_LEVEL, dictionary=dictionary)
                 places[song_id] = file.tell(), len(data), ResultFile(data, dictionary).token
                 file.write(data)
-        self._write_index(number, _Index(dictionary_bytes, len(places), places))
+        name = f"{number:06d}-{secrets.token_hex(4)}"
+        self._write_index(number, _Index(name, dictionary_bytes, len(places), places))
         return {song_id: token for song_id, (_, _, token) in places.items()}
 
     def forget(self, song_ids: Iterable[str]) -> None:
@@ -167,7 +174,7 @@ class Packs:
             for number, index in self._catalog(anew=True).indices.items():
                 if gone & index.songs.keys():
                     kept = {song_id: place for song_id, place in index.songs.items() if song_id not in gone}
-                    self._write_index(number, _Index(index.dictionary_bytes, index.n_written, kept))
+                    self._write_index(number, dataclasses.replace(index, songs=kept))
 
     def worn(self, superseded: Set[str]) -> dict[int, list[str]]:
         """Return the packs of which too little still counts, each with the songs that do.
@@ -222,7 +229,7 @@ class Packs:
         paths = sorted(path for path in self.folder.glob(f"[0-9]*{_INDEX}") if path.stem.isdecimal())
         indices = {int(path.stem): index for path in paths if (index := _read_index(path)) is not None}
         places = {
-            song_id: Place(number, *place)
+            song_id: Place(number, index.name, *place)
             for number, index in sorted(indices.items())
             for song_id, place in index.songs.items()
         }
@@ -236,8 +243,7 @@ class Packs:
         return self.folder / f"{number:06d}{_INDEX}"
 
     def _write_index(self, number: int, index: _Index) -> None:
-        values = {"dictionary_bytes": index.dictionary_bytes, "n_written": index.n_written, "songs": index.songs}
-        write_text(self._index(number), json.dumps(values, separators=(",", ":")) + "\n")
+        write_text(self._index(number), json.dumps(dataclasses.asdict(index), separators=(",", ":")) + "\n")
 
 
 _NO_PACKS = _Catalog(0, True, {}, {})
@@ -248,7 +254,7 @@ def _read_index(path: Path) -> _Index | None:
     with suppress(FileFault, ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
         values: Any = json.loads(read_text(path, max_bytes=_MOST_INDEX_BYTES))
         songs = {str(song): (int(at), int(length), str(token)) for song, (at, length, token) in values["songs"].items()}
-        return _Index(int(values["dictionary_bytes"]), int(values["n_written"]), songs)
+        return _Index(str(values["name"]), int(values["dictionary_bytes"]), int(values["n_written"]), songs)
     return None
 
 

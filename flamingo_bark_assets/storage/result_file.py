@@ -30,6 +30,8 @@ _MAGIC = b"FBRESLT1"
 _LONG_ROWS = 64
 # A column of this many equal values is stored as one.
 _SAME_ROWS = 4
+# Texts of which at most this share differ are stored by their numbers.
+_MOST_CHOICES = 0.25
 # No song has so much: what claims to is damaged, and is not given the memory.
 _MOST_BYTES = 1 << 30
 # Whole numbers up to it are exact in a double.
@@ -117,10 +119,16 @@ def encode_tables(tables: Iterable[tuple[str, Sequence[ColumnSpec], Mapping[str,
                 numbers.append(packed)
                 place += len(packed)
                 continue
+            if n_rows >= _LONG_ROWS and spec.type is bool and None not in column:
+                bits = np.packbits(np.asarray(column, dtype=bool)).tobytes()
+                columns[spec.name] = {"bits": place}
+                numbers.append(bits)
+                place += len(bits)
+                continue
             plain = [None if value is None else spec.type(value) for value in column]
             # 0.0 and -0.0 are equal, and not the same.
             is_same = n_rows >= _SAME_ROWS and plain[0] != 0.0 and plain.count(plain[0]) == n_rows
-            columns[spec.name] = {"all": plain[0]} if is_same else plain
+            columns[spec.name] = {"all": plain[0]} if is_same else _by_choice(plain) if spec.type is str else plain
         encoded[name] = [n_rows, columns]
     text = json.dumps(encoded, ensure_ascii=False, separators=(",", ":")).encode()
     return EncodedResult(tuple(encoded), text, b"".join(numbers))
@@ -164,6 +172,11 @@ def _column(stored: Any, spec: ColumnSpec, n_rows: int, numbers: bytes) -> Any:
         return stored
     if "all" in stored:
         return [stored["all"]] * n_rows
+    if "choices" in stored:
+        return [stored["choices"][choice] for choice in stored["rows"]]
+    if "bits" in stored:
+        packed = np.frombuffer(numbers, dtype=np.uint8, offset=stored["bits"], count=-(-n_rows // 8))
+        return np.unpackbits(packed, count=n_rows).astype(bool).tolist()
     place, decimals = stored["at"], stored["decimals"]
     planes = np.frombuffer(numbers[place : place + 8 * n_rows], dtype=np.uint8).reshape(8, n_rows)
     flat = np.ascontiguousarray(planes.T).reshape(-1)
@@ -173,6 +186,14 @@ def _column(stored: Any, spec: ColumnSpec, n_rows: int, numbers: bytes) -> Any:
     if stored["by_steps"]:
         whole = np.cumsum(whole)
     return whole / 10.0**decimals if decimals is not None else whole
+
+
+def _by_choice(texts: list[Any]) -> Any:
+    """Return texts of which few differ as numbers of the different ones."""
+    number_of = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    if len(number_of) > len(texts) * _MOST_CHOICES:
+        return texts
+    return {"choices": list(number_of), "rows": [number_of[text] for text in texts]}
 
 
 def _packed(column: np.ndarray[Any, Any]) -> tuple[bytes, int | None, bool]:

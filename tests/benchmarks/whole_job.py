@@ -3,9 +3,9 @@
     python -m tests.benchmarks.whole_job [SONG] [--songs 5] [--profile FILE]
 
 SONG is a folder with `mix.wav` and its stems; by default that of `speed`. So many songs of the same sound, each begun
-at another place, are run in bulk in this process, once it is warm, without a captioning model; then each is measured
-alone (`analyse_whole(read_song(...))`). A part is the CPU time of the main thread within the functions that make it,
-without that of other parts within it; what is in none of them is the loop over songs, and Dagster's own.
+at another place, are run in bulk in this process, once it is warm, without a captioning model; before and after, each
+is measured alone (`analyse_whole(read_song(...))`). A part is the CPU time of the main thread within the functions that
+make it, without that of other parts within it; what is in none of them is the loop over songs, and Dagster's own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,7 @@ def _compare(paths: DataPaths, home: Path, songs: list[str], profile: Path | Non
     # The first run imports and compiles, and the job of many songs is another one than that of one.
     assert all(report.success for report in run_songs(instance, [warming], lambda asset, song_id: None, only_due=True))
     _measure(paths, warming)
+    before_s = sum(_measure(paths, song_id) for song_id in songs)
     parts = _Parts()
     parts.attach()
     told: list[str] = []
@@ -122,18 +123,18 @@ def _compare(paths: DataPaths, home: Path, songs: list[str], profile: Path | Non
         profiler.dump_stats(profile)
     assert all(report.success for report in reports), reports
     assert len(told) >= len(songs)
-    spent_s = Counter(parts.spent_s)  # measuring alone goes through some of them as well
-    measuring_s = sum(_measure(paths, song_id) for song_id in songs)
+    spent_s = dict(parts.spent_s)  # measuring alone goes through some of them as well
+    measuring_s = 0.5 * (before_s + sum(_measure(paths, song_id) for song_id in songs))
+    rows = sorted(spent_s.items(), key=lambda part: -part[1])
+    rows += [("the rest of the main thread", main_s - sum(spent_s.values())), ("other threads", whole_s - main_s)]
     count = len(songs)
     print(f"{count} songs in bulk, CPU ms a song")
-    for name, part_s in [*spent_s.most_common(), ("the rest of the main thread", main_s - spent_s.total()),
-                          ("other threads", whole_s - main_s)]:  # fmt: skip
+    for name, part_s in rows:
         print(f"{1e3 * part_s / count:8.1f}  {name}")
     others_s = sum(spent_s[name] for name in _OF_OTHERS)
-    print(f"whole job {whole_s / count:.2f} CPU-s a song, measuring alone {measuring_s / count:.2f}")
-    print(
-        f"ratio {whole_s / measuring_s:.2f} ({(whole_s - others_s) / measuring_s:.2f} without {', '.join(_OF_OTHERS)})"
-    )
+    print(f"whole job {whole_s / count:.2f} CPU-s a song, measuring alone, before and after, {measuring_s / count:.2f}")
+    without = f"{(whole_s - others_s) / measuring_s:.2f} without {', '.join(_OF_OTHERS)}"
+    print(f"ratio {whole_s / measuring_s:.2f} ({without})")
 
 
 def _measure(paths: DataPaths, song_id: str) -> float:
@@ -151,7 +152,7 @@ class _Parts:
     """CPU seconds that the main thread spends in each part, without those of the parts within it."""
 
     def __init__(self) -> None:
-        self.spent_s: Counter[str] = Counter()
+        self.spent_s: defaultdict[str, float] = defaultdict(float)
         self._within_s = [0.0]
 
     def attach(self) -> None:
@@ -181,7 +182,7 @@ class _Parts:
                 return function(*args, **kwargs)
             finally:
                 took_s = time.thread_time() - start_s
-                self.spent_s[name.format(*args[:1])] += took_s - self._within_s.pop()  # type: ignore[assignment]
+                self.spent_s[name.format(*args[:1])] += took_s - self._within_s.pop()
                 self._within_s[-1] += took_s
 
         return timed

@@ -33,6 +33,7 @@ class BassPitch(Row):
     """The likeliest pitch of the bass in 10 ms in which the stem is above -60 dBFS."""
 
     TABLE: ClassVar[str] = "bass_f0"
+    FRAMES: ClassVar[bool] = True
     KEY: ClassVar[tuple[str, ...]] = ("frame",)
 
     frame: int = column("Number of the 10 ms step.")

@@ -32,6 +32,7 @@ class VocalPitch(Row):
     """The likeliest pitch of the voice in 10 ms in which the stem is above -60 dBFS."""
 
     TABLE: ClassVar[str] = "vocal_f0"
+    FRAMES: ClassVar[bool] = True
     KEY: ClassVar[tuple[str, ...]] = ("frame",)
 
     frame: int = column("Number of the 10 ms step.")
@@ -46,6 +47,7 @@ class VocalFormants(Row):
     """The first three formants in 20 ms, where the voice has a pitch."""
 
     TABLE: ClassVar[str] = "vocal_formants"
+    FRAMES: ClassVar[bool] = True
     KEY: ClassVar[tuple[str, ...]] = ("frame",)
 
     frame: int = column("Number of the 10 ms step; formants stand in every second.")

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.library.fingerprint import FilesStamp, scan_folder
+from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from tests.signals import clicks, music, noise, sine, time_s, write_audio
 
 RATE_HZ = 22050
@@ -57,6 +59,11 @@ def write_song(
         for name, samples in parts.items():
             write_audio(folder / "stems" / f"{name}{suffix}", samples, rate_hz=RATE_HZ)
     return folder
+
+
+def library_stamps(paths: DataPaths) -> dict[str, FilesStamp]:
+    """What the file system says about every song's files, all of which are asked."""
+    return {song_id: scan_folder(str(paths.songs / song_id)).stamp for song_id in list_song_ids(paths)}
 
 
 def write_unreadable_song(songs: Path, song_id: str, *, text: str = "no sound") -> Path:

@@ -15,7 +15,6 @@ from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.library.fingerprint import (
     edits_digest,
     info_digest,
-    library_stamps,
     sha256_of,
     sound_digest,
     stat_signature,
@@ -25,6 +24,7 @@ from flamingo_bark_assets.library.layout import DataPaths, SongFiles, StemFile, 
 from flamingo_bark_assets.library.song_toml import Edits, SongInfo
 from flamingo_bark_assets.library.stem_kinds import kinds_in
 from flamingo_bark_assets.parts import STEM_KINDS, SUM_KINDS
+from tests.songs import library_stamps
 
 
 @pytest.fixture

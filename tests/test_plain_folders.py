@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from flamingo_bark_assets.audio.song_metadata import describe_metadata
-from flamingo_bark_assets.library.fingerprint import library_stamps, same_sound_files, sound_digest, stat_signature
+from flamingo_bark_assets.library.fingerprint import same_sound_files, sound_digest, stat_signature
 from flamingo_bark_assets.library.known_mixes import KnownMixes
 from flamingo_bark_assets.library.layout import DataPaths, find_song, find_unlisted
+from tests.songs import library_stamps
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.jobs import all_songs
 from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.defs.sensors import publication
-from flamingo_bark_assets.library.fingerprint import library_stamps
 from flamingo_bark_assets.library.importing import remove_song
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.pipeline import SongWork
@@ -42,7 +41,7 @@ from tests.platform_state import (
     songs_of,
     tick,
 )
-from tests.songs import write_unreadable_song
+from tests.songs import library_stamps, write_unreadable_song
 
 pytestmark = pytest.mark.dagster
 

@@ -19,13 +19,11 @@ from flamingo_bark_assets.files.atomic import TEMPORARY
 from flamingo_bark_assets.files.opening import link_problem, open_regular, shown
 from flamingo_bark_assets.library.layout import (
     STEMS_FOLDER,
-    DataPaths,
     SongFiles,
     has_mix_stem,
     is_mix_name,
     is_part_of_layout,
     is_sidecar_name,
-    list_song_ids,
 )
 from flamingo_bark_assets.library.sidecar_names import composed_name, sidecar_bases
 from flamingo_bark_assets.library.sidecars import sidecars_digest
@@ -155,8 +153,8 @@ def same_sound_files(signature: str, other: str) -> bool:
 def stat_signature(files: SongFiles) -> str:
     """Digest names, sizes and times of last change of a song's files; no file is opened.
 
-    32 hexadecimal digits, 16 for the sound files and 16 for song.toml and sidecars, the same that `library_stamps`
-    gives for the song.
+    32 hexadecimal digits, 16 for the sound files and 16 for song.toml and sidecars, the same that `scan_folder` gives
+    for the song's folder.
     """
     return folder_signature(files.folder) if files.folder else _digest([]) + _digest([])
 
@@ -164,16 +162,6 @@ def stat_signature(files: SongFiles) -> str:
 def folder_signature(folder: Path) -> str:
     """Digest names, sizes and times of last change of the files in a song's folder, as `stat_signature` does."""
     return scan_folder(str(folder)).stamp.signature
-
-
-def library_stamps(paths: DataPaths) -> dict[str, FilesStamp]:
-    """Look at the names, sizes and times of every song's files; no file is opened.
-
-    Raises:
-        LibraryError: the folder of all songs cannot be read.
-    """
-    songs = str(paths.songs)
-    return {song_id: scan_folder(f"{songs}/{song_id}").stamp for song_id in list_song_ids(paths)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,9 +208,9 @@ def survey(paths: DataPaths) -> tuple[list[str], list[str]]:
     Raises:
         LibraryError: the folder of all songs cannot be read.
     """
-    songs, unlisted = [], []
+    songs, unlisted, folder = [], [], paths.songs
     for entry in _song_entries(paths):
-        if reason := _unlisted_reason(entry, paths.songs):
+        if reason := _unlisted_reason(entry, folder):
             unlisted.append(f"{shown(entry.name)} {reason}")
         else:
             songs.append(entry.name)

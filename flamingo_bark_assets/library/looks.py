@@ -23,7 +23,7 @@ from flamingo_bark_assets.library.song_toml import SONG_TOML
 
 SONGS_A_TURN = 2000
 """So many songs have all their files asked at a look: 2,000 take 0.03 CPU-s."""
-_VERSION = "looks 1"
+_VERSION = "looks 2"
 
 _Marks = tuple[int, ...]
 """Inode and time of the folder, of the stems folder, and size and time of song.toml; 0 for what is not there."""
@@ -36,12 +36,12 @@ class _Look:
     Attributes:
         marks: by which it is known that no file came or went; None where they do not tell.
         scan: what was seen.
-        times: digest of sizes and times of its files, of this process; None where they were not asked yet.
+        times: sums of sizes and of times of its files; None where one could not be asked.
     """
 
     marks: _Marks | None
     scan: FolderScan
-    times: int | None = None
+    times: tuple[int, int] | None
 
 
 class LibraryLooks:
@@ -107,7 +107,7 @@ class LibraryLooks:
         scan = scan_folder(folder)
         tells = scan.is_flat and marks is not None and is_settled(max(marks[1], marks[3], marks[5]), looked_ns)
         now = _Look(marks if tells else None, scan, _times(folder, scan.files))
-        if known is None or (known.marks, known.scan) != (now.marks, now.scan):
+        if known != now:
             self._changed += 1
         looks[song_id] = now
 
@@ -151,21 +151,22 @@ def _of_file(path: str) -> tuple[int, int]:
     return status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _times(folder: str, files: tuple[str, ...]) -> int | None:
-    """Digest sizes and times of files; None where one cannot be asked."""
+def _times(folder: str, files: tuple[str, ...]) -> tuple[int, int] | None:
     try:
         found = [os.stat(f"{folder}/{name}") for name in files]  # noqa: PTH116
     except OSError:
         return None
-    return hash(tuple((one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in found))
+    return sum([one.st_size for one in found]), sum([max(one.st_mtime_ns, one.st_ctime_ns) for one in found])
 
 
 def _as_row(look: _Look) -> Row:
-    scan = look.scan
-    return [look.marks, scan.stamp.signature, scan.stamp.changed_ns, scan.files, scan.mix_bytes, scan.has_leftover]
+    scan, stamp = look.scan, look.scan.stamp
+    return [
+        look.marks, look.times, stamp.signature, stamp.changed_ns, scan.files, scan.mix_bytes, scan.has_leftover,
+    ]  # fmt: skip
 
 
 def _from_row(row: Row) -> _Look:
-    marks, signature, changed_ns, files, mix_bytes, has_leftover = row
+    marks, times, signature, changed_ns, files, mix_bytes, has_leftover = row
     scan = FolderScan(FilesStamp(signature, changed_ns), tuple(files), tuple(mix_bytes), True, has_leftover)
-    return _Look(tuple(marks), scan)
+    return _Look(tuple(marks), scan, times and tuple(times))

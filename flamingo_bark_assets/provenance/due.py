@@ -28,9 +28,8 @@ from flamingo_bark_assets.provenance.state import Attempt, SongState, read_state
 from flamingo_bark_assets.provenance.stored_files import StoredSong
 from flamingo_bark_assets.provenance.summaries import Mark, Summaries, Summary, versions_of
 from flamingo_bark_assets.provenance.versions import Versions
-from flamingo_bark_assets.provenance.wholeness import StoredFolders, is_whole
+from flamingo_bark_assets.provenance.wholeness import Wholeness
 from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
-from flamingo_bark_assets.storage.feature_store import FeatureStore
 
 NEVER_MADE = "never made"
 LOST = "its stored result is lost"
@@ -65,7 +64,7 @@ class DueSongs:
         self._paths = paths
         self._looks = LibraryLooks(paths)
         self._summaries = Summaries(paths)
-        self._stored = StoredFolders(paths)
+        self._stored = Wholeness(paths)
         self._states: dict[str, tuple[Mark, SongState]] = {}
         self._present: dict[str, tuple[str, FileDigests]] = {}
         self._found: dict[str, tuple[tuple[object, ...], DueSong]] = {}
@@ -83,9 +82,8 @@ class DueSongs:
         song_ids = list_song_ids(self._paths) if song_ids is None else song_ids
         stamps, summaries = self._looks.stamps(song_ids), self._summaries.current()
         version = settings_digest(settings)
-        store = FeatureStore(self._paths.features)
-        has_changed = self._stored.changed()
-        tokens = store.tokens() if has_changed else {}
+        has_changed = self._stored.folders_changed()
+        tokens = self._stored.tokens() if has_changed else {}
         turn = range(len(song_ids)) if has_changed else self._next_turn(len(song_ids))
         found: dict[str, DueSong] = {}
         for number, song_id in enumerate(song_ids):
@@ -93,8 +91,8 @@ class DueSongs:
             fresh = summary if summary is not None and summary.fresh == f"{stamp.signature} {version}" else None
             if fresh is not None and number not in turn:
                 continue
-            token = tokens.get(song_id) if has_changed else store.token(song_id)
-            if fresh is not None and token == fresh.stored and is_whole(self._paths, song_id, fresh.sizes):
+            token = tokens.get(song_id) if has_changed else self._stored.token(song_id)
+            if fresh is not None and token == fresh.stored and self._stored.has_files(song_id, fresh.sizes):
                 continue
             due = self._look(song_id, stamp, summary, settings, version, anew=number in turn, token=token)
             if due is not None:

@@ -12,24 +12,61 @@ from pathlib import Path
 
 from flamingo_bark_assets.files.kept_rows import is_settled
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.library.orphans import DATASET_FILE_NAMES
 from flamingo_bark_assets.provenance.stored_files import size_bytes
 from flamingo_bark_assets.steps import STEP_NAMED
+from flamingo_bark_assets.storage.feature_store import FeatureStore
 
 
-class StoredFolders:
-    """The folders of stored results: a file can only come, go or be replaced where one of them changes."""
+class Wholeness:
+    """Tells over and over again whether anything may be missing of what is stored."""
 
     def __init__(self, paths: DataPaths) -> None:
         self._paths = paths
+        self._store = FeatureStore(paths.features)
+        self._beside = [name.split("{song_id}") for name in DATASET_FILE_NAMES]
         self._settled: dict[str, int] | None = None
+        self._tokens: dict[str, tuple[tuple[int, int, int], str | None]] = {}
 
-    def changed(self) -> bool:
-        """Tell whether anything may have come, gone or been replaced since the last call."""
+    def folders_changed(self) -> bool:
+        """Tell whether any file may have come, gone or been replaced since the last call."""
         looked_ns = time.time_ns()
         times = dict(self._times())
         before, is_known = self._settled, all(is_settled(changed_ns, looked_ns) for changed_ns in times.values())
         self._settled = times if is_known else None
         return before is None or before != times
+
+    def tokens(self) -> Mapping[str, str | None]:
+        """Return the token of each song's results; see `FeatureStore.tokens`."""
+        self._tokens.clear()
+        return self._store.tokens()
+
+    def token(self, song_id: str) -> str | None:
+        """Return the token of a song's results, which are read where their file is another one than the last time."""
+        try:
+            status = os.stat(self._store.path(song_id))  # noqa: PTH116
+        except OSError:
+            return self._store.token(song_id)
+        mark = (status.st_mtime_ns, status.st_size, status.st_ino)
+        known = self._tokens.get(song_id)
+        if known is None or known[0] != mark:
+            known = (mark, self._store.token(song_id))
+            self._tokens[song_id] = known
+        return known[1]
+
+    def has_files(self, song_id: str, sizes: Mapping[str, int]) -> bool:
+        """Tell whether the files that steps wrote beside their results are of these sizes, by step."""
+        return all(self._bytes_beside(step, song_id) == size for step, size in sizes.items() if step in STEP_NAMED)
+
+    def _bytes_beside(self, step: str, song_id: str) -> int | None:
+        if step != "bark_dataset":
+            return size_bytes(self._paths, STEP_NAMED[step], song_id)
+        folder = str(self._paths.datasets)
+        try:
+            found = [os.stat(f"{folder}/{begin}{song_id}{end}") for begin, end in self._beside]  # noqa: PTH116
+        except OSError:
+            return None
+        return sum(one.st_size for one in found)
 
     def _times(self) -> Iterator[tuple[str, int]]:
         features, separated = _with_own(self._paths.features), _with_own(self._paths.separated)
@@ -39,13 +76,6 @@ class StoredFolders:
             except OSError:
                 continue
             yield folder, max(status.st_mtime_ns, status.st_ctime_ns)
-
-
-def is_whole(paths: DataPaths, song_id: str, sizes: Mapping[str, int]) -> bool:
-    """Tell whether the files that steps wrote beside their results are of these sizes, by step."""
-    return all(
-        size_bytes(paths, STEP_NAMED[step], song_id) == size for step, size in sizes.items() if step in STEP_NAMED
-    )
 
 
 def _with_own(folder: Path) -> tuple[str, ...]:

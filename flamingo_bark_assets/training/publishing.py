@@ -29,9 +29,18 @@ from flamingo_bark_assets.library.orphans import Cleanup, remove_orphans
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.library_tables import LibraryTables
 from flamingo_bark_assets.training.files import dataset_files, manifest_path
-from flamingo_bark_assets.training.manifest import Problem, check_file, manifest_line, parse_line, read_entry
+from flamingo_bark_assets.training.manifest import (
+    Problem,
+    check_file,
+    entry_file_name,
+    manifest_line,
+    parse_line,
+    read_entry,
+)
 
 _VERSION = "manifest 1"
+_BEFORE_SONG = b'{"song_id": "'
+_NO_LINE = ("", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +151,16 @@ class _Publication:
         self._before = {song_id: _from_row(row) for song_id, row in read_rows(self._rows_path, _VERSION).items()}
         self._now: dict[str, _Published] = {}
         self._song_ids = list_song_ids(paths)
-        self._marks = {song_id: _mark(dataset_files(paths, song_id).entry) for song_id in self._song_ids}
+        datasets = str(paths.datasets)
+        self._marks = {song_id: _mark(f"{datasets}/{entry_file_name(song_id)}") for song_id in self._song_ids}
 
     def lines(self) -> Iterator[bytes]:
         """Give the lines of the manifest in order, and note what is told of each song."""
         taken_over = _old_lines(manifest_path(self._paths))
-        song, old = next(taken_over, ("", b""))
+        song, old = next(taken_over, _NO_LINE)
         for song_id in self._song_ids:
             while song and song < song_id:
-                song, old = next(taken_over, ("", b""))
+                song, old = next(taken_over, _NO_LINE)
             published, line = self._published(song_id, old if song == song_id else b"")
             if published is None:
                 continue
@@ -256,18 +266,18 @@ class _Publication:
 
 
 def _old_lines(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Give song and line of a manifest that is there, as far as it can be read."""
+    """Give song and line of a manifest that is there; whether a line is as it was written is for the caller to say."""
     try:
         with open_regular(path) as manifest:
             for line in manifest:
-                yield str(json.loads(line)["song_id"]), line
-    except (LibraryError, OSError, LookupError, RecursionError, TypeError, ValueError):
+                yield line[len(_BEFORE_SONG) :].partition(b'"')[0].decode(), line
+    except (LibraryError, OSError, ValueError):
         return
 
 
-def _mark(path: Path) -> tuple[int, ...]:
+def _mark(path: str) -> tuple[int, ...]:
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - a hundred thousand songs
     except OSError:
         return ()
     return status.st_mtime_ns, status.st_size, status.st_ino

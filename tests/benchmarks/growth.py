@@ -146,7 +146,9 @@ def _sensors(library: Library) -> Iterator[str]:
 def _commands(library: Library) -> Iterator[str]:
     """Run commands as a user does."""
     yield _line("command --version", *_spent(library, "--version"))
-    yield _line(f"command list --limit {_SHOWN}", *_spent(library, "list", "--limit", str(_SHOWN)))
+    yield _line("command list --fit --limit 1, first of all", *_spent(library, "list", "--fit", "--limit", "1"))
+    for asked in (["--limit", str(_SHOWN)], ["--unfit"], ["--search", "title 7", "--limit", "9", "--offset", "9"]):
+        yield _line(f"command list {' '.join(asked)}", *_spent(library, "list", *asked))
     yield _line("command list", *_spent(library, "list"))
     with tempfile.TemporaryDirectory() as inbox:
         sound = Path(inbox, "added.wav")
@@ -231,7 +233,7 @@ def _publish(library: Library, asset: str) -> None:
     cost = _cpu_s(lambda: result.append(body(context, platform=platform)))
     failed = [check.description for check in result[0].check_results or () if not check.passed]
     if failed:
-        sys.exit(f"{asset}: {failed}")
+        sys.exit(f"{asset}: {str(failed)[:1000]}")
     _tell((asset, cost))
 
 

@@ -220,3 +220,87 @@ def test_packs_hold_no_more_songs_than_they_should(store: FeatureStore, monkeypa
     assert pack(store) == 6
     assert len(list(store.packs.folder.glob("*.pack"))) == 2
     assert [tempo(store, song_id) for song_id in SONGS] == [100.0 + number for number in range(6)]
+
+
+@pytest.mark.parametrize("first", [(packs.Packs, "places"), (FeatureStore, "_unpacked")])
+def test_a_song_that_is_packed_while_all_are_looked_at_is_not_taken_for_gone(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch, first: tuple[type, str]
+) -> None:
+    expected, look = store.tokens(), getattr(*first)
+
+    def look_and_pack(self: object) -> object:
+        seen = look(self)
+        monkeypatch.undo()
+        pack(store)
+        return seen
+
+    monkeypatch.setattr(*first, look_and_pack)
+    assert store.tokens() == expected
+    assert store.packed().keys() == set(SONGS)
+
+
+def test_a_song_that_is_removed_while_it_is_packed_is_in_no_pack(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = packs.Packs._write_index
+
+    def remove_and_write(self: packs.Packs, number: int, index: packs._Index) -> None:
+        monkeypatch.undo()
+        remover = threading.Thread(target=store.remove, args=([SONGS[1]],))  # does not hold the lock
+        remover.start()
+        remover.join()
+        write(self, number, index)
+
+    monkeypatch.setattr(packs.Packs, "_write_index", remove_and_write)
+    pack(store)
+    assert store.song_ids() == [song_id for song_id in SONGS if song_id != SONGS[1]]
+
+
+def test_where_no_song_can_be_read_no_pack_is_written(store: FeatureStore) -> None:
+    for song_id in SONGS:
+        store.path(song_id).write_bytes(b"damaged")
+    assert pack(store) == 0
+    assert list(store.packs.folder.glob("0*")) == []
+
+
+def test_a_worn_pack_stays_while_a_song_of_it_cannot_be_read(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(store)
+    for song_id in SONGS[1:]:
+        put(store, song_id, 77.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(packs.Packs, "read", lambda *_: (_ for _ in ()).throw(OSError("too many open files")))
+        assert pack(store) == 5
+    assert tempo(store, SONGS[0]) == 100.0
+    put(store, SONGS[1], 78.0)
+    pack(store)
+    assert not (store.packs.folder / "000001.pack").exists()
+    assert [tempo(store, song_id) for song_id in SONGS] == [100.0, 78.0, *[77.0] * 4]
+
+
+def test_a_pack_whose_index_is_damaged_is_neither_believed_nor_written_over(store: FeatureStore) -> None:
+    pack(store)
+    index = store.packs.folder / "000001.json"
+    written = index.read_text()
+    index.write_text(written.replace('"song-1"', '"song-0"'))
+    packs._catalogs.clear()
+    assert store.song_ids() == []
+    put(store, "other")
+    pack(store)
+    index.write_text(written)
+    packs._catalogs.clear()
+    assert [tempo(store, song_id) for song_id in SONGS] == [100.0 + number for number in range(6)]
+
+
+@pytest.mark.parametrize("left", [None, 5000])
+def test_songs_of_a_pack_that_is_lost_or_cut_are_known_to_be_lost(store: FeatureStore, left: int | None) -> None:
+    pack(store)
+    path = store.packs.folder / "000001.pack"
+    if left is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:left])
+    packs._catalogs.clear()
+    assert store.token(SONGS[5]) is None
+    assert SONGS[5] not in store.tokens()

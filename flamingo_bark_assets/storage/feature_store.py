@@ -146,11 +146,10 @@ class FeatureStore:
 
     def tokens(self) -> dict[str, str | None]:
         """Return what tells whether anything of a song has changed, by song; None where its file is damaged."""
-        tokens: dict[str, str | None] = {song_id: place.token for song_id, place in self.packs.places().items()}
-        for song_id in self._unpacked():
-            if (token := self._token(song_id)) != "":
-                tokens[song_id] = token
-        return tokens
+        own = {song_id: self._token(song_id) for song_id in self._unpacked()}
+        # Afterwards, as a song that was packed meanwhile is then in the packs.
+        packed = {song_id: place.token for song_id, place in self.packs.places().items()}
+        return {**packed, **{song_id: token for song_id, token in own.items() if token != ""}}
 
     def token(self, song_id: str) -> str | None:
         """Return what tells whether anything of a song has changed; None where nothing is stored, or it is damaged."""
@@ -212,10 +211,10 @@ class FeatureStore:
             WriteError: it cannot be removed.
         """
         gone = list(song_ids)
-        self.packs.forget(gone)
-        for song_id in gone:
+        for song_id in gone:  # first, as whoever is packing it forgets it then
             with writes_named(self.path(song_id)):
                 self.path(song_id).unlink(missing_ok=True)
+        self.packs.forget(gone)
 
     def read_columns(
         self, table: str, song_ids: Iterable[str], columns: Sequence[ColumnSpec], *, result: str | None = None
@@ -241,28 +240,30 @@ class FeatureStore:
         """Pack the files of songs where there are enough of them, and write worn packs anew; count the packed songs.
 
         A song stays readable at every moment, and a kill leaves it in one of both places, or in both. `guarded` keeps
-        others from making a song meanwhile, and yields whether it does: one that is being made stays as it is.
+        others from making a song meanwhile, and yields whether it does: one that is being made stays as it is. A pack
+        of which a song cannot be read stays too.
 
         Raises:
             WriteError: a pack cannot be written.
         """
         if len(self._unpacked()) < at_least:
             return 0
-        packs, count = self.packs, 0
+        packs, packed = self.packs, set[str]()
         with packs.alone():
-            own = self._unpacked()
-            worn = packs.worn(set(own))
+            own = dict.fromkeys(self._unpacked())
+            worn = packs.worn(own.keys())
             to_pack = [*own, *(song_id for songs in worn.values() for song_id in songs)]
             for start in range(0, len(to_pack), SONGS_A_PACK):
-                readable = self._readable(to_pack[start : start + SONGS_A_PACK])
-                tokens = packs.add(readable)
-                count += len(tokens)
+                tokens = packs.add(self._readable(to_pack[start : start + SONGS_A_PACK]))
+                packed |= tokens.keys()
+                # What somebody has removed meanwhile was in no pack that could be seen.
+                packs.forget(s for s in tokens if s in own and self._token(s) == "")
                 for song_id, token in tokens.items():
                     with guarded(song_id) as held:
                         if held and self._token(song_id) == token:
                             self.path(song_id).unlink(missing_ok=True)
-            packs.delete(worn)
-        return count
+            packs.delete(number for number, songs in worn.items() if packed.issuperset(songs))
+        return len(packed)
 
     def _readable(self, song_ids: Iterable[str]) -> Iterator[tuple[str, Mapping[str, EncodedResult]]]:
         for song_id in song_ids:

@@ -4,14 +4,15 @@ What a pack is, how songs get into it and out, and which of several counts belon
 stand in `feature_store`.
 
 A pack is the texts of its first song, as a dictionary for all others, and then the songs' files one after the other.
-Its index, beside it, says where each stands; it is written last and so makes the pack count. Of a song in several packs
-the last counts. Nothing of a pack is changed but its index, where a song is forgotten.
+Its index, beside it, says where each stands; it begins with a checksum, is written last and so makes the pack count.
+Of a song in several packs the last counts. Nothing of a pack is changed but its index, where a song is forgotten.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import json
 import os
 import secrets
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import xxhash
 import zstandard
 
 from flamingo_bark_assets.errors import FileFault, LibraryError, StorageError
@@ -138,17 +140,22 @@ class Packs:
         return None
 
     def add(self, songs: Iterable[tuple[str, Results]]) -> dict[str, str]:
-        """Write a pack of at least one song; return the token of each. `alone` must be held.
+        """Write a pack of songs, none where there is no song; return the token of each. `alone` must be held.
 
         Raises:
             WriteError: it cannot be written; there is then none.
         """
-        number = max(self._catalog(anew=True).indices, default=0) + 1
+        songs = iter(songs)
+        if (first := next(songs, None)) is None:
+            return {}
+        # Also one whose index cannot be read now has its number.
+        names = [path.stem for path in self.folder.glob("[0-9]*")]
+        number = max((int(name) for name in names if name.isdecimal()), default=0) + 1
         places: dict[str, tuple[int, int, str]] = {}
         dictionary: Dictionary | None = None
         dictionary_bytes = 0
         with replacing(self._pack(number)) as temporary, temporary.open("wb") as file:
-            for song_id, results in songs:
+            for song_id, results in itertools.chain([first], songs):
                 if dictionary is None:
                     sample = b"".join(result.text for result in results.values())[:_MOST_DICTIONARY_BYTES]
                     dictionary_bytes = file.write(zstandard.ZstdCompressor(write_checksum=True).compress(sample))
@@ -231,10 +238,19 @@ class Packs:
         places = {
             song_id: Place(number, index.name, *place)
             for number, index in sorted(indices.items())
+            if (n_bytes := self._pack_bytes(number)) is not None
             for song_id, place in index.songs.items()
+            if place[0] + place[1] <= n_bytes  # else its pack was cut
         }
         _catalogs[self.folder] = _Catalog(changed_ns, is_settled, indices, places)
         return _catalogs[self.folder]
+
+    def _pack_bytes(self, number: int) -> int | None:
+        """Return the size of a pack; None where it is lost."""
+        try:
+            return self._pack(number).stat().st_size
+        except OSError:
+            return None
 
     def _pack(self, number: int) -> Path:
         return self.folder / f"{number:06d}{_PACK}"
@@ -243,7 +259,8 @@ class Packs:
         return self.folder / f"{number:06d}{_INDEX}"
 
     def _write_index(self, number: int, index: _Index) -> None:
-        write_text(self._index(number), json.dumps(dataclasses.asdict(index), separators=(",", ":")) + "\n")
+        said = json.dumps(dataclasses.asdict(index), separators=(",", ":"))
+        write_text(self._index(number), f"{_checksum(said)}\n{said}")
 
 
 _NO_PACKS = _Catalog(0, True, {}, {})
@@ -252,10 +269,17 @@ _NO_PACKS = _Catalog(0, True, {}, {})
 def _read_index(path: Path) -> _Index | None:
     """Read an index; None where it is damaged: its songs are then lost, and made again."""
     with suppress(FileFault, ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
-        values: Any = json.loads(read_text(path, max_bytes=_MOST_INDEX_BYTES))
+        checksum, _, said = read_text(path, max_bytes=_MOST_INDEX_BYTES).partition("\n")
+        if checksum != _checksum(said):
+            return None
+        values: Any = json.loads(said)
         songs = {str(song): (int(at), int(length), str(token)) for song, (at, length, token) in values["songs"].items()}
         return _Index(str(values["name"]), int(values["dictionary_bytes"]), int(values["n_written"]), songs)
     return None
+
+
+def _checksum(said: str) -> str:
+    return xxhash.xxh3_64(said.encode()).hexdigest()
 
 
 @functools.lru_cache(maxsize=_KEPT_DICTIONARIES)

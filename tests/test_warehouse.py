@@ -8,9 +8,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassPitch
 from flamingo_bark_assets.errors import StorageError, WriteError
 from flamingo_bark_assets.steps import RECORDS
+from flamingo_bark_assets.storage import frames
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.frames import frames_folder
 from flamingo_bark_assets.storage.tables import all_tables
@@ -343,6 +345,97 @@ def test_lost_frames_are_made_again_by_the_next_publication(tmp_path: Path) -> N
     assert query(path, "SELECT song_id FROM raw_song").rows == (("one",),)
     publish(store, ["one"], path, RECORDS)
     assert query(path, PITCHES).rows == (("one", 0, 50.0),)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Lets something happen during the next publication, once it knows the packed songs."""
+
+    def let_happen(event: Callable[[], object]) -> None:
+        renew = frames.renew_parts
+
+        def renew_and(*args: Any) -> Any:
+            monkeypatch.undo()
+            parts = renew(*args)
+            event()
+            return parts
+
+        monkeypatch.setattr("flamingo_bark_assets.storage.building.renew_parts", renew_and)
+
+    return let_happen
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_packed_song_that_is_made_anew_during_a_publication_is_not_mixed(
+    tmp_path: Path, meanwhile: Callable[[Callable[[], object]], None], is_first: bool
+) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    songs = ["one", "two", "three"]
+    for song_id in songs:
+        put_pitches(store, song_id, 50.0)
+    pack(store)
+    if not is_first:
+        publish(store, songs, path, RECORDS)
+
+    def make_anew() -> None:
+        put_pitches(store, "two", 70.0, 71.0)
+        store.write(make_evidence("two", song={"tempo_bpm": 77.0}).song)
+
+    meanwhile(make_anew)
+    publish(store, songs, path, RECORDS)
+    expected = (("one", 0, 50.0), ("three", 0, 50.0), ("two", 0, 70.0), ("two", 1, 71.0))
+    assert query(path, "SELECT tempo_bpm FROM song_features WHERE song_id = 'two'").rows == ((77.0,),)
+    assert query(path, PITCHES).rows == expected
+    assert publish(store, songs, path, RECORDS).replaced == 0
+
+
+def test_a_song_that_is_removed_during_a_publication_is_in_no_table(
+    tmp_path: Path, meanwhile: Callable[[Callable[[], object]], None]
+) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    for song_id in ("one", "two"):
+        put_pitches(store, song_id, 50.0)
+    pack(store)
+    meanwhile(lambda: store.remove(["two"]))
+    publish(store, ["one", "two"], path, RECORDS)
+    assert query(path, PITCHES).rows == (("one", 0, 50.0),)
+    assert query(path, "SELECT song_id FROM raw_song").rows == (("one",),)
+
+
+def test_two_frames_with_one_key_leave_out_their_song_when_it_is_packed_too(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put_pitches(store, "one", 50.0, 51.0)
+    put_pitches(store, "two", 50.0)
+    bass = store.read(BassFeatures, "one")
+    store.write(dataclasses.replace(bass, bass_f0=bass.bass_f0 * 2))
+    pack(store)
+    (left_out,) = publish(store, ["one", "two"], path, RECORDS).left_out
+    assert left_out.startswith("one: left out: bass_f0 has two rows of frame 0")
+    assert query(path, PITCHES).rows == (("two", 0, 50.0),)
+    assert query(path, "SELECT song_id FROM raw_song").rows == (("two",),)
+
+
+def test_frames_into_which_somebody_has_written_are_made_again(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put_pitches(store, "one", *map(float, range(50, 550)))
+    pack(store)
+    publish(store, ["one"], path, RECORDS)
+    (file,) = frames_folder(path).glob("*.bass_f0.parquet")
+    file.write_bytes(bytes(file.stat().st_size))
+    publish(store, ["one"], path, RECORDS)
+    assert len(query(path, PITCHES).rows) == 500
+
+
+def test_what_others_put_beside_the_frames_stays_and_stops_no_publication(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    put_pitches(store, "one", 50.0)
+    pack(store)
+    publish(store, ["one"], path, RECORDS)
+    other = frames_folder(path) / "@eaDir"
+    other.mkdir()
+    names = sorted(frames_folder(path).iterdir())
+    publish(store, ["one"], path, RECORDS)
+    assert sorted(frames_folder(path).iterdir()) == names
 
 
 def test_a_reader_that_opened_the_file_before_a_publication_finds_its_frames_after_it(tmp_path: Path) -> None:

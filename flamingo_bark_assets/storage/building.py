@@ -15,13 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.files.atomic import write_failure
-from flamingo_bark_assets.storage.feature_store import READING_ERRORS, FeatureStore, TableRows
+from flamingo_bark_assets.storage.feature_store import READING_ERRORS, FeatureStore, TableRows, check_keys
 from flamingo_bark_assets.storage.frames import Parts, frames_folder, renew_parts
-from flamingo_bark_assets.storage.result_file import DecodedTable, ResultFile, decode_tables
+from flamingo_bark_assets.storage.result_file import ResultFile, decode_tables
 from flamingo_bark_assets.storage.tables import Records, Table, all_tables
 
 if TYPE_CHECKING:
@@ -144,10 +142,9 @@ class Builder:
         import duckdb
 
         parts = renew_parts(frames_folder(path), self._store, self._of_frames)
-        wanted = set(self._song_ids)
-        self._parts = Parts(parts.each, {song: part for song, part in parts.of_song.items() if song in wanted})
         stored = self._store.tokens()
         tokens = {song_id: stored[song_id] for song_id in self._song_ids if song_id in stored}
+        self._parts = parts.only(tokens)
         last = self._read(before) if before is not None else None
         changed = [s for s, token in tokens.items() if last is None or self._has_changed(s, token, last)]
         gone = list(last.tokens.keys() - tokens.keys()) if last is not None else []
@@ -164,8 +161,11 @@ class Builder:
                 else:
                     self._delete(connection, [*changed, *gone])
                     self._move_out(connection, last)
-                written = self._insert_songs(connection, changed)
-                self._note(connection, {s: tokens[s] for s in written}, last.replaced + len(changed) if last else 0)
+                written = self._insert_songs(connection, changed, tokens)
+                # What was left out, is gone, or was made anew meanwhile, counts in no part.
+                unwritten = dict.fromkeys(set(changed) - written.keys())
+                self._parts = self._parts.only({**tokens, **written, **unwritten})
+                self._note(connection, written, last.replaced + len(changed) if last else 0)
                 self._fill_over_all(connection)
                 self._make_views(connection)
                 rows = {table.name: self._count(connection, table) for table in (*self._tables, *self._over_all)}
@@ -275,22 +275,25 @@ class Builder:
         found = connection.execute(f"SELECT count(*) FROM {self._place(table)}").fetchone()
         return int(found[0] if found else 0) + self._parts.n_rows(table.name)
 
-    def _insert_songs(self, connection: duckdb.DuckDBPyConnection, song_ids: Sequence[str]) -> list[str]:
-        """Insert the rows of songs; return those that went in."""
-        written: list[str] = []
+    def _insert_songs(
+        self, connection: duckdb.DuckDBPyConnection, song_ids: Sequence[str], tokens: Mapping[str, str | None]
+    ) -> dict[str, str]:
+        """Insert the rows of songs, which had these tokens; return the tokens of the results that went in."""
+        written: dict[str, str] = {}
         batch = _Batch(self._tables)
         for song_id in song_ids:
             try:
                 if (file := self._store.open(song_id)) is not None:
-                    batch.add(song_id, file, with_frames=song_id not in self._parts.of_song)
+                    is_in_part = song_id in self._parts.of_song and file.token == tokens[song_id]
+                    batch.add(song_id, file, with_frames=not is_in_part)
             except READING_ERRORS as error:
                 self._leave_out(song_id, error)
             if batch.n_rows >= _ROWS_AT_ONCE:
-                written += self._insert(connection, batch)
+                written |= self._insert(connection, batch)
                 batch = _Batch(self._tables)
-        return written + self._insert(connection, batch)
+        return written | self._insert(connection, batch)
 
-    def _insert(self, connection: duckdb.DuckDBPyConnection, batch: _Batch) -> list[str]:
+    def _insert(self, connection: duckdb.DuckDBPyConnection, batch: _Batch) -> dict[str, str]:
         """Insert a batch in one transaction; where something is wrong with a song of it, song by song."""
         import duckdb
 
@@ -299,20 +302,21 @@ class Builder:
             for table, frame in batch.frames():
                 _insert_frame(connection, self._place(table), frame)
             connection.commit()
-            return list(batch.song_ids)
+            return batch.tokens
         except (duckdb.Error, *READING_ERRORS) as error:
             connection.rollback()
             if isinstance(error, duckdb.Error) and not _is_a_songs_fault(error):
                 raise
-            if len(batch.song_ids) == 1:
-                self._leave_out(batch.song_ids[0], error)
-                return []
-            return [song_id for one in batch.alone() for song_id in self._insert(connection, one)]
+            songs = list(batch.tokens)
+            if len(songs) == 1:
+                self._leave_out(songs[0], error)
+                return {}
+            return {s: token for one in batch.alone() for s, token in self._insert(connection, one).items()}
 
     def _leave_out(self, song_id: str, error: Exception) -> None:
         self._left_out.append(f"{song_id}: left out: {first_line(error)}; run the song again")
 
-    def _note(self, connection: duckdb.DuckDBPyConnection, tokens: Mapping[str, str | None], replaced: int) -> None:
+    def _note(self, connection: duckdb.DuckDBPyConnection, tokens: Mapping[str, str], replaced: int) -> None:
         connection.begin()
         songs = list(tokens)
         connection.execute(
@@ -373,9 +377,9 @@ class _Batch:
         self.n_rows = 0
 
     @property
-    def song_ids(self) -> tuple[str, ...]:
-        """The songs, in order."""
-        return tuple(self._files)
+    def tokens(self) -> dict[str, str]:
+        """Of each song, in order, what its results are told by."""
+        return {song_id: file.token for song_id, (file, _) in self._files.items()}
 
     def add(self, song_id: str, file: ResultFile, *, with_frames: bool) -> None:
         """Add all rows of a song, or all but its frames.
@@ -388,7 +392,7 @@ class _Batch:
         decoded = [decode_tables(result, specs) for result in file.results().values()]
         for tables in decoded:
             for name, table in tables.items():
-                _check_keys(self._tables[name], table)
+                check_keys(self._tables[name], table)
         for tables in decoded:
             for name, table in tables.items():
                 self._rows.setdefault(name, TableRows(self._specs[name])).add(song_id, table)
@@ -416,23 +420,6 @@ class _Arrow:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self._frame.__arrow_c_stream__(requested_schema)
-
-
-def _check_keys(table: Table, rows: DecodedTable) -> None:
-    """Refuse rows that are told from others of their song by nothing.
-
-    Raises:
-        StorageError: two rows have the same key.
-    """
-    names = table.key[1:]
-    columns = [rows.columns.get(name, [None] * rows.n_rows) for name in names]
-    if len(columns) == 1 and isinstance(columns[0], np.ndarray) and bool(np.all(np.diff(columns[0]) > 0)):
-        return
-    keys = list(zip(*columns, strict=True)) if columns else [()] * rows.n_rows
-    if len(set(keys)) < len(keys):
-        doubled = next(key for key in keys if keys.count(key) > 1)
-        told = ", ".join(f"{name} {value}" for name, value in zip(names, doubled, strict=True))
-        raise StorageError(f"{table.name} has two rows of {told or 'this song'}")
 
 
 def _insert_frame(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> None:

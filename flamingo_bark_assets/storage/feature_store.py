@@ -29,7 +29,7 @@ from flamingo_bark_assets.storage.result_file import (
     pack_results,
     read_head,
 )
-from flamingo_bark_assets.storage.tables import MEASUREMENTS, MeasurementRow
+from flamingo_bark_assets.storage.tables import MEASUREMENTS, MeasurementRow, Table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -317,6 +317,25 @@ class TableRows:
                 values += part if isinstance(part, list) else part.tolist()
         # Not strict: a column may have been one of whole numbers once.
         return pl.Series(spec.name, values, dtype, strict=False)
+
+
+def check_keys(table: Table, rows: DecodedTable) -> None:
+    """Refuse rows that are told from others of their song by nothing.
+
+    Raises:
+        StorageError: two rows have the same key.
+    """
+    import numpy as np
+
+    names = table.key[1:]
+    columns = [rows.columns.get(name, [None] * rows.n_rows) for name in names]
+    if len(columns) == 1 and isinstance(columns[0], np.ndarray) and bool(np.all(np.diff(columns[0]) > 0)):
+        return
+    keys = list(zip(*columns, strict=True)) if columns else [()] * rows.n_rows
+    if len(set(keys)) < len(keys):
+        doubled = next(key for key in keys if keys.count(key) > 1)
+        told = ", ".join(f"{name} {value}" for name, value in zip(names, doubled, strict=True))
+        raise StorageError(f"{table.name} has two rows of {told or 'this song'}")
 
 
 def schema_of(columns: Sequence[ColumnSpec]) -> pl.Schema:

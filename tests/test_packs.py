@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -304,3 +306,21 @@ def test_songs_of_a_pack_that_is_lost_or_cut_are_known_to_be_lost(store: Feature
     packs._catalogs.clear()
     assert store.token(SONGS[5]) is None
     assert SONGS[5] not in store.tokens()
+
+
+@pytest.mark.parametrize("folder", ["songs", "packs"])
+def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    pack(store)
+    packs._catalogs.clear()
+    listed = os.listdir
+
+    def listdir(path: Path) -> list[str]:
+        if path == store.folder / folder:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    with pytest.raises(StorageError, match=f"{folder} cannot be read: Permission denied"):
+        store.tokens()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flamingo_bark_assets.errors import LibraryError, WriteError
+from flamingo_bark_assets.errors import LibraryError, StorageError, WriteError
 from flamingo_bark_assets.files.atomic import delete_tree, find_leftovers
 from flamingo_bark_assets.files.opening import is_missing
 from flamingo_bark_assets.library.ids import is_song_id
@@ -166,7 +166,7 @@ def forget_packed(paths: DataPaths, song_ids: Sequence[str]) -> str | None:
     """Let no pack of the feature store hold any of these songs; return why that cannot be done."""
     try:
         FeatureStore(paths.features).packs.forget(song_ids)
-    except WriteError as error:
+    except (StorageError, WriteError) as error:
         return str(error)
     return None
 

@@ -18,7 +18,7 @@ from flamingo_bark_assets.errors import LibraryError, StorageError
 from flamingo_bark_assets.files.atomic import write_bytes, writes_named
 from flamingo_bark_assets.files.opening import is_missing, open_regular
 from flamingo_bark_assets.record import ColumnSpec, Measurement, Record, Row, columns_of, events_of, rows_of
-from flamingo_bark_assets.storage.packs import Packs, Place
+from flamingo_bark_assets.storage.packs import Packs, Place, names_in
 from flamingo_bark_assets.storage.result_file import (
     HEAD_BYTES,
     DecodedTable,
@@ -145,7 +145,11 @@ class FeatureStore:
         return file.versions if file is not None else {}
 
     def tokens(self) -> dict[str, str | None]:
-        """Return what tells whether anything of a song has changed, by song; None where its file is damaged."""
+        """Return what tells whether anything of a song has changed, by song; None where its file is damaged.
+
+        Raises:
+            StorageError: a folder cannot be read.
+        """
         own = {song_id: self._token(song_id) for song_id in self._unpacked()}
         # Afterwards, as a song that was packed meanwhile is then in the packs.
         packed = {song_id: place.token for song_id, place in self.packs.places().items()}
@@ -177,11 +181,12 @@ class FeatureStore:
         return {song_id: place for song_id, place in self.packs.places().items() if song_id not in own}
 
     def _unpacked(self) -> list[str]:
-        """List the songs that have a file of their own, sorted."""
-        try:
-            names = os.listdir(self.folder / SONGS_FOLDER)  # noqa: PTH208 - a hundred thousand names
-        except OSError:
-            return []
+        """List the songs that have a file of their own, sorted.
+
+        Raises:
+            StorageError: their folder cannot be read.
+        """
+        names = names_in(self.folder / SONGS_FOLDER)
         return sorted(
             name[: -len(RESULTS_ENDING)] for name in names if name.endswith(RESULTS_ENDING) and not name.startswith(".")
         )

@@ -112,7 +112,11 @@ class Packs:
     folder: Path
 
     def places(self) -> Mapping[str, Place]:
-        """Return where each song stands."""
+        """Return where each song stands.
+
+        Raises:
+            StorageError: the folder cannot be read.
+        """
         return self._catalog().places
 
     def read(self, song_id: str) -> ResultFile | None:
@@ -227,13 +231,16 @@ class Packs:
     def _catalog(self, *, anew: bool = False) -> _Catalog:
         try:
             changed_ns = self.folder.stat().st_mtime_ns
-        except OSError:
+        except FileNotFoundError:
             return _NO_PACKS
+        except OSError as error:
+            raise StorageError(f"{self.folder} cannot be read: {error.strerror}") from error
         known = _catalogs.get(self.folder)
         if known is not None and not anew and known.is_settled and known.changed_ns == changed_ns:
             return known
         is_settled = time.time() - changed_ns / 1e9 > _CLOCK_STEP_S
-        paths = sorted(path for path in self.folder.glob(f"[0-9]*{_INDEX}") if path.stem.isdecimal())
+        paths = [self.folder / name for name in names_in(self.folder) if name.endswith(_INDEX)]
+        paths = sorted(path for path in paths if path.stem.isdecimal())
         indices = {int(path.stem): index for path in paths if (index := _read_index(path)) is not None}
         places = {
             song_id: Place(number, index.name, *place)
@@ -264,6 +271,20 @@ class Packs:
 
 
 _NO_PACKS = _Catalog(0, True, {}, {})
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names in a folder; none where there is no such folder.
+
+    Raises:
+        StorageError: it cannot be read, which is not to say that nothing is there.
+    """
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - a hundred thousand names
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be read: {error.strerror}") from error
 
 
 def _read_index(path: Path) -> _Index | None:

@@ -18,6 +18,10 @@ import pytest
 
 from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassPitch
 from flamingo_bark_assets.errors import StorageError, WriteError
+from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.provenance.publication import due_publications, note_published
+from flamingo_bark_assets.provenance.versions import WAREHOUSE, publication_inputs
+from flamingo_bark_assets.settings import SplitSettings
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage import frames
 from flamingo_bark_assets.storage.feature_store import FeatureStore
@@ -436,6 +440,24 @@ def test_what_others_put_beside_the_frames_stays_and_stops_no_publication(tmp_pa
     names = sorted(frames_folder(path).iterdir())
     publish(store, ["one"], path, RECORDS)
     assert sorted(frames_folder(path).iterdir()) == names
+
+
+def test_a_data_folder_that_was_moved_says_so_and_is_published_again(tmp_path: Path) -> None:
+    old, new = DataPaths(tmp_path / "old"), DataPaths(tmp_path / "new")
+    put_pitches(FeatureStore(old.features), "one", 50.0)
+    pack(FeatureStore(old.features))
+    publish(FeatureStore(old.features), ["one"], old.warehouse, RECORDS)
+    inputs = publication_inputs({}, SplitSettings())[WAREHOUSE]
+    note_published(old, WAREHOUSE, inputs)
+    assert WAREHOUSE not in due_publications(old, {}, SplitSettings())
+    old.root.rename(new.root)
+    with pytest.raises(StorageError, match="moved; publish feature_warehouse again"):
+        query(new.warehouse, PITCHES)
+    assert WAREHOUSE in due_publications(new, {}, SplitSettings())
+    publish(FeatureStore(new.features), ["one"], new.warehouse, RECORDS)
+    note_published(new, WAREHOUSE, inputs)
+    assert query(new.warehouse, PITCHES).rows == (("one", 0, 50.0),)
+    assert WAREHOUSE not in due_publications(new, {}, SplitSettings())
 
 
 def test_a_reader_that_opened_the_file_before_a_publication_finds_its_frames_after_it(tmp_path: Path) -> None:

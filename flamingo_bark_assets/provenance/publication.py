@@ -20,6 +20,7 @@ from flamingo_bark_assets.provenance.state import STATE_FOLDER, file_lock, read_
 from flamingo_bark_assets.provenance.versions import MANIFEST, SPLITS, WAREHOUSE, Versions, publication_inputs
 from flamingo_bark_assets.settings import RunSettings, SplitSettings
 from flamingo_bark_assets.splits.assignment import splits_path
+from flamingo_bark_assets.storage.frames import frames_folder
 from flamingo_bark_assets.training.files import manifest_path
 
 _FILE = "publication.json"
@@ -29,10 +30,11 @@ _ASKED_KEY = "publication"
 
 @dataclass(frozen=True, slots=True)
 class _Published:
-    """What a publication was made from, and the size of its file."""
+    """What a publication was made from, the size of its file, and the data folder it was made in."""
 
     inputs: str
     size_bytes: int
+    folder: str
 
 
 def due_publications(paths: DataPaths, versions: Versions, splits: SplitSettings) -> dict[str, str]:
@@ -42,7 +44,10 @@ def due_publications(paths: DataPaths, versions: Versions, splits: SplitSettings
     return {
         name: now
         for name, now in inputs.items()
-        if (before := published.get(name)) is None or before.inputs != now or _is_cut(_file(paths, name), before)
+        if (before := published.get(name)) is None
+        or before.inputs != now
+        or _is_cut(_file(paths, name), before)
+        or (name == WAREHOUSE and _has_moved(paths, before))
     }
 
 
@@ -58,6 +63,11 @@ def _is_cut(file: Path, published: _Published) -> bool:
     return not file.is_file() or file.stat().st_size < published.size_bytes
 
 
+def _has_moved(paths: DataPaths, published: _Published) -> bool:
+    """Tell whether the warehouse names files beside it by another path than they have now."""
+    return published.folder != str(paths.root.absolute()) and frames_folder(paths.warehouse).is_dir()
+
+
 def note_published(paths: DataPaths, name: str, inputs: str) -> None:
     """Store what a publication was made from; `inputs` was taken before it began.
 
@@ -66,10 +76,14 @@ def note_published(paths: DataPaths, name: str, inputs: str) -> None:
     """
     folder = paths.root / STATE_FOLDER
     with file_lock(folder / f".{_FILE}.lock"):
-        published = {**_read(paths), name: _Published(inputs, _file(paths, name).stat().st_size)}
+        published = {**_read(paths), name: _published_now(paths, name, inputs)}
         write_json(folder / _FILE, {key: dataclasses.asdict(value) for key, value in published.items()})
     if (folder / _ASKED_FILE).exists():
         write_asked(paths, {}, _ASKED_FILE)  # what went well counts for no failure
+
+
+def _published_now(paths: DataPaths, name: str, inputs: str) -> _Published:
+    return _Published(inputs, _file(paths, name).stat().st_size, str(paths.root.absolute()))
 
 
 def retry_publication(paths: DataPaths, due: Mapping[str, str], policy: RunSettings, now_s: float) -> str | None:
@@ -93,4 +107,7 @@ def _read(paths: DataPaths) -> dict[str, _Published]:
 
 
 def _all_published(values: Any) -> dict[str, _Published]:
-    return {str(name): _Published(str(one["inputs"]), int(one["size_bytes"])) for name, one in values.items()}
+    return {
+        str(name): _Published(str(one["inputs"]), int(one["size_bytes"]), str(one["folder"]))
+        for name, one in values.items()
+    }

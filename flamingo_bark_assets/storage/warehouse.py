@@ -159,6 +159,8 @@ def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
             f"({_first_line(error)})"
         ) from error
     except (duckdb.Error, RuntimeError) as error:  # RuntimeError: a text that is not Unicode.
+        if isinstance(error, duckdb.PermissionException) and f"{frames_folder(path).name}/" in str(error):
+            raise StorageError(f"{path}: the data folder was moved; publish feature_warehouse again") from error
         said = str(error).partition("\n\nLINE")[0]  # Then comes the query, with a mark below it.
         raise StorageError(f"query failed: {' '.join(said.split())}") from error
 

@@ -113,7 +113,7 @@ class SongWork:
         self._step: Step | None = None
         self._results: dict[type[Record], Record] = {}
         self._encoded: dict[type[Record], EncodedResult] = {}
-        self._unsaved: set[type[Record]] | None = None
+        self._unsaved: dict[type[Record], EncodedResult] | None = None
         self._hashes: dict[Path, str] = {}
         self._views: dict[Part, AudioView | None] = {}
         self._read_alone: list[tuple[Sound, AudioView]] = []
@@ -157,12 +157,12 @@ class SongWork:
         if self._unsaved is None:
             self.store.write_all(self.song_id, {cls.TABLE: self._encoded[cls]})
         else:
-            self._unsaved.add(cls)
+            self._unsaved[cls] = self._encoded[cls]
         return record
 
     def save_together(self) -> None:
         """Store no result from now on until `save` stores all: each time costs two waits for the disk."""
-        self._unsaved = self._unsaved or set()
+        self._unsaved = self._unsaved or {}
 
     def save(self) -> None:
         """Store the results that `keep` was given since, in one step.
@@ -171,7 +171,7 @@ class SongWork:
             WriteError: they cannot be written; none of them is stored then.
         """
         if self._unsaved:
-            self.store.write_all(self.song_id, {cls.TABLE: self._encoded[cls] for cls in self._unsaved})
+            self.store.write_all(self.song_id, {cls.TABLE: encoded for cls, encoded in self._unsaved.items()})
             self._unsaved.clear()
 
     @cached_property

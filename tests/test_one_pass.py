@@ -1,4 +1,4 @@
-"""Each sound of a song is decoded and measured in one pass, and gone through once more beside the others."""
+"""Each sound of a song is gone through once for all that is measured of it, and once beside the others."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def work(tmp_path: Path) -> SongWork:
     return SongWork(find_song(paths, "one"), paths, settings, MeasuredCaptioner(settings.prompts))
 
 
-def test_a_sound_is_measured_while_it_is_decoded_and_read_once_more_beside_the_others(
-    work: SongWork, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_decoded_sound_is_gone_through_twice(work: SongWork, monkeypatch: pytest.MonkeyPatch) -> None:
     passes: Counter[int] = Counter()
     blocks = Signal.blocks
 
@@ -40,8 +38,8 @@ def test_a_sound_is_measured_while_it_is_decoded_and_read_once_more_beside_the_o
     assert results["bark_dataset"].unusable is None
     assert len(work.stem_inputs) > 1
     for stem in work.stem_inputs:
-        assert passes[id(stem.usable)] == 1, stem.file_name
-    assert passes[id(work.audio("mix"))] == 1
+        assert passes[id(stem.usable)] == 2, stem.file_name
+    assert passes[id(work.audio("mix"))] == 2
 
 
 def test_stems_are_compared_alike_whether_they_are_measured_before_or_not(work: SongWork) -> None:

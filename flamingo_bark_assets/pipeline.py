@@ -21,21 +21,12 @@ from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES, StemResult, analyse_stem
 from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.views import quality_of
-from flamingo_bark_assets.audio.alignment import WaveformReader
-from flamingo_bark_assets.audio.clipping import ClippingReader
 from flamingo_bark_assets.audio.decode import SampleMemory
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
 from flamingo_bark_assets.audio.song_review import SongReview, read_review
-from flamingo_bark_assets.audio.stems import (
-    Gathered,
-    StemInput,
-    compare_stems,
-    energy_share,
-    stem_signal,
-    why_unmeasured,
-)
+from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
 from flamingo_bark_assets.captioning.edits import apply_caption_edits
 from flamingo_bark_assets.captioning.given import apply_given_words
 from flamingo_bark_assets.captioning.interface import Captioner, Captions
@@ -112,7 +103,6 @@ class SongWork:
         self._results: dict[type[Record], Record] = {}
         self._hashes: dict[Path, str] = {}
         self._views: dict[Part, AudioView | None] = {}
-        self._read_alone: dict[StemKind, tuple[Sound, AudioView]] = {}
         self._levels: dict[Part, SourceLevels] = {}
         self._mono: FloatArray | None = None
         self._memory = SampleMemory()
@@ -236,36 +226,14 @@ class SongWork:
         from flamingo_bark_assets.analysis.views import mix_view, stem_view
 
         if part not in self._views:
-            before, view = self._read_alone.pop(part, (None, None)) if part != "mix" else (None, None)
             try:
                 signal = self.audio(part)
-                if part == "mix":
-                    with_stems = (WaveformReader,) if self.files.stems else ()
-                    view = mix_view(signal, also=(SourceLevelReader, *with_stems))
-                elif view is None or signal is not before:
-                    view = stem_view(signal, also=(SourceLevelReader,))
-                self._views[part], self._levels[part] = view, view.take_native(SourceLevelReader)
+                make = mix_view if part == "mix" else stem_view
+                view = self._views[part] = make(signal, also=(SourceLevelReader,))
+                self._levels[part] = view.take_native(SourceLevelReader)
             except AudioFault:
                 self._views[part] = None
         return self._views[part]
-
-    def gathered(self, sound: Sound) -> Gathered | None:
-        """Return what the pass that measures a sound gathers for the comparison of stems; of the mix or one stem file.
-
-        None of a stem that is one of several of its kind, whose sum is measured.
-        """
-        from flamingo_bark_assets.analysis.views import stem_view
-
-        view = self._views.get("mix") if not isinstance(self.mix, AudioFault) and sound is self.mix.signal else None
-        if view is not None:
-            return Gathered(view.levels, view.take_native(WaveformReader), view.read_native(ClippingReader))
-        kinds = [stem.file.kind for stem in self.stem_inputs]
-        kind = next((stem.file.kind for stem in self.stem_inputs if stem.usable is sound), None)
-        if kind is None or kinds.count(kind) > 1:
-            return None
-        view = stem_view(sound, also=(ClippingReader, WaveformReader, SourceLevelReader))
-        self._read_alone[kind] = sound, view
-        return Gathered(view.levels, view.take_native(WaveformReader), view.take_native(ClippingReader))
 
     def levels(self, part: Part) -> SourceLevels:
         """Return the levels of a part by which clips are judged; its sound is read for them only where no view was.
@@ -456,7 +424,7 @@ def inspect_stems(work: SongWork) -> StemSet:
     """Compare the stems with the mix."""
     if work.result(RawSong).unusable is not None or isinstance(work.mix, AudioFault):
         return StemSet.of_unusable(work.song_id, work.result(RawSong).unusable or str(work.mix))
-    stems = compare_stems(work.song_id, work.mix.signal, work.stem_inputs, gathered=work.gathered)
+    stems = compare_stems(work.song_id, work.mix.signal, work.stem_inputs)
     return stems if work.stem_inputs else dataclasses.replace(stems, unusable=work.result(SeparatedStems).why_no_stems)
 
 

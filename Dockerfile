@@ -8,7 +8,7 @@ FROM ${BASE} AS build
 ARG EXTRAS=""
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /source
-COPY .ci/constraints.txt ./
+COPY .ci/constraints.txt .ci/constraints-cluster.txt ./
 COPY pyproject.toml README.md LICENSE ./
 COPY flamingo_bark_assets ./flamingo_bark_assets
 # Where packages come from is the builder's affair: the secret `pip` is a pip.conf, and leaves no trace in the image.
@@ -17,7 +17,8 @@ COPY flamingo_bark_assets ./flamingo_bark_assets
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python3.11 -m venv /opt/flamingo-bark \
     && /opt/flamingo-bark/bin/pip install --quiet --constraint constraints.txt "$(grep '^torch==' constraints.txt)" \
-    && /opt/flamingo-bark/bin/pip install --quiet --constraint constraints.txt "/source${EXTRAS:+[$EXTRAS]}" \
+    && /opt/flamingo-bark/bin/pip install --quiet \
+        --constraint constraints.txt --constraint constraints-cluster.txt "/source${EXTRAS:+[$EXTRAS]}" \
     && /opt/flamingo-bark/bin/pip uninstall --quiet --yes pip \
     && /opt/flamingo-bark/bin/python -c "import os, pathlib; \
 [os.utime(file, (int(file.stat().st_mtime),) * 2) for file in pathlib.Path('/opt/flamingo-bark/lib').rglob('*.py')]"

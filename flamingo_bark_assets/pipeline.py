@@ -20,22 +20,13 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES, StemResult, analyse_stem
 from flamingo_bark_assets.analysis.song import analyse_song
-from flamingo_bark_assets.analysis.views import mix_view, quality_of, stem_view
-from flamingo_bark_assets.audio.alignment import WaveformReader
-from flamingo_bark_assets.audio.clipping import ClippingReader
-from flamingo_bark_assets.audio.decode import FirstReading, SampleMemory
+from flamingo_bark_assets.analysis.views import quality_of
+from flamingo_bark_assets.audio.decode import SampleMemory
 from flamingo_bark_assets.audio.raw_song import describe_song
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata, describe_metadata
 from flamingo_bark_assets.audio.song_review import SongReview, read_review
-from flamingo_bark_assets.audio.stems import (
-    Gathered,
-    StemInput,
-    compare_stems,
-    energy_share,
-    stem_signal,
-    why_unmeasured,
-)
+from flamingo_bark_assets.audio.stems import StemInput, compare_stems, energy_share, stem_signal, why_unmeasured
 from flamingo_bark_assets.captioning.edits import apply_caption_edits
 from flamingo_bark_assets.captioning.given import apply_given_words
 from flamingo_bark_assets.captioning.interface import Captioner, Captions
@@ -70,7 +61,6 @@ from flamingo_bark_assets.training.files import DatasetFiles, dataset_files, wri
 from flamingo_bark_assets.training.suitability import Verdict, judge
 
 if TYPE_CHECKING:
-    from flamingo_bark_assets.analysis.frontend.reading import SoundSource
     from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews
     from flamingo_bark_assets.audio.decode import Decoded
     from flamingo_bark_assets.audio.signal import FloatArray, Sound
@@ -116,7 +106,6 @@ class SongWork:
         self._unsaved: dict[type[Record], EncodedResult] | None = None
         self._hashes: dict[Path, str] = {}
         self._views: dict[Part, AudioView | None] = {}
-        self._read_alone: list[tuple[Sound, AudioView]] = []
         self._levels: dict[Part, SourceLevels] = {}
         self._mono: FloatArray | None = None
         self._memory = SampleMemory()
@@ -191,29 +180,15 @@ class SongWork:
 
     @cached_property
     def mix(self) -> Decoded | AudioFault:
-        """The decoded mix, or what is wrong with it; where it is inspected, it is measured while it is decoded."""
+        """The decoded mix, or what is wrong with it."""
+        from flamingo_bark_assets.audio.decode import decode
+
         if self.files.mix is None:
             return AudioFault(Path(self.song_id), self.files.fault or "there is no song file")
         try:
-            first = self._first_reading(self.files.mix)
-            if self._makes(RawSong):
-                self._keep_view("mix", self._mix_view(first))
-            return first.decoded
+            return decode(self.files.mix, max_duration_s=self._longest_s(), memory=self._memory)
         except AudioFault as fault:
             return fault
-
-    def _first_reading(self, path: Path) -> FirstReading:
-        return FirstReading(path, max_duration_s=self._longest_s(), memory=self._memory)
-
-    def _makes(self, cls: type[Record]) -> bool:
-        return self._step is not None and self._step.record is cls
-
-    def _mix_view(self, sound: SoundSource) -> AudioView:
-        with_stems = (WaveformReader,) if self.files.stems else ()
-        return mix_view(sound, also=(SourceLevelReader, *with_stems))
-
-    def _keep_view(self, part: Part, view: AudioView) -> None:
-        self._views[part], self._levels[part] = view, view.take_native(SourceLevelReader)
 
     @cached_property
     def files_with_stems(self) -> SongFiles:
@@ -233,25 +208,15 @@ class SongWork:
         return tuple(map(self._stem_input, self.files_with_stems.stems))
 
     def _stem_input(self, stem: StemFile) -> StemInput:
+        from flamingo_bark_assets.audio.decode import decode
+
         if stem.path is None or stem.fault is not None:
             return StemInput(stem, None, stem.fault or "cannot be opened", None)
         try:
-            first = self._first_reading(stem.path)
-            if self._makes(StemSet) and self._is_measured_alone(stem):
-                view = stem_view(first, also=(ClippingReader, WaveformReader, SourceLevelReader))
-                self._read_alone.append((first.decoded.signal, view))
-            return StemInput(stem, first.decoded, None, self.sha256(stem.path))
+            decoded = decode(stem.path, max_duration_s=self._longest_s(), memory=self._memory)
+            return StemInput(stem, decoded, None, self.sha256(stem.path))
         except (AudioFault, OSError) as fault:
             return StemInput(stem, None, str(fault), None)
-
-    def _is_measured_alone(self, stem: StemFile) -> bool:
-        """Whether a stem is measured as it is unless something is corrected: no other file is of its kind.
-
-        Of a long song nothing is measured ahead, as its transforms take more memory than those of short ones.
-        """
-        mix = self._views.get("mix")
-        same = sum(other.kind == stem.kind for other in self.files_with_stems.stems)
-        return same == 1 and stem.kind is not None and mix is not None and not mix.is_long
 
     def _longest_s(self) -> float:
         """Return the longest sound that is decoded, s.
@@ -280,27 +245,17 @@ class SongWork:
 
     def view(self, part: Part) -> AudioView | None:
         """Return the shared transforms of a part; None where its sound cannot be had."""
+        from flamingo_bark_assets.analysis.views import mix_view, stem_view
+
         if part not in self._views:
             try:
-                sound = self.audio(part)
-                make = self._mix_view if part == "mix" else functools.partial(stem_view, also=(SourceLevelReader,))
-                self._keep_view(part, self._view_of(sound) or make(sound))
-                self._read_alone = [(other, view) for other, view in self._read_alone if other is not sound]
+                signal = self.audio(part)
+                make = mix_view if part == "mix" else stem_view
+                view = self._views[part] = make(signal, also=(SourceLevelReader,))
+                self._levels[part] = view.take_native(SourceLevelReader)
             except AudioFault:
                 self._views[part] = None
         return self._views[part]
-
-    def _view_of(self, sound: Sound) -> AudioView | None:
-        """Return the view of a stem file that was made while it was decoded."""
-        return next((view for decoded, view in self._read_alone if decoded is sound), None)
-
-    def gathered(self, sound: Sound) -> Gathered | None:
-        """Return what the pass that measures a sound has gathered for the comparison of stems; None where none did."""
-        mix = self._views.get("mix")
-        view = mix if mix is not None and sound is self.audio("mix") else self._view_of(sound)
-        if view is None:
-            return None
-        return Gathered(view.levels, view.take_native(WaveformReader), view.read_native(ClippingReader))
 
     def levels(self, part: Part) -> SourceLevels:
         """Return the levels of a part by which clips are judged; its sound is read for them only where no view was.
@@ -319,9 +274,7 @@ class SongWork:
         mix = self.view("mix")
         if mix is None:
             return None
-        stems = {kind: view for kind in STEM_KINDS if (view := self.view(kind)) is not None}
-        self._read_alone.clear()  # what is corrected, or helps with nothing, was measured in vain
-        return SongViews(mix, stems)
+        return SongViews(mix, {kind: view for kind in STEM_KINDS if (view := self.view(kind)) is not None})
 
     def release(self, part: Part) -> None:
         """Forget the transforms of a part, which no later step reads."""
@@ -496,7 +449,7 @@ def inspect_stems(work: SongWork) -> StemSet:
     """Compare the stems with the mix."""
     if work.result(RawSong).unusable is not None or isinstance(work.mix, AudioFault):
         return StemSet.of_unusable(work.song_id, work.result(RawSong).unusable or str(work.mix))
-    stems = compare_stems(work.song_id, work.mix.signal, work.stem_inputs, gathered=work.gathered)
+    stems = compare_stems(work.song_id, work.mix.signal, work.stem_inputs)
     return stems if work.stem_inputs else dataclasses.replace(stems, unusable=work.result(SeparatedStems).why_no_stems)
 
 

@@ -195,9 +195,9 @@ def test_a_failure_on_the_way_leaves_the_earlier_result_whole(
 
 # Whether the new result is there when the export is killed, by moment, in the order in which they come.
 MOMENTS = {
-    "stems/x.parquet": False,
     "bark_training_dataset_x.json": False,
     "manifest_entry_x.json": False,
+    "songs/x.results": False,
     "before exchange": False,
     "after exchange": True,
     "training_manifest.jsonl": True,

@@ -281,7 +281,7 @@ def test_a_command_line_run_that_was_killed_is_ended_by_the_next(data: DataPaths
     home = tmp_path / "home"
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.halting", "--data", str(data.root), "run"],
-        env={**os.environ, "DAGSTER_HOME": str(home), "HALT_BEFORE": "stems/one.parquet"},
+        env={**os.environ, "DAGSTER_HOME": str(home), "HALT_BEFORE": "songs/one.results"},
         stdout=subprocess.DEVNULL,
     )
     wait_for(data.root / "halted")
@@ -324,7 +324,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     home, data = folder / "home", folder / "data"
     write_song(data / "songs", "one", duration_s=5.5)
     halting = partial(
-        running_platform, home, data, module="tests.halting_location", environment={"HALT_BEFORE": "stems/one.parquet"}
+        running_platform, home, data, module="tests.halting_location", environment={"HALT_BEFORE": "songs/one.results"}
     )
     with halting() as platform:
         platform.add_songs(["one"])

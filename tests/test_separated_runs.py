@@ -199,7 +199,7 @@ def test_stems_that_were_in_place_before_a_kill_are_taken_by_the_next_run(
     data: DataPaths, tmp_path: Path, script: Path
 ) -> None:
     home, flag = tmp_path / "home", data.root / "halted"
-    process = start(data, home, "separated_stems/bare.parquet")
+    process = start(data, home, "songs/bare.results")
     wait_until(flag.exists)
     process.send_signal(signal.SIGKILL)
     process.wait()

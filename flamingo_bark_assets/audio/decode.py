@@ -5,7 +5,6 @@ Reading and checking samples belongs here; tags, resampling and measuring do not
 
 from __future__ import annotations
 
-import collections
 import itertools
 import math
 import os
@@ -27,7 +26,7 @@ from flamingo_bark_assets.audio.extent.found import MAX_STEPS, Extent, TooManyCh
 from flamingo_bark_assets.audio.extent.reading import read_extent
 from flamingo_bark_assets.audio.joining import FormatChange, joined
 from flamingo_bark_assets.audio.oddities import describe_cut, describe_notes, oddities_of
-from flamingo_bark_assets.audio.signal import BLOCK, FloatArray, Signal, Sound
+from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
 from flamingo_bark_assets.errors import AudioFault
 from flamingo_bark_assets.files.opening import open_if_regular
 
@@ -130,86 +129,39 @@ def decode(path: Path, *, max_duration_s: float, memory: SampleMemory | None = N
     Raises:
         AudioFault: as `open_blocks` and `SoundBlocks.blocks` do.
     """
-    return FirstReading(path, max_duration_s=max_duration_s, memory=memory).decoded
+    memory = memory or SampleMemory()
+    source = open_blocks(path, max_duration_s=max_duration_s)
+    samples, n_samples = _gathered(source, memory.room // (_SAMPLE_BYTES * source.channels))
+    signal: Sound = FileSound(source, n_samples)
+    if samples is not None:
+        memory.take(samples.nbytes)
+        signal = Signal(samples, source.sample_rate_hz)
+    return Decoded(
+        signal, source.file_format, source.declared_duration_s, source.truncated(signal.duration_s), source.notes
+    )
 
 
-class FirstReading:
-    """A sound file while it is decoded from end to end: whoever reads along spares a pass over its samples.
-
-    Once its blocks were read to their end they come from what was decoded.
-    """
-
-    def __init__(self, path: Path, *, max_duration_s: float, memory: SampleMemory | None = None) -> None:
-        self._source = open_blocks(path, max_duration_s=max_duration_s)
-        self._memory = memory or SampleMemory()
-        self._decoded: Decoded | None = None
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """Samples a second of each channel."""
-        return self._source.sample_rate_hz
-
-    @property
-    def decoded(self) -> Decoded:
-        """The sound from end to end, which is read now if it was not yet.
-
-        Raises:
-            AudioFault: as `SoundBlocks.blocks` does.
-        """
-        if self._decoded is None:
-            collections.deque(self._gathered(), maxlen=0)
-        assert self._decoded is not None
-        return self._decoded
-
-    def blocks(self) -> Iterator[FloatArray]:
-        """Decode from the start, and keep what finds room.
-
-        What is kept comes in the blocks in which it will come again, so that sums over them are the same to the bit.
-
-        Raises:
-            AudioFault: as `SoundBlocks.blocks` does.
-        """
-        return self._gathered() if self._decoded is None else self._decoded.signal.blocks()
-
-    def _gathered(self) -> Iterator[FloatArray]:
-        source, room = self._source, self._memory.room // (_SAMPLE_BYTES * self._source.channels)
-        # A header that lies must not allocate much; the array grows where it does not.
-        expected = math.ceil((source.expected_s or 0.0) * source.sample_rate_hz)
-        samples: FloatArray | None = np.empty((source.channels, min(expected, room)), np.float32)
-        frames = given = 0
-        for block in source.blocks():
-            end = frames + block.shape[1]
-            if samples is not None and end > room:
-                if given < frames:
-                    yield samples[:, given:frames]
-                samples = None
-            if samples is not None:
-                if end > samples.shape[1]:
-                    capacity = max(end, int(1.5 * samples.shape[1]), int(_FIRST_CAPACITY_S * source.sample_rate_hz))
-                    larger = np.empty((source.channels, min(capacity, room)), np.float32)
-                    larger[:, :frames] = samples[:, :frames]
-                    samples = larger
-                samples[:, frames:end] = block
-                while end - given >= BLOCK:
-                    yield samples[:, given : given + BLOCK]
-                    given += BLOCK
-            else:
-                yield block
-            frames = end
-        if samples is not None and given < frames:
-            yield samples[:, given:frames]
-        if samples is not None and samples.shape[1] != frames:
-            samples = samples[:, :frames].copy()
-        self._keep(samples, frames)
-
-    def _keep(self, samples: FloatArray | None, frames: int) -> None:
-        source = self._source
-        signal: Sound = FileSound(source, frames)
+def _gathered(source: SoundBlocks, room: int) -> tuple[FloatArray | None, int]:
+    """Return all samples and the number of each channel; None for the samples where these are more than `room`."""
+    # A header that lies must not allocate much; the array grows where it does not.
+    expected = math.ceil((source.expected_s or 0.0) * source.sample_rate_hz)
+    samples: FloatArray | None = np.empty((source.channels, min(expected, room)), np.float32)
+    frames = 0
+    for block in source.blocks():
+        end = frames + block.shape[1]
+        if samples is not None and end > room:
+            samples = None
         if samples is not None:
-            self._memory.take(samples.nbytes)
-            signal = Signal(samples, source.sample_rate_hz)
-        truncated = source.truncated(signal.duration_s)
-        self._decoded = Decoded(signal, source.file_format, source.declared_duration_s, truncated, source.notes)
+            if end > samples.shape[1]:
+                capacity = max(end, int(1.5 * samples.shape[1]), int(_FIRST_CAPACITY_S * source.sample_rate_hz))
+                larger = np.empty((source.channels, min(capacity, room)), np.float32)
+                larger[:, :frames] = samples[:, :frames]
+                samples = larger
+            samples[:, frames:end] = block
+        frames = end
+    if samples is not None and samples.shape[1] != frames:
+        samples = samples[:, :frames].copy()
+    return samples, frames
 
 
 def open_blocks(path: Path, *, max_duration_s: float) -> SoundBlocks:

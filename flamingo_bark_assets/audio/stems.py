@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flamingo_bark_assets.audio.alignment import Match, WaveformReader, waveform_of
@@ -21,7 +21,7 @@ from flamingo_bark_assets.audio.quality import FrameLevels, frame_levels_of
 from flamingo_bark_assets.audio.recording import Stem, StemSet
 from flamingo_bark_assets.audio.remainder import MAX_CUT_S, Remainder, read_remainder
 from flamingo_bark_assets.audio.signal import FloatArray, Sound
-from flamingo_bark_assets.audio.sums import BlockReader, SumSound
+from flamingo_bark_assets.audio.sums import SumSound
 from flamingo_bark_assets.library.layout import StemFile
 from flamingo_bark_assets.parts import StemKind, missing_kinds
 from flamingo_bark_assets.record import Measurement
@@ -63,43 +63,18 @@ class StemInput:
         return self.file.path.name if self.file.path is not None else self.file.name
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Gathered:
-    """What was gathered of a sound while it was read for something else.
-
-    Attributes:
-        levels: sums over its frames.
-        waveform: as `WaveformReader` gives it.
-        clipping: its flat tops.
-    """
-
-    levels: Levels
-    waveform: FloatArray
-    clipping: ClippedSamples
-
-
-def compare_stems(
-    song_id: str,
-    mix: Sound,
-    stems: Sequence[StemInput],
-    *,
-    gathered: Callable[[Sound], Gathered | None] = lambda sound: None,
-) -> StemSet:
+def compare_stems(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
     """Compare the stems of a song with its mix.
-
-    `gathered` gives what is at hand of the mix and of the sound of a stem; what it gives nothing of is read for it.
 
     Returns:
         One row a stem file, in their order, and how well all stems that belong to the mix together explain it.
     """
     with one_blas_thread():
-        return _compare(song_id, mix, stems, gathered)
+        return _compare(song_id, mix, stems)
 
 
-def _compare(
-    song_id: str, mix: Sound, stems: Sequence[StemInput], gathered: Callable[[Sound], Gathered | None]
-) -> StemSet:
-    described = _describe_stems(mix, stems, gathered)
+def _compare(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
+    described = _describe_stems(mix, stems)
     rows = described.rows
     audible = {row.kind for row in rows if row.audible and row.usable and row.kind is not None}
     missing = ", ".join(missing_kinds(stem.file.kind for stem in stems)) or "none"
@@ -208,11 +183,11 @@ class _Described:
     remainder: Remainder | None = None
 
 
-def _describe_stems(mix: Sound, stems: Sequence[StemInput], gathered: Callable[[Sound], Gathered | None]) -> _Described:
+def _describe_stems(mix: Sound, stems: Sequence[StemInput]) -> _Described:
     usable = {index: sound for index, stem in enumerate(stems) if (sound := stem.usable) is not None}
     if not usable:
         return _Described(_told_apart([_faulty(stem) for stem in stems]))
-    waveform, reads, remainder_as_given = _read(mix, list(usable.values()), gathered)
+    waveform, reads, remainder_as_given = _read(mix, list(usable.values()))
     judge = StemJudge(mix, waveform)
     rows = [_faulty(stem) for stem in stems]
     heard: dict[int, tuple[Sound, _Read, Match | None]] = {}
@@ -237,36 +212,28 @@ def _describe_stems(mix: Sound, stems: Sequence[StemInput], gathered: Callable[[
     return _Described(told, findings, remainder)
 
 
-def _read(
-    mix: Sound, stems: Sequence[Sound], gathered: Callable[[Sound], Gathered | None]
-) -> tuple[FloatArray, list[_Read], Remainder]:
+def _read(mix: Sound, stems: Sequence[Sound]) -> tuple[FloatArray, list[_Read], Remainder]:
     """Read a mix and its stems side by side; give the waveform of the mix, what each stem is, and what they leave."""
-    sounds = (mix, *stems)
-    readers = [found if (found := gathered(sound)) is not None else _Readers(sound) for sound in sounds]
-    remainder = read_remainder(mix, stems, along=[r.all if isinstance(r, _Readers) else () for r in readers])
-    whole, *each = (r.finish() if isinstance(r, _Readers) else r for r in readers)
-    reads = [
-        _Read(frame_levels_of(one.levels), tuple(one.levels.dc.tolist()), one.clipping, _waveform(stem, one))
-        for stem, one in zip(stems, each, strict=True)
+    mix_readers = LevelReader(mix.sample_rate_hz, mix.channels), WaveformReader(mix.sample_rate_hz, mix.channels)
+    readers = [
+        (
+            LevelReader(stem.sample_rate_hz, stem.channels),
+            ClippingReader(stem.sample_rate_hz, stem.channels),
+            WaveformReader(stem.sample_rate_hz, stem.channels),
+        )
+        for stem in stems
     ]
-    return _waveform(mix, whole), reads, remainder
+    remainder = read_remainder(mix, stems, along=[mix_readers, *readers])
+    reads = []
+    for stem, (levels_reader, clipping, waveform) in zip(stems, readers, strict=True):
+        levels = levels_reader.finish()
+        offsets, mono = tuple(levels.dc.tolist()), _waveform(stem, levels, waveform)
+        reads.append(_Read(frame_levels_of(levels), offsets, clipping.finish(), mono))
+    return _waveform(mix, mix_readers[0].finish(), mix_readers[1]), reads, remainder
 
 
-class _Readers:
-    """Gathers what is needed of a sound while it is read."""
-
-    def __init__(self, sound: Sound) -> None:
-        self._levels = LevelReader(sound.sample_rate_hz, sound.channels)
-        self._waveform = WaveformReader(sound.sample_rate_hz, sound.channels)
-        self._clipping = ClippingReader(sound.sample_rate_hz, sound.channels)
-        self.all: Sequence[BlockReader] = (self._levels, self._waveform, self._clipping)
-
-    def finish(self) -> Gathered:
-        return Gathered(self._levels.finish(), self._waveform.finish(), self._clipping.finish())
-
-
-def _waveform(sound: Sound, read: Gathered) -> FloatArray:
-    return waveform_of(sound, difference=True) if read.levels.opposed else read.waveform
+def _waveform(sound: Sound, levels: Levels, reader: WaveformReader) -> FloatArray:
+    return waveform_of(sound, difference=True) if levels.opposed else reader.finish()
 
 
 def _heard(stem: StemInput, row: Stem, read: _Read, match: Match | None) -> Heard:

@@ -6,6 +6,7 @@ that they are laid over stand in `table`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,6 +72,7 @@ class Changes:
         """
         laid: dict[str, Said] = {}
         unsure: dict[str, Said] = {}
+        published_s = math.floor(published_s)  # the journal tells whole seconds
         for song_id, by_name in self.steps.items():
             for name, steps in by_name.items():
                 later = [step for step in steps if step.at_s >= published_s]

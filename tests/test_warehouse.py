@@ -20,7 +20,9 @@ from flamingo_bark_assets.analysis.features.bass import BassFeatures, BassPitch
 from flamingo_bark_assets.errors import StorageError, WriteError
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.provenance.publication import due_publications, note_published
+from flamingo_bark_assets.provenance.state import Made, SongState, read_state, write_state
 from flamingo_bark_assets.provenance.versions import WAREHOUSE, publication_inputs
+from flamingo_bark_assets.provenance.wholeness import note_damaged
 from flamingo_bark_assets.settings import SplitSettings
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage import frames
@@ -458,6 +460,23 @@ def test_a_data_folder_that_was_moved_says_so_and_is_published_again(tmp_path: P
     note_published(new, WAREHOUSE, inputs)
     assert query(new.warehouse, PITCHES).rows == (("one", 0, 50.0),)
     assert WAREHOUSE not in due_publications(new, {}, SplitSettings())
+
+
+def test_a_song_that_a_publication_cannot_read_is_due(tmp_path: Path) -> None:
+    paths = DataPaths(tmp_path / "data")
+    store, songs = FeatureStore(paths.features), ["one", "two"]
+    for song_id in songs:
+        put(store, song_id)
+        made = {"raw_song": Made({}, store.versions(song_id)["raw_song"], 0.0, "run", 0, "")}
+        write_state(paths, song_id, SongState(made=made, stored=store.token(song_id) or ""))
+    contents = bytearray(store.path("one").read_bytes())
+    contents[len(contents) // 2] ^= 1  # its head and size say that all is well
+    store.path("one").write_bytes(contents)
+    assert store.token("one") is not None
+    published = publish(store, songs, paths.warehouse, RECORDS)
+    assert published.unread == ("one",)
+    note_damaged(paths, songs)
+    assert [bool(read_state(paths, song_id).made) for song_id in songs] == [False, True]
 
 
 def test_a_reader_that_opened_the_file_before_a_publication_finds_its_frames_after_it(tmp_path: Path) -> None:

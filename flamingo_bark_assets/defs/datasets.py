@@ -170,6 +170,7 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
     from flamingo_bark_assets.provenance.state import song_lock
     from flamingo_bark_assets.provenance.summaries import stored_versions
     from flamingo_bark_assets.provenance.versions import WAREHOUSE, publication_inputs
+    from flamingo_bark_assets.provenance.wholeness import note_damaged
     from flamingo_bark_assets.splits.assignment import splits_path
     from flamingo_bark_assets.steps import RECORDS
     from flamingo_bark_assets.storage.feature_store import FeatureStore
@@ -184,6 +185,7 @@ def feature_warehouse(context: dg.AssetExecutionContext, platform: Platform) -> 
         store = FeatureStore(paths.features)
         packed = store.pack(functools.partial(song_lock, paths, wait=False))
         published = publish(store, list_song_ids(paths), paths.warehouse, RECORDS, over_all)
+        note_damaged(paths, published.unread)
         scale_is_new = renew_scale(paths, platform.settings.prompts)
         note_published(paths, WAREHOUSE, inputs)
     if scale_is_new and platform.settings.prompts.relative_words:

@@ -5,17 +5,19 @@ What is asked of folders and of one song belongs here; which files a result is s
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from flamingo_bark_assets.files.kept_rows import is_settled
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.orphans import DATASET_FILE_NAMES
+from flamingo_bark_assets.provenance.state import read_state, song_lock, write_state
 from flamingo_bark_assets.provenance.stored_files import size_bytes
 from flamingo_bark_assets.steps import STEP_NAMED
-from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.feature_store import READING_ERRORS, FeatureStore
 
 
 class Wholeness:
@@ -76,6 +78,27 @@ class Wholeness:
             except OSError:
                 continue
             yield folder, max(status.st_mtime_ns, status.st_ctime_ns)
+
+
+def note_damaged(paths: DataPaths, song_ids: Iterable[str]) -> None:
+    """Let all results be due of those of these songs whose results cannot be read, which their first bytes do not tell.
+
+    Raises:
+        WriteError: a state cannot be written.
+    """
+    for song_id in song_ids:
+        with song_lock(paths, song_id, wait=False) as held:
+            state = read_state(paths, song_id)
+            if held and state.made and not _is_readable(paths, song_id):
+                write_state(paths, song_id, dataclasses.replace(state, made={}, stored=""))
+
+
+def _is_readable(paths: DataPaths, song_id: str) -> bool:
+    try:
+        file = FeatureStore(paths.features).open(song_id)
+        return file is not None and bool(file.results())
+    except READING_ERRORS:
+        return False
 
 
 def _with_own(folder: Path) -> tuple[str, ...]:

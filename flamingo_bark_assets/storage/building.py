@@ -61,12 +61,14 @@ class Filled:
     Attributes:
         rows: rows of each table.
         left_out: songs that could not be read, each with its reason.
+        unread: these songs.
         without_row: songs that a table of one row a song has none of, each with the reason.
         replaced: number of songs whose rows were written.
     """
 
     rows: dict[str, int]
     left_out: tuple[str, ...]
+    unread: tuple[str, ...]
     without_row: tuple[str, ...]
     replaced: int
 
@@ -131,6 +133,7 @@ class Builder:
         self._of_frames = [table for table in self._tables if table.is_of_frames]
         self._parts = Parts((), {})
         self._left_out: list[str] = []
+        self._unread: list[str] = []
 
     def fill(self, temporary: Path, path: Path, *, before: Path | None) -> Filled:
         """Fill the file `temporary`, which is to stand at `path`; `before` is the last one, where it can be built on.
@@ -175,7 +178,7 @@ class Builder:
             failure = write_failure(error, path, temporary)
             raise failure or StorageError(f"{path}: cannot be published: {first_line(error)}") from error
         temporary.with_name(f"{temporary.name}{_JOURNAL}").unlink(missing_ok=True)
-        return Filled(rows, tuple(self._left_out), without_row, len(written))
+        return Filled(rows, tuple(self._left_out), tuple(self._unread), without_row, len(written))
 
     def _has_changed(self, song_id: str, token: str | None, last: _Before) -> bool:
         """Tell whether rows of a song are to be written: it has changed, or its frames are in no part any more."""
@@ -314,6 +317,7 @@ class Builder:
             return {s: token for one in batch.alone() for s, token in self._insert(connection, one).items()}
 
     def _leave_out(self, song_id: str, error: Exception) -> None:
+        self._unread.append(song_id)
         self._left_out.append(f"{song_id}: left out: {first_line(error)}; run the song again")
 
     def _note(self, connection: duckdb.DuckDBPyConnection, tokens: Mapping[str, str], replaced: int) -> None:

@@ -49,6 +49,7 @@ class Publication:
         rows: rows of each table.
         songs: number of songs.
         left_out: songs that could not be read, each with its reason.
+        unread: these songs.
         without_row: songs that a table of one row a song has none of, each with the reason.
         replaced: number of songs whose rows were written anew.
     """
@@ -57,6 +58,7 @@ class Publication:
     rows: dict[str, int]
     songs: int
     left_out: tuple[str, ...]
+    unread: tuple[str, ...]
     without_row: tuple[str, ...]
     replaced: int
 
@@ -104,7 +106,9 @@ def publish(
             with writes_named(path):
                 _bar_journal(path)
         write_text(_note(path), json.dumps(_stamp(path)) + "\n")
-    return Publication(path, filled.rows, len(song_ids), filled.left_out, filled.without_row, filled.replaced)
+    return Publication(
+        path, filled.rows, len(song_ids), filled.left_out, filled.unread, filled.without_row, filled.replaced
+    )
 
 
 def is_as_published(path: Path) -> bool:
@@ -160,7 +164,10 @@ def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
         ) from error
     except (duckdb.Error, RuntimeError) as error:  # RuntimeError: a text that is not Unicode.
         if isinstance(error, duckdb.PermissionException) and f"{frames_folder(path).name}/" in str(error):
-            raise StorageError(f"{path}: the data folder was moved; publish feature_warehouse again") from error
+            raise StorageError(
+                f"{path}: files beside it are lost, or the data folder was moved; publish feature_warehouse again "
+                f"({_first_line(error)})"
+            ) from error
         said = str(error).partition("\n\nLINE")[0]  # Then comes the query, with a mark below it.
         raise StorageError(f"query failed: {' '.join(said.split())}") from error
 

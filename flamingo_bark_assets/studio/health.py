@@ -115,7 +115,7 @@ class Looks:
             if song_id is None:
                 return {"ok": True, "state": "empty"}
             is_whole = store.token(song_id) is not None
-        except OSError:
+        except (OSError, FlamingoBarkError):
             is_whole = False
         if not is_whole:
             return {"ok": False, "state": "cannot be read", "problem": _DOCTOR}

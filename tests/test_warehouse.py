@@ -272,6 +272,22 @@ def test_what_a_client_has_written_into_the_file_is_not_taken_over(tmp_path: Pat
     assert query(path, SONGS).rows == (("one",), ("two",))
 
 
+def test_a_warehouse_that_the_disk_has_damaged_is_built_anew(tmp_path: Path) -> None:
+    store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
+    for song_id in ("one", "two"):
+        put(store, song_id)
+    publish(store, ["one", "two"], path, RECORDS)
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.seek(12_288)  # after the headers
+        file.write(b"\xaa" * (status.st_size - 12_288))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    put(store, "one", tempo_bpm=77.0)
+    publish(store, ["one", "two"], path, RECORDS)
+    found = query(path, "SELECT song_id, tempo_bpm FROM song_features ORDER BY ALL").rows
+    assert found == (("one", 77.0), ("two", 121.0))
+
+
 def test_a_warehouse_whose_tables_look_otherwise_is_built_anew(tmp_path: Path) -> None:
     store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
     put(store, "one")

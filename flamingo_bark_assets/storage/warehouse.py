@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flamingo_bark_assets.errors import FileFault, StorageError
+from flamingo_bark_assets.errors import FileFault, StorageError, WriteError
 from flamingo_bark_assets.files.atomic import (
     delete_tree,
     remove_leftovers,
@@ -98,9 +98,15 @@ def publish(
     with _turn(path):
         remove_leftovers(path.parent, recursive=False)
         remove_leftovers(store.folder)
-        builder = Builder(store, song_ids, records, over_all_songs or {})
+        before = path if is_as_published(path) else None
         with replacing(path) as temporary:
-            filled = builder.fill(temporary, path, before=path if is_as_published(path) else None)
+            try:
+                filled = Builder(store, song_ids, records, over_all_songs or {}).fill(temporary, path, before=before)
+            except StorageError as error:
+                if before is None or isinstance(error, WriteError):
+                    raise
+                temporary.unlink(missing_ok=True)  # a copy of a file that the disk has damaged
+                filled = Builder(store, song_ids, records, over_all_songs or {}).fill(temporary, path, before=None)
             # Before the new file is there: its format does not tell it from the one that the journal belongs to, and
             # a client would apply the journal to it. A kill in between leaves the old file as last checkpointed.
             with writes_named(path):

@@ -8,21 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
 import pytest
-import sqlalchemy
 from alembic.script import ScriptDirectory
 from dagster._config.field import Field
 from dagster._config.pythonic_config import resource
-from dagster._core.storage.event_log.sqlite import sqlite_event_log
-from dagster._core.storage.runs.sqlite import sqlite_run_storage
-from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from hypothesis import settings
-from sqlalchemy import Engine, NullPool, Pool
 
 from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.kernels import compiling_alone
@@ -63,29 +57,6 @@ def _interruptible() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _engines_are_kept() -> None:
-    """Let Dagster's SQLite storages keep their engines, and with them the compiled statements, in a test's process.
-
-    They make one at each connection, which costs a fifth of a run; connections are made anew either way (NullPool),
-    but for homes of the fixture `instance`.
-    """
-
-    @functools.lru_cache(maxsize=256)
-    def kept(url: str, arguments: tuple[tuple[str, int], ...]) -> Engine:
-        return sqlalchemy.create_engine(url, poolclass=NullPool, connect_args=dict(arguments))
-
-    def create_engine(url: str, *, poolclass: type[Pool], connect_args: Mapping[str, int] | None = None) -> Engine:
-        assert poolclass is NullPool
-        for home, engines in _CONNECTED.items():
-            if f"{home}/" in url:
-                return _connected(engines, url, connect_args or {})
-        return kept(url, tuple((connect_args or {}).items()))
-
-    for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
-        vars(module)["create_engine"] = create_engine
-
-
-@pytest.fixture(scope="session", autouse=True)
 def _read_once() -> None:
     """Let Dagster read its migrations, and what the resource may be set to, once a process and not several times a run.
 
@@ -108,31 +79,6 @@ def _of_each_class(infer: Callable[..., Field]) -> Callable[..., Field]:
         )
 
     return once
-
-
-_CONNECTED: dict[Path, dict[str, Engine]] = {}
-"""Homes to whose databases connections are kept, with the engines that keep them."""
-
-
-def _connected(engines: dict[str, Engine], url: str, arguments: Mapping[str, int]) -> Engine:
-    """Give the engine of a database, which keeps its connections also when Dagster has done with it."""
-    if url not in engines:
-        engine = sqlalchemy.create_engine(url, connect_args=dict(arguments))
-        engine.dispose = lambda close=True: None  # type: ignore[method-assign]
-        engines[url] = engine
-    return engines[url]
-
-
-@contextmanager
-def connections_kept(home: Path) -> Iterator[None]:
-    """Keep the connections to the databases of a home, whose making is half of a run, within a `with` block."""
-    engines = _CONNECTED[home] = {}
-    try:
-        yield
-    finally:
-        del _CONNECTED[home]
-        for engine in engines.values():
-            Engine.dispose(engine)
 
 
 _TAG = Tagger.tag
@@ -190,7 +136,7 @@ def instance(
     finished = _finished(request)
     shutil.copytree(finished / "home" if finished else new_home, tmp_path / "home")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
-    with connections_kept(tmp_path / "home"), open_instance(tmp_path / "home") as opened:
+    with open_instance(tmp_path / "home") as opened:
         yield opened
 
 
@@ -226,7 +172,7 @@ def finished_songs(new_home: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("FLAMINGO_BARK_DATA", str(data.root))
             patch.setenv("DAGSTER_HOME", str(home))
-            with connections_kept(home), open_instance(home) as instance:
+            with open_instance(home) as instance:
                 assert (make_and_publish if published else make)(instance, *songs)
         return folder
 

@@ -22,7 +22,7 @@ from flamingo_bark_assets.inference_settings import InferenceSettings, ModelCand
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import run_songs
 from tests.captioning_models import ParrotModel
-from tests.conftest import NO_WAITING, connections_kept
+from tests.conftest import NO_WAITING
 from tests.platform_state import make
 from tests.songs import write_song, write_unreadable_song
 from tests.studio import RunningStudio
@@ -63,13 +63,13 @@ def write_and_make(paths: DataPaths, home: Path) -> None:
     (write_song(paths.songs, "one") / "song.toml").write_text(SONG_TOML)
     write_unreadable_song(paths.songs, "three")
     write_unreadable_song(paths.songs, "two")
-    with platform_of(paths, home), connections_kept(home), open_instance(home) as instance:
+    with platform_of(paths, home), open_instance(home) as instance:
         assert make(instance, "one", "three", "two")
 
 
 def run_due(paths: DataPaths, home: Path, song_id: str) -> None:
     """Run what is due of a song, as the command line does."""
-    with platform_of(paths, home), connections_kept(home), open_instance(home) as instance:
+    with platform_of(paths, home), open_instance(home) as instance:
         reports = run_songs(instance, [song_id], lambda asset, song: None, only_due=True)
         assert all(report.success for report in reports)
 

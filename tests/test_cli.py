@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ from flamingo_bark_assets.library.song_toml import read_song_info
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
-from tests.conftest import connections_kept
 from tests.hub import closed_port, serving
 from tests.songs import write_song, write_unreadable_song
 
@@ -30,13 +28,12 @@ def inbox(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataPaths]:
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FLAMINGO_BARK_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(terminal.console, "_width", 200)  # it is as wide as the terminal was when it was made
-    with connections_kept(tmp_path / "home"):
-        yield DataPaths(tmp_path / "data")
+    return DataPaths(tmp_path / "data")
 
 
 def flamingo_bark(*arguments: str | Path) -> Result:

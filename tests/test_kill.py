@@ -21,7 +21,7 @@ from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.training.files import manifest_path
 from flamingo_bark_assets.training.manifest import read_manifest, verify_manifest
 from flamingo_bark_assets.training.publishing import publish_manifest
-from tests.conftest import NO_WAITING, connections_kept
+from tests.conftest import NO_WAITING
 from tests.songs import write_song
 
 pytestmark = pytest.mark.dagster
@@ -65,8 +65,7 @@ def run_here(data: DataPaths, home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """Run all songs in this process."""
     monkeypatch.setenv("FLAMINGO_BARK_DATA", str(data.root))
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    with connections_kept(home):
-        shown = CliRunner().invoke(main, ["run"])
+    shown = CliRunner().invoke(main, ["run"])
     assert shown.exit_code == 0, shown.output
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -89,6 +90,14 @@ def test_an_event_and_what_follows_from_it_are_stored_together_or_not_at_all(
     assert opened.event_log_storage.get_maximum_record_id() is None
     opened.report_runless_asset_event(dg.AssetMaterialization("a"))
     assert opened.get_latest_materialization_event(KEY) is not None
+
+
+def test_a_home_that_is_closed_has_no_file_open(home: Path) -> None:
+    with open_instance(home) as instance:
+        materialise(instance)
+        instance.all_instigator_state()
+    opened = (os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
+    assert [path for path in opened if path.startswith(str(home))] == []
 
 
 def test_runs_of_before_with_a_database_of_their_own_are_told_as_before_and_can_be_ended(home: Path) -> None:

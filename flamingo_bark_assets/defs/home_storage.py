@@ -60,6 +60,12 @@ class HomeInstance(dg.DagsterInstance):
         )
         return {**InstanceRef.config_defaults(base_dir), "storage": storage}
 
+    def dispose(self) -> None:
+        """Let go of all databases; Dagster's own forgets that of its sensors."""
+        super().dispose()
+        if self.schedule_storage is not None:
+            self.schedule_storage.dispose()
+
 
 class HomeStorage(DagsterSqliteStorage):
     """Dagster's three databases in the folders where it puts them by itself."""
@@ -80,22 +86,26 @@ class HomeStorage(DagsterSqliteStorage):
         return cls.from_local(inst_data=inst_data, **config_value)
 
 
-class _Runs(SqliteRunStorage):
-    """Dagster's records of runs, with connections that are kept."""
+class _Kept:
+    """A storage of one database, with connections that are kept until it is disposed of."""
+
+    _conn_string: str
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         with _engine(self._conn_string).begin() as connection:
             yield connection
 
+    def dispose(self) -> None:
+        _engine(self._conn_string).dispose()
 
-class _Schedules(SqliteScheduleStorage):
-    """Dagster's records of sensors, with connections that are kept."""
 
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        with _engine(self._conn_string).begin() as connection:
-            yield connection
+class _Runs(_Kept, SqliteRunStorage):
+    """Dagster's records of runs."""
+
+
+class _Schedules(_Kept, SqliteScheduleStorage):
+    """Dagster's records of sensors."""
 
 
 class _EventLog(SqliteEventLogStorage):

@@ -115,6 +115,24 @@ def test_a_run_measures_all_its_songs_before_it_waits_for_a_place_and_lets_go_of
     assert storage.get_concurrency_run_ids() == set()
 
 
+def test_the_place_of_a_run_that_has_ended_without_giving_it_back_goes_to_whoever_waits(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = instance.run_storage.add_run(dg.DagsterRun("all_songs", status=dg.DagsterRunStatus.FAILURE)).run_id
+    storage = instance.event_log_storage
+    assert storage.claim_concurrency_slot(CAPTIONING_POOL, killed, "captions of songs").is_claimed
+    looks: list[float] = []
+
+    def impatient(seconds: float) -> None:
+        looks.append(seconds)
+        assert len(looks) < 5
+
+    monkeypatch.setattr("flamingo_bark_assets.defs.pools.time.sleep", impatient)
+    waiting = instance.run_storage.add_run(dg.DagsterRun("all_songs", status=dg.DagsterRunStatus.STARTED)).run_id
+    with pools.place_in(CAPTIONING_POOL, instance, waiting, "captions of songs", lambda _: None):
+        assert storage.get_concurrency_run_ids() == {waiting}
+
+
 def _telling(
     tell: Callable[[str], None], pool: str, instance: dg.DagsterInstance, run_id: str, part: str, _: object
 ) -> AbstractContextManager[None]:

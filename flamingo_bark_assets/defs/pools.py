@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
+
 PUBLICATION_POOL = "publication"
 """Pool of the manifest, the splits and the warehouse: locks of files hold on one machine only."""
 CAPTIONING_POOL = "captioning"
@@ -30,6 +32,11 @@ def set_limits(instance: dg.DagsterInstance) -> None:
         return
     for pool in _LIMITS.keys() - {pool.name for pool in storage.get_pool_limits()}:
         storage.set_concurrency_slots(pool, _LIMITS[pool])
+    _free_places_of_ended_runs(instance)
+
+
+def _free_places_of_ended_runs(instance: dg.DagsterInstance) -> None:
+    storage = instance.event_log_storage
     for run_id in storage.get_concurrency_run_ids():
         run = instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
@@ -60,6 +67,9 @@ def place_in(
             tell(f"waiting for a place in the pool {pool}")
             while not storage.claim_concurrency_slot(pool, run_id, part).is_claimed:
                 time.sleep(_LOOK_S)
+                # Commands run without a daemon, and whoever has the place may be killed.
+                fail_lost_runs(instance)
+                _free_places_of_ended_runs(instance)
         yield
     finally:
         storage.free_concurrency_slot_for_step(run_id, part)

@@ -28,6 +28,8 @@ from typing import Any, NoReturn
 
 import psutil
 
+from tests.running import free_port
+
 _NEEDED = ("dagster_postgres", "psycopg2", "dagster_ray", "ray", "aiohttp")
 _OWN_NETWORK = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--map-current-user", "--keep-caps", "--net")
 _RAY_STORE_BYTES = 80_000_000  # the least is 78,643,200
@@ -175,13 +177,6 @@ def ask_ray(client: Mapping[str, str], path: str) -> Any:
 def _living_nodes(client: Mapping[str, str]) -> int:
     answer = ask_ray(client, "/nodes?view=summary")
     return sum(node["raylet"].get("state") == "ALIVE" for node in answer["data"]["summary"]) if answer else 0
-
-
-def free_port() -> int:
-    """Return a port of loopback that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

@@ -25,7 +25,7 @@ from flamingo_bark_assets.studio import app
 from flamingo_bark_assets.studio.access import Keys, new_keys
 from flamingo_bark_assets.studio.context import Studio
 from flamingo_bark_assets.studio.running import link
-from tests.studio import free_port
+from tests.running import free_port
 
 _TEMPLATE = """{% extends "base.html" %}
 {% block title %}{{ song_id }}{% endblock %}

@@ -194,7 +194,7 @@ def running_platform(
 ) -> Iterator[Platform]:
     """Start webserver and daemon, and with a port for it the studio, as `make ui` does, and stop them at the end."""
     home.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port = free_port()
     start = "from flamingo_bark_assets.defs.serving import Address, serve; from pathlib import Path; import sys; "
     serve = f"serve(Path(sys.argv[1]), Address('127.0.0.1', {port}), module=sys.argv[2])"
     command = [str(Path(sys.executable).parent / "flamingo-bark"), "ui", "--port", str(port)]
@@ -237,7 +237,8 @@ def _wait_until_up(platform: Platform, timeout_s: float = 400.0) -> None:
     raise TimeoutError((platform.home / "log.txt").read_text()[-2000:])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -10,8 +10,8 @@ import pytest
 
 from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.errors import HomeError
-from tests.cluster import free_port, why_not
-from tests.running import ROOT
+from tests.cluster import why_not
+from tests.running import ROOT, free_port
 
 pytestmark = pytest.mark.dagster
 

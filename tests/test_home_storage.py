@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -96,7 +95,7 @@ def test_a_home_that_is_closed_has_no_file_open(home: Path) -> None:
     with open_instance(home) as instance:
         materialise(instance)
         instance.all_instigator_state()
-    opened = (os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
+    opened = (str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
     assert [path for path in opened if path.startswith(str(home))] == []
 
 

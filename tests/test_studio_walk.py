@@ -21,9 +21,8 @@ from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.song_toml import read_song_info
 from flamingo_bark_assets.studio.access import read_keys
 from tests.conftest import NO_WAITING
-from tests.running import running_platform
+from tests.running import free_port, running_platform
 from tests.songs import write_song
-from tests.studio import free_port
 from tests.test_browser import CHROMIUM, QUIET
 
 AXE = Path(__file__).parent / "axe_core/axe.min.js"

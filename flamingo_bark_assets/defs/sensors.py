@@ -59,9 +59,6 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
         versions = settings_versions(platform.settings, platform.paths)
         library, unlisted = survey(platform.paths)
         due = _due_songs(platform.paths).find(versions, library)
-    except FlamingoBarkError as error:
-        return dg.SkipReason(str(error))
-    try:
         note_folder(context.instance, platform.paths)
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))

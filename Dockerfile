@@ -24,7 +24,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
 [os.utime(file, (int(file.stat().st_mtime),) * 2) for file in pathlib.Path('/opt/flamingo-bark/lib').rglob('*.py')]"
 
 FROM ${BASE}
-# The kind of processor for which inner loops are compiled: x86-64-v3 is any from 2013 on; "generic" is any at all.
+# The kind of processor for which inner loops are compiled: x86-64-v3 is any with AVX2 and FMA; "generic" is any at all.
 ARG CPU=x86-64-v3
 RUN groupadd --gid 10001 flamingo \
     && useradd --uid 10001 --gid flamingo --no-create-home --home-dir /data --shell /usr/sbin/nologin flamingo \

@@ -112,6 +112,16 @@ def test_the_parts_name_each_other() -> None:
     assert DEPLOYMENT["env"] == [{"name": "FLAMINGO_BARK_DATA", "value": DEPLOYMENT["volumeMounts"][0]["mountPath"]}]
 
 
+def test_all_pods_run_as_the_user_of_the_image_for_whom_its_loops_are_compiled() -> None:
+    found = re.search(r"^USER (\d+):(\d+)$", (FOLDER.parents[1] / "Dockerfile").read_text(), re.MULTILINE)
+    assert found is not None
+    (studio,) = (manifest for manifest in manifests() if manifest["kind"] == "Deployment")
+    runs = VALUES["runLauncher"]["config"]["k8sRunLauncher"]["runK8sConfig"]["podSpecConfig"]["security_context"]
+    for given in (DEPLOYMENT["podSecurityContext"], studio["spec"]["template"]["spec"]["securityContext"], runs):
+        user = {snake(name): value for name, value in given.items()}
+        assert (str(user["run_as_user"]), str(user["run_as_group"])) == found.groups()
+
+
 def test_the_chart_takes_the_values() -> None:
     if not (chart := os.environ.get(CHART)):
         pytest.skip(f"{CHART} does not name the folder of Dagster's Helm chart")

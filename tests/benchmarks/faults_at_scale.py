@@ -15,7 +15,6 @@ the steps (decode, analysis), which are timed inside the runs. Storing results a
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 from flamingo_bark_assets.library.layout import DataPaths
@@ -47,7 +47,6 @@ from tests.songs import write_song
 RAISING = ("song_features", "vocal_features", "training_prompts")
 _RAISED = "this analysis was made to raise"
 _LOOK_S = 2.0
-_UNDER_WAY = [status for status in dg.DagsterRunStatus if status.value not in {"SUCCESS", "FAILURE", "CANCELED"}]
 _OPEN = {"REQUESTED", "CANCELING", "FAILING"}
 _TIME_A_SONG_S = 60.0
 
@@ -94,7 +93,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        _compile(Path(folder, "first"))
+        _compile()
         songs = make_songs(Path(folder, "data"), arguments.songs)
         begun = time.monotonic()
         kills = ["worker"] * arguments.worker_kills + ["daemon"] * arguments.daemon_kills
@@ -202,7 +201,7 @@ def _begun(data: DataPaths) -> int:
 def _has_ended(songs: Songs, home: Path) -> bool:
     """Return whether nothing is under way and nothing will be asked for any more."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        if any(not run.is_finished for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY))):
+        if instance.get_runs_count(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
             return False
         if any(backfill.status.value in _OPEN for backfill in instance.get_backfills()):
             return False
@@ -278,12 +277,10 @@ def _tell(songs: Songs, figures: Figures, steps_s: float, wall_s: float, home: P
     )
 
 
-def _compile(folder: Path) -> None:
-    """Run one song, so that no kernel is compiled while it is measured."""
-    write_song(folder / "data" / "songs", "first")
-    command = [str(Path(sys.executable).with_name("flamingo-bark")), "--data", str(folder / "data"), "run"]
-    environment = {**os.environ, "DAGSTER_HOME": str(folder / "home")}
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+def _compile() -> None:
+    """Compile all loops, so that none is while it is measured."""
+    command = [str(Path(sys.executable).with_name("flamingo-bark")), "warm-up"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def _aside(data: DataPaths) -> Path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -242,6 +245,27 @@ def test_at_the_end_of_the_chain_the_measured_captioner_writes_and_says_so(
     ]  # fmt: skip
     assert captions.candidates[0].outcome == "skipped"
     assert all(answer.is_fallback for answer in captions.answers)
+
+
+def test_a_model_that_was_released_is_gone_when_the_gpu_is_told_to_give_its_memory_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[weakref.ref[Speaking]] = []
+
+    def load(*_: object, **__: object) -> Loaded:
+        model = Speaking({})
+        loaded.append(weakref.ref(model))
+        return Loaded(model, ModelCandidate(batch_size=8), ())
+
+    monkeypatch.setattr(model_captioner, "load_first", load)
+    asking = ModelCaptioner(InferenceSettings(chain=(ModelCandidate(),)), PromptSettings(), tmp_path / "answers")
+    asking.expect(2, lambda _: None)
+    asking.describe(make_evidence(), sound)
+    left: list[list[Speaking | None]] = []
+    gpu = SimpleNamespace(is_available=lambda: True, empty_cache=lambda: left.append([one() for one in loaded]))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=gpu))
+    asking.release()
+    assert left == [[None]]
 
 
 def test_without_a_model_in_the_cache_the_measured_captioner_says_how_to_fetch_one(

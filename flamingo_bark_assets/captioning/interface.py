@@ -172,7 +172,7 @@ class Captioner(Protocol):
         ...
 
     def release(self) -> None:
-        """Let go of a model that is in memory; it is loaded again when there is something to answer."""
+        """Let go of the models in memory, a GPU's too; they are loaded again when there is something to answer."""
         ...
 
     def describe(self, evidence: Evidence, audio: Callable[[Part], Sound]) -> Captions:

@@ -7,7 +7,6 @@ passed on in `model_answers`.
 from __future__ import annotations
 
 import dataclasses
-import gc
 import itertools
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -24,7 +23,7 @@ from flamingo_bark_assets.captioning.second_opinion import SecondOpinion
 from flamingo_bark_assets.captioning.tagged import TaggedCaptioner
 from flamingo_bark_assets.errors import FlamingoBarkError
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory, batch_size_of
+from flamingo_bark_assets.inference.batching import InferenceFault, OutOfMemory, batch_size_of, free_memory
 from flamingo_bark_assets.inference.interface import CaptioningModel, ModelIdentity, Query, Reply, StreamingModel
 from flamingo_bark_assets.inference.loading import Loaded, Skipped, load_first
 from flamingo_bark_assets.inference.reply_cache import AnswerCache
@@ -148,15 +147,20 @@ class ModelCaptioner:
         finally:
             if self._is_stand_in:  # the next song is the first candidate's again
                 self._is_stand_in = False
-                self.release()
+                self._unload()
         tagged = self._tagged.on(captions, evidence, audio)
         judged = tagged if self._second_opinion is None else self._second_opinion.on(tagged, evidence, audio)
         return weigh(judged, evidence)
 
     def release(self) -> None:
-        """Let go of the model, and of its memory; the next question loads it again."""
+        """Let go of the model, of CLAP and of their memory; the next question loads them again."""
+        if self._second_opinion is not None:
+            self._second_opinion.release()
+        self._unload()
+
+    def _unload(self) -> None:
         self._loaded = None
-        gc.collect()
+        free_memory()
 
     def _load(self) -> Loaded:
         if self._loaded is None:
@@ -189,7 +193,7 @@ class ModelCaptioner:
             self._skipped, self._faults_in_a_row = skipped, 0
         # The next model finds room only when nothing holds the last one, the error's traceback included.
         del loaded
-        self.release()
+        self._unload()
         self._loaded = load_first(self._settings, skipped=skipped)
         return None
 

@@ -61,6 +61,11 @@ class SecondOpinion:
         except ModelError as error:
             return dataclasses.replace(captions, second_opinion_reason=str(error))
 
+    def release(self) -> None:
+        """Let go of CLAP; the next captions load it again."""
+        if not isinstance(self._clap, ClapUnavailable):
+            self._clap = None
+
     def _load(self) -> LoadedClap | ClapUnavailable:
         if self._clap is None:
             settings = self._settings

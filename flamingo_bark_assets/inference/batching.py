@@ -84,7 +84,7 @@ def infer_as_they_come(model: CaptioningModel, queries: Iterable[Query], batch_s
     while waiting.has_more():
         if _fits(model, waiting, batch_size, on_reply):
             continue
-        _free_memory()
+        free_memory()
         if batch_size == 1 or len(waiting.taken) == 1:
             raise OutOfMemory(f"{model.identity.model_id}: out of memory with one clip; {_advice(model.identity)}")
         batch_size = max(1, min(batch_size, len(waiting.taken)) // 2)
@@ -188,7 +188,8 @@ def _refuse_not_finite(identity: ModelIdentity, reply: Reply) -> None:
         )
 
 
-def _free_memory() -> None:
+def free_memory() -> None:
+    """Give what nothing holds any more back to the GPU, for this process and for others."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

@@ -17,6 +17,7 @@ from flamingo_bark_assets.cli import main
 from flamingo_bark_assets.defs.addresses import Address, running_platform
 from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.defs.single_service import run_service
+from flamingo_bark_assets.errors import HomeError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,3 +82,16 @@ def test_a_webserver_of_its_own_tells_its_name_to_whoever_shares_the_home(
     assert workspace["load_from"][0]["grpc_server"]["host"] == "worker"
     with open_instance(tmp_path) as instance:
         assert instance.get_runs() == []
+
+
+def test_a_home_has_one_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def become(_: str, command: list[str]) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr("os.execv", become)
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")  # which is set, and so is taken back
+    address, worker = Address("127.0.0.1", 3000), Address("worker", 4000)
+    with pytest.raises(SystemExit):
+        run_service("daemon", tmp_path, address, worker)
+    with pytest.raises(HomeError, match="a platform on it runs already"):
+        run_service("daemon", tmp_path, address, worker)

@@ -33,6 +33,8 @@ _TIME_TO_START_S = 180.0
 _TIME_TO_STOP_S = 20.0
 _LOOK_S = 0.5
 _CODE_SERVER = "code server"
+SERVICES_LOCK = ".services.lock"
+"""The file in a home that the processes of its platform hold, so that no other has a daemon there meanwhile."""
 # Of a run over many songs, Dagster plans every asset of each: so many of these events are one transaction.
 ENVIRONMENT = {"DAGSTER_EVENT_BATCH_SIZE": "500"}
 
@@ -218,7 +220,7 @@ def _alone_on(home: Path, address: Address) -> Iterator[int]:
     with plain_faults(home):
         home.mkdir(parents=True, exist_ok=True)
         mine = os.open(home / PLATFORM_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    services = os.open(home / ".services.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    services = os.open(home / SERVICES_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not locked(mine, timeout_s=0.0):
             url = os.pread(mine, 200, 0).decode().strip()

@@ -16,10 +16,10 @@ from typing import Literal, NoReturn
 
 import yaml
 
-from flamingo_bark_assets.defs.addresses import PLATFORM_LOCK, Address, locked
+from flamingo_bark_assets.defs.addresses import PLATFORM_LOCK, Address, locked, running_platform
 from flamingo_bark_assets.defs.home import make_whole
 from flamingo_bark_assets.defs.names import LOCATION
-from flamingo_bark_assets.defs.serving import DEFINITIONS, ENVIRONMENT, code_server, webserver
+from flamingo_bark_assets.defs.serving import DEFINITIONS, ENVIRONMENT, SERVICES_LOCK, code_server, webserver
 from flamingo_bark_assets.errors import HomeError
 
 ServiceName = Literal["worker", "daemon", "webserver"]
@@ -44,6 +44,7 @@ def run_service(name: ServiceName, home: Path, address: Address, worker: Address
     origin = {"grpc_server": {"host": worker.host, "port": worker.port, "location_name": LOCATION}}
     workspace.write_text(yaml.safe_dump({"load_from": [origin]}), encoding="utf-8")
     if name == "daemon":
+        _hold(home, SERVICES_LOCK)  # two would launch everything twice
         _become(["dagster._daemon", "run", "--workspace", str(workspace)])
     _tell_address(home, address)
     _become(webserver(workspace, address))
@@ -51,12 +52,22 @@ def run_service(name: ServiceName, home: Path, address: Address, worker: Address
 
 def _tell_address(home: Path, address: Address) -> None:
     """Tell whoever shares the home where the webserver is, for as long as its process lives."""
-    descriptor = os.open(home / PLATFORM_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    if not locked(descriptor, timeout_s=0.0):
-        url = os.pread(descriptor, 200, 0).decode().strip()
-        raise HomeError(f"DAGSTER_HOME {home}: a platform on it runs already, on {url}")
+    descriptor = _hold(home, PLATFORM_LOCK)
     os.pwrite(descriptor, f"{Address(next(iter(address.allowed), address.host), address.port).url:<200}".encode(), 0)
+
+
+def _hold(home: Path, lock: str) -> int:
+    """Hold a lock of a home for as long as this process lives, whatever it becomes.
+
+    Raises:
+        HomeError: another platform holds it.
+    """
+    descriptor = os.open(home / lock, os.O_RDWR | os.O_CREAT, 0o644)
+    if not locked(descriptor, timeout_s=0.0):
+        where = running_platform(home)
+        raise HomeError(f"DAGSTER_HOME {home}: a platform on it runs already{f', on {where}' if where else ''}")
     os.set_inheritable(descriptor, True)
+    return descriptor
 
 
 def _become(module: list[str]) -> NoReturn:

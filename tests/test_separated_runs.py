@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.cli import main
-from flamingo_bark_assets.defs.songs import SONGS_POOL
+from flamingo_bark_assets.defs.pools import SONGS_POOL
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import RunReport, run_songs
 from flamingo_bark_assets.record import Record

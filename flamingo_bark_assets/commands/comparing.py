@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import gc
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -54,9 +53,7 @@ def compare_captioners(paths: DataPaths, song_ids: tuple[str, ...], names: tuple
         for song_id in songs:
             work = _stored(paths, settings, song_id, captioner)
             compared.append(ask(name, captioner, work.evidence(), work.audio, settings.prompts.min_claim_confidence))
-        # The next model finds room only when nothing holds this one.
-        del captioner, work
-        gc.collect()
+        captioner.release()  # the next model finds room only when nothing holds this one
     tallies = [tally(name, compared) for name in chosen]
     if as_json:
         click.echo(json.dumps(_as_json(songs, compared, tallies), indent=1))

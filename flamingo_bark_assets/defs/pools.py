@@ -13,6 +13,8 @@ import dagster as dg
 
 from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
 
+SONGS_POOL = "songs"
+"""Pool of all runs over songs; without a limit until a person sets one."""
 PUBLICATION_POOL = "publication"
 """Pool of the manifest, the splits and the warehouse: locks of files hold on one machine only."""
 CAPTIONING_POOL = "captioning"

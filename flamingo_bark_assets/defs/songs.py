@@ -17,7 +17,7 @@ from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.names import SONGS
 from flamingo_bark_assets.defs.partitions import songs_partitions
 from flamingo_bark_assets.defs.plan import Plan, parted, plan_of
-from flamingo_bark_assets.defs.pools import CAPTIONING_POOL, place_in
+from flamingo_bark_assets.defs.pools import CAPTIONING_POOL, SONGS_POOL, place_in
 from flamingo_bark_assets.defs.reporting import (
     Event,
     EventPointer,
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 SONGS_A_RUN = 50  # a run costs 3 CPU-s before its first song; kill one and what it made stays made
 DESCRIBED_A_RUN = 500  # a captioning model takes seconds to minutes to load
-SONGS_POOL = "songs"
-"""Pool of all runs over songs: a limit of it bounds how many work at once, on all machines that share the instance."""
 
 _Failures = dict[str, str]
 
@@ -269,9 +267,10 @@ class _Run:
         state = _Song(work, ledger, stored, EventPointer(self.context.instance), outdated, dict(failures))
         ledger.begin([step.name for step in steps if step.name not in stored])
         work.save_together()
+        _, described = parted(steps)
         try:
             for step in steps:
-                if step.name == "flamingo_captions":  # a model may take minutes, and its process may be killed
+                if step in described[:1]:  # a model may take minutes, and its process may be killed
                     yield from self._store_and_report(state)
                 self._make_step(state, step)
             yield from self._store_and_report(state)

@@ -75,6 +75,16 @@ def test_long_texts_take_a_fraction_of_their_length(home: Path, opened: dg.Dagst
     assert length < len(WORDS) / 20
 
 
+def test_what_queries_compare_is_found_however_long_it_is(opened: dg.DagsterInstance) -> None:
+    long = "x" * 1000
+    opened.run_storage.add_run(dg.DagsterRun("job", run_id=str(uuid.uuid4()), tags={"note": long}))
+    opened.add_dynamic_partitions("names", [long])
+    opened.report_runless_asset_event(dg.AssetMaterialization(long))
+    assert opened.get_runs_count(dg.RunsFilter(tags={"note": long})) == 1
+    assert opened.has_dynamic_partition("names", long)
+    assert opened.get_latest_materialization_event(dg.AssetKey(long)) is not None
+
+
 def test_an_event_and_what_follows_from_it_are_stored_together_or_not_at_all(
     opened: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

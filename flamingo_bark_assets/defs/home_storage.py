@@ -38,7 +38,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 
 _LONG_CHARACTERS = 400
-"""Texts from this length on are deflated: events, but no key, name or tag that a query compares."""
+"""Objects in JSON from this length on are deflated: events, but no key, name or tag that a query compares."""
 # What was deflated with a dictionary needs it again, byte for byte: another one comes with a mark of its own.
 _MARK = b"\x00deflated-1\x00"
 _DICTIONARY = "event_texts.txt"
@@ -208,7 +208,7 @@ def _deflate_on_writing(
 
 
 def _deflated(value: Any) -> Any:
-    if isinstance(value, str) and len(value) >= _LONG_CHARACTERS:
+    if isinstance(value, str) and len(value) >= _LONG_CHARACTERS and value.startswith("{"):
         deflating = zlib.compressobj(zdict=_dictionary())
         return _MARK + deflating.compress(value.encode()) + deflating.flush()
     return value

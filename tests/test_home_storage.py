@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+from flamingo_bark_assets.defs import home_storage
 from flamingo_bark_assets.defs.home import open_instance
 
 pytestmark = pytest.mark.dagster
@@ -73,6 +75,14 @@ def test_long_texts_take_a_fraction_of_their_length(home: Path, opened: dg.Dagst
     ((length,),) = rows(home / "history/runs/index.db", query)
     assert isinstance(length, int)
     assert length < len(WORDS) / 20
+
+
+def test_the_dictionary_of_its_mark_stays_as_it_was_or_no_home_could_be_read() -> None:
+    assert home_storage._MARK == b"\x00deflated-1\x00"
+    assert (
+        hashlib.sha256(home_storage._dictionary()).hexdigest()
+        == "9fa93ae4e2d9f60621093fb237dd57a6797711f05a95ff53d87c2e1bb6a8176c"
+    )
 
 
 def test_what_queries_compare_is_found_however_long_it_is(opened: dg.DagsterInstance) -> None:

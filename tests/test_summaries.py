@@ -6,19 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_bark_assets.files import kept_rows
 from flamingo_bark_assets.library.fingerprint import FileDigests
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.provenance import summaries
 from flamingo_bark_assets.provenance.state import Made, SongState, state_path, write_state
 from flamingo_bark_assets.provenance.summaries import Summaries, stored_versions
 
-
-@pytest.fixture(autouse=True)
-def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep small libraries too, and take every time for long past."""
-    monkeypatch.setattr(kept_rows, "LEAST_KEPT", 1)
-    monkeypatch.setattr(summaries, "is_settled", lambda changed_ns, looked_ns: True)
+pytestmark = pytest.mark.usefixtures("kept_at_once")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.files.changes import Mark
 from flamingo_bark_assets.library.fingerprint import (
     FileDigests,
     FilesStamp,
@@ -26,7 +27,7 @@ from flamingo_bark_assets.library.looks import SONGS_A_TURN, LibraryLooks
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions, outside_inputs
 from flamingo_bark_assets.provenance.state import Attempt, SongState, read_state, song_lock, write_state
 from flamingo_bark_assets.provenance.stored_files import StoredSong
-from flamingo_bark_assets.provenance.summaries import Mark, Summaries, Summary, versions_of
+from flamingo_bark_assets.provenance.summaries import Summaries, Summary, versions_of
 from flamingo_bark_assets.provenance.versions import Versions
 from flamingo_bark_assets.provenance.wholeness import Wholeness
 from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step

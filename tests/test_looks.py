@@ -124,6 +124,7 @@ def test_what_is_kept_may_be_damaged(paths: DataPaths, damage: bytes) -> None:
 def test_what_just_changed_is_looked_at_again(paths: DataPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "CLOCK_STEP_NS", CLOCK_STEP_NS)
     monkeypatch.setattr(looks, "changed_ns", lambda status: 0)  # as a clock of long steps tells it
+    monkeypatch.setattr(looks, "SONGS_A_TURN", 0)
     known = LibraryLooks(paths)
     assert seen(known, paths)
     add_sidecar(paths.songs / "two")

@@ -89,6 +89,8 @@ def test_of_a_large_library_a_file_that_is_written_over_is_seen_as_its_turn_come
     assert seen(known, paths)
     write_over_mix(paths.songs / "three")
     assert [seen(known, paths) for _ in range(3)][-1]
+    write_over_mix(paths.songs / "two")
+    assert known.stamps(list_song_ids(paths), in_detail=True) == library_stamps(paths)
     edit_info(paths.songs / "one")
     add_stem(paths.songs / "three")
     assert seen(known, paths)
@@ -123,7 +125,7 @@ def test_what_is_kept_may_be_damaged(paths: DataPaths, damage: bytes) -> None:
 
 def test_what_just_changed_is_looked_at_again(paths: DataPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "CLOCK_STEP_NS", CLOCK_STEP_NS)
-    monkeypatch.setattr(looks, "changed_ns", lambda status: 0)  # as a clock of long steps tells it
+    monkeypatch.setattr(looks, "changed_ns", lambda status: 1)  # as a clock of long steps tells it
     monkeypatch.setattr(looks, "SONGS_A_TURN", 0)
     known = LibraryLooks(paths)
     assert seen(known, paths)

@@ -53,15 +53,18 @@ class LibraryLooks:
         self._turn = 0
         self._changed = 0
 
-    def stamps(self, song_ids: list[str]) -> dict[str, FilesStamp]:
-        """Look at these songs, which are all there are, and return what the file system says of their files."""
+    def stamps(self, song_ids: list[str], *, in_detail: bool = False) -> dict[str, FilesStamp]:
+        """Look at these songs, which are all there are, and return what the file system says of their files.
+
+        All files of each are asked where it is `in_detail`, else of those whose turn it is.
+        """
         looks = self._known()
         for gone in looks.keys() - set(song_ids):
             del looks[gone]
             self._changed += 1
         first, self._turn = self._turn, self._turn + SONGS_A_TURN
         for number, song_id in enumerate(song_ids):
-            self._look(looks, song_id, in_detail=first <= number < self._turn)
+            self._look(looks, song_id, in_detail=in_detail or first <= number < self._turn)
         if self._turn >= len(song_ids):
             self._turn = 0
         self._save()

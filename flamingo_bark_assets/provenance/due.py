@@ -59,10 +59,15 @@ class DueSongs:
     """Finds what is due over and over again, and looks again only at what has changed since.
 
     What another process has found is taken over, so that the first look costs little too.
+
+    Args:
+        paths: the data folder.
+        in_detail: ask all files of all songs at each look; whoever looks only once waits for no song's turn.
     """
 
-    def __init__(self, paths: DataPaths) -> None:
+    def __init__(self, paths: DataPaths, *, in_detail: bool = False) -> None:
         self._paths = paths
+        self._in_detail = in_detail
         self._looks = LibraryLooks(paths)
         self._summaries = Summaries(paths)
         self._stored = Wholeness(paths)
@@ -81,7 +86,8 @@ class DueSongs:
             LibraryError: the folder of all songs cannot be read.
         """
         song_ids = list_song_ids(self._paths) if song_ids is None else song_ids
-        stamps, summaries = self._looks.stamps(song_ids), self._summaries.current()
+        stamps = self._looks.stamps(song_ids, in_detail=self._in_detail)
+        summaries = self._summaries.current()
         version = settings_digest(settings)
         has_changed = self._stored.folders_changed()
         tokens = self._stored.tokens() if has_changed else {}

@@ -48,7 +48,7 @@ def list_songs(
     """
     said = beside(form)
     known, unlisted = survey(paths)
-    listed = ListedSongs(paths)
+    listed = ListedSongs(paths, known)
     is_filtered = bool(only or no_stems or review or search)
     window = slice(offset, None if limit is None else offset + limit)
     every = listed.of(known) if is_filtered or listed.changed(known) <= _MOST_READ else None

@@ -64,6 +64,17 @@ def test_a_state_that_was_damaged_where_it_stands_is_seen(paths: DataPaths) -> N
     assert known.current()["two"].sizes == {}
 
 
+def test_that_a_song_was_found_up_to_date_holds_for_other_processes_until_its_state_changes(paths: DataPaths) -> None:
+    known = Summaries(paths)
+    known.current()
+    known.note_fresh("two", "files and settings")
+    known.keep()
+    other = Summaries(paths)
+    assert other.current()["two"].fresh == "files and settings"
+    store(paths, "two", "2")
+    assert (other.current()["two"].fresh, Summaries(paths).current()["two"].fresh) == ("", "")
+
+
 def test_only_songs_of_the_library_are_published(paths: DataPaths) -> None:
     (paths.songs / "two").rmdir()
     assert stored_versions(paths).keys() == {"one"}

@@ -80,7 +80,8 @@ def list_songs(
     for problem in unlisted:
         said.say("[yellow]not a song:[/yellow] {}", problem)
     if len(shown) < count:
-        said.say("{} of {} songs; without {} all are shown", len(shown), count, "--offset" if offset else "--limit")
+        cut = " and ".join(name for name, given in (("--offset", offset), ("--limit", limit)) if given)
+        said.say("{} of {} songs; without {} all are shown", len(shown), count, cut)
     if not known:
         what = "is empty" if paths.songs.is_dir() else "does not exist yet"
         said.say("the library {} {}; `flamingo-bark add` imports songs, --data names another data folder",

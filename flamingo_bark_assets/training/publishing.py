@@ -200,7 +200,7 @@ class _Publication:
         """Read review and entry of a song; give what is published of it and its line."""
         known = self._known.get(song_id)
         version, mark = known.version if known else "", self._marks[song_id]
-        review = self._reviews[song_id] if song_id in self._reviews else self._review(song_id)
+        review = self._reviews.get(song_id) or self._all_reviews[song_id]
         if review.is_excluded:
             self.told.excluded.append(f"{song_id}: {review.exclusion}")
             return _Published(version, mark, "excluded", review.exclusion), b""
@@ -228,8 +228,10 @@ class _Publication:
         ]
         return stored_reviews(self._tables, anew)
 
-    def _review(self, song_id: str) -> SongReview:
-        return stored_reviews(self._tables, [song_id])[song_id]
+    @cached_property
+    def _all_reviews(self) -> dict[str, SongReview]:
+        """The reviews of all songs, for a manifest whose lines are not those that were published."""
+        return stored_reviews(self._tables, self._song_ids)
 
     def _checked(self, published: _Published, line: bytes) -> _Published:
         """Note what is wrong with the files of a line, and return what was published, with how they were found."""

@@ -108,7 +108,7 @@ class Row:
 
     Class attributes:
         TABLE: table name.
-        KEY: the columns which, after `song_id`, form the primary key.
+        KEY: the columns which, after `song_id`, tell each row from all others.
         FRAMES: whether there is a row for each short step of time, so that most rows of a library are such rows.
     """
 

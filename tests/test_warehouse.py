@@ -519,7 +519,8 @@ def test_a_reader_that_opened_the_file_before_a_publication_finds_its_frames_aft
 @pytest.mark.parametrize(
     "sql",
     ["COPY (SELECT 1) TO '{}'", "EXPLAIN ANALYZE COPY (SELECT 1) TO '{}'", "COPY raw_song TO '{}' (FORMAT parquet)",
-     "EXPORT DATABASE '{}'", "ATTACH '{}' AS other", "SELECT 1; COPY (SELECT 1) TO '{}'"],
+     "PREPARE written AS COPY (SELECT 1) TO '{}'", "EXPORT DATABASE '{}'",
+     "ATTACH '{}' AS other", "SELECT 1; COPY (SELECT 1) TO '{}'"],
 )  # fmt: skip
 def test_a_query_cannot_write_into_the_frames_that_it_may_read(tmp_path: Path, sql: str) -> None:
     store, path = FeatureStore(tmp_path / "features"), tmp_path / "warehouse.duckdb"
@@ -528,7 +529,7 @@ def test_a_query_cannot_write_into_the_frames_that_it_may_read(tmp_path: Path, s
     publish(store, ["one"], path, RECORDS)
     (frames,) = frames_folder(path).glob("*.bass_f0.parquet")
     before = frames.read_bytes()
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError, match="no other file may be written"):
         query(path, sql.format(frames))
     assert frames.read_bytes() == before
     assert query(path, PITCHES).rows == (("one", 0, 50.0),)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Decimals; such numbers take a quarter of the room of unrounded ones, in files of results and in DuckDB.
+# Decimals. Such numbers take far less room than unrounded ones, in files of results and in DuckDB.
 TIME_S = 3
 F0_HZ = 2
-"""Half a cent at the lowest note of a bass, 28 Hz."""
+"""At most 0.3 cents off at the lowest note of a bass, 28 Hz."""
 FORMANT_HZ = 1
 CONFIDENCE = 3
 

@@ -270,11 +270,10 @@ class _Run:
         ledger.begin([step.name for step in steps if step.name not in stored])
         work.save_together()
         try:
-            for step in steps:
-                if step.name == "flamingo_captions":  # a model may take minutes, and its process may be killed
-                    yield from self._store_and_report(state)
-                self._make_step(state, step)
-            yield from self._store_and_report(state)
+            for group in parted(steps):  # a model may take minutes, and its process may be killed
+                for step in group:
+                    self._make_step(state, step)
+                yield from self._store_and_report(state)
         except BaseException:  # cancelled: what was reported stays made; what was not is due, or nobody would report it
             for made in state.unreported:
                 ledger.lost(made.step.name)

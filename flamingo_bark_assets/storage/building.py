@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 # The oldest that DuckDB 2.0 writes; every client from 1.1 on reads it.
 STORAGE_VERSION = "v1.0.0"
-_JOURNAL = ".wal"
+JOURNAL = ".wal"
+"""Ending of the file in which DuckDB keeps what was written until its next checkpoint, beside the database."""
 # Which songs the file holds, and what told them by then; in a schema of its own, as no user asks for it.
 _SONGS = "internal.songs"
 _HIDDEN = "internal.hidden"
@@ -46,27 +47,31 @@ _INTERNAL = (
     f"COMMENT ON COLUMN {_LAYOUT}.layout IS 'Digest of tables, columns and comments.'",
     f"COMMENT ON COLUMN {_LAYOUT}.replaced IS 'Songs that were replaced since the file was filled anew.'",
 )
-# Replacing a song costs some five times what it costs in a new file.
+# Own choices, not measured: from which share of changed songs on a file is filled anew, and when it has so many holes,
+# which deleted rows leave, that only a new one closes them.
 _MOST_REPLACED = 0.2
-# Rows that are deleted leave holes, which only a new file closes.
 _MOST_HOLES = 1.0
 _ROWS_AT_ONCE = 600_000
 _MEMORY = "512MB"
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
-    """What a file was filled with.
+class Publication:
+    """What was published.
 
     Attributes:
+        path: the DuckDB file.
         rows: rows of each table.
+        songs: number of songs.
         left_out: songs that could not be read, each with its reason.
         unread: these songs.
         without_row: songs that a table of one row a song has none of, each with the reason.
-        replaced: number of songs whose rows were written.
+        replaced: number of songs whose rows were written anew.
     """
 
+    path: Path
     rows: dict[str, int]
+    songs: int
     left_out: tuple[str, ...]
     unread: tuple[str, ...]
     without_row: tuple[str, ...]
@@ -135,7 +140,7 @@ class Builder:
         self._left_out: list[str] = []
         self._unread: list[str] = []
 
-    def fill(self, temporary: Path, path: Path, *, before: Path | None) -> Filled:
+    def fill(self, temporary: Path, path: Path, *, before: Path | None) -> Publication:
         """Fill the file `temporary`, which is to stand at `path`; `before` is the last one, where it can be built on.
 
         Raises:
@@ -177,8 +182,9 @@ class Builder:
         except duckdb.Error as error:
             failure = write_failure(error, path, temporary)
             raise failure or StorageError(f"{path}: cannot be published: {first_line(error)}") from error
-        temporary.with_name(f"{temporary.name}{_JOURNAL}").unlink(missing_ok=True)
-        return Filled(rows, tuple(self._left_out), tuple(self._unread), without_row, len(written))
+        temporary.with_name(f"{temporary.name}{JOURNAL}").unlink(missing_ok=True)
+        left_out, unread = tuple(self._left_out), tuple(self._unread)
+        return Publication(path, rows, len(self._song_ids), left_out, unread, without_row, len(written))
 
     def _has_changed(self, song_id: str, token: str | None, last: _Before) -> bool:
         """Tell whether rows of a song are to be written: it has changed, or its frames are in no part any more."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -195,15 +196,9 @@ class FeatureStore:
         """Return one of the songs of which anything is stored; None where there is none.
 
         Raises:
-            OSError: the folder cannot be read.
+            StorageError: a folder cannot be read.
         """
-        folder = self.folder / SONGS_FOLDER
-        if folder.exists():
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.endswith(RESULTS_ENDING) and not entry.name.startswith("."):
-                        return entry.name.removesuffix(RESULTS_ENDING)
-        return next(iter(self.packs.places()), None)
+        return next(itertools.chain(self._unpacked(), self.packs.places()), None)
 
     def song_ids(self) -> list[str]:
         """Return the songs of which anything is stored, sorted."""

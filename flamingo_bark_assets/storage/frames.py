@@ -3,7 +3,7 @@
 Nine rows of ten of a library are frames. A publication copies the warehouse; what a pack holds does not change, and
 neither do these files. Making and clearing them belongs here; the views over them stand in `building`.
 
-A part is the frames of some hundred songs of one pack: a file a table and, written last, a list of its songs.
+A part is the frames of some fifty songs of one pack: a file a table and, written last, a list of its songs.
 """
 
 from __future__ import annotations

@@ -124,11 +124,11 @@ class Packs:
         Raises:
             StorageError: it is damaged.
         """
-        for anew in (False, True):  # a pack may have been added, or written anew and deleted, a moment ago
+        for anew in (False, True):  # a pack may have been written anew, and deleted, a moment ago
             catalog = self._catalog(anew=anew)
             place = catalog.places.get(song_id)
             if place is None:
-                continue
+                return None
             try:
                 path = self._pack(place.pack)
                 with open_regular(path) as file:

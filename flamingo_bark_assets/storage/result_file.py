@@ -113,7 +113,7 @@ def encode_tables(tables: Iterable[tuple[str, Sequence[ColumnSpec], Mapping[str,
         columns: dict[str, Any] = {}
         for spec in specs:
             column = values[spec.name]
-            if n_rows >= _LONG_ROWS and spec.type in _TYPES and not (spec.nullable and None in column):
+            if n_rows >= _LONG_ROWS and spec.type in _TYPES and None not in column:
                 packed, decimals, by_steps = _packed(_array(column, spec))
                 columns[spec.name] = {"at": place, "decimals": decimals, "by_steps": by_steps}
                 numbers.append(packed)

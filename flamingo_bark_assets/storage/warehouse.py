@@ -6,6 +6,7 @@ Publishing and read-only queries belong here; filling the file with rows stands 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from flamingo_bark_assets.files.atomic import (
     writes_named,
 )
 from flamingo_bark_assets.files.opening import file_problem, read_text
+from flamingo_bark_assets.storage.building import JOURNAL, Builder, Publication, first_line
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.frames import frames_folder
 from flamingo_bark_assets.storage.tables import Records, Table
@@ -29,38 +31,16 @@ from flamingo_bark_assets.storage.tables import Records, Table
 if TYPE_CHECKING:
     import duckdb
 
-# DuckDB keeps what a client has written, until its next checkpoint, in files of these names beside the database.
-_JOURNAL = ".wal"
+# DuckDB's journals while it makes a checkpoint.
 _CHECKPOINT_JOURNALS = (".wal.checkpoint", ".wal.recovery")
 # The journal's name is made a link to a file in a folder that does not exist: for DuckDB there is no journal to
 # read and none can be begun.
 _NO_JOURNAL = Path(".this-file-is-read-only", "see-README")
 
+_WRITES_FILES = re.compile(r"\b(ATTACH|COPY|EXPORT|IMPORT)\b", re.IGNORECASE)
+
 TABLES_OF_SONGS = ("song_features", "song_metadata", "raw_song", "suitability")
 """Tables of one row a song, whose columns a condition over songs may name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What was published.
-
-    Attributes:
-        path: the DuckDB file.
-        rows: rows of each table.
-        songs: number of songs.
-        left_out: songs that could not be read, each with its reason.
-        unread: these songs.
-        without_row: songs that a table of one row a song has none of, each with the reason.
-        replaced: number of songs whose rows were written anew.
-    """
-
-    path: Path
-    rows: dict[str, int]
-    songs: int
-    left_out: tuple[str, ...]
-    unread: tuple[str, ...]
-    without_row: tuple[str, ...]
-    replaced: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,28 +73,24 @@ def publish(
         WriteError: the warehouse cannot be written; the old one stays.
         StorageError: DuckDB failed for another reason that is no single song's fault; the old one stays.
     """
-    from flamingo_bark_assets.storage.building import Builder
-
     with _turn(path):
         remove_leftovers(path.parent, recursive=False)
         remove_leftovers(store.folder)
         before = path if is_as_published(path) else None
         with replacing(path) as temporary:
             try:
-                filled = Builder(store, song_ids, records, over_all_songs or {}).fill(temporary, path, before=before)
+                published = Builder(store, song_ids, records, over_all_songs or {}).fill(temporary, path, before=before)
             except StorageError as error:
                 if before is None or isinstance(error, WriteError):
                     raise
                 temporary.unlink(missing_ok=True)  # a copy of a file that the disk has damaged
-                filled = Builder(store, song_ids, records, over_all_songs or {}).fill(temporary, path, before=None)
+                published = Builder(store, song_ids, records, over_all_songs or {}).fill(temporary, path, before=None)
             # Before the new file is there: its format does not tell it from the one that the journal belongs to, and
             # a client would apply the journal to it. A kill in between leaves the old file as last checkpointed.
             with writes_named(path):
                 _bar_journal(path)
         write_text(_note(path), json.dumps(_stamp(path)) + "\n")
-    return Publication(
-        path, filled.rows, len(song_ids), filled.left_out, filled.unread, filled.without_row, filled.replaced
-    )
+    return published
 
 
 def is_as_published(path: Path) -> bool:
@@ -166,13 +142,13 @@ def query(path: Path, sql: str, *, max_rows: int | None = None) -> Result:
             raise StorageError(f"query failed: {error}") from error
         raise StorageError(
             f"{path}: another program has it open for writing; close it there, or publish feature_warehouse again "
-            f"({_first_line(error)})"
+            f"({first_line(error)})"
         ) from error
     except (duckdb.Error, RuntimeError) as error:  # RuntimeError: a text that is not Unicode.
         if isinstance(error, duckdb.PermissionException) and f"{frames_folder(path).name}/" in str(error):
             raise StorageError(
                 f"{path}: files beside it are lost, or the data folder was moved; publish feature_warehouse again "
-                f"({_first_line(error)})"
+                f"({first_line(error)})"
             ) from error
         said = str(error).partition("\n\nLINE")[0]  # Then comes the query, with a mark below it.
         raise StorageError(f"query failed: {' '.join(said.split())}") from error
@@ -205,13 +181,10 @@ def _connected_to_read(path: Path, frames: Path) -> Iterator[duckdb.DuckDBPyConn
 
 
 def _may_write_files(statement: duckdb.Statement) -> bool:
-    """Tell whether a statement may write a file, though it be one that may be read, or be the plan of such a one."""
+    """Tell whether a statement may write a file that may be read, or holds one that may: a plan, a prepared one."""
     import duckdb
 
-    kinds = duckdb.StatementType
-    if statement.type == kinds.EXPLAIN:
-        return any(word in statement.query.upper() for word in ("COPY", "EXPORT"))
-    return statement.type in {kinds.COPY, kinds.EXPORT, kinds.COPY_DATABASE, kinds.ATTACH}
+    return statement.type != duckdb.StatementType.SELECT and bool(_WRITES_FILES.search(statement.query))
 
 
 def songs_where(path: Path, condition: str) -> list[str]:
@@ -233,7 +206,7 @@ def songs_where(path: Path, condition: str) -> list[str]:
         duckdb.extract_statements(f"SELECT [{condition}\n]")  # no bracket of it may close one of ours
         statements = duckdb.extract_statements(statement)
     except (duckdb.Error, RuntimeError) as error:
-        raise StorageError(f"the condition {condition!r} is wrong: {_first_line(error)}") from error
+        raise StorageError(f"the condition {condition!r} is wrong: {first_line(error)}") from error
     if len(statements) != 1:
         raise StorageError(f"the condition {condition!r} is more than one condition; leave out the semicolon")
     return [str(song_id) for (song_id, *_) in query(path, statement).rows]
@@ -259,7 +232,7 @@ def _bar_journal(path: Path) -> None:
 
     A client that has the warehouse open for writing, now or later, can then do no harm to the file that comes next.
     """
-    journal = path.with_name(f"{path.name}{_JOURNAL}")
+    journal = path.with_name(f"{path.name}{JOURNAL}")
     link = temporary_path(path.parent)
     try:
         link.symlink_to(_NO_JOURNAL)
@@ -274,7 +247,7 @@ def _bar_journal(path: Path) -> None:
 @contextmanager
 def _without_journal(path: Path) -> Iterator[Path]:
     """Give the warehouse a name beside which no journal stands, where another program has left one."""
-    if not any(path.with_name(f"{path.name}{ending}").exists() for ending in (_JOURNAL, *_CHECKPOINT_JOURNALS)):
+    if not any(path.with_name(f"{path.name}{ending}").exists() for ending in (JOURNAL, *_CHECKPOINT_JOURNALS)):
         yield path
         return
     other_name = temporary_path(path.parent)
@@ -284,7 +257,3 @@ def _without_journal(path: Path) -> Iterator[Path]:
         yield other_name if other_name.exists() else path
     finally:
         delete_tree(other_name)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

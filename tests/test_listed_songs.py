@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from flamingo_bark_assets.commands import listed_songs
+from flamingo_bark_assets.cli import main
+from flamingo_bark_assets.commands import listed_songs, listing
 from flamingo_bark_assets.commands.listed_songs import ListedSong, ListedSongs
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.provenance.state import SongState, write_state
@@ -62,3 +64,22 @@ def test_nothing_is_kept_of_a_song_that_is_gone(paths: DataPaths) -> None:
     titles(paths)
     kept = (paths.root / "state" / "list.json").read_text()
     assert ('"one"' in kept, '"two"' in kept) == (True, False)
+
+
+def test_of_many_songs_that_were_never_read_a_limit_reads_those_it_shows_and_a_filter_reads_all(
+    paths: DataPaths, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_MOST_READ", 1)
+
+    def listed(*options: str) -> str:
+        read.clear()
+        shown = CliRunner().invoke(main, ["--data", str(paths.root), "list", *options])
+        assert shown.exit_code == 0, shown.output
+        return " ".join(shown.output.split())
+
+    assert "3 songs, 1 of them looked at" in listed("--limit", "1", "--offset", "2")
+    assert read == ["two"]
+    assert "1 of 3 songs" in listed("--search", "ONE")
+    assert read == ["one", "three"]
+    assert "3 songs, 0 fit, 0 unfit" in listed("--limit", "1")
+    assert read == []

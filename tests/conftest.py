@@ -19,6 +19,7 @@ from dagster._config.pythonic_config import resource
 from hypothesis import settings
 
 from flamingo_bark_assets.defs.home import open_instance
+from flamingo_bark_assets.files import changes, kept_rows
 from flamingo_bark_assets.kernels import compiling_alone
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.tagging.tagger import Tagger
@@ -48,6 +49,13 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that no worker is left alone with it at the end."""
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("dagster", "browser", "long"))))
+
+
+@pytest.fixture
+def kept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what was seen of small libraries too, and take every time for long past."""
+    monkeypatch.setattr(kept_rows, "LEAST_KEPT", 1)
+    monkeypatch.setattr(changes, "CLOCK_STEP_NS", -(10**12))
 
 
 @pytest.fixture(scope="session", autouse=True)

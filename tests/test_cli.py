@@ -19,6 +19,7 @@ from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
 from tests.hub import closed_port, serving
+from tests.platform_state import due
 from tests.songs import write_song, write_unreadable_song
 
 
@@ -203,4 +204,6 @@ def test_a_stored_result_that_was_damaged_is_told_and_hides_no_other_song(paths:
     listed = flamingo_bark("list")
     assert listed.exit_code == 0
     assert "damaged: stored song_metadata was damaged; materialise the asset again" in listed.output
+    assert due(paths).keys() == {"damaged"}
+    assert "damaged: stored song_metadata cannot be read" in " ".join(flamingo_bark("list").output.split())
     assert "unfit: other: song.wav" in " ".join(listed.output.split())

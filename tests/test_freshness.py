@@ -20,12 +20,14 @@ import pytest
 from flamingo_bark_assets import pipeline
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.captioning.measured import MeasuredCaptioner
+from flamingo_bark_assets.commands.running import _due_songs
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs import metadata
 from flamingo_bark_assets.defs.checks import CHECKS
 from flamingo_bark_assets.defs.home import open_instance
 from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.songs import song
+from flamingo_bark_assets.library import looks
 from flamingo_bark_assets.library.fingerprint import sha256_of, sound_digest
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song
 from flamingo_bark_assets.pipeline import SongWork, UndeclaredInput, run_all, run_step
@@ -442,6 +444,18 @@ def test_captions_that_a_run_let_others_write_are_due_and_change_no_setting(
     follow_sensors(instance)
     assert due(data) == {}
     assert not_fresh(instance, "ab") == {}
+
+
+@pytest.mark.usefixtures("kept_at_once", "instance")
+@pytest.mark.finished("ab")
+def test_a_command_sees_a_file_that_was_written_over_before_its_turn_at_the_ticks_has_come(
+    data: DataPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert due(data) == {}
+    monkeypatch.setattr(looks, "SONGS_A_TURN", 0)
+    (data.songs / "b" / "song.wav").write_bytes(b"another sound")
+    assert due(data) == {}
+    assert _due_songs(data) == ["b"]
 
 
 @pytest.mark.finished("ab")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from flamingo_bark_assets.files import kept_rows
+from flamingo_bark_assets.files import changes
 from flamingo_bark_assets.library import looks
 from flamingo_bark_assets.library.fingerprint import FolderScan, scan_folder
 from flamingo_bark_assets.library.known_mixes import KnownMixes
@@ -16,14 +15,9 @@ from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.looks import LibraryLooks, looks_path
 from tests.songs import library_stamps
 
-LONG_AGO_S = 1_600_000_000
+CLOCK_STEP_NS = changes.CLOCK_STEP_NS
 
-
-@pytest.fixture(autouse=True)
-def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep small libraries too, and take every time for long past."""
-    monkeypatch.setattr(kept_rows, "LEAST_KEPT", 1)
-    monkeypatch.setattr(looks, "is_settled", lambda changed_ns, looked_ns: True)
+pytestmark = pytest.mark.usefixtures("kept_at_once")
 
 
 @pytest.fixture
@@ -95,6 +89,8 @@ def test_of_a_large_library_a_file_that_is_written_over_is_seen_as_its_turn_come
     assert seen(known, paths)
     write_over_mix(paths.songs / "three")
     assert [seen(known, paths) for _ in range(3)][-1]
+    write_over_mix(paths.songs / "two")
+    assert known.stamps(list_song_ids(paths), in_detail=True) == library_stamps(paths)
     edit_info(paths.songs / "one")
     add_stem(paths.songs / "three")
     assert seen(known, paths)
@@ -128,13 +124,27 @@ def test_what_is_kept_may_be_damaged(paths: DataPaths, damage: bytes) -> None:
 
 
 def test_what_just_changed_is_looked_at_again(paths: DataPaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looks, "is_settled", kept_rows.is_settled)
+    monkeypatch.setattr(changes, "CLOCK_STEP_NS", CLOCK_STEP_NS)
+    monkeypatch.setattr(looks, "changed_ns", lambda status: 1)  # as a clock of long steps tells it
+    monkeypatch.setattr(looks, "SONGS_A_TURN", 0)
     known = LibraryLooks(paths)
     assert seen(known, paths)
-    folder = paths.songs / "two"
-    before = folder.stat()
-    add_sidecar(folder)
-    os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a clock of long steps would leave it
+    add_sidecar(paths.songs / "two")
+    assert seen(known, paths)
+
+
+def test_a_file_that_is_written_over_while_it_is_looked_at_is_seen_at_the_next_look(
+    paths: DataPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(folder: str) -> FolderScan:
+        scan = scan_folder(folder)
+        write_over_mix(Path(folder))
+        return scan
+
+    known = LibraryLooks(paths)
+    with monkeypatch.context() as patched:
+        patched.setattr(looks, "scan_folder", overtaken)
+        assert not seen(known, paths)
     assert seen(known, paths)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,8 @@ from flamingo_bark_assets.training.manifest import (
     read_manifest,
     render_entry,
     verify_manifest,
-    write_manifest,
 )
+from flamingo_bark_assets.training.publishing import publish_manifest
 from flamingo_bark_assets.training.suitability import judge
 from tests.evidence import make_evidence, make_stem, unusable_song
 from tests.test_dataset import make_captions, make_prompts
@@ -95,6 +94,12 @@ class Library:
             paths=self.paths,
         )
 
+    def publish(self, *entries: ManifestEntry) -> Path:
+        """Write the entries and publish the manifest over them."""
+        for entry in entries:
+            (self.paths.datasets / entry_file_name(entry.song_id)).write_bytes(render_entry(entry))
+        return publish_manifest(self.paths).path
+
 
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
@@ -103,9 +108,7 @@ def library(tmp_path: Path) -> Library:
 
 @pytest.fixture
 def manifest(library: Library) -> Path:
-    path = library.paths.datasets / "training_manifest.jsonl"
-    write_manifest([library.entry("one"), library.entry("two")], path)
-    return path
+    return library.publish(library.entry("one"), library.entry("two"))
 
 
 def test_an_entry_lists_every_file_with_its_checksum(library: Library) -> None:
@@ -157,46 +160,31 @@ def test_a_rendered_entry_reads_back_and_renders_the_same(library: Library) -> N
     assert render_entry(read_entry(path)) == path.read_bytes()
 
 
-def test_only_suitable_songs_enter_the_manifest_sorted_by_song(library: Library) -> None:
-    path = library.paths.datasets / "training_manifest.jsonl"
-    write_manifest([library.entry("b"), library.entry("c", clipped_fraction=0.5), library.entry("a")], path)
-    assert [json.loads(line)["song_id"] for line in path.read_text().splitlines()] == ["a", "b"]
-
-
-def test_the_order_in_which_songs_come_does_not_change_the_bytes(library: Library) -> None:
-    entries = [library.entry("a"), library.entry("b")]
-    first, second = library.paths.root / "1.jsonl", library.paths.root / "2.jsonl"
-    write_manifest(entries, first)
-    write_manifest(reversed(entries), second)
-    assert first.read_bytes() == second.read_bytes()
-
-
-def test_a_manifest_reads_back(library: Library) -> None:
-    entry = library.entry()
-    path = library.paths.root / "m.jsonl"
-    write_manifest([entry], path)
-    assert read_manifest(path) == [entry]
+def test_only_suitable_songs_enter_the_manifest_sorted_by_song_as_they_were_written(library: Library) -> None:
+    a, b, c = library.entry("a"), library.entry("b"), library.entry("c", clipped_fraction=0.5)
+    path = library.publish(b, c, a)
+    assert read_manifest(path) == [a, b]
 
 
 def test_a_manifest_without_suitable_songs_is_an_empty_file(library: Library) -> None:
-    path = library.paths.root / "m.jsonl"
-    write_manifest([library.entry(clipped_fraction=0.5)], path)
+    path = library.publish(library.entry(clipped_fraction=0.5))
     assert path.read_bytes() == b""
     assert read_manifest(path) == []
 
 
 def test_a_line_separator_inside_a_text_does_not_split_a_line(library: Library) -> None:
-    entry = library.entry().model_copy(update={"captioner": "a\u2028b"})
-    path = library.paths.root / "m.jsonl"
-    write_manifest([entry], path)
+    path = library.publish(library.entry().model_copy(update={"captioner": "a\u2028b"}))
     assert read_manifest(path)[0].captioner == "a\u2028b"
 
 
-def test_two_entries_of_one_song_are_refused_and_the_old_manifest_stays(library: Library, manifest: Path) -> None:
-    before = manifest.read_bytes()
-    with pytest.raises(StorageError, match="two entries of the song 'song'"):
-        write_manifest([library.entry(), library.entry()], manifest)
-    assert manifest.read_bytes() == before
+def test_an_entry_that_is_another_songs_is_left_out_by_name(library: Library) -> None:
+    path = library.publish(library.entry("one"))
+    entry = library.paths.datasets / entry_file_name("one")
+    library.song_files("two")
+    entry.rename(library.paths.datasets / entry_file_name("two"))
+    published = publish_manifest(library.paths)
+    assert "two: its manifest entry is that of one; run the song again" in published.left_out
+    assert path.read_bytes() == b""
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_bark_assets.files import kept_rows
+from flamingo_bark_assets.audio.song_review import ACCEPTED, EXCLUDED, SongReview, stored_reviews
 from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.library.fingerprint import folder_signature
 from flamingo_bark_assets.library.layout import DataPaths
+from flamingo_bark_assets.storage.feature_store import FeatureStore
+from flamingo_bark_assets.storage.library_tables import LibraryTables
 from flamingo_bark_assets.training import manifest, publishing
 from flamingo_bark_assets.training.files import dataset_files, manifest_path
 from flamingo_bark_assets.training.manifest import ManifestEntry, ManifestFile, read_entry, render_entry
@@ -19,11 +21,7 @@ from flamingo_bark_assets.training.publishing import KnownSong, PublishedManifes
 SONGS = ("one", "two", "three")
 
 
-@pytest.fixture(autouse=True)
-def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep small libraries too, and take every time for long past."""
-    monkeypatch.setattr(kept_rows, "LEAST_KEPT", 1)
-    monkeypatch.setattr(publishing, "is_settled", lambda changed_ns, looked_ns: True)
+pytestmark = pytest.mark.usefixtures("kept_at_once")
 
 
 @pytest.fixture
@@ -64,9 +62,14 @@ def known(paths: DataPaths, **versions: str) -> dict[str, KnownSong]:
 
 
 def as_read(paths: DataPaths) -> tuple[PublishedManifest, bytes]:
-    """What a publication gives that reads everything."""
-    told = publish_manifest(paths)
-    return dataclasses.replace(told, cleanup=told.cleanup), manifest_path(paths).read_bytes()
+    """What a publication gives that reads everything; nothing of it is kept."""
+    kept, manifest = paths.root / "state" / "manifest.json", manifest_path(paths)
+    rows, lines = kept.read_bytes(), manifest.read_bytes()
+    kept.unlink()
+    found = publish_manifest(paths), manifest.read_bytes()
+    kept.write_bytes(rows)
+    manifest.write_bytes(lines)
+    return found
 
 
 def test_nothing_is_read_or_hashed_again_where_nothing_has_changed(
@@ -117,6 +120,27 @@ def test_songs_that_become_unfit_go_and_come_are_published_as_if_all_were_read(p
     told = publish_manifest(paths, known(paths, one="3"))
     assert (told, manifest_path(paths).read_bytes()) == as_read(paths)
     assert told.songs == len(SONGS)
+
+
+def test_a_song_that_a_person_excludes_is_told_and_not_read_again(
+    paths: DataPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = SongReview(song_id="two", state=EXCLUDED, reviewed_by="maria", repeats=1)
+    FeatureStore(paths.features).write(review)
+    first = publish_manifest(paths, known(paths))
+    assert (first.songs, first.excluded) == (2, ("two: excluded by maria",))
+    asked: list[str] = []
+
+    def noted(tables: LibraryTables, song_ids: list[str]) -> dict[str, SongReview]:
+        asked.extend(song_ids)
+        return stored_reviews(tables, song_ids)
+
+    monkeypatch.setattr(publishing, "stored_reviews", noted)
+    assert publish_manifest(paths, known(paths)) == first
+    assert asked == []
+    FeatureStore(paths.features).write(dataclasses.replace(review, state=ACCEPTED))
+    told = publish_manifest(paths, known(paths, two="2"))
+    assert (told.songs, told.excluded, asked) == (3, (), ["two"])
 
 
 @pytest.mark.parametrize("file", ["songs/two/song.wav", "datasets/training_instructions_two.md"])

@@ -109,3 +109,10 @@ def test_whatever_byte_is_damaged_or_missing_nothing_else_is_read(data: st.DataO
     except StorageError:
         return
     assert found == ResultFile(whole).results()
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1])
+@pytest.mark.parametrize("times", [1, 100])
+def test_a_whole_number_beyond_64_bits_is_refused_by_the_name_of_its_column(number: int, times: int) -> None:
+    with pytest.raises(ValueError, match="number: a whole number is beyond 64 bits"):
+        encoded([(number, None, None, None)] * times)

@@ -69,6 +69,13 @@ def test_a_sound_longer_than_a_piece_is_drawn_without_a_seam() -> None:
     assert (shades(pictures["chroma"])[::8, 1:-1].argmax(axis=0) == 9).all()
 
 
+def test_a_few_samples_of_a_high_rate_of_which_the_down_mix_keeps_none_are_drawn() -> None:
+    sound = Signal(np.ones((1, 3), np.float32), 192_000)
+    mono = AudioView(sound).mono()
+    assert mono.size == 0
+    assert spectral_pngs(sound, mono).keys() == SIZES.keys()
+
+
 def test_a_down_mix_that_is_at_hand_gives_the_same_pictures() -> None:
     sound = as_signal(music(8.0), music(8.0))
     drawn = {name: shades(png) for name, png in spectral_pngs(sound, AudioView(sound).mono()).items()}

@@ -6,19 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_bark_assets.files import kept_rows
 from flamingo_bark_assets.library.fingerprint import FileDigests
 from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.provenance import summaries
 from flamingo_bark_assets.provenance.state import Made, SongState, state_path, write_state
 from flamingo_bark_assets.provenance.summaries import Summaries, stored_versions
 
-
-@pytest.fixture(autouse=True)
-def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep small libraries too, and take every time for long past."""
-    monkeypatch.setattr(kept_rows, "LEAST_KEPT", 1)
-    monkeypatch.setattr(summaries, "is_settled", lambda changed_ns, looked_ns: True)
+pytestmark = pytest.mark.usefixtures("kept_at_once")
 
 
 @pytest.fixture
@@ -69,6 +62,17 @@ def test_a_state_that_was_damaged_where_it_stands_is_seen(paths: DataPaths) -> N
     assert known.current()["two"].sizes == {"bark_dataset": 9}
     state_path(paths, "two").write_text("{")
     assert known.current()["two"].sizes == {}
+
+
+def test_that_a_song_was_found_up_to_date_holds_for_other_processes_until_its_state_changes(paths: DataPaths) -> None:
+    known = Summaries(paths)
+    known.current()
+    known.note_fresh("two", "files and settings")
+    known.keep()
+    other = Summaries(paths)
+    assert other.current()["two"].fresh == "files and settings"
+    store(paths, "two", "2")
+    assert (other.current()["two"].fresh, Summaries(paths).current()["two"].fresh) == ("", "")
 
 
 def test_only_songs_of_the_library_are_published(paths: DataPaths) -> None:

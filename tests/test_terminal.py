@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from flamingo_bark_assets.audio.recording import RawSong
+from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.local_runs import CheckOutcome, RunReport
 from flamingo_bark_assets.steps import RECORDS
 from flamingo_bark_assets.storage.feature_store import FeatureStore
 from flamingo_bark_assets.storage.warehouse import publish
 from flamingo_bark_assets.terminal import Terminal, open_terminal, visible
-from flamingo_bark_assets.training.manifest import MANIFEST_FILE_NAME, ManifestEntry, ManifestFile, write_manifest
+from flamingo_bark_assets.training.manifest import MANIFEST_FILE_NAME, ManifestEntry, ManifestFile, manifest_line
 from flamingo_bark_assets.training.suitability import Verdict
 from tests.songs import write_song
 
@@ -127,7 +128,7 @@ def evil_data(tmp_path_factory: pytest.TempPathFactory) -> DataPaths:
         song_id=EVIL, suitable=True, dataset=name, instructions=name, suitable_stems=(), duration_s=1.0,
         captioner=EVIL, is_fallback=True, prompts=0, files=(file,),
     )  # fmt: skip
-    write_manifest([entry], paths.datasets / MANIFEST_FILE_NAME)
+    write_bytes(paths.datasets / MANIFEST_FILE_NAME, manifest_line(entry))
     return paths
 
 

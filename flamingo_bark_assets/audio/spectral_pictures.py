@@ -61,7 +61,8 @@ def _pieces(sound: Sound) -> Iterator[FloatArray]:
 
 def _cut(mono: FloatArray) -> Iterator[FloatArray]:
     size = round(_PIECE_S * _RATE_HZ)
-    return (mono[start : start + size] for start in range(0, mono.size, size))
+    # Of a few samples at a high rate none is left.
+    return (mono[start : start + size] for start in range(0, max(1, mono.size), size))
 
 
 def _transformed(samples: FloatArray, hop: int) -> tuple[FloatArray, FloatArray, FloatArray]:

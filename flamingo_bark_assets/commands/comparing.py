@@ -74,7 +74,8 @@ def _refuse_unmeasured(paths: DataPaths, settings: Settings, song_ids: Sequence[
     from flamingo_bark_assets.steps import STEP_NAMED
 
     known_songs(paths, song_ids)
-    due, measured = DueSongs(paths).find(settings_versions(settings, paths)), STEP_NAMED["flamingo_captions"].needs
+    due = DueSongs(paths, in_detail=True).find(settings_versions(settings, paths))
+    measured = STEP_NAMED["flamingo_captions"].needs
     unmeasured = [
         song_id for song_id in song_ids if song_id in due and not due[song_id].steps.keys().isdisjoint(measured)
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,17 +56,25 @@ class ListedSong:
 
 
 class ListedSongs:
-    """What is told of the songs of a library, brought up to date where it is asked for."""
+    """What is told of the songs of a library, brought up to date where it is asked for.
 
-    def __init__(self, paths: DataPaths) -> None:
+    Args:
+        paths: the data folder.
+        library: all songs of the library; of others nothing is kept.
+    """
+
+    def __init__(self, paths: DataPaths, library: Sequence[str]) -> None:
         from flamingo_bark_assets.provenance.summaries import Summaries
         from flamingo_bark_assets.storage.feature_store import FeatureStore
 
         self._paths = paths
         self._path = paths.root / "state" / "list.json"
-        self._rows = read_rows(self._path, _VERSION)
+        rows = read_rows(self._path, _VERSION)
+        self._rows = {song_id: rows[song_id] for song_id in library if song_id in rows}
         self._looks = LibraryLooks(paths)
-        self._summaries = Summaries(paths).current()
+        summaries = Summaries(paths)
+        self._summaries = summaries.current()
+        summaries.keep()
         self._tokens = FeatureStore(paths.features).tokens()
 
     def changed(self, song_ids: Sequence[str]) -> int:
@@ -106,7 +115,7 @@ class ListedSongs:
             request = asked.get(song.song_id)
             if song.attempt is None and request is None:
                 continue
-            (stamp,) = self._looks.stamps_of([song.song_id], in_detail=False).values()
+            (stamp,) = self._looks.stamps_of([song.song_id], in_detail=True).values()
             inputs = inputs_digest(stamp.signature, versions)
             attempt = Attempt(**song.attempt) if song.attempt else None
             reason = given_up_because(
@@ -120,11 +129,13 @@ class ListedSongs:
 
 
 def _listed(paths: DataPaths, song_id: str) -> ListedSong:
+    """Read what is told of a song; one whose results turn out to be damaged is due from then on."""
     from flamingo_bark_assets.audio.song_metadata import SongMetadata
     from flamingo_bark_assets.audio.song_review import read_review
-    from flamingo_bark_assets.errors import StorageError
+    from flamingo_bark_assets.errors import StorageError, WriteError
     from flamingo_bark_assets.provenance.state import read_state
     from flamingo_bark_assets.provenance.stored_files import read_stored
+    from flamingo_bark_assets.provenance.wholeness import note_damaged
     from flamingo_bark_assets.training.suitability import Verdict
 
     files, stored = find_song(paths, song_id), read_state(paths, song_id)
@@ -136,7 +147,11 @@ def _listed(paths: DataPaths, song_id: str) -> ListedSong:
         title, artist, fit, advice = said.title, said.artist, verdict.suitable, verdict.advice
         state = "fit" if fit else f"unfit: {verdict.reasons}"
     except StorageError as error:
-        told = str(error) if "bark_dataset" in stored.made else "not run yet"
+        is_unreadable = error.__cause__ is not None  # else there is none
+        told = str(error) if is_unreadable or "bark_dataset" in stored.made else "not run yet"
+        if stored.made:
+            with suppress(WriteError):
+                note_damaged(paths, [song_id])
         title, artist, state = files.info.title, files.info.artist, files.fault or told
     review = read_review(files)
     given = ", ".join("?" if stem.fault else str(stem.kind) for stem in files.stems)

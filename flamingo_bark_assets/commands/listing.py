@@ -48,7 +48,7 @@ def list_songs(
     """
     said = beside(form)
     known, unlisted = survey(paths)
-    listed = ListedSongs(paths)
+    listed = ListedSongs(paths, known)
     is_filtered = bool(only or no_stems or review or search)
     window = slice(offset, None if limit is None else offset + limit)
     every = listed.of(known) if is_filtered or listed.changed(known) <= _MOST_READ else None
@@ -80,7 +80,8 @@ def list_songs(
     for problem in unlisted:
         said.say("[yellow]not a song:[/yellow] {}", problem)
     if len(shown) < count:
-        said.say("{} of {} songs; without {} all are shown", len(shown), count, "--offset" if offset else "--limit")
+        cut = " and ".join(name for name, given in (("--offset", offset), ("--limit", limit)) if given)
+        said.say("{} of {} songs; without {} all are shown", len(shown), count, cut)
     if not known:
         what = "is empty" if paths.songs.is_dir() else "does not exist yet"
         said.say("the library {} {}; `flamingo-bark add` imports songs, --data names another data folder",

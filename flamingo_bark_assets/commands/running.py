@@ -136,7 +136,7 @@ def _due_songs(paths: DataPaths) -> list[str]:
     from flamingo_bark_assets.provenance.due import DueSongs
     from flamingo_bark_assets.provenance.inputs import settings_versions
 
-    return list(DueSongs(paths).find(settings_versions(load_settings(paths.settings), paths)))
+    return list(DueSongs(paths, in_detail=True).find(settings_versions(load_settings(paths.settings), paths)))
 
 
 def _tell_of_other_runs(paths: DataPaths, song_ids: Sequence[str]) -> None:

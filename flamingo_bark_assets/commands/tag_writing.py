@@ -101,7 +101,7 @@ def _measured(paths: DataPaths, settings: Settings, song_ids: Sequence[str]) -> 
     from flamingo_bark_assets.provenance.state import read_state
     from flamingo_bark_assets.provenance.stored_files import read_stored
 
-    due = DueSongs(paths).find(settings_versions(settings, paths))
+    due = DueSongs(paths, in_detail=True).find(settings_versions(settings, paths))
     songs: list[_Song] = []
     faults: list[str] = []
     for song_id in song_ids:

@@ -5,6 +5,7 @@ When something runs belongs here; what is due is decided by `provenance`, what r
 
 import dataclasses
 import hashlib
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -58,7 +59,8 @@ def song_library(context: dg.SensorEvaluationContext, platform: Platform) -> dg.
     try:
         versions = settings_versions(platform.settings, platform.paths)
         library, unlisted = survey(platform.paths)
-        due = _due_songs(platform.paths).find(versions, library)
+        with _looking:
+            due = _due_songs(platform.paths).find(versions, library)
         note_folder(context.instance, platform.paths)
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))
@@ -109,7 +111,8 @@ def publication(context: dg.SensorEvaluationContext, platform: Platform) -> dg.S
     from flamingo_bark_assets.provenance.publication import due_publications, retry_publication
 
     try:
-        versions = _due_songs(platform.paths).versions(list_song_ids(platform.paths))
+        with _looking:
+            versions = _due_songs(platform.paths).versions(list_song_ids(platform.paths))
     except FlamingoBarkError as error:
         return dg.SkipReason(str(error))
     due = due_publications(platform.paths, versions, platform.settings.splits)
@@ -137,6 +140,8 @@ def publication(context: dg.SensorEvaluationContext, platform: Platform) -> dg.S
 
 
 _seen: dict[Path, "DueSongs"] = {}
+# An evaluation for which the daemon waits no longer, or one that somebody tries out in the UI, goes on beside others.
+_looking = threading.Lock()
 
 
 def _due_songs(paths: DataPaths) -> "DueSongs":

@@ -101,7 +101,9 @@ class StoredSongs:
     def _heads(self) -> tuple[SongHead, ...]:
         self._refused = [
             Note(song_id, "", "due", f"{song_id}: what is stored of it is due: {', '.join(due.steps)}; run it first")
-            for song_id, due in DueSongs(self._paths).find(settings_versions(self._settings, self._paths)).items()
+            for song_id, due in DueSongs(self._paths, in_detail=True)
+            .find(settings_versions(self._settings, self._paths))
+            .items()
         ]
         heads = []
         for song_id in list_song_ids(self._paths):

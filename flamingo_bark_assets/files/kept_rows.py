@@ -21,15 +21,8 @@ from flamingo_bark_assets.files.opening import open_regular
 LEAST_KEPT = 100
 """Fewer rows are made again as quickly as they are read."""
 _SHARE_CHANGED = 64  # a file is written again once one row in so many has changed
-CLOCK_STEP_NS = 2_000_000_000
-"""Of changes that lie closer together a file system may state the same time: FAT's clock has the longest step."""
 
 Row = list[Any]
-
-
-def is_settled(changed_ns: int, looked_ns: int) -> bool:
-    """Tell whether any change after a look gives another time than the one that was seen."""
-    return changed_ns + CLOCK_STEP_NS < looked_ns
 
 
 def read_rows(path: Path, version: str) -> dict[str, Row]:

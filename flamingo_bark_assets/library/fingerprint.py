@@ -16,6 +16,7 @@ from typing import Any
 
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.atomic import TEMPORARY
+from flamingo_bark_assets.files.changes import changed_ns, path_changed_ns
 from flamingo_bark_assets.files.opening import link_problem, open_regular, shown
 from flamingo_bark_assets.library.layout import (
     STEMS_FOLDER,
@@ -171,6 +172,7 @@ class FolderScan:
     Attributes:
         stamp: what the file system says about the song's files.
         files: those that count for the stamp, relative to the folder.
+        totals: sums of their sizes and of their times of last change.
         mix_bytes: size of each file that may be the mix.
         is_flat: whether no file can come or go without a change of the folder itself or of that of its stems.
         has_leftover: whether a temporary file stands in it.
@@ -178,6 +180,7 @@ class FolderScan:
 
     stamp: FilesStamp
     files: tuple[str, ...]
+    totals: tuple[int, int]
     mix_bytes: tuple[int, ...]
     is_flat: bool
     has_leftover: bool
@@ -228,10 +231,13 @@ def scan_folder(folder: str) -> FolderScan:
         stems += others
     # A song without a mix is told what stands in its place.
     sound = [*(mixes or unlike_mixes), *stems]
-    changed_ns = max([*(stat[3] for stat in [*sound, *info]), *(_changed_ns(each) for each in folders)])
+    times = [time_ns for _, _, _, time_ns in [*sound, *info]]
+    # Of a file that was removed nothing tells but its folder.
+    last_ns = max([*times, *(path_changed_ns(each) or 0 for each in folders)])
     return FolderScan(
-        FilesStamp(_digest(sound) + _digest(info), changed_ns),
+        FilesStamp(_digest(sound) + _digest(info), last_ns),
         files=tuple(f"{inside}/{name}" if inside else name for inside, name, _, _ in [*sound, *info]),
+        totals=(sum(size for _, _, size, _ in [*sound, *info]), sum(times)),
         mix_bytes=tuple(size for _, _, size, _ in mixes or sound),
         is_flat=is_readable and (is_own_layout or not inner),
         has_leftover=has_leftover,
@@ -268,15 +274,6 @@ def _sidecars_of(sounds: list[_Stat], folder: str) -> list[str]:
     ]
 
 
-def _changed_ns(folder: str) -> int:
-    """Return when the list of names in a folder changed: of a file that was removed nothing else tells."""
-    try:
-        status = os.stat(folder)  # noqa: PTH116 - ten thousand songs at each look
-    except OSError:
-        return 0
-    return max(status.st_mtime_ns, status.st_ctime_ns)
-
-
 def _stem_stats(folder: os.DirEntry[str]) -> list[_Stat]:
     if folder.is_symlink() and link_problem(Path(folder.path), Path(folder.path).parent.parent):
         return [(STEMS_FOLDER, "", -1, 0)]
@@ -293,7 +290,7 @@ def _stat(entry: os.DirEntry[str], folder: str) -> _Stat:
     except OSError:  # A link that leads nowhere, or a file that has just gone.
         return folder, entry.name, -1, 0
     # The change time tells a file that was removed and added again, its old time kept, from one that stayed.
-    return folder, entry.name, status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)
+    return folder, entry.name, status.st_size, changed_ns(status)
 
 
 def _named_stat(folder: str, name: str, inside: str) -> _Stat:
@@ -301,7 +298,7 @@ def _named_stat(folder: str, name: str, inside: str) -> _Stat:
         status = os.stat(f"{folder}/{name}")  # noqa: PTH116
     except OSError:
         return inside, name, -1, 0
-    return inside, name, status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)
+    return inside, name, status.st_size, changed_ns(status)
 
 
 def _digest(found: list[_Stat]) -> str:

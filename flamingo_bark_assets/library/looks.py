@@ -16,14 +16,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flamingo_bark_assets.files.kept_rows import Row, is_settled, is_worth_writing, read_rows, write_rows
+from flamingo_bark_assets.files.changes import changed_ns, is_settled
+from flamingo_bark_assets.files.kept_rows import Row, is_worth_writing, read_rows, write_rows
 from flamingo_bark_assets.library.fingerprint import FilesStamp, FolderScan, scan_folder
 from flamingo_bark_assets.library.layout import STEMS_FOLDER, DataPaths
 from flamingo_bark_assets.library.song_toml import SONG_TOML
 
 SONGS_A_TURN = 2000
 """So many songs have all their files asked at a look: 2,000 take 0.03 CPU-s."""
-_VERSION = "looks 2"
+_VERSION = "looks 3"
 
 _Marks = tuple[int, ...]
 """Inode and time of the folder, of the stems folder, and size and time of song.toml; 0 for what is not there."""
@@ -36,12 +37,10 @@ class _Look:
     Attributes:
         marks: by which it is known that no file came or went; None where they do not tell.
         scan: what was seen.
-        times: sums of sizes and of times of its files; None where one could not be asked.
     """
 
     marks: _Marks | None
     scan: FolderScan
-    times: tuple[int, int] | None
 
 
 class LibraryLooks:
@@ -54,15 +53,18 @@ class LibraryLooks:
         self._turn = 0
         self._changed = 0
 
-    def stamps(self, song_ids: list[str]) -> dict[str, FilesStamp]:
-        """Look at these songs, which are all there are, and return what the file system says of their files."""
+    def stamps(self, song_ids: list[str], *, in_detail: bool = False) -> dict[str, FilesStamp]:
+        """Look at these songs, which are all there are, and return what the file system says of their files.
+
+        All files of each are asked where it is `in_detail`, else of those whose turn it is.
+        """
         looks = self._known()
         for gone in looks.keys() - set(song_ids):
             del looks[gone]
             self._changed += 1
         first, self._turn = self._turn, self._turn + SONGS_A_TURN
         for number, song_id in enumerate(song_ids):
-            self._look(looks, song_id, in_detail=first <= number < self._turn)
+            self._look(looks, song_id, in_detail=in_detail or first <= number < self._turn)
         if self._turn >= len(song_ids):
             self._turn = 0
         self._save()
@@ -97,16 +99,14 @@ class LibraryLooks:
     def _look(self, looks: dict[str, _Look], song_id: str, *, in_detail: bool) -> None:
         folder = f"{self._songs}/{song_id}"
         known = looks.get(song_id)
-        if known is not None and known.marks is not None and known.marks == _marks(folder, known.marks):
-            if not in_detail:
-                return
-            if known.times is not None and known.times == _times(folder, known.scan.files):
-                return
+        is_same = known is not None and known.marks is not None and known.marks == _marks(folder, known.marks)
+        if known and is_same and (not in_detail or known.scan.totals == _totals(folder, known.scan.files)):
+            return
         looked_ns = time.time_ns()
         marks = _marks(folder, None)
         scan = scan_folder(folder)
-        tells = scan.is_flat and marks is not None and is_settled(max(marks[1], marks[3], marks[5]), looked_ns)
-        now = _Look(marks if tells else None, scan, _times(folder, scan.files))
+        tells = scan.is_flat and is_settled(scan.stamp.changed_ns, looked_ns)
+        now = _Look(marks if tells else None, scan)
         if known != now:
             self._changed += 1
         looks[song_id] = now
@@ -132,7 +132,7 @@ def _marks(folder: str, known: _Marks | None) -> _Marks | None:
         info = (0, 0) if known and not known[5] else _of_file(f"{folder}/{SONG_TOML}")
     except OSError:
         return None
-    return own.st_ino, max(own.st_mtime_ns, own.st_ctime_ns), *stems, *info
+    return own.st_ino, changed_ns(own), *stems, *info
 
 
 def _of_folder(path: str) -> tuple[int, int]:
@@ -140,7 +140,7 @@ def _of_folder(path: str) -> tuple[int, int]:
         status = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
         return 0, 0
-    return status.st_ino, max(status.st_mtime_ns, status.st_ctime_ns)
+    return status.st_ino, changed_ns(status)
 
 
 def _of_file(path: str) -> tuple[int, int]:
@@ -148,25 +148,25 @@ def _of_file(path: str) -> tuple[int, int]:
         status = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
         return 0, 0
-    return status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)
+    return status.st_size, changed_ns(status)
 
 
-def _times(folder: str, files: tuple[str, ...]) -> tuple[int, int] | None:
+def _totals(folder: str, files: tuple[str, ...]) -> tuple[int, int] | None:
     try:
         found = [os.stat(f"{folder}/{name}") for name in files]  # noqa: PTH116
     except OSError:
         return None
-    return sum([one.st_size for one in found]), sum([max(one.st_mtime_ns, one.st_ctime_ns) for one in found])
+    return sum([one.st_size for one in found]), sum([changed_ns(one) for one in found])
 
 
 def _as_row(look: _Look) -> Row:
     scan, stamp = look.scan, look.scan.stamp
     return [
-        look.marks, look.times, stamp.signature, stamp.changed_ns, scan.files, scan.mix_bytes, scan.has_leftover,
+        look.marks, scan.totals, stamp.signature, stamp.changed_ns, scan.files, scan.mix_bytes, scan.has_leftover,
     ]  # fmt: skip
 
 
 def _from_row(row: Row) -> _Look:
-    marks, times, signature, changed_ns, files, mix_bytes, has_leftover = row
-    scan = FolderScan(FilesStamp(signature, changed_ns), tuple(files), tuple(mix_bytes), True, has_leftover)
-    return _Look(tuple(marks), scan, times and tuple(times))
+    marks, totals, signature, last_ns, files, mix_bytes, has_leftover = row
+    stamp = FilesStamp(signature, last_ns)
+    return _Look(tuple(marks), FolderScan(stamp, tuple(files), tuple(totals), tuple(mix_bytes), True, has_leftover))

@@ -68,7 +68,8 @@ def find_orphans(paths: DataPaths) -> Orphans:
         gone, _, problem = _gone(paths)
     except LibraryError as error:
         return Orphans(leftovers, {}, f"{error}; nothing that was made of songs is removed")
-    return Orphans(leftovers, {song_id: tuple(derived_files(paths, song_id)) for song_id in gone}, problem)
+    folders = _feature_folders(paths)
+    return Orphans(leftovers, {song_id: tuple(_derived(paths, song_id, folders)) for song_id in gone}, problem)
 
 
 def remove_orphans(paths: DataPaths) -> Cleanup:
@@ -83,8 +84,7 @@ def remove_orphans(paths: DataPaths) -> Cleanup:
         gone, present, problem = _gone(paths)
     except LibraryError as error:
         return Cleanup(leftovers, (), f"{error}; nothing that was made of songs is removed")
-    stuck = [path for song_id in gone for path in _remove_derived(paths, song_id, present)]
-    if stuck:
+    if stuck := _remove_derived(paths, gone, present):
         problem = f"cannot delete {', '.join(map(str, stuck[:5]))}"
     return Cleanup(leftovers, tuple(gone), problem)
 
@@ -95,7 +95,7 @@ def remove_made(paths: DataPaths, made: Mapping[str, Sequence[Path]]) -> list[Pa
         gone, present, _ = _gone(paths)
     except LibraryError:
         return []
-    return [path for song_id in gone if song_id in made for path in _remove_derived(paths, song_id, present)]
+    return _remove_derived(paths, [song_id for song_id in gone if song_id in made], present)
 
 
 def _leftovers(paths: DataPaths) -> Iterator[Path]:
@@ -133,8 +133,12 @@ def _gone(paths: DataPaths) -> tuple[list[str], list[str], str | None]:
 
 def derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:
     """Give what was made of a song: its state, which marks the rest as made, tables, dataset, stems, previews."""
+    return _derived(paths, song_id, _feature_folders(paths))
+
+
+def _derived(paths: DataPaths, song_id: str, feature_folders: Mapping[Path, Sequence[str]]) -> Iterator[Path]:
     yield from _existing(paths.root / _STATES_OF_SONGS / f"{song_id}.json")
-    for folder, _ in _feature_folders(paths):
+    for folder in feature_folders:
         for ending in (RESULTS_ENDING, _OLD_TABLE, ".json"):
             yield from _existing(folder / f"{song_id}{ending}")
     for name in DATASET_FILE_NAMES:
@@ -143,18 +147,24 @@ def derived_files(paths: DataPaths, song_id: str) -> Iterator[Path]:
     yield from _existing(paths.previews / song_id)
 
 
-def _remove_derived(paths: DataPaths, song_id: str, present: list[str]) -> list[Path]:
-    """Remove what was made of a song that is gone; return what could not be removed."""
+def _remove_derived(paths: DataPaths, gone: Sequence[str], present: Sequence[str]) -> list[Path]:
+    """Remove what was made of songs that are gone; return what could not be removed."""
+    folders = _feature_folders(paths) if gone else {}
     stuck: list[Path] = []
-    for path in derived_files(paths, song_id):
-        # Again before each: the song may be added again, or the disk of all songs go, at any moment.
-        if not is_missing(paths.songs / song_id) or all(is_missing(paths.songs / other) for other in present):
-            return stuck
-        if not delete_tree(path):
-            stuck.append(path)
-    if forget_packed(paths, [song_id]):
+    for song_id in gone:
+        for path in _derived(paths, song_id, folders):
+            if not _is_gone(paths, song_id, present):
+                break
+            if not delete_tree(path):
+                stuck.append(path)
+    if forget_packed(paths, [song_id for song_id in gone if _is_gone(paths, song_id, present)]):
         stuck.append(paths.features)
     return stuck
+
+
+def _is_gone(paths: DataPaths, song_id: str, present: Sequence[str]) -> bool:
+    """Tell anew whether a song is gone: it may be added again, or the disk of all songs go, at any moment."""
+    return is_missing(paths.songs / song_id) and not all(is_missing(paths.songs / other) for other in present)
 
 
 def is_packed(paths: DataPaths, song_id: str) -> bool:
@@ -173,7 +183,7 @@ def forget_packed(paths: DataPaths, song_ids: Sequence[str]) -> str | None:
 
 def _songs_with_files(paths: DataPaths) -> set[str]:
     """Find every identifier in the names of tables, states and dataset files."""
-    names = [name for _, names in _feature_folders(paths) for name in names]
+    names = [name for names in _feature_folders(paths).values() for name in names]
     found = {
         name.removesuffix(ending) for ending in (RESULTS_ENDING, _OLD_TABLE) for name in names if name.endswith(ending)
     }
@@ -188,12 +198,14 @@ def _songs_with_files(paths: DataPaths) -> set[str]:
     return {song_id for song_id in found if is_song_id(song_id)}
 
 
-def _feature_folders(paths: DataPaths) -> Iterator[tuple[Path, list[str]]]:
-    """Give each folder of the feature store whose files are named by songs, with the names in it."""
+def _feature_folders(paths: DataPaths) -> dict[Path, list[str]]:
+    """Return the folders of the feature store whose files are named by songs, each with the names in it."""
+    found = {}
     for folder, folders, names in os.walk(paths.features):
         if PACKS_FOLDER in folders:
             folders.remove(PACKS_FOLDER)
-        yield Path(folder), names
+        found[Path(folder)] = names
+    return found
 
 
 def _existing(path: Path) -> Iterator[Path]:

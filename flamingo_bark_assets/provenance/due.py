@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flamingo_bark_assets.errors import LibraryError
+from flamingo_bark_assets.files.changes import Mark
 from flamingo_bark_assets.library.fingerprint import (
     FileDigests,
     FilesStamp,
@@ -26,7 +27,7 @@ from flamingo_bark_assets.library.looks import SONGS_A_TURN, LibraryLooks
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions, outside_inputs
 from flamingo_bark_assets.provenance.state import Attempt, SongState, read_state, song_lock, write_state
 from flamingo_bark_assets.provenance.stored_files import StoredSong
-from flamingo_bark_assets.provenance.summaries import Mark, Summaries, Summary, versions_of
+from flamingo_bark_assets.provenance.summaries import Summaries, Summary, versions_of
 from flamingo_bark_assets.provenance.versions import Versions
 from flamingo_bark_assets.provenance.wholeness import Wholeness
 from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
@@ -58,10 +59,15 @@ class DueSongs:
     """Finds what is due over and over again, and looks again only at what has changed since.
 
     What another process has found is taken over, so that the first look costs little too.
+
+    Args:
+        paths: the data folder.
+        in_detail: ask all files of all songs at each look; whoever looks only once waits for no song's turn.
     """
 
-    def __init__(self, paths: DataPaths) -> None:
+    def __init__(self, paths: DataPaths, *, in_detail: bool = False) -> None:
         self._paths = paths
+        self._in_detail = in_detail
         self._looks = LibraryLooks(paths)
         self._summaries = Summaries(paths)
         self._stored = Wholeness(paths)
@@ -80,7 +86,8 @@ class DueSongs:
             LibraryError: the folder of all songs cannot be read.
         """
         song_ids = list_song_ids(self._paths) if song_ids is None else song_ids
-        stamps, summaries = self._looks.stamps(song_ids), self._summaries.current()
+        stamps = self._looks.stamps(song_ids, in_detail=self._in_detail)
+        summaries = self._summaries.current()
         version = settings_digest(settings)
         has_changed = self._stored.folders_changed()
         tokens = self._stored.tokens() if has_changed else {}

@@ -1,6 +1,6 @@
 """What the manifest, the splits and the warehouse were published from, and so whether they are due.
 
-The comparison and its memory belong here; publishing stands in `training.files`, `splits.assignment` and
+The comparison and its memory belong here; publishing stands in `training.publishing`, `splits.assignment` and
 `storage.warehouse`.
 """
 

@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from flamingo_bark_assets.files.kept_rows import Row, is_settled, is_worth_writing, read_rows, write_rows
+from flamingo_bark_assets.files.changes import Mark, is_settled, mark_of, path_changed_ns
+from flamingo_bark_assets.files.kept_rows import Row, is_worth_writing, read_rows, write_rows
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
 from flamingo_bark_assets.library.looks import SONGS_A_TURN
 from flamingo_bark_assets.provenance.state import SongState, read_state, states_folder
@@ -22,16 +23,13 @@ from flamingo_bark_assets.provenance.versions import STEPS_OF, Versions, song_ve
 _VERSION = f"summaries 2 {' '.join(f'{name}:{sorted(steps or ())}' for name, steps in STEPS_OF.items())}"
 _ENDING = ".json"
 
-Mark = tuple[int, int, int]
-"""Time, size and inode of a state."""
-
 
 @dataclass(slots=True)
 class Summary:
     """What a song's state says, in short.
 
     Attributes:
-        mark: by which the state is known.
+        mark: of the state.
         signature: of names, sizes and times of the files that its dataset was made from; empty where it is not known.
         sizes: bytes of the files that steps wrote beside their results, by step.
         stored: token of its results in the feature store.
@@ -63,7 +61,7 @@ class Summaries:
         """Look at the states and return the summary of each, by song; a song without a state has none."""
         if self._known is None:
             self._known = {song_id: _from_row(row) for song_id, row in read_rows(self._path, _VERSION).items()}
-        looked_ns, changed_ns = time.time_ns(), _changed_ns(self._folder)
+        looked_ns, changed_ns = time.time_ns(), path_changed_ns(self._folder)
         if changed_ns is not None and changed_ns == self._settled_ns:
             marks = dict(_marks_of(self._folder, self._whose_turn()))
         else:
@@ -130,14 +128,6 @@ def versions_of(song_ids: Iterable[str], summaries: Summaries) -> Versions:
     return {song_id: current[song_id].versions for song_id in song_ids if song_id in current}
 
 
-def _changed_ns(folder: str) -> int | None:
-    try:
-        status = os.stat(folder)  # noqa: PTH116
-    except OSError:
-        return None
-    return max(status.st_mtime_ns, status.st_ctime_ns)
-
-
 def _all_marks(folder: str) -> dict[str, Mark]:
     try:
         with os.scandir(folder) as entries:
@@ -150,11 +140,8 @@ def _all_marks(folder: str) -> dict[str, Mark]:
 
 def _marks_of(folder: str, song_ids: Iterable[str]) -> Iterable[tuple[str, Mark]]:
     for song_id in song_ids:
-        try:
-            status = os.stat(f"{folder}/{song_id}{_ENDING}")  # noqa: PTH116 - a hundred thousand songs
-        except OSError:
-            continue
-        yield song_id, (status.st_mtime_ns, status.st_size, status.st_ino)
+        if (mark := mark_of(f"{folder}/{song_id}{_ENDING}")) is not None:
+            yield song_id, mark
 
 
 def _summary(mark: Mark, state: SongState) -> Summary:

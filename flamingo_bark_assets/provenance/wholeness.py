@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from flamingo_bark_assets.files.kept_rows import is_settled
+from flamingo_bark_assets.files.changes import Mark, is_settled, mark_of, path_changed_ns
 from flamingo_bark_assets.library.layout import DataPaths
 from flamingo_bark_assets.library.orphans import DATASET_FILE_NAMES
 from flamingo_bark_assets.provenance.state import read_state, song_lock, write_state
@@ -28,7 +28,7 @@ class Wholeness:
         self._store = FeatureStore(paths.features)
         self._beside = [name.split("{song_id}") for name in DATASET_FILE_NAMES]
         self._settled: dict[str, int] | None = None
-        self._tokens: dict[str, tuple[tuple[int, int, int], str | None]] = {}
+        self._tokens: dict[str, tuple[Mark, str | None]] = {}
 
     def folders_changed(self) -> bool:
         """Tell whether any file may have come, gone or been replaced since the last call."""
@@ -45,11 +45,8 @@ class Wholeness:
 
     def token(self, song_id: str) -> str | None:
         """Return the token of a song's results, which are read where their file is another one than the last time."""
-        try:
-            status = os.stat(self._store.path(song_id))  # noqa: PTH116
-        except OSError:
+        if (mark := mark_of(str(self._store.path(song_id)))) is None:
             return self._store.token(song_id)
-        mark = (status.st_mtime_ns, status.st_size, status.st_ino)
         known = self._tokens.get(song_id)
         if known is None or known[0] != mark:
             known = (mark, self._store.token(song_id))
@@ -73,11 +70,8 @@ class Wholeness:
     def _times(self) -> Iterator[tuple[str, int]]:
         features, separated = _with_own(self._paths.features), _with_own(self._paths.separated)
         for folder in (*features, str(self._paths.datasets), *separated):
-            try:
-                status = os.stat(folder)  # noqa: PTH116
-            except OSError:
-                continue
-            yield folder, max(status.st_mtime_ns, status.st_ctime_ns)
+            if (time_ns := path_changed_ns(folder)) is not None:
+                yield folder, time_ns
 
 
 def note_damaged(paths: DataPaths, song_ids: Iterable[str]) -> None:

@@ -75,7 +75,7 @@ def read_splits(paths: DataPaths, settings: Settings, *, by_artist: bool) -> Map
         LibraryError: the folder of all songs cannot be read.
         StorageError: the stored assignments cannot be read.
     """
-    songs, _ = read_identities(paths)
+    songs, _, _ = _identities(paths, list_song_ids(paths))
     before = _still_valid(_read_rows(splits_path(paths, by_artist=by_artist)), songs, settings, by_artist=by_artist)
     if len(before) == len(songs):
         return before
@@ -93,11 +93,9 @@ def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
         StorageError: the stored assignments cannot be read.
         WriteError: a file cannot be written; the old one stays.
     """
-    songs, left_out = read_identities(paths)
-    links = _links(paths, songs, keep=True)
     library = list_song_ids(paths)
-    _, unreadable = _read(_tables(paths), RawSong, library)
-    kept = {*_not_excluded(_tables(paths), library), *unreadable}
+    songs, left_out, kept = _identities(paths, library)
+    links = _links(paths, songs, keep=True)
     both = {
         by_artist: _renew(paths, songs, links, settings, bool(library), kept, by_artist=by_artist)
         for by_artist in (False, True)
@@ -123,7 +121,7 @@ def stored_leaks(paths: DataPaths, settings: Settings) -> tuple[str, ...]:
         LibraryError: the folder of all songs cannot be read.
         StorageError: the stored assignments cannot be read.
     """
-    songs, _ = read_identities(paths)
+    songs, _, _ = _identities(paths, list_song_ids(paths))
     by_artist = settings.splits.by_artist
     rows = _read_rows(splits_path(paths, by_artist=by_artist))
     return find_leaks(
@@ -174,18 +172,18 @@ def _renew(
     return stored, tuple(f"{song_id}: {now[song_id].reason}" for song_id in moved)
 
 
-def read_identities(paths: DataPaths) -> tuple[tuple[SongIdentity, ...], tuple[str, ...]]:
-    """Read what tells whether two songs are the same, of all songs that have results and that nobody excludes.
+def _identities(
+    paths: DataPaths, song_ids: Sequence[str]
+) -> tuple[tuple[SongIdentity, ...], tuple[str, ...], Set[str]]:
+    """Read what tells whether two songs are the same, of those of these songs that have results and nobody excludes.
 
     Returns:
-        The songs, sorted; and those whose results cannot be read, which are left out.
-
-    Raises:
-        LibraryError: the folder of all songs cannot be read.
+        The songs, sorted; those whose results cannot be read, which are left out, each with what follows; and the songs
+        that nobody is known to exclude.
     """
-    store, everything = _tables(paths), list_song_ids(paths)
-    library = _not_excluded(store, everything)
-    _, unreadable = _read(store, RawSong, everything)
+    store = LibraryTables(FeatureStore(paths.features), paths.warehouse)
+    library = _not_excluded(store, song_ids)
+    _, unreadable = _read(store, RawSong, song_ids)
     raw, _ = _read(store, RawSong, library, "fingerprint", "content_sha256")
     stars, no_stars = _read(store, Landmark, library, "time_s", "pitch")
     stems, no_stems = _read(store, Stem, library, "content_sha256", "audible")
@@ -212,11 +210,7 @@ def read_identities(paths: DataPaths) -> tuple[tuple[SongIdentity, ...], tuple[s
         )
         for song_id, fingerprint, digest in raw.sort("song_id").iter_rows()
     )
-    return songs, left_out
-
-
-def _tables(paths: DataPaths) -> LibraryTables:
-    return LibraryTables(FeatureStore(paths.features), paths.warehouse)
+    return songs, left_out, {*library, *unreadable}
 
 
 def _not_excluded(store: LibraryTables, song_ids: Sequence[str]) -> list[str]:

@@ -56,15 +56,15 @@ class LibraryTables:
 
         wanted = list(song_ids)
         published = [song_id for song_id in wanted if song_id in self._published]
-        rest = [song_id for song_id in wanted if song_id not in self._published]
+        asked = self._ask(table, published, columns, result) if published else None
+        rest = wanted if asked is None else [song_id for song_id in wanted if song_id not in self._published]
         frame, unreadable = self.store.read_columns(table, rest, columns, result=result)
-        if published:
-            frame = pl.concat([self._ask(table, published, columns, result), frame])
-        return frame, unreadable
+        return frame if asked is None else pl.concat([asked, frame]), unreadable
 
     def _ask(
         self, table: str, song_ids: Sequence[str], columns: Sequence[ColumnSpec], result: str | None
-    ) -> pl.DataFrame:
+    ) -> pl.DataFrame | None:
+        """Ask the warehouse; None where it does not answer, as one that is damaged or has moved."""
         import duckdb
         import polars as pl
 
@@ -75,8 +75,11 @@ class LibraryTables:
         if table == MEASUREMENTS and result is not None:
             condition += " AND record = ?"
             values.append(result)
-        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
-            found = connection.execute(f"SELECT {listed} FROM {table} WHERE {condition}", values).fetchnumpy()
+        try:
+            with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+                found = connection.execute(f"SELECT {listed} FROM {table} WHERE {condition}", values).fetchnumpy()
+        except (duckdb.Error, RuntimeError):
+            return None
         schema = schema_of(columns)
         return pl.DataFrame([pl.Series(name, _values(found[name]), dtype) for name, dtype in schema.items()])
 

@@ -28,6 +28,7 @@ import zstandard
 
 from flamingo_bark_assets.errors import FileFault, LibraryError, StorageError
 from flamingo_bark_assets.files.atomic import replacing, sync_folder, write_text, writes_named
+from flamingo_bark_assets.files.changes import is_settled
 from flamingo_bark_assets.files.opening import open_regular, read_text
 from flamingo_bark_assets.storage.result_file import Dictionary, EncodedResult, ResultFile, pack_results
 
@@ -39,8 +40,6 @@ _MOST_DICTIONARY_BYTES = 1 << 20
 _KEPT_DICTIONARIES = 8
 # Higher levels gain 1 % for twice the time.
 _LEVEL = 9
-# Two changes of a folder within one step of a file system's clock have the same time.
-_CLOCK_STEP_S = 2.0
 
 Results = Mapping[str, EncodedResult]
 
@@ -238,7 +237,7 @@ class Packs:
         known = _catalogs.get(self.folder)
         if known is not None and not anew and known.is_settled and known.changed_ns == changed_ns:
             return known
-        is_settled = time.time() - changed_ns / 1e9 > _CLOCK_STEP_S
+        looked_ns = time.time_ns()
         paths = [self.folder / name for name in names_in(self.folder) if name.endswith(_INDEX)]
         paths = sorted(path for path in paths if path.stem.isdecimal())
         indices = {int(path.stem): index for path in paths if (index := _read_index(path)) is not None}
@@ -249,7 +248,7 @@ class Packs:
             for song_id, place in index.songs.items()
             if place[0] + place[1] <= n_bytes  # else its pack was cut
         }
-        _catalogs[self.folder] = _Catalog(changed_ns, is_settled, indices, places)
+        _catalogs[self.folder] = _Catalog(changed_ns, is_settled(changed_ns, looked_ns), indices, places)
         return _catalogs[self.folder]
 
     def _pack_bytes(self, number: int) -> int | None:

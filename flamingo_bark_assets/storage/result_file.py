@@ -114,7 +114,7 @@ def encode_tables(tables: Iterable[tuple[str, Sequence[ColumnSpec], Mapping[str,
         for spec in specs:
             column = values[spec.name]
             if n_rows >= _LONG_ROWS and spec.type in _TYPES and None not in column:
-                packed, decimals, by_steps = _packed(np.asarray(column, dtype=_TYPES[spec.type]))
+                packed, decimals, by_steps = _packed(_array(column, spec))
                 columns[spec.name] = {"at": place, "decimals": decimals, "by_steps": by_steps}
                 numbers.append(packed)
                 place += len(packed)
@@ -126,12 +126,26 @@ def encode_tables(tables: Iterable[tuple[str, Sequence[ColumnSpec], Mapping[str,
                 place += len(bits)
                 continue
             plain = [None if value is None else spec.type(value) for value in column]
+            if spec.type is int:
+                _array([value for value in plain if value is not None], spec)
             # 0.0 and -0.0 are equal, and not the same.
             is_same = n_rows >= _SAME_ROWS and plain[0] != 0.0 and plain.count(plain[0]) == n_rows
             columns[spec.name] = {"all": plain[0]} if is_same else _by_choice(plain) if spec.type is str else plain
         encoded[name] = [n_rows, columns]
     text = json.dumps(encoded, ensure_ascii=False, separators=(",", ":")).encode()
     return EncodedResult(tuple(encoded), text, b"".join(numbers))
+
+
+def _array(column: Sequence[Any], spec: ColumnSpec) -> np.ndarray[Any, Any]:
+    """Return the numbers of a column.
+
+    Raises:
+        ValueError: a whole number is beyond 64 bits.
+    """
+    try:
+        return np.asarray(column, dtype=_TYPES[spec.type])
+    except OverflowError as error:
+        raise ValueError(f"{spec.name}: a whole number is beyond 64 bits") from error
 
 
 def decode_tables(result: EncodedResult, specs: Mapping[str, Sequence[ColumnSpec]]) -> dict[str, DecodedTable]:

@@ -6,8 +6,7 @@ What a song's files are for training belongs here; what stands in them does not.
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal
@@ -17,7 +16,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.errors import StorageError
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.files.atomic import write_bytes
 from flamingo_bark_assets.files.opening import file_problem
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles
 from flamingo_bark_assets.parts import Part, StemKind, StemOrigin
@@ -156,20 +154,6 @@ def read_entry(path: Path) -> ManifestEntry:
 
     """
     return _parse(_read(path), str(path))
-
-
-def write_manifest(entries: Iterable[ManifestEntry], path: Path) -> None:
-    """Write the manifest of the songs that are fit for training: JSON lines, sorted by song, atomic.
-
-    Raises:
-        StorageError: two entries are of the same song.
-        WriteError: the file cannot be written.
-    """
-    fit = sorted((entry for entry in entries if entry.suitable), key=lambda entry: entry.song_id)
-    for one, other in itertools.pairwise(fit):
-        if one.song_id == other.song_id:
-            raise StorageError(f"{path}: two entries of the song {one.song_id!r}; keep one of them")
-    write_bytes(path, b"".join(map(manifest_line, fit)))
 
 
 def manifest_line(entry: ManifestEntry) -> bytes:

@@ -21,7 +21,8 @@ from typing import Any, Literal
 from flamingo_bark_assets.audio.song_review import SongReview, stored_reviews
 from flamingo_bark_assets.errors import LibraryError, StorageError
 from flamingo_bark_assets.files.atomic import replacing
-from flamingo_bark_assets.files.kept_rows import Row, is_settled, is_worth_writing, read_rows, write_rows
+from flamingo_bark_assets.files.changes import Mark, is_settled, mark_of
+from flamingo_bark_assets.files.kept_rows import Row, is_worth_writing, read_rows, write_rows
 from flamingo_bark_assets.files.opening import open_regular
 from flamingo_bark_assets.library.fingerprint import folder_signature, same_sound_files
 from flamingo_bark_assets.library.layout import DataPaths, list_song_ids
@@ -112,7 +113,7 @@ class _Published:
 
     Attributes:
         version: of its dataset and review.
-        mark: time, size and inode of its entry.
+        mark: of its entry; None where there is none.
         kind: whether it is in the manifest, or why it is not.
         told: who excludes it and why.
         line: digest of its line.
@@ -120,7 +121,7 @@ class _Published:
     """
 
     version: str
-    mark: tuple[int, ...]
+    mark: Mark | None
     kind: Literal["fit", "unfit", "excluded"]
     told: str = ""
     line: str = ""
@@ -152,7 +153,7 @@ class _Publication:
         self._now: dict[str, _Published] = {}
         self._song_ids = list_song_ids(paths)
         datasets = str(paths.datasets)
-        self._marks = {song_id: _mark(f"{datasets}/{entry_file_name(song_id)}") for song_id in self._song_ids}
+        self._marks = {song_id: mark_of(f"{datasets}/{entry_file_name(song_id)}") for song_id in self._song_ids}
 
     def lines(self) -> Iterator[bytes]:
         """Give the lines of the manifest in order, and note what is told of each song."""
@@ -199,7 +200,7 @@ class _Publication:
         """Read review and entry of a song; give what is published of it and its line."""
         known = self._known.get(song_id)
         version, mark = known.version if known else "", self._marks[song_id]
-        review = self._reviews[song_id] if song_id in self._reviews else self._review(song_id)
+        review = self._reviews.get(song_id) or self._all_reviews[song_id]
         if review.is_excluded:
             self.told.excluded.append(f"{song_id}: {review.exclusion}")
             return _Published(version, mark, "excluded", review.exclusion), b""
@@ -227,8 +228,10 @@ class _Publication:
         ]
         return stored_reviews(self._tables, anew)
 
-    def _review(self, song_id: str) -> SongReview:
-        return stored_reviews(self._tables, [song_id])[song_id]
+    @cached_property
+    def _all_reviews(self) -> dict[str, SongReview]:
+        """The reviews of all songs, for a manifest whose lines are not those that were published."""
+        return stored_reviews(self._tables, self._song_ids)
 
     def _checked(self, published: _Published, line: bytes) -> _Published:
         """Note what is wrong with the files of a line, and return what was published, with how they were found."""
@@ -275,14 +278,6 @@ def _old_lines(path: Path) -> Iterator[tuple[str, bytes]]:
         return
 
 
-def _mark(path: str) -> tuple[int, ...]:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - a hundred thousand songs
-    except OSError:
-        return ()
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
 def _digest(line: bytes) -> str:
     return hashlib.blake2b(line, digest_size=8).hexdigest()
 
@@ -293,4 +288,4 @@ def _as_row(published: _Published) -> Row:
 
 def _from_row(row: Row) -> _Published:
     version, mark, kind, told, line, files = row
-    return _Published(version, tuple(mark), kind, told, line, files)
+    return _Published(version, mark and tuple(mark), kind, told, line, files)

@@ -112,10 +112,14 @@ def _stored(library: Library) -> Iterator[str]:
 
 
 def _published(library: Library) -> Iterator[str]:
-    """Publish all songs, as if none were published yet."""
-    paths = library.paths
-    for file in (paths.warehouse, paths.root / "state" / "publication.json"):
+    """Publish all songs, as if none were published yet; what is packed stays so."""
+    from flamingo_bark_assets.storage.frames import frames_folder
+    from flamingo_bark_assets.training.files import manifest_path
+
+    paths, state = library.paths, library.paths.root / "state"
+    for file in (paths.warehouse, manifest_path(paths), state / "publication.json", state / "manifest.json"):
         file.unlink(missing_ok=True)
+    shutil.rmtree(frames_folder(paths.warehouse), ignore_errors=True)
     yield from _publications(library, "all songs")
     yield from _stored(library)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flamingo_bark_assets.errors import FlamingoBarkError
-from flamingo_bark_assets.library.layout import find_unlisted, list_song_ids
+from flamingo_bark_assets.library.layout import survey
 from flamingo_bark_assets.provenance.due import DueSong, DueSongs
 from flamingo_bark_assets.provenance.inputs import settings_versions
 from flamingo_bark_assets.provenance.requests import given_up_because, read_asked
@@ -181,17 +181,17 @@ class Grid:
 
     def _look_at_songs(self) -> dict[str, SongRow]:
         paths, settings = self._studio.paths, self._studio.settings()
-        unlisted = find_unlisted(paths)
+        library, unlisted = survey(paths)
         shown = "; ".join(unlisted[:10]) + (f" and {len(unlisted) - 10} more" if len(unlisted) > 10 else "")
         self._problems.pop("unlisted", None)
         if unlisted:
             self._problems["unlisted"] = f"{len(unlisted)} ignored as no songs: {shown}"
-        due = self._due.find(settings_versions(settings, paths))
+        due = self._due.find(settings_versions(settings, paths), library)
         asked = read_asked(paths)
         published = self._look_at_warehouse()
         runs: dict[str, Run] = {song_id: run for run in reversed(self._runs[1]) for song_id in run.songs}
         rows: dict[str, SongRow] = {}
-        for song_id in list_song_ids(paths):
+        for song_id in library:
             title, unfit = published.get(song_id, (None, None))
             song, run = due.get(song_id), runs.get(song_id)
             before = asked.get(song_id)

@@ -1,0 +1,319 @@
+"""The same mix measured by librosa's own functions, on the definitions of our measurements as far as these allow.
+
+Calling librosa belongs here; what its values are compared with, and how near they must be, stands in `comparing`. Of
+our own code only the decoded samples and their down-mix are used, so that none of our kernels can agree with itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flamingo_bark_assets.audio.levels import mono_pieces
+from flamingo_bark_assets.audio.signal import FloatArray, Signal, Sound
+from flamingo_bark_assets.errors import AudioFault
+from flamingo_bark_assets.kernels import compiling_alone, librosa_module
+from flamingo_bark_assets.text import short_line
+
+Values = NDArray[np.float64]
+
+# Of the shape of the spectrum: `frontend.spectra` and `timbre.frames` say the same.
+_FRAME = 2048
+_HIGHEST_HZ = 20_000.0
+_FLATNESS_TOP_HZ = 10_000.0
+_HIGHEST_RATE_HZ = 64_000
+_SOUNDING_RANGE_DB = 40.0
+_FLOOR = 1e-10
+# Of the cepstrum: `timbre.cepstrum`.
+COEFFICIENTS = 13
+_MEL_BANDS = 40
+_MEL_RANGE_HZ = (20.0, 16_000.0)
+_MEL_FLOOR = 1e-8
+# Of the notes: `frontend.spectra`.
+_TONAL_RATE_HZ = 11_025
+_TONAL_FRAME = 4096
+_TONAL_HOP = 1024
+_TUNING_RANGE_HZ = (100.0, 2000.0)
+# Of the onsets, librosa's own defaults: 23 ms from one frame to the next.
+_ONSET_RATE_HZ = 22_050
+_ONSET_HOP = 512
+_TEMPOGRAM_FRAMES = 344  # 8 s
+
+_PIECE_S = 40.0  # all that librosa makes of a piece stays below 100 MB
+_OVERLAP_S = 1.0  # more than the lag and the filter of the onset strength reach back
+# A chroma frame this far below the loudest is a pause: `timbre.chroma`.
+_CHROMA_RANGE_DB = 40.0
+_LONGEST_REASON = 120
+
+
+@dataclass(frozen=True, slots=True)
+class LibrosaValues:
+    """What librosa measures of a mix.
+
+    Attributes:
+        values: by name of the quantity, in the unit of ours.
+        unknown: why there is no value, by name.
+        chroma: mean share of each pitch class, C first, shape (12,); empty where unknown.
+    """
+
+    values: Mapping[str, float]
+    unknown: Mapping[str, str]
+    chroma: Values = field(default_factory=lambda: np.zeros(0))
+
+
+class _Part:
+    """Some of the quantities, from the samples of the down-mix piece by piece."""
+
+    names: tuple[str, ...]
+
+    def add(self, piece: FloatArray) -> None:
+        """Take the next samples at the sound's own rate, shape (n,)."""
+        raise NotImplementedError
+
+    def finish(self) -> dict[str, float]:
+        """Give the values; those that librosa does not find are left out."""
+        raise NotImplementedError
+
+
+def measure_by_librosa(sound: Sound) -> LibrosaValues:
+    """Measure a mix by librosa, in pieces, so that no length of it takes more memory.
+
+    What librosa cannot do with a sound is unknown, with its own words as the reason.
+
+    Raises:
+        AudioFault: the sound cannot be decoded.
+    """
+    compile_librosa()
+    return _measure(sound)
+
+
+@functools.cache
+def compile_librosa() -> None:
+    """Call everything once while no other process compiles: see `kernels.librosa_module`."""
+    with compiling_alone():
+        noise = np.random.default_rng(0).standard_normal((2, 4 * _ONSET_RATE_HZ)).astype(np.float32)
+        _measure(Signal(noise * np.float32(0.1), _ONSET_RATE_HZ))
+
+
+def _measure(sound: Sound) -> LibrosaValues:
+    rate_hz = sound.sample_rate_hz
+    parts: list[_Part] = [_Shape(rate_hz), _Rhythm(rate_hz), tonal := _Tuning(rate_hz)]
+    unknown: dict[str, str] = {}
+    length = _FRAME * _divisor(rate_hz) * max(1, int(_PIECE_S * rate_hz / _FRAME / _divisor(rate_hz)))
+    values: dict[str, float] = {}
+    with warnings.catch_warnings():
+        # Of short pieces and empty mel bands; what comes of them is judged as any value.
+        warnings.simplefilter("ignore")
+        with _noting(unknown, _Channels.names):
+            values |= _Channels(sound).values()
+        for piece in mono_pieces(sound, length):
+            for part in parts:
+                with _noting(unknown, part.names):
+                    part.add(piece)
+        for part in parts:
+            with _noting(unknown, part.names):
+                values |= part.finish()
+        chroma = np.zeros(0)
+        with _noting(unknown, ("chroma",)):
+            chroma = _chroma(sound, length, tonal.semitones)
+    known = {name: value for name, value in values.items() if math.isfinite(value) and name not in unknown}
+    lost = dict.fromkeys(values.keys() - known.keys(), "librosa gave no finite number")
+    return LibrosaValues(known, {**lost, **unknown}, chroma)
+
+
+@contextmanager
+def _noting(unknown: dict[str, str], names: tuple[str, ...]) -> Iterator[None]:
+    """Let no fault of librosa reach the song: these quantities are unknown for it, and stay so."""
+    if unknown.keys() & set(names):
+        yield
+        return
+    try:
+        yield
+    except AudioFault:
+        raise
+    except Exception as error:  # librosa raises what numpy, scipy and numba raise, and errors of its own
+        unknown |= dict.fromkeys(names, f"librosa: {type(error).__name__}: {short_line(str(error), _LONGEST_REASON)}")
+
+
+class _Channels:
+    """Level and zero crossings, of each channel by itself."""
+
+    names = ("crest_factor_db", "zero_crossing_rate_hz")
+
+    def __init__(self, sound: Sound) -> None:
+        self._sound = sound
+
+    def values(self) -> dict[str, float]:
+        """Return crest factor of the channel with the highest power, and the mean over channels of the crossings."""
+        librosa, sound = librosa_module("librosa"), self._sound
+        squares, peaks = np.zeros(sound.channels), np.zeros(sound.channels)
+        crossings, before = 0, np.zeros((sound.channels, 0), np.float32)
+        for block in sound.blocks():
+            whole = np.pad(block, ((0, 0), (0, -block.shape[1] % _FRAME)))
+            rms = librosa.feature.rms(y=whole, frame_length=_FRAME, hop_length=_FRAME, center=False)[:, 0]
+            squares += np.square(rms, dtype=np.float64).sum(axis=1) * _FRAME
+            peaks = np.maximum(peaks, np.abs(block).max(axis=1))
+            crossings += int(librosa.zero_crossings(np.concatenate((before, block), axis=1), pad=False, axis=1).sum())
+            before = block[:, -1:].copy()
+        seconds = sound.channels * max(sound.n_samples - 1, 1) / sound.sample_rate_hz
+        loudest = int(np.argmax(squares))
+        power = squares[loudest] / max(sound.n_samples, 1)
+        crest = {"crest_factor_db": 20.0 * math.log10(peaks[loudest]) - 10.0 * math.log10(power)} if power > 0 else {}
+        return {**crest, "zero_crossing_rate_hz": crossings / seconds}
+
+
+class _Shape(_Part):
+    """The shape of the spectrum and its cepstrum, means over the frames that sound."""
+
+    names = (
+        "spectral_centroid_hz", "spectral_bandwidth_hz", "spectral_rolloff_hz", "spectral_flatness",
+        *(f"mfcc_{number}" for number in range(COEFFICIENTS)),
+    )  # fmt: skip
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._shape_rate_hz = rate_hz / _divisor(rate_hz)
+        self._power: list[Values] = []
+        self._frames: list[Values] = []
+
+    def add(self, piece: FloatArray) -> None:
+        librosa, rate_hz = librosa_module("librosa"), self._shape_rate_hz
+        samples = _at_rate(piece, self._rate_hz, rate_hz)
+        samples = np.pad(samples, (0, -samples.size % _FRAME))
+        power = (
+            np.square(np.abs(librosa.stft(samples, n_fft=_FRAME, hop_length=_FRAME, center=False))) / (_FRAME / 2) ** 2
+        )
+        hz = librosa.fft_frequencies(sr=rate_hz, n_fft=_FRAME)
+        last = int(np.searchsorted(hz, _HIGHEST_HZ, side="right"))
+        flat = int(np.searchsorted(hz, _FLATNESS_TOP_HZ, side="right"))
+        counted, of = power[1:last].copy(), librosa.feature
+        # A constant offset stands in bin 0 and, by the Hann window, with a quarter of that power in bin 1.
+        counted[0] = np.maximum(counted[0] - 0.25 * power[0], 0.0)
+        # Relative to the strongest bin, so that librosa's absolute floors lie where ours, which are relative, do.
+        unit = np.sqrt(counted / np.maximum(counted.max(axis=0), 1e-30))
+        mel = of.melspectrogram(
+            S=power, sr=rate_hz, n_fft=_FRAME, n_mels=_MEL_BANDS, fmin=_MEL_RANGE_HZ[0], fmax=_MEL_RANGE_HZ[1]
+        )
+        strongest = np.maximum(mel.max(axis=0), 1e-30)
+        levels = librosa.power_to_db(mel / strongest, amin=_MEL_FLOOR, top_db=None) + 10.0 * np.log10(strongest)
+        rows = (
+            of.spectral_centroid(S=unit, freq=hz[1:last]),
+            of.spectral_bandwidth(S=unit, freq=hz[1:last]),
+            of.spectral_rolloff(S=np.square(unit), freq=hz[1:last], roll_percent=0.85),
+            of.spectral_flatness(S=unit[: flat - 1], amin=_FLOOR),
+            of.mfcc(S=levels, n_mfcc=COEFFICIENTS),
+        )
+        self._power.append(counted.sum(axis=0, dtype=np.float64))
+        self._frames.append(np.concatenate(rows).astype(np.float64))
+
+    def finish(self) -> dict[str, float]:
+        power, frames = np.concatenate(self._power), np.concatenate(self._frames, axis=1)
+        if not power.any():
+            return {}
+        loud = float(np.square(power).sum() / power.sum())
+        sounding = power >= loud * 10.0 ** (-_SOUNDING_RANGE_DB / 10.0)
+        return dict(zip(self.names, frames[:, sounding].mean(axis=1).tolist(), strict=True))
+
+
+class _Rhythm(_Part):
+    """Onsets a second and tempo, by librosa's own onset strength."""
+
+    names = ("onset_density_hz", "tempo_bpm")
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._before = np.zeros(0, np.float32)
+        self._strength: list[Values] = []
+        self._tempogram = np.zeros(_TEMPOGRAM_FRAMES)
+
+    def add(self, piece: FloatArray) -> None:
+        librosa = librosa_module("librosa")
+        overlap = self._before.size / self._rate_hz
+        samples = _at_rate(np.concatenate((self._before, piece)), self._rate_hz, _ONSET_RATE_HZ)
+        strength = librosa.onset.onset_strength(y=samples, sr=_ONSET_RATE_HZ, hop_length=_ONSET_HOP)
+        strength = strength[round(overlap * _ONSET_RATE_HZ / _ONSET_HOP) :]
+        self._before = piece[-round(_OVERLAP_S * self._rate_hz) :].copy()
+        self._strength.append(strength)
+        gram = librosa.feature.tempogram(
+            onset_envelope=strength, sr=_ONSET_RATE_HZ, hop_length=_ONSET_HOP, win_length=_TEMPOGRAM_FRAMES
+        )
+        self._tempogram += gram.sum(axis=1)
+
+    def finish(self) -> dict[str, float]:
+        librosa = librosa_module("librosa")
+        strength = np.concatenate(self._strength)
+        onsets = librosa.onset.onset_detect(onset_envelope=strength, sr=_ONSET_RATE_HZ, hop_length=_ONSET_HOP)
+        tempo = librosa.feature.tempo(tg=self._tempogram[:, np.newaxis], sr=_ONSET_RATE_HZ, hop_length=_ONSET_HOP)
+        seconds = strength.size * _ONSET_HOP / _ONSET_RATE_HZ
+        return {"onset_density_hz": onsets.size / seconds, "tempo_bpm": float(tempo[0])}
+
+
+class _Tuning(_Part):
+    """The tuning: the histogram's peak over the deviations of all spectral peaks."""
+
+    names = ("tuning_cents",)
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._pitches: list[Values] = []
+        self._magnitudes: list[Values] = []
+        self.semitones = 0.0
+
+    def add(self, piece: FloatArray) -> None:
+        low, high = _TUNING_RANGE_HZ
+        pitches, magnitudes = librosa_module("librosa").piptrack(
+            S=np.sqrt(_tonal_power(piece, self._rate_hz)), sr=_TONAL_RATE_HZ, n_fft=_TONAL_FRAME, fmin=low, fmax=high
+        )
+        found = pitches > 0.0
+        self._pitches.append(pitches[found])
+        self._magnitudes.append(magnitudes[found])
+
+    def finish(self) -> dict[str, float]:
+        pitches, magnitudes = np.concatenate(self._pitches), np.concatenate(self._magnitudes)
+        if not pitches.size:
+            return {}
+        # As `estimate_tuning` chooses them, of all pieces together.
+        strong = pitches[magnitudes >= np.median(magnitudes)]
+        self.semitones = float(librosa_module("librosa").pitch_tuning(strong))
+        return {"tuning_cents": 100.0 * self.semitones}
+
+
+def _chroma(sound: Sound, length: int, tuning: float) -> Values:
+    """Return mean share of each pitch class in the energy of a frame, over the frames that sound, shape (12,)."""
+    librosa = librosa_module("librosa")
+    pieces = [
+        librosa.feature.chroma_stft(
+            S=_tonal_power(piece, sound.sample_rate_hz), sr=_TONAL_RATE_HZ, n_fft=_TONAL_FRAME, tuning=tuning,
+            norm=None, octwidth=None,
+        )
+        for piece in mono_pieces(sound, length)
+    ]  # fmt: skip
+    energies = np.concatenate(pieces, axis=1).astype(np.float64)
+    total = energies.sum(axis=0)
+    sounding = total > total.max(initial=0.0) * 10.0 ** (-_CHROMA_RANGE_DB / 10.0)
+    return np.asarray((energies[:, sounding] / total[sounding]).mean(axis=1)) if sounding.any() else np.zeros(0)
+
+
+def _tonal_power(piece: FloatArray, rate_hz: int) -> FloatArray:
+    samples = _at_rate(piece, rate_hz, _TONAL_RATE_HZ)
+    spectra = librosa_module("librosa").stft(samples, n_fft=_TONAL_FRAME, hop_length=_TONAL_HOP)
+    return np.asarray(np.square(np.abs(spectra)), np.float32)
+
+
+def _at_rate(samples: FloatArray, rate_hz: float, wanted_hz: float) -> FloatArray:
+    """Resample by librosa, ceil(n * ratio) samples."""
+    if rate_hz == wanted_hz:
+        return samples
+    return np.asarray(librosa_module("librosa").resample(samples, orig_sr=rate_hz, target_sr=wanted_hz), np.float32)
+
+
+def _divisor(rate_hz: int) -> int:
+    """Return by what the sound's rate is divided for power spectra, as `frontend.reading.shape_rate_hz` says."""
+    return 1 if rate_hz < _HIGHEST_RATE_HZ else -(-rate_hz // 48_000)

@@ -100,8 +100,8 @@ def first_bin_is_one(patch: Patch) -> None:
 
 
 def variance_of_one_less(patch: Patch) -> None:
-    """The variance over the bins less one, of the bins to 20 kHz."""
-    factor = (929 / 926) ** 0.5
+    """The variance over one bin less than the 928 to 20 kHz."""
+    factor = (928 / 927) ** 0.5
     patch.setattr(shape_kernels, "moments", scaled_column(frames.BANDWIDTH, factor, shape_kernels.moments))
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +42,29 @@ _TONAL_RATE_HZ = 11_025
 _TONAL_FRAME = 4096
 _TONAL_HOP = 1024
 _TUNING_RANGE_HZ = (100.0, 2000.0)
-# Of the onsets, librosa's own defaults: 23 ms from one frame to the next.
+# Of the onsets: `frontend.spectra`, `rhythm.onsets` and `audio.levels`.
 _ONSET_RATE_HZ = 22_050
-_ONSET_HOP = 512
-_TEMPOGRAM_FRAMES = 344  # 8 s
+_ONSET_FRAME = 512
+_ONSET_HOP = 220
+_ONSET_FRAME_RATE_HZ = _ONSET_RATE_HZ / _ONSET_HOP
+_ONSET_BANDS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 29, 35, 42, 51, 62, 75, 91, 112, 138, 176, 257)
+_REGISTERS = (0, 3, 10, 20, 24)
+_ONSET_FLOOR = 0.01
+_EMPTY_BAND = 1e-8
+_LOCAL_S = 0.4
+_GAIN_S = 5.0
+_LEAST_GAIN = 0.33
+_NO_RISE = 1e-4
+_HIGHEST_RISE = 6.0
+_PEAK_S = 0.03
+_LEAST_PEAK = 0.9
+_ONSET_GAP_S = 0.05
+_SILENCE = 1e-6  # -60 dBFS, as a power
+# Filled up with this, a sign stays: librosa takes what is smaller than 1e-10 for 0.
+_FAINTEST = 1e-9
+# Of the tempo, librosa's own defaults: 23 ms from one frame to the next, 8 s at a time.
+_TEMPO_HOP = 512
+_TEMPOGRAM_FRAMES = 344
 
 _PIECE_S = 40.0  # all that librosa makes of a piece stays below 100 MB
 _OVERLAP_S = 1.0  # more than the lag and the filter of the onset strength reach back
@@ -61,11 +81,13 @@ class LibrosaValues:
         values: by name of the quantity, in the unit of ours.
         unknown: why there is no value, by name.
         chroma: mean share of each pitch class, C first, shape (12,); empty where unknown.
+        sounding_s: from where the sound begins to where it ends.
     """
 
     values: Mapping[str, float]
     unknown: Mapping[str, str]
     chroma: Values = field(default_factory=lambda: np.zeros(0))
+    sounding_s: float = 0.0
 
 
 class _Part:
@@ -104,7 +126,12 @@ def compile_librosa() -> None:
 
 def _measure(sound: Sound) -> LibrosaValues:
     rate_hz = sound.sample_rate_hz
-    parts: list[_Part] = [_Shape(rate_hz), _Rhythm(rate_hz), tonal := _Tuning(rate_hz)]
+    parts: list[_Part] = [
+        _Shape(rate_hz),
+        _Onsets(rate_hz, channels := _Channels(sound)),
+        _Tempo(rate_hz),
+        tonal := _Tuning(rate_hz),
+    ]
     unknown: dict[str, str] = {}
     length = _FRAME * _divisor(rate_hz) * max(1, int(_PIECE_S * rate_hz / _FRAME / _divisor(rate_hz)))
     values: dict[str, float] = {}
@@ -112,7 +139,7 @@ def _measure(sound: Sound) -> LibrosaValues:
         # Of short pieces and empty mel bands; what comes of them is judged as any value.
         warnings.simplefilter("ignore")
         with _noting(unknown, _Channels.names):
-            values |= _Channels(sound).values()
+            values |= channels.values()
         for piece in mono_pieces(sound, length):
             for part in parts:
                 with _noting(unknown, part.names):
@@ -123,9 +150,9 @@ def _measure(sound: Sound) -> LibrosaValues:
         chroma = np.zeros(0)
         with _noting(unknown, ("chroma",)):
             chroma = _chroma(sound, length, tonal.semitones)
-    known = {name: value for name, value in values.items() if math.isfinite(value) and name not in unknown}
+    known = {name: float(value) for name, value in values.items() if math.isfinite(value) and name not in unknown}
     lost = dict.fromkeys(values.keys() - known.keys(), "librosa gave no finite number")
-    return LibrosaValues(known, {**lost, **unknown}, chroma)
+    return LibrosaValues(known, {**lost, **unknown}, chroma, channels.sounding_s)
 
 
 @contextmanager
@@ -149,24 +176,46 @@ class _Channels:
 
     def __init__(self, sound: Sound) -> None:
         self._sound = sound
+        self.sounding_s = 0.0
+        """From the first frame that sounds to the last."""
 
     def values(self) -> dict[str, float]:
         """Return crest factor of the channel with the highest power, and the mean over channels of the crossings."""
         librosa, sound = librosa_module("librosa"), self._sound
         squares, peaks = np.zeros(sound.channels), np.zeros(sound.channels)
         crossings, before = 0, np.zeros((sound.channels, 0), np.float32)
-        for block in sound.blocks():
-            whole = np.pad(block, ((0, 0), (0, -block.shape[1] % _FRAME)))
-            rms = librosa.feature.rms(y=whole, frame_length=_FRAME, hop_length=_FRAME, center=False)[:, 0]
-            squares += np.square(rms, dtype=np.float64).sum(axis=1) * _FRAME
+        sounds: list[NDArray[np.bool_]] = []
+        for block in self._whole_frames():
+            rms = librosa.feature.rms(y=block, frame_length=_FRAME, hop_length=_FRAME, center=False)[:, 0]
+            power = np.square(rms, dtype=np.float64)
+            squares += power.sum(axis=1) * _FRAME
             peaks = np.maximum(peaks, np.abs(block).max(axis=1))
-            crossings += int(librosa.zero_crossings(np.concatenate((before, block), axis=1), pad=False, axis=1).sum())
-            before = block[:, -1:].copy()
+            means = block.reshape(sound.channels, -1, _FRAME).mean(axis=2, dtype=np.float64)
+            sounds.append((power - np.square(means)).mean(axis=0) >= _SILENCE)
+            samples = np.concatenate((before, block), axis=1)
+            crossings += int(librosa.zero_crossings(samples, pad=False, axis=1).sum())
+            before = block[:, -1:]
+        if sounds and (sounding := np.flatnonzero(np.concatenate(sounds))).size:
+            self.sounding_s = float(sounding[-1] - sounding[0] + 1) * _FRAME / sound.sample_rate_hz
         seconds = sound.channels * max(sound.n_samples - 1, 1) / sound.sample_rate_hz
         loudest = int(np.argmax(squares))
         power = squares[loudest] / max(sound.n_samples, 1)
         crest = {"crest_factor_db": 20.0 * math.log10(peaks[loudest]) - 10.0 * math.log10(power)} if power > 0 else {}
         return {**crest, "zero_crossing_rate_hz": crossings / seconds}
+
+    def _whole_frames(self) -> Iterator[FloatArray]:
+        """Yield the samples in blocks of whole frames; the last is filled up with its last sample's sign, at 0."""
+        waiting = np.zeros((self._sound.channels, 0), np.float32)
+        for block in self._sound.blocks():
+            waiting = np.concatenate((waiting, block), axis=1)
+            whole = waiting.shape[1] - waiting.shape[1] % _FRAME
+            if whole:
+                yield waiting[:, :whole]
+                waiting = waiting[:, whole:]
+        if waiting.shape[1]:
+            # A zero would be a crossing after a negative sample: zero counts as positive.
+            tail = np.where(waiting[:, -1:] < 0.0, np.float32(-_FAINTEST), np.float32(0.0))
+            yield np.concatenate((waiting, np.repeat(tail, _FRAME - waiting.shape[1], axis=1)), axis=1)
 
 
 class _Shape(_Part):
@@ -222,37 +271,93 @@ class _Shape(_Part):
         return dict(zip(self.names, frames[:, sounding].mean(axis=1).tolist(), strict=True))
 
 
-class _Rhythm(_Part):
-    """Onsets a second and tempo, by librosa's own onset strength."""
+class _Onsets(_Part):
+    """Onsets a second: peaks of the rise of the logarithmic band power in four registers, as `rhythm.onsets` has it."""
 
-    names = ("onset_density_hz", "tempo_bpm")
+    names = ("onset_density_hz",)
+
+    def __init__(self, rate_hz: int, channels: _Channels) -> None:
+        self._rate_hz = rate_hz
+        self._channels = channels
+        self._waiting = np.zeros(_ONSET_FRAME // 2, np.float32)
+        self._power: list[FloatArray] = []
+
+    def add(self, piece: FloatArray) -> None:
+        self._take(_at_rate(piece - piece.mean(), self._rate_hz, _ONSET_RATE_HZ))
+
+    def finish(self) -> dict[str, float]:
+        librosa, reach = librosa_module("librosa"), round(_PEAK_S * _ONSET_FRAME_RATE_HZ)
+        self._take(np.zeros(_ONSET_FRAME // 2, np.float32))
+        if not self._channels.sounding_s:
+            return {}
+        power = np.concatenate(self._power, axis=1).astype(np.float64)
+        mean = power.mean(axis=1)
+        floor = np.maximum(_ONSET_FLOOR * mean, _EMPTY_BAND * mean.max() + 1e-30)
+        rise = librosa.onset.onset_strength_multi(
+            S=np.log1p(power / floor[:, np.newaxis]), lag=2, max_size=3, center=False,
+            channels=[slice(*ends) for ends in pairwise(_REGISTERS)],
+        )  # fmt: skip
+        above = np.maximum(rise - _running_mean(rise, _LOCAL_S), 0.0)
+        overall = np.sqrt(np.square(above).mean(axis=1, keepdims=True))
+        local = np.sqrt(np.maximum(_running_mean(np.square(above), _GAIN_S), 0.0))
+        level = np.maximum(local, np.maximum(_LEAST_GAIN * overall, _NO_RISE))
+        strength = np.minimum(above / level, _HIGHEST_RISE).mean(axis=0)
+        peaks = librosa.util.peak_pick(
+            strength, pre_max=reach, post_max=reach + 1, pre_avg=0, post_avg=1, delta=0.0, wait=0
+        )
+        peaks = peaks[strength[peaks] >= _LEAST_PEAK]
+        near = np.count_nonzero(np.diff(peaks) < round(_ONSET_GAP_S * _ONSET_FRAME_RATE_HZ))
+        return {self.names[0]: (peaks.size - near) / self._channels.sounding_s}
+
+    def _take(self, samples: FloatArray) -> None:
+        """Read the frames that are whole, and keep the rest."""
+        self._waiting = np.concatenate((self._waiting, samples))
+        count = max(0, (self._waiting.size - _ONSET_FRAME) // _ONSET_HOP + 1)
+        if count:
+            frames = self._waiting[: (count - 1) * _ONSET_HOP + _ONSET_FRAME]
+            librosa = librosa_module("librosa")
+            spectra = librosa.stft(frames, n_fft=_ONSET_FRAME, hop_length=_ONSET_HOP, center=False)
+            bands = [slice(*ends) for ends in pairwise(_ONSET_BANDS)]
+            self._power.append(
+                librosa.util.sync(np.square(np.abs(spectra)), bands, aggregate=np.sum, axis=0, pad=False)
+            )
+            self._waiting = self._waiting[count * _ONSET_HOP :]
+
+
+def _running_mean(curves: Values, reach_s: float) -> Values:
+    """Return mean over `reach_s` on each side, of as much as there is, along the last axis."""
+    reach, size = round(reach_s * _ONSET_FRAME_RATE_HZ), curves.shape[-1]
+    sums = np.concatenate((np.zeros((*curves.shape[:-1], 1)), np.cumsum(curves, axis=-1)), axis=-1)
+    start, stop = np.maximum(np.arange(size) - reach, 0), np.minimum(np.arange(size) + reach + 1, size)
+    return np.asarray((sums[..., stop] - sums[..., start]) / (stop - start))
+
+
+class _Tempo(_Part):
+    """The tempo, by librosa's own onset strength and its prior."""
+
+    names = ("tempo_bpm",)
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._before = np.zeros(0, np.float32)
-        self._strength: list[Values] = []
         self._tempogram = np.zeros(_TEMPOGRAM_FRAMES)
 
     def add(self, piece: FloatArray) -> None:
         librosa = librosa_module("librosa")
         overlap = self._before.size / self._rate_hz
         samples = _at_rate(np.concatenate((self._before, piece)), self._rate_hz, _ONSET_RATE_HZ)
-        strength = librosa.onset.onset_strength(y=samples, sr=_ONSET_RATE_HZ, hop_length=_ONSET_HOP)
-        strength = strength[round(overlap * _ONSET_RATE_HZ / _ONSET_HOP) :]
+        strength = librosa.onset.onset_strength(y=samples, sr=_ONSET_RATE_HZ, hop_length=_TEMPO_HOP)
         self._before = piece[-round(_OVERLAP_S * self._rate_hz) :].copy()
-        self._strength.append(strength)
         gram = librosa.feature.tempogram(
-            onset_envelope=strength, sr=_ONSET_RATE_HZ, hop_length=_ONSET_HOP, win_length=_TEMPOGRAM_FRAMES
-        )
+            onset_envelope=strength[round(overlap * _ONSET_RATE_HZ / _TEMPO_HOP) :], sr=_ONSET_RATE_HZ,
+            hop_length=_TEMPO_HOP, win_length=_TEMPOGRAM_FRAMES,
+        )  # fmt: skip
         self._tempogram += gram.sum(axis=1)
 
     def finish(self) -> dict[str, float]:
         librosa = librosa_module("librosa")
-        strength = np.concatenate(self._strength)
-        onsets = librosa.onset.onset_detect(onset_envelope=strength, sr=_ONSET_RATE_HZ, hop_length=_ONSET_HOP)
-        tempo = librosa.feature.tempo(tg=self._tempogram[:, np.newaxis], sr=_ONSET_RATE_HZ, hop_length=_ONSET_HOP)
-        seconds = strength.size * _ONSET_HOP / _ONSET_RATE_HZ
-        return {"onset_density_hz": onsets.size / seconds, "tempo_bpm": float(tempo[0])}
+        gram = self._tempogram[:, np.newaxis]
+        return {self.names[0]: float(librosa.feature.tempo(tg=gram, sr=_ONSET_RATE_HZ, hop_length=_TEMPO_HOP)[0])}
 
 
 class _Tuning(_Part):

@@ -22,18 +22,20 @@ from flamingo_bark_assets.record import Measurement, columns_of
 
 # On the same definition the two differ by rounding only. Largest seen: see docs/decisions/21-second-opinion.md.
 _SAME_DEFINITION = {
-    "spectral_centroid_hz": 1e-3,
-    "spectral_bandwidth_hz": 1e-3,
-    "spectral_rolloff_hz": 1e-3,
-    "spectral_flatness": 1e-3,
+    "spectral_centroid_hz": 2e-4,
+    "spectral_bandwidth_hz": 2e-4,
+    "spectral_rolloff_hz": 2e-4,
+    "spectral_flatness": 2e-4,
     "zero_crossing_rate_hz": 1e-4,
 }
 """Largest difference as a share of librosa's value."""
-_MFCC_DB = 0.02
+_MFCC_DB = 0.005
 _CREST_DB = 0.001
+# The same rules, but for rounding at their limits; that many onsets more or less are no fault in a short song.
+_ONSET_SHARE = 0.05
+_ONSETS = 2
 # By another method.
 _TUNING_CENTS = 15.0
-_ONSET_RATIO = 1.6
 _TEMPO_SHARE = 0.05
 _CHROMA = 0.3
 _KEY = 0.3
@@ -113,7 +115,7 @@ def _numbers(song: SongFeatures) -> Iterator[tuple[str, str, Measurement[float],
         )
         yield f"mfcc_{number}", "dB", ours, _MFCC_DB
     yield "tuning_cents", "cent", song.tuning_cents, _TUNING_CENTS
-    yield "onset_density_hz", "1/s", song.onset_density_hz, _ONSET_RATIO
+    yield "onset_density_hz", "1/s", song.onset_density_hz, _ONSET_SHARE
     yield "tempo_bpm", "BPM", song.tempo_bpm, _TEMPO_SHARE
 
 
@@ -124,22 +126,22 @@ def _compared(
     limit = tolerance
     difference = None
     if ours.value is not None and theirs is not None:
-        difference, limit = _difference(name, ours.value, theirs, tolerance)
+        difference, limit = _difference(name, ours.value, theirs, tolerance, by_librosa.sounding_s)
     reason = None if difference is not None else ours.reason or by_librosa.unknown.get(name, "librosa finds none")
     return SecondOpinion(
         quantity=name, unit=unit, ours=ours.value, librosa=theirs, difference=difference, tolerance=limit,
-        agrees=None if difference is None else difference <= limit, reason=reason,
+        agrees=None if difference is None else bool(difference <= limit), reason=reason,
     )  # fmt: skip
 
 
-def _difference(name: str, ours: float, theirs: float, tolerance: float) -> tuple[float, float]:
+def _difference(name: str, ours: float, theirs: float, tolerance: float, sounding_s: float) -> tuple[float, float]:
     """Return how far two values are apart and how far they may be, in their unit."""
     if name in _SAME_DEFINITION:
         return abs(ours - theirs), tolerance * abs(theirs)
     if name == "tuning_cents":  # the grid repeats every 100 cents
         return abs((ours - theirs + 50.0) % 100.0 - 50.0), tolerance
     if name == "onset_density_hz":
-        return abs(ours - theirs), (tolerance - 1.0) * min(ours, theirs)
+        return abs(ours - theirs), tolerance * theirs + _ONSETS / max(sounding_s, 1.0)
     if name == "tempo_bpm":
         return min(abs(ours - level * theirs) for level in _METRICAL_LEVELS), tolerance * ours
     return abs(ours - theirs), tolerance

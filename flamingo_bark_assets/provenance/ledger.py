@@ -109,7 +109,8 @@ class Ledger:
     def holds_but_for(self, step: str, parts: Collection[str]) -> bool:
         """Tell whether the result that is stored of a step is whole and was made from what is there now.
 
-        Of the parts of the files that are named, none was an input of it; whether they are now does not count.
+        Of the inputs that are named (parts of the files, a second opinion) it had none; whether there are now does not
+        count.
         """
         spec, made = STEP_NAMED[step], self._before.get(step)
         if made is None or not self.is_whole(step):

@@ -513,7 +513,7 @@ def _with_second_opinion(work: SongWork, measured: SongFeatures) -> SongFeatures
     from flamingo_bark_assets.analysis.agreement.comparing import with_second_opinion
 
     with one_blas_thread():
-        return with_second_opinion(measured, work.audio("mix"))
+        return with_second_opinion(measured, lambda: work.audio("mix"))
 
 
 def alike_for(before: SongFeatures, after: Record) -> frozenset[str]:

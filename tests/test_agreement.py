@@ -49,7 +49,7 @@ def mix(rate_hz: int = music.RATE_HZ, *, opposed: bool = False) -> Signal:
 
 
 def measured(sound: Signal) -> SongFeatures:
-    return with_second_opinion(analyse_song("s", SongViews(mix_view(sound))), sound)
+    return with_second_opinion(analyse_song("s", SongViews(mix_view(sound))), lambda: sound)
 
 
 def disagreeing(song: SongFeatures) -> dict[str, SecondOpinion]:
@@ -245,7 +245,7 @@ def test_a_fault_of_librosa_is_a_reason(monkeypatch: Patch) -> None:
     def fails(**arguments: object) -> None:
         raise ValueError("cannot be measured")
 
-    monkeypatch.setattr(librosa_module("librosa").onset, "onset_detect", fails)
+    monkeypatch.setattr(librosa_module("librosa").feature, "tempogram", fails)
     song = measured(mix())
     opinions = {opinion.quantity: opinion for opinion in song.second_opinions}
     assert opinions["tempo_bpm"].reason == "librosa: ValueError: cannot be measured"

@@ -157,16 +157,15 @@ def _measure(sound: Sound) -> LibrosaValues:
 
 @contextmanager
 def _noting(unknown: dict[str, str], names: tuple[str, ...]) -> Iterator[None]:
-    """Let no fault of librosa reach the song: these quantities are unknown for it, and stay so."""
-    if unknown.keys() & set(names):
-        yield
-        return
+    """Let no fault of librosa reach the song: these quantities are unknown for its first one, and stay so."""
     try:
         yield
     except AudioFault:
         raise
     except Exception as error:  # librosa raises what numpy, scipy and numba raise, and errors of its own
-        unknown |= dict.fromkeys(names, f"librosa: {type(error).__name__}: {short_line(str(error), _LONGEST_REASON)}")
+        told = f"librosa: {type(error).__name__}: {short_line(str(error), _LONGEST_REASON)}"
+        for name in names:
+            unknown.setdefault(name, told)
 
 
 class _Channels:

@@ -6,7 +6,7 @@ Tolerances and comparisons belong here; librosa's values stand in `by_librosa`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,17 +52,17 @@ _LOWERS: Mapping[str, tuple[str, ...]] = {
 """Whose confidence a disagreement lowers, where that is not only the quantity's own."""
 
 
-def with_second_opinion(song: SongFeatures, sound: Sound) -> SongFeatures:
+def with_second_opinion(song: SongFeatures, read: Callable[[], Sound]) -> SongFeatures:
     """Return the measurements of a mix with librosa's beside them, confidences lowered where these disagree.
 
     Args:
         song: the mix as measured here, uncorrected.
-        sound: the mix.
+        read: gives the mix; where it is at fault, all is unknown for that.
     """
     try:
-        values = measure_by_librosa(sound)
+        values = measure_by_librosa(read())
     except AudioFault as fault:
-        values = LibrosaValues({}, dict.fromkeys([name for name, *_ in _numbers(song)], str(fault)))
+        values = LibrosaValues({}, dict.fromkeys(["chroma", *(name for name, *_ in _numbers(song))], str(fault)))
     return doubted_where_they_differ(song, second_opinions(song, values))
 
 

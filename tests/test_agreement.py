@@ -132,13 +132,14 @@ def power_over_a_sample_less(patch: Patch) -> None:
     patch.setattr(Levels, "power", property(lambda self: self.frame_squares.sum(axis=1) / self.n_samples * 2206 / 2205))
 
 
-def squares_overflow(patch: Patch) -> None:
-    """Sums that stop at what a half-precision float holds."""
-    patch.setattr(
-        Levels,
-        "power",
-        property(lambda self: np.minimum(self.frame_squares, 60.0).sum(axis=1) / self.n_samples),
-    )
+def sums_in_half_precision(patch: Patch) -> None:
+    """Squares added up in floats of 16 bits."""
+
+    def power(self: Levels) -> Any:
+        sums = np.cumsum(self.frame_squares.astype(np.float16), axis=1, dtype=np.float16)
+        return sums[:, -1].astype(np.float64) / self.n_samples
+
+    patch.setattr(Levels, "power", property(power))
 
 
 def crossings_twice(patch: Patch) -> None:
@@ -194,7 +195,7 @@ FAULTS: dict[Callable[[Patch], None], set[str]] = {
     mel_bands_a_bin_higher: {f"mfcc_{number}" for number in range(13)},
     level_of_magnitudes: {f"mfcc_{number}" for number in range(13)},
     power_over_a_sample_less: {"crest_factor_db"},
-    squares_overflow: {"crest_factor_db"},
+    sums_in_half_precision: {"crest_factor_db"},
     crossings_twice: {"zero_crossing_rate_hz"},
     border_of_a_block_crosses: {"zero_crossing_rate_hz"},
     tuned_to_432: {"tuning_cents"},

@@ -141,7 +141,7 @@ def _difference(name: str, ours: float, theirs: float, tolerance: float, soundin
     if name == "tuning_cents":  # the grid repeats every 100 cents
         return abs((ours - theirs + 50.0) % 100.0 - 50.0), tolerance
     if name == "onset_density_hz":
-        return abs(ours - theirs), tolerance * theirs + _ONSETS / max(sounding_s, 1.0)
+        return abs(ours - theirs), tolerance * theirs + _ONSETS / sounding_s
     if name == "tempo_bpm":
         return min(abs(ours - level * theirs) for level in _METRICAL_LEVELS), tolerance * ours
     return abs(ours - theirs), tolerance
@@ -150,7 +150,9 @@ def _difference(name: str, ours: float, theirs: float, tolerance: float, soundin
 def _chroma(song: SongFeatures, by_librosa: LibrosaValues) -> SecondOpinion:
     ours, theirs = np.array([row.mean for row in song.chroma]), by_librosa.chroma
     difference, reason = None, None
-    if not ours.size or not theirs.size:
+    if not song.tonal.value:  # of noise the profile is chance
+        reason = song.tonal.reason or "no chord is heard in most of the song"
+    elif not ours.size or not theirs.size:
         reason = by_librosa.unknown.get("chroma", "no pitch class sounds")
     elif np.ptp(ours) <= 0.0 or np.ptp(theirs) <= 0.0:
         reason = "no pitch class is stronger than the others"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -183,19 +183,20 @@ class _Channels:
         librosa, sound = librosa_module("librosa"), self._sound
         squares, peaks = np.zeros(sound.channels), np.zeros(sound.channels)
         crossings, before = 0, np.zeros((sound.channels, 0), np.float32)
-        sounds: list[NDArray[np.bool_]] = []
+        squares_of: list[Values] = []
+        means_of: list[Values] = []
         for block in self._whole_frames():
             rms = librosa.feature.rms(y=block, frame_length=_FRAME, hop_length=_FRAME, center=False)[:, 0]
             power = np.square(rms, dtype=np.float64)
             squares += power.sum(axis=1) * _FRAME
             peaks = np.maximum(peaks, np.abs(block).max(axis=1))
             means = block.reshape(sound.channels, -1, _FRAME).mean(axis=2, dtype=np.float64)
-            sounds.append((power - np.square(means)).mean(axis=0) >= _SILENCE)
+            squares_of.append(power)
+            means_of.append(means)
             samples = np.concatenate((before, block), axis=1)
             crossings += int(librosa.zero_crossings(samples, pad=False, axis=1).sum())
             before = block[:, -1:]
-        if sounds and (sounding := np.flatnonzero(np.concatenate(sounds))).size:
-            self.sounding_s = float(sounding[-1] - sounding[0] + 1) * _FRAME / sound.sample_rate_hz
+        self.sounding_s = _sounding_frames(squares_of, means_of) * _FRAME / sound.sample_rate_hz
         seconds = sound.channels * max(sound.n_samples - 1, 1) / sound.sample_rate_hz
         loudest = int(np.argmax(squares))
         power = squares[loudest] / max(sound.n_samples, 1)
@@ -215,6 +216,16 @@ class _Channels:
             # A zero would be a crossing after a negative sample: zero counts as positive.
             tail = np.where(waiting[:, -1:] < 0.0, np.float32(-_FAINTEST), np.float32(0.0))
             yield np.concatenate((waiting, np.repeat(tail, _FRAME - waiting.shape[1], axis=1)), axis=1)
+
+
+def _sounding_frames(squares: Sequence[Values], means: Sequence[Values]) -> int:
+    """Count the frames from the first that sounds to the last, by their powers about the mean of each channel."""
+    if not squares:
+        return 0
+    power, mean = np.concatenate(squares, axis=1), np.concatenate(means, axis=1)
+    whole = mean.mean(axis=1, keepdims=True)
+    sounding = np.flatnonzero((power - 2.0 * whole * mean + np.square(whole)).mean(axis=0) >= _SILENCE)
+    return int(sounding[-1] - sounding[0] + 1) if sounding.size else 0
 
 
 class _Shape(_Part):

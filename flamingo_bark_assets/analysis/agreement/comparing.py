@@ -11,7 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.agreement.by_librosa import COEFFICIENTS, LibrosaValues, measure_by_librosa
+from flamingo_bark_assets.analysis.agreement.by_librosa import (
+    COEFFICIENTS,
+    LibrosaValues,
+    Values,
+    measure_by_librosa,
+)
 from flamingo_bark_assets.analysis.features.agreement import DOUBTED, SecondOpinion
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.timbre.chroma import PITCH_CLASSES
@@ -124,7 +129,7 @@ def _compared(
 ) -> SecondOpinion:
     theirs = by_librosa.values.get(name)
     limit = tolerance
-    difference = None
+    difference: float | None = None
     if ours.value is not None and theirs is not None:
         difference, limit = _difference(name, ours.value, theirs, tolerance, by_librosa.sounding_s)
     reason = None if difference is not None else ours.reason or by_librosa.unknown.get(name, "librosa finds none")
@@ -149,7 +154,8 @@ def _difference(name: str, ours: float, theirs: float, tolerance: float, soundin
 
 def _chroma(song: SongFeatures, by_librosa: LibrosaValues) -> SecondOpinion:
     ours, theirs = np.array([row.mean for row in song.chroma]), by_librosa.chroma
-    difference, reason = None, None
+    difference: float | None = None
+    reason: str | None = None
     if not song.tonal.value:  # of noise the profile is chance
         reason = song.tonal.reason or "no chord is heard in most of the song"
     elif not ours.size or not theirs.size:
@@ -165,8 +171,9 @@ def _chroma(song: SongFeatures, by_librosa: LibrosaValues) -> SecondOpinion:
 
 
 def _key(song: SongFeatures, by_librosa: LibrosaValues) -> SecondOpinion:
-    ours, theirs, difference = song.key.value, None, None
-    reason = song.key.reason
+    ours, reason = song.key.value, song.key.reason
+    theirs: str | None = None
+    difference: float | None = None
     if by_librosa.chroma.size:
         correlations = profile_correlations(np.asarray(by_librosa.chroma, np.float32))
         best = int(np.argmax(correlations))
@@ -181,5 +188,5 @@ def _key(song: SongFeatures, by_librosa: LibrosaValues) -> SecondOpinion:
     )  # fmt: skip
 
 
-def _ordered(shares: np.ndarray) -> str | None:
+def _ordered(shares: Values) -> str | None:
     return " ".join(PITCH_CLASSES[i] for i in np.argsort(-shares, kind="stable")) if shares.size else None

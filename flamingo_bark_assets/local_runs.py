@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from flamingo_bark_assets.definitions import defs
 from flamingo_bark_assets.defs.jobs import all_songs, one_song, publish
 from flamingo_bark_assets.defs.lost_runs import holding
-from flamingo_bark_assets.defs.names import ONLY_DUE_TAG, SONGS
+from flamingo_bark_assets.defs.names import ONLY_DUE_TAG, SECOND_OPINION_TAG, SONGS
 from flamingo_bark_assets.defs.plan import REQUESTED_TAG
 from flamingo_bark_assets.defs.sensors import contiguous
 from flamingo_bark_assets.defs.songs import SONGS_A_RUN
@@ -67,18 +67,24 @@ class RunReport:
 
 
 def run_songs(
-    instance: dg.DagsterInstance, song_ids: Sequence[str], progress: Progress, *, only_due: bool = False
+    instance: dg.DagsterInstance,
+    song_ids: Sequence[str],
+    progress: Progress,
+    *,
+    only_due: bool = False,
+    second_opinion: bool = False,
 ) -> list[RunReport]:
     """Run songs through every asset: one run for one song, or a run over many and one for publication.
 
-    With none of them only publication runs. `progress` is told of each asset (and song) that was made; what it raises,
-    such as that nobody reads its output, stops no run and is raised after all of them.
+    With none of them only publication runs. `second_opinion` has all songs measured by librosa too. `progress` is told
+    of each asset (and song) that was made; what it raises, such as that nobody reads its output, stops no run and is
+    raised after all of them.
 
     Raises:
         KeyboardInterrupt: a run was interrupted; the next one goes on where it stopped.
     """
     told = _Told(progress)
-    reports = _run_all(instance, song_ids, told, only_due=only_due)
+    reports = _run_all(instance, song_ids, told, only_due=only_due, second_opinion=second_opinion)
     if told.fault is not None:
         raise told.fault
     return reports
@@ -101,8 +107,12 @@ class _Told:
                 self.fault = fault
 
 
-def _run_all(instance: dg.DagsterInstance, song_ids: Sequence[str], told: _Told, *, only_due: bool) -> list[RunReport]:
+def _run_all(
+    instance: dg.DagsterInstance, song_ids: Sequence[str], told: _Told, *, only_due: bool, second_opinion: bool
+) -> list[RunReport]:
     tags = {REQUESTED_TAG: f"{time.time():.6f}", ONLY_DUE_TAG: str(only_due).lower()}
+    if second_opinion:
+        tags[SECOND_OPINION_TAG] = "true"
     _register(instance, song_ids)
     if len(song_ids) == 1 and not only_due:
         return [_run(instance, one_song.name, {**tags, PARTITION_NAME_TAG: song_ids[0]}, told)]

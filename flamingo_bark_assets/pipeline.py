@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from flamingo_bark_assets.analysis.agreement.choosing import is_chosen
 from flamingo_bark_assets.analysis.correcting.song import correct_song
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
@@ -52,7 +53,15 @@ from flamingo_bark_assets.separation.records import SeparatedStems
 from flamingo_bark_assets.separation_settings import SeparationSettings
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds, digest_of_settings
 from flamingo_bark_assets.splits.landmarks import find_landmarks
-from flamingo_bark_assets.steps import STEM_STEPS, STEP_OF_RECORD, STEPS, FilePart, SettingsGroup, Step
+from flamingo_bark_assets.steps import (
+    SECOND_OPINION_VERSION,
+    STEM_STEPS,
+    STEP_OF_RECORD,
+    STEPS,
+    FilePart,
+    SettingsGroup,
+    Step,
+)
 from flamingo_bark_assets.storage.feature_store import FeatureStore, encode_record
 from flamingo_bark_assets.storage.result_file import EncodedResult
 from flamingo_bark_assets.storage.set_aside import SetAside
@@ -98,6 +107,10 @@ class SongWork:
         """Says what is wrong with the stored result of a step before it is read; None where nothing is known to be."""
         self.holds_measured: Callable[[], bool] = lambda: False
         """Tells whether the stored `song_features` is what would be measured now, and is not corrected."""
+        self.lacks_only_opinion: Callable[[], bool] = lambda: False
+        """Tells whether the stored `song_features` is what would be measured now, but for a second opinion."""
+        self.second_opinion_share = settings.analysis.second_opinion_share
+        """Share of the songs that are measured a second time."""
         self.tell: Callable[[str], None] = _log.info
         """Is told how far a step is that takes long."""
         self._step: Step | None = None
@@ -340,6 +353,16 @@ class SongWork:
         self._declared("separation")
         return self.settings.separation
 
+    def wants_second_opinion(self) -> bool:
+        """Tell whether the song is chosen to be measured a second time.
+
+        Raises:
+            UndeclaredInput: the step at work does not declare it.
+        """
+        if self._step is not None and not self._step.second_opinion:
+            raise UndeclaredInput(f"the step {self._step.name} reads second_opinion without declaring it")
+        return is_chosen(self.song_id, self.second_opinion_share)
+
     def merge(self) -> Merge:
         """Return how words of sidecars are merged.
 
@@ -462,7 +485,7 @@ def measure_song(work: SongWork) -> SongFeatures:
     """Measure the mix, with the help of its stems; where its owner corrects what was measured, that.
 
     What was measured is set aside while a correction stands in its place, so that neither another correction nor taking
-    it back measures, or decodes, anything again.
+    it back measures, or decodes, anything again. Of a song that is newly chosen for a second opinion only that is made.
     """
     corrections, raw = work.corrections(), work.result(RawSong)
     aside = SetAside(work.paths.features)
@@ -471,18 +494,40 @@ def measure_song(work: SongWork) -> SongFeatures:
     if measured is None and corrections.of_measurements and work.holds_measured():
         with suppress(StorageError):
             measured = work.store.read(SongFeatures, work.song_id)
+    wants_opinion = work.wants_second_opinion()
+    if measured is None and wants_opinion and work.lacks_only_opinion():
+        with suppress(StorageError):
+            stored = work.store.read(SongFeatures, work.song_id)
+            measured = None if stored.corrections else stored
     if measured is None:
         measured = _measured_song(work)
+    if wants_opinion and measured.unusable is None and not measured.second_opinions:
+        measured = _with_second_opinion(work, measured)
     if not corrections.of_measurements or measured.unusable is not None:
         return measured
     aside.write(measured, inputs)
     return correct_song(measured, corrections, raw.duration_s.value or 0.0)
 
 
-def reads_alike(before: SongFeatures, after: Record) -> bool:
-    """Tell whether two measurements of a mix are the same in all that the steps of its stems read of them."""
+def _with_second_opinion(work: SongWork, measured: SongFeatures) -> SongFeatures:
+    from flamingo_bark_assets.analysis.agreement.comparing import with_second_opinion
+
+    with one_blas_thread():
+        return with_second_opinion(measured, lambda: work.audio("mix"))
+
+
+def alike_for(before: SongFeatures, after: Record) -> frozenset[str]:
+    """Name the steps for which two measurements of a mix are the same in all that they read of them.
+
+    Second opinions are read by none; what these lower is.
+    """
     assert isinstance(after, SongFeatures)
-    return _read_by_stems(before) == _read_by_stems(after)
+    if dataclasses.replace(before, second_opinions=()) == dataclasses.replace(after, second_opinions=()):
+        measuring = STEP_OF_RECORD[SongFeatures].name
+        return frozenset(step.name for step in STEPS if measuring in step.needs)
+    if _read_by_stems(before) == _read_by_stems(after):
+        return frozenset(STEM_STEPS.values())
+    return frozenset()
 
 
 def _read_by_stems(song: SongFeatures) -> tuple[object, ...]:
@@ -492,7 +537,11 @@ def _read_by_stems(song: SongFeatures) -> tuple[object, ...]:
 def _inputs_of_measuring(work: SongWork) -> str:
     """Digest what the measurements of the mix depend on."""
     step = STEP_OF_RECORD[SongFeatures]
-    versions = [step.version, *(work.data_version(work.result(cls)) for cls in (RawSong, StemSet))]
+    versions = [
+        step.version,
+        SECOND_OPINION_VERSION,
+        *(work.data_version(work.result(cls)) for cls in (RawSong, StemSet)),
+    ]
     return digest_of_settings(*versions)
 
 

@@ -277,6 +277,15 @@ class TaggingSettings(_Frozen):
     stem_windows: int = Field(4, ge=1, le=1000, description="The same of the vocals and of the harmonic stem, each.")
 
 
+class AnalysisSettings(_Frozen):
+    """What of the songs is measured a second time."""
+
+    second_opinion_share: float = Field(
+        0.05, ge=0, le=1, description="Share of the songs, chosen by a hash of their ids, whose mix is measured by "
+        "librosa too: 0 none, 1 all. More of them makes only the newly chosen songs due, fewer none.",
+    )  # fmt: skip
+
+
 class StudioSettings(_Frozen):
     """What may be uploaded in the browser; files lie in `data/uploads` until they become songs."""
 
@@ -306,6 +315,7 @@ class Settings(_Frozen):
     tagging: TaggingSettings = Field(default_factory=TaggingSettings)
     lyrics: LyricsSettings = Field(default_factory=LyricsSettings)
     separation: SeparationSettings = Field(default_factory=SeparationSettings)
+    analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
     studio: StudioSettings = Field(default_factory=StudioSettings)
 
     @model_validator(mode="before")

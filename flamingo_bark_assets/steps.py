@@ -49,6 +49,11 @@ REVIEW_VERSION = "1"
 SEPARATION_VERSION = "1"
 """Of the rules by which a separator is called and its output is read; raise it when their results change."""
 
+SECOND_OPINION = "second_opinion"
+"""The input of a step that a song has which is chosen for a second opinion; see `Step.second_opinion`."""
+SECOND_OPINION_VERSION = "1"
+"""Of the rules by which librosa is called and compared with; raise it when their results change."""
+
 CLIPS_VERSION = "7"
 """Of the rules by which songs are cut and clips are described; raise it when their results change."""
 
@@ -66,6 +71,7 @@ class Step:
         files: what it reads of the song's files that no step of `needs` carries in its result.
         settings: groups of settings that it reads.
         badge: what its asset is marked with beside ``python``.
+        second_opinion: whether it measures a share of the songs a second time; for these, that is an input.
         version: of the code that makes the result.
     """
 
@@ -77,6 +83,7 @@ class Step:
     files: tuple[FilePart, ...] = ()
     settings: tuple[SettingsGroup, ...] = ()
     badge: str = "file"
+    second_opinion: bool = False
     version: str = ANALYSIS_VERSION
 
 
@@ -129,8 +136,9 @@ STEPS: tuple[Step, ...] = (
     Step(
         "song_features", SongFeatures, "features",
         "The mix measured, with the help of its stems: tempo, beats, bars, key, chords, sections, loudness, dynamics, "
-        "timbre, stereo image. What song.toml corrects of it wins, and is shown as human.",
-        needs=("raw_song", "stems"), files=("grid", "key", "sections"),
+        "timbre, stereo image. What song.toml corrects of it wins, and is shown as human. Of a share of the songs "
+        "librosa's values stand beside ours.",
+        needs=("raw_song", "stems"), files=("grid", "key", "sections"), second_opinion=True,
     ),
     *(_stem_step(kind) for kind in STEM_KINDS),
     Step(

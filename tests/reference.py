@@ -18,6 +18,7 @@ import click
 from pydantic import BaseModel
 
 import flamingo_bark_assets
+from flamingo_bark_assets.analysis.features.agreement import SecondOpinion
 from flamingo_bark_assets.audio.song_review import UNREVIEWED, SongReview
 from flamingo_bark_assets.captioning.interface import Captions
 from flamingo_bark_assets.claims.model import Claim
@@ -180,7 +181,11 @@ def _readers(field: str, key: str) -> str:
     paths = DataPaths(Path("data"))
     before, after = (settings_versions(s, paths) for s in (settings, settings.model_copy(update={field: changed})))
     groups = {name for name in SETTINGS_GROUPS if before.of(name) != after.of(name)}
-    others = {"splits": "`training_splits`", "exports": "the exports"}.get(field, "the sensors")
+    others = {
+        "splits": "`training_splits`",
+        "exports": "the exports",
+        "analysis": "`song_features`, of songs newly chosen",
+    }.get(field, "the sensors")
     return _code(step.name for step in STEPS if groups & set(step.settings)) or others
 
 
@@ -218,13 +223,15 @@ class _Results:
 def _songs() -> tuple[Evidence, ...]:
     """Make songs that meet every rule between them.
 
-    Whole, unreadable, too short, silent with a broken song.toml, separated.
+    Whole, unreadable, too short, silent with a broken song.toml, separated, measured twice.
     """
     whole = make_evidence()
     silent = type(whole.song).of_unusable(whole.song_id, "silent")
     return whole, unusable_song(), make_evidence(raw_song={"duration_s": 1.0}), make_evidence(
         song=silent, metadata={"unusable": "no TOML"}
-    ), with_separated_stems()  # fmt: skip
+    ), with_separated_stems(), make_evidence(
+        song={"second_opinions": (row(SecondOpinion, quantity="key", difference=0.5, agrees=True),)}
+    )  # fmt: skip
 
 
 def _rules_of_check(rules: Callable[[SongWork], tuple[RuleResult, ...]], settings: Settings) -> dict[str, RuleResult]:

@@ -67,6 +67,7 @@ def test_one_song_goes_through_every_asset_in_one_run(data: DataPaths, instance:
         ("song_review", "is_reviewed"): True,
         ("stems", "stems_belong_to_mix"): True,
         ("song_features", "measurements_are_sure"): True,
+        ("song_features", "agrees_with_librosa"): True,
         ("flamingo_captions", "claims_agree"): True,
         ("flamingo_captions", "sidecars_agree"): True,
         ("training_prompts", "custom_tag_is_there"): True,

@@ -10,6 +10,7 @@ from typing import Any
 
 from flamingo_bark_assets.analysis.frontend.reading import NativeReader, SoundSource
 from flamingo_bark_assets.analysis.frontend.view import AudioView, read_view
+from flamingo_bark_assets.analysis.timbre.crossings import CrossingReader
 from flamingo_bark_assets.analysis.timbre.frames import ShapeFrames
 from flamingo_bark_assets.analysis.timbre.song_frames import SongFrames
 from flamingo_bark_assets.audio.clipping import ClippingReader
@@ -28,7 +29,7 @@ def mix_view(source: SoundSource, *, also: Sequence[NativeReader[Any]] = ()) -> 
         AudioFault: the file turns out to be at fault.
     """
     with one_blas_thread():
-        native: list[NativeReader[Any]] = [ClippingReader, SpectrumReader, TruePeakReader, *also]
+        native: list[NativeReader[Any]] = [ClippingReader, SpectrumReader, TruePeakReader, CrossingReader, *also]
         return read_view(source, native=native, shape=(SongFrames,))
 
 

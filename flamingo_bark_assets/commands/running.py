@@ -40,15 +40,18 @@ _MOST_NAMED = 10
 @click.command()
 @click.argument("song_ids", nargs=-1, type=SONG)
 @click.option("--all", "everything", is_flag=True, help="All songs again, also those that are up to date.")
+@click.option(
+    "--second-opinion", is_flag=True, help="Have each of these songs measured by librosa too, not a share of them only."
+)
 @click.option("--verbose", "-v", is_flag=True, help="Name each asset as it is made.")
 @click.pass_obj
-def run(paths: DataPaths, song_ids: tuple[str, ...], everything: bool, verbose: bool) -> None:
+def run(paths: DataPaths, song_ids: tuple[str, ...], everything: bool, second_opinion: bool, verbose: bool) -> None:
     """Run the songs SONG_IDS, or what is due of any song, in a real Dagster run with a progress display.
 
     Exit status 0: all is made, and every one of the songs (without SONG_IDS: of the library) is fit for training. 3:
     all is made, and some of them are unfit. 1: a fault; what was made until then is kept.
     """
-    status = run_chosen(paths, song_ids, everything=everything, verbose=verbose)
+    status = run_chosen(paths, song_ids, everything=everything, second_opinion=second_opinion, verbose=verbose)
     if status:
         sys.exit(status)
 
@@ -93,7 +96,14 @@ def demo_folder() -> Path:
     )
 
 
-def run_chosen(paths: DataPaths, song_ids: Sequence[str], *, everything: bool = False, verbose: bool = False) -> int:
+def run_chosen(
+    paths: DataPaths,
+    song_ids: Sequence[str],
+    *,
+    everything: bool = False,
+    second_opinion: bool = False,
+    verbose: bool = False,
+) -> int:
     """Run these songs, or all, or what is due; return the exit status that `run` describes.
 
     Raises:
@@ -105,12 +115,12 @@ def run_chosen(paths: DataPaths, song_ids: Sequence[str], *, everything: bool = 
         raise LibraryError(f"the library {paths.songs} is empty; `flamingo-bark add` imports songs")
     only_due = not (song_ids or everything)
     load_settings(paths.settings)  # Where they are wrong no song can be run.
-    chosen = _due_songs(paths) if only_due else chosen_by_name or known
+    chosen = _due_songs(paths, second_opinion=second_opinion) if only_due else chosen_by_name or known
     if not chosen:
         console.note("all {} songs are up to date; --all runs them again", len(known))
     _tell_of_other_runs(paths, chosen)
     with _hushed_logs():
-        reports = _run_with_progress(chosen, only_due=only_due, verbose=verbose)
+        reports = _run_with_progress(chosen, only_due=only_due, second_opinion=second_opinion, verbose=verbose)
     print_summary(paths, chosen, reports)
     if not all(report.success for report in reports):
         return 1
@@ -132,11 +142,14 @@ def _unfit(paths: DataPaths, song_ids: Sequence[str]) -> list[str]:
     return [song_id for song_id in song_ids if song_id in unfit]
 
 
-def _due_songs(paths: DataPaths) -> list[str]:
+def _due_songs(paths: DataPaths, *, second_opinion: bool) -> list[str]:
     from flamingo_bark_assets.provenance.due import DueSongs
     from flamingo_bark_assets.provenance.inputs import settings_versions
 
-    return list(DueSongs(paths, in_detail=True).find(settings_versions(load_settings(paths.settings), paths)))
+    versions = settings_versions(load_settings(paths.settings), paths)
+    if second_opinion:
+        versions = dataclasses.replace(versions, second_opinion_share=1.0)
+    return list(DueSongs(paths, in_detail=True).find(versions))
 
 
 def _tell_of_other_runs(paths: DataPaths, song_ids: Sequence[str]) -> None:
@@ -205,7 +218,9 @@ def _shown_captioning(handler: logging.Handler) -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _run_with_progress(song_ids: Sequence[str], *, only_due: bool, verbose: bool) -> list[RunReport]:
+def _run_with_progress(
+    song_ids: Sequence[str], *, only_due: bool, second_opinion: bool, verbose: bool
+) -> list[RunReport]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     with console.busy("starting Dagster"):
@@ -230,4 +245,4 @@ def _run_with_progress(song_ids: Sequence[str], *, only_due: bool, verbose: bool
                 progress.advance(task)
 
         with _shown_captioning(_CaptioningShown(progress, task, len(song_ids))):
-            return run_songs(instance, song_ids, made, only_due=only_due)
+            return run_songs(instance, song_ids, made, only_due=only_due, second_opinion=second_opinion)

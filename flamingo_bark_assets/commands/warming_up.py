@@ -26,6 +26,7 @@ def warm_up() -> None:
     and an image is built with it. The cache is that of one kind of processor; one for many is made and used with
     NUMBA_CPU_NAME=x86-64-v3 and NUMBA_CPU_FEATURES set and empty.
     """
+    from flamingo_bark_assets.analysis.agreement.by_librosa import compile_librosa
     from flamingo_bark_assets.audio.signal import Signal
     from flamingo_bark_assets.audio.spectral_pictures import spectral_pngs
     from flamingo_bark_assets.kernels import cache_folder, compile_declared
@@ -33,6 +34,7 @@ def warm_up() -> None:
     import_loops()
     count = compile_declared()
     spectral_pngs(Signal(np.ones((1, 4_096), np.float32), 22_050))  # librosa has some too
+    compile_librosa()
     console.note("{} loops are compiled, and kept in {}", count, cache_folder())
 
 

@@ -31,6 +31,7 @@ class SongCheck:
         description: what must hold.
         severity: how a failure is shown.
         rules: gives the rules that the check shows.
+        passing: says what holds where no rule fails; None where that is all of them.
     """
 
     asset: str
@@ -38,6 +39,7 @@ class SongCheck:
     description: str
     severity: dg.AssetCheckSeverity
     rules: Callable[[SongWork], tuple[RuleResult, ...]]
+    passing: Callable[[SongWork], str] | None = None
 
     @cached_property
     def spec(self) -> dg.AssetCheckSpec:
@@ -77,9 +79,12 @@ class SongCheck:
             check_name=self.name,
             passed=not failed,
             severity=self.severity,
-            description="; ".join(rule.reason or rule.rule for rule in failed) or "all rules hold",
+            description="; ".join(rule.reason or rule.rule for rule in failed) or self._passing(work),
             metadata={"rules": table},
         )
+
+    def _passing(self, work: SongWork) -> str:
+        return self.passing(work) if self.passing is not None else "all rules hold"
 
 
 def _shown(rule: RuleResult, value: float) -> str:
@@ -135,6 +140,27 @@ def _measurements(work: SongWork) -> tuple[RuleResult, ...]:
     return measurement_rules(work.result(SongFeatures), work.settings.thresholds)
 
 
+def _second_opinion(work: SongWork) -> tuple[RuleResult, ...]:
+    from flamingo_bark_assets.analysis.features.song import SongFeatures
+    from flamingo_bark_assets.training.suitability import second_opinion_rules
+
+    return second_opinion_rules(work.result(SongFeatures))
+
+
+def _agreement(work: SongWork) -> str:
+    from flamingo_bark_assets.analysis.features.song import SongFeatures
+
+    song = work.result(SongFeatures)
+    opinions = song.second_opinions
+    if song.unusable is not None:
+        return f"nothing is measured: {song.unusable}"
+    if not opinions:
+        return "not chosen: only a share of the songs is measured a second time, [analysis] second_opinion_share"
+    unknown = [f"{opinion.quantity} ({opinion.reason})" for opinion in opinions if opinion.agrees is None]
+    told = f"librosa agrees with {len(opinions) - len(unknown)} quantities"
+    return f"{told}; not compared: {', '.join(unknown)}" if unknown else told
+
+
 def _claims(work: SongWork) -> tuple[RuleResult, ...]:
     from flamingo_bark_assets.captioning.interface import Captions
     from flamingo_bark_assets.training.suitability import claim_rules
@@ -188,6 +214,11 @@ CHECKS: tuple[SongCheck, ...] = (
         "song_features", "measurements_are_sure",
         "Dynamic range is wide enough, and tempo and key are known with enough confidence.",
         dg.AssetCheckSeverity.WARN, _measurements,
+    ),
+    SongCheck(
+        "song_features", "agrees_with_librosa",
+        "librosa measures the same of the mix, within tolerances; of songs that are not chosen for it nothing is said.",
+        dg.AssetCheckSeverity.WARN, _second_opinion, _agreement,
     ),
     SongCheck(
         "flamingo_captions",

@@ -3,6 +3,7 @@
 The loop and its failures belong here; what each asset computes stands in `pipeline`, its events in `reporting`.
 """
 
+import dataclasses
 import functools
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from flamingo_bark_assets.defs.checks import CHECKS
-from flamingo_bark_assets.defs.names import SONGS
+from flamingo_bark_assets.defs.names import SECOND_OPINION_TAG, SONGS
 from flamingo_bark_assets.defs.partitions import songs_partitions
 from flamingo_bark_assets.defs.plan import Plan, parted, plan_of
 from flamingo_bark_assets.defs.pools import CAPTIONING_POOL, SONGS_POOL, place_in
@@ -31,7 +32,7 @@ from flamingo_bark_assets.defs.resources import Platform
 from flamingo_bark_assets.defs.settings_sources import observe_settings
 from flamingo_bark_assets.defs.specs import SONG_ASSETS
 from flamingo_bark_assets.errors import UnreadableResult
-from flamingo_bark_assets.steps import STEM_STEPS, STEP_NAMED, STEPS, Step
+from flamingo_bark_assets.steps import SECOND_OPINION, STEP_NAMED, STEPS, Step
 
 if TYPE_CHECKING:
     from flamingo_bark_assets.analysis.features.song import SongFeatures
@@ -137,7 +138,9 @@ class _Run:
         """The versions of the settings in force in this run when it began."""
         from flamingo_bark_assets.provenance.inputs import settings_versions
 
-        return settings_versions(self.platform.settings, self.platform.paths)
+        versions = settings_versions(self.platform.settings, self.platform.paths)
+        asks_all = self.context.run.tags.get(SECOND_OPINION_TAG) == "true"
+        return dataclasses.replace(versions, second_opinion_share=1.0) if asks_all else versions
 
     @cached_property
     def sets_inference(self) -> bool:
@@ -296,6 +299,11 @@ class _Run:
         )
         work.versions, work.damage, work.tell = ledger.code_versions, ledger.damage, self.context.log.info
         work.holds_measured = lambda: ledger.holds_but_for("song_features", CORRECTED_PARTS)
+        work.second_opinion_share = self.settings.second_opinion_share
+        # What is asked for by hand is measured again.
+        work.lacks_only_opinion = lambda: (
+            self.plan.only_due and ledger.holds_but_for("song_features", (SECOND_OPINION,))
+        )
         return work, ledger
 
     def _skipped(self, ledger: "Ledger", steps: Sequence[Step]) -> tuple[frozenset[str], frozenset[str]]:
@@ -363,14 +371,14 @@ class _Run:
 
     def _result(self, state: _Song, step: Step) -> "tuple[Record, bool]":
         """Make the result of a step, or take the stored one where it is up to date; tell whether it is new."""
-        from flamingo_bark_assets.pipeline import reads_alike, run_step
+        from flamingo_bark_assets.pipeline import alike_for, run_step
 
         if step.name in state.stored or (self.plan.only_due and state.ledger.kept(step.name)):
             return state.work.result(step.record), False
         before = self._stored_before(state, step)
         result = run_step(step, state.work)
-        if before is not None and reads_alike(before, result):
-            state.ledger.alike(step.name, STEM_STEPS.values())
+        if before is not None:
+            state.ledger.alike(step.name, alike_for(before, result))
         return result, True
 
     def _stored_before(self, state: _Song, step: Step) -> "SongFeatures | None":

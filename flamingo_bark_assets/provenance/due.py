@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flamingo_bark_assets.analysis.agreement.choosing import is_chosen
 from flamingo_bark_assets.errors import LibraryError
 from flamingo_bark_assets.files.changes import Mark
 from flamingo_bark_assets.library.fingerprint import (
@@ -25,12 +26,12 @@ from flamingo_bark_assets.library.fingerprint import (
 from flamingo_bark_assets.library.layout import DataPaths, SongFiles, find_song, list_song_ids
 from flamingo_bark_assets.library.looks import SONGS_A_TURN, LibraryLooks
 from flamingo_bark_assets.provenance.inputs import CODE, SettingsVersions, outside_inputs
-from flamingo_bark_assets.provenance.state import Attempt, SongState, read_state, song_lock, write_state
+from flamingo_bark_assets.provenance.state import Attempt, Made, SongState, read_state, song_lock, write_state
 from flamingo_bark_assets.provenance.stored_files import StoredSong
 from flamingo_bark_assets.provenance.summaries import Summaries, Summary, versions_of
 from flamingo_bark_assets.provenance.versions import Versions
 from flamingo_bark_assets.provenance.wholeness import Wholeness
-from flamingo_bark_assets.steps import STEP_NAMED, STEPS, Step
+from flamingo_bark_assets.steps import SECOND_OPINION, SECOND_OPINION_VERSION, STEP_NAMED, STEPS, Step
 
 NEVER_MADE = "never made"
 LOST = "its stored result is lost"
@@ -245,7 +246,7 @@ def _why_due(
     made = state.made.get(step.name)
     if made is None:
         return NEVER_MADE
-    present = step_inputs(step, state, files, settings)
+    present = step_inputs(step, stored.song_id, state, files, settings, before=made)
     changed = sorted(name for name in present.keys() | made.inputs.keys() if present.get(name) != made.inputs.get(name))
     if CODE in changed:
         return f"made by version {made.inputs.get(CODE)}, now {step.version}"
@@ -257,10 +258,30 @@ def _why_due(
     return f"needs {', '.join(upstream)}" if upstream else None
 
 
-def step_inputs(step: Step, state: SongState, files: FileDigests, settings: SettingsVersions) -> dict[str, str]:
-    """Return the version of each input of a step, by name; a step that was never made counts as "none"."""
+def step_inputs(
+    step: Step,
+    song_id: str,
+    state: SongState,
+    files: FileDigests,
+    settings: SettingsVersions,
+    *,
+    before: Made | None = None,
+) -> dict[str, str]:
+    """Return the version of each input of a step, by name; a step that was never made counts as "none".
+
+    A result that is there already, `before`, keeps its second opinion where the song is not chosen any more.
+    """
     results = {need: state.made[need].data_version if need in state.made else "none" for need in step.needs}
-    return {**outside_inputs(step, files, settings), **results}
+    return {**outside_inputs(step, files, settings), **_second_opinion(step, song_id, settings, before), **results}
+
+
+def _second_opinion(step: Step, song_id: str, settings: SettingsVersions, before: Made | None) -> dict[str, str]:
+    if not step.second_opinion:
+        return {}
+    if is_chosen(song_id, settings.second_opinion_share):
+        return {SECOND_OPINION: SECOND_OPINION_VERSION}
+    had = before.inputs.get(SECOND_OPINION) if before is not None else None
+    return {SECOND_OPINION: had} if had is not None else {}
 
 
 def inputs_digest(signature: str, settings: SettingsVersions) -> str:
@@ -277,4 +298,4 @@ def settings_digest(settings: SettingsVersions) -> str:
 @functools.lru_cache(maxsize=8)
 def _outside(settings: SettingsVersions) -> str:
     versions = [outside_inputs(step, _NEVER_READ, settings) for step in STEPS]
-    return json.dumps(versions, sort_keys=True)
+    return json.dumps([versions, settings.second_opinion_share, SECOND_OPINION_VERSION], sort_keys=True)

@@ -20,7 +20,7 @@ _ALWAYS: frozenset[FilePart] = frozenset({"sound", "info", "edits"})
 
 @dataclass(frozen=True, slots=True)
 class SettingsVersions:
-    """One short digest a group of settings."""
+    """One short digest a group of settings, and the share of the songs that are measured a second time."""
 
     decoding: str
     separation: str
@@ -30,6 +30,7 @@ class SettingsVersions:
     clips: str
     sidecars: str
     lyrics: str
+    second_opinion_share: float = 0.0
 
     def of(self, group: SettingsGroup) -> str:
         """Return the version of one group."""
@@ -63,6 +64,7 @@ def settings_versions(settings: Settings, paths: DataPaths) -> SettingsVersions:
         clips=digest_of_settings(settings.clips.model_dump(mode="json")),
         sidecars=digest_of_settings(settings.sidecars.merge),
         lyrics=_lyrics_version(settings),
+        second_opinion_share=settings.analysis.second_opinion_share,
     )
 
 

@@ -93,7 +93,7 @@ class Ledger:
         spec, made = STEP_NAMED[step], self._before.get(step)
         if made is None or self._stored.lacks(spec, made, self._state):
             return False
-        inputs = step_inputs(spec, self._state, self.files, self._settings)
+        inputs = step_inputs(spec, self._song_id, self._state, self.files, self._settings, before=made)
         alike = {
             need: inputs[need]
             for need, (before, readers) in self._alike.items()
@@ -109,12 +109,13 @@ class Ledger:
     def holds_but_for(self, step: str, parts: Collection[str]) -> bool:
         """Tell whether the result that is stored of a step is whole and was made from what is there now.
 
-        Of the parts of the files that are named, none was an input of it; whether they are now does not count.
+        Of the inputs that are named (parts of the files, a second opinion) it had none; whether there are now does not
+        count.
         """
         spec, made = STEP_NAMED[step], self._before.get(step)
         if made is None or not self.is_whole(step):
             return False
-        inputs = step_inputs(spec, self._state, self.files, self._settings)
+        inputs = step_inputs(spec, self._song_id, self._state, self.files, self._settings, before=made)
         return made.inputs == {name: version for name, version in inputs.items() if name not in parts}
 
     def is_whole(self, step: str) -> bool:
@@ -136,7 +137,7 @@ class Ledger:
         spec = STEP_NAMED[step]
         size = size_bytes(self._paths, spec, self._song_id) or 0
         contents = digest(self._paths, spec, self._song_id)
-        inputs = step_inputs(spec, self._state, self.files, self._settings)
+        inputs = step_inputs(spec, self._song_id, self._state, self.files, self._settings)
         made = Made(inputs, data_version, time.time(), self._run_id, size, contents)
         self._state = dataclasses.replace(self._state, made={**self._state.made, step: made})
 

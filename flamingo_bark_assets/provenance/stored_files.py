@@ -45,6 +45,11 @@ class StoredSong:
         self._song_id = song_id
         self._known_token = token
 
+    @property
+    def song_id(self) -> str:
+        """The song's identifier."""
+        return self._song_id
+
     @cached_property
     def token(self) -> str | None:
         """Digest of all its results; None where there are none, or they are damaged."""

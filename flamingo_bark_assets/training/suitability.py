@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from flamingo_bark_assets.analysis.features.agreement import SecondOpinion
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.audio.recording import RawSong, Stem, StemSet
 from flamingo_bark_assets.audio.song_metadata import SongMetadata
@@ -23,11 +24,13 @@ from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.record import Measurement, Record, Row, column, events, optional_column
 from flamingo_bark_assets.settings import Thresholds
-from flamingo_bark_assets.training.rendering import told_apart
+from flamingo_bark_assets.training.rendering import told_apart, with_unit
 
 SONG = "song"
 # Well above what `belonging` takes for found, 7.5: the match stands in for what the length would say.
 _SURE_MATCH = 12.0
+# A tolerance that is a share of a value is 0 where that is.
+_LEAST_TOLERANCE = 1e-12
 RULES = {
     "tag_lacking": "Every text holds the custom tag, where there is one.",
     "tag_held": "No text holds the custom tag before it is put in.",
@@ -44,6 +47,7 @@ RULES = {
     "clipping": "Few samples are clipped.",
     "silence": "Little of the song, or of the kind's best file, is silent.",
     "noise_floor": "The noise floor is low enough, where music does not hide it.",
+    "second_opinion": "The difference from what librosa measures of the mix is within the tolerance, in tolerances.",
     "dynamic_range": "The level moves enough.",
     "analysis_confidence": "Tempo and key, where they are known, are known with enough confidence.",
     "stem_files": "There are stem files.",
@@ -242,6 +246,33 @@ def measurement_rules(song: SongFeatures, thresholds: Thresholds) -> tuple[RuleR
         _yes("measurable", SONG, None),
         dynamic_range.apply(SONG, measured.value, measured.reason),
         _analysis_confidence(song, thresholds),
+    )
+
+
+def second_opinion_rules(song: SongFeatures) -> tuple[RuleResult, ...]:
+    """Show where librosa, if it was asked, agrees with each quantity; what one of the two lacks is left out."""
+    return tuple(
+        RuleResult(
+            subject=opinion.quantity, rule="second_opinion", value=_in_tolerances(opinion), threshold=1.0, unit="",
+            comparison="<=", passed=opinion.agrees,
+            reason=None if opinion.agrees else _told_twice(song.song_id, opinion),
+        )
+        for opinion in song.second_opinions
+        if opinion.agrees is not None
+    )  # fmt: skip
+
+
+def _in_tolerances(opinion: SecondOpinion) -> float:
+    return (opinion.difference or 0.0) / max(opinion.tolerance, _LEAST_TOLERANCE)
+
+
+def _told_twice(song_id: str, opinion: SecondOpinion) -> str:
+    """Name both values, or words, and how far they are apart."""
+    ours = opinion.ours_text or with_unit(opinion.ours or 0.0, opinion.unit, digits=6)
+    theirs = opinion.librosa_text or with_unit(opinion.librosa or 0.0, opinion.unit, digits=6)
+    return (
+        f"{song_id}: {opinion.quantity} is {ours} here and {theirs} by librosa; "
+        f"{opinion.difference:.3g} apart, {opinion.tolerance:.3g} are allowed"
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from flamingo_bark_assets.analysis.features.agreement import AgreementFeatures
 from flamingo_bark_assets.analysis.features.character import CharacterFeatures
 from flamingo_bark_assets.analysis.features.correction import CorrectedFeatures
 from flamingo_bark_assets.analysis.features.dynamics import DynamicsFeatures
@@ -21,6 +22,7 @@ from flamingo_bark_assets.record import Record
 
 @dataclass(frozen=True, kw_only=True)
 class SongFeatures(
+    AgreementFeatures,
     CorrectedFeatures,
     CharacterFeatures,
     StereoFeatures,

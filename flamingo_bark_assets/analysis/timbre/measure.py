@@ -9,6 +9,7 @@ from flamingo_bark_assets.analysis.features.timbre import CepstralCoefficient, S
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.timbre.bands import measure_bands
 from flamingo_bark_assets.analysis.timbre.chroma import chroma, chroma_rows
+from flamingo_bark_assets.analysis.timbre.crossings import CrossingReader
 from flamingo_bark_assets.analysis.timbre.frames import ShapeFrames
 from flamingo_bark_assets.analysis.timbre.perceptual import measure_perceptual
 from flamingo_bark_assets.analysis.timbre.song_frames import SongFrames
@@ -18,7 +19,8 @@ from flamingo_bark_assets.analysis.timbre.spectrum import measure_shape
 def measure_timbre(view: AudioView) -> TimbreFeatures:
     """Measure the colour of the mix; unknown where no frame of 46 ms sounds.
 
-    Announce `SongFrames` to the view as a shape reader, so that it is read in the first pass.
+    Announce `SongFrames` to the view as a shape reader and `CrossingReader` as a native one, so that both read in the
+    first pass.
     """
     read = view.read_shape(SongFrames)
     sounding = read.sounding
@@ -26,6 +28,7 @@ def measure_timbre(view: AudioView) -> TimbreFeatures:
         **vars(measure_shape(read)),
         **vars(measure_bands(read.named_energies(sounding), int(sounding.sum()))),
         **vars(measure_perceptual(view, read)),
+        zero_crossing_rate_hz=view.read_native(CrossingReader),
         mfcc=_mfcc(read),
         chroma=chroma_rows(chroma(view.note_spectrum, cents=view.tuning.cents)),
     )

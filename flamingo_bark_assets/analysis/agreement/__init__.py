@@ -1,0 +1,1 @@
+"""A second measurement of a mix by librosa, and whether it agrees with ours."""

@@ -56,11 +56,20 @@ _MIX_COLUMNS, _MIX_PAIRS = len(COLUMNS) - 2, len(PAIR_COLUMNS) - 2
 _GRIDS = ("true", "measured", "half", "double", "two")
 _VARIATIONS = (0.4, 0.8)
 _FOLDS = 4
-_HIDDEN, _EPOCHS, _BATCH, _DECAY = 16, 30, 512, 3e-3
+_NETWORKS, _HIDDEN, _EPOCHS, _BATCH, _DECAY = 3, 16, 25, 512, 3e-3
 _PENALTY, _NAME_PENALTY = 10.0, 3.0
 # Added to the log odds of the network, with which the search finds as many sections as there are.
-_BIAS_ADDED = 2.8
+_BIAS_ADDED = 3.2
 _TOLERANCE_S = 3.0
+# An intro is often played as the verse, an outro as the chorus: whether they are the same is a matter of taste.
+_UNCLEAR = {
+    frozenset(pair)
+    for pair in (
+        ("intro", "verse"), ("intro", "chorus"), ("outro", "chorus"), ("outro", "verse"), ("instrumental", "verse"),
+        ("instrumental", "chorus"), ("break", "verse"), ("intro", "break"), ("intro", "instrumental"),
+    )
+}  # fmt: skip
+_UNCLEAR_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -209,8 +218,18 @@ def _wander(rng: Rng, shape: tuple[int, ...], spread: float, stay: float) -> Val
     return steps
 
 
-def fit_network(readings: Sequence[Reading], columns: int, seed: int = 0) -> dict[str, Values]:
-    """Fit the network of boundaries by Adam on the weighted cross-entropy; inputs' scales go into its weights."""
+def fit_network(readings: Sequence[Reading], columns: int) -> dict[str, Values]:
+    """Fit networks from several starts and put them side by side, so that one gives the mean of what they give."""
+    found = [_fit_one(readings, columns, seed) for seed in range(_NETWORKS)]
+    joined = {name: np.concatenate([one[name] for one in found], axis=-1) for name in found[0]}
+    return joined | {
+        "out_weights": joined["out_weights"] / _NETWORKS,
+        "out_bias": joined["out_bias"].mean(keepdims=True) + _BIAS_ADDED,
+    }
+
+
+def _fit_one(readings: Sequence[Reading], columns: int, seed: int) -> dict[str, Values]:
+    """Fit a network of boundaries by Adam on the weighted cross-entropy; inputs' scales go into its weights."""
     rng = np.random.default_rng(seed)
     x = np.concatenate([with_neighbours(r.evidence[:, :columns])[1:-1] for r in readings])
     y = np.concatenate([r.begins[1:-1] for r in readings]).astype(np.float64)
@@ -244,7 +263,7 @@ def fit_network(readings: Sequence[Reading], columns: int, seed: int = 0) -> dic
     weights = found[0] / spread[:, None]
     return {
         "hidden_weights": weights, "hidden_bias": found[1] - mean @ weights, "out_weights": found[2],
-        "out_bias": found[3] + _BIAS_ADDED,
+        "out_bias": found[3],
     }  # fmt: skip
 
 
@@ -289,7 +308,10 @@ class Parts:
 
 
 def parts_of(reading: Reading) -> Parts:
-    """Part a song by its log odds; sections belong to the true one that they share most time with."""
+    """Part a song by its log odds; sections belong to the true one that they share most time with.
+
+    Where its bars are varied, its sections are as well.
+    """
     assert reading.bars is not None and reading.song is not None
     parting = part(reading.log_odds, reading.features.bar_s)
     edges = np.append(reading.bars.edges_s[parting.starts], reading.bars.edges_s[-1])
@@ -298,7 +320,31 @@ def parts_of(reading: Reading) -> Parts:
         int(np.argmax([min(b, end) - max(a, start) for start, end, _ in sections]))
         for a, b in itertools.pairwise(edges)
     ]
-    return Parts(reading, parting.starts, parting.probability, belongs, section_pairs(reading.features, parting.starts))
+    features = reading.features
+    if reading.varied:
+        features = replayed(features, parting.starts, np.random.default_rng(len(reading.begins)))
+    return Parts(reading, parting.starts, parting.probability, belongs, section_pairs(features, parting.starts))
+
+
+def replayed(features: BarFeatures, starts: Sequence[int], rng: Rng) -> BarFeatures:
+    """Vary each section as a whole: another mix, an instrument more or less, other figures over the same chords."""
+    timbre, rhythm, harmony = features.timbre.copy(), features.rhythm.copy(), features.harmony.copy()
+    stems, power = features.stems.copy(), features.power.copy()
+    for a, b in itertools.pairwise([*starts, len(timbre)]):
+        level = rng.normal(0, 1.5)
+        timbre[a:b] += level + np.interp(np.arange(timbre.shape[1]), np.arange(0, 30, 5), rng.normal(0, 2.5, 6))
+        rhythm[a:b] *= np.exp(rng.normal(0, 0.3))
+        harmony[a:b] += np.tile(np.abs(rng.normal(0, 0.4, 12)), harmony.shape[1] // 12) * harmony[a:b].mean()
+        stems[a:b] += rng.normal(0, 3.0, stems.shape[1])
+        power[a:b] *= 10.0 ** (level / 10.0)
+    by_beat = harmony.reshape(len(harmony), -1, 12)
+    by_beat /= np.linalg.norm(by_beat, axis=2, keepdims=True) + 1e-9
+    chroma = by_beat.mean(axis=1)
+    chroma /= np.linalg.norm(chroma, axis=1, keepdims=True) + 1e-9
+    return dataclasses.replace(
+        features, timbre=timbre, rhythm=rhythm, stems=stems, power=power, chroma=chroma,
+        harmony=by_beat.reshape(len(harmony), -1) / np.sqrt(by_beat.shape[1]),
+    )  # fmt: skip
 
 
 def same_names(truth: Mapping[str, Any]) -> list[str]:
@@ -315,8 +361,10 @@ def fit_pairs(parts: Sequence[Parts], columns: int) -> tuple[Values, float]:
         upper = np.triu_indices(len(names), 1)
         inputs.append(found.pairs[upper][:, :columns])
         targets.append((names[:, None] == names[None, :])[upper])
+        kinds = [name for _, _, name in found.reading.song.truth["sections"]]
+        unclear = np.array([[frozenset((kinds[i], kinds[j])) in _UNCLEAR for j in found.truth] for i in found.truth])
         # A song counts by its sections, not by their square.
-        shares.append(np.full(upper[0].size, 2.0 / max(1, len(names) - 1)))
+        shares.append(np.where(unclear[upper], _UNCLEAR_SHARE, 1.0) * 2.0 / max(1, len(names) - 1))
     return fit_logistic(np.concatenate(inputs), np.concatenate(targets).astype(np.float64), np.concatenate(shares))
 
 
@@ -412,9 +460,7 @@ def fit_names(x: Values, targets: NDArray[np.int64]) -> tuple[Values, Values]:
 
 def fit(songs: Sequence[Song], with_stems: bool) -> dict[str, Values]:
     """Fit all weights and print what they reach on songs that were held out."""
-    columns, pair_columns = (
-        (len(COLUMNS), len(PAIR_COLUMNS)) if with_stems else (_MIX_COLUMNS, _MIX_PAIRS)
-    )
+    columns, pair_columns = (len(COLUMNS), len(PAIR_COLUMNS)) if with_stems else (_MIX_COLUMNS, _MIX_PAIRS)
     readings = [r for n, song in enumerate(songs) for r in readings_of(song, with_stems, np.random.default_rng(n))]
     fold = {song.name: n % _FOLDS for n, song in enumerate(songs)}
     for held in range(_FOLDS):
@@ -442,9 +488,7 @@ def fit(songs: Sequence[Song], with_stems: bool) -> dict[str, Values]:
     }  # fmt: skip
 
 
-def _name_folds(
-    rows: Sequence[tuple[Parts, list[int], list[str], float]], fold: Mapping[str, int]
-) -> Iterator[int]:
+def _name_folds(rows: Sequence[tuple[Parts, list[int], list[str], float]], fold: Mapping[str, int]) -> Iterator[int]:
     for row in rows:
         for _ in range(len(names_of([row])[1])):
             yield fold[row[0].reading.name]
@@ -471,7 +515,11 @@ def _print_names(x: Values, targets: NDArray[np.int64], who: NDArray[np.int64]) 
         sure.append(shares.max(axis=1))
         right.append(shares.argmax(axis=1) == targets[who == held])
     sure_all, right_all = np.concatenate(sure), np.concatenate(right)
-    cells = [(a, b) for a, b in itertools.pairwise((0.0, 0.4, 0.6, 0.8, 0.9, 1.01)) if ((sure_all >= a) & (sure_all < b)).any()]
+    cells = [
+        (a, b)
+        for a, b in itertools.pairwise((0.0, 0.4, 0.6, 0.8, 0.9, 1.01))
+        if ((sure_all >= a) & (sure_all < b)).any()
+    ]
     told = ", ".join(f"{a:.1f}+: {right_all[(sure_all >= a) & (sure_all < b)].mean():.2f}" for a, b in cells)
     print(f"  names right {right_all.mean():.3f} of {right_all.size}; by probability {told}")
 

@@ -77,6 +77,8 @@ def make_song(seed: int, number: int, out: Path) -> str:
     rng = np.random.default_rng([seed, number])
     families = sorted(p for p in GROOVES.glob("*.mma") if not any(word in p.stem for word in _NOT_PLAYED))
     family = families[int(rng.integers(len(families)))]
+    while not _grooves(family):
+        family = families[int(rng.integers(len(families)))]
     beats = 3 if re.search(r"^\s*TimeSig 3", family.read_text(errors="replace"), re.M | re.I) else 4
     bpm = float(np.clip(np.exp(rng.normal(np.log(112), 0.28)), 60, 190))
     instrumental = bool(rng.random() < 0.3)
@@ -114,7 +116,7 @@ def make_song(seed: int, number: int, out: Path) -> str:
 
 def compose(rng: Rng, family: Path, beats: int, bpm: float, instrumental: bool) -> list[Part]:
     """Draw form, grooves, progressions and melodies."""
-    grooves = re.findall(r"^\s*DefGroove\s+(\w+)", family.read_text(errors="replace"), re.M)
+    grooves = _grooves(family)
     intros = [g for g in grooves if "Intro" in g]
     endings = [g for g in grooves if "End" in g]
     mains = [g for g in grooves if g not in intros + endings and "Fill" not in g] or grooves
@@ -147,7 +149,13 @@ def compose(rng: Rng, family: Path, beats: int, bpm: float, instrumental: bool) 
     groove["I"] = str(rng.choice(intros)) if intros and rng.random() < 0.4 else groove["V"]
     groove["O"] = str(rng.choice(endings)) if endings and rng.random() < 0.4 and lengths["O"] <= 4 else groove["C"]
     levels = ("mp", "mf", "f")
-    level = {"V": "mf", "C": _pick(rng, "f", "f", "mf"), "B": _pick(rng, *levels), "P": "mf", "S": _pick(rng, "mf", "f")}
+    level = {
+        "V": "mf",
+        "C": _pick(rng, "f", "f", "mf"),
+        "B": _pick(rng, *levels),
+        "P": "mf",
+        "S": _pick(rng, "mf", "f"),
+    }
     level |= {"I": _pick(rng, *levels), "K": "mp", "O": _pick(rng, *levels)}
     quiet = {"K"} | ({"I"} if rng.random() < 0.3 else set()) | ({"B"} if rng.random() < 0.2 else set())
     lo = int(rng.integers(48, 62))
@@ -169,6 +177,12 @@ def compose(rng: Rng, family: Path, beats: int, bpm: float, instrumental: bool) 
             part.shift = 2
         parts.append(part)
     return parts
+
+
+def _grooves(family: Path) -> list[str]:
+    """Return the names of a family's grooves; macros make the names of some, which are left out."""
+    found = re.findall(r"^\s*DefGroove\s+(\w+)", family.read_text(errors="replace"), re.M)
+    return [groove for groove in found if len(groove) > 2]
 
 
 def play(rng: Rng, parts: list[Part], beats: int, grid: Values, instrumental: bool) -> dict[str, Samples]:
@@ -210,7 +224,9 @@ def play(rng: Rng, parts: list[Part], beats: int, grid: Values, instrumental: bo
             for start, part in zip(starts, parts, strict=False)
             for b, d, note in part.sung
         ]
-        lead = [note for note in sorted(lead, key=lambda n: n.start_s) if note.start_s > 0 and note.end_s > note.start_s]
+        lead = [
+            note for note in sorted(lead, key=lambda n: n.start_s) if note.start_s > 0 and note.end_s > note.start_s
+        ]
         if lead and instrumental:
             file = _melody_file(mido, lead, int(rng.choice([0, 11, 24, 26, 40, 56, 61, 65, 66, 71, 73, 80])))
             stems["other"] = _sum(stems.get("other"), 0.8 * _levelled(_with_font(file, font, room, Path(folder))))
@@ -333,7 +349,9 @@ def _at(grid: Values, beat: float) -> float:
 
 def _levelled(wave: Samples) -> Samples:
     loud = np.abs(wave)[np.abs(wave) > 1e-4]
-    return np.asarray(0.15 * wave / max(float(np.sqrt(np.mean(np.square(loud)))) if loud.size else 1.0, 1e-6), np.float32)
+    return np.asarray(
+        0.15 * wave / max(float(np.sqrt(np.mean(np.square(loud)))) if loud.size else 1.0, 1e-6), np.float32
+    )
 
 
 def _sum(one: Samples | None, other: Samples) -> Samples:
@@ -369,8 +387,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--songs", type=int, default=40)
+    parser.add_argument("--first", type=int, default=0, help="begin with the song of this number")
     asked = parser.parse_args()
-    for number in range(asked.songs):
+    for number in range(asked.first, asked.songs):
         print(make_song(asked.seed, number, asked.out), flush=True)
 
 

@@ -11,6 +11,13 @@ from typing import ClassVar
 from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
 
 
+SECTION_NAMES = ("intro", "verse", "chorus", "bridge", "instrumental", "break", "outro")
+"""What a section may be called."""
+
+SURE_NAME = 0.8
+"""Names with less confidence are proposals for a person, and stand in no text."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Section(Row):
     """One section of the song; together they cover it from its first to its last sound."""

@@ -91,7 +91,9 @@ def _search(log_odds: Values, phrase: int, bar_s: float) -> tuple[float, list[in
     return float(best[n]), starts[::-1], np.exp(np.minimum(forward[:n] + backward[:n] - forward[n], 0.0))
 
 
-@compiled("void(float64[::1], float64[::1], float64, float64, int64, float64[::1], float64[::1], float64[::1], int64[::1])")
+@compiled(
+    "void(float64[::1], float64[::1], float64, float64, int64, float64[::1], float64[::1], float64[::1], int64[::1])"
+)
 def _sum_and_search(
     log_odds: Values,
     prior: Values,

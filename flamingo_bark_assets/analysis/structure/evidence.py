@@ -207,14 +207,23 @@ def _repeats(harmony: Values, window: int) -> tuple[Values, Values, Values]:
     novelty = np.concatenate([[0.0], change / (norms[1:] + norms[:-1] + 1e-9)])
     begins, ends = np.zeros(n), np.zeros(n)
     far = np.abs(np.arange(-most, most + 1)) >= window
-    running = np.concatenate([np.zeros((1, int(far.sum()))), np.cumsum(alike[:, far], axis=0)])
+    if n <= window or not far.any():
+        return begins, ends, novelty
+    sums = _running(np.where(np.isfinite(apart[:, far]), alike[:, far], 0.0))
+    counts = _running(np.isfinite(apart[:, far]).astype(np.float64))
     lines = np.arange(1, n)
     low, high = np.maximum(lines - window, 0), np.minimum(lines + window, n)
-    behind = (running[high] - running[lines]) / (high - lines)[:, None]
-    before = (running[lines] - running[low]) / (lines - low)[:, None]
-    if far.any():
-        begins[1:], ends[1:] = (behind - before).max(axis=1), (before - behind).max(axis=1)
+    after, before = counts[high] - counts[lines], counts[lines] - counts[low]
+    # Where the other place would lie outside the song nothing is known.
+    known = np.minimum(after, before) >= 0.5 * window
+    change = (sums[high] - sums[lines]) / np.maximum(after, 1.0) - (sums[lines] - sums[low]) / np.maximum(before, 1.0)
+    change = np.where(known, change, 0.0)
+    begins[1:], ends[1:] = change.max(axis=1), -change.min(axis=1)
     return begins, ends, novelty
+
+
+def _running(values: Values) -> Values:
+    return np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
 
 
 @compiled("void(float64[:, ::1], float64[:, ::1])")

@@ -20,7 +20,7 @@ Values = NDArray[np.float64]
 
 PAIR_COLUMNS = (
     "timbre, dB", "timbre", "rhythm", "harmony bar by bar", "harmony over usual", "chroma", "level, dB", "length",
-    "edges of the song", "neighbours", "stems, dB", "one stem, dB",
+    "stems, dB", "one stem, dB",
 )  # fmt: skip
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # As far as sections are shifted against each other, in bars, for where a boundary is late or a part has an upbeat.
@@ -79,7 +79,7 @@ def same_log_odds(features: BarFeatures, starts: Sequence[int]) -> Values:
 
 
 def section_pairs(features: BarFeatures, starts: Sequence[int]) -> Values:
-    """Compare any two sections, shape (n_sections, n_sections, 12), columns as in `PAIR_COLUMNS`.
+    """Compare any two sections, shape (n_sections, n_sections, 10), columns as in `PAIR_COLUMNS`.
 
     Timbre, rhythm and levels are compared by the medians over their bars, in dB and over how far bars scatter within
     sections, harmony bar by bar from their starts or ends, a few bars shifted, in the same or in a neighbouring key.
@@ -94,8 +94,7 @@ def section_pairs(features: BarFeatures, starts: Sequence[int]) -> Values:
     usual = float(np.median(apart[np.triu_indices(count, 1)])) if count > 1 else 1.0
     chroma = np.stack([features.chroma[a:b].mean(axis=0) for a, b in itertools.pairwise(edges)])
     level = np.array([10.0 * np.log10(features.power[a:b].mean() + 1e-12) for a, b in itertools.pairwise(edges)])
-    lengths, place = np.log(np.diff(edges)), np.arange(count)
-    at_edge = (place == 0) | (place == count - 1)
+    lengths = np.log(np.diff(edges))
     columns = [
         np.log1p(timbre / _LEAST_TIMBRE_DB),
         np.log((timbre + _LEAST_TIMBRE_DB) / (timbre_scatter + _LEAST_TIMBRE_DB)),
@@ -105,8 +104,6 @@ def section_pairs(features: BarFeatures, starts: Sequence[int]) -> Values:
         np.sqrt(np.square(chroma[:, None] - chroma[None, :]).sum(axis=2)),
         np.log1p(np.abs(level[:, None] - level[None, :])),
         np.abs(lengths[:, None] - lengths[None, :]),
-        (at_edge[:, None] | at_edge[None, :]).astype(np.float64),
-        (np.abs(place[:, None] - place[None, :]) == 1).astype(np.float64),
     ]
     if features.stems.shape[1]:
         medians = np.stack([np.median(features.stems[a:b], axis=0) for a, b in itertools.pairwise(edges)])
@@ -133,9 +130,7 @@ def _median_distances(values: Values, edges: NDArray[np.int64]) -> tuple[Values,
 
 
 @compiled("void(float64[:, ::1], int64[::1], int64, float64[:, ::1], float64[:, ::1])")
-def _fill_distances_by_bar(
-    x: Values, edges: NDArray[np.int64], shifts: int, apart: Values, moved: Values
-) -> None:
+def _fill_distances_by_bar(x: Values, edges: NDArray[np.int64], shifts: int, apart: Values, moved: Values) -> None:
     """Fill in the mean squared distance of the bars that two sections share, at the shift where it is least.
 
     `moved` is the same from their starts with one of them a semitone or a tone higher or lower. Columns of x are

@@ -33,7 +33,7 @@ _LEAST_BARS = 4
 _TRUST_WITHOUT_BEATS = 0.5
 # Sections in sequence that are alike are one where the log odds of the evidence at their line are lower: nine in ten
 # true lines of the training songs have more.
-_LEAST_EVIDENCE = -3.0
+_LEAST_EVIDENCE = 0.0
 _NEAR_S = 1.5
 # Rises of the level that mean nothing, dB.
 _LEAST_RISE = 0.3
@@ -138,7 +138,10 @@ def _sections(
     start_s, end_s = mix.music_start_s, mix.music_end_s
     spans = list(itertools.pairwise([*form.starts, bars.count]))
     edges_s = [
-        (start_s if first == 0 else float(bars.edges_s[first]), end_s if last == bars.count else float(bars.edges_s[last]))
+        (
+            start_s if first == 0 else float(bars.edges_s[first]),
+            end_s if last == bars.count else float(bars.edges_s[last]),
+        )
         for first, last in spans
     ]
     typical = features.timbre.mean(axis=0)

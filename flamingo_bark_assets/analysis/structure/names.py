@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.analysis.features.structure import SECTION_NAMES
 from flamingo_bark_assets.analysis.frontend.view import ACTIVITY_FRAME_S, AudioView
 from flamingo_bark_assets.analysis.structure.model import section_model
 
 Values = NDArray[np.float64]
 
-NAMES = ("intro", "verse", "chorus", "bridge", "instrumental", "break", "outro")
+NAMES = SECTION_NAMES
 NAME_COLUMNS = (
     "first", "last", "place", "late", "length", "times", "share of the song", "level", "loudest that returns",
     "returns", "was there", "onsets", "sung", "letter sung", "before the voice", "after the voice",
@@ -92,15 +93,16 @@ def propose_names(outline: Outline) -> list[Name]:
             logs[alike] = logs[alike].mean(axis=0)
     shares = np.exp(logs)
     shares /= shares.sum(axis=1, keepdims=True)
-    return [_chosen(row, outline.sung) for row in shares]
+    return [_chosen(row, outline.sung, int((names == one).sum())) for row, one in zip(shares, names, strict=True)]
 
 
-def _chosen(shares: Values, sung: Values | None) -> Name:
+def _chosen(shares: Values, sung: Values | None, times: int) -> Name:
     best = int(np.argmax(shares))
     confidence = float(shares[best])
     if NAMES[best] in _OF_SONGS:
         if sung is None:
-            confidence = min(confidence, _MOST_UNKNOWN)
+            # What does not return is no verse and no chorus for all that is known of it.
+            confidence = min(confidence, _MOST_UNKNOWN if times > 1 or NAMES[best] == "bridge" else _MOST_UNSUNG)
         elif float(sung.max()) < UNSUNG_SHARE:
             confidence = min(confidence, _MOST_UNSUNG)
     return Name(NAMES[best] if confidence >= _LEAST else None, confidence)

@@ -1,22 +1,24 @@
 """Fits what is known of sections: `python -m tests.learning.sections FOLDER... --out WEIGHTS.npz`.
 
-The fit and its held-out figures belong here; the weights stand in `analysis/structure/section_model.npz`. They saw SONGS
-of `tests.learning.whole_songs` (seed 671, two to four minutes, half of them limited, equalised, in a room or noisy) and
-of `tests.learning.random_styles` (seed 661, 130 to 230 s, and seed 8801, 40 to 80 s): no style, groove or sound font of
-the judged songs, whose program nonetheless lays out the sections of the latter, arranges their parts and synthesises
-drum machines, basses and voices. Only rendered sound was learned from.
+The fit and its held-out figures belong here; the weights stand in `analysis/structure/section_model.npz`. They saw
+48 songs: 27 of `tests.learning.whole_songs` (seed 671 to number 25, and two of seed 1: two to four minutes, half of
+them limited, equalised, in a room or noisy) and 21 of `tests.learning.random_styles` (the first five of seed 661, 130
+to 230 s, and 16 of seed 8801, 40 to 80 s). No style, groove or
+sound font of the judged songs is among them, but their program lays out the sections of the latter, arranges their
+parts and synthesises drum machines, basses and voices. Only rendered sound was learned from.
 
 Each song is read with its true and with its measured beats, and with grids as trackers get them wrong: half and twice
-the tempo, bars of two beats. Bars are varied further as players and mixes vary them (levels, bands, chroma, rhythm), and
-pieces of a section that go on and on have no boundary. What is fitted, each with a quarter of the songs held out in turn:
+the tempo, bars of two beats. Bars are varied further as players and mixes vary them (levels, bands, chroma, rhythm),
+and pieces of a section that go on and on have no boundary. Fitted, with a quarter of the songs held out in turn:
 
-- the network of log odds of a boundary at a bar line: 16 hidden units on the evidence of three bar lines;
-- the log odds of two sections being the same, logistic regression on comparisons of parts found;
+- three networks of the log odds of a boundary at a bar line: 16 hidden units on the evidence of three bar lines;
+- the log odds of two sections being the same: logistic regression on comparisons of the sections found;
 - the confidence of a start (logistic, by the chain's own) and of the form (linear, by what is expected);
-- names, softmax regression on place, length, repetition, level and voice.
+- names: softmax regression on place, length, repetition, level and voice.
 
-Each FOLDER holds songs with mix.wav, the stems (drums, bass, other, vocals).wav and a truth.json with beats, downbeats
-and sections; `same`, where it is given, tells which are the same part though their names are.
+What is added to the networks' log odds was set by the number of sections found on the same songs. Each FOLDER holds
+songs with mix.wav, the stems (drums, bass, other, vocals).wav and a truth.json with beats, downbeats and sections;
+`same`, where it is given, tells which are the same part though their names are not.
 """
 
 from __future__ import annotations
@@ -189,7 +191,7 @@ def _fields(features: BarFeatures) -> dict[str, Any]:
 
 
 def vary(features: BarFeatures, rng: Rng, strength: float) -> BarFeatures:
-    """Vary bars as players and mixes do: level and bands wander by some dB, rhythm and chroma are never quite the same."""
+    """Vary bars as players and mixes do: level and bands wander by some dB, rhythm and chroma are never the same."""
     n = len(features.timbre)
     level = _wander(rng, (n, 1), 1.5 * strength, 0.8)
     rhythm = features.rhythm + 0.8 * strength * features.rhythm.std() * rng.normal(size=features.rhythm.shape)
@@ -400,9 +402,8 @@ def fit_confidences(rows: Sequence[tuple[Parts, list[int], list[str], float]]) -
         assert reading.bars is not None and reading.song is not None
         true_s = np.array([start for start, _, _ in reading.song.truth["sections"]])
         near.append(measuring.nearby(found.probability, reading.features.bar_s)[starts[1:]])
-        right.append(
-            (np.abs(reading.bars.edges_s[starts[1:]][:, None] - true_s).min(axis=1, initial=9.0) <= _TOLERANCE_S)
-        )
+        away_s = np.abs(reading.bars.edges_s[starts[1:]][:, None] - true_s).min(axis=1, initial=np.inf)
+        right.append(away_s <= _TOLERANCE_S)
     logs = measuring.logit(np.concatenate(near))
     slope, offset = fit_logistic(logs[:, None], np.concatenate(right).astype(np.float64), np.ones(logs.size), 1.0)
     inputs, counts, forms = [], [], []
@@ -478,7 +479,7 @@ def fit(songs: Sequence[Song], with_stems: bool) -> dict[str, Values]:
     print(f"  pieces that go on and on: {np.mean(endless):.2f} sections of 48 bars")
     plain = [row for row in rows if row[0].reading.grid in {"true", "measured"}]
     x, targets = names_of(plain)
-    who = np.array([fold_of for fold_of in _name_folds(plain, fold)])
+    who = np.array(list(_name_folds(plain, fold)))
     _print_names(x, targets, who)
     same_weights, same_bias = fit_pairs(found, pair_columns)
     name_weights, name_bias = fit_names(x, targets)

@@ -4,11 +4,12 @@
 
 Composing a form and having it played belongs here; what is learned from it stands in `tests.learning.sections`.
 
-MMA (Musical MIDI Accompaniment, GPL-2, the Debian package `mma`) plays the accompaniments in the grooves of its standard
-library; its patterns are in no judged song. Form, progressions, melodies, tempo drift and variations are drawn here, the
-sounds are TimGM6mb (GPL-2) and OPL-3 FM (CC BY-SA 4.0), the voice is that of `tests.learning.synthesis`. Half of the
-mixes are treated as records and bootlegs are: driven into a limiter, in a room, with noise. Only rendered sound is
-learned from, no sample is in the repository. Needs the programs mma and fluidsynth, and the package mido.
+MMA (Musical MIDI Accompaniment, GPL-2, the Debian package `mma`) plays the accompaniments in the grooves of its
+standard library; its patterns are in no judged song. Form, progressions, melodies, tempo drift and variations are
+drawn here, the sounds are TimGM6mb (GPL-2) and OPL-3 FM (CC BY-SA 4.0), the voice is that of
+`tests.learning.synthesis`. Half of the mixes are treated as records and bootlegs are: driven into a limiter, in a
+room, with noise. Only rendered sound is learned from, no sample is in the repository. Needs the programs mma and
+fluidsynth, and the package mido.
 """
 
 from __future__ import annotations
@@ -126,8 +127,9 @@ def compose(rng: Rng, family: Path, beats: int, bpm: float, instrumental: bool) 
     if bar_s > 2.6 and rng.random() < 0.5:
         phrase = 4
     lengths = {
-        "V": phrase * int(rng.choice([1, 2], p=[0.75, 0.25])), "C": phrase, "B": max(4, phrase // int(rng.choice([1, 2]))),
-        "P": max(4, phrase // 2), "S": phrase, "K": max(2, phrase // 4), "I": max(2, phrase // int(rng.choice([1, 2, 2]))),
+        "V": phrase * int(rng.choice([1, 2], p=[0.75, 0.25])), "C": phrase,
+        "B": max(4, phrase // int(rng.choice([1, 2]))), "P": max(4, phrase // 2), "S": phrase, "K": max(2, phrase // 4),
+        "I": max(2, phrase // int(rng.choice([1, 2, 2]))),
         "O": max(2, phrase // int(rng.choice([1, 2, 2, 4]))),
     }  # fmt: skip
     if rng.random() < 0.15:
@@ -201,7 +203,7 @@ def play(rng: Rng, parts: list[Part], beats: int, grid: Values, instrumental: bo
     with tempfile.TemporaryDirectory() as folder:
         source, midi = Path(folder, "song.mma"), Path(folder, "song.mid")
         source.write_text("\n".join(lines) + "\n")
-        done = subprocess.run(["mma", "-f", str(midi), str(source)], capture_output=True, text=True)
+        done = subprocess.run(["mma", "-f", str(midi), str(source)], capture_output=True, text=True, check=False)
         if not midi.exists():
             raise RuntimeError(done.stdout + done.stderr)
         read = mido.MidiFile(midi)
@@ -237,7 +239,7 @@ def play(rng: Rng, parts: list[Part], beats: int, grid: Values, instrumental: bo
 
 def treated(rng: Rng, mix: Samples) -> tuple[Samples, list[str]]:
     """Half of the mixes as they are, the others limited, equalised and in a room, or with noise."""
-    done = []
+    done: list[str] = []
     if rng.random() < 0.5:
         return mix, done
     if rng.random() < 0.4:

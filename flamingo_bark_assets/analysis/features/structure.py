@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
 
-
 SECTION_NAMES = ("intro", "verse", "chorus", "bridge", "instrumental", "break", "outro")
 """What a section may be called."""
 

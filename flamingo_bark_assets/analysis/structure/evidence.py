@@ -32,8 +32,8 @@ _EVERY_OTHER = (0, 2, 6, 8)
 _CRASH_RANGE_DB = (-6.0, 12.0)
 # High frequencies further below their loudest count as silence.
 _HIGH_RANGE_DB = 30.0
-# RMS differences that mean nothing: what a steady sound changes by from bar to bar. What is usual in a song may be more,
-# never less, so that nothing is made of the noise of a song that does not change.
+# RMS differences that mean nothing: what a steady sound changes by from bar to bar. What is usual in a song may be
+# more, never less, so that nothing is made of the noise of a song that does not change.
 _LEAST_TIMBRE_DB, _LEAST_RHYTHM_DB, _LEAST_HARMONY, _LEAST_STEMS_DB = 1.0, 0.3, 0.03, 1.0
 _LEAST_CHROMA = 0.04
 # Squared distances of the unit-norm chroma of two bars that sound the same: never less, never more.
@@ -49,7 +49,7 @@ def boundary_log_odds(features: BarFeatures) -> Values:
 
 
 def with_neighbours(evidence: Values) -> Values:
-    """Put the evidence at the bar before and at the one behind next to that of each bar, shape (n_bars, 3 * columns)."""
+    """Put the evidence at the bars before and behind next to that of each bar, shape (n_bars, 3 * columns)."""
     if not len(evidence):
         return np.zeros((0, 3 * evidence.shape[1]))
     padded = np.concatenate([evidence[:1], evidence, evidence[-1:]])
@@ -59,9 +59,9 @@ def with_neighbours(evidence: Values) -> Values:
 def boundary_evidence(features: BarFeatures) -> Values:
     """Return the evidence at each bar, shape (n_bars, 18), columns as in `COLUMNS`; that of stems is 0 without stems.
 
-    Steps compare the means of some seconds before and behind a bar line (Foote, ICME 2000), over how far bars scatter on
-    either side, or in dB. Departures compare a bar with the likest of those before, changes bar by bar with some bars
-    before, so that a progression which is repeated is none; each on a logarithmic scale over what is usual around it.
+    Steps compare the means of some seconds before and behind a bar line (Foote, ICME 2000), over how far bars scatter
+    on either side, or in dB. Departures compare a bar with the likest of those before, changes bar by bar with some
+    bars before, so that a progression which is repeated is none; each on a logarithmic scale over what is usual around.
     Returns are the novelty of the time-lag structure (Serra, Mueller, Grosche and Arcos, IEEE Trans. Multimedia 16,
     2014); a repeat begins where bars become those of another place, and ends where they cease to be. A crash is high
     frequencies in the first half of a bar above those of the bars around it, an accent the same of the first beat over

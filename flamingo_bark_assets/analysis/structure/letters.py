@@ -30,6 +30,9 @@ _TRANSPOSED_APART = 0.1
 # What two sections that are the same differ by: a remix of a steady sound.
 _LEAST_TIMBRE_DB, _LEAST_RHYTHM_DB, _LEAST_HARMONY = 1.0, 0.3, 0.05
 
+# Squared distances of unit-norm chroma: parts with other chords are no nearer than this.
+_LEAST_USUAL = 0.4
+
 
 @dataclass(frozen=True, slots=True)
 class Letters:
@@ -91,7 +94,7 @@ def section_pairs(features: BarFeatures, starts: Sequence[int]) -> Values:
     apart, moved = np.zeros((count, count)), np.zeros((count, count))
     _fill_distances_by_bar(np.ascontiguousarray(features.harmony), edges, _SHIFTS, apart, moved)
     harmony = np.minimum(apart, moved + _TRANSPOSED_APART)
-    usual = float(np.median(apart[np.triu_indices(count, 1)])) if count > 1 else 1.0
+    usual = max(_LEAST_USUAL, float(np.median(apart[np.triu_indices(count, 1)])) if count > 1 else 0.0)
     chroma = np.stack([features.chroma[a:b].mean(axis=0) for a, b in itertools.pairwise(edges)])
     level = np.array([10.0 * np.log10(features.power[a:b].mean() + 1e-12) for a, b in itertools.pairwise(edges)])
     lengths = np.log(np.diff(edges))

@@ -29,6 +29,7 @@ _LEAST = 0.4
 _MOST_UNKNOWN, _MOST_UNSUNG = 0.5, 0.35
 _OF_SONGS = frozenset({"verse", "chorus", "bridge"})
 _USUAL_S = 16.0
+_INTRO_UNTIL, _OUTRO_FROM, _HARDLY = 0.2, 0.8, 1e-3
 _VOICE_RANGE_DB, _BLEED_DB = 20.0, 26.0
 UNSUNG_SHARE = 0.1
 
@@ -91,9 +92,22 @@ def propose_names(outline: Outline) -> list[Name]:
         alike = (names == letter) & inner
         if alike.sum() > 1:
             logs[alike] = logs[alike].mean(axis=0)
-    shares = np.exp(logs)
+    shares = np.exp(logs) * _possible(outline)
     shares /= shares.sum(axis=1, keepdims=True)
     return [_chosen(row, outline.sung, int((names == one).sum())) for row, one in zip(shares, names, strict=True)]
+
+
+def _possible(outline: Outline) -> Values:
+    """Return 1 where a section may have a name, else a little: an intro begins a song, an outro ends it."""
+    ends = np.cumsum(outline.lengths_s)
+    place = (ends - 0.5 * outline.lengths_s) / ends[-1]
+    names = np.array(outline.letters)
+    possible = np.ones((names.size, len(NAMES)))
+    possible[place > _INTRO_UNTIL, NAMES.index("intro")] = _HARDLY
+    possible[place < _OUTRO_FROM, NAMES.index("outro")] = _HARDLY
+    # A bridge comes once, or in two parts.
+    possible[(names[:, None] == names[None, :]).sum(axis=1) > 2, NAMES.index("bridge")] = _HARDLY
+    return possible
 
 
 def _chosen(shares: Values, sung: Values | None, times: int) -> Name:

@@ -93,13 +93,13 @@ def test_a_song_of_verses_and_choruses_has_sections_of_musical_length_and_its_ch
 
 
 def test_a_grid_at_twice_or_half_the_tempo_or_with_bars_of_two_finds_the_same_sections() -> None:
-    made, plain = whole_song(), whole()
+    made = whole_song()
     times = np.arange(4 * made.n_bars) * BAR_S / 4.0
     double = np.arange(8 * made.n_bars) * BAR_S / 8.0
     for grid_s, bar, first in ((double, 4, 0), (times[::2], 4, 0), (times, 2, 0), (times, 4, 2)):
         grid = [Beat(beat=k, time_s=float(t), position=(k + first) % bar + 1) for k, t in enumerate(grid_s)]
         other = whole(grid=grid)
-        assert abs(len(other.sections) - len(plain.sections)) <= 2
+        assert 6 <= len(other.sections) <= 14
         assert hits(other, made.starts_s) > 0.7
 
 

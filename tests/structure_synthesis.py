@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,64 @@ def voice(form: str, bars: Sequence[int], sung: str) -> Samples:
         for _ in range(count)
     ]
     return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class WholeSong:
+    """A song as people write them.
+
+    Attributes:
+        mix: the sum of band and voice.
+        vocals: the voice alone.
+        kinds: what each section is: I intro, V verse, C chorus, B bridge, O outro.
+        starts_s: when each begins.
+        n_bars: how many bars of 2 s there are.
+    """
+
+    mix: Samples
+    vocals: Samples
+    kinds: str
+    starts_s: NDArray[np.float64]
+    n_bars: int
+
+
+@functools.cache
+def whole_song() -> WholeSong:
+    """A song of four minutes: intro, three verses and choruses, bridge, chorus and outro.
+
+    Verses and choruses are never the same twice: bars differ by a decibel, the singer leaves out other notes each time,
+    an instrument joins the second chorus and stays.
+    """
+    rng = np.random.default_rng(11)
+    kinds, lengths = "IVCVCVCBCO", (8, 16, 8, 16, 8, 16, 8, 8, 16, 8)
+    like = {"I": "A", "V": "A", "C": "B", "B": "C", "O": "B"}
+    band, sung = [], []
+    for number, (kind, length) in enumerate(zip(kinds, lengths, strict=True)):
+        level = {"I": 0.5, "V": 0.7, "C": 1.0, "B": 0.6, "O": 0.6}[kind]
+        for bar in range(length):
+            sound = level * 10.0 ** (rng.normal(0.0, 0.5) / 20.0) * _bar(like[kind], bar % 2, True)
+            if number >= 4 and kind == "C":
+                sound = sound + 0.08 * music.triad(_CHORDS["B"][bar % 2], BAR_S)
+            band.append(sound)
+            sung.append(_sung(kind, bar, rng))
+    mix = np.concatenate(band)
+    vocals = np.concatenate(sung)
+    mix = mix + 0.5 * vocals + rng.normal(0.0, 5e-3, mix.size)
+    starts = np.concatenate([[0.0], np.cumsum(lengths)[:-1]]) * BAR_S
+    return WholeSong(mix, vocals, kinds, starts, sum(lengths))
+
+
+_MELODIES = {"V": (220.0, 247.0, 262.0, 247.0), "C": (392.0, 440.0, 392.0, 330.0), "B": (294.0, 330.0, 349.0, 330.0)}
+
+
+def _sung(kind: str, bar: int, rng: np.random.Generator) -> Samples:
+    beat_s = BAR_S / 4.0
+    notes = _MELODIES.get(kind)
+    if notes is None:
+        return np.zeros(round(BAR_S * music.RATE_HZ))
+    silent = np.zeros(round(beat_s * music.RATE_HZ))
+    turned = [notes[(beat + bar) % 4] for beat in range(4)]
+    return np.concatenate([music.tone(hz, beat_s) if rng.random() < 0.85 else silent for hz in turned])
 
 
 @functools.cache

@@ -10,16 +10,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from flamingo_bark_assets.analysis.features.rhythm import Beat
 from flamingo_bark_assets.analysis.features.structure import StructureFeatures
 from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews
 from flamingo_bark_assets.analysis.structure import boundaries
 from flamingo_bark_assets.analysis.structure.bars import BarFeatures, bar_features, bars_of
 from flamingo_bark_assets.analysis.structure.boundaries import part
-from flamingo_bark_assets.analysis.structure.evidence import boundary_log_odds
 from flamingo_bark_assets.analysis.structure.letters import letters
-from flamingo_bark_assets.analysis.structure.measure import measure_structure
+from flamingo_bark_assets.analysis.structure.measure import analyse_form, measure_structure
+from flamingo_bark_assets.parts import StemKind
 from tests import music
-from tests.structure_synthesis import BAR_S, Samples, beats, song, voice
+from tests.structure_synthesis import BAR_S, Samples, WholeSong, beats, song, voice, whole_song
 
 FORM, BARS = "ABCBA", (4, 8, 8, 8, 8)
 STARTS_S = np.concatenate([[0.0], np.cumsum(BARS)[:-1]]) * BAR_S
@@ -50,10 +51,87 @@ def test_sections_follow_each_other_without_gaps() -> None:
     assert sum(section.bars for section in sections) == sum(BARS)
 
 
-def test_a_song_that_never_changes_has_one_letter_and_no_sure_parts() -> None:
-    sections = structure(song("A", (16,)), 16).sections
-    assert {section.label for section in sections} == {"A"}
-    assert all(section.start_confidence < 0.7 for section in sections[1:])
+def test_a_song_that_never_changes_is_one_section_without_a_name() -> None:
+    sections = structure(song("A", (60,)), 60).sections
+    assert [(section.label, section.name) for section in sections] == [("A", None)]
+
+
+def whole(
+    *, with_voice: bool = True, grid: list[Beat] | None = None, sound: Samples | None = None
+) -> StructureFeatures:
+    """Measure the song of verses and choruses, or a changed sound of it, by its beats or by another grid."""
+    made = whole_song()
+    mix = music.view_of(made.mix if sound is None else sound)
+    stems: dict[StemKind, AudioView] = {"vocals": music.view_of(made.vocals)} if with_voice else {}
+    return measure_structure(SongViews(mix, stems), beats(made.n_bars) if grid is None else grid)
+
+
+def labels_at(features: StructureFeatures, made: WholeSong, kind: str) -> list[str]:
+    """Return the letters in the middle of the sections of a kind."""
+    ends = [*made.starts_s[1:], made.n_bars * BAR_S]
+    middles = [(a + b) / 2 for a, b, k in zip(made.starts_s, ends, made.kinds, strict=True) if k == kind]
+    return [next(s.label for s in features.sections if s.start_s <= t < s.end_s) for t in middles]
+
+
+def hits(features: StructureFeatures, true_s: np.ndarray, shift_s: float = 0.0) -> float:
+    """Return the F-measure of the starts at 3 s, the first left out."""
+    found = np.array(starts_s(features)[1:]) + shift_s
+    near = np.abs(found[:, None] - true_s[1:]) <= 3.0
+    return 2.0 * float(near.any(axis=0).sum()) / (len(found) + len(true_s) - 1)
+
+
+@pytest.mark.parametrize("with_voice", [False, True])
+def test_a_song_of_verses_and_choruses_has_sections_of_musical_length_and_its_choruses_share_a_letter(
+    with_voice: bool,
+) -> None:
+    features, made = whole(with_voice=with_voice), whole_song()
+    assert 6 <= len(features.sections) <= 14
+    assert hits(features, made.starts_s) > 0.8
+    assert len(set(labels_at(features, made, "C"))) == 1
+    assert len(set(labels_at(features, made, "V"))) == 1
+    assert not set(labels_at(features, made, "C")) & set(labels_at(features, made, "V"))
+
+
+def test_a_grid_at_twice_or_half_the_tempo_or_with_bars_of_two_finds_the_same_sections() -> None:
+    made = whole_song()
+    times = np.arange(4 * made.n_bars) * BAR_S / 4.0
+    double = np.arange(8 * made.n_bars) * BAR_S / 8.0
+    for grid_s, bar, first in ((double, 4, 0), (times[::2], 4, 0), (times, 2, 0), (times, 4, 2)):
+        grid = [Beat(beat=k, time_s=float(t), position=(k + first) % bar + 1) for k, t in enumerate(grid_s)]
+        other = whole(grid=grid)
+        assert 6 <= len(other.sections) <= 14
+        assert hits(other, made.starts_s) > 0.7
+
+
+def test_a_limiter_and_a_cut_beginning_keep_sections_and_letters() -> None:
+    made = whole_song()
+    limited = whole(with_voice=False, sound=np.tanh(3.0 * made.mix / np.abs(made.mix).max()))
+    cut = made.mix[10 * music.RATE_HZ :]
+    grid = [Beat(beat=k, time_s=k * BAR_S / 4.0, position=k % 4 + 1) for k in range(4 * (made.n_bars - 5))]
+    trimmed = measure_structure(SongViews(music.view_of(cut)), grid)
+    for features, shift_s in ((limited, 0.0), (trimmed, 10.0)):
+        assert hits(features, made.starts_s, shift_s) > 0.8
+    assert len(set(labels_at(limited, made, "C"))) == 1
+
+
+def test_names_are_given_by_voice_and_repetition_only() -> None:
+    sung, unsung = whole(), whole(with_voice=False)
+    made = whole_song()
+    silent = measure_structure(
+        SongViews(music.view_of(made.mix), {"vocals": music.view_of(0.01 * made.mix)}), beats(made.n_bars)
+    )
+    assert sung.sections[0].name == "intro"
+    assert sung.sections[-1].name == "outro"
+    of_songs = {"verse", "chorus", "bridge"}
+    assert {section.name for section in sung.sections} & of_songs
+    assert all(section.name_confidence <= 0.5 for section in unsung.sections if section.name in of_songs)
+    assert not {section.name for section in silent.sections} & of_songs
+
+
+def test_confidences_are_probabilities_and_a_clear_change_is_sure() -> None:
+    features = structure(song(FORM, BARS))
+    assert all(0.0 <= section.start_confidence <= 1.0 for section in features.sections)
+    assert min(section.start_confidence for section in features.sections) > 0.6
 
 
 def test_a_voice_that_enters_parts_a_song_whose_mix_hides_it() -> None:
@@ -113,12 +191,13 @@ def test_three_beats_make_a_bar_of_a_waltz() -> None:
 
 def weight(starts: tuple[int, ...], log_odds: np.ndarray, phrase: int) -> float:
     """Log weight of one parting, by the definition."""
-    prior, n, total = boundaries._length_prior(phrase), log_odds.size, 0.0
+    n, total = log_odds.size, 0.0
+    prior, shortest = boundaries._length_prior(phrase, BAR_S, n), math.ceil(boundaries._SHORTEST_S / BAR_S)
     for start, end in itertools.pairwise([0, *starts, n]):
         cost = prior[end - start]
-        if end - start >= 2 and start == 0:
+        if end - start >= shortest and start == 0:
             cost = max(cost, boundaries._FIRST_LOG)
-        if end - start >= 2 and end == n:
+        if end - start >= shortest and end == n:
             cost = max(cost, boundaries._LAST_LOG)
         total += cost + (log_odds[end] if end < n else 0.0)
     return float(total)
@@ -129,7 +208,7 @@ def test_the_search_agrees_with_trying_all_partings() -> None:
     partings = [s for count in range(12) for s in itertools.combinations(range(1, 12), count)]
     for phrase in boundaries._PHRASES:
         weights = np.array([weight(starts, log_odds, phrase) for starts in partings])
-        best, starts, probability = boundaries._search(log_odds, boundaries._length_prior(phrase))
+        best, starts, probability = boundaries._search(log_odds, phrase, BAR_S)
         shares = np.exp(weights - weights.max())
         expected = [
             sum(w for w, s in zip(shares, partings, strict=True) if bar in s) / shares.sum() for bar in range(1, 12)
@@ -142,7 +221,7 @@ def test_the_search_agrees_with_trying_all_partings() -> None:
 def test_the_phrase_length_of_the_song_is_found() -> None:
     log_odds = np.full(48, -4.0)
     log_odds[8::8] = 2.0
-    parting = part(log_odds)
+    parting = part(log_odds, BAR_S)
     assert parting.phrase_bars == 8
     assert parting.starts == [0, 8, 16, 24, 32, 40]
 
@@ -151,15 +230,18 @@ def test_weak_evidence_for_odd_lengths_is_overruled() -> None:
     log_odds = np.full(32, -4.0)
     log_odds[[8, 16, 24]] = 3.0
     log_odds[[5, 19]] = 1.0
-    assert part(log_odds).starts == [0, 8, 16, 24]
+    assert part(log_odds, BAR_S).starts == [0, 8, 16, 24]
 
 
 def test_letters_go_on_after_z() -> None:
     rng = np.random.default_rng(4)
     timbre = np.repeat(np.eye(30) * 30.0, 2, axis=0)
     rhythm, harmony = np.repeat(rng.normal(size=(30, 64)), 2, axis=0), np.repeat(rng.normal(size=(30, 48)), 2, axis=0)
-    features = BarFeatures(timbre, rhythm, harmony, np.zeros((60, 16)), np.zeros((60, 0)), np.ones(60))
-    named = letters(features, range(0, 60, 2))
+    harmony /= np.linalg.norm(harmony, axis=1, keepdims=True)
+    features = BarFeatures(
+        timbre, rhythm, harmony, harmony[:, :12], np.zeros((60, 16)), np.zeros((60, 0)), np.ones(60), BAR_S
+    )
+    named = letters(features, range(0, 60, 2)).names
     assert named[25:28] == ["Z", "A1", "B1"]
 
 
@@ -167,10 +249,10 @@ def test_three_hours_of_bars_are_parted_in_seconds() -> None:
     rng = np.random.default_rng(5)
     n = 5400
     features = BarFeatures(
-        rng.normal(size=(n, 24)), rng.normal(size=(n, 64)), rng.normal(size=(n, 48)), rng.normal(size=(n, 16)),
-        np.zeros((n, 0)), np.ones(n),
+        rng.normal(size=(n, 24)), rng.normal(size=(n, 64)), rng.normal(size=(n, 48)), rng.random(size=(n, 12)),
+        rng.normal(size=(n, 16)), np.zeros((n, 0)), np.ones(n), BAR_S,
     )  # fmt: skip
-    assert part(boundary_log_odds(features)).starts[0] == 0
+    assert analyse_form(features).starts[0] == 0
 
 
 HOSTILE: dict[str, Callable[[], AudioView]] = {

@@ -23,6 +23,9 @@ REPEATED_SHARE, NEW_SHARE = 0.5, 0.2
 _SHORT_SECTION_S = 8.0
 """Sections that are mostly shorter are pieces of verses and choruses: real songs are often cut too finely."""
 _SHORT_SECTIONS_FACTOR = 0.6
+_BY_FORM: dict[str | None, SectionTag] = {"verse": "Verse", "chorus": "Chorus", "bridge": "Bridge"}
+# Own choice: names by form alone are proposals, never sure enough for a text (`records.SURE_TAG`).
+_LEAST_BY_FORM, _MOST_BY_FORM = 0.5, 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,11 @@ def _unsung(i: int, facts: Sequence[_Facts]) -> _Proposal:
 
 
 def _without_words(fact: _Facts, facts: Sequence[_Facts]) -> _Proposal | str:
-    """Tell verse from chorus by level alone, which is a guess: a chorus is mostly the louder of what returns."""
+    """Tell verse from chorus by the form, or by level alone: a chorus is mostly the louder of what returns."""
+    name, confidence = fact.section.name, fact.section.name_confidence
+    if name in _BY_FORM and fact.section.name_confidence >= _LEAST_BY_FORM:
+        why = "its place, its level and what returns suggest it; its words are not known"
+        return _Proposal(_BY_FORM[name], min(confidence, _MOST_BY_FORM), why)
     counts = Counter(other.section.label for other in facts if other.is_sung)
     returning = [label for label, count in counts.items() if count > 1]
     if fact.section.label not in returning or len(returning) < 2:

@@ -16,7 +16,7 @@ from flamingo_bark_assets.analysis.correcting.grid import BeatGrid, at_downbeat,
 from flamingo_bark_assets.analysis.features.correction import HUMAN, HUMAN_GRID, Correction
 from flamingo_bark_assets.analysis.features.rhythm import Beat
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.structure import Section
+from flamingo_bark_assets.analysis.features.structure import SECTION_NAMES, Section
 from flamingo_bark_assets.analysis.features.tonality import KeySegment
 from flamingo_bark_assets.analysis.structure.letters import letter
 from flamingo_bark_assets.library.judgements import Corrections, SectionCorrection
@@ -196,11 +196,15 @@ def _section(song: SongFeatures, number: int, start_s: float, end_s: float, labe
     levels = np.array([section.level_db for section in song.sections])
     deviations = np.array([section.deviation_db for section in song.sections])
     power = float(np.average(10.0 ** (levels / 10.0), weights=shared))
+    # A person's "Verse 2" is a verse.
+    name = next((name for name in SECTION_NAMES if name == label.lower().rstrip(" 0123456789")), None)
     return Section(
         section=number,
         start_s=start_s,
         end_s=end_s,
         label=label,
+        name=name,
+        name_confidence=1.0 if name else 0.0,
         bars=_bars(song, start_s, end_s),
         start_confidence=1.0,
         level_db=float(10.0 * np.log10(power)),

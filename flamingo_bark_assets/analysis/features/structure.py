@@ -10,6 +10,12 @@ from typing import ClassVar
 
 from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
 
+SECTION_NAMES = ("intro", "verse", "chorus", "bridge", "instrumental", "break", "outro")
+"""What a section may be called."""
+
+SURE_NAME = 0.8
+"""Names with less confidence are proposals for a person, and stand in no text."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Section(Row):
@@ -22,8 +28,13 @@ class Section(Row):
     start_s: float = column("Start: a downbeat, but for the first section.", unit="s")
     end_s: float = column("End.", unit="s")
     label: str = column("Letter in order of appearance: sections with the same letter sound alike.")
+    name: str | None = column(
+        "Proposal of what it is: intro, verse, chorus, bridge, instrumental, break or outro; null where nothing "
+        "distinguishes it."
+    )
+    name_confidence: float = column("Probability of the likeliest name, 0 to 1, also where it is too low to be given.")
     bars: int = column("Length in bars; in steps of 2 s where the song has no beats.")
-    start_confidence: float = column("Probability that a section begins here, 0 to 1.")
+    start_confidence: float = column("Probability that a section begins within 3 s of here, 0 to 1.")
     level_db: float = column("Mean power over that of the whole song.", unit="dB")
     deviation_db: float = column(
         "RMS difference of its mean band levels from those of the whole song: small where it is typical of it.",

@@ -94,18 +94,22 @@ class BarFeatures:
     Attributes:
         timbre: level of each onset band, dB, shape (n_bars, 24).
         rhythm: rise of the level in each slot of the bar and four bands, dB, shape (n_bars, slots * 4).
-        harmony: unit-norm chroma of each beat, shape (n_bars, beats * 12).
+        harmony: chroma of each beat, unit norm over the bar, shape (n_bars, beats * 12).
+        chroma: unit-norm chroma of the bar, shape (n_bars, 12).
         high: level above 5 kHz in each slot, dB, shape (n_bars, slots).
         stems: level of each stem, dB, shape (n_bars, n_stems); no column without stems.
         power: mean power, shape (n_bars,).
+        bar_s: median length of a bar in seconds.
     """
 
     timbre: Values
     rhythm: Values
     harmony: Values
+    chroma: Values
     high: Values
     stems: Values
     power: Values
+    bar_s: float
 
 
 def bar_features(bars: Bars, mix: AudioView, stems: Sequence[AudioView]) -> BarFeatures:
@@ -121,14 +125,19 @@ def bar_features(bars: Bars, mix: AudioView, stems: Sequence[AudioView]) -> BarF
     )
     harmony = np.sqrt(notes)
     harmony /= np.linalg.norm(harmony, axis=1, keepdims=True) + 1e-9
+    harmony = harmony.reshape(n, bars.beats, 12)
+    chroma_of_bar = harmony.mean(axis=1)
+    chroma_of_bar /= np.linalg.norm(chroma_of_bar, axis=1, keepdims=True) + 1e-9
     levels = [_stem_level(stem, bars) for stem in stems]
     return BarFeatures(
         timbre=timbre,
         rhythm=rises.reshape(n, -1),
-        harmony=harmony.reshape(n, -1),
+        harmony=harmony.reshape(n, -1) / math.sqrt(bars.beats),
+        chroma=chroma_of_bar,
         high=_decibel(by_slot[:, :, _HIGH_BANDS].sum(axis=2)),
         stems=np.stack(levels, axis=1) if levels else np.zeros((n, 0)),
         power=by_slot.sum(axis=2).mean(axis=1),
+        bar_s=float(np.median(np.diff(bars.edges_s))),
     )
 
 

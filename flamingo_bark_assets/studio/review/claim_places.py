@@ -13,7 +13,7 @@ from typing import Any
 
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.features.structure import Section
+from flamingo_bark_assets.analysis.features.structure import SURE_NAME, Section
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalPhrase
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES
 from flamingo_bark_assets.audio.recording import RawSong
@@ -161,6 +161,9 @@ class ClaimPlaces:
         tagged = next((s for s in lyrics.lyrics_sections if s.tag == wanted), None) if lyrics else None
         if tagged is not None:
             return Place(tagged.start_s, min(tagged.end_s, tagged.start_s + _LONGEST_S), f"the section called {wanted}")
+        named = next((s for s in song.sections if s.name == wanted.lower() and s.name_confidence >= SURE_NAME), None)
+        if named is not None:
+            return _of_section(named, f"a section that is probably the {wanted.lower()}")
         if name in _FIRST:
             return _of_section(song.sections[0], "the first section")
         return _of_section(song.sections[-1], "the last section") if name in _LAST else None

@@ -104,7 +104,8 @@ def _sections(results: SongResults, words: SongWords) -> dict[str, Any]:
         **words.told(("corrections", "sections")),
         "rows": [
             {
-                "start_s": each.start_s, "end_s": each.end_s, "label": each.label, "bars": each.bars,
+                "start_s": each.start_s, "end_s": each.end_s, "label": each.label, "name": each.name,
+                "name_confidence": each.name_confidence, "bars": each.bars,
                 "confidence": each.start_confidence, "level_db": each.level_db, "tag": tags.get(each.section),
             }
             for each in (song.sections if song else ())

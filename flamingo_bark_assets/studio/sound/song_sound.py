@@ -54,7 +54,11 @@ def describe_sound(paths: DataPaths, previews: Previews, song_id: str) -> dict[s
         "lanes": [_lane(song_id, lane, previews) for lane in lanes],
         "beats": tables.rows("beats", Beat, _beats),
         "chords": tables.rows("chords", Chord, _spans("start_s", "end_s", "label", "confidence")),
-        "sections": tables.rows("sections", Section, _spans("start_s", "end_s", "label", "bars", "start_confidence")),
+        "sections": tables.rows(
+            "sections",
+            Section,
+            _spans("start_s", "end_s", "label", "name", "name_confidence", "bars", "start_confidence"),
+        ),
         "section_tags": tables.rows("section_tags", LyricsSection, _spans("start_s", "end_s", "tag", "source")),
         "hits": tables.rows("hits", DrumHit, _hits) or {},
         "f0": {

@@ -32,10 +32,15 @@ export function stripHeight({id, strip}, sound) {
   return strip && rows.length ? strip : 0;
 }
 
-/** What a span of a song is called, with the section's tag where one is known. */
+// As `SURE_NAME` in features/structure.py.
+const SURE_NAME = 0.8;
+
+/** What a span of a song is called, with the section's tag where one is known, or else the name it may have. */
 export function sectionName(sound, section) {
   const tag = sound.section_tags.find((each) => each.tag && Math.abs(each.start_s - section.start_s) < 0.01);
-  return tag ? `${section.label} ${tag.tag}` : section.label;
+  if (tag) return `${section.label} ${tag.tag}`;
+  if (!section.name || section.name === section.label.toLowerCase()) return section.label;
+  return `${section.label} ${section.name}${section.name_confidence < SURE_NAME ? "?" : ""}`;
 }
 
 const QUALITIES = {maj: "", min: "m", min7: "m7"};

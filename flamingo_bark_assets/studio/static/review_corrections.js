@@ -57,7 +57,7 @@ export function sectionsTable(data, player) {
   const {sections} = data;
   const box = el("div");
   const isOwn = Array.isArray(sections.toml);
-  const rows = (isOwn ? sections.toml : sections.rows).map((each) => ({start_s: each.start_s, label: each.label}));
+  const rows = (isOwn ? sections.toml : sections.rows).map((each) => ({start_s: each.start_s, label: each.label, may: each.name ? `${each.name}, ${Math.round(100 * each.name_confidence)} %` : ""}));
   const spec = {...sections, label: "Sections", song: data.song_id, lockedList: data.locked, cell: box};
   const state = el("span", {class: "muted", role: "status"});
   const saver = new Saver(spec, (text) => (state.textContent = text));
@@ -96,7 +96,7 @@ export function sectionsTable(data, player) {
         each.label = event.target.value;
         change();
       }},
-    })),
+    }), each.may ? el("span", {class: "muted", text: ` ${each.may}`}) : ""),
     el("td", {}, el("span", {class: "review-buttons"},
       button("▶", () => player()?.playPlace(each.start_s, rows[index + 1]?.start_s ?? each.start_s + 10, {scrolls: false}), {"aria-label": `Play section ${index + 1}`}),
       button("Here", () => {

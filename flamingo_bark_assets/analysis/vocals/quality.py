@@ -78,24 +78,22 @@ def measure_quality(evidence: Sequence[Evidence]) -> VoiceQuality:
 
     Jitter and shimmer are the local ones of Boersma's definitions (and of Titze & Liang, 1993), each the median over
     groups of 16 cycles, since where notes join the pitch moves by itself. Reverberation and what is left of other
-    instruments add to all of them; they compare voices recorded alike and are no clinical values.
+    instruments add to all of them; they compare voices recorded alike, are no clinical values, and have no confidence.
     """
     groups = np.concatenate([piece.groups for piece in evidence])
     prominence_db = np.concatenate([piece.prominence_db for piece in evidence])
     cpp_db: Measurement[float] = Measurement.unknown("no voiced frame", method=CEPSTRUM_METHOD)
     if prominence_db.size:
-        sure = min(1.0, prominence_db.size / 200.0)
-        cpp_db = Measurement.of(float(np.median(prominence_db)), method=CEPSTRUM_METHOD, confidence=sure)
+        cpp_db = Measurement.of(float(np.median(prominence_db)), method=CEPSTRUM_METHOD)
     if len(groups) < _FEWEST_GROUPS:
         reason = f"fewer than {_FEWEST_GROUPS * _GROUP_CYCLES} regular cycles"
         unknown: Measurement[float] = Measurement.unknown(reason, method=CYCLE_METHOD)
         return VoiceQuality(unknown, unknown, unknown, cpp_db)
-    jitter, shimmer, hnr_db, likeness = np.median(groups, axis=0).tolist()
-    sure = min(1.0, len(groups) / 50.0) * max(0.0, likeness)
+    jitter, shimmer, hnr_db, _ = np.median(groups, axis=0).tolist()
     return VoiceQuality(
-        Measurement.of(jitter, method=CYCLE_METHOD, confidence=sure),
-        Measurement.of(shimmer, method=CYCLE_METHOD, confidence=sure),
-        Measurement.of(hnr_db, method=CYCLE_METHOD, confidence=sure),
+        Measurement.of(jitter, method=CYCLE_METHOD),
+        Measurement.of(shimmer, method=CYCLE_METHOD),
+        Measurement.of(hnr_db, method=CYCLE_METHOD),
         cpp_db,
     )
 

@@ -23,10 +23,10 @@ from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.record import Measurement, rows_of
 
-_FMIN_HZ, _FMAX_HZ = 65.0, 1000.0
+FMIN_HZ, FMAX_HZ = 65.0, 1000.0
 # High singers tune the first formant to the second harmonic (Joliveau et al., Nature 427, 2004), which then holds most
 # of the power: little may be gained by an octave.
-_MANNER = replace(SINGER, octave_cost=0.05, too_low_cost=0.1, too_high_cost=0.03)
+MANNER = replace(SINGER, octave_cost=0.05, too_low_cost=0.1, too_high_cost=0.03)
 _PIECE_S, _MARGIN_S = 60.0, 1.0
 
 
@@ -36,7 +36,7 @@ def analyse_vocals(
     """Measure the vocals stem; all is unknown, for the same reason, where it is silent or too short."""
     if view.unusable is not None:
         return VocalFeatures.of_unusable(song_id, view.unusable)
-    track = track_view(view, TONAL_RATE_HZ, fmin_hz=_FMIN_HZ, fmax_hz=_FMAX_HZ, manner=_MANNER)
+    track = track_view(view, TONAL_RATE_HZ, fmin_hz=FMIN_HZ, fmax_hz=FMAX_HZ, manner=MANNER)
     bands_db = bands_of(view, track)
     heard = presence.voice_probability(track, bands_db)
     if heard.value is not None and heard.value < presence.LEAST_PROBABILITY:
@@ -93,9 +93,10 @@ def _without_voice(
         "no voice: it sounds like an instrument or noise, without vowels and consonants "
         f"(probability of a voice {heard.value or 0.0:.2f})"
     )
-    common = vars(measure_stem(song_id, view, energy_share=energy_share, song=song))
-    known = {**common, "voice_probability": heard, "vocal_activity": activity_rows(view, VocalActivity)}
-    return VocalFeatures.of_unusable(song_id, reason, **{**known, "song_id": song_id, "unusable": None})
+    known = dict(vars(measure_stem(song_id, view, energy_share=energy_share, song=song)))
+    del known["song_id"]
+    known |= {"voice_probability": heard, "vocal_activity": activity_rows(view, VocalActivity)}
+    return VocalFeatures.of_unusable(song_id, reason, **known)
 
 
 def _vowels_and_quality(

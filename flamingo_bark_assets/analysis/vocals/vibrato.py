@@ -41,7 +41,7 @@ _RATE_SPREAD_HZ = 0.75
 # So many notes show a habit, and so does a longer time of fewer notes.
 _FEWEST_NOTES, _ENOUGH_S = 3, 2.0
 _MIN_SHARE, _STRAY_SHARE = 1.0 / 3.0, 0.15
-# Logistic regression on the share, drawn towards none where notes are few: 84 training voices of `tests.learning.voices`.
+# Logistic regression on the share, drawn towards none where notes are few: 84 voices of `tests.learning.voices`.
 _BIAS, _PER_SHARE, _MOST_SURE = -2.8, 13.9, 0.97
 
 

@@ -29,7 +29,7 @@ _LARGEST_PERIOD_RATIO = 1.3
 _LARGEST_AMPLITUDE_RATIO = 1.6
 
 _CEPSTRUM_FRAME = 1024
-_CEPSTRUM_FRAMES = 1500
+_CEPSTRUM_FRAMES = 1000
 _CEPSTRUM_CHUNK = 256
 
 Values = NDArray[np.float64]
@@ -146,7 +146,7 @@ def _groups(cycles: FloatArray) -> Values:
 
 
 def _prominence_db(samples: FloatArray, rate_hz: float, track: PitchTrack) -> Values:
-    """Compute the cepstral peak's height over the cepstrum's regression line in up to 1500 voiced frames, shape (n,).
+    """Compute the cepstral peak's height over the cepstrum's regression line in up to 1000 voiced frames, shape (n,).
 
     Hillenbrand, Cleveland & Erickson, J. Speech Hear. Res. 37 (1994): the more aspiration noise, the lower.
     """

@@ -66,7 +66,7 @@ class VocalFeatures(StemFeatures):
 
     voice_probability: Measurement[float] = quantity(
         "",
-        "Probability that the stem holds a voice, where that is as likely as not beforehand; below 0.15 nothing that "
+        "Probability that the stem holds a voice, where that is as likely as not beforehand; below 1/8 nothing that "
         "only a voice has is told.",
     )
     f0_median_hz: Measurement[float] = quantity("Hz", "Median fundamental frequency of voiced frames.")

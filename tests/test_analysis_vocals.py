@@ -265,7 +265,8 @@ def test_silence_with_noise_is_no_voice() -> None:
 def words(duration_s: float) -> NDArray[np.float64]:
     """Notes that glide into each other, a vowel each, and a hiss between some of them."""
     rng = np.random.default_rng(6)
-    parts, at, last = [], 0.0, 0.0
+    parts: list[NDArray[np.float64]] = []
+    at, last = 0.0, 0.0
     while at < duration_s:
         step, length_s = float(rng.choice([0, 2, 4, 5, 7])), float(rng.uniform(0.2, 0.6))
         u = np.arange(round(length_s * voice.RATE_HZ)) / voice.RATE_HZ

@@ -92,16 +92,16 @@ def measure_vibrato(track: PitchTrack) -> Vibrato:
     """
     swing = measure_swing(track)
     sustained = swing.drift_cents <= _LARGEST_DRIFT_CENTS
-    count, held_s = np.count_nonzero(sustained), float(swing.duration_s[sustained].sum())
+    count, held_s = int(np.count_nonzero(sustained)), float(swing.duration_s[sustained].sum())
     if count < _FEWEST_NOTES and held_s < _ENOUGH_S:
         return unknown_vibrato(f"fewer than {_FEWEST_NOTES} sustained notes of {_SHORTEST_NOTE_S} s")
     carries = sustained & (swing.fit >= _MIN_FIT) & (swing.extent_cents >= _MIN_EXTENT_CENTS)
     carries &= (swing.rate_hz >= _LOWEST_HZ) & (swing.rate_hz <= _HIGHEST_HZ)
     if carries.any():
         carries &= np.abs(swing.rate_hz - _median(swing.rate_hz, swing.duration_s * carries)) <= _RATE_SPREAD_HZ
-    share = np.count_nonzero(carries) / count
+    share = float(np.count_nonzero(carries)) / count
     seen = np.count_nonzero(carries) >= _FEWEST_NOTES or float(swing.duration_s[carries].sum()) >= _ENOUGH_S
-    present = seen and share >= _MIN_SHARE
+    present = bool(seen) and share >= _MIN_SHARE
     told_share = Measurement.of(share, method=METHOD)
     if not present and share > _STRAY_SHARE:
         reason = f"{np.count_nonzero(carries)} of {count} sustained notes carry one: too few to tell"

@@ -332,9 +332,8 @@ def main() -> None:
         voices += segments(track, bands_db)
         for part in (*parts, np.sum(parts, axis=0), rng.normal(0.0, 1.0, parts[0].size)):
             others += segments(*read(np.asarray(coloured(rng, part.astype(np.float32)), np.float64)))
-    np.savez(
-        options.out, **{k: v.astype(np.float32) for k, v in train_frames(*map(np.concatenate, (given, wanted))).items()}
-    )
+    stored: dict[str, Any] = {name: value.astype(np.float32) for name, value in trained.items()}
+    np.savez(options.out, **stored)
     weights, bias = train_presence(np.array(voices), np.array(others), np.random.default_rng(options.seed))
     print(dict(zip(presence.EVIDENCE, weights.round(3).tolist(), strict=True)), round(bias, 3))
 

@@ -332,6 +332,7 @@ def main() -> None:
         voices += segments(track, bands_db)
         for part in (*parts, np.sum(parts, axis=0), rng.normal(0.0, 1.0, parts[0].size)):
             others += segments(*read(np.asarray(coloured(rng, part.astype(np.float32)), np.float64)))
+    trained = train_frames(np.concatenate(given), np.concatenate(wanted))
     stored: dict[str, Any] = {name: value.astype(np.float32) for name, value in trained.items()}
     np.savez(options.out, **stored)
     weights, bias = train_presence(np.array(voices), np.array(others), np.random.default_rng(options.seed))

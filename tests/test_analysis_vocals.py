@@ -179,6 +179,134 @@ def test_a_breath_does_not_end_a_phrase() -> None:
     assert len(features.vocal_phrases) == 1
 
 
+def shouted(seed: int) -> NDArray[np.float64]:
+    """A line of a second and more a note whose pitch slides, sags and trembles without any rate."""
+    rng = np.random.default_rng(seed)
+    notes = []
+    for number in range(8):
+        n = round(1.0 * voice.RATE_HZ)
+        u = np.linspace(0.0, 1.0, n)
+        slide = rng.uniform(-1.0, 1.0) * u if number % 2 else -rng.uniform(1.0, 5.0) * u**2
+        knots = rng.normal(0.0, 0.25, 12)
+        tremor = np.interp(u, np.linspace(0.0, 1.0, knots.size), knots)
+        notes.append(260.0 * 2.0 ** ((rng.choice([0, 2, 4, 5, 7]) + slide + tremor) / 12.0))
+    return voice.sing(np.concatenate(notes), hnr_db=12.0, jitter=0.01, shimmer=0.08, seed=seed).samples
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_a_shouted_line_with_slides_and_a_tremor_has_no_vibrato(seed: int) -> None:
+    assert vocals_of(shouted(seed)).vibrato_present.value is not True
+
+
+def test_one_note_with_a_swing_among_straight_ones_is_no_vibrato() -> None:
+    straight = [voice.held(hz, 0.8) for hz in (220.0, 247.0, 262.0, 294.0, 262.0, 247.0, 220.0, 196.0)]
+    f0_hz = np.concatenate([*straight, voice.with_vibrato(220.0, 5.5, 50.0, 0.8)])
+    features = vocals_of(voice.sing(f0_hz).samples)
+    assert features.vibrato_present.value is False
+    assert features.vibrato_share.value == pytest.approx(1.0 / 9.0, abs=0.03)
+
+
+def test_two_short_notes_do_not_tell_whether_there_is_vibrato() -> None:
+    f0_hz = np.concatenate([voice.held(220.0, 0.7), voice.held(262.0, 0.7)])
+    features = vocals_of(voice.sing(f0_hz).samples)
+    assert features.vibrato_present.value is None
+    assert "sustained notes" in (features.vibrato_present.reason or "")
+
+
+def test_bleed_an_octave_below_does_not_pull_the_pitch_down() -> None:
+    f0_hz = 1.5 * melody((0, 2, 4, 2, 0, 2, 4, 2, 0))
+    sung = voice.sing(f0_hz, hnr_db=30.0).samples
+    phase = np.pi * np.cumsum(f0_hz) / voice.RATE_HZ
+    bass = np.sum([np.sin(k * phase) / k for k in (1, 3, 5, 7)], axis=0)
+    bass *= 0.15 * sung.std() / bass.std()
+    bass[: 2 * sung.size // 3] = 0.0
+    rows = [row for row in vocals_of(sung + bass).vocal_f0 if row.voiced]
+    at = np.minimum([round(row.time_s * voice.RATE_HZ) for row in rows], f0_hz.size - 1)
+    cents = 1200.0 * np.log2(np.array([row.f0_hz for row in rows]) / f0_hz[at])
+    assert np.mean(np.abs(cents) < 50.0) > 0.95
+
+
+def strummed_guitar(duration_s: float) -> NDArray[np.float64]:
+    """Plucked strings (Karplus & Strong, 1983): four chords, a strum every half second."""
+    from scipy.signal import lfilter
+
+    rng = np.random.default_rng(4)
+    out = np.zeros(round((duration_s + 2.0) * voice.RATE_HZ))
+    for strum in range(round(2 * duration_s)):
+        root = (110.0, 146.8, 98.0, 130.8)[strum // 4 % 4]
+        for string, ratio in enumerate((1.0, 1.498, 2.0, 2.52, 2.997)):
+            period = round(voice.RATE_HZ / (root * ratio))
+            burst = np.zeros(round(1.5 * voice.RATE_HZ))
+            burst[:period] = rng.uniform(-1.0, 1.0, period)
+            loop = np.zeros(period + 2)
+            loop[0], loop[period], loop[period + 1] = 1.0, -0.495, -0.495
+            start = round((0.5 * strum + 0.012 * string) * voice.RATE_HZ)
+            out[start : start + burst.size] += lfilter([1.0], loop, burst)
+    return 0.1 * out[: round(duration_s * voice.RATE_HZ)]
+
+
+def test_a_guitar_that_is_named_vocals_gets_no_measurement_of_a_voice() -> None:
+    features = vocals_of(strummed_guitar(14.0))
+    assert (features.voice_probability.value or 1.0) < 0.125
+    for name in ("f0_median_hz", "register", "sung_tendency", "vibrato_present", "formant_f1_hz", "jitter_local"):
+        assert (getattr(features, name).reason or "").startswith("no voice"), name
+    assert not features.vocal_phrases
+    assert not features.vocal_f0
+    assert features.vocal_activity
+    assert features.loudness_integrated_lufs.value is not None
+
+
+def test_silence_with_noise_is_no_voice() -> None:
+    features = vocals_of(np.random.default_rng(5).normal(0.0, 10.0 ** (-45.0 / 20.0), 12 * voice.RATE_HZ))
+    assert (features.voice_probability.value or 1.0) < 0.125
+    assert not features.vocal_phrases
+
+
+def words(duration_s: float) -> NDArray[np.float64]:
+    """Notes that glide into each other, a vowel each, and a hiss between some of them."""
+    rng = np.random.default_rng(6)
+    parts: list[NDArray[np.float64]] = []
+    at, last = 0.0, 0.0
+    while at < duration_s:
+        step, length_s = float(rng.choice([0, 2, 4, 5, 7])), float(rng.uniform(0.2, 0.6))
+        u = np.arange(round(length_s * voice.RATE_HZ)) / voice.RATE_HZ
+        wander = 0.2 * np.sin(2.0 * np.pi * 1.3 * u)
+        f0_hz = 200.0 * 2.0 ** ((step + wander + (last - step) * np.exp(-u / 0.04)) / 12.0)
+        vowel = VOWELS["aiuo"[rng.integers(4)]]
+        parts.append(voice.faded(voice.sing(f0_hz, vowel, hnr_db=25.0, seed=len(parts)).samples))
+        hiss = np.diff(rng.normal(0.0, 0.05, round(0.08 * voice.RATE_HZ)), prepend=0.0)
+        parts.append(hiss if rng.random() < 0.5 else np.zeros(round(0.03 * voice.RATE_HZ)))
+        if rng.random() < 0.2:
+            parts.append(np.zeros(round(0.6 * voice.RATE_HZ)))
+        at, last = sum(part.size for part in parts) / voice.RATE_HZ, step
+    return np.concatenate(parts)
+
+
+def test_words_that_are_sung_are_a_voice() -> None:
+    features = vocals_of(words(14.0))
+    assert (features.voice_probability.value or 0.0) > 0.5
+    assert features.f0_median_hz.value is not None
+
+
+def test_the_reverberation_of_a_voice_is_not_part_of_its_phrase(song: NDArray[np.float64]) -> None:
+    from scipy.signal import fftconvolve
+
+    rng = np.random.default_rng(7)
+    t = np.arange(2 * voice.RATE_HZ) / voice.RATE_HZ
+    tail = rng.normal(0.0, 1.0, t.size) * np.exp(-6.9 * t / 1.2)
+    wet = fftconvolve(song, tail / np.sqrt(np.sum(tail**2)))[: song.size]
+    phrases = vocals_of(song + 0.25 * wet).vocal_phrases
+    assert [phrase.start_s for phrase in phrases] == pytest.approx([1.0, 4.0], abs=0.1)
+    assert [phrase.end_s for phrase in phrases] == pytest.approx([3.0, 6.0], abs=0.3)
+
+
+def test_what_was_never_calibrated_has_no_confidence(song: NDArray[np.float64]) -> None:
+    features = vocals_of(song)
+    for name in ("jitter_local", "shimmer_local", "hnr_relative_db", "cepstral_peak_prominence_db", "sung_tendency"):
+        assert getattr(features, name).value is not None, name
+        assert getattr(features, name).confidence is None, name
+
+
 def test_faint_bleed_of_an_instrument_is_no_voice(song: NDArray[np.float64]) -> None:
     t = np.arange(song.size) / voice.RATE_HZ
     organ = np.sum([np.sin(2 * np.pi * 330.0 * k * t) / k for k in range(1, 8)], axis=0)

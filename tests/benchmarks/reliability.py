@@ -84,6 +84,17 @@ def _stems(analysis: Analysis, truth: Mapping[str, Any]) -> Iterator[tuple[str, 
             if index < len(vocals["f0"]) and point.confidence is not None:
                 hz = vocals["f0"][index]
                 yield "vocal f0", point.confidence, float(hz > 0 and abs(point.f0_hz / hz - 1.0) < 0.0293)
+        for phrase in voice.vocal_phrases:
+            middle_s = 0.5 * (phrase.start_s + phrase.end_s)
+            right = any(start_s <= middle_s <= end_s for start_s, end_s in vocals["active"])
+            yield "vocal phrase", phrase.confidence, float(right)
+        vibrato = voice.vibrato_present
+        if vibrato.value is not None and vibrato.confidence is not None:
+            yield "vibrato", vibrato.confidence, float(vibrato.value == vocals["vibrato"]["present"])
+    if isinstance(voice, VocalFeatures) and voice.voice_probability.value is not None:
+        chance = voice.voice_probability.value
+        right = (chance >= 0.5) == bool(vocals)
+        yield "voice or none", max(chance, 1.0 - chance), float(right)
 
 
 def _near(times: Sequence[float], time_s: float, within_s: float) -> bool:

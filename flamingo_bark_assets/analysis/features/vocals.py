@@ -24,7 +24,7 @@ class VocalPhrase(Row):
     start_s: float = column("Start.", unit="s")
     end_s: float = column("End.", unit="s")
     f0_median_hz: float | None = column("Median fundamental frequency; null where nothing is voiced.", unit="Hz")
-    confidence: float = column("Probability that this is a voice and not what is left of other instruments, 0 to 1.")
+    confidence: float = column("Mean probability that a voice sounds in its frames, 0 to 1.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,11 @@ class VocalFeatures(StemFeatures):
 
     TABLE: ClassVar[str] = "vocal_features"
 
+    voice_probability: Measurement[float] = quantity(
+        "",
+        "Probability that the stem holds a voice, where that is as likely as not beforehand; below 1/8 nothing that "
+        "only a voice has is told.",
+    )
     f0_median_hz: Measurement[float] = quantity("Hz", "Median fundamental frequency of voiced frames.")
     f0_low_hz: Measurement[float] = quantity("Hz", "5th percentile of the fundamental frequency.")
     f0_high_hz: Measurement[float] = quantity("Hz", "95th percentile of the fundamental frequency.")
@@ -81,7 +86,12 @@ class VocalFeatures(StemFeatures):
         "near 1 in held singing (pitch stability after Thompson, 2014).",
     )
     vibrato_present: Measurement[bool] = quantity(
-        "", "Whether steady notes carry a periodic 4 to 8 Hz pitch variation."
+        "",
+        "Whether a third of the sustained notes, and three or two seconds of them, carry a periodic pitch variation of "
+        "4 to 8 Hz and 25 cents.",
+    )
+    vibrato_share: Measurement[float] = quantity(
+        "", "Share of the notes sustained for half a second that carry such a variation."
     )
     vibrato_rate_hz: Measurement[float] = quantity("Hz", "Median vibrato rate.")
     vibrato_extent_cents: Measurement[float] = quantity("cent", "Median vibrato extent, half peak to peak.")

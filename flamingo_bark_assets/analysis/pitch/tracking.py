@@ -27,6 +27,11 @@ METHOD = "yin-viterbi"
 _RELUCTANCE = 0.9
 _SWITCH_COST = 0.1
 _SURROUNDINGS_S = 0.5
+# A voice lies within a fifth of its median nearly always; an octave off costs in full.
+_OWN_SEMITONES, _FAR_SEMITONES = 7.0, 12.0
+_SURE_APERIODICITY, _SURE_BELOW_DB, _FEWEST_SURE = 0.25, 15.0, 100
+_LOUD_PERCENTILE = 90.0
+_STRAY_SHARE = 0.005
 # Share of voiced frames that were right, in clean and in separated singing alike.
 _RIGHT_BY_APERIODICITY = ((0.0, 0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 1.0), (1.0, 0.99, 0.945, 0.9, 0.82, 0.73, 0.6, 0.0))
 _RIGHT_BY_DECLINE = (
@@ -91,6 +96,8 @@ class Manner:
         max_aperiodicity: of a voiced frame.
         max_decline_db: of a voiced frame below the loudest frame within half a second.
         flat_below_hz: see `find_candidates`.
+        too_low_cost: of a pitch an octave below the voice's own median, likewise; 0 for any range.
+        too_high_cost: of one an octave above it; less, as twice the period of a high note repeats as well.
     """
 
     taper: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -99,6 +106,8 @@ class Manner:
     max_aperiodicity: float = 0.4
     max_decline_db: float = 14.0
     flat_below_hz: float | None = None
+    too_low_cost: float = 0.0
+    too_high_cost: float = 0.0
 
 
 SINGER = Manner()
@@ -142,7 +151,12 @@ def _tracked(
         flat_below_hz=manner.flat_below_hz,
     )
     level_db = np.asarray(10.0 * np.log10(np.maximum(found.power, 1e-12)), np.float32)
-    guess_hz, aperiodicity = _path(found, level_db < SILENCE_DBFS, fmin_hz, manner)
+    silent = level_db < SILENCE_DBFS
+    guess_hz, aperiodicity = _path(found, silent, fmin_hz, manner)
+    if manner.too_low_cost or manner.too_high_cost:
+        own_octave = _own_octave(guess_hz, aperiodicity, level_db)
+        if own_octave is not None and _strays(guess_hz, own_octave):
+            guess_hz, aperiodicity = _path_near(own_octave, found, silent, fmin_hz, manner)
     track = PitchTrack(guess_hz, guess_hz, aperiodicity, level_db, HOP_S)
     voiced = (guess_hz > 0.0) & (aperiodicity < manner.max_aperiodicity) & (track.decline_db < manner.max_decline_db)
     # A majority of five frames: shorter islands and gaps are accidents.
@@ -154,9 +168,13 @@ def _path(
     found: Candidates, silent: NDArray[np.bool_], fmin_hz: float, manner: Manner
 ) -> tuple[FloatArray, FloatArray]:
     """Return pitch and aperiodicity along the cheapest path, 0 and 1 where there is none."""
+    return _along(_chosen(found, silent, fmin_hz, manner), found)
+
+
+def _chosen(found: Candidates, silent: NDArray[np.bool_], fmin_hz: float, manner: Manner) -> NDArray[np.int8]:
     # Octaves are counted from 1 Hz in `best_path`; being unvoiced costs as much as a voice at the lowest pitch.
     unvoiced_cost = np.where(silent, -1.0, _RELUCTANCE) - manner.octave_cost * math.log2(fmin_hz)
-    path = best_path(
+    return best_path(
         found.f0_hz,
         found.aperiodicity,
         unvoiced_cost.astype(np.float32),
@@ -164,9 +182,49 @@ def _path(
         manner.jump_cost,
         _SWITCH_COST,
     )
+
+
+def _along(path: NDArray[np.int8], found: Candidates) -> tuple[FloatArray, FloatArray]:
     rows, chosen, some = np.arange(path.size), np.maximum(path, 0), path >= 0
     f0_hz = np.where(some, found.f0_hz[rows, chosen], np.float32(0.0))
     return f0_hz, np.where(some, found.aperiodicity[rows, chosen], np.float32(1.0))
+
+
+def _own_octave(guess_hz: FloatArray, aperiodicity: FloatArray, level_db: FloatArray) -> float | None:
+    """Return the median pitch of what is loud and periodic, octaves above 1 Hz, weighted by amplitude."""
+    sure = (guess_hz > 0.0) & (aperiodicity < _SURE_APERIODICITY)
+    if not sure.any():
+        return None
+    loud_db = float(np.percentile(level_db[sure], _LOUD_PERCENTILE))
+    sure &= level_db > loud_db - _SURE_BELOW_DB
+    if np.count_nonzero(sure) < _FEWEST_SURE:
+        return None
+    octaves, weights = np.log2(guess_hz[sure]), 10.0 ** ((level_db[sure] - loud_db) / 20.0)
+    order = np.argsort(octaves)
+    total = np.cumsum(weights[order])
+    return float(octaves[order][np.searchsorted(total, 0.5 * total[-1])])
+
+
+def _strays(guess_hz: FloatArray, own_octave: float) -> bool:
+    """Tell whether a pitch far from the voice's own is found often enough to look again."""
+    pitched = guess_hz[guess_hz > 0.0]
+    far = np.abs(12.0 * (np.log2(pitched) - own_octave)) > _OWN_SEMITONES
+    return bool(np.mean(far) > _STRAY_SHARE)
+
+
+def _path_near(
+    own_octave: float, found: Candidates, silent: NDArray[np.bool_], fmin_hz: float, manner: Manner
+) -> tuple[FloatArray, FloatArray]:
+    """Return the cheapest path where a pitch far from the voice's own costs more.
+
+    Errors of an octave last for whole notes, so that continuity does not correct them; a singer's own range does.
+    """
+    away = 12.0 * (np.log2(np.maximum(found.f0_hz, np.float32(1.0))) - np.float32(own_octave))
+    far = np.clip((np.abs(away) - _OWN_SEMITONES) / (_FAR_SEMITONES - _OWN_SEMITONES), 0.0, 1.0)
+    cost = np.asarray(far * np.where(away < 0.0, manner.too_low_cost, manner.too_high_cost), np.float32)
+    dearer = replace(found, aperiodicity=found.aperiodicity + cost)
+    path = _chosen(dearer, silent, fmin_hz, manner)
+    return _along(path, found)
 
 
 def _surrounding_level(level_db: FloatArray, hop_s: float) -> FloatArray:

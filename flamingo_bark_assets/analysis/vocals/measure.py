@@ -9,7 +9,6 @@ from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import VocalActivity
@@ -18,14 +17,16 @@ from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, TONAL_RATE_HZ, 
 from flamingo_bark_assets.analysis.pitch.tracking import SINGER, PitchTrack, track_view
 from flamingo_bark_assets.analysis.resolution import CONFIDENCE, F0_HZ, FORMANT_HZ, TIME_S, rounded
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
-from flamingo_bark_assets.analysis.vocals import activity, formants, quality, register, vibrato
+from flamingo_bark_assets.analysis.vocals import activity, formants, presence, quality, register, vibrato
+from flamingo_bark_assets.analysis.vocals.frames import bands_of, judge_frames
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS
+from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.record import Measurement, rows_of
 
-_FMIN_HZ, _FMAX_HZ = 65.0, 1000.0
+FMIN_HZ, FMAX_HZ = 65.0, 1000.0
 # High singers tune the first formant to the second harmonic (Joliveau et al., Nature 427, 2004), which then holds most
 # of the power: little may be gained by an octave.
-_MANNER = replace(SINGER, octave_cost=0.05)
+MANNER = replace(SINGER, octave_cost=0.05, too_low_cost=0.1, too_high_cost=0.03)
 _PIECE_S, _MARGIN_S = 60.0, 1.0
 
 
@@ -35,17 +36,25 @@ def analyse_vocals(
     """Measure the vocals stem; all is unknown, for the same reason, where it is silent or too short."""
     if view.unusable is not None:
         return VocalFeatures.of_unusable(song_id, view.unusable)
-    track = activity.voice_only(track_view(view, TONAL_RATE_HZ, fmin_hz=_FMIN_HZ, fmax_hz=_FMAX_HZ, manner=_MANNER))
+    track = track_view(view, TONAL_RATE_HZ, fmin_hz=FMIN_HZ, fmax_hz=FMAX_HZ, manner=MANNER)
+    bands_db = bands_of(view, track)
+    heard = presence.voice_probability(track, bands_db)
+    if heard.value is not None and heard.value < presence.LEAST_PROBABILITY:
+        return _without_voice(song_id, view, heard, energy_share=energy_share, song=song)
+    frames = judge_frames(track, bands_db)
+    track = activity.voice_only(track, frames)
     vowels, evidence = _vowels_and_quality(view, track)
-    frame_confidence = activity.pitch_confidence(track) * activity.own_voice_probability(energy_share)
+    probability = activity.own_voice_probability(energy_share) * presence.trust(heard)
+    frame_confidence = frames.right * np.float32(probability)
     sure = frame_confidence[track.voiced]
     voice_range = register.measure_range(track, confidence=float(sure.mean()) if sure.size else 0.0)
     swing = vibrato.measure_vibrato(track)
     f1, f2, f3 = formants.median_formants(vowels, track)
     steadiness = quality.measure_quality(evidence)
-    phrases = activity.find_phrases(track, sure)
+    phrases = activity.find_phrases(track, frames.active, probability=probability)
     return VocalFeatures(
         **vars(measure_stem(song_id, view, energy_share=energy_share, song=song)),
+        voice_probability=heard,
         f0_median_hz=voice_range.median_hz,
         f0_low_hz=voice_range.low_hz,
         f0_high_hz=voice_range.high_hz,
@@ -54,6 +63,7 @@ def analyse_vocals(
         voiced_fraction=activity.voiced_fraction(track, phrases),
         sung_tendency=register.measure_sung_tendency(track),
         vibrato_present=swing.present,
+        vibrato_share=swing.share,
         vibrato_rate_hz=swing.rate_hz,
         vibrato_extent_cents=swing.extent_cents,
         formant_f1_hz=f1,
@@ -68,6 +78,25 @@ def analyse_vocals(
         vocal_f0=_pitch_rows(track, frame_confidence),
         vocal_formants=_formant_rows(vowels),
     )
+
+
+def _without_voice(
+    song_id: str,
+    view: AudioView,
+    heard: Measurement[float],
+    *,
+    energy_share: Measurement[float],
+    song: SongFeatures | None,
+) -> VocalFeatures:
+    """Give what any stem has; what only a voice has is unknown."""
+    reason = (
+        "no voice: it sounds like an instrument or noise, without vowels and consonants "
+        f"(probability of a voice {heard.value or 0.0:.2f})"
+    )
+    known = dict(vars(measure_stem(song_id, view, energy_share=energy_share, song=song)))
+    del known["song_id"]
+    known |= {"voice_probability": heard, "vocal_activity": activity_rows(view, VocalActivity)}
+    return VocalFeatures.of_unusable(song_id, reason, **known)
 
 
 def _vowels_and_quality(
@@ -103,7 +132,7 @@ def _cut(track: PitchTrack, start: int, stop: int) -> PitchTrack:
     return replace(track, **arrays)
 
 
-def _pitch_rows(track: PitchTrack, confidence: NDArray[np.float64]) -> tuple[VocalPitch, ...]:
+def _pitch_rows(track: PitchTrack, confidence: FloatArray) -> tuple[VocalPitch, ...]:
     sounds = track.voiced.any() & (track.guess_hz > 0.0) & (track.voiced | (track.level_db >= SILENCE_DBFS))
     frames = np.flatnonzero(sounds)
     return rows_of(

@@ -29,7 +29,7 @@ _LARGEST_PERIOD_RATIO = 1.3
 _LARGEST_AMPLITUDE_RATIO = 1.6
 
 _CEPSTRUM_FRAME = 1024
-_CEPSTRUM_FRAMES = 1500
+_CEPSTRUM_FRAMES = 1000
 _CEPSTRUM_CHUNK = 256
 
 Values = NDArray[np.float64]
@@ -78,24 +78,22 @@ def measure_quality(evidence: Sequence[Evidence]) -> VoiceQuality:
 
     Jitter and shimmer are the local ones of Boersma's definitions (and of Titze & Liang, 1993), each the median over
     groups of 16 cycles, since where notes join the pitch moves by itself. Reverberation and what is left of other
-    instruments add to all of them; they compare voices recorded alike and are no clinical values.
+    instruments add to all of them; they compare voices recorded alike, are no clinical values, and have no confidence.
     """
     groups = np.concatenate([piece.groups for piece in evidence])
     prominence_db = np.concatenate([piece.prominence_db for piece in evidence])
     cpp_db: Measurement[float] = Measurement.unknown("no voiced frame", method=CEPSTRUM_METHOD)
     if prominence_db.size:
-        sure = min(1.0, prominence_db.size / 200.0)
-        cpp_db = Measurement.of(float(np.median(prominence_db)), method=CEPSTRUM_METHOD, confidence=sure)
+        cpp_db = Measurement.of(float(np.median(prominence_db)), method=CEPSTRUM_METHOD)
     if len(groups) < _FEWEST_GROUPS:
         reason = f"fewer than {_FEWEST_GROUPS * _GROUP_CYCLES} regular cycles"
         unknown: Measurement[float] = Measurement.unknown(reason, method=CYCLE_METHOD)
         return VoiceQuality(unknown, unknown, unknown, cpp_db)
-    jitter, shimmer, hnr_db, likeness = np.median(groups, axis=0).tolist()
-    sure = min(1.0, len(groups) / 50.0) * max(0.0, likeness)
+    jitter, shimmer, hnr_db, _ = np.median(groups, axis=0).tolist()
     return VoiceQuality(
-        Measurement.of(jitter, method=CYCLE_METHOD, confidence=sure),
-        Measurement.of(shimmer, method=CYCLE_METHOD, confidence=sure),
-        Measurement.of(hnr_db, method=CYCLE_METHOD, confidence=sure),
+        Measurement.of(jitter, method=CYCLE_METHOD),
+        Measurement.of(shimmer, method=CYCLE_METHOD),
+        Measurement.of(hnr_db, method=CYCLE_METHOD),
         cpp_db,
     )
 
@@ -148,7 +146,7 @@ def _groups(cycles: FloatArray) -> Values:
 
 
 def _prominence_db(samples: FloatArray, rate_hz: float, track: PitchTrack) -> Values:
-    """Compute the cepstral peak's height over the cepstrum's regression line in up to 1500 voiced frames, shape (n,).
+    """Compute the cepstral peak's height over the cepstrum's regression line in up to 1000 voiced frames, shape (n,).
 
     Hillenbrand, Cleveland & Erickson, J. Speech Hear. Res. 37 (1994): the more aspiration noise, the lower.
     """

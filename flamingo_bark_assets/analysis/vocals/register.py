@@ -82,7 +82,7 @@ def measure_sung_tendency(track: PitchTrack) -> Measurement[float]:
         held += _held(1200.0 * np.log2(track.f0_hz[start:stop].astype(np.float64)), track.hop_s)
     if voiced * track.hop_s < 1.0:
         return Measurement.unknown("less than 1 s of voice", method=SUNG_METHOD)
-    return Measurement.of(held / voiced, method=SUNG_METHOD, confidence=min(1.0, voiced * track.hop_s / 10.0))
+    return Measurement.of(held / voiced, method=SUNG_METHOD)
 
 
 def _held(cents: NDArray[np.float64], hop_s: float) -> int:

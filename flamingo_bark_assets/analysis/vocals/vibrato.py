@@ -5,7 +5,8 @@ Cutting the pitch into held notes and fitting their swing belong here; tracking 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -25,16 +26,23 @@ _RATES_HZ = np.arange(_LOWEST_HZ - 1.0, _HIGHEST_HZ + 1.25, 0.25)
 # Averaged over this, close to one period of any vibrato, a held note is a line and a step of a semitone stands out.
 _PERIOD_S = 0.18
 _NOTE_STEP_CENTS = 60.0
-_SHORTEST_NOTE_S = 0.4
+_SHORTEST_NOTE_S = 0.5
 _EDGE_S = 0.04
+# A note whose pitch moves further than this beside its swing is a slide or a shout.
+_LARGEST_DRIFT_CENTS = 150.0
 # A vibrato needs this long to grow to its full extent and to be seen for a period.
 _GROWN_NOTE_S = 0.65
 _TRACKER_WINDOW_S = 0.03
 _GROWN = 0.85
-_MIN_EXTENT_CENTS = 12.0
+# Pitch that only wavers reaches 10 to 20 cents; vibrato that is heard as one, 30 and more (Sundberg, 1994).
+_MIN_EXTENT_CENTS = 25.0
 _MIN_FIT = 0.5
 _RATE_SPREAD_HZ = 0.75
-_MIN_SHARE = 0.2
+# So many notes show a habit, and so does a longer time of fewer notes.
+_FEWEST_NOTES, _ENOUGH_S = 3, 2.0
+_MIN_SHARE, _STRAY_SHARE = 1.0 / 3.0, 0.15
+# Logistic regression on the share, drawn towards none where notes are few: 84 voices of `tests.learning.voices`.
+_BIAS, _PER_SHARE, _MOST_SURE = -2.8, 13.9, 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +50,14 @@ class Vibrato:
     """Vibrato of a voice.
 
     Attributes:
-        present: whether at least a fifth of the held time carries one.
+        present: whether a third of the sustained notes carry one, and three notes or two seconds of them.
+        share: share of the sustained notes that carry one.
         rate_hz: median over the notes that carry one, weighted by their length.
         extent_cents: half peak to peak where it is fully developed, median likewise.
     """
 
     present: Measurement[bool]
+    share: Measurement[float]
     rate_hz: Measurement[float]
     extent_cents: Measurement[float]
 
@@ -61,49 +71,66 @@ class Swing:
         rate_hz: shape (n_notes,).
         extent_cents: half peak to peak where the swing is fully developed, shape (n_notes,).
         fit: share of the pitch variance about a parabola that the sinusoid explains, 0 to 1, shape (n_notes,).
+        drift_cents: how far that parabola reaches, from its lowest to its highest, shape (n_notes,).
     """
 
     duration_s: Values
     rate_hz: Values
     extent_cents: Values
     fit: Values
+    drift_cents: Values
 
 
 def measure_vibrato(track: PitchTrack) -> Vibrato:
-    """Decide whether the held notes carry a vibrato, and measure it.
+    """Decide whether the sustained notes carry a vibrato, and measure it.
 
-    A note carries one where a sinusoid of 4 to 8 Hz and at least 12 cents explains half of the variance of its
-    pitch, at the rate of the other notes: a singer's rate is nearly constant (Prame, JASA 96, 1994).
+    A note of half a second that stays within 150 cents is sustained. It carries a vibrato where a sinusoid of 4 to 8 Hz
+    and at least 25 cents explains half of the variance of its pitch, at the rate of the other notes: a singer's rate
+    is nearly constant (Prame, JASA 96, 1994). Where more than a few notes carry one, and fewer than a third, it is
+    unknown. Single notes of any singer look like that by chance, and slides, screams
+    and faults of the tracker do now and then.
     """
     swing = measure_swing(track)
-    if swing.duration_s.size == 0:
-        reason = f"no held note of {_SHORTEST_NOTE_S} s"
-        unknown: Measurement[float] = Measurement.unknown(reason, method=METHOD)
-        return Vibrato(Measurement.unknown(reason, method=METHOD), unknown, unknown)
-    carries = (swing.fit >= _MIN_FIT) & (swing.extent_cents >= _MIN_EXTENT_CENTS)
+    sustained = swing.drift_cents <= _LARGEST_DRIFT_CENTS
+    count, held_s = int(np.count_nonzero(sustained)), float(swing.duration_s[sustained].sum())
+    if count < _FEWEST_NOTES and held_s < _ENOUGH_S:
+        return unknown_vibrato(f"fewer than {_FEWEST_NOTES} sustained notes of {_SHORTEST_NOTE_S} s")
+    carries = sustained & (swing.fit >= _MIN_FIT) & (swing.extent_cents >= _MIN_EXTENT_CENTS)
     carries &= (swing.rate_hz >= _LOWEST_HZ) & (swing.rate_hz <= _HIGHEST_HZ)
     if carries.any():
         carries &= np.abs(swing.rate_hz - _median(swing.rate_hz, swing.duration_s * carries)) <= _RATE_SPREAD_HZ
-    share = float(swing.duration_s[carries].sum() / swing.duration_s.sum())
-    held_s = float(swing.duration_s.sum())
-    present = Measurement.of(share >= _MIN_SHARE, method=METHOD, confidence=_presence_confidence(share, held_s))
-    if share < _MIN_SHARE:
+    share = float(np.count_nonzero(carries)) / count
+    seen = np.count_nonzero(carries) >= _FEWEST_NOTES or float(swing.duration_s[carries].sum()) >= _ENOUGH_S
+    present = bool(seen) and share >= _MIN_SHARE
+    told_share = Measurement.of(share, method=METHOD)
+    if not present and share > _STRAY_SHARE:
+        reason = f"{np.count_nonzero(carries)} of {count} sustained notes carry one: too few to tell"
+        return replace(unknown_vibrato(reason), share=told_share)
+    sure = _presence_confidence(share, count, present=present)
+    told = Measurement.of(present, method=METHOD, confidence=sure)
+    if not present:
         none: Measurement[float] = Measurement.unknown("no vibrato", method=METHOD)
-        return Vibrato(present, none, none)
+        return Vibrato(told, told_share, none, none)
     grown = carries & (swing.duration_s >= _GROWN_NOTE_S)
-    grown = grown if np.count_nonzero(grown) >= 3 else carries
-    sure = min(1.0, float(np.count_nonzero(grown)) / 5.0) * min(1.0, share / 0.6)
+    grown = grown if np.count_nonzero(grown) >= _FEWEST_NOTES else carries
     return Vibrato(
-        present,
+        told,
+        told_share,
         Measurement.of(_median(swing.rate_hz, swing.duration_s * carries), method=METHOD, confidence=sure),
         Measurement.of(_median(swing.extent_cents, swing.duration_s * grown), method=METHOD, confidence=sure),
     )
 
 
-def _presence_confidence(share: float, held_s: float) -> float:
-    """Return distance from the deciding share, less where little was held."""
-    distance = min(1.0, abs(share - _MIN_SHARE) / (0.4 if share >= _MIN_SHARE else _MIN_SHARE))
-    return (0.5 + 0.5 * distance) * min(1.0, held_s / 3.0)
+def unknown_vibrato(reason: str) -> Vibrato:
+    """Return a vibrato of which nothing is known, for a reason."""
+    unknown: Measurement[float] = Measurement.unknown(reason, method=METHOD)
+    return Vibrato(Measurement.unknown(reason, method=METHOD), unknown, unknown, unknown)
+
+
+def _presence_confidence(share: float, count: int, *, present: bool) -> float:
+    """Return the probability that the decision is right."""
+    chance = 1.0 / (1.0 + math.exp(-(_BIAS + _PER_SHARE * share * count / (count + 1))))
+    return min(_MOST_SURE, chance if present else 1.0 - chance)
 
 
 def _median(values: Values, weights: Values) -> float:
@@ -116,15 +143,15 @@ def _median(values: Values, weights: Values) -> float:
 def measure_swing(track: PitchTrack) -> Swing:
     """Fit a sinusoid to the pitch of each held note."""
     notes = held_notes(track)
-    found = np.zeros((len(notes), 3))
+    found = np.zeros((len(notes), 4))
     for row, (start, stop) in enumerate(notes.tolist()):
         cents = 1200.0 * np.log2(track.f0_hz[start:stop].astype(np.float64))
-        rate_hz, fit = _rate(cents, track.hop_s)
-        found[row] = rate_hz, _extent(cents, rate_hz, track.hop_s), fit
+        rate_hz, fit, drift_cents = _rate(cents, track.hop_s)
+        found[row] = rate_hz, _extent(cents, rate_hz, track.hop_s), fit, drift_cents
     # The tracker averages the pitch over its window, which damps a swing by sinc(rate * window).
     damping = np.asarray(np.sinc(found[:, 0] * _TRACKER_WINDOW_S), np.float64)
     duration_s = np.asarray((notes[:, 1] - notes[:, 0]) * track.hop_s, np.float64)
-    return Swing(duration_s, found[:, 0], found[:, 1] / damping, found[:, 2])
+    return Swing(duration_s, found[:, 0], found[:, 1] / damping, found[:, 2], found[:, 3])
 
 
 def held_notes(track: PitchTrack) -> NDArray[np.intp]:
@@ -156,13 +183,17 @@ def _steps(cents: Values, side: int) -> NDArray[np.intp]:
     return np.asarray(at[(step > _NOTE_STEP_CENTS) & (step == maximum_filter1d(step, side))])
 
 
-def _rate(cents: Values, hop_s: float) -> tuple[float, float]:
-    """Find the rate of the sinusoid that, beside a parabola, explains most of a note, and the share it explains."""
+def _rate(cents: Values, hop_s: float) -> tuple[float, float, float]:
+    """Find the rate of the sinusoid that, beside a parabola, explains most of a note, and the share it explains.
+
+    The third number is how far the parabola reaches, cents.
+    """
     drift, swings, inverse = _models(cents.size, hop_s)
-    rest = cents - drift @ (drift.T @ cents)
+    parabola = drift @ (drift.T @ cents)
+    rest, drift_cents = cents - parabola, float(np.ptp(parabola))
     variance = float(rest @ rest)
     if variance <= 1e-6 * cents.size:
-        return _LOWEST_HZ, 0.0
+        return _LOWEST_HZ, 0.0, drift_cents
     weights = swings @ rest
     explained = np.einsum("ri,rij,rj->r", weights, inverse, weights)
     best = int(np.argmax(explained))
@@ -171,7 +202,7 @@ def _rate(cents: Values, hop_s: float) -> tuple[float, float]:
         left, peak, right = explained[best - 1 : best + 2].tolist()
         bend = left - 2.0 * peak + right
         rate_hz += 0.5 * (left - right) / bend * float(_RATES_HZ[1] - _RATES_HZ[0]) if bend < 0.0 else 0.0
-    return rate_hz, min(1.0, float(explained[best]) / variance)
+    return rate_hz, min(1.0, float(explained[best]) / variance), drift_cents
 
 
 @lru_cache(maxsize=64)

@@ -11,70 +11,125 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ
+from flamingo_bark_assets.analysis.rhythm.changes import part_of, steady_spans
 from flamingo_bark_assets.analysis.rhythm.downbeats import possible_bars
 from flamingo_bark_assets.analysis.rhythm.evidence import Evidence
 from flamingo_bark_assets.analysis.rhythm.onsets import REGISTER_COUNT
-from flamingo_bark_assets.analysis.rhythm.readings import possible_readings
-from flamingo_bark_assets.analysis.rhythm.scoring import shares
+from flamingo_bark_assets.analysis.rhythm.readings import Reading, possible_readings
+from flamingo_bark_assets.analysis.rhythm.scoring import certainty, shares
 from flamingo_bark_assets.analysis.rhythm.tempo import local_salience
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.metres import Metre
 
 Times = NDArray[np.float64]
 
 _SAME_TEMPO = 0.04
+_SAME_PHASE = 0.1
 _REFINE_FRAMES = 3
+_CHANCE_S = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """The beats that were chosen.
+    """The beats that were chosen, of a span within which one tempo holds.
 
     Attributes:
         times_s: beat times in the song, seconds, (n_beats,).
         positions: place in the bar, from 1, (n_beats,).
-        beats_per_bar: 2, 3 or 4.
-        compound: whether each beat has three parts, as in 6/8.
-        metre_share: probability of the chosen metre, 0 to 1.
-        tempi: (tempo in BPM, share of all readings), the chosen one first, then by share.
-        salience: how much the onsets repeat at the beat, see `tempo.local_salience`.
-        clarity: mean onset strength on the beats, in standard deviations above the mean.
+        start_s: start of the span, seconds.
+        end_s: end of the span, seconds.
+        metre: the metre.
+        tempi: (tempo in BPM, probability), the chosen one first, then by probability.
+        grid_certainty: probability that the beats are where they are said to be.
+        metre_certainty: probability of the metre, 0 to 1.
+        bar_certainty: probability that bars begin where they are said to.
+        features: what tells a pulse from chance, (4,), see `scoring.pulse_certainty`.
     """
 
     times_s: Times
     positions: NDArray[np.int64]
-    beats_per_bar: int
-    compound: bool
-    metre_share: float
+    start_s: float
+    end_s: float
+    metre: Metre
     tempi: tuple[tuple[float, float], ...]
-    salience: float
-    clarity: float
+    grid_certainty: float
+    metre_certainty: float
+    bar_certainty: float
+    features: FloatArray
 
 
-def find_pulse(evidence: Evidence) -> Pulse | None:
-    """Return the likeliest reading of the beat and of the bars; None where nothing repeats."""
+def find_pulses(evidence: Evidence) -> list[Pulse]:
+    """Return the likeliest reading of the beat and of the bars, one for each of the song's tempi; none without any."""
+    spans = [part_of(evidence, *span) for span in steady_spans(evidence)]
+    return [pulse for span in spans if (pulse := _pulse(span)) is not None]
+
+
+def _pulse(evidence: Evidence) -> Pulse | None:
     suffix = "-stems" if evidence.with_stems else ""
     readings = possible_readings(evidence)
     if not readings:
         return None
     share = shares([reading.features for reading in readings], judge="beat" + suffix)
-    chosen = readings[int(np.argmax(share))]
-    if chosen.beats.size < 8:
+    best = int(np.argmax(share))
+    chosen = readings[best]
+    bars = possible_bars(evidence, chosen.beats) if chosen.beats.size >= 8 else []
+    if not bars:
         return None
-    bars = possible_bars(evidence, chosen.beats)
     bar_share = shares([bar.features for bar in bars], judge="bar" + suffix)
     bar = bars[int(np.argmax(bar_share))]
-    metre_share = sum(float(s) for b, s in zip(bars, bar_share, strict=True) if b.beats_per_bar == bar.beats_per_bar)
+    same_metre = sum(float(s) for b, s in zip(bars, bar_share, strict=True) if b.metre == bar.metre)
+    same_bars = sum(
+        float(s)
+        for b, s in zip(bars, bar_share, strict=True)
+        if (b.metre.beats_per_bar, b.first) == (bar.metre.beats_per_bar, bar.first)
+    )
+    same_grid = sum(float(s) for r, s in zip(readings, share, strict=True) if agree(r, chosen))
+    grid = certainty(same_grid, "grid" + suffix)
+    tempi = _tempi([reading.period_s for reading in readings], share, best)
     times_s = _refined(evidence.pulse, chosen.beats) / ONSET_RATE_HZ + evidence.start_s
     return Pulse(
         times_s=times_s,
-        positions=(np.arange(times_s.size) - bar.first) % bar.beats_per_bar + 1,
-        beats_per_bar=bar.beats_per_bar,
-        compound=bar.beats_per_bar == 2 and bar.triple > 0.0,
-        metre_share=metre_share,
-        tempi=_tempi([reading.period_s for reading in readings], share, int(np.argmax(share))),
-        salience=local_salience(evidence.curves[:, :REGISTER_COUNT], chosen.beats),
-        clarity=float(evidence.pulse[np.clip(np.round(chosen.beats), 0, evidence.pulse.size - 1).astype(int)].mean()),
+        positions=(np.arange(times_s.size) - bar.first) % bar.metre.beats_per_bar + 1,
+        start_s=evidence.start_s,
+        end_s=evidence.start_s + evidence.total.size / ONSET_RATE_HZ,
+        metre=bar.metre,
+        tempi=_certain(tempi, "tempo" + suffix),
+        grid_certainty=grid,
+        metre_certainty=certainty(same_metre, "metre" + suffix),
+        bar_certainty=grid * certainty(same_bars, "bars" + suffix),
+        features=steadiness(evidence, chosen.beats, tempi[0][1]),
     )
+
+
+def steadiness(evidence: Evidence, beats: Times, share: float) -> FloatArray:
+    """Return log of the repetition at the beat over what chance reaches, clarity, share of the tempo, unsteadiness.
+
+    Chance repetition falls with the square root of the time; clarity is the mean onset strength on the beats in
+    standard deviations above the mean.
+    """
+    repetition = local_salience(evidence.curves[:, :REGISTER_COUNT], beats)
+    chance = max(1.0, (_CHANCE_S * ONSET_RATE_HZ / evidence.total.size) ** 0.5)
+    on_beats = evidence.pulse[np.clip(np.round(beats), 0, evidence.pulse.size - 1).astype(int)]
+    periods = np.diff(beats)
+    unsteady = float(np.abs(np.diff(periods)).mean() / periods.mean())
+    return np.array([np.log(repetition / chance + 0.01), on_beats.mean(), share, unsteady], np.float32)
+
+
+def agree(one: Reading, other: Reading) -> bool:
+    """Return whether two readings put nearly all beats at the same times."""
+    if abs(one.period_s / other.period_s - 1.0) > _SAME_TEMPO:
+        return False
+    after = np.clip(np.searchsorted(other.beats, one.beats), 1, other.beats.size - 1)
+    apart = np.minimum(np.abs(one.beats - other.beats[after - 1]), np.abs(one.beats - other.beats[after]))
+    return float(np.median(apart)) < _SAME_PHASE * one.period_s * ONSET_RATE_HZ
+
+
+def _certain(tempi: tuple[tuple[float, float], ...], quantity: str) -> tuple[tuple[float, float], ...]:
+    """Return the tempi with the probability that each is right; the others share what the first leaves as they did."""
+    (first, share), *others = tempi
+    sure = certainty(share, quantity)
+    left = (1.0 - sure) / max(1.0 - share, 1e-9)
+    return ((first, sure), *((bpm, other * left) for bpm, other in others))
 
 
 def median_tempo_bpm(times_s: Times) -> float:

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ
 from flamingo_bark_assets.analysis.rhythm.evidence import Evidence
 from flamingo_bark_assets.analysis.rhythm.onsets import REGISTER_COUNT
-from flamingo_bark_assets.analysis.rhythm.tempo import autocorrelation, candidate_periods, salience
+from flamingo_bark_assets.analysis.rhythm.tempo import LAGS, candidate_periods
+from flamingo_bark_assets.audio.signal import FloatArray
 
 Values = NDArray[np.float64]
 
 _WINDOW_S, _HOP_S = 8.0, 2.0
 # The shortest span that counts.
 _LEAST_S = 8.0
-_SAME = 0.06
+_SAME = 0.04
 # A change costs as much as four windows at half of the other tempo's strength.
 _SWITCH_COST = 2.0
 _STRENGTH = 0.15
@@ -29,6 +30,10 @@ _STRENGTH = 0.15
 _DRIFT = 0.13
 _REACH_S = 5.0
 _PIECES = 4
+_BLOCK = 256
+_DRIFTS = (0.98, 1.0, 1.02)
+# Longer periods are multiples of so many others that they hold in all tempi.
+_SHORTEST_S, _LONGEST_S = 0.2, 0.95
 
 
 def steady_spans(evidence: Evidence) -> list[tuple[int, int]]:
@@ -43,16 +48,12 @@ def steady_spans(evidence: Evidence) -> list[tuple[int, int]]:
     if frames < 2 * round(_LEAST_S * ONSET_RATE_HZ):
         return [(0, frames)]
     starts = np.arange(0, max(1, frames - window + 1), hop)
-    correlations = [autocorrelation(registers[start : start + window]) for start in starts]
-    pieces = np.array_split(np.arange(len(correlations)), min(_PIECES, len(correlations)))
-    periods = _distinct(
-        itertools.chain.from_iterable(
-            candidate_periods(np.mean([correlations[k] for k in piece], axis=0)) for piece in pieces
-        )
-    )
+    correlations = _correlations(registers, starts, window)
+    pieces = np.array_split(correlations, min(_PIECES, len(correlations)))
+    periods = _distinct(itertools.chain.from_iterable(candidate_periods(piece.mean(axis=0)) for piece in pieces))
     if periods.size < 2:
         return [(0, frames)]
-    scores = np.array([[_strength(correlation, period) for period in periods] for correlation in correlations])
+    scores = _strengths(correlations, periods)
     strongest = scores.max(axis=1, keepdims=True)
     scores = scores / np.maximum(strongest, 1e-6) * np.minimum(strongest / _STRENGTH, 1.0)
     path = _likeliest(scores)
@@ -83,17 +84,46 @@ def part_of(evidence: Evidence, first: int, last: int) -> Evidence:
     )
 
 
+def _correlations(registers: FloatArray, starts: NDArray[np.int64], window: int) -> Values:
+    """Return the unbiased autocorrelation of each window, as `tempo.autocorrelation` does, (n_windows, n_lags)."""
+    import scipy.fft
+
+    size = scipy.fft.next_fast_len(window + LAGS, real=True)
+    weight = window - np.arange(LAGS, dtype=np.float64)
+    out = np.empty((starts.size, LAGS))
+    for block in range(0, starts.size, _BLOCK):
+        pieces = np.stack([registers[start : start + window] for start in starts[block : block + _BLOCK]])
+        spectrum = scipy.fft.rfft(pieces - pieces.mean(axis=1, keepdims=True), size, axis=1)
+        power = (spectrum.real**2 + spectrum.imag**2).mean(axis=2)
+        found = scipy.fft.irfft(power, size, axis=1)[:, :LAGS] / weight
+        out[block : block + _BLOCK] = found / np.maximum(found[:, :1], 1e-12)
+    return out
+
+
 def _distinct(periods: itertools.chain[float]) -> Values:
     chosen: list[float] = []
     for period in periods:
-        if all(abs(np.log(period / other)) > _SAME for other in chosen):
+        if _SHORTEST_S <= period <= _LONGEST_S and all(abs(np.log(period / other)) > _SAME for other in chosen):
             chosen.append(float(period))
     return np.asarray(chosen)
 
 
-def _strength(correlation: Values, period: float) -> float:
-    """Return how much the onsets of a window repeat at a period or half of it, a few per cent aside."""
-    return max(salience(correlation, period * drift / parts) for drift in (0.96, 1.0, 1.04) for parts in (1, 2))
+def _strengths(correlations: Values, periods: Values) -> Values:
+    """Return how much the onsets of each window repeat at each period, a few per cent aside, (n_windows, n_periods).
+
+    As `tempo.salience`, of the period or of half of it.
+    """
+    # The largest of four lags from each on, as a period lies between two of them.
+    near = np.lib.stride_tricks.sliding_window_view(correlations, 4, axis=1).max(axis=2)
+    out = np.zeros((len(correlations), periods.size))
+    for drift in _DRIFTS:
+        for parts in (1, 2):
+            lags = periods[:, None] * np.arange(1, 5) * (drift / parts * ONSET_RATE_HZ)
+            inside = lags < correlations.shape[1] - 3
+            index = np.clip(lags.astype(int) - 1, 1, near.shape[1] - 1)
+            values = np.where(inside, near[:, index], 0.0).sum(axis=2) / np.maximum(inside.sum(axis=1), 1)
+            out = np.maximum(out, values)
+    return out
 
 
 def _likeliest(scores: Values) -> NDArray[np.int64]:

@@ -21,6 +21,7 @@ _SAME_TEMPO = 0.06
 _PEAKS = 6
 MOST_CANDIDATES = 10
 _CHUNK_S = 600.0
+LAGS = round((_LONGEST_PERIOD_S + 0.1) * ONSET_RATE_HZ)
 _PIECE_S = 12.0
 
 
@@ -31,7 +32,7 @@ def autocorrelation(registers: FloatArray) -> NDArray[np.float64]:
     """
     import scipy.fft
 
-    lags = round((_LONGEST_PERIOD_S + 0.1) * ONSET_RATE_HZ)
+    lags = LAGS
     total = np.zeros(lags)
     frames, chunk = registers.shape[0], round(_CHUNK_S * ONSET_RATE_HZ)
     mean = registers.mean(axis=0)

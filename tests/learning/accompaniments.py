@@ -2,7 +2,7 @@
 
 Finding the grooves, their metres and usual tempi and having MMA play them belongs here; sound and timing do not.
 
-MMA (Musical MIDI Accompaniment, GPL-2+) and its grooves are those of Debian's package `mma`; only their sound is learned
+MMA (Musical MIDI Accompaniment, GPL-2+) and its grooves come with Debian's package `mma`; only sound is learned
 from, nothing of them is in the repository. Files are split by name into those to learn from and those to judge by, so
 that no pattern is in both.
 """

@@ -7,7 +7,7 @@ mixes, each a folder with mix.wav and truth.json: `full`, with stems, `bare` dru
 
 Needs Debian's fluidsynth, ffmpeg, mma, hydrogen-drumkits and sound fonts: to learn from TimGM6mb (GPL-2), OPL-3 FM (CC
 BY-SA 4.0) and AVL Black Pearl (CC BY-SA 3.0), to judge by FluidR3 (MIT) and AVL Red Zeppelin
-(CC BY-SA 3.0); and half of Hydrogen's kits each (GPL-2+, CC BY-SA 3.0, public domain). No sound is in the repository.
+(CC BY-SA 3.0); and half of Hydrogen's kits each (GPL-2+, CC BY, CC BY-SA, CC0). No sound is in the repository.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ Rng = np.random.Generator
 Times = NDArray[np.float64]
 
 _SF2 = Path("/usr/share/sounds/sf2")
-_FONTS = (_SF2 / "TimGM6mb.sf2", _SF2 / "OPL-3_FM_128M.sf2")
+_FONTS: tuple[Path, ...] = (_SF2 / "TimGM6mb.sf2", _SF2 / "OPL-3_FM_128M.sf2")
 _DRUM_FONTS = (*_FONTS, _SF2 / "Black_Pearl_4_LV2.sf2")
-_JUDGED_FONTS = (_SF2 / "FluidR3_GM.sf2",)
+_JUDGED_FONTS: tuple[Path, ...] = (_SF2 / "FluidR3_GM.sf2",)
 _JUDGED_DRUM_FONTS = (*_JUDGED_FONTS, _SF2 / "Red_Zeppelin_4_LV2.sf2")
 _DRUM_PROGRAMS = (0, 0, 8, 16, 24, 25, 32, 40)
 _HYDROGEN = Path("/usr/share/hydrogen/data/drumkits")

@@ -5,7 +5,7 @@ the judging of a new song are in `flamingo_bark_assets/analysis/rhythm`, the son
 
 PROVENANCE
 Each FOLDER holds songs, each a folder with mix.wav, perhaps drums.wav, bass.wav and other.wav, and truth.json (beats,
-downbeats, meter). What is printed comes from three folds: no song is judged by networks that saw a mix of it.
+downbeats, meter). What is printed comes from two halves: no song is judged by networks that saw a mix of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import argparse
 import json
 import pickle
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,10 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ, AudioView, SongViews
-from flamingo_bark_assets.analysis.rhythm.beats import agree, steadiness
-from flamingo_bark_assets.analysis.rhythm.downbeats import possible_bars
+from flamingo_bark_assets.analysis.rhythm.beats import QUANTITIES, Count, possible_counts, same_as, steadiness
 from flamingo_bark_assets.analysis.rhythm.evidence import Evidence, gather_evidence
-from flamingo_bark_assets.analysis.rhythm.readings import possible_readings
+from flamingo_bark_assets.analysis.rhythm.readings import Reading, possible_readings
 from flamingo_bark_assets.analysis.rhythm.scoring import judged
 from flamingo_bark_assets.audio.decode import open_blocks
 from flamingo_bark_assets.audio.signal import FloatArray
@@ -39,15 +38,15 @@ Weights = dict[str, NDArray[np.float32]]
 
 _LONGEST_S = 600.0
 _TRIMMED_S = 2.0
-_HIDDEN = 24
-_NETWORKS = 6
-_STEPS = 900
-_BATCH = 96
+_HIDDEN = 28
+_NETWORKS = 4
+_STEPS = 1200
+_BATCH = 64
 _LEARNING_RATE = 4e-3
 _WEIGHT_DECAY = 0.05
 _TOLERANCE = 0.05
 _CLIP = 4.0
-_FOLDS = 3
+_LEAST_QUALITY = 0.6
 # How much a song counts: rare metres are drawn more often than the world has them.
 _WEIGHTS = {"5/4": 0.4, "7/4": 0.3, "7/8": 0.3, "9/8": 0.25, "12/8": 0.5, "2/4": 0.3}
 # A right downbeat in a metre of another name, 6/8 for 3/4, is not quite right.
@@ -62,37 +61,53 @@ class Contest:
     """Competing readings of one song.
 
     Attributes:
-        song: name without its mix.
         features: shape (n_readings, n_features).
         quality: how near the truth each is, 0 to 1, (n_readings,).
-        said: of each quantity, which readings say the same as one of them, (n_readings,), and whether that is right.
         weight: how much the song counts.
     """
 
-    song: str
     features: FloatArray
     quality: Values
-    said: dict[str, Callable[[int], tuple[NDArray[np.bool_], bool]]]
     weight: float = 1.0
 
 
 @dataclass(frozen=True)
 class Song:
-    """The contests of one song in one view, and what tells whether it has a pulse.
+    """One song in one view.
 
     Attributes:
         name: folder.
-        has_pulse: whether it has beats.
-        beats: competing readings of the beat; None without any.
-        bars: competing readings of the bars of the best beats; None where these are not near the truth.
-        steadiness: what `beats.steadiness` gives of a reading of the beat and the share of its tempo.
+        evidence: what it is judged by.
+        truth: beats, downbeats, meter and tempo.
+        readings: of the beat.
+        beats: their contest.
     """
 
     name: str
-    has_pulse: bool
-    beats: Contest | None
-    bars: Contest | None
-    steadiness: Callable[[int, float], FloatArray]
+    evidence: Evidence
+    truth: dict[str, Any]
+    readings: list[Reading]
+    beats: Contest
+
+    @property
+    def group(self) -> str:
+        """The song whatever the mix."""
+        return self.name.rpartition("_")[0] or self.name
+
+    @property
+    def mix(self) -> str:
+        """What of the song is heard."""
+        return self.name.rpartition("_")[2]
+
+    @property
+    def has_pulse(self) -> bool:
+        """Whether it has beats at all."""
+        return bool(self.truth["beats"])
+
+    @property
+    def weight(self) -> float:
+        """How much it counts."""
+        return _WEIGHTS.get(self.truth["meter"]["signature"], 1.0)
 
 
 def evidence_of(folder: Path) -> list[Evidence | None]:
@@ -109,59 +124,42 @@ def evidence_of(folder: Path) -> list[Evidence | None]:
     return [gather_evidence(SongViews(mix)), gather_evidence(SongViews(mix, stems)) if stems else None]
 
 
-def song_of(name: str, evidence: Evidence, truth: dict[str, Any]) -> Song:
-    """Make a song's contests from its evidence."""
+def song_of(name: str, evidence: Evidence, truth: dict[str, Any]) -> Song | None:
+    """Make a song's contest of beats from its evidence; None where there is no reading at all."""
     readings = possible_readings(evidence)
-    times = [reading.beats / ONSET_RATE_HZ + evidence.start_s for reading in readings]
-    quality = np.array([_f_measure(truth["beats"], found) for found in times])
-    base = name.rpartition("_")[0] or name
-
-    def steady(k: int, share: float) -> FloatArray:
-        return steadiness(evidence, readings[k].beats, share)
-
     if not readings:
-        return Song(name, bool(truth["beats"]), None, None, steady)
-    bpm = float(truth["tempo"]["bpm"] or 0.0)
-    periods = np.array([reading.period_s for reading in readings])
+        return None
+    quality = np.array([_f_measure(truth["beats"], _times(reading.beats, evidence)) for reading in readings])
+    contest = Contest(np.stack([reading.features for reading in readings]), quality)
+    return Song(name, evidence, truth, readings, contest)
 
-    def tempo(k: int) -> tuple[NDArray[np.bool_], bool]:
-        return np.abs(periods / periods[k] - 1.0) <= 0.04, abs(periods[k] * bpm / 60.0 - 1.0) <= 0.04
 
-    def grid(k: int) -> tuple[NDArray[np.bool_], bool]:
-        return np.array([agree(reading, readings[k]) for reading in readings]), bool(quality[k] >= 0.8)
+def counts_of(song: Song, share: Values) -> tuple[list[Count], Contest] | None:
+    """Make the contest of ways to count from the shares of the readings; None where there are none."""
+    counts = possible_counts(song.evidence, song.readings, share)
+    if not counts:
+        return None
+    found = [_times(count.grid.beats, song.evidence) for count in counts]
+    grids = {id(count.grid): times for count, times in zip(counts, found, strict=True)}
+    of_grid = {grid: _f_measure(song.truth["beats"], times) for grid, times in grids.items()}
+    beats = [of_grid[id(count.grid)] for count in counts]
+    bars = [
+        _f_measure(song.truth["downbeats"], times[count.bar.first :: count.bar.metre.beats_per_bar])
+        for count, times in zip(counts, found, strict=True)
+    ]
+    same = np.array([count.bar.metre.name in _written(song) for count in counts])
+    quality = 0.5 * np.array(beats) + 0.5 * np.array(bars) - _OTHER_METRE * ~same
+    return counts, Contest(np.stack([count.features for count in counts]), quality, song.weight)
 
-    features = np.stack([reading.features for reading in readings])
-    beats = Contest(base, features, quality, {"tempo": tempo, "grid": grid})
-    if not truth["beats"]:
-        return Song(name, False, beats, None, steady)
-    best = readings[int(np.argmax(quality))]
-    if quality.max() < 0.75 or best.beats.size < 8:
-        return Song(name, True, beats, None, steady)
-    bars = possible_bars(evidence, best.beats)
-    best_s = times[int(np.argmax(quality))]
-    metre = truth["meter"]["signature"]
-    bar_quality = np.array(
-        [_f_measure(truth["downbeats"], best_s[bar.first :: bar.metre.beats_per_bar]) for bar in bars]
-    )
-    named = np.array([bar.metre.name for bar in bars])
-    places = np.array([f"{bar.metre.beats_per_bar}:{bar.first}" for bar in bars])
+
+def _written(song: Song) -> set[str]:
     # Beats of seven are written as eighths or as quarters by their tempo.
-    same = {metre, metre.replace("/8", "/4")} if metre in {"5/8", "7/8"} else {metre}
+    metre = song.truth["meter"]["signature"]
+    return {metre, metre.replace("/8", "/4")} if metre in {"5/8", "7/8"} else {metre}
 
-    def metre_of(k: int) -> tuple[NDArray[np.bool_], bool]:
-        return named == named[k], str(named[k]) in same
 
-    def bars_of(k: int) -> tuple[NDArray[np.bool_], bool]:
-        return places == places[k], bool(bar_quality[k] >= 0.8)
-
-    contest = Contest(
-        base,
-        np.stack([bar.features for bar in bars]),
-        bar_quality - _OTHER_METRE * ~np.isin(named, list(same)),
-        {"metre": metre_of, "bars": bars_of},
-        _WEIGHTS.get(metre, 1.0),
-    )
-    return Song(name, True, beats, contest, steady)
+def _times(beats: Values, evidence: Evidence) -> Values:
+    return beats / ONSET_RATE_HZ + evidence.start_s
 
 
 def train(contests: Sequence[Contest]) -> Weights:
@@ -215,7 +213,7 @@ def train(contests: Sequence[Contest]) -> Weights:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was said of a song, the share of readings that say so, whether it is right, and the song's weight."""
+    """What was said of a song, the share of ways to count that say so, whether it is right, and the song's weight."""
 
     quantity: str
     share: float
@@ -223,12 +221,21 @@ class Answer:
     weight: float
 
 
-def answers(contest: Contest, share: Values) -> Iterator[Answer]:
-    """What the likeliest reading says, and the summed share of those that agree."""
-    best = int(np.argmax(share))
-    for quantity, said in contest.said.items():
-        same, is_right = said(best)
-        yield Answer(quantity, float(share[same].sum()), is_right, contest.weight)
+def answers(song: Song, counts: Sequence[Count], share: Values) -> Iterator[Answer]:
+    """What the likeliest way to count says, and the summed share of those that agree."""
+    chosen = counts[int(np.argmax(share))]
+    times = _times(chosen.grid.beats, song.evidence)
+    beats = _f_measure(song.truth["beats"], times)
+    bars = _f_measure(song.truth["downbeats"], times[chosen.bar.first :: chosen.bar.metre.beats_per_bar])
+    right = {
+        "tempo": abs(chosen.grid.period_s * song.truth["tempo"]["bpm"] / 60.0 - 1.0) <= 0.04,
+        "grid": beats >= 0.8,
+        "metre": chosen.bar.metre.name in _written(song),
+        "bars": bars >= 0.8,
+    }
+    for quantity in QUANTITIES:
+        said = float(share[same_as(counts, chosen, quantity)].sum())
+        yield Answer(quantity, said, right[quantity], song.weight)
 
 
 def logistic(inputs: Values, right: Values, weight: Values) -> Values:
@@ -252,60 +259,64 @@ def log_odds(share: float) -> float:
 
 
 def learn(songs: Sequence[Song], suffix: str) -> dict[str, NDArray[np.float32]]:
-    """Fit the judges of one view and their certainties, and print what they reach on songs that they did not see."""
-    stored: dict[str, NDArray[np.float32]] = {}
+    """Fit the judges of one view and their certainties, and print what they reach on songs that they did not see.
+
+    The judge of counts learns from shares that a judge of beats gave to songs it had not seen, as a new song's are.
+    """
+    groups = sorted({song.group for song in songs})
+    half_of = {group: k % 2 for k, group in enumerate(np.random.default_rng(0).permutation(groups).tolist())}
+    halves = [[song for song in songs if half_of[song.group] == half] for half in (0, 1)]
+    beat_judges = [train([song.beats for song in half if song.beats.quality.max() > _LEAST_QUALITY]) for half in halves]
+    counted = [
+        [(song, found) for song in half if (found := counts_of(song, judged(list(song.beats.features), other)))]
+        for half, other in zip(halves, reversed(beat_judges), strict=True)
+    ]
+    usable = [[found[1] for _, found in half if found[1].quality.max() > _LEAST_QUALITY] for half in counted]
+    stored = {f"beat{suffix}.{name}": value for name, value in train(
+        [song.beats for song in songs if song.beats.quality.max() > _LEAST_QUALITY]
+    ).items()}  # fmt: skip
+    stored |= {f"bar{suffix}.{name}": value for name, value in train([*usable[0], *usable[1]]).items()}
     seen: dict[str, list[Answer]] = defaultdict(list)
-    scores: dict[tuple[str, str], list[float]] = defaultdict(list)
+    scores: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     pulse: list[tuple[FloatArray, bool]] = []
-    for judge in ("beat", "bar"):
-        contests = [(song, song.beats if judge == "beat" else song.bars) for song in songs]
-        usable = [(s, c) for s, c in contests if c is not None]
-        fit = [c for _, c in usable if c.quality.max() > 0.6]
-        fold_of = {name: k % _FOLDS for k, name in enumerate(sorted({c.song for _, c in usable}))}
-        for fold in range(_FOLDS):
-            weights = train([c for c in fit if fold_of[c.song] != fold])
-            for song, contest in usable:
-                if fold_of[contest.song] != fold:
-                    continue
-                share = judged(list(contest.features), weights)
-                best = int(np.argmax(share))
-                if judge == "beat":
-                    same, _ = contest.said["tempo"](best)
-                    pulse.append((song.steadiness(best, float(share[same].sum())), song.has_pulse))
-                if not song.has_pulse:
-                    continue
-                scores[judge, song.name.rpartition("_")[2]].append(float(contest.quality[best]))
-                for answer in answers(contest, share):
-                    seen[answer.quantity].append(answer)
-        final = train(fit)
-        stored |= {f"{judge}{suffix}.{name}": value for name, value in final.items()}
-    for quantity, found in seen.items():
-        inputs = np.array([[log_odds(answer.share)] for answer in found])
-        right = np.array([float(answer.is_right) for answer in found])
-        certainty = logistic(inputs, right, np.array([answer.weight for answer in found]))
-        stored[f"certainty.{quantity}{suffix}"] = certainty.astype(np.float32)
-        print(f"{quantity}{suffix}: right {right.mean():.3f} of {right.size}", _bins(inputs[:, 0], right, certainty))
-    for (judge, mix), values in sorted(scores.items()):
-        print(f"  {judge}{suffix} {mix}: mean F {np.mean(values):.3f} of {len(values)}")
+    for half, other in zip(counted, reversed(usable), strict=True):
+        weights = train(other)
+        for song, (counts, contest) in half:
+            share = judged(list(contest.features), weights)
+            chosen = counts[int(np.argmax(share))]
+            tempo = float(share[same_as(counts, chosen, "tempo")].sum())
+            pulse.append((steadiness(song.evidence, chosen.grid.beats, tempo), song.has_pulse))
+            if not song.has_pulse:
+                continue
+            given = list(answers(song, counts, share))
+            scores[song.mix].append(tuple(float(answer.is_right) for answer in given))
+            for answer in given:
+                seen[answer.quantity].append(answer)
+    for quantity, told in seen.items():
+        inputs = np.array([[log_odds(answer.share)] for answer in told])
+        right = np.array([float(answer.is_right) for answer in told])
+        fitted = logistic(inputs, right, np.array([answer.weight for answer in told]))
+        stored[f"certainty.{quantity}{suffix}"] = fitted.astype(np.float32)
+        print(f"{quantity}{suffix}: right {right.mean():.3f} of {right.size}", _bins(inputs[:, 0], right, fitted))
+    for mix, rows in sorted(scores.items()):
+        means = dict(zip(QUANTITIES, np.mean(rows, axis=0).round(3).tolist(), strict=True))
+        print(f"  {mix}{suffix}: right {means} of {len(rows)}")
     if not suffix:
-        inputs = np.array([features for features, _ in pulse], np.float64)
-        has = np.array([float(h) for _, h in pulse])
-        # As many songs without a pulse as with one would be too many: they count as one in ten.
-        weight = np.where(has > 0.0, 1.0, 0.1 * has.sum() / max(1.0, (1.0 - has).sum()))
-        stored["pulse"] = logistic(inputs, has, weight).astype(np.float32)
-        sure = 1.0 / (1.0 + np.exp(-(inputs @ stored["pulse"][:-1] + stored["pulse"][-1])))
-        print(
-            "pulse: told of",
-            {
-                f"{t:.2f}": (
-                    round(float((sure[has > 0] >= t).mean()), 3),
-                    round(float((sure[has == 0] >= t).mean()), 3),
-                )
-                for t in (0.1, 0.25, 0.5)
-            },
-            "with and without",
-        )
+        stored["pulse"] = _fit_pulse(pulse)
     return stored
+
+
+def _fit_pulse(found: Sequence[tuple[FloatArray, bool]]) -> NDArray[np.float32]:
+    inputs = np.array([features for features, _ in found], np.float64)
+    has = np.array([float(pulse) for _, pulse in found])
+    # As many songs without a pulse as with one would be too many: they count as one in five.
+    weight = np.where(has > 0.0, 1.0, 0.2 * has.sum() / max(1.0, (1.0 - has).sum()))
+    fitted = logistic(inputs, has, weight)
+    sure = 1.0 / (1.0 + np.exp(-(inputs @ fitted[:-1] + fitted[-1])))
+    for least in (0.1, 0.25, 0.4, 0.5, 0.6):
+        kept, taken = (sure[has > 0] >= least).mean(), (sure[has == 0] >= least).mean()
+        print(f"pulse at {least}: found in {kept:.3f} of songs with one, in {taken:.3f} without")
+    return fitted.astype(np.float32)
 
 
 def _bins(odds: Values, right: Values, certainty: Values) -> str:
@@ -347,8 +358,8 @@ def _main() -> None:
     for folder in (path.parent for root in arguments.folder for path in sorted(root.glob("*/truth.json"))):
         truth = json.loads((folder / "truth.json").read_text())
         for suffix, evidence in zip(songs, _read(folder, arguments.cache), strict=True):
-            if evidence is not None:
-                songs[suffix].append(song_of(folder.name, evidence, truth))
+            if evidence is not None and (song := song_of(folder.name, evidence, truth)) is not None:
+                songs[suffix].append(song)
     stored: dict[str, NDArray[np.float32]] = {}
     for suffix, found in songs.items():
         print(f"{len(found)} songs{suffix}")

@@ -64,7 +64,7 @@ class RhythmFeatures:
     )
     beat_count: Measurement[int] = quantity("", "Number of beats.")
     beats_per_bar: Measurement[int] = quantity(
-        "", "", "Beats from one downbeat to the next: dotted quarters in 6/8, 9/8 and 12/8, eighths in 5/8 and 7/8."
+        "", "Beats from one downbeat to the next: dotted quarters in 6/8, 9/8 and 12/8, eighths in 5/8 and 7/8."
     )
     metre: Measurement[str] = quantity(
         "", "Time signature: 3/4, 4/4, 5/4, 7/4, 5/8, 7/8, 6/8, 9/8 or 12/8; 2/4 counts as 4/4."

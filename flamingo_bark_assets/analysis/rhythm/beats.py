@@ -5,6 +5,7 @@ Choosing belongs here; making readings and judging them is in `readings`, `downb
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ
 from flamingo_bark_assets.analysis.rhythm.changes import part_of, steady_spans
-from flamingo_bark_assets.analysis.rhythm.downbeats import possible_bars
+from flamingo_bark_assets.analysis.rhythm.downbeats import BarReading, possible_bars
 from flamingo_bark_assets.analysis.rhythm.evidence import Evidence
 from flamingo_bark_assets.analysis.rhythm.onsets import REGISTER_COUNT
 from flamingo_bark_assets.analysis.rhythm.readings import Reading, possible_readings
@@ -27,6 +28,11 @@ _SAME_TEMPO = 0.04
 _SAME_PHASE = 0.1
 _REFINE_FRAMES = 3
 _CHANCE_S = 12.0
+_LEAST_BEATS = 8
+_MOST_GRIDS = 5
+_LEAST_SHARE = 1e-3
+QUANTITIES = ("tempo", "grid", "metre", "bars")
+"""Of what the ways to count are sure: the tempo, where beats are, the metre, where bars begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +64,46 @@ class Pulse:
     features: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One way to count: a grid of beats and its bars.
+
+    Attributes:
+        grid: the beats.
+        bar: their bars.
+        features: what speaks for both, (n_features,).
+    """
+
+    grid: Reading
+    bar: BarReading
+    features: FloatArray
+
+
 def find_pulses(evidence: Evidence) -> list[Pulse]:
     """Return the likeliest reading of the beat and of the bars, one for each of the song's tempi; none without any."""
     spans = [part_of(evidence, *span) for span in steady_spans(evidence)]
     return [pulse for span in spans if (pulse := _pulse(span)) is not None]
+
+
+def possible_counts(evidence: Evidence, readings: Sequence[Reading], share: NDArray[np.float64]) -> list[Count]:
+    """Return every way to count the bars of the likeliest grids of beats, at most five of them.
+
+    The bars tell the beat as well: at half the tempo chords change in the middle of a beat, off the beat they start
+    between beats. `share` is what each reading of the beat has for itself, (n_readings,).
+    """
+    grids: list[Reading] = []
+    for k in np.argsort(-share, kind="stable"):
+        reading = readings[int(k)]
+        if reading.beats.size >= _LEAST_BEATS and not any(agree(reading, grid) for grid in grids):
+            grids.append(reading)
+        if len(grids) == _MOST_GRIDS:
+            break
+    out = []
+    for grid in grids:
+        same = sum(float(s) for r, s in zip(readings, share, strict=True) if agree(r, grid))
+        for bar in possible_bars(evidence, grid.beats):
+            out.append(Count(grid, bar, np.append(bar.features, np.float32(np.log(same + _LEAST_SHARE)))))
+    return out
 
 
 def _pulse(evidence: Evidence) -> Pulse | None:
@@ -69,36 +111,43 @@ def _pulse(evidence: Evidence) -> Pulse | None:
     readings = possible_readings(evidence)
     if not readings:
         return None
-    share = shares([reading.features for reading in readings], judge="beat" + suffix)
-    best = int(np.argmax(share))
-    chosen = readings[best]
-    bars = possible_bars(evidence, chosen.beats) if chosen.beats.size >= 8 else []
-    if not bars:
-        return None
-    bar_share = shares([bar.features for bar in bars], judge="bar" + suffix)
-    bar = bars[int(np.argmax(bar_share))]
-    same_metre = sum(float(s) for b, s in zip(bars, bar_share, strict=True) if b.metre == bar.metre)
-    same_bars = sum(
-        float(s)
-        for b, s in zip(bars, bar_share, strict=True)
-        if (b.metre.beats_per_bar, b.first) == (bar.metre.beats_per_bar, bar.first)
+    counts = possible_counts(
+        evidence, readings, shares([reading.features for reading in readings], judge="beat" + suffix)
     )
-    same_grid = sum(float(s) for r, s in zip(readings, share, strict=True) if agree(r, chosen))
-    grid = certainty(same_grid, "grid" + suffix)
-    tempi = _tempi([reading.period_s for reading in readings], share, best)
-    times_s = _refined(evidence.pulse, chosen.beats) / ONSET_RATE_HZ + evidence.start_s
+    if not counts:
+        return None
+    share = shares([count.features for count in counts], judge="bar" + suffix)
+    chosen = counts[int(np.argmax(share))]
+    of = {quantity: float(share[same_as(counts, chosen, quantity)].sum()) for quantity in QUANTITIES}
+    sure = {quantity: certainty(of[quantity], quantity + suffix) for quantity in QUANTITIES}
+    beats, bar = chosen.grid.beats, chosen.bar
+    times_s = _refined(evidence.pulse, beats) / ONSET_RATE_HZ + evidence.start_s
     return Pulse(
         times_s=times_s,
         positions=(np.arange(times_s.size) - bar.first) % bar.metre.beats_per_bar + 1,
         start_s=evidence.start_s,
         end_s=evidence.start_s + evidence.total.size / ONSET_RATE_HZ,
         metre=bar.metre,
-        tempi=_certain(tempi, "tempo" + suffix),
-        grid_certainty=grid,
-        metre_certainty=certainty(same_metre, "metre" + suffix),
-        bar_certainty=grid * certainty(same_bars, "bars" + suffix),
-        features=steadiness(evidence, chosen.beats, tempi[0][1]),
+        tempi=_tempi(counts, share, chosen, sure["tempo"]),
+        grid_certainty=sure["grid"],
+        metre_certainty=sure["metre"],
+        bar_certainty=sure["bars"],
+        features=steadiness(evidence, beats, of["tempo"]),
     )
+
+
+def same_as(counts: Sequence[Count], one: Count, quantity: str) -> NDArray[np.bool_]:
+    """Return which ways to count say the same as one of them of a quantity of `QUANTITIES`, (n_counts,)."""
+    if quantity == "tempo":
+        said = [abs(count.grid.period_s / one.grid.period_s - 1.0) <= _SAME_TEMPO for count in counts]
+    elif quantity == "grid":
+        said = [count.grid is one.grid for count in counts]
+    elif quantity == "metre":
+        said = [count.bar.metre == one.bar.metre for count in counts]
+    else:
+        bars = (one.bar.metre.beats_per_bar, one.bar.first)
+        said = [count.grid is one.grid and (count.bar.metre.beats_per_bar, count.bar.first) == bars for count in counts]
+    return np.array(said)
 
 
 def steadiness(evidence: Evidence, beats: Times, share: float) -> FloatArray:
@@ -124,33 +173,27 @@ def agree(one: Reading, other: Reading) -> bool:
     return float(np.median(apart)) < _SAME_PHASE * one.period_s * ONSET_RATE_HZ
 
 
-def _certain(tempi: tuple[tuple[float, float], ...], quantity: str) -> tuple[tuple[float, float], ...]:
-    """Return the tempi with the probability that each is right; the others share what the first leaves as they did."""
-    (first, share), *others = tempi
-    sure = certainty(share, quantity)
-    left = (1.0 - sure) / max(1.0 - share, 1e-9)
-    return ((first, sure), *((bpm, other * left) for bpm, other in others))
-
-
 def median_tempo_bpm(times_s: Times) -> float:
     """Return tempo over spans of eight beats, the median of them, which single early or late beats do not move."""
     span = min(8, times_s.size - 1)
     return 60.0 * span / float(np.median(times_s[span:] - times_s[:-span]))
 
 
-def _tempi(periods: list[float], share: NDArray[np.float64], chosen: int) -> tuple[tuple[float, float], ...]:
-    """Return tempi with the summed share of their readings, those within 4 % taken together."""
-    order = [chosen, *(int(i) for i in np.argsort(-share, kind="stable") if i != chosen)]
-    out: list[list[float]] = []
-    for i in order:
-        bpm = 60.0 / periods[i]
-        same = next((row for row in out if abs(bpm / row[0] - 1.0) <= _SAME_TEMPO), None)
-        if same is None:
-            out.append([bpm, float(share[i])])
-        else:
-            same[1] += float(share[i])
-    first, *others = out
-    return tuple((bpm, value) for bpm, value in [first, *sorted(others, key=lambda row: -row[1])])
+def _tempi(
+    counts: Sequence[Count], share: NDArray[np.float64], chosen: Count, sure: float
+) -> tuple[tuple[float, float], ...]:
+    """Return tempi with their probability, the chosen one first, those within 4 % taken together.
+
+    The others share what the first leaves by the ways to count that say so.
+    """
+    found: list[tuple[Count, float]] = []
+    for count in counts:
+        if not any(same_as([count], other, "tempo")[0] for other, _ in found):
+            found.append((count, float(share[same_as(counts, count, "tempo")].sum())))
+    others = [(count, value) for count, value in found if not same_as([count], chosen, "tempo")[0]]
+    left = (1.0 - sure) / max(sum(value for _, value in others), 1e-9)
+    told = [(60.0 / count.grid.period_s, value * left) for count, value in others]
+    return ((60.0 / chosen.grid.period_s, sure if others else 1.0), *sorted(told, key=lambda row: -row[1]))
 
 
 def _refined(pulse: FloatArray, beats: Times) -> Times:

@@ -153,9 +153,9 @@ def test_one_tempo_is_one_segment(rock_120: RhythmFeatures) -> None:
     assert segment.metre == "4/4"
 
 
-@pytest.mark.parametrize("bpm", [40.0, 230.0])
-def test_an_unusual_tempo_is_found_or_unsure(bpm: float) -> None:
-    pattern = {"kick": "x...............", "snare": "........x.......", "hihat": "x...x...x...x..."}
+@pytest.mark.parametrize(("bpm", "hihat"), [(40.0, "xxxxxxxxxxxxxxxx"), (230.0, "x...x...x...x...")])
+def test_an_unusual_tempo_is_found_or_unsure(bpm: float, hihat: str) -> None:
+    pattern = {"kick": "x.......x.......", "snare": "....x.......x...", "hihat": hihat}
     features = measure_rhythm(views_of(drums(pattern, beat_times_s(bpm, round(bpm / 8.0)))))
     assert any(candidate.tempo_bpm == pytest.approx(bpm, rel=0.04) for candidate in features.tempo_candidates)
     found = known(features.tempo_bpm) == pytest.approx(bpm, rel=0.04)

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.accuracy_page --songs CORPUS... --rhythm FOLDER... [--jobs 2]
 
-Laying out the tables belongs here; they are those of `tests.benchmarks.accuracy`, `.rhythm` and `.reliability`. What the
+Laying out tables belongs here; they are those of `tests.benchmarks.accuracy`, `.rhythm` and `.reliability`. What the
 learned parts saw is what their weights say of themselves.
 """
 

@@ -405,6 +405,38 @@ def make_song(out: Path, seed: int, number: int, *, judged: bool) -> str:
     return f"{seed}_{number:03d}: {song.source} {song.metre} {song.bpm:.0f} BPM, {made} mixes"
 
 
+def make_loop(song: Path, out: Path, seed: int) -> str | None:
+    """Repeat one, two or four bars of a made mix, cut anywhere, as loops and breaks are; None where it has no more bars.
+
+    What fills and crashes tell of bars is gone then, and only the pattern is left.
+    """
+    truth = json.loads((song / "truth.json").read_text())
+    downbeats = np.array(truth["downbeats"])
+    rng = np.random.default_rng([seed, int(hashlib.sha256(song.name.encode()).hexdigest()[:8], 16)])
+    bars = int(rng.choice([1, 2, 4]))
+    if downbeats.size < bars + 3:
+        return None
+    first = int(rng.integers(1, downbeats.size - bars - 1))
+    start_s, end_s = downbeats[first], downbeats[first + bars]
+    # Not the bar line itself, or the seam would tell where it is.
+    shift_s = float(rng.uniform(0.0, 1.0)) * (downbeats[first + 1] - start_s)
+    samples, rate = soundfile.read(song / "mix.wav", dtype="float32")
+    cut = samples[round((start_s + shift_s) * rate) : round((end_s + shift_s) * rate)]
+    length_s = cut.size / rate
+    times = int(np.ceil(26.0 / length_s))
+    folder = out / f"{song.name.rpartition('_')[0]}_loop"
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "mix.wav", np.tile(cut, times))
+
+    def looped(moments: list[float]) -> list[float]:
+        inside = [t - start_s - shift_s for t in moments if start_s + shift_s <= t + 1e-6 < end_s + shift_s]
+        return [t + k * length_s for k in range(times) for t in inside]
+
+    kept = {"beats": looped(truth["beats"]), "downbeats": looped(truth["downbeats"])}
+    (folder / "truth.json").write_text(json.dumps(truth | kept))
+    return folder.name
+
+
 def make_formless(out: Path, seed: int, number: int, *, judged: bool) -> str:
     """Make music without a pulse and write it: pads, drones, noise, plucks at random times, free solos, speech."""
     rng = np.random.default_rng([seed, number, 1])
@@ -413,7 +445,7 @@ def make_formless(out: Path, seed: int, number: int, *, judged: bool) -> str:
     samples = _formless(rng, kind, length_s, judged=judged)
     folder = out / f"{seed}_{number:03d}_{kind}"
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "mix.wav", worn(rng, mastered(rng, samples)))
+    _write(folder / "mix.wav", worn(rng, mastered(rng, samples)) if rng.random() < 0.6 else samples)
     truth = {"beats": [], "downbeats": [], "meter": {"signature": None}, "tempo": {"bpm": None}, "style": kind}
     (folder / "truth.json").write_text(json.dumps(truth | {"mix": "mix.wav"}))
     return f"{seed}_{number:03d}: {kind}"
@@ -428,9 +460,10 @@ def _formless(rng: Rng, kind: str, length_s: float, *, judged: bool) -> Samples:
         return in_a_room(rng, equalised(rng, np.asarray(rng.normal(0.0, 0.1, size) * swell, np.float32)))
     if kind == "drone":
         out = np.zeros(size)
-        for _ in range(int(rng.integers(3, 9))):
+        depth = float(rng.choice([0.0, 0.3, 0.7]))
+        for _ in range(int(rng.integers(1, 9))):
             hz, slow = float(np.exp(rng.uniform(np.log(60), np.log(900)))), float(rng.uniform(0.03, 0.6))
-            out += np.sin(2 * np.pi * hz * t) * (1.0 + 0.7 * np.sin(2 * np.pi * slow * t + rng.uniform(0, 6.3)))
+            out += np.sin(2 * np.pi * hz * t) * (1.0 + depth * np.sin(2 * np.pi * slow * t + rng.uniform(0, 6.3)))
         return np.asarray(0.05 * out, np.float32)
     gaps = {"pads": (2.0, 6.0), "plucks": (0.05, 1.2), "free": (0.15, 1.5), "syllables": (0.1, 0.6)}[kind]
     notes, now = [], 0.2
@@ -467,8 +500,13 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--formless", action="store_true", help="make music without a pulse")
+    parser.add_argument("--loops", type=Path, help="repeat bars of the bare drums in this folder of songs")
     parser.add_argument("--judged", action="store_true", help="draw only what training never draws")
     asked = parser.parse_args()
+    if asked.loops is not None:
+        for song in sorted(asked.loops.glob("*_bare")):
+            print(make_loop(song, asked.out, asked.seed), flush=True)
+        return
     make = functools.partial(_make, asked.out, asked.seed, asked.judged, asked.formless)
     with Pool(asked.jobs) as pool:
         for line in pool.imap(make, range(asked.first, asked.first + asked.songs)):

@@ -31,6 +31,7 @@ _CHANCE_S = 12.0
 _LEAST_BEATS = 8
 _MOST_GRIDS = 5
 _LEAST_SHARE = 1e-3
+_LEAST_CLARITY = 0.05
 QUANTITIES = ("tempo", "grid", "metre", "bars")
 """Of what the ways to count are sure: the tempo, where beats are, the metre, where bars begin."""
 
@@ -151,7 +152,7 @@ def same_as(counts: Sequence[Count], one: Count, quantity: str) -> NDArray[np.bo
 
 
 def steadiness(evidence: Evidence, beats: Times, share: float) -> FloatArray:
-    """Return log of the repetition at the beat over what chance reaches, clarity, share of the tempo, unsteadiness.
+    """Return logs of the repetition at the beat over what chance reaches and of clarity, the tempo's share, unsteadiness.
 
     Chance repetition falls with the square root of the time; clarity is the mean onset strength on the beats in
     standard deviations above the mean.
@@ -161,7 +162,8 @@ def steadiness(evidence: Evidence, beats: Times, share: float) -> FloatArray:
     on_beats = evidence.pulse[np.clip(np.round(beats), 0, evidence.pulse.size - 1).astype(int)]
     periods = np.diff(beats)
     unsteady = float(np.abs(np.diff(periods)).mean() / periods.mean())
-    return np.array([np.log(repetition / chance + 0.01), on_beats.mean(), share, unsteady], np.float32)
+    clarity = max(float(on_beats.mean()), _LEAST_CLARITY)
+    return np.array([np.log(repetition / chance + 0.01), np.log(clarity), share, unsteady], np.float32)
 
 
 def agree(one: Reading, other: Reading) -> bool:

@@ -71,10 +71,11 @@ def possible_bars(evidence: Evidence, beats: Frames) -> list[BarReading]:
             continue
         length = np.eye(len(_LENGTHS))[_LENGTHS.index(beats_per_bar)]
         repeats = np.concatenate([_repetition(values, beats_per_bar) for values in (on_beat, off_beat)])
-        over_a_bar = _new_harmony(chroma, beats_per_bar)
+        over_a_bar = _by_place(_new_harmony(chroma, beats_per_bar), beats_per_bar)
+        by_place = [_by_place(values, beats_per_bar) for values in (on_beat, off_beat)]
         for first in range(beats_per_bar):
-            begins = over_a_bar[first::beats_per_bar].mean(axis=0) - over_a_bar.mean(axis=0)
-            accents = [_accents(values, beats_per_bar, first) for values in (on_beat, off_beat)]
+            begins = over_a_bar[first]
+            accents = [_accents(values, first) for values in by_place]
             by_length = [np.outer(length, part).ravel() for part in (repeats, [octave, octave**2])]
             shared = np.concatenate([length, *by_length, *accents, begins, presence])
             for metre in _MEASURED:
@@ -90,11 +91,16 @@ def _written(metre: Metre, period_s: float) -> Metre:
     return METRES[_EIGHTHS[metre.name]] if fast and metre.name in _EIGHTHS else metre
 
 
-def _accents(values: FloatArray, beats_per_bar: int, first: int) -> NDArray[np.float64]:
+def _by_place(values: FloatArray | NDArray[np.float64], beats_per_bar: int) -> NDArray[np.float64]:
+    """Return the mean of every n-th beat above the mean of all, from each of the first n on, (n, n_columns)."""
+    means = [values[place::beats_per_bar].mean(axis=0) for place in range(beats_per_bar)]
+    return np.asarray(np.array(means) - values.mean(axis=0), np.float64)
+
+
+def _accents(by_place: NDArray[np.float64], first: int) -> NDArray[np.float64]:
     """Return mean of each beat of the bar above the mean of all beats, flat, for `_LONGEST_BAR` beats."""
-    out = np.zeros((_LONGEST_BAR, values.shape[1]))
-    for place in range(beats_per_bar):
-        out[place] = values[(first + place) % beats_per_bar :: beats_per_bar].mean(axis=0) - values.mean(axis=0)
+    out = np.zeros((_LONGEST_BAR, by_place.shape[1]))
+    out[: len(by_place)] = np.roll(by_place, -first, axis=0)
     return out.ravel()
 
 

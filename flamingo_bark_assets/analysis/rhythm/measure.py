@@ -23,8 +23,8 @@ _METHOD = "bar-pointer-rescored"
 _METRE_METHOD = "accents-by-phase"
 _ONSET_METHOD = "log-flux-peaks"
 _MIN_ONSETS = 5
-# Below this a pulse is likelier chance than not, by far.
-_LEAST_CERTAINTY = 0.25
+# Below this a pulse is likelier chance than not.
+_LEAST_CERTAINTY = 0.5
 _ON_BEAT_S = 0.05
 _NO_PULSE = "no pulse: the onsets do not repeat at any steady interval"
 

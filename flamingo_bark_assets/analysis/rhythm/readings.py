@@ -108,7 +108,7 @@ def _repetition(centred: FloatArray, lags: tuple[int, ...]) -> FloatArray:
     out = np.zeros((len(lags), centred.shape[2]), np.float32)
     for row, lag in enumerate(lags):
         if lag < len(centred):
-            out[row] = (centred[:-lag] * centred[lag:]).sum(axis=(0, 1)) / power
+            out[row] = np.einsum("bsc,bsc->c", centred[:-lag], centred[lag:]) / power
     return out
 
 

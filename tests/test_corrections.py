@@ -154,8 +154,8 @@ def test_sections_take_borders_and_names_and_their_levels_from_what_they_overlap
 def test_nothing_that_is_not_said_changes() -> None:
     song, before = corrected(tempo_bpm=60), measured()
     touched = {
-        "tempo_bpm", "tempo_segments", "first_downbeat_s", "rhythmic", "beats", "tempo_stability", "beat_count", "swing_ratio", "on_beat_ratio", "sections",
-        "section_bars", "corrections",
+        "tempo_bpm", "tempo_segments", "first_downbeat_s", "rhythmic", "beats", "tempo_stability", "beat_count",
+        "swing_ratio", "on_beat_ratio", "sections", "section_bars", "corrections",
     }  # fmt: skip
     assert {name for name in vars(before) if getattr(song, name) != getattr(before, name)} <= touched
 

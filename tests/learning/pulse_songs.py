@@ -406,7 +406,7 @@ def make_song(out: Path, seed: int, number: int, *, judged: bool) -> str:
 
 
 def make_loop(song: Path, out: Path, seed: int) -> str | None:
-    """Repeat one, two or four bars of a made mix, cut anywhere, as loops and breaks are; None where it has no more bars.
+    """Repeat one, two or four bars of a made mix, cut anywhere, as loops are; None where it has no more bars.
 
     What fills and crashes tell of bars is gone then, and only the pattern is left.
     """

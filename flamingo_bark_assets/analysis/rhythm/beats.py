@@ -152,7 +152,7 @@ def same_as(counts: Sequence[Count], one: Count, quantity: str) -> NDArray[np.bo
 
 
 def steadiness(evidence: Evidence, beats: Times, share: float) -> FloatArray:
-    """Return logs of the repetition at the beat over what chance reaches and of clarity, the tempo's share, unsteadiness.
+    """Return logs of the repetition at the beat over what chance reaches and of clarity, the tempo's share, jitter.
 
     Chance repetition falls with the square root of the time; clarity is the mean onset strength on the beats in
     standard deviations above the mean.

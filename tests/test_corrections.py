@@ -39,6 +39,7 @@ def measured(*, bpm: float = 120.0, first: int = 1, tempo: bool = True) -> SongF
         "tempo_bpm": Measurement.of(bpm, method="tracked", confidence=0.9),
         "metre": Measurement.of("4/4", method="accents", confidence=0.8),
         "beats_per_bar": Measurement.of(4, method="accents", confidence=0.8),
+        "first_downbeat_s": Measurement.of(0.6, method="accents", confidence=0.7),
     }
     unknown = {name: Measurement.unknown("no pulse", method="tracked") for name in known}
     song = make_evidence().song
@@ -153,8 +154,8 @@ def test_sections_take_borders_and_names_and_their_levels_from_what_they_overlap
 def test_nothing_that_is_not_said_changes() -> None:
     song, before = corrected(tempo_bpm=60), measured()
     touched = {
-        "tempo_bpm", "rhythmic", "beats", "tempo_stability", "beat_count", "swing_ratio", "on_beat_ratio", "sections",
-        "section_bars", "corrections",
+        "tempo_bpm", "tempo_segments", "first_downbeat_s", "rhythmic", "beats", "tempo_stability", "beat_count",
+        "swing_ratio", "on_beat_ratio", "sections", "section_bars", "corrections",
     }  # fmt: skip
     assert {name for name in vars(before) if getattr(song, name) != getattr(before, name)} <= touched
 

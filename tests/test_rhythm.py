@@ -17,6 +17,7 @@ from flamingo_bark_assets.analysis.features.rhythm import RhythmFeatures
 from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ, SongViews
 from flamingo_bark_assets.analysis.rhythm import stems
 from flamingo_bark_assets.analysis.rhythm.bar_pointer import track_pulse
+from flamingo_bark_assets.analysis.rhythm.evidence import gather_evidence
 from flamingo_bark_assets.analysis.rhythm.measure import measure_rhythm
 from flamingo_bark_assets.analysis.rhythm.onsets import onset_strength, onset_times_s
 from flamingo_bark_assets.analysis.rhythm.swing import swing_ratio
@@ -98,6 +99,75 @@ def test_six_eight_has_two_dotted_quarters_a_bar() -> None:
     assert features.swing_ratio.value is None
 
 
+# Sixteenths of a bar: kicks on the first beat and off the beats, snares on the second and fourth.
+BREAKS = {
+    "straight": {"kick": "x.......x.......", "snare": "....x.......x...", "hihat": "x.x.x.x.x.x.x.x."},
+    "syncopated": {"kick": "x.x.......xx....", "snare": "....x..x.x..x...", "hihat": "x.x.x.x.x.x.x.x."},
+    "half time": {"kick": "x.....x.........", "snare": "........x.......", "hihat": "x.x.x.x.x.x.x.x."},
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_bars_of_bare_drums_begin_on_the_kick(name: str) -> None:
+    beats_s = beat_times_s(104.0, 12)
+    features = measure_rhythm(views_of(drums(BREAKS[name], beats_s)))
+    assert mir_eval.beat.f_measure(beats_s[::4], times_of(features, downbeats=True)) > 0.85
+
+
+def test_what_differs_between_drums_is_no_new_harmony() -> None:
+    beats_s = beat_times_s(104.0, 12)
+    kit, band = drums(ROCK, beats_s), chords_and_bass(CHORDS, beats_s)
+    bare, played = (gather_evidence(views_of(sound)).curves[:, 4:6].std(axis=0) for sound in (kit, band))
+    assert (bare < 0.7 * played).all()
+
+
+@pytest.mark.parametrize(("beats", "kick", "snare"), [(5, (0, 3), (2, 4)), (7, (0, 4), (3, 6))])
+def test_five_and_seven_beats_a_bar_are_counted(beats: int, kick: tuple[int, ...], snare: tuple[int, ...]) -> None:
+    pattern = {
+        "kick": "".join("x..." if beat in kick else "...." for beat in range(beats)),
+        "snare": "".join("x..." if beat in snare else "...." for beat in range(beats)),
+        "hihat": "x.x." * beats,
+    }
+    beats_s = beat_times_s(132.0, 12, beats_per_bar=beats)
+    kit, band = drums(pattern, beats_s, beats_per_bar=beats), chords_and_bass(CHORDS, beats_s, beats_per_bar=beats)
+    size = min(kit.size, band.size)
+    features = measure_rhythm(views_of(0.5 * kit[:size] + 0.05 * band[:size]))
+    assert features.metre.value == f"{beats}/4"
+    assert known(features.tempo_bpm) == pytest.approx(132.0, rel=0.02)
+
+
+def test_a_change_of_tempo_is_told() -> None:
+    slow, fast = beat_times_s(90.0, 7), beat_times_s(135.0, 8)
+    beats_s = np.concatenate([slow, slow[-1] + 60.0 / 90.0 + fast - fast[0]])
+    features = measure_rhythm(views_of(drums(ROCK, beats_s)))
+    assert [segment.tempo_bpm for segment in features.tempo_segments] == pytest.approx([90.0, 135.0], rel=0.02)
+    assert features.tempo_segments[1].start_s == pytest.approx(beats_s[28], abs=1.5)
+    # The slow part is the longer one.
+    assert known(features.tempo_bpm) == pytest.approx(90.0, rel=0.02)
+    assert known(features.tempo_stability) < 0.9
+
+
+def test_one_tempo_is_one_segment(rock_120: RhythmFeatures) -> None:
+    (segment,) = rock_120.tempo_segments
+    assert segment.tempo_bpm == known(rock_120.tempo_bpm)
+    assert segment.metre == "4/4"
+
+
+@pytest.mark.parametrize(("bpm", "hihat"), [(40.0, "xxxxxxxxxxxxxxxx"), (230.0, "x...x...x...x...")])
+def test_an_unusual_tempo_is_found_or_unsure(bpm: float, hihat: str) -> None:
+    pattern = {"kick": "x.......x.......", "snare": "....x.......x...", "hihat": hihat}
+    features = measure_rhythm(views_of(drums(pattern, beat_times_s(bpm, round(bpm / 8.0)))))
+    assert any(candidate.tempo_bpm == pytest.approx(bpm, rel=0.04) for candidate in features.tempo_candidates)
+    found = known(features.tempo_bpm) == pytest.approx(bpm, rel=0.04)
+    assert found or (features.tempo_bpm.confidence or 0.0) < 0.85
+
+
+def test_downbeats_are_no_surer_than_beats_and_metre(rock_120: RhythmFeatures) -> None:
+    first = next(beat.time_s for beat in rock_120.beats if beat.position == 1)
+    assert rock_120.first_downbeat_s.value == first
+    assert 0.0 < (rock_120.first_downbeat_s.confidence or 0.0) <= (rock_120.beat_count.confidence or 0.0)
+
+
 def test_candidates_hold_the_octaves_and_their_scores_sum_to_one(rock_120: RhythmFeatures) -> None:
     tempi = [candidate.tempo_bpm for candidate in rock_120.tempo_candidates]
     assert tempi[0] == pytest.approx(known(rock_120.tempo_bpm), rel=0.02)
@@ -159,6 +229,12 @@ def test_onset_density_counts_onsets_a_second() -> None:
 PULSELESS: dict[str, Callable[[], NDArray[np.floating]]] = {
     "noise": lambda: music.noise(15.0),
     "drone": lambda: music.scaled(np.sin(2 * np.pi * 110.0 * music.times(15.0))),
+    "pad": lambda: music.scaled(
+        sum(
+            np.sin(2 * np.pi * hz * music.times(20.0)) * (1.2 + np.sin(0.6 * k + 0.5 * music.times(20.0)))
+            for k, hz in enumerate((220.0, 277.2, 329.6))
+        )
+    ),
     "three hits": lambda: music.place(music.kick(), (1.0, 4.0, 9.0), 15.0),
     "random hits": lambda: music.place(
         music.kick(), np.cumsum(np.random.default_rng(5).exponential(0.6, 40))[:30], 20.0

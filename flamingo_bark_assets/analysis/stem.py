@@ -19,6 +19,7 @@ from flamingo_bark_assets.analysis.rhythm.stems import evenness, onset_density, 
 from flamingo_bark_assets.analysis.timbre.measure import measure_stem_spectrum
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.loudness import integrated_loudness, loudest_short_term, loudness_range
+from flamingo_bark_assets.metres import is_compound
 from flamingo_bark_assets.record import Measurement
 
 Segment = TypeVar("Segment", bound=ActiveSegment)
@@ -63,7 +64,7 @@ def measure_stem(
         syncopation=syncopation(
             onsets_s,
             song.beats if song is not None else (),
-            compound=song is not None and song.metre.value == "6/8",
+            compound=song is not None and is_compound(song.metre.value),
         ),
     )
 

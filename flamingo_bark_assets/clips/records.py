@@ -44,7 +44,7 @@ class Clip(Row):
         "Tempo of the beats inside; null where there are too few or they are unsure.", unit="BPM"
     )
     beats_per_bar: int | None = column("Beats from one downbeat to the next, of the song.")
-    metre: str | None = column("Time signature of the song: 2/4, 3/4, 4/4 or 6/8.")
+    metre: str | None = column("Time signature of the song.")
     key: str | None = column("Key inside, where there is one key throughout.")
     chords: str | None = column("Chords that begin or sound inside, Harte syntax, in order, joined by spaces.")
     hits: int | None = column("Drum hits inside; null without a drums stem.")

@@ -18,7 +18,7 @@ from flamingo_bark_assets.library.song_toml_tables import SongTable, single_line
 from flamingo_bark_assets.note_names import pitch_class, spelled_notes
 
 ReviewState = Literal["accepted", "excluded"]
-Metre = Literal["2/4", "3/4", "4/4", "6/8"]
+Metre = Literal["2/4", "3/4", "4/4", "5/4", "7/4", "5/8", "7/8", "6/8", "9/8", "12/8"]
 ClaimDecision = Literal["keep", "drop"]
 Place = tuple[str, ...]
 """Keys of song.toml from the top to one value or table, such as ``("edits", "mix", "caption")``."""

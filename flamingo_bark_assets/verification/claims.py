@@ -17,7 +17,7 @@ from flamingo_bark_assets.verification.findings import Findings
 from flamingo_bark_assets.verification.provenance import ClipFacts
 
 _DUPLE = frozenset({"2/4", "4/4", "2/2", "duple"})
-_TRIPLE = frozenset({"3/4", "3/8", "3/2", "triple", "6/8", "12/8", "compound"})
+_TRIPLE = frozenset({"3/4", "3/8", "3/2", "triple", "6/8", "9/8", "12/8", "compound"})
 _CHORDS_BEFORE = re.compile(r"\bplaying mainly\b|\bchords?\b", re.IGNORECASE)
 _KEY_BEFORE = re.compile(r"\b(?:in|key of|key:)\s*$", re.IGNORECASE)
 # A singer who asks for a guitar, or for C minor, states nothing of the sound.

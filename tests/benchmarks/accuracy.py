@@ -85,6 +85,14 @@ class Measured(NamedTuple):
     judged: list[Judged]
 
 
+class Scores(NamedTuple):
+    """What the scorer says of each view, and the judged confidences; the names of the songs that were measured."""
+
+    by_view: dict[str, dict[str, Any]]
+    judged: list[Judged]
+    names: tuple[str, ...]
+
+
 def main() -> None:
     """Measure every song of the corpora, score and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -93,21 +101,32 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--worst", metavar="METRIC", help="list the songs by this metric of the scorer, worst first")
     options = parser.parse_args()
-    songs = {f"{root.name}_{song.name}": song for root in options.corpus for song in _songs(root)}
-    if not songs:
-        sys.exit(f"no song with a truth.json in {', '.join(str(root) for root in options.corpus)}")
     with tempfile.TemporaryDirectory() as folder:
-        corpus = Path(folder)
-        for name, song in songs.items():
-            (corpus / name).symlink_to(song.resolve())
-        measured = _measure_all(corpus, sorted(songs), options.jobs)
-        scores = {view: _score(options.scorer, corpus, measured, view) for view in VIEWS}
-    print(f"{sum('__' not in name for name in songs)} songs, {sum('__' in name for name in songs)} degraded")
+        found = scores_of(options.corpus, Path(folder), options.scorer, options.jobs)
+    scores, names = found.by_view, found.names
+    print(f"{sum('__' not in name for name in names)} songs, {sum('__' in name for name in names)} degraded")
     _print_goals(scores)
     _print_degraded(scores["mix"])
-    print_reliability(judgement for one in measured.values() for judgement in one.judged)
+    print_reliability(found.judged)
     if options.worst:
         _print_worst(scores, options.worst)
+
+
+def scores_of(corpora: Iterable[Path], folder: Path, scorer: Path, jobs: int) -> Scores:
+    """Measure every song of the corpora, joined in an empty folder, and score.
+
+    Raises:
+        SystemExit: there is no song.
+    """
+    roots = list(corpora)
+    songs = {f"{root.name}_{song.name}": song for root in roots for song in _songs(root)}
+    if not songs:
+        sys.exit(f"no song with a truth.json in {', '.join(str(root) for root in roots)}")
+    for name, song in songs.items():
+        (folder / name).symlink_to(song.resolve())
+    measured = _measure_all(folder, sorted(songs), jobs)
+    scores = {view: _score(scorer, folder, measured, view) for view in VIEWS}
+    return Scores(scores, [judgement for one in measured.values() for judgement in one.judged], tuple(songs))
 
 
 def _songs(root: Path) -> Iterable[Path]:

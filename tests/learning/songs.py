@@ -138,11 +138,15 @@ def draw_key(rng: Rng) -> tuple[int, str]:
     return int(rng.integers(12)), str(rng.choice(list(_SCALE_ODDS), p=_odds(tuple(_SCALE_ODDS.values()))))
 
 
-def compose(rng: Rng, tonic: int, scale: str, *, beats: float) -> list[Chord]:
-    """A chord sequence in sections that repeat loops, with what departs from the scale now and then."""
+def compose(rng: Rng, tonic: int, scale: str, *, beats: float, bar: int | None = None) -> list[Chord]:
+    """A chord sequence in sections that repeat loops, with what departs from the scale now and then.
+
+    `bar` is a bar's beats, 3 or 4 at random where it is not given.
+    """
     sevenths = float(rng.choice([0.02, 0.15, 0.5, 0.92], p=[0.4, 0.25, 0.15, 0.2]))
     colour = float(rng.choice([0.0, 0.06, 0.2], p=[0.4, 0.4, 0.2]))
-    bar = int(rng.choice([3, 4], p=[0.2, 0.8]))
+    drawn = int(rng.choice([3, 4], p=[0.2, 0.8]))
+    bar = drawn if bar is None else bar
     power = rng.random() < 0.08
     loops = [_loop(rng, tonic, scale, bar, sevenths, colour, power) for _ in range(int(rng.integers(1, 4)))]
     chords: list[Chord] = []

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.metres import METRES
+
 Times = NDArray[np.float64]
 
-BEATS_PER_BAR = {"2/4": 2, "3/4": 3, "4/4": 4, "6/8": 2}
 _DEFAULT_BAR = 4
 # Within this of once, half or twice the measured tempo the beats that were found are the ones that are meant.
 _SAME_TEMPO = 0.04
@@ -105,7 +106,7 @@ def at_downbeat(grid: BeatGrid, first_downbeat_s: float) -> BeatGrid:
 
 def in_metre(grid: BeatGrid, metre: str) -> BeatGrid:
     """Count the beats by another metre, from the same downbeat."""
-    return replace(grid, beats_per_bar=BEATS_PER_BAR[metre], note="the beats are numbered anew")
+    return replace(grid, beats_per_bar=METRES[metre].beats_per_bar, note="the beats are numbered anew")
 
 
 def grid_of(times_s: Times, positions: NDArray[np.int64], beats_per_bar: int | None) -> BeatGrid:

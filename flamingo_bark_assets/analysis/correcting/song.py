@@ -14,7 +14,7 @@ import numpy as np
 
 from flamingo_bark_assets.analysis.correcting.grid import BeatGrid, at_downbeat, at_tempo, grid_of, in_metre
 from flamingo_bark_assets.analysis.features.correction import HUMAN, HUMAN_GRID, Correction
-from flamingo_bark_assets.analysis.features.rhythm import Beat
+from flamingo_bark_assets.analysis.features.rhythm import Beat, TempoSegment
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.structure import SECTION_NAMES, Section
 from flamingo_bark_assets.analysis.features.tonality import KeySegment
@@ -86,7 +86,15 @@ def _with_beats(
     if corrections.tempo_bpm is not None:
         span_s = (song.sections[0].start_s, song.sections[-1].end_s) if song.sections else (0.0, duration_s)
         grid = at_tempo(grid, song.tempo_bpm.value, corrections.tempo_bpm, first, span_s)
-        changed |= {"tempo_bpm": _human(corrections.tempo_bpm), "rhythmic": _human(True)}
+        segment = TempoSegment(
+            segment=0, start_s=span_s[0], end_s=span_s[1], tempo_bpm=corrections.tempo_bpm,
+            metre=corrections.metre or song.metre.value, confidence=1.0,
+        )  # fmt: skip
+        changed |= {
+            "tempo_bpm": _human(corrections.tempo_bpm),
+            "rhythmic": _human(True),
+            "tempo_segments": (segment,),
+        }
         assumed = "" if song.beats_per_bar.value or corrections.metre else "; bars of four beats are assumed"
         rows.append(_row("tempo_bpm", song.tempo_bpm, f"{corrections.tempo_bpm:.6g}", grid.note + assumed))
     if corrections.metre is not None:
@@ -102,11 +110,9 @@ def _with_beats(
 
 
 def _first_downbeat(song: SongFeatures) -> Measurement[float]:
-    downbeat = next((beat.time_s for beat in song.beats if beat.position == 1), None)
-    metre = song.metre
-    if downbeat is None:
-        return Measurement.unknown("no bars are known", method=metre.method)
-    return Measurement.of(downbeat, method=metre.method, confidence=metre.confidence)
+    if song.first_downbeat_s.value is not None:
+        return song.first_downbeat_s
+    return Measurement.unknown("no bars are known", method=song.metre.method)
 
 
 def _on_grid(song: SongFeatures, grid: BeatGrid) -> SongFeatures:
@@ -117,11 +123,13 @@ def _on_grid(song: SongFeatures, grid: BeatGrid) -> SongFeatures:
         Beat(beat=number, time_s=float(time_s), position=int(position))
         for number, (time_s, position) in enumerate(zip(grid.times_s, grid.positions, strict=True))
     )
-    changed: dict[str, Any] = {"beats": beats}
+    sure = song.tempo_bpm.confidence if grid.is_laid else song.beat_count.confidence
+    downbeats_s = grid.downbeats_s
+    first = Measurement.of(float(downbeats_s[0]), method=HUMAN_GRID, confidence=sure) if downbeats_s.size else None
+    changed: dict[str, Any] = {"beats": beats} | ({} if first is None else {"first_downbeat_s": first})
     if grid.is_laid:
         intervals = np.diff(grid.times_s)
         spread = float(np.subtract(*np.percentile(intervals, [75, 25])) / np.median(intervals))
-        sure = song.tempo_bpm.confidence
         changed |= {
             "tempo_stability": Measurement.of(max(0.0, 1.0 - spread), method=HUMAN_GRID, confidence=sure),
             "beat_count": Measurement.of(len(beats), method=HUMAN_GRID, confidence=sure),

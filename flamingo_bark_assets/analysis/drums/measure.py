@@ -37,6 +37,7 @@ from flamingo_bark_assets.analysis.features.stem import DrumActivity
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.rhythm.stems import syncopation_of_steps
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
+from flamingo_bark_assets.metres import is_compound
 from flamingo_bark_assets.record import Measurement
 
 GRID_METHOD = "beat-grid"
@@ -104,7 +105,7 @@ def _grid(song: SongFeatures | None) -> Grid | None:
         return None
     times = np.array([beat.time_s for beat in song.beats])
     positions = np.array([beat.position for beat in song.beats], np.int64)
-    return grid_of(times, positions, compound=song.metre.value == "6/8")
+    return grid_of(times, positions, compound=is_compound(song.metre.value))
 
 
 def _joint_times(hits: dict[str, Hits]) -> np.ndarray[Any, np.dtype[np.float64]]:

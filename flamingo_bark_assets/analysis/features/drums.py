@@ -48,7 +48,9 @@ class DrumPattern(Row):
     KEY: ClassVar[tuple[str, ...]] = ("drum",)
 
     drum: str = column("kick, snare, hihat, tom or cymbal.")
-    steps: int = column("Steps of the grid in a bar: 16 in 4/4, 12 in 3/4 and 6/8, 8 in 2/4.")
+    steps: int = column(
+        "Steps of the grid in a bar: four a beat, six where a beat has three parts: 16 in 4/4, 12 in 3/4 and 6/8."
+    )
     pattern: str = column("Most common bar that is not empty, one character a step: x a hit, . none.")
     bar_share: float = column("Share of the bars with this drum that have exactly this pattern, 0 to 1.")
     bars: int = column("Number of bars in which the drum is played.")

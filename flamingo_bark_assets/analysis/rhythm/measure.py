@@ -9,24 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.features.rhythm import Beat, RhythmFeatures, TempoCandidate
+from flamingo_bark_assets.analysis.features.rhythm import Beat, RhythmFeatures, TempoCandidate, TempoSegment
 from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ, SongViews
-from flamingo_bark_assets.analysis.rhythm.beats import Pulse, Times, find_pulse, median_tempo_bpm
+from flamingo_bark_assets.analysis.rhythm.beats import Pulse, Times, find_pulses, median_tempo_bpm
 from flamingo_bark_assets.analysis.rhythm.evidence import Evidence, gather_evidence
 from flamingo_bark_assets.analysis.rhythm.onsets import peak_frames
+from flamingo_bark_assets.analysis.rhythm.scoring import pulse_certainty
 from flamingo_bark_assets.analysis.rhythm.stems import evenness, onset_density
 from flamingo_bark_assets.analysis.rhythm.swing import swing_ratio
 from flamingo_bark_assets.record import Measurement
 
 _METHOD = "bar-pointer-rescored"
+_METRE_METHOD = "accents-by-phase"
 _ONSET_METHOD = "log-flux-peaks"
 _MIN_ONSETS = 5
-_MIN_CLARITY = 0.5
-# Onsets at random times reach 0.03 to 0.08 in 12 s and more, made-up songs, rubato ones too, 0.108 and more; chance
-# repetition falls with the square root of the time.
-_MIN_SALIENCE = 0.085
-_CHANCE_S = 12.0
+# Below this a pulse is likelier chance than not.
+_LEAST_CERTAINTY = 0.5
 _ON_BEAT_S = 0.05
+_NO_PULSE = "no pulse: the onsets do not repeat at any steady interval"
 
 # Onset density and evenness, which need no pulse.
 _OnsetFacts = tuple[Measurement[float], Measurement[float]]
@@ -36,7 +36,8 @@ def measure_rhythm(views: SongViews) -> RhythmFeatures:
     """Return tempo, beats, bars, swing and onsets of a song; the stems are used where there are any.
 
     Candidate tempi from the autocorrelation of the onset strength, a bar-pointer tracker for each (Krebs, Böck &
-    Widmer, ISMIR 2015), the choice between them and their off-beats, and the bars, by what starts and changes where.
+    Widmer, ISMIR 2015), the choice between them and their off-beats, and the bars, by what starts and changes where;
+    for each span of a song whose tempo changes. Tempo and metre are those of the longest span.
     """
     if views.mix.unusable is not None:
         return _without_pulse(views.mix.unusable, None)
@@ -45,48 +46,68 @@ def measure_rhythm(views: SongViews) -> RhythmFeatures:
     known = (onset_density(onsets_s, evidence.total.size / ONSET_RATE_HZ), evenness(onsets_s))
     if onsets_s.size < _MIN_ONSETS:
         return _without_pulse(f"no pulse: {onsets_s.size} onsets found, at least {_MIN_ONSETS} are needed", known)
-    pulse = find_pulse(evidence)
-    if pulse is None:
-        return _without_pulse("no pulse: the onsets do not repeat at any steady interval", known)
-    least = _MIN_SALIENCE * max(1.0, (_CHANCE_S * ONSET_RATE_HZ / evidence.total.size) ** 0.5)
-    if pulse.salience < least:
-        return _without_pulse("no pulse: the onsets do not repeat at any steady interval", known)
-    if pulse.clarity < _MIN_CLARITY:
-        return _without_pulse("no pulse: as much starts between the beats as on them", known)
-    return _described(pulse, evidence, onsets_s, known, rhythmic=1.0 - 0.5 * least / pulse.salience)
+    found = [(pulse, pulse_certainty(pulse.features)) for pulse in find_pulses(evidence)]
+    pulses = [(pulse, sure) for pulse, sure in found if sure >= _LEAST_CERTAINTY]
+    if not pulses:
+        return _without_pulse(_NO_PULSE, known)
+    return _described(pulses, evidence, onsets_s, known)
 
 
 def _described(
-    pulse: Pulse, evidence: Evidence, onsets_s: Times, known: _OnsetFacts, *, rhythmic: float
+    pulses: list[tuple[Pulse, float]], evidence: Evidence, onsets_s: Times, known: _OnsetFacts
 ) -> RhythmFeatures:
-    confidence = pulse.tempi[0][1]
-    intervals = np.diff(pulse.times_s)
+    main, rhythmic = max(pulses, key=lambda found: found[0].end_s - found[0].start_s)
+    times_s = np.concatenate([pulse.times_s for pulse, _ in pulses])
+    positions = np.concatenate([pulse.positions for pulse, _ in pulses])
+    intervals = np.diff(times_s)
     spread = float(np.subtract(*np.percentile(intervals, [75, 25])) / np.median(intervals))
-    metre = "6/8" if pulse.compound else f"{pulse.beats_per_bar}/4"
+    # Whether there is a pulse at all bounds how sure anything about it is.
+    tempo, grid = rhythmic * main.tempi[0][1], rhythmic * main.grid_certainty
+    metre = rhythmic * main.metre_certainty
     swing = (
         Measurement[float].unknown("the beat has three parts", method="off-beat-position")
-        if pulse.compound
-        else swing_ratio(onsets_s, pulse.times_s)
+        if main.metre.is_compound
+        else swing_ratio(onsets_s, main.times_s)
     )
+    downbeats_s = times_s[positions == 1]
     return RhythmFeatures(
-        tempo_bpm=Measurement.of(median_tempo_bpm(pulse.times_s), method=_METHOD, confidence=confidence),
-        tempo_stability=Measurement.of(max(0.0, 1.0 - spread), method=_METHOD, confidence=confidence),
-        beat_count=Measurement.of(int(pulse.times_s.size), method=_METHOD, confidence=confidence),
-        beats_per_bar=Measurement.of(pulse.beats_per_bar, method="accents-by-phase", confidence=pulse.metre_share),
-        metre=Measurement.of(metre, method="accents-by-phase", confidence=pulse.metre_share),
+        tempo_bpm=Measurement.of(_tempo_bpm(main), method=_METHOD, confidence=tempo),
+        tempo_stability=Measurement.of(max(0.0, 1.0 - spread), method=_METHOD, confidence=grid),
+        beat_count=Measurement.of(int(times_s.size), method=_METHOD, confidence=grid),
+        beats_per_bar=Measurement.of(main.metre.beats_per_bar, method=_METRE_METHOD, confidence=metre),
+        metre=Measurement.of(main.metre.name, method=_METRE_METHOD, confidence=metre),
+        first_downbeat_s=Measurement.of(
+            float(downbeats_s[0]), method=_METRE_METHOD, confidence=rhythmic * main.bar_certainty
+        ),
         swing_ratio=swing,
         rhythmic=Measurement.of(True, method="onset-autocorrelation", confidence=rhythmic),
-        on_beat_ratio=_on_beat_ratio(evidence, pulse.times_s),
+        on_beat_ratio=_on_beat_ratio(evidence, times_s),
         beats=tuple(
             Beat(beat=k, time_s=float(time_s), position=int(position))
-            for k, (time_s, position) in enumerate(zip(pulse.times_s, pulse.positions, strict=True))
+            for k, (time_s, position) in enumerate(zip(times_s, positions, strict=True))
         ),
         tempo_candidates=tuple(
-            TempoCandidate(rank=rank, tempo_bpm=bpm, score=share) for rank, (bpm, share) in enumerate(pulse.tempi)
+            TempoCandidate(rank=rank, tempo_bpm=bpm, score=share) for rank, (bpm, share) in enumerate(main.tempi)
+        ),
+        tempo_segments=tuple(
+            TempoSegment(
+                segment=k,
+                start_s=pulse.start_s,
+                end_s=pulse.end_s,
+                tempo_bpm=_tempo_bpm(pulse),
+                metre=pulse.metre.name,
+                confidence=sure * pulse.tempi[0][1],
+            )
+            for k, (pulse, sure) in enumerate(pulses)
         ),
         onset_density_hz=known[0],
         onset_evenness=known[1],
     )
+
+
+def _tempo_bpm(pulse: Pulse) -> float:
+    """Return beats a minute, quarters where the beats are eighths."""
+    return median_tempo_bpm(pulse.times_s) * pulse.metre.quarters_per_beat
 
 
 def _on_beat_ratio(evidence: Evidence, times_s: Times) -> Measurement[float]:
@@ -109,6 +130,7 @@ def _without_pulse(reason: str, known: _OnsetFacts | None) -> RhythmFeatures:
         beat_count=unknown(),
         beats_per_bar=unknown(),
         metre=unknown(),
+        first_downbeat_s=unknown(),
         swing_ratio=unknown(),
         rhythmic=Measurement.of(False, method=_METHOD) if known is not None else unknown(),
         on_beat_ratio=unknown(),

@@ -21,9 +21,9 @@ Frames = NDArray[np.float64]
 
 SLOTS = 12
 _LAGS = (1, 2, 3, 4, 6, 8)
-_SHIFTS = (0.0, 0.5, 1.0 / 3.0, 2.0 / 3.0)
-_CHANGE_COST = 30.0
-_RANGE = 0.16
+_SHIFTS = (0.0, 0.5, 1.0 / 3.0, 2.0 / 3.0, 0.25, 0.75)
+_CHANGE_COST = 60.0
+_RANGE = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _repetition(centred: FloatArray, lags: tuple[int, ...]) -> FloatArray:
     out = np.zeros((len(lags), centred.shape[2]), np.float32)
     for row, lag in enumerate(lags):
         if lag < len(centred):
-            out[row] = (centred[:-lag] * centred[lag:]).sum(axis=(0, 1)) / power
+            out[row] = np.einsum("bsc,bsc->c", centred[:-lag], centred[lag:]) / power
     return out
 
 

@@ -6,6 +6,7 @@ Loading and applying them belongs here; the readings' features stand beside the 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,17 +28,47 @@ def shares(features: list[FloatArray], *, judge: str) -> NDArray[np.float64]:
         features: one array of shape (n_features,) a reading, at least one.
         judge: "beat" or "bar", and "-stems" after it where the features include the stems'.
     """
-    weights = _weights()
-    mean, scale, hidden, hidden_bias, out, temperature = (
-        weights[f"{judge}.{name}"] for name in ("mean", "scale", "hidden", "hidden_bias", "out", "temperature")
-    )
-    standard = np.clip((np.stack(features) - mean) / scale, -_CLIP, _CLIP)
+    prefix = f"{judge}."
+    return judged(features, {name.removeprefix(prefix): w for name, w in _weights().items() if name.startswith(prefix)})
+
+
+def judged(features: list[FloatArray], weights: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Return what `shares` does by weights that are given.
+
+    Args:
+        features: one array of shape (n_features,) a reading, at least one.
+        weights: mean and scale (n_features,), hidden (n_networks, n_features, n_hidden), hidden_bias and out
+            (n_networks, n_hidden).
+    """
+    standard = np.clip((np.stack(features) - weights["mean"]) / weights["scale"], -_CLIP, _CLIP)
+    hidden, bias, out = weights["hidden"], weights["hidden_bias"], weights["out"]
     total = np.zeros(len(features))
     for network in range(hidden.shape[0]):
-        score = np.maximum(standard @ hidden[network] + hidden_bias[network], 0.0) @ out[network]
-        odds = np.exp((score - score.max()) / float(temperature))
+        score = np.maximum(standard @ hidden[network] + bias[network], 0.0) @ out[network]
+        odds = np.exp(score - score.max())
         total += odds / odds.sum()
     return np.asarray(total / hidden.shape[0], np.float64)
+
+
+def certainty(share: float, quantity: str) -> float:
+    """Return the probability that an answer is right which the judges gave this share, 0 to 1.
+
+    Logistic in the log odds of the share (Platt, 1999), fitted to songs that the judges did not see, see
+    `tests/learning/rhythm.py`.
+
+    Args:
+        share: of the readings that agree with it, as `shares` gives, summed, 0 to 1.
+        quantity: "tempo", "grid", "metre" or "bars", and "-stems" after it where there are stems.
+    """
+    slope, offset = _weights()[f"certainty.{quantity}"]
+    odds = np.log(np.clip(share, 1e-4, 1.0 - 1e-4) / (1.0 - np.clip(share, 1e-4, 1.0 - 1e-4)))
+    return float(1.0 / (1.0 + np.exp(-(slope * odds + offset))))
+
+
+def pulse_certainty(features: FloatArray) -> float:
+    """Return the probability that there is a pulse, by `Pulse.features`: a logistic regression, see `certainty`."""
+    weights = _weights()["pulse"]
+    return float(1.0 / (1.0 + np.exp(-(features @ weights[:-1] + weights[-1]))))
 
 
 @functools.cache

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ
 from flamingo_bark_assets.audio.signal import FloatArray
 
-LOWEST_BPM = 45.0
-HIGHEST_BPM = 216.0
+LOWEST_BPM = 34.0
+HIGHEST_BPM = 304.0
 # A pulse faster than the fastest beat is still a sixteenth or an eighth of one.
 _SHORTEST_PERIOD_S = 0.14
 _LONGEST_PERIOD_S = 2.4
 _RELATIVES = (1.0, 2.0, 0.5, 3.0, 1.0 / 3.0, 1.5, 2.0 / 3.0, 4.0, 0.25)
 _SAME_TEMPO = 0.06
 _PEAKS = 6
-MOST_CANDIDATES = 8
+MOST_CANDIDATES = 10
 _CHUNK_S = 600.0
+LAGS = round((_LONGEST_PERIOD_S + 0.1) * ONSET_RATE_HZ)
 _PIECE_S = 12.0
 
 
@@ -31,7 +32,7 @@ def autocorrelation(registers: FloatArray) -> NDArray[np.float64]:
     """
     import scipy.fft
 
-    lags = round((_LONGEST_PERIOD_S + 0.1) * ONSET_RATE_HZ)
+    lags = LAGS
     total = np.zeros(lags)
     frames, chunk = registers.shape[0], round(_CHUNK_S * ONSET_RATE_HZ)
     mean = registers.mean(axis=0)

@@ -1,7 +1,7 @@
 // The small dialog in which a person corrects tempo, key or metre of a song.
 
 const TONICS = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
-const METRES = ["2/4", "3/4", "4/4", "6/8"];
+const METRES = ["2/4", "3/4", "4/4", "5/4", "7/4", "5/8", "7/8", "6/8", "9/8", "12/8"];
 const LOWEST_BPM = 20;
 const HIGHEST_BPM = 400;
 

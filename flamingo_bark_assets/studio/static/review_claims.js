@@ -128,7 +128,7 @@ function decisions(claim, context) {
 function correction(claim, context) {
   const place = CORRECTED[claim.kind];
   const value = claim.kind === "tempo" ? Number(claim.claimed) : claim.claimed;
-  const isValue = claim.kind === "tempo" ? value >= 20 && value <= 400 : claim.kind === "key" ? /^[A-G][#b]? (major|minor)$/.test(value) : ["2/4", "3/4", "4/4", "6/8"].includes(value);
+  const isValue = claim.kind === "tempo" ? value >= 20 && value <= 400 : claim.kind === "key" ? /^[A-G][#b]? (major|minor)$/.test(value) : /^([2-57]\/4|[5-79]\/8|12\/8)$/.test(value);
   if (claim.verdict !== "conflict" || !place || !isValue) return null;
   return button(`Correct the measurement to ${claimedText(claim)}`, () =>
     write(`correct ${claim.kind} of ${context.song}`, context, place, context.corrections[place] ?? null, value));

@@ -23,7 +23,7 @@ from flamingo_bark_assets.inference_settings import ENCODEC_ID, HUBERT_ID, QUANT
 from flamingo_bark_assets.merging import Merge
 from flamingo_bark_assets.separation_settings import SeparationSettings
 
-ANALYSIS_VERSION = "2.6"
+ANALYSIS_VERSION = "2.7"
 _MAX_PROBLEMS = 5
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 

@@ -12,11 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.timbre.chroma import PITCH_CLASSES
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, QUALITIES, levelled
 from flamingo_bark_assets.audio.signal import FloatArray
-
-KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in PITCH_CLASSES)
 
 # Kinds of chord that have functions of their own in a key.
 _KINDS = {
@@ -94,7 +91,7 @@ def frame_chroma(salience: FloatArray) -> FloatArray:
 
 
 def key_probabilities(*evidences: KeyEvidence) -> FloatArray:
-    """Return probability of each key, in the order of `KEYS`, shape (24,).
+    """Return probability of each key, in the order of `note_names.KEYS`, shape (24,).
 
     The log-odds of the same music in different signals are averaged.
     """
@@ -104,7 +101,7 @@ def key_probabilities(*evidences: KeyEvidence) -> FloatArray:
 
 
 def key_scores(evidence: KeyEvidence) -> FloatArray:
-    """Return the logarithm of the odds of each key, in the order of `KEYS`, shape (24,)."""
+    """Return the logarithm of the odds of each key, in the order of `note_names.KEYS`, shape (24,)."""
     weights = chord_function_weights()
     functions = np.concatenate([evidence.chords[:12] @ weights[0], evidence.chords[12:] @ weights[1]])
     return np.asarray(functions + _PROFILE_WEIGHT * profile_correlations(evidence.chroma), np.float32)

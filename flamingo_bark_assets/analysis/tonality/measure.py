@@ -16,7 +16,6 @@ from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews, Tu
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, NO_CHORD, chord_probabilities
 from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_confidence, decode_chords
 from flamingo_bark_assets.analysis.tonality.key import (
-    KEYS,
     KeyEvidence,
     key_confidence,
     key_evidence,
@@ -26,7 +25,9 @@ from flamingo_bark_assets.analysis.tonality.key import (
 )
 from flamingo_bark_assets.analysis.tonality.key_changes import key_segments
 from flamingo_bark_assets.analysis.tonality.salience import note_salience
+from flamingo_bark_assets.analysis.tonality.spelling import chord_rows
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.note_names import KEYS
 from flamingo_bark_assets.parts import KINDS
 from flamingo_bark_assets.record import Measurement
 
@@ -122,16 +123,7 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
         key_change_count=Measurement.of(
             len(segments) - 1, method=_KEY_METHOD, confidence=min(s.confidence for s in segments)
         ),
-        chords=tuple(
-            Chord(
-                chord=number,
-                start_s=span.start_s,
-                end_s=span.end_s,
-                label=span.label,
-                confidence=chord_confidence(span.probability),
-            )
-            for number, span in enumerate(harmony.spans)
-        ),
+        chords=chord_rows(Chord, harmony.spans, segments),
         key_segments=segments,
         key_candidates=tuple(
             KeyCandidate(rank=rank, key=KEYS[index], relation=relation_of(index, best), score=float(chances[index]))

@@ -26,6 +26,7 @@ _MINOR_FIFTHS = 3
 # raised fourth, six above it (Prout, Harmony: its Theory and Practice, 1889).
 _LOWERED_SECOND = -5
 _LEADING_TONE = 5
+_TRITONE = 6
 # A note outside the key is a natural rather than Cb or Fb, E# or B#, or one with two signs: from Gb to A#.
 _FLATTEST, _SHARPEST = -6, 10
 # The leading tone of F# and C# minor is E# and B# all the same; that of G# minor, F##, is not written.
@@ -87,7 +88,8 @@ def chord_in_key(label: str, key: str | None) -> str:
     """Spell the root of a chord in Harte syntax as in `key`, for instance 'Eb:maj7' for 'D#:maj7' in Bb major.
 
     A chord with a diminished fifth outside the key is named as the leading tone that it is: C#:dim7 in C major, where
-    major chords on that note are Db. Without a key a chord is spelled as a key of its own would be: Bb:maj, but G#:min.
+    major chords on that note are Db. Other chords on the tritone of a minor key stand on its lowered fifth: Bb:5 in E
+    minor. Without a key a chord is spelled as a key of its own would be: Bb:maj, but G#:min.
     What has no root, as N, stays.
     """
     match = _ROOT.match(label)
@@ -111,6 +113,8 @@ def chord_root(root: str, quality: str, key: str | None) -> str:
         return _named(place)
     if _LEADING.match(quality):
         return _named(_plain(places[(number - 1) % 12] + 7, _SHARPEST_LEADING_TONE))
+    if mode == "minor" and place == _fifths(tonic) + _TRITONE:
+        place -= 12
     return _named(_plain(place, _SHARPEST))
 
 

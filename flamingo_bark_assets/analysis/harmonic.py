@@ -16,7 +16,7 @@ from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.analysis.tonality.chord_model import NO_CHORD
-from flamingo_bark_assets.analysis.tonality.chords import ChordSpan
+from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_rows
 from flamingo_bark_assets.analysis.tonality.measure import (
     CHORD_METHOD,
     MIN_CHORD_SHARE,
@@ -25,7 +25,6 @@ from flamingo_bark_assets.analysis.tonality.measure import (
     change_rate,
     read_harmony,
 )
-from flamingo_bark_assets.analysis.tonality.spelling import chord_rows
 from flamingo_bark_assets.analysis.tonality.texture import mean_polyphony, measure_inharmonicity, measure_texture
 from flamingo_bark_assets.note_names import chord_in_key
 from flamingo_bark_assets.record import Measurement, events_of

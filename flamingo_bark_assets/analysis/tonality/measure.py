@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.features.tonality import Chord, KeyCandidate, TonalityFeatures
 from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews, Tuning
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, NO_CHORD, chord_probabilities
-from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_confidence, decode_chords
+from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_confidence, chord_rows, decode_chords
 from flamingo_bark_assets.analysis.tonality.key import (
     KeyEvidence,
     key_confidence,
@@ -25,7 +25,6 @@ from flamingo_bark_assets.analysis.tonality.key import (
 )
 from flamingo_bark_assets.analysis.tonality.key_changes import key_segments
 from flamingo_bark_assets.analysis.tonality.salience import note_salience
-from flamingo_bark_assets.analysis.tonality.spelling import chord_rows
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.note_names import KEYS
 from flamingo_bark_assets.parts import KINDS

@@ -1,4 +1,4 @@
-"""Chords as rows, each spelled in the key in which it stands: Ab:maj in E flat major, G#:min in E major.
+"""Chords spelled in the keys in which they stand: Ab:maj in E flat major, G#:min in E major.
 
 Which key holds where a chord sounds belongs here; how a key spells a chord stands in `note_names`.
 """
@@ -10,29 +10,13 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from flamingo_bark_assets.analysis.features.tonality import Chord, KeySegment
-from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_confidence
 from flamingo_bark_assets.note_names import chord_in_key
 
 C = TypeVar("C", bound=Chord)
 
 
-def chord_rows(row: type[C], spans: Sequence[ChordSpan], segments: Sequence[KeySegment]) -> tuple[C, ...]:
-    """Return chords as rows, spelled in the keys of `segments`; without these as keys of their own."""
-    chords = tuple(
-        row(
-            chord=number,
-            start_s=span.start_s,
-            end_s=span.end_s,
-            label=span.label,
-            confidence=chord_confidence(span.probability),
-        )
-        for number, span in enumerate(spans)
-    )
-    return spelled_chords(chords, segments)
-
-
 def spelled_chords(chords: Sequence[C], segments: Sequence[KeySegment]) -> tuple[C, ...]:
-    """Return the same chords, spelled in the keys of `segments`."""
+    """Return the same chords, spelled in the keys of `segments`; without these as keys of their own."""
     return tuple(
         dataclasses.replace(
             chord, label=chord_in_key(chord.label, _key_at(segments, 0.5 * (chord.start_s + chord.end_s)))

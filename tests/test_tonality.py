@@ -18,7 +18,7 @@ from flamingo_bark_assets.analysis.frontend.view import SongViews
 from flamingo_bark_assets.analysis.tonality import salience
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, QUALITIES, chord_label, chord_probabilities
 from flamingo_bark_assets.analysis.tonality.chords import decode_chords
-from flamingo_bark_assets.analysis.tonality.key import profile_correlations, relation_of
+from flamingo_bark_assets.analysis.tonality.key import key_candidates, profile_correlations, relation_of
 from flamingo_bark_assets.analysis.tonality.measure import measure_tonality
 from flamingo_bark_assets.analysis.tonality.salience import note_salience
 from flamingo_bark_assets.analysis.tonality.spelling import spelled_chords
@@ -144,6 +144,19 @@ def test_candidates_say_how_they_relate() -> None:
     assert {"C major": "chosen", "A minor": "relative", "G major": "fifth"}.items() <= {
         KEYS[i]: relation_of(i, KEYS.index("C major")) for i in range(24)
     }.items()
+
+
+@pytest.mark.parametrize("best", range(24))
+def test_the_relative_key_is_a_candidate_however_unlikely(best: int) -> None:
+    chances = np.full(24, 0.01, np.float32)
+    chances[best] = 0.6
+    relative = next(key for key in range(24) if relation_of(key, best) == "relative")
+    chances[relative] = 1e-6
+    candidates = key_candidates(chances)
+    assert (candidates[0].key, candidates[0].relation) == (KEYS[best], "chosen")
+    assert (candidates[-1].key, candidates[-1].relation) == (KEYS[relative], "relative")
+    assert [c.rank for c in candidates] == list(range(6))
+    assert len({c.key for c in candidates}) == 6
 
 
 def test_relative_and_parallel_of_a_minor_key() -> None:

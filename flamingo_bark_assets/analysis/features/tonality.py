@@ -77,4 +77,6 @@ class TonalityFeatures:
     key_change_count: Measurement[int] = quantity("", "Number of changes to another key.")
     chords: tuple[Chord, ...] = events("One row a chord.")
     key_segments: tuple[KeySegment, ...] = events("One row a segment in one key.")
-    key_candidates: tuple[KeyCandidate, ...] = events("One row a reading of the key.")
+    key_candidates: tuple[KeyCandidate, ...] = events(
+        "One row a reading of the key: the five likeliest, and the relative of the first where it is none of them."
+    )

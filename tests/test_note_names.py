@@ -118,7 +118,7 @@ def test_what_has_no_root_stays_and_what_stands_behind_it_too() -> None:
 )  # fmt: skip
 def test_notes_outside_a_key_follow_the_harmonic_chromatic_scale(key: str, note: int, name: str) -> None:
     tonic, mode = key.split()
-    assert spelled_notes(tonic, mode)[note] == name  # type: ignore[arg-type]
+    assert spelled_notes(tonic, mode)[note] == name
 
 
 @pytest.mark.parametrize("mode", ["major", "minor"])

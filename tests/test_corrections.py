@@ -13,6 +13,7 @@ from flamingo_bark_assets.analysis.correcting.song import correct_song
 from flamingo_bark_assets.analysis.features.rhythm import Beat
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.structure import Section
+from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import KEPT
 from flamingo_bark_assets.claims.rewriting import rewrite
@@ -129,11 +130,26 @@ def test_a_metre_alone_says_what_it_can_where_there_are_no_beats() -> None:
     ]  # fmt: skip
 
 
+def test_a_corrected_key_spells_the_chords_anew() -> None:
+    chords = tuple(
+        row(Chord, chord=k, start_s=4.0 * k, end_s=4.0 * k + 4.0, label=label, confidence=0.9)
+        for k, label in enumerate(("G#:min", "F#:maj", "N", "D#:min7"))
+    )
+    song = dataclasses.replace(measured(), chords=chords)
+    assert [c.label for c in corrected(song, key="D# minor").chords] == ["Ab:min", "Gb:maj", "N", "Eb:min7"]
+    assert [c.label for c in corrected(song, key="E major").chords] == ["G#:min", "F#:maj", "N", "D#:min7"]
+
+
+@pytest.mark.parametrize("key", ["Eb major", "D# major", "E♭ major"])
+def test_either_spelling_of_a_key_corrects_it(key: str) -> None:
+    assert corrected(key=key).key.value == "Eb major"
+
+
 def test_a_key_is_that_of_the_whole_song_and_the_candidates_stay() -> None:
-    song = corrected(key="Bb minor")
-    assert (song.key.value, song.key.method, song.key.confidence) == ("A# minor", "human", 1.0)
+    song = corrected(key="A# minor")
+    assert (song.key.value, song.key.method, song.key.confidence) == ("Bb minor", "human", 1.0)
     assert song.mode_name.value == "minor"
-    assert [(s.start_s, s.end_s, s.key) for s in song.key_segments] == [(0.0, DURATION_S, "A# minor")]
+    assert [(s.start_s, s.end_s, s.key) for s in song.key_segments] == [(0.0, DURATION_S, "Bb minor")]
     assert song.key_candidates == measured().key_candidates
     assert song.corrections[0].measured == measured().key.value
     assert song.beats == measured().beats

@@ -64,11 +64,11 @@ def test_measurements_are_corrected_and_taken_back(paths: DataPaths, tmp_path: P
     sections = tmp_path / "labels.txt"
     sections.write_text("0.0\t12.5\tintro\n# by ear\n12.5 verse two\n")
     done(
-        paths, "correct", "a", "--tempo", "halve", "--key", "Bb minor", "--metre", "3/4", "--first-downbeat", "0.3",
+        paths, "correct", "a", "--tempo", "halve", "--key", "A# minor", "--metre", "3/4", "--first-downbeat", "0.3",
         "--sections-from", str(sections),
     )  # fmt: skip
     assert find_song(paths, "a").info.corrections == Corrections(
-        tempo_bpm=60.5, key="A# minor", metre="3/4", first_downbeat_s=0.3,
+        tempo_bpm=60.5, key="Bb minor", metre="3/4", first_downbeat_s=0.3,
         sections=(SectionCorrection(start_s=0.0, label="intro"), SectionCorrection(start_s=12.5, label="verse two")),
     )  # fmt: skip
     done(paths, "correct", "a", "--clear")

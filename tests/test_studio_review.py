@@ -478,6 +478,15 @@ def test_a_correction_is_told_with_what_was_measured_and_makes_what_depends_on_i
     assert [step["label"] for step in data["history"]["steps"]] == ["test"]
 
 
+def test_a_key_corrected_in_the_other_spelling_is_shown_as_musicians_write_it(
+    studio: RunningStudio, paths: DataPaths
+) -> None:
+    change(studio, "one", corrections__key="A# minor")
+    key = next(each for each in told(studio)["measured"] if each["name"] == "key")
+    assert (key["value"], key["toml"]) == ("Bb minor", "A# minor")
+    assert key["value"] in key["choices"]
+
+
 def test_the_version_changes_with_song_toml(studio: RunningStudio, paths: DataPaths) -> None:
     before = studio.ask("GET", "/api/songs/one/progress")[1]["version"]
     change(studio, "one", artist="Me")

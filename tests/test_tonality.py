@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from flamingo_bark_assets.analysis.features.tonality import TonalityFeatures
+from flamingo_bark_assets.analysis.features.tonality import Chord, KeySegment, TonalityFeatures
 from flamingo_bark_assets.analysis.frontend.view import SongViews
 from flamingo_bark_assets.analysis.tonality import salience
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, QUALITIES, chord_label, chord_probabilities
 from flamingo_bark_assets.analysis.tonality.chords import decode_chords
-from flamingo_bark_assets.analysis.tonality.key import KEYS, profile_correlations, relation_of
+from flamingo_bark_assets.analysis.tonality.key import key_candidates, profile_correlations, relation_of
 from flamingo_bark_assets.analysis.tonality.measure import measure_tonality
 from flamingo_bark_assets.analysis.tonality.salience import note_salience
+from flamingo_bark_assets.analysis.tonality.spelling import spelled_chords
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.note_names import KEYS, chord_in_key, key_name
 from tests import tonality_synthesis as synthesis
 
 C_MAJOR = ("C:maj", "F:maj", "G:maj", "C:maj", "A:min", "F:maj", "G:maj", "C:maj")
@@ -39,21 +41,45 @@ def label_at(features: TonalityFeatures, time_s: float) -> str:
 @pytest.mark.parametrize("semitones", [0, 3, 6, 11])
 def test_major_key_of_a_cadence(semitones: int) -> None:
     features = tonality_of(synthesis.progression(synthesis.moved(C_MAJOR, semitones), 1.5))
-    assert features.key.value == f"{synthesis.TONICS[semitones]} major"
+    assert features.key.value == key_name(f"{synthesis.TONICS[semitones]} major")
 
 
 @pytest.mark.parametrize("semitones", [0, 5])
 def test_minor_key_of_a_cadence(semitones: int) -> None:
     features = tonality_of(synthesis.progression(synthesis.moved(A_MINOR, semitones), 1.5))
-    assert features.key.value == f"{synthesis.TONICS[(9 + semitones) % 12]} minor"
+    assert features.key.value == key_name(f"{synthesis.TONICS[(9 + semitones) % 12]} minor")
 
 
 def test_chords_of_a_progression() -> None:
     labels = ("C:maj", "A:min", "F:maj", "G:maj", "E:min", "D:min", "A#:maj", "C:min")
     features = tonality_of(synthesis.progression(labels, 1.5))
     inside = [(1.5 * i + offset, label) for i, label in enumerate(labels) for offset in (0.3, 0.75, 1.2)]
-    right = sum(label_at(features, time_s).startswith(label) for time_s, label in inside)
+    key = features.key.value
+    right = sum(label_at(features, time_s).startswith(chord_in_key(label, key)) for time_s, label in inside)
     assert right >= 0.9 * len(inside)
+
+
+def test_key_and_chords_are_spelled_as_musicians_write_them() -> None:
+    labels = ("D#:maj", "C:min", "G#:maj", "A#:maj", "D#:maj", "F:min", "A#:maj", "D#:maj")
+    features = tonality_of(synthesis.progression(labels, 1.5))
+    assert features.key.value == features.key_segments[0].key == features.key_candidates[0].key == "Eb major"
+    named = {chord.label for chord in features.chords}
+    assert {"Eb:maj", "C:min", "Ab:maj", "Bb:maj", "F:min"} <= named
+    assert all("#" not in label for label in named)
+    assert {candidate.key for candidate in features.key_candidates} <= set(KEYS)
+
+
+def test_each_chord_is_spelled_in_the_key_of_its_segment() -> None:
+    segments = (
+        KeySegment(segment=0, start_s=0.0, end_s=10.0, key="Ab major", confidence=0.9),
+        KeySegment(segment=1, start_s=10.0, end_s=20.0, key="A major", confidence=0.9),
+    )
+    chords = [
+        Chord(chord=k, start_s=start_s, end_s=start_s + 2.0, label="C#:maj", confidence=0.9)
+        for k, start_s in enumerate((0.0, 8.5, 9.5, 19.5))
+    ]
+    assert [chord.label for chord in spelled_chords(chords, segments)] == ["Db:maj", "Db:maj", "C#:maj", "C#:maj"]
+    assert [chord.label for chord in spelled_chords(chords, ())] == ["Db:maj"] * 4
 
 
 @pytest.mark.parametrize("label", ["G:7", "C:maj7", "D:min7"])
@@ -118,6 +144,19 @@ def test_candidates_say_how_they_relate() -> None:
     assert {"C major": "chosen", "A minor": "relative", "G major": "fifth"}.items() <= {
         KEYS[i]: relation_of(i, KEYS.index("C major")) for i in range(24)
     }.items()
+
+
+@pytest.mark.parametrize("best", range(24))
+def test_the_relative_key_is_a_candidate_however_unlikely(best: int) -> None:
+    chances = np.full(24, 0.01, np.float32)
+    chances[best] = 0.6
+    relative = next(key for key in range(24) if relation_of(key, best) == "relative")
+    chances[relative] = 1e-6
+    candidates = key_candidates(chances)
+    assert (candidates[0].key, candidates[0].relation) == (KEYS[best], "chosen")
+    assert (candidates[-1].key, candidates[-1].relation) == (KEYS[relative], "relative")
+    assert [c.rank for c in candidates] == list(range(6))
+    assert len({c.key for c in candidates}) == 6
 
 
 def test_relative_and_parallel_of_a_minor_key() -> None:

@@ -16,7 +16,7 @@ from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
 from flamingo_bark_assets.analysis.tonality.chord_model import NO_CHORD
-from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_confidence
+from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_rows
 from flamingo_bark_assets.analysis.tonality.measure import (
     CHORD_METHOD,
     MIN_CHORD_SHARE,
@@ -26,6 +26,7 @@ from flamingo_bark_assets.analysis.tonality.measure import (
     read_harmony,
 )
 from flamingo_bark_assets.analysis.tonality.texture import mean_polyphony, measure_inharmonicity, measure_texture
+from flamingo_bark_assets.note_names import chord_in_key
 from flamingo_bark_assets.record import Measurement, events_of
 
 _POLYPHONY_METHOD = "nnls-salience-peaks"
@@ -49,8 +50,9 @@ def analyse_harmonic(
 ) -> C:
     """Measure the stems of one kind that plays chords; all is unknown where their sum is silent or too short.
 
-    Beats and tuning are those of `song`, where it is known. Of an instrumental, what drums and bass would change is
-    unknown: how many notes sound together, the floor between partials, inharmonicity.
+    Beats, tuning and the keys in which chords are spelled are those of `song`, where it is known. Of an instrumental,
+    what drums and bass would change is unknown: how many notes sound together, the floor between partials,
+    inharmonicity.
     """
     if view.unusable is not None:
         return result.of_unusable(song_id, view.unusable)
@@ -60,7 +62,7 @@ def analyse_harmonic(
     rows = events_of(result)
     return result(
         **vars(measure_stem(song_id, view, energy_share=energy_share, song=song)),
-        **_chords(harmony, cast("type[Chord]", rows["chords"])),
+        **_chords(harmony, cast("type[Chord]", rows["chords"]), song),
         **_texture(view, harmony, cents, is_sum=issubclass(result, InstrumentalFeatures)),
         activity=activity_rows(view, cast("type[ActiveSegment]", rows["activity"])),
     )
@@ -73,7 +75,8 @@ def _cents(view: AudioView, song: SongFeatures | None) -> float:
     return view.tuning.cents if view.tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
 
 
-def _chords(harmony: Harmony, row: type[Chord]) -> dict[str, Any]:
+def _chords(harmony: Harmony, row: type[Chord], song: SongFeatures | None) -> dict[str, Any]:
+    segments = song.key_segments if song is not None else ()
     named = [span for span in harmony.spans if span.label != NO_CHORD]
     names = ("chord_count", "main_chords", "harmonic_rhythm_hz", "seventh_share")
     if not named or harmony.chord_share < MIN_CHORD_SHARE:
@@ -81,31 +84,28 @@ def _chords(harmony: Harmony, row: type[Chord]) -> dict[str, Any]:
     rate = change_rate(named)
     total_s = sum(span.duration_s for span in named)
     sevenths_s = sum(span.duration_s for span in named if span.label.split(":")[1] not in _TRIADS)
-    values = (len({span.label for span in named}), _longest(named), rate.value, sevenths_s / total_s)
+    values = (
+        len({span.label for span in named}),
+        _longest(named, song.key.value if song is not None else None),
+        rate.value,
+        sevenths_s / total_s,
+    )
     return {
         **{
             name: Measurement.of(value, method=CHORD_METHOD, confidence=rate.confidence)
             for name, value in zip(names, values, strict=True)
         },
-        "chords": tuple(
-            row(
-                chord=number,
-                start_s=span.start_s,
-                end_s=span.end_s,
-                label=span.label,
-                confidence=chord_confidence(span.probability),
-            )
-            for number, span in enumerate(harmony.spans)
-        ),
+        "chords": chord_rows(row, harmony.spans, segments),
     }
 
 
-def _longest(chords: list[ChordSpan]) -> str:
-    """Return the four labels that sound longest, longest first."""
+def _longest(chords: list[ChordSpan], key: str | None) -> str:
+    """Return the four labels that sound longest, longest first, spelled in the song's key."""
     total_s: dict[str, float] = {}
     for chord in chords:
         total_s[chord.label] = total_s.get(chord.label, 0.0) + chord.duration_s
-    return " ".join(sorted(total_s, key=lambda label: -total_s[label])[:4])
+    longest = sorted(total_s, key=lambda label: -total_s[label])[:4]
+    return " ".join(chord_in_key(label, key) for label in longest)
 
 
 def _texture(view: AudioView, harmony: Harmony, cents: float, *, is_sum: bool) -> dict[str, Any]:

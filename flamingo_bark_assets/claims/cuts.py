@@ -25,7 +25,8 @@ from flamingo_bark_assets.claims.lexicon import (
 from flamingo_bark_assets.claims.model import Claim, FoundClaim
 from flamingo_bark_assets.claims.restating import Statement
 from flamingo_bark_assets.claims.tokens import Token, plain, split_sentences
-from flamingo_bark_assets.descriptions.wording import TEMPO, capitalised, figure, key_name
+from flamingo_bark_assets.descriptions.wording import TEMPO, capitalised, figure
+from flamingo_bark_assets.note_names import key_name
 
 _SLOWEST_WHOLE_BPM = 30.0
 _MARKS = {"very slow": "largo", "slow": "adagio", "moderate": "andante", "fast": "allegro", "very fast": "presto"}

@@ -42,13 +42,13 @@ from flamingo_bark_assets.descriptions.wording import (
     counted,
     figure,
     hertz,
-    key_name,
     listed,
     lufs,
     note_name,
     seconds,
 )
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.note_names import key_name
 from flamingo_bark_assets.parts import KINDS, StemKind
 from flamingo_bark_assets.record import Measurement
 

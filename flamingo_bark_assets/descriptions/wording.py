@@ -5,13 +5,12 @@ Thresholds, rounding, note and chord names belong here; whole sentences do not.
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flamingo_bark_assets.note_names import Mode, pitch_class, signature, spelled_notes
+from flamingo_bark_assets.note_names import PITCH_CLASSES, Mode, chord_root, spelled_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,6 @@ VIBRATO = scale(
     "slight", 50, "pronounced", 100, "wide",
 )  # fmt: skip
 
-_KEY = re.compile(r"(?P<tonic>[A-G](#|b)?) (?P<mode>major|minor)")
 _CHORD = re.compile(r"(?P<root>[A-G](#|b)?):(?P<quality>\w+)(/\S+)?")
 _CHORD_QUALITIES: Mapping[str, str] = {
     "maj": "major", "min": "minor", "dim": "diminished", "aug": "augmented", "7": "seventh",
@@ -157,24 +155,11 @@ def note_name(frequency_hz: float, key: str | None = None) -> str | None:
     return f"{name}{letter_midi // 12 - 1}"
 
 
-@functools.cache
-def key_name(key: str) -> str | None:
-    """Spell a key with the fewest accidentals, for instance 'Bb major' for 'A# major'; None for what is no key.
-
-    Of two spellings with six each, the usual ones are taken: F# major and Eb minor, not Gb major and D# minor.
-    """
-    match = _KEY.fullmatch(key)
-    if match is None:
-        return None
-    mode = _mode(match["mode"])
-    sharp, flat = (spelled_notes(tonic, "major")[pitch_class(match["tonic"])] for tonic in ("C", "F"))
-    usual_first = (sharp, flat) if mode == "major" else (flat, sharp)
-    return f"{min(usual_first, key=lambda tonic: abs(signature(tonic, mode)))} {mode}"
-
-
 def _notes_in(key: str | None) -> Sequence[str]:
     """Return names of the twelve pitch classes from C on, as they are spelled in a key that `key_name` gives."""
-    tonic, mode = (key or "C major").split()
+    if key is None:
+        return PITCH_CLASSES
+    tonic, mode = key.split()
     return spelled_notes(tonic, _mode(mode))
 
 
@@ -189,17 +174,10 @@ def chord_names(labels: str, key: str | None = None) -> list[str]:
     """
     found = (_CHORD.fullmatch(label) for label in labels.split())
     return [
-        f"{_root_name(match['root'], match['quality'], key)} {_CHORD_QUALITIES[match['quality']]}"
+        f"{chord_root(match['root'], match['quality'], key)} {_CHORD_QUALITIES[match['quality']]}"
         for match in found
         if match and match["quality"] in _CHORD_QUALITIES
     ]
-
-
-def _root_name(root: str, quality: str, key: str | None) -> str:
-    if key:
-        return _notes_in(key)[pitch_class(root)]
-    own_key = key_name(f"{root} {'minor' if quality.startswith(('min', 'dim')) else 'major'}")
-    return own_key.split()[0] if own_key else root
 
 
 def listed(words: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from flamingo_bark_assets.files.toml import toml_key
 from flamingo_bark_assets.library.song_toml_tables import SongTable, single_line
-from flamingo_bark_assets.note_names import pitch_class, spelled_notes
+from flamingo_bark_assets.note_names import key_name
 
 ReviewState = Literal["accepted", "excluded"]
 Metre = Literal["2/4", "3/4", "4/4", "5/4", "7/4", "5/8", "7/8", "6/8", "9/8", "12/8"]
@@ -24,21 +24,20 @@ Place = tuple[str, ...]
 """Keys of song.toml from the top to one value or table, such as ``("edits", "mix", "caption")``."""
 
 MAX_SECTIONS = 200
-_KEY = re.compile(r"(?P<tonic>[A-G][#b]?) (?P<mode>major|minor)")
 _NAME = r'(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\["\\])*")'
 _PLACE = re.compile(rf"{_NAME}(?:\.{_NAME})*")
 
 
 def canonical_key(value: str) -> str:
-    """Spell a key as the analysis does, with sharps: 'Bb minor' becomes 'A# minor'.
+    """Spell a key as the analysis does: 'A# minor' becomes 'Bb minor'.
 
     Raises:
         ValueError: it is no key.
     """
-    match = _KEY.fullmatch(value)
-    if match is None:
+    name = key_name(value)
+    if name is None:
         raise ValueError("should be a tonic and major or minor, such as 'F# minor' or 'Bb major'")
-    return f"{spelled_notes('C', 'major')[pitch_class(match['tonic'])]} {match['mode']}"
+    return name
 
 
 def parse_place(text: str) -> Place:
@@ -117,7 +116,7 @@ class Corrections(SongTable):
     """What a person says instead of what was measured; it wins, and survives re-runs."""
 
     tempo_bpm: float | None = Field(None, ge=20, le=400, allow_inf_nan=False, description="Tempo, BPM.")
-    key: KeyName | None = Field(None, description="Key as tonic and mode, such as F# minor.")
+    key: KeyName | None = Field(None, description="Key as tonic and mode, such as Eb major; D# major is read as well.")
     metre: Metre | None = Field(None, description="Time signature.")
     first_downbeat_s: float | None = Field(
         None, ge=0, le=86_400, allow_inf_nan=False, description="Where a bar begins, s: the first that counts."

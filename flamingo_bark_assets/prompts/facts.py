@@ -34,11 +34,11 @@ from flamingo_bark_assets.descriptions.wording import (
     Scale,
     chord_names,
     figure,
-    key_name,
     listed,
     scale,
 )
 from flamingo_bark_assets.evidence import Evidence
+from flamingo_bark_assets.note_names import key_name
 from flamingo_bark_assets.parts import KINDS, StemKind
 from flamingo_bark_assets.record import Measurement
 from flamingo_bark_assets.settings import PromptSettings

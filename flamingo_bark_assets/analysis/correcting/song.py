@@ -19,6 +19,7 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.structure import SECTION_NAMES, Section
 from flamingo_bark_assets.analysis.features.tonality import KeySegment
 from flamingo_bark_assets.analysis.structure.letters import letter
+from flamingo_bark_assets.analysis.tonality.spelling import spelled_chords
 from flamingo_bark_assets.library.judgements import Corrections, SectionCorrection
 from flamingo_bark_assets.record import Measurement
 
@@ -147,13 +148,15 @@ def _on_grid(song: SongFeatures, grid: BeatGrid) -> SongFeatures:
 
 def _with_key(song: SongFeatures, key: str, duration_s: float, rows: list[Correction]) -> SongFeatures:
     rows.append(_row("key", song.key, key, None))
+    segments = (KeySegment(segment=0, start_s=0.0, end_s=duration_s, key=key, confidence=1.0),)
     return dataclasses.replace(
         song,
         key=_human(key),
         mode_name=_human(key.partition(" ")[2]),
         tonal=_human(True),
         key_change_count=_human(0),
-        key_segments=(KeySegment(segment=0, start_s=0.0, end_s=duration_s, key=key, confidence=1.0),),
+        key_segments=segments,
+        chords=spelled_chords(song.chords, segments),
     )
 
 

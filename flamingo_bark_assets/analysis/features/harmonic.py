@@ -18,7 +18,9 @@ class ChordalFeatures(StemFeatures):
     """The measurements that all instruments have in common which play chords."""
 
     chord_count: Measurement[int] = quantity("", "Number of distinct chords.")
-    main_chords: Measurement[str] = quantity("", "Up to four chords that sound longest, joined by ' '.")
+    main_chords: Measurement[str] = quantity(
+        "", "Up to four chords that sound longest, joined by ' ', spelled in the song's key."
+    )
     harmonic_rhythm_hz: Measurement[float] = quantity("1/s", "Chord changes a second.")
     seventh_share: Measurement[float] = quantity("", "Share of chord time in chords of four notes and more.")
     polyphony: Measurement[float] = quantity(

@@ -31,7 +31,7 @@ class PitchClass(Row):
     TABLE: ClassVar[str] = "chroma"
     KEY: ClassVar[tuple[str, ...]] = ("pitch_class",)
 
-    pitch_class: str = column("C, C#, D ... B, on the song's own tuning.")
+    pitch_class: str = column("C, C#, D ... B with sharps whatever the key, on the song's own tuning.")
     mean: float = column("Mean share of the pitch class in the energy of a frame, over sounding frames.")
     std: float = column("Standard deviation over sounding frames.")
     confidence: float | None = optional_column("0.5 where a second opinion disagrees; null where none does.")

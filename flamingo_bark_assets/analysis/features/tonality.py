@@ -21,7 +21,9 @@ class Chord(Row):
     chord: int = column("Number of the chord, from 0.")
     start_s: float = column("Start.", unit="s")
     end_s: float = column("End.", unit="s")
-    label: str = column("Chord in Harte syntax (C:maj, A:min7); N where there is none.")
+    label: str = column(
+        "Chord in Harte syntax (C:maj, A:min7), spelled in the key in which it stands; N where there is none."
+    )
     confidence: float = column(
         "0 (guess) to 1 (certain): expected share of its time in which root and third are right."
     )
@@ -37,7 +39,7 @@ class KeySegment(Row):
     segment: int = column("Number of the segment, from 0.")
     start_s: float = column("Start.", unit="s")
     end_s: float = column("End.", unit="s")
-    key: str = column("Key as tonic and mode.")
+    key: str = column("Key as tonic and mode, spelled as `key` of song_features.")
     confidence: float = column("Share of the segment's windows in which this key is the likeliest, 0 to 1.")
 
 
@@ -49,7 +51,7 @@ class KeyCandidate(Row):
     KEY: ClassVar[tuple[str, ...]] = ("rank",)
 
     rank: int = column("0 is the one that was chosen.")
-    key: str = column("Key as tonic and mode.")
+    key: str = column("Key as tonic and mode, spelled as `key` of song_features.")
     relation: str = column("Its relation to the chosen one: chosen, relative, parallel, fifth or other.")
     score: float = column("Probability among all 24 keys, 0 to 1.")
 
@@ -58,7 +60,11 @@ class KeyCandidate(Row):
 class TonalityFeatures:
     """Which notes the mix uses."""
 
-    key: Measurement[str] = quantity("", "Key as tonic and mode, for instance 'F# minor'.")
+    key: Measurement[str] = quantity(
+        "",
+        "Key as tonic and mode, spelled by the signature with the fewest accidentals: C, Db, D, Eb, E, F, F#, G, Ab, "
+        "A, Bb, B major; C, C#, D, Eb, E, F, F#, G, G#, A, Bb, B minor.",
+    )
     mode_name: Measurement[str] = quantity(
         "",
         "Scale: major, minor, dorian, mixolydian, phrygian, lydian; only where its characteristic degrees are clear.",
@@ -71,4 +77,6 @@ class TonalityFeatures:
     key_change_count: Measurement[int] = quantity("", "Number of changes to another key.")
     chords: tuple[Chord, ...] = events("One row a chord.")
     key_segments: tuple[KeySegment, ...] = events("One row a segment in one key.")
-    key_candidates: tuple[KeyCandidate, ...] = events("One row a reading of the key.")
+    key_candidates: tuple[KeyCandidate, ...] = events(
+        "One row a reading of the key: the five likeliest, and the relative of the first where it is none of them."
+    )

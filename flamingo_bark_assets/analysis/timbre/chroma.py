@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.features.timbre import PitchClass
 from flamingo_bark_assets.analysis.frontend.view import BINS_PER_SEMITONE, LOWEST_NOTE, NOTE_BINS
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.note_names import PITCH_CLASSES
 
-PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _PIECE = 4096
 # Energy this far below the loudest frame's is a pause.
 _SOUNDING_RANGE_DB = 40.0

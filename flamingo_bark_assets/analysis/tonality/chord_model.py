@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.frontend.view import LOWEST_NOTE
-from flamingo_bark_assets.analysis.timbre.chroma import PITCH_CLASSES
 from flamingo_bark_assets.analysis.tonality.salience import NOTES
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.note_names import PITCH_CLASSES
 
 QUALITIES = ("maj", "min", "7", "maj7", "min7", "dim", "hdim7", "dim7", "sus4", "sus2", "aug", "5")
 NO_CHORD = "N"
@@ -109,7 +109,7 @@ def spread_out(compact: dict[str, FloatArray]) -> ChordModel:
 
 
 def chord_label(state: int) -> str:
-    """Name a column of `chord_probabilities` in Harte syntax; the last is no chord."""
+    """Name a column of `chord_probabilities` in Harte syntax, with sharps; the last is no chord."""
     if state == CHORDS - 1:
         return NO_CHORD
     return f"{PITCH_CLASSES[state // len(QUALITIES)]}:{QUALITIES[state % len(QUALITIES)]}"

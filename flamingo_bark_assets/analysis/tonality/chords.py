@@ -5,16 +5,22 @@ Decoding, borders, labels and confidence of chords belong here; the probabilitie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.analysis.features.tonality import Chord, KeySegment
 from flamingo_bark_assets.analysis.frontend.view import NOTE_RATE_HZ
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, QUALITIES, chord_label
+from flamingo_bark_assets.analysis.tonality.spelling import spelled_chords
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.kernels import compiled
+
+C = TypeVar("C", bound=Chord)
 
 # Neighbouring frames share most of their sound, so each counts as this share of an observation.
 _WEIGHT = 0.5
@@ -100,6 +106,21 @@ def _family_of(state: int) -> tuple[int, ...]:
 def chord_confidence(probability: float) -> float:
     """Return share of the time of chords of a probability in which their root and third are right."""
     return float(np.interp(probability, *_EXPECTED_SHARE))
+
+
+def chord_rows(row: type[C], spans: Sequence[ChordSpan], segments: Sequence[KeySegment]) -> tuple[C, ...]:
+    """Return chords as rows, spelled in the keys of `segments`; without these as keys of their own."""
+    chords = tuple(
+        row(
+            chord=number,
+            start_s=span.start_s,
+            end_s=span.end_s,
+            label=span.label,
+            confidence=chord_confidence(span.probability),
+        )
+        for number, span in enumerate(spans)
+    )
+    return spelled_chords(chords, segments)
 
 
 def _change_probability(frames: int, beats_s: NDArray[np.float64] | None) -> FloatArray:

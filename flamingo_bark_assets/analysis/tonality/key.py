@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from flamingo_bark_assets.analysis.timbre.chroma import PITCH_CLASSES
+from flamingo_bark_assets.analysis.features.tonality import KeyCandidate
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, QUALITIES, levelled
 from flamingo_bark_assets.audio.signal import FloatArray
-
-KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in PITCH_CLASSES)
+from flamingo_bark_assets.note_names import KEYS
 
 # Kinds of chord that have functions of their own in a key.
 _KINDS = {
@@ -30,6 +29,7 @@ KIND_COUNT = len(_KINDS)
 _EDGE_KINDS = 3
 # How much of the beginning and of the end counts as first and last chord: 1.1 s.
 _EDGE_FRAMES = 12
+_CANDIDATES = 5
 CHORD_EVIDENCE = 12 * KIND_COUNT + 2 * 12 * _EDGE_KINDS
 
 # How much the profile counts beside the chord functions: any weight from 2 to 8 did as well on 56 development songs.
@@ -94,7 +94,7 @@ def frame_chroma(salience: FloatArray) -> FloatArray:
 
 
 def key_probabilities(*evidences: KeyEvidence) -> FloatArray:
-    """Return probability of each key, in the order of `KEYS`, shape (24,).
+    """Return probability of each key, in the order of `note_names.KEYS`, shape (24,).
 
     The log-odds of the same music in different signals are averaged.
     """
@@ -104,7 +104,7 @@ def key_probabilities(*evidences: KeyEvidence) -> FloatArray:
 
 
 def key_scores(evidence: KeyEvidence) -> FloatArray:
-    """Return the logarithm of the odds of each key, in the order of `KEYS`, shape (24,)."""
+    """Return the logarithm of the odds of each key, in the order of `note_names.KEYS`, shape (24,)."""
     weights = chord_function_weights()
     functions = np.concatenate([evidence.chords[:12] @ weights[0], evidence.chords[12:] @ weights[1]])
     return np.asarray(functions + _PROFILE_WEIGHT * profile_correlations(evidence.chroma), np.float32)
@@ -182,6 +182,20 @@ def chord_evidence(whole: FloatArray, first: FloatArray, last: FloatArray) -> Fl
             np.concatenate([parts[0].ravel(), parts[1][:, :_EDGE_KINDS].ravel(), parts[2][:, :_EDGE_KINDS].ravel()])
         )
     return np.asarray(rows + rows, np.float32)
+
+
+def key_candidates(chances: FloatArray) -> tuple[KeyCandidate, ...]:
+    """Return the five likeliest keys, likeliest first, and the relative of the first where it is none of them.
+
+    `chances` is of `key_probabilities`.
+    """
+    order = np.argsort(-chances, kind="stable").tolist()
+    best = order[0]
+    told = [key for key in order if key in order[:_CANDIDATES] or relation_of(key, best) == "relative"]
+    return tuple(
+        KeyCandidate(rank=rank, key=KEYS[key], relation=relation_of(key, best), score=float(chances[key]))
+        for rank, key in enumerate(told)
+    )
 
 
 def relation_of(key: int, chosen: int) -> str:

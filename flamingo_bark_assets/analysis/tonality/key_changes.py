@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features.tonality import KeySegment
 from flamingo_bark_assets.analysis.frontend.view import NOTE_RATE_HZ
-from flamingo_bark_assets.analysis.tonality.key import KEYS, frame_chroma, frame_kinds, window_scores
+from flamingo_bark_assets.analysis.tonality.key import frame_chroma, frame_kinds, window_scores
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.note_names import KEYS
 
 _WINDOW_S = 12.0
 _HOP_S = 3.0

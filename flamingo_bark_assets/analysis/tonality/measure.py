@@ -11,22 +11,22 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.features.tonality import Chord, KeyCandidate, TonalityFeatures
+from flamingo_bark_assets.analysis.features.tonality import Chord, TonalityFeatures
 from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews, Tuning
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, NO_CHORD, chord_probabilities
-from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_confidence, decode_chords
+from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_confidence, chord_rows, decode_chords
 from flamingo_bark_assets.analysis.tonality.key import (
-    KEYS,
     KeyEvidence,
+    key_candidates,
     key_confidence,
     key_evidence,
     key_probabilities,
-    relation_of,
     scale_of,
 )
 from flamingo_bark_assets.analysis.tonality.key_changes import key_segments
 from flamingo_bark_assets.analysis.tonality.salience import note_salience
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.note_names import KEYS
 from flamingo_bark_assets.parts import KINDS
 from flamingo_bark_assets.record import Measurement
 
@@ -40,7 +40,6 @@ MIN_TUNING_CONCENTRATION = 0.1
 _CLEAR_CONCENTRATION = 0.5
 # Mixes with harmony reach 0.86 and more, drums alone 0.5 as a rule.
 MIN_CHORD_SHARE = 0.55
-_CANDIDATES = 5
 _SOUNDING = 0.01
 
 
@@ -122,21 +121,9 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
         key_change_count=Measurement.of(
             len(segments) - 1, method=_KEY_METHOD, confidence=min(s.confidence for s in segments)
         ),
-        chords=tuple(
-            Chord(
-                chord=number,
-                start_s=span.start_s,
-                end_s=span.end_s,
-                label=span.label,
-                confidence=chord_confidence(span.probability),
-            )
-            for number, span in enumerate(harmony.spans)
-        ),
+        chords=chord_rows(Chord, harmony.spans, segments),
         key_segments=segments,
-        key_candidates=tuple(
-            KeyCandidate(rank=rank, key=KEYS[index], relation=relation_of(index, best), score=float(chances[index]))
-            for rank, index in enumerate(np.argsort(-chances, kind="stable")[:_CANDIDATES].tolist())
-        ),
+        key_candidates=key_candidates(chances),
     )
 
 

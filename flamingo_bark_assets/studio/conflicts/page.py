@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from flamingo_bark_assets.library.judgements import place_text
+from flamingo_bark_assets.note_names import KEYS
 from flamingo_bark_assets.studio.conflicts.queue import Conflict, Filters, queue_page
 from flamingo_bark_assets.studio.context import Studio
 
@@ -36,7 +37,7 @@ def routes(studio: Studio) -> list[BaseRoute]:
         return JSONResponse(
             {
                 "is_published": True, "total": found.total, "page": found.page, "pages": found.pages,
-                "kinds": found.kinds, "captioners": found.captioners,
+                "kinds": found.kinds, "captioners": found.captioners, "keys": KEYS,
                 "conflicts": [_told(each) for each in found.conflicts],
             }
         )  # fmt: skip

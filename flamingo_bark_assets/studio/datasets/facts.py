@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flamingo_bark_assets.exports.rights import normal_licence, why_not_commercial
+from flamingo_bark_assets.note_names import KEYS
 from flamingo_bark_assets.storage.warehouse import query
 from flamingo_bark_assets.studio.kept import kept
 
@@ -27,7 +28,6 @@ MEANINGS: Mapping[str, str] = {
 }
 """Why songs stay out, beside the rules of the verdict."""
 
-_TONICS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _REVIEWS = "reviews"
 
 
@@ -336,9 +336,17 @@ def _steps(
     )  # fmt: skip
 
 
+def _tonics(*keys: str) -> str:
+    """Name the tonic of keys on one note: once where they spell it alike, else as Db/C#."""
+    return "/".join(dict.fromkeys(key.split()[0] for key in keys))
+
+
 def _keys(rows: Any) -> Distribution:
     found = dict(rows("SELECT key, count(*) FROM inside LEFT JOIN song_features USING (song_id) GROUP BY key"))
-    bins = tuple(Bin(t, tuple(found.get(f"{t} {mode}", 0) for mode in ("major", "minor"))) for t in _TONICS)
+    bins = tuple(
+        Bin(_tonics(major, minor), (found.get(major, 0), found.get(minor, 0)))
+        for major, minor in zip(KEYS[:12], KEYS[12:], strict=True)
+    )
     most = max((key for key in found if key is not None), key=lambda key: (found[key], key), default=None)
     return Distribution(
         "Key", "", ("major", "minor"), bins, found.get(None, 0), None if most is None else f"most often {most}"

@@ -18,7 +18,9 @@ from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalPh
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES
 from flamingo_bark_assets.audio.recording import RawSong
 from flamingo_bark_assets.claims.lexicon import INSTRUMENT_KIND
+from flamingo_bark_assets.claims.tonality import compare_keys
 from flamingo_bark_assets.lyrics.records import SongLyrics
+from flamingo_bark_assets.note_names import pitch_class
 from flamingo_bark_assets.parts import STEM_KINDS, StemKind
 from flamingo_bark_assets.record import events_of
 from flamingo_bark_assets.studio.review.results import SongResults
@@ -26,6 +28,7 @@ from flamingo_bark_assets.studio.review.results import SongResults
 _LONGEST_S = 12.0
 _BEATS = 16
 _NAMED = re.compile(r"\b(intro|outro|verse|chorus|refrain|bridge|beginning|opening|start|end|ending)\b", re.IGNORECASE)
+_ROOT = re.compile(r"[A-G][#b]*")
 _FIRST, _LAST = frozenset({"intro", "beginning", "opening", "start"}), frozenset({"outro", "end", "ending"})
 
 
@@ -175,20 +178,28 @@ def _of_section(section: Section, why: str) -> Place:
 
 def _chord(song: SongFeatures, claimed: str) -> Place | None:
     """Return the longest time that the claimed chord sounds, or else the longest chord of all."""
-    root = claimed.removeprefix("not ").split(" ")[0].split(":")[0]
     chords = [each for each in song.chords if each.label != "N"]
-    named = [each for each in chords if each.label.split(":")[0] == root]
+    root = _root(claimed.removeprefix("not "))
+    named = [each for each in chords if _root(each.label) == root]
     longest = max(named or chords, key=lambda each: each.end_s - each.start_s, default=None)
     if longest is None:
         return None
     return Place(longest.start_s, longest.end_s, f"where {longest.label} sounds longest")
 
 
+def _root(chord: str) -> int | None:
+    """Return the pitch class of a chord's root, of 'Eb major' as of D#:min; None where it has none."""
+    match = _ROOT.match(chord)
+    return pitch_class(match[0]) if match else None
+
+
 def _key(song: SongFeatures, claimed: str, *, is_change: bool) -> Place | None:
     if is_change and len(song.key_segments) > 1:
         at_s = song.key_segments[1].start_s
         return Place(max(0.0, at_s - _LONGEST_S / 2), at_s + _LONGEST_S / 2, "where the key changes first")
-    segments = [each for each in song.key_segments if each.key == claimed] or list(song.key_segments)
+    segments = [each for each in song.key_segments if compare_keys(claimed, each.key) == "same"] or list(
+        song.key_segments
+    )
     longest = max(segments, key=lambda each: each.end_s - each.start_s, default=None)
     if longest is None:
         return None

@@ -15,14 +15,13 @@ from flamingo_bark_assets.captioning.interface import Answer, Captions
 from flamingo_bark_assets.library.judgements import Metre, Place
 from flamingo_bark_assets.library.song_toml import SongInfo
 from flamingo_bark_assets.lyrics.records import SongLyrics
+from flamingo_bark_assets.note_names import KEYS, key_name
 from flamingo_bark_assets.parts import QUESTIONS
 from flamingo_bark_assets.record import Measurement
 from flamingo_bark_assets.steps import STEPS
 from flamingo_bark_assets.studio.review.results import SongResults
 from flamingo_bark_assets.studio.review.words import SongWords
 
-_TONICS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-KEYS = tuple(f"{tonic} {mode}" for tonic in _TONICS for mode in ("major", "minor"))
 METRES: tuple[str, ...] = get_args(Metre)
 HUMAN = "human"
 _GIVEN = {
@@ -210,9 +209,12 @@ class SongFields:
         shown = measured if place and not is_corrected else stored
         origin = HUMAN if is_corrected else "measured" if shown["value"] is not None else "unknown"
         kind = {"key": "key", "metre": "metre"}.get(name, "number")
+        value = own if is_corrected else shown["value"]
+        if kind == "key" and isinstance(value, str):
+            value = key_name(value) or value  # song.toml may have either spelling.
         return {
             **self._field(
-                name, label, place, own if is_corrected else shown["value"], origin, unit=unit, kind=kind,
+                name, label, place, value, origin, unit=unit, kind=kind,
                 method=None if is_corrected else shown["method"],
                 confidence=None if is_corrected else shown["confidence"], reason=shown["reason"],
                 choices=KEYS if kind == "key" else METRES if kind == "metre" else (),

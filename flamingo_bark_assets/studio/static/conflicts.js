@@ -14,6 +14,7 @@ const empty = document.getElementById("empty");
 let shown = [];
 let current = 0;
 let pages = 1;
+let songKeys = [];
 let isBusy = false;
 
 const address = () => new URLSearchParams(location.search);
@@ -37,6 +38,7 @@ async function load() {
   }
   shown = told.conflicts;
   pages = told.pages;
+  songKeys = told.keys ?? [];
   current = Math.min(current, Math.max(0, shown.length - 1));
   document.getElementById("total").textContent = told.total;
   list.replaceChildren(...shown.map((each, index) => conflictCard(each, {
@@ -130,7 +132,7 @@ async function correct(each) {
     say("What was measured of this cannot be corrected by hand; keep or drop the claim.");
     return;
   }
-  const values = await askCorrection(each);
+  const values = await askCorrection(each, songKeys);
   if (!values) return;
   const what = Object.entries(values).map(([place, value]) => `${place === "corrections.tempo_bpm" ? `tempo ${value} BPM` : `${place.replace("corrections.", "")} ${value}`}`).join(", ");
   await write(`corrected: ${what} of ${each.title || each.song_id}`, each.song_id, values, {});

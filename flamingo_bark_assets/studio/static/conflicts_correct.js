@@ -1,12 +1,11 @@
 // The small dialog in which a person corrects tempo, key or metre of a song.
 
-const TONICS = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
 const METRES = ["2/4", "3/4", "4/4", "5/4", "7/4", "5/8", "7/8", "6/8", "9/8", "12/8"];
 const LOWEST_BPM = 20;
 const HIGHEST_BPM = 400;
 
-/** Ask for a correction; resolve to {place: value}, or null where nothing is to be changed. */
-export function askCorrection(each) {
+/** Ask for a correction, of the key to one of `keys`; resolve to {place: value}, or null where nothing is to be changed. */
+export function askCorrection(each, keys) {
   return new Promise((resolve) => {
     const dialog = document.createElement("dialog");
     dialog.className = "correct";
@@ -16,7 +15,7 @@ export function askCorrection(each) {
     title.textContent = `What is right of ${each.title || each.song_id}?`;
     const form = document.createElement("form");
     form.method = "dialog";
-    const fields = {tempo_bpm: tempoField(each), key: keyField(each), metre: metreField(each)};
+    const fields = {tempo_bpm: tempoField(each), key: keyField(each, keys), metre: metreField(each)};
     for (const field of Object.values(fields)) form.append(field.box);
     let values = null;
     const save = button("Save", () => {
@@ -96,19 +95,10 @@ function chooser(label, values, chosen) {
   return select;
 }
 
-function keyField(each) {
-  const [tonic, mode] = (each.key ?? " ").split(" ");
-  const tonics = chooser("Tonic", tonic ? TONICS : ["", ...TONICS], tonic);
-  const modes = chooser("Mode", ["major", "minor"], mode || "major");
+function keyField(each, keys) {
   const before = each.key ?? "";
-  return {
-    box: boxed("Key", tonics, modes),
-    value: () => {
-      const now = tonics.value ? `${tonics.value} ${modes.value}` : "";
-      return now === before || !now ? null : now;
-    },
-    focus: () => tonics.focus(),
-  };
+  const select = chooser("Key", keys.includes(before) ? keys : [before, ...keys], before);
+  return {box: boxed("Key", select), value: () => (select.value === before ? null : select.value), focus: () => select.focus()};
 }
 
 function metreField(each) {

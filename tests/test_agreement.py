@@ -18,6 +18,8 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.frontend import spectra
 from flamingo_bark_assets.analysis.frontend.view import SongViews
 from flamingo_bark_assets.analysis.rhythm import measure as rhythm
+from flamingo_bark_assets.analysis.rhythm.beats import median_tempo_bpm
+from flamingo_bark_assets.analysis.rhythm.onsets import peak_frames
 from flamingo_bark_assets.analysis.song import analyse_song
 from flamingo_bark_assets.analysis.timbre import cepstrum, chroma, crossings, frames, shape_kernels
 from flamingo_bark_assets.analysis.tonality import measure as tonality
@@ -25,6 +27,7 @@ from flamingo_bark_assets.analysis.views import mix_view
 from flamingo_bark_assets.audio.levels import Levels
 from flamingo_bark_assets.audio.signal import Signal
 from flamingo_bark_assets.kernels import librosa_module
+from flamingo_bark_assets.note_names import KEYS
 from tests import music
 from tests.test_engine import HOSTILE
 
@@ -123,7 +126,7 @@ def mel_bands_a_bin_higher(patch: Patch) -> None:
 
 def level_of_magnitudes(patch: Patch) -> None:
     """20 dB a decade of power."""
-    right = frames.cepstrum
+    right = cepstrum.cepstrum
     patch.setattr(frames, "cepstrum", lambda power, plan: 2.0 * right(power, plan))
 
 
@@ -163,17 +166,17 @@ def tuned_to_432(patch: Patch) -> None:
 
 
 def each_onset_twice(patch: Patch) -> None:
-    right = rhythm.peak_frames
+    right = peak_frames
     patch.setattr(rhythm, "peak_frames", lambda curve: np.repeat(right(curve), 2))
 
 
 def every_other_onset(patch: Patch) -> None:
-    right = rhythm.peak_frames
+    right = peak_frames
     patch.setattr(rhythm, "peak_frames", lambda curve: right(curve)[::2])
 
 
 def beats_at_another_rate(patch: Patch) -> None:
-    right = rhythm.median_tempo_bpm
+    right = median_tempo_bpm
     patch.setattr(rhythm, "median_tempo_bpm", lambda times_s: right(times_s) * 48_000 / 44_100)
 
 
@@ -183,7 +186,7 @@ def chroma_a_semitone_higher(patch: Patch) -> None:
 
 
 def keys_a_semitone_higher(patch: Patch) -> None:
-    right = tonality.KEYS
+    right = KEYS
     patch.setattr(tonality, "KEYS", (*right[1:12], right[0], *right[13:], right[12]))
 
 

@@ -455,7 +455,7 @@ def test_a_command_sees_a_file_that_was_written_over_before_its_turn_at_the_tick
     monkeypatch.setattr(looks, "SONGS_A_TURN", 0)
     (data.songs / "b" / "song.wav").write_bytes(b"another sound")
     assert due(data) == {}
-    assert _due_songs(data) == ["b"]
+    assert _due_songs(data, second_opinion=False) == ["b"]
 
 
 @pytest.mark.finished("ab")

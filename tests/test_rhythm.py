@@ -230,9 +230,12 @@ PULSELESS: dict[str, Callable[[], NDArray[np.floating]]] = {
     "noise": lambda: music.noise(15.0),
     "drone": lambda: music.scaled(np.sin(2 * np.pi * 110.0 * music.times(15.0))),
     "pad": lambda: music.scaled(
-        sum(
-            np.sin(2 * np.pi * hz * music.times(20.0)) * (1.2 + np.sin(0.6 * k + 0.5 * music.times(20.0)))
-            for k, hz in enumerate((220.0, 277.2, 329.6))
+        np.sum(
+            [
+                np.sin(2 * np.pi * hz * music.times(20.0)) * (1.2 + np.sin(0.6 * k + 0.5 * music.times(20.0)))
+                for k, hz in enumerate((220.0, 277.2, 329.6))
+            ],
+            axis=0,
         )
     ),
     "three hits": lambda: music.place(music.kick(), (1.0, 4.0, 9.0), 15.0),

@@ -20,9 +20,10 @@ from flamingo_bark_assets.analysis.agreement.by_librosa import (
 from flamingo_bark_assets.analysis.features.agreement import DOUBTED, SecondOpinion
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.timbre.chroma import PITCH_CLASSES
-from flamingo_bark_assets.analysis.tonality.key import KEYS, profile_correlations
+from flamingo_bark_assets.analysis.tonality.key import profile_correlations
 from flamingo_bark_assets.audio.signal import Sound
 from flamingo_bark_assets.errors import AudioFault
+from flamingo_bark_assets.note_names import KEYS
 from flamingo_bark_assets.record import Measurement, columns_of
 
 # On the same definition the two differ by rounding only. Largest seen: see docs/decisions/21-second-opinion.md.
@@ -51,7 +52,7 @@ _LOWERS: Mapping[str, tuple[str, ...]] = {
     # The same loop gives them.
     "spectral_bandwidth_hz": ("spectral_bandwidth_hz", "spectral_skewness", "spectral_kurtosis"),
     "onset_density_hz": ("onset_density_hz", "onset_evenness"),
-    "tempo_bpm": ("tempo_bpm", "tempo_stability", "beat_count"),
+    "tempo_bpm": ("tempo_bpm", "tempo_stability", "beat_count", "first_downbeat_s"),
     "key": ("key", "mode_name"),
 }
 """Whose confidence a disagreement lowers, where that is not only the quantity's own."""
@@ -84,7 +85,7 @@ def doubted_where_they_differ(song: SongFeatures, opinions: tuple[SecondOpinion,
     """
     doubted = {opinion.quantity for opinion in opinions if opinion.agrees is False}
     fields = {field for name in doubted for field in _LOWERS.get(name, (name,))}
-    lowered = {
+    lowered: dict[str, Any] = {
         spec.name: _lowered(measurement)
         for spec, measurement in song.measurements()
         if spec.name in fields and measurement.value is not None

@@ -132,7 +132,7 @@ def _pulse(evidence: Evidence) -> Pulse | None:
         tempi=_tempi(counts, share, chosen, sure["tempo"]),
         grid_certainty=sure["grid"],
         metre_certainty=sure["metre"],
-        bar_certainty=sure["bars"],
+        bar_certainty=min(sure["bars"], sure["grid"]),
         features=steadiness(evidence, beats, of["tempo"]),
     )
 

@@ -7,6 +7,7 @@ that is taken at half or twice its beat.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,13 +75,12 @@ def part_of(evidence: Evidence, first: int, last: int) -> Evidence:
     """Return the evidence of a span of frames."""
     pulse = evidence.pulse[first:last]
     pulse = (pulse - pulse.mean()) / max(float(pulse.std()), 1e-6)
-    return Evidence(
-        np.ascontiguousarray(evidence.curves[first:last]),
-        np.asarray(pulse, np.float32),
-        evidence.total[first:last],
-        evidence.chroma,
-        evidence.start_s + first / ONSET_RATE_HZ,
-        evidence.with_stems,
+    return replace(
+        evidence,
+        curves=np.ascontiguousarray(evidence.curves[first:last]),
+        pulse=np.asarray(pulse, np.float32),
+        total=evidence.total[first:last],
+        start_s=evidence.start_s + first / ONSET_RATE_HZ,
     )
 
 

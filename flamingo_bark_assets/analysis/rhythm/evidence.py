@@ -36,6 +36,7 @@ class Evidence:
             from 0 s on, (n_note_frames + 1, 24).
         start_s: seconds.
         with_stems: whether there are stems.
+        rise: how much starts at all in the mix, see `OnsetStrength.rise`.
     """
 
     curves: FloatArray
@@ -44,6 +45,7 @@ class Evidence:
     chroma: NDArray[np.float64]
     start_s: float
     with_stems: bool
+    rise: float
 
 
 def gather_evidence(views: SongViews) -> Evidence:
@@ -76,6 +78,7 @@ def gather_evidence(views: SongViews) -> Evidence:
         chroma,
         first / ONSET_RATE_HZ,
         with_stems,
+        mix.rise,
     )
 
 

@@ -23,8 +23,12 @@ _METHOD = "bar-pointer-rescored"
 _METRE_METHOD = "accents-by-phase"
 _ONSET_METHOD = "log-flux-peaks"
 _MIN_ONSETS = 5
-# Below this a pulse is likelier chance than not.
-_LEAST_CERTAINTY = 0.5
+# A pulse is told where it is this likely: 95 of 100 made songs with one reach it, 10 of 100 pieces without (what
+# `tests.learning.rhythm` prints).
+_LEAST_CERTAINTY = 0.6
+# RMS rise, in nepers of power, below which nothing starts: 100 made songs reach .22 and more, drumless strings among them,
+# a steady tone that a filter moves .16.
+_LEAST_RISE = 0.2
 _ON_BEAT_S = 0.05
 _NO_PULSE = "no pulse: the onsets do not repeat at any steady interval"
 
@@ -46,6 +50,8 @@ def measure_rhythm(views: SongViews) -> RhythmFeatures:
     known = (onset_density(onsets_s, evidence.total.size / ONSET_RATE_HZ), evenness(onsets_s))
     if onsets_s.size < _MIN_ONSETS:
         return _without_pulse(f"no pulse: {onsets_s.size} onsets found, at least {_MIN_ONSETS} are needed", known)
+    if evidence.rise < _LEAST_RISE:
+        return _without_pulse("no pulse: nothing starts, the sound only swells", known)
     found = [(pulse, pulse_certainty(pulse.features)) for pulse in find_pulses(evidence)]
     pulses = [(pulse, sure) for pulse, sure in found if sure >= _LEAST_CERTAINTY]
     if not pulses:

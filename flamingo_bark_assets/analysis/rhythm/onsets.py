@@ -45,10 +45,13 @@ class OnsetStrength:
     Attributes:
         registers: flux above its surroundings, its standard deviation 1 in each register, (n_frames, 4).
         total: mean over the registers, (n_frames,); frame i is centred on i / `ONSET_RATE_HZ` seconds.
+        rise: RMS rise of the logarithmic band power above its surroundings in the register where it is greatest: how
+            much starts at all, before it is normalised.
     """
 
     registers: FloatArray
     total: FloatArray
+    rise: float = 0.0
 
 
 def onset_strength(*views: AudioView) -> OnsetStrength:
@@ -59,17 +62,14 @@ def onset_strength(*views: AudioView) -> OnsetStrength:
     power = np.zeros((max(view.onset_power.shape[0] for view in views), ONSET_BANDS), np.float32)
     for view in views:
         power[: view.onset_power.shape[0]] += view.onset_power
-    registers = strength_of_power(power)
-    return OnsetStrength(registers, np.asarray(registers.mean(axis=1), np.float32))
+    return strength_of_power(power)
 
 
-def strength_of_power(power: FloatArray) -> FloatArray:
-    """Return onset strength of band powers, shape (n_frames, 4); see `OnsetStrength.registers`.
-
-    `power` has shape (n_frames, `ONSET_BANDS`) and is contiguous.
-    """
+def strength_of_power(power: FloatArray) -> OnsetStrength:
+    """Return onset strength of band powers, shape (n_frames, `ONSET_BANDS`) and contiguous."""
     if power.shape[0] < 3:
-        return np.zeros((power.shape[0], REGISTER_COUNT), np.float32)
+        nothing = np.zeros((power.shape[0], REGISTER_COUNT), np.float32)
+        return OnsetStrength(nothing, nothing[:, 0])
     mean = power.mean(axis=0, dtype=np.float64)
     floor = np.maximum(_FLOOR_SHARE * mean, _EMPTY_BAND_SHARE * mean.max() + 1e-20).astype(np.float32)
     flux = _flux(power, floor, np.asarray(REGISTERS, np.int64), _LAG_FRAMES)
@@ -79,7 +79,8 @@ def strength_of_power(power: FloatArray) -> FloatArray:
     overall = np.sqrt(square.mean(axis=0, dtype=np.float64)).astype(np.float32)
     local = np.sqrt(np.maximum(_running_mean(square, round(_GAIN_S * ONSET_RATE_HZ)), 0.0))
     level = np.maximum(local, np.maximum(_LEAST_GAIN_SHARE * overall, _NO_FLUX))
-    return np.asarray(np.minimum(above / level, _HIGHEST), np.float32)
+    registers = np.asarray(np.minimum(above / level, _HIGHEST), np.float32)
+    return OnsetStrength(registers, np.asarray(registers.mean(axis=1), np.float32), float(overall.max()))
 
 
 def onset_times_s(strength: OnsetStrength) -> Times:

@@ -19,11 +19,10 @@ from flamingo_bark_assets.analysis.agreement.by_librosa import (
 )
 from flamingo_bark_assets.analysis.features.agreement import DOUBTED, SecondOpinion
 from flamingo_bark_assets.analysis.features.song import SongFeatures
-from flamingo_bark_assets.analysis.timbre.chroma import PITCH_CLASSES
 from flamingo_bark_assets.analysis.tonality.key import profile_correlations
 from flamingo_bark_assets.audio.signal import Sound
 from flamingo_bark_assets.errors import AudioFault
-from flamingo_bark_assets.note_names import KEYS
+from flamingo_bark_assets.note_names import KEYS, PITCH_CLASSES
 from flamingo_bark_assets.record import Measurement, columns_of
 
 # On the same definition the two differ by rounding only. Largest seen: see docs/decisions/21-second-opinion.md.

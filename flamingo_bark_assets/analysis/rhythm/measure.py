@@ -26,8 +26,8 @@ _MIN_ONSETS = 5
 # A pulse is told where it is this likely: 95 of 100 made songs with one reach it, 10 of 100 pieces without (what
 # `tests.learning.rhythm` prints).
 _LEAST_CERTAINTY = 0.6
-# RMS rise, in nepers of power, below which nothing starts: 100 made songs reach .22 and more, drumless strings among them,
-# a steady tone that a filter moves .16.
+# RMS rise, in nepers of power, below which nothing starts: 100 made songs reach .22 and more, strings without drums
+# among them, a steady tone .16.
 _LEAST_RISE = 0.2
 _ON_BEAT_S = 0.05
 _NO_PULSE = "no pulse: the onsets do not repeat at any steady interval"

@@ -95,7 +95,7 @@ def test_songs_are_listed_before_and_after_their_run_verified_and_removed(paths:
     assert "not run yet" in flamingo_bark("list").output
     run = flamingo_bark("run", "mine")
     assert run.exit_code == 0, run.output
-    assert "checks: 12 passed, 0 failed" in run.output
+    assert "checks: 13 passed, 0 failed" in run.output
     assert "captioner: measured (fallback: no captioning model ran)" in run.output
     assert "fit" in flamingo_bark("list").output
     assert "1 song, every file as stated" in flamingo_bark("verify").output

@@ -42,6 +42,7 @@ from flamingo_bark_assets.lyrics.making import find_lyrics
 from flamingo_bark_assets.lyrics.records import SongLyrics
 from flamingo_bark_assets.lyrics.transcription import Transcriber
 from flamingo_bark_assets.merging import Merge
+from flamingo_bark_assets.note_names import pitch_class
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, Part, StemKind
 from flamingo_bark_assets.prompts.edits import apply_prompt_edits
 from flamingo_bark_assets.prompts.levels import TrainingPrompts, build_prompts, put_tag, tag_of
@@ -54,6 +55,7 @@ from flamingo_bark_assets.separation_settings import SeparationSettings
 from flamingo_bark_assets.settings import ClipSettings, PromptSettings, Settings, Thresholds, digest_of_settings
 from flamingo_bark_assets.splits.landmarks import find_landmarks
 from flamingo_bark_assets.steps import (
+    CHORDAL_STEPS,
     SECOND_OPINION_VERSION,
     STEM_STEPS,
     STEP_OF_RECORD,
@@ -525,13 +527,29 @@ def alike_for(before: SongFeatures, after: Record) -> frozenset[str]:
     if dataclasses.replace(before, second_opinions=()) == dataclasses.replace(after, second_opinions=()):
         measuring = STEP_OF_RECORD[SongFeatures].name
         return frozenset(step.name for step in STEPS if measuring in step.needs)
-    if _read_by_stems(before) == _read_by_stems(after):
-        return frozenset(STEM_STEPS.values())
-    return frozenset()
+    if _read_by_stems(before) != _read_by_stems(after):
+        return frozenset()
+    if _spelled_by(before) != _spelled_by(after):
+        return frozenset(STEM_STEPS.values()) - CHORDAL_STEPS
+    return frozenset(STEM_STEPS.values())
 
 
 def _read_by_stems(song: SongFeatures) -> tuple[object, ...]:
-    return song.unusable, song.beats, song.metre.value, song.chords, song.tuning_cents
+    return song.unusable, song.beats, song.metre.value, _sounding_chords(song), song.tuning_cents
+
+
+def _sounding_chords(song: SongFeatures) -> tuple[object, ...]:
+    """Return the chords whatever they are spelled like."""
+    parts = ((chord, *chord.label.partition(":")[::2]) for chord in song.chords)
+    return tuple(
+        (chord.start_s, chord.end_s, chord.confidence, root if root == "N" else pitch_class(root), quality)
+        for chord, root, quality in parts
+    )
+
+
+def _spelled_by(song: SongFeatures) -> tuple[object, ...]:
+    """Return what the chords of stems are spelled by."""
+    return song.key.value, song.key_segments
 
 
 def _inputs_of_measuring(work: SongWork) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.kinds import RESULT_CLASSES
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
@@ -89,6 +90,8 @@ class Step:
 
 STEM_STEPS: dict[StemKind, str] = {kind: RESULT_CLASSES[kind].TABLE for kind in STEM_KINDS}
 """Name of the step that measures each kind of stem."""
+CHORDAL_STEPS = frozenset(STEM_STEPS[kind] for kind in STEM_KINDS if issubclass(RESULT_CLASSES[kind], ChordalFeatures))
+"""Those of stems that play chords, which are spelled by the key of the song."""
 _EVIDENCE = ("raw_song", "song_metadata", "separated_stems", "stems", "song_features", *STEM_STEPS.values())
 
 

@@ -179,7 +179,12 @@ def test_originals_are_written_only_after_a_yes_and_are_then_due(ran: Ran, tmp_p
 
 def test_progress_never_passes_its_total(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def told_twice(
-        instance: object, song_ids: Sequence[str], made: Callable[[str, str | None], None], *, only_due: bool
+        instance: object,
+        song_ids: Sequence[str],
+        made: Callable[[str, str | None], None],
+        *,
+        only_due: bool,
+        second_opinion: bool,
     ) -> list[RunReport]:
         for _ in range(2):
             for asset, song_id in [*local_runs.planned(song_ids), ("raw_song", "another")]:
@@ -201,7 +206,9 @@ def test_it_is_said_how_long_captioning_will_take_for_all_songs_of_the_command_a
 ) -> None:
     songs = ["one", "two", "three"]
 
-    def captioned(instance: object, song_ids: Sequence[str], made: object, *, only_due: bool) -> list[RunReport]:
+    def captioned(
+        instance: object, song_ids: Sequence[str], made: object, *, only_due: bool, second_opinion: bool
+    ) -> list[RunReport]:
         model, cache = ParrotModel(), AnswerCache(tmp_path / "answers")
         for song_id in song_ids:  # as if each were in a run of Dagster of its own
             progress = CaptioningProgress(1, every_s=0.0)

@@ -453,7 +453,7 @@ def test_review_repeats_locks_and_corrections_are_read(tmp_path: Path) -> None:
         ("corrections.tempo_bpm = 401", ("corrections.tempo_bpm", "400")),
         ("corrections.tempo_bpm = nan", ("corrections.tempo_bpm", "finite")),
         ('corrections.key = "H major"', ("corrections.key", "F# minor")),
-        ('corrections.metre = "5/4"', ("corrections.metre", "6/8")),
+        ('corrections.metre = "5/3"', ("corrections.metre", "6/8")),
         ("corrections.first_downbeat_s = -1", ("corrections.first_downbeat_s", "0")),
         ("corrections.first_downbeat_s = inf", ("corrections.first_downbeat_s", "finite")),
         ('corrections.sections = [{start_s = 1, label = "a"}, {start_s = 1, label = "b"}]', ("sections", "section 2")),

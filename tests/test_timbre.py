@@ -321,8 +321,10 @@ def test_what_does_not_change_the_colour_changes_no_number(change: str) -> None:
     sound = 0.5 * piece(8.0)
     one, other = measure_timbre(music.view_of(sound)), measure_timbre(CHANGES[change](sound))
     expected = numbers(one)
-    assert len(expected) == 27
+    assert len(expected) == 28
     for name, value in numbers(other).items():
+        if change in {"a constant offset", "leading silence"} and name == "zero_crossing_rate_hz":
+            continue
         assert value == about(expected[name], name), name
     assert [row.mean for row in other.chroma] == pytest.approx([row.mean for row in one.chroma], abs=0.02)
     assert [row.mean for row in other.mfcc][1:] == pytest.approx([row.mean for row in one.mfcc][1:], abs=3.0)
@@ -347,6 +349,8 @@ def test_a_pause_with_noise_changes_nothing() -> None:
     paused = np.concatenate([sound, music.noise(6.0, level=1e-5), sound])
     expected = numbers(timbre(np.concatenate([sound, sound])))
     for name, value in numbers(timbre(paused)).items():
+        if name == "zero_crossing_rate_hz":  # It is a count of the whole sound, its noise too.
+            continue
         assert value == about(expected[name], name), name
 
 
@@ -384,4 +388,6 @@ def test_hostile_signals_give_finite_values_or_reasons(sound: str) -> None:
 
 @pytest.mark.parametrize("sound", ["no sample", "digital silence"])
 def test_silence_has_no_colour(sound: str) -> None:
-    assert numbers(measure_timbre(HOSTILE[sound]())) == {}
+    found = numbers(measure_timbre(HOSTILE[sound]()))
+    assert found.pop("zero_crossing_rate_hz", 0.0) == 0.0
+    assert found == {}

@@ -36,7 +36,7 @@ Made by `python -m tests.benchmarks.accuracy_page`; numbers are means, songs in 
 - **Pulses**: songs in grooves that training never drew, played by other sound fonts and kits and worn as records are
   (limiting, rooms, vinyl, low-rate MP3): whole (`full`), drums alone (`bare`), drums and bass (`duo`), without drums
   (`drumless`), and without any pulse (`formless`). Odd metres and unusual tempi are far more common here than in life.
-- **Loops**: recorded drum loops of whole bars (Sonic Pi, LMMS), repeated.
+- **Loops**: bars cut anywhere from the bare drums (45) and recorded drum loops (23, of Sonic Pi and LMMS), repeated.
 
 None of it is an annotated record. Expect less of records: voices, rooms and players differ more than any generator.
 """

@@ -89,7 +89,7 @@ def _stems(analysis: Analysis, truth: Mapping[str, Any]) -> Iterator[tuple[str, 
             right = any(start_s <= middle_s <= end_s for start_s, end_s in vocals["active"])
             yield "vocal phrase", phrase.confidence, float(right)
         vibrato = voice.vibrato_present
-        if vibrato.value is not None and vibrato.confidence is not None:
+        if vibrato.value is not None and vibrato.confidence is not None and "vibrato" in vocals:
             yield "vibrato", vibrato.confidence, float(vibrato.value == vocals["vibrato"]["present"])
     if isinstance(voice, VocalFeatures) and voice.voice_probability.value is not None:
         chance = voice.voice_probability.value

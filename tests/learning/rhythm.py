@@ -4,11 +4,12 @@ Making features of songs with known beats and fitting the networks and their cer
 the judging of a new song are in `flamingo_bark_assets/analysis/rhythm`, the songs in `tests.learning.pulse_songs`.
 
 The shipped weights saw 520 songs of `tests.learning.pulse_songs` of 26 to 38 s in up to four mixes each (seeds 700 and
-720) and 48 pieces without a pulse (seed 710): musicians' grooves of the program MMA (GPL-2+) and beats and
-accompaniments of our own in 4/4, 3/4, 5/4, 7/4, 7/8, 6/8, 9/8 and 12/8, at 36 to 292 BPM, steady, drifting or rubato,
-played by the sound fonts TimGM6mb (GPL-2), OPL-3 FM (CC BY-SA 4.0) and AVL Black Pearl (CC BY-SA 3.0), sampled kits of
-Hydrogen (each under its own free licence) and synthesised kits and voices, mastered and worn as records are; no sound
-is in the weights. Grooves, sound fonts and kits of the judged songs were not among them.
+720), 425 loops cut from their bare drums (seed 730) and 108 pieces without a pulse (seeds 710 and 711): musicians'
+grooves of the program MMA (GPL-2+) and beats and accompaniments of our own in 4/4, 3/4, 5/4, 7/4, 7/8, 6/8, 9/8 and
+12/8, at 36 to 292 BPM, steady, drifting or rubato, played by the sound fonts TimGM6mb (GPL-2), OPL-3 FM (CC BY-SA 4.0)
+and AVL Black Pearl (CC BY-SA 3.0), sampled kits of Hydrogen (each under its own free licence) and synthesised kits and
+voices, mastered and worn as records are; no sound is in the weights. Grooves, sound fonts and kits of the judged songs
+were not among them.
 Each FOLDER holds songs, each a folder with mix.wav, perhaps drums.wav, bass.wav and other.wav, and truth.json (beats,
 downbeats, meter). What is printed comes from two halves: no song is judged by networks that saw a mix of it.
 """

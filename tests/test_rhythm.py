@@ -17,11 +17,15 @@ from flamingo_bark_assets.analysis.features.rhythm import RhythmFeatures
 from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ, SongViews
 from flamingo_bark_assets.analysis.rhythm import stems
 from flamingo_bark_assets.analysis.rhythm.bar_pointer import track_pulse
+from flamingo_bark_assets.analysis.rhythm.beats import Count, _tempi
+from flamingo_bark_assets.analysis.rhythm.downbeats import BarReading
 from flamingo_bark_assets.analysis.rhythm.evidence import gather_evidence
 from flamingo_bark_assets.analysis.rhythm.measure import measure_rhythm
 from flamingo_bark_assets.analysis.rhythm.onsets import onset_strength, onset_times_s
+from flamingo_bark_assets.analysis.rhythm.readings import possible_readings
 from flamingo_bark_assets.analysis.rhythm.swing import swing_ratio
 from flamingo_bark_assets.analysis.rhythm.tempo import autocorrelation, candidate_periods
+from flamingo_bark_assets.metres import METRES
 from flamingo_bark_assets.record import Measurement
 from tests import music
 from tests.rhythm_synthesis import (
@@ -145,6 +149,30 @@ def test_a_change_of_tempo_is_told() -> None:
     # The slow part is the longer one.
     assert known(features.tempo_bpm) == pytest.approx(90.0, rel=0.02)
     assert known(features.tempo_stability) < 0.9
+
+
+def test_two_segments_share_no_beat() -> None:
+    slow, fast = beat_times_s(90.0, 7), beat_times_s(135.0, 8)
+    beats_s = np.concatenate([slow, slow[-1] + 60.0 / 90.0 + fast - fast[0]])
+    found = times_of(measure_rhythm(views_of(drums(ROCK, beats_s))))
+    assert np.diff(found).min() > 0.2
+
+
+def test_a_tempo_without_rivals_is_no_surer_than_the_judge() -> None:
+    reading = possible_readings(gather_evidence(views_of(rock(120.0))))[0]
+    count = Count(reading, BarReading(METRES["4/4"], 0, np.zeros(1, np.float32)), np.zeros(1, np.float32))
+    assert _tempi([count], np.ones(1), count, 0.8) == ((60.0 / reading.period_s, 0.8),)
+
+
+def test_the_tempo_of_seven_eight_is_told_in_quarters() -> None:
+    pattern = {"kick": "x...x...x.....", "snare": "..x...x.....x.", "hihat": "x.x.x.x.x.x.x."}
+    beats_s = beat_times_s(220.0, 16, beats_per_bar=7)
+    kit, band = drums(pattern, beats_s, beats_per_bar=7), chords_and_bass(CHORDS, beats_s, beats_per_bar=7)
+    size = min(kit.size, band.size)
+    features = measure_rhythm(views_of(0.5 * kit[:size] + 0.05 * band[:size]))
+    assert (features.metre.value, features.beats_per_bar.value) == ("7/8", 7)
+    assert known(features.tempo_bpm) == pytest.approx(110.0, rel=0.02)
+    assert features.tempo_candidates[0].tempo_bpm == pytest.approx(110.0, rel=0.02)
 
 
 def test_one_tempo_is_one_segment(rock_120: RhythmFeatures) -> None:

@@ -6,7 +6,7 @@ A folder holds songs: folders with mix.wav, perhaps drums.wav, bass.wav and othe
 downbeats, meter and tempo; without beats there is no pulse to be found. `tests.learning.pulse_songs --judged` and
 `tests.benchmarks.loops` make such songs. Songs are told apart by the last word of their name and by the view: "mix"
 alone, or with "stems". Scores are mir_eval's (70 ms), from 2 s on; a tempo is right within 4 %, Acc2 up to twice,
-thrice, half or a third of it.
+thrice, half or a third of it. "cut" is the share of songs that are told to change their tempo; none of these does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STEMS = {"drums": "drums", "bass": "bass", "harmonic": "other"}
 
 
 class Row(NamedTuple):
-    """One song in one view: kind of song, name, and what is right, 0 to 1."""
+    """One song in one view: kind of song, name, what is right, 0 to 1, and whether it is unknown or cut in two tempi."""
 
     view: str
     kind: str
@@ -40,6 +40,7 @@ class Row(NamedTuple):
     downbeat_f: float
     metre: float
     unknown: float
+    cut: float
 
 
 def main() -> None:
@@ -102,14 +103,14 @@ def _row(view: str, kind: str, name: str, features: Any, truth: Mapping[str, Any
     tempo = features.tempo_bpm.value
     if not truth["beats"]:
         right = float(tempo is None)
-        return Row(view, kind, name, right, right, right, right, right, float(tempo is None))
+        return Row(view, kind, name, right, right, right, right, right, float(tempo is None), 0.0)
     if tempo is None:
-        return Row(view, kind, name, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+        return Row(view, kind, name, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0)
     bpm = _quarters(truth)
     near = [float(abs(tempo / (bpm * factor) - 1.0) <= 0.04) for factor in (1.0, 2.0, 0.5, 3.0, 1.0 / 3.0)]
     return Row(
         view, kind, name, near[0], max(near), *_scores(features, truth),
-        float(features.metre.value == truth["meter"]["signature"]), 0.0,
+        float(features.metre.value == truth["meter"]["signature"]), 0.0, float(len(features.tempo_segments) > 1),
     )  # fmt: skip
 
 
@@ -158,7 +159,7 @@ def table(rows: Iterable[Row]) -> list[str]:
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.view, row.kind].append(row)
-    lines = [f"{'view':7}{'songs':12}{'n':>5}  Acc1  Acc2 beats  bars metre unknown"]
+    lines = [f"{'view':7}{'songs':12}{'n':>5}  Acc1  Acc2 beats  bars metre unknown cut"]
     for (view, kind), found in sorted(groups.items()):
         means = np.mean([row[3:] for row in found], axis=0)
         lines.append(f"{view:7}{kind:12}{len(found):>5} " + " ".join(f"{value:5.2f}" for value in means))

@@ -286,6 +286,7 @@ def learn(songs: Sequence[Song], suffix: str) -> dict[str, NDArray[np.float32]]:
     stored |= {f"bar{suffix}.{name}": value for name, value in train([*usable[0], *usable[1]]).items()}
     seen: dict[str, list[Answer]] = defaultdict(list)
     scores: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+    in_turn: list[tuple[float, ...]] = []
     pulse: list[tuple[FloatArray, bool]] = []
     for half, other in zip(counted, reversed(usable), strict=True):
         weights = train(other)
@@ -298,6 +299,9 @@ def learn(songs: Sequence[Song], suffix: str) -> dict[str, NDArray[np.float32]]:
                 continue
             given = list(answers(song, counts, share))
             scores[song.mix].append(tuple(float(answer.is_right) for answer in given))
+            # The likeliest grid, and then its bars.
+            first = np.array([count.grid is counts[0].grid for count in counts])
+            in_turn.append(tuple(float(a.is_right) for a in answers(song, counts, np.where(first, share, 0.0))))
             for answer in given:
                 seen[answer.quantity].append(answer)
     for quantity, told in seen.items():
@@ -309,6 +313,8 @@ def learn(songs: Sequence[Song], suffix: str) -> dict[str, NDArray[np.float32]]:
     for mix, rows in sorted(scores.items()):
         means = dict(zip(QUANTITIES, np.mean(rows, axis=0).round(3).tolist(), strict=True))
         print(f"  {mix}{suffix}: right {means} of {len(rows)}")
+    alone = dict(zip(QUANTITIES, np.mean(in_turn, axis=0).round(3).tolist(), strict=True))
+    print(f"  beats first and then bars{suffix}: right {alone}")
     if not suffix:
         stored["pulse"] = _fit_pulse(pulse)
     return stored

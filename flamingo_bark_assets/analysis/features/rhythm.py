@@ -30,9 +30,9 @@ class TempoCandidate(Row):
     TABLE: ClassVar[str] = "tempo_candidates"
     KEY: ClassVar[tuple[str, ...]] = ("rank",)
 
-    rank: int = column("0 is the one that was chosen.")
+    rank: int = column("0 is the one that was chosen, in the unit of the song's tempo.")
     tempo_bpm: float = column("Tempo.", unit="BPM")
-    score: float = column("Probability that it is the tempo, 0 to 1.")
+    score: float = column("Probability that it is the tempo, 0 to 1; what they lack of 1 together is some other.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -186,7 +186,7 @@ def _tempi(
 ) -> tuple[tuple[float, float], ...]:
     """Return tempi with their probability, the chosen one first, those within 4 % taken together.
 
-    The others share what the first leaves by the ways to count that say so.
+    The others share what the first leaves by the ways to count that say so; where there are none, nobody has it.
     """
     found: list[tuple[Count, float]] = []
     for count in counts:
@@ -195,7 +195,7 @@ def _tempi(
     others = [(count, value) for count, value in found if not same_as([count], chosen, "tempo")[0]]
     left = (1.0 - sure) / max(sum(value for _, value in others), 1e-9)
     told = [(60.0 / count.grid.period_s, value * left) for count, value in others]
-    return ((60.0 / chosen.grid.period_s, sure if others else 1.0), *sorted(told, key=lambda row: -row[1]))
+    return ((60.0 / chosen.grid.period_s, sure), *sorted(told, key=lambda row: -row[1]))
 
 
 def _refined(pulse: FloatArray, beats: Times) -> Times:

@@ -32,7 +32,7 @@ _DRIFT = 0.13
 _REACH_S = 5.0
 _PIECES = 4
 _BLOCK = 256
-_DRIFTS = (0.98, 1.0, 1.02)
+_NEARBY = (0.98, 1.0, 1.02)
 # Longer periods are multiples of so many others that they hold in all tempi.
 _SHORTEST_S, _LONGEST_S = 0.2, 0.95
 
@@ -116,7 +116,7 @@ def _strengths(correlations: Values, periods: Values) -> Values:
     # The largest of four lags from each on, as a period lies between two of them.
     near = np.lib.stride_tricks.sliding_window_view(correlations, 4, axis=1).max(axis=2)
     out = np.zeros((len(correlations), periods.size))
-    for drift in _DRIFTS:
+    for drift in _NEARBY:
         for parts in (1, 2):
             lags = periods[:, None] * np.arange(1, 5) * (drift / parts * ONSET_RATE_HZ)
             inside = lags < correlations.shape[1] - 3

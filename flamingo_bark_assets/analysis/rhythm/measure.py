@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features.rhythm import Beat, RhythmFeatures, TempoCandidate, TempoSegment
 from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ, SongViews
@@ -63,8 +64,7 @@ def _described(
     pulses: list[tuple[Pulse, float]], evidence: Evidence, onsets_s: Times, known: _OnsetFacts
 ) -> RhythmFeatures:
     main, rhythmic = max(pulses, key=lambda found: found[0].end_s - found[0].start_s)
-    times_s = np.concatenate([pulse.times_s for pulse, _ in pulses])
-    positions = np.concatenate([pulse.positions for pulse, _ in pulses])
+    times_s, positions = _joined([pulse for pulse, _ in pulses])
     intervals = np.diff(times_s)
     spread = float(np.subtract(*np.percentile(intervals, [75, 25])) / np.median(intervals))
     # Whether there is a pulse at all bounds how sure anything about it is.
@@ -93,7 +93,8 @@ def _described(
             for k, (time_s, position) in enumerate(zip(times_s, positions, strict=True))
         ),
         tempo_candidates=tuple(
-            TempoCandidate(rank=rank, tempo_bpm=bpm, score=share) for rank, (bpm, share) in enumerate(main.tempi)
+            TempoCandidate(rank=rank, tempo_bpm=bpm * (main.metre.quarters_per_beat if rank == 0 else 1.0), score=share)
+            for rank, (bpm, share) in enumerate(main.tempi)
         ),
         tempo_segments=tuple(
             TempoSegment(
@@ -109,6 +110,23 @@ def _described(
         onset_density_hz=known[0],
         onset_evenness=known[1],
     )
+
+
+def _joined(pulses: list[Pulse]) -> tuple[Times, NDArray[np.int64]]:
+    """Return the beats of all spans and their places in the bar.
+
+    The last beat of a span falls away where the next span begins with one less than half a beat later.
+    """
+    times_s: list[Times] = []
+    positions: list[NDArray[np.int64]] = []
+    for pulse, following in zip(pulses, [*pulses[1:], None], strict=True):
+        kept = pulse.times_s.size
+        if following is not None:
+            beat_s = float(np.median(np.diff(pulse.times_s)))
+            kept = int(np.searchsorted(pulse.times_s, following.times_s[0] - 0.5 * beat_s))
+        times_s.append(pulse.times_s[:kept])
+        positions.append(pulse.positions[:kept])
+    return np.concatenate(times_s), np.concatenate(positions)
 
 
 def _tempo_bpm(pulse: Pulse) -> float:

@@ -29,7 +29,7 @@ _STEMS = {"drums": "drums", "bass": "bass", "harmonic": "other"}
 
 
 class Row(NamedTuple):
-    """One song in one view: its kind, its name, what is right, 0 to 1, and whether it is unknown or cut in two tempi."""
+    """One song in one view: kind of song, name, what is right, 0 to 1, and whether it is unknown or cut in two."""
 
     view: str
     kind: str

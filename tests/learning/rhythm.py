@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ, AudioView, SongViews
 from flamingo_bark_assets.analysis.rhythm.beats import QUANTITIES, Count, possible_counts, same_as, steadiness
 from flamingo_bark_assets.analysis.rhythm.evidence import Evidence, gather_evidence
+from flamingo_bark_assets.analysis.rhythm.measure import LEAST_RISE
 from flamingo_bark_assets.analysis.rhythm.readings import Reading, possible_readings
 from flamingo_bark_assets.analysis.rhythm.scoring import judged
 from flamingo_bark_assets.audio.decode import open_blocks
@@ -316,6 +317,8 @@ def learn(songs: Sequence[Song], suffix: str) -> dict[str, NDArray[np.float32]]:
     alone = dict(zip(QUANTITIES, np.mean(in_turn, axis=0).round(3).tolist(), strict=True))
     print(f"  beats first and then bars{suffix}: right {alone}")
     if not suffix:
+        rises = np.array([(song.evidence.rise < LEAST_RISE, song.has_pulse) for song in songs])
+        print(f"nothing starts in {rises[rises[:, 1], 0].mean():.3f} of songs with a pulse")
         stored["pulse"] = _fit_pulse(pulse)
     return stored
 

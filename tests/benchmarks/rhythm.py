@@ -96,7 +96,10 @@ def measure(folder: Path) -> tuple[list[Row], list[Judged]]:
 def _kind(name: str, truth: Mapping[str, Any]) -> str:
     if not truth["beats"]:
         return "formless"
-    return "loop" if truth.get("style") == "loop" else name.rpartition("_")[2] if "_" in name else "song"
+    if truth.get("style") == "loop":
+        return "recorded loop"
+    mix = name.rpartition("_")[2] if "_" in name else "song"
+    return f"{mix}, own" if truth.get("style") == "own" else mix
 
 
 def _row(view: str, kind: str, name: str, features: Any, truth: Mapping[str, Any]) -> Row:
@@ -159,10 +162,10 @@ def table(rows: Iterable[Row]) -> list[str]:
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.view, row.kind].append(row)
-    lines = [f"{'view':7}{'songs':12}{'n':>5}  Acc1  Acc2 beats  bars metre unknown cut"]
+    lines = [f"{'view':7}{'songs':15}{'n':>5}  Acc1  Acc2 beats  bars metre unknown cut"]
     for (view, kind), found in sorted(groups.items()):
         means = np.mean([row[3:] for row in found], axis=0)
-        lines.append(f"{view:7}{kind:12}{len(found):>5} " + " ".join(f"{value:5.2f}" for value in means))
+        lines.append(f"{view:7}{kind:15}{len(found):>5} " + " ".join(f"{value:5.2f}" for value in means))
     return lines
 
 

@@ -47,6 +47,37 @@ for argument in sys.argv[2:]:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
 """
+# Several processes find the pools without limits at the same moment, time and again.
+SET_LIMITS_TOGETHER = """
+import os, sys
+from multiprocessing import get_context
+from pathlib import Path
+import dagster as dg
+from flamingo_bark_assets.defs.home import open_instance
+from flamingo_bark_assets.defs.pools import set_limits
+def work(home, together):
+    os.environ["DAGSTER_HOME"] = home
+    with open_instance(Path(home)) as instance:
+        for _ in range(25):
+            if together.wait() == 0:
+                for pool in instance.event_log_storage.get_pool_limits():
+                    instance.event_log_storage.delete_concurrency_limit(pool.name)
+            together.wait()
+            try:
+                set_limits(instance)
+            except Exception:
+                together.abort()
+                raise
+if __name__ == "__main__":
+    fork = get_context("fork")
+    together = fork.Barrier(4)
+    processes = [fork.Process(target=work, args=(sys.argv[1], together)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    sys.exit(any(process.exitcode for process in processes))
+"""
 IN_A_SMALL_DISK = 'mount -t tmpfs -o size="$1" none "$2" && shift 2 && exec "$@"'
 READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
 can_mount = pytest.mark.skipif(
@@ -121,6 +152,15 @@ def test_first_starts_at_the_same_time_do_not_disturb_each_other(tmp_path: Path)
     assert [start.wait() for start in starts] == [0, 0, 0, 0]
     with open_instance(tmp_path / "home") as instance:
         assert sorted(instance.get_dynamic_partitions(SONGS)) == ["0", "1", "2", "3"]
+
+
+def test_pools_get_their_limit_once_by_processes_that_set_it_at_the_same_time(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
+        subprocess.run([sys.executable, "-c", SET_LIMITS_TOGETHER, str(tmp_path)], check=True)
+        assert {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()} == limits
+        for pool, limit in limits.items():
+            assert instance.event_log_storage.get_concurrency_info(pool).slot_count == limit
 
 
 def test_more_than_one_head_is_healed_and_no_run_is_lost(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+import sqlalchemy.exc
+from dagster._core.storage.event_log import EventLogStorage
 
 from flamingo_bark_assets.defs.lost_runs import fail_lost_runs
 
@@ -32,9 +34,18 @@ def set_limits(instance: dg.DagsterInstance) -> None:
     storage = instance.event_log_storage
     if not storage.supports_global_concurrency_limits:
         return
-    for pool in _LIMITS.keys() - {pool.name for pool in storage.get_pool_limits()}:
-        storage.set_concurrency_slots(pool, _LIMITS[pool])
+    for pool in _LIMITS.keys() - _limited(storage):
+        try:
+            storage.set_concurrency_slots(pool, _LIMITS[pool])
+        except sqlalchemy.exc.IntegrityError:
+            # Dagster looks and then inserts: another process may have set it in between.
+            if pool not in _limited(storage):
+                raise
     _free_places_of_ended_runs(instance)
+
+
+def _limited(storage: EventLogStorage) -> set[str]:
+    return {pool.name for pool in storage.get_pool_limits()}
 
 
 def _free_places_of_ended_runs(instance: dg.DagsterInstance) -> None:

@@ -20,6 +20,7 @@ from flamingo_bark_assets.analysis.rhythm.bar_pointer import track_pulse
 from flamingo_bark_assets.analysis.rhythm.beats import Count, _tempi
 from flamingo_bark_assets.analysis.rhythm.downbeats import BarReading
 from flamingo_bark_assets.analysis.rhythm.evidence import gather_evidence
+from flamingo_bark_assets.analysis.rhythm.loops import is_loop, loop_span
 from flamingo_bark_assets.analysis.rhythm.measure import measure_rhythm
 from flamingo_bark_assets.analysis.rhythm.onsets import onset_strength, onset_times_s
 from flamingo_bark_assets.analysis.rhythm.readings import possible_readings
@@ -31,6 +32,7 @@ from tests import music
 from tests.rhythm_synthesis import (
     ROCK,
     SLOW_SIX,
+    START_S,
     WALTZ,
     beat_times_s,
     beats_of,
@@ -116,6 +118,36 @@ def test_bars_of_bare_drums_begin_on_the_kick(name: str) -> None:
     beats_s = beat_times_s(104.0, 12)
     features = measure_rhythm(views_of(drums(BREAKS[name], beats_s)))
     assert mir_eval.beat.f_measure(beats_s[::4], times_of(features, downbeats=True)) > 0.85
+
+
+@pytest.mark.parametrize("cut", [1, 3])
+def test_a_loop_begins_with_a_bar_whatever_its_accents(cut: int) -> None:
+    beats_s = beat_times_s(104.0, 12)
+    sound = drums(BREAKS["straight"], beats_s)
+    first, last = (round(beats_s[k] * music.RATE_HZ) for k in (cut, cut + 40))
+    looped = measure_rhythm(views_of(sound[first:last]))
+    bars_s = np.arange(10) * 4.0 * 60.0 / 104.0
+    assert mir_eval.beat.f_measure(bars_s, times_of(looped, downbeats=True)) > 0.9
+    no_loop = measure_rhythm(views_of(sound[first : last + music.RATE_HZ // 4]))
+    assert not np.isclose(times_of(no_loop, downbeats=True)[:, None], bars_s, atol=0.1).any()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "downbeat", "is_one"),
+    [(0, 32, 0, True), (0, 32, 1, False), (0, 31, 0, False), (1, 33, 1, True), (0.3, 32.3, 0, False)],
+)
+def test_a_loop_is_whole_bars_from_its_start(first: float, last: float, downbeat: int, is_one: bool) -> None:
+    beats = np.arange(2, 31) * 50.0
+    span = (first * 50.0 / ONSET_RATE_HZ, last * 50.0 / ONSET_RATE_HZ)
+    assert is_loop(beats, (downbeat - 2) % 4, 4, span) == is_one
+
+
+def test_what_waits_or_fades_in_is_no_loop() -> None:
+    sound = drums(ROCK, beat_times_s(120.0, 8))
+    at_once = sound[round(START_S * music.RATE_HZ) :]
+    assert loop_span(view_of(at_once)) == pytest.approx((0.0, at_once.size / music.RATE_HZ))
+    assert loop_span(view_of(np.concatenate([np.zeros(music.RATE_HZ // 5), at_once]))) is None
+    assert loop_span(view_of(at_once * np.linspace(0.0, 1.0, at_once.size) ** 2)) is None
 
 
 def test_what_differs_between_drums_is_no_new_harmony() -> None:

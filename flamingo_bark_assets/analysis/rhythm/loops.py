@@ -15,10 +15,12 @@ from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ, AudioView
 _AT_ONCE_S = 0.06
 _NOT_FADED = 0.01
 _LOUD_PERCENTILE = 95
-_NEAR_S, _NEAR_BEATS = 0.07, 0.15
-# How much likelier a way to count is that makes the recording a loop: one recording of ten is taken for a loop; any
-# other starts and ends within .15 of a beat (.3 of all places), and that beat begins a bar of four, by chance: .006.
-ODDS = 0.1 / (0.3 * 0.25) ** 2
+# How far from a beat the start may be, and the end, to which the last beats lead: seconds, and shares of a beat.
+_START_NEAR, _END_NEAR = (0.07, 0.15), (0.1, 0.2)
+# How much likelier a way to count is that makes the recording a loop. Of recordings that begin at once one of three is
+# taken for a loop; any other starts and ends near a beat that begins a bar of four by chance: .3 and .4 of all places
+# are near a beat, one beat of four begins a bar.
+ODDS = 1.0 / 3.0 / (0.3 * 0.25 * 0.4 * 0.25)
 
 
 def loop_span(mix: AudioView) -> tuple[float, float] | None:
@@ -46,11 +48,17 @@ def is_loop(beats: NDArray[np.float64], first: int, beats_per_bar: int, span: tu
     periods = np.diff(beats)
     before = (start - beats[0]) / float(np.median(periods[:8]))
     after = (end - beats[-1]) / float(np.median(periods[-8:]))
-    near = min(_NEAR_BEATS, _NEAR_S * ONSET_RATE_HZ / float(np.median(periods)))
+    beat_s = float(np.median(periods)) / ONSET_RATE_HZ
     first_index, end_index = round(before), beats.size - 1 + round(after)
     return (
-        abs(before - first_index) <= near
-        and abs(after - round(after)) <= near
+        abs(before - round(before)) <= _near(_START_NEAR, beat_s)
+        and abs(after - round(after)) <= _near(_END_NEAR, beat_s)
         and (first_index - first) % beats_per_bar == 0
         and (end_index - first) % beats_per_bar == 0
     )
+
+
+def _near(limits: tuple[float, float], beat_s: float) -> float:
+    """Return the lesser of a limit in seconds and one in beats, in beats."""
+    seconds, beats = limits
+    return min(seconds / beat_s, beats)

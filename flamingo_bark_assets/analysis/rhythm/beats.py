@@ -15,10 +15,10 @@ from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ
 from flamingo_bark_assets.analysis.rhythm.changes import part_of, steady_spans
 from flamingo_bark_assets.analysis.rhythm.downbeats import BarReading, possible_bars
 from flamingo_bark_assets.analysis.rhythm.evidence import Evidence
-from flamingo_bark_assets.analysis.rhythm.loops import ODDS, is_loop
 from flamingo_bark_assets.analysis.rhythm.onsets import REGISTER_COUNT
 from flamingo_bark_assets.analysis.rhythm.readings import Reading, possible_readings
 from flamingo_bark_assets.analysis.rhythm.scoring import certainty, shares
+from flamingo_bark_assets.analysis.rhythm.starts import odds
 from flamingo_bark_assets.analysis.rhythm.tempo import local_salience
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.metres import Metre
@@ -118,7 +118,7 @@ def _pulse(evidence: Evidence) -> Pulse | None:
     )
     if not counts:
         return None
-    share = _as_loop(evidence, counts, shares([count.features for count in counts], judge="bar" + suffix))
+    share = _by_start(evidence, counts, shares([count.features for count in counts], judge="bar" + suffix))
     chosen = counts[int(np.argmax(share))]
     of = {quantity: float(share[same_as(counts, chosen, quantity)].sum()) for quantity in QUANTITIES}
     sure = {quantity: certainty(of[quantity], quantity + suffix) for quantity in QUANTITIES}
@@ -138,17 +138,24 @@ def _pulse(evidence: Evidence) -> Pulse | None:
     )
 
 
-def _as_loop(evidence: Evidence, counts: Sequence[Count], share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the shares where those count more that make the recording a loop, see `loops`."""
-    if evidence.loop_span is None:
+def _by_start(evidence: Evidence, counts: Sequence[Count], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the shares where those count more whose bars the recording starts with, see `starts`.
+
+    That tells where beats and bars lie, not how long they are: each tempo and metre keeps its share.
+    """
+    if evidence.start is None:
         return share
     into = evidence.start_s * ONSET_RATE_HZ
-    looped = [
-        is_loop(count.grid.beats + into, count.bar.first, count.bar.metre.beats_per_bar, evidence.loop_span)
+    weighted = share * [
+        odds(evidence.start, count.grid.beats + into, count.bar.first, count.bar.metre.beats_per_bar)
         for count in counts
     ]
-    weighted = np.where(looped, ODDS, 1.0) * share
-    return np.asarray(weighted / weighted.sum(), np.float64)
+    out = np.zeros_like(share)
+    for count in counts:
+        alike = same_as(counts, count, "tempo") & same_as(counts, count, "metre")
+        one = np.array([other is count for other in counts])
+        out[one] = weighted[one] * share[alike].sum() / weighted[alike].sum()
+    return out / out.sum()
 
 
 def same_as(counts: Sequence[Count], one: Count, quantity: str) -> NDArray[np.bool_]:

@@ -142,7 +142,7 @@ def test_music_after_silence_begins_with_a_bar_where_nothing_else_tells() -> Non
     assert (features.first_downbeat_s.confidence or 0.0) > (cut_out.first_downbeat_s.confidence or 0.0)
 
 
-BEATS = np.arange(2, 31) * 50.0
+BEATS = np.arange(100.0, 1550.0, 50.0)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,13 @@ def test_a_start_tells_of_bars_after_silence_and_in_bare_drums_only() -> None:
     sound = drums(ROCK, beat_times_s(120.0, 8))
     at_once = sound[round(START_S * music.RATE_HZ) :]
     late = np.concatenate([np.zeros(music.RATE_HZ // 5), at_once])
-    assert start_of(view_of(at_once), harmony=0.2) == Start(0.0, pytest.approx(at_once.size / music.RATE_HZ))
+    assert start_of(view_of(at_once), harmony=0.2) == Start(0.0, at_once.size / music.RATE_HZ)
     assert start_of(view_of(at_once), harmony=1.0) is None
     assert start_of(view_of(at_once[round(0.1 * music.RATE_HZ) :]), harmony=0.2) is None
-    assert start_of(view_of(late), harmony=1.0) == Start(pytest.approx(0.2, abs=0.03), None)
+    waited = start_of(view_of(late), harmony=1.0)
+    assert waited is not None
+    assert waited.start_s == pytest.approx(0.2, abs=0.03)
+    assert waited.end_s is None
     assert start_of(view_of(late * np.linspace(0.0, 1.0, late.size) ** 2), harmony=1.0) is None
 
 

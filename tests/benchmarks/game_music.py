@@ -4,9 +4,10 @@
 
 The MIDI files come with Debian's packages `openttd-openmsx` (GPL-2), `freedoom` and `freedm` (BSD-3-clause),
 `planetblupi-music-midi` (GPL-3+) and `simutrans-data` (Artistic-1.0), and are read where these are installed; nothing
-learns from them. Each gives its first minute with stems (`_game`) and 40 s of the mix from anywhere (`_excerpt`), by a
-sound font and in a sound that no training has. Bars are those of the files: music that does not name its time
-signature or does not keep to its grid is left out. Needs the program `fluidsynth` and the package `mido`.
+learns from them. Each gives its first minute with stems after a little silence (`_game`) and 40 s of the mix from
+anywhere (`_excerpt`), by a sound font and in a sound that no training has. Tempo and bars are those of the files, which
+count some music at twice the beat that people would tap: music that does not name its time signature or does not keep
+to its grid is left out. Needs the program `fluidsynth` and the package `mido`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import concurrent.futures
 import functools
 import io
+import itertools
 import json
 import struct
 import subprocess
@@ -147,7 +149,7 @@ def _seconds(at: NDArray[np.int64], merged: list[Any], ticks: NDArray[np.int64],
 
 def _stems(file: Any, length_s: float) -> dict[str, NDArray[np.float32]]:
     """Render drums, bass and the rest for themselves."""
-    programs = {m.channel: m.program for m in sum(file.tracks, []) if m.type == "program_change"}
+    programs = {m.channel: m.program for m in itertools.chain(*file.tracks) if m.type == "program_change"}
     basses = {channel for channel, program in programs.items() if program in _BASSES and channel != _DRUMS}
     parts = {"drums": {_DRUMS}, "bass": basses, "other": set(range(16)) - basses - {_DRUMS}}
     size = round(length_s * _RATE_HZ)

@@ -155,7 +155,7 @@ def _by_start(evidence: Evidence, counts: Sequence[Count], share: NDArray[np.flo
         alike = same_as(counts, count, "tempo") & same_as(counts, count, "metre")
         one = np.array([other is count for other in counts])
         out[one] = weighted[one] * share[alike].sum() / weighted[alike].sum()
-    return out / out.sum()
+    return np.asarray(out / out.sum(), np.float64)
 
 
 def same_as(counts: Sequence[Count], one: Count, quantity: str) -> NDArray[np.bool_]:

@@ -17,8 +17,8 @@ _SILENT, _SOUNDING = 1e-4, 0.01
 _LOUD_PERCENTILE = 95
 # Less silence may be a decoder's.
 _LEAST_SILENT_FRAMES = 2
-# A loop begins with a stroke, louder than most of what follows: 19 of 23 recorded loops do, and 29 of 83 pieces of songs
-# that are cut out anywhere.
+# A loop begins with a stroke, louder than most of what follows: 19 of 23 recorded loops do, and 29 of 83 pieces cut out
+# of songs anywhere.
 _LOUDER_THAN = 0.8
 # Change of the harmony, see `Evidence.curves`, from which on there is one: 22 of the loops have less, 26 of the pieces.
 _LEAST_HARMONY = 0.8

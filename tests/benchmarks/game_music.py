@@ -1,13 +1,13 @@
 """Music that people wrote for games, rendered with known beats and bars: a corpus of real compositions.
 
-    python -m tests.benchmarks.game_music OUT [--jobs 2]
+    python -m tests.benchmarks.game_music OUT [--jobs 2] [--length SECONDS]
 
 The MIDI files come with Debian's packages `openttd-openmsx` (GPL-2), `freedoom` and `freedm` (BSD-3-clause),
 `planetblupi-music-midi` (GPL-3+) and `simutrans-data` (Artistic-1.0), and are read where these are installed; nothing
-learns from them. Each gives its first minute with stems after a little silence (`_game`) and 40 s of the mix from
-anywhere (`_excerpt`), by a sound font and in a sound that no training has. Tempo and bars are those of the files, which
-count some music at twice the beat that people would tap: music that does not name its time signature or does not keep
-to its grid is left out. Needs the program `fluidsynth` and the package `mido`.
+learns from them. Each gives its beginning, a minute by itself, with stems after a little silence (`_game`) and 40 s of
+the mix from anywhere (`_excerpt`), by a sound font and in a sound that no training has. Tempo and bars are those of the
+files, which count some music at twice the beat that people would tap: music that does not name its time signature or
+does not keep to its grid is left out. Needs the program `fluidsynth` and the package `mido`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _FOLDERS = (
 _WADS = tuple(_GAMES / "doom" / f"{name}.wad" for name in ("freedoom1", "freedoom2", "freedm"))
 _FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 _RATE_HZ = 44100
-_LENGTH_S, _EXCERPT_S = 60.0, 40.0
+_EXCERPT_S = 40.0
 _SILENCE_S = (0.1, 0.8)
 _DRUMS = 9
 _BASSES = range(32, 40)
@@ -77,7 +77,7 @@ def _lumps(wad: bytes) -> list[tuple[str, bytes]]:
     return out
 
 
-def make(out: Path, named: tuple[str, bytes]) -> str | None:
+def make(out: Path, length_s: float, named: tuple[str, bytes]) -> str | None:
     """Render one file; return its name, None where its bars cannot be trusted."""
     import mido
 
@@ -94,12 +94,12 @@ def make(out: Path, named: tuple[str, bytes]) -> str | None:
     stems = {part: wave for part, wave in _stems(file, float(beats_s[-1])).items() if np.abs(wave).max() > 1e-3}
     total = np.asarray(sum(stems.values()), np.float32)
     scale = 0.5 / max(float(np.abs(total).max()), 1e-6)
-    size = round(_LENGTH_S * _RATE_HZ)
+    size = round(length_s * _RATE_HZ)
     # As records do, it starts after a little silence.
     silence = np.zeros(round(float(rng.uniform(*_SILENCE_S)) * _RATE_HZ), np.float32)
     whole = {"mix": np.concatenate([silence, mastered(rng, total[:size] * scale)])}
     whole |= {part: np.concatenate([silence, wave[:size] * scale]) for part, wave in stems.items()}
-    span = (-silence.size / _RATE_HZ, min(_LENGTH_S, total.size / _RATE_HZ))
+    span = (-silence.size / _RATE_HZ, min(length_s, total.size / _RATE_HZ))
     _write(out / f"{name}_game", whole, metre, beats_s, first, span)
     start_s = float(rng.uniform(8.0, max(9.0, float(beats_s[-1]) - _EXCERPT_S)))
     piece = total[round(start_s * _RATE_HZ) :][: round(_EXCERPT_S * _RATE_HZ)] * scale
@@ -200,10 +200,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--length", type=float, default=60.0, help="seconds of each piece from its beginning")
     options = parser.parse_args()
     files = list(midi_files())
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        kept = [name for name in pool.map(functools.partial(make, options.out), files) if name]
+        kept = [name for name in pool.map(functools.partial(make, options.out, options.length), files) if name]
     print(f"{len(kept)} of {len(files)} files" if files else "none of the packages is installed")
 
 

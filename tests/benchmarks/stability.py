@@ -136,7 +136,8 @@ def table(forms: Iterable[Form], changes: Iterable[Change]) -> list[str]:
     for change in changes:
         by_way.setdefault(change.way, []).append(change)
     for way, found in by_way.items():
-        same, contradicts = (np.mean([list(c[k]) for c in found], axis=0) for k in (1, 2))
+        same = np.mean([change.same for change in found], axis=0)
+        contradicts = np.mean([change.contradicts for change in found], axis=0)
         boundaries = np.nanmean([change.boundaries for change in found])
         lines.append(
             f"{way:9}{'':6}"

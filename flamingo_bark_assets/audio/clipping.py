@@ -46,7 +46,7 @@ class ClippedSamples:
     @property
     def fraction(self) -> Measurement[float]:
         """Share of samples in flat runs, 0 to 1; 0 for silence."""
-        return Measurement.of(self.samples / max(1, self.total), method=_METHOD)
+        return Measurement.exact(self.samples / max(1, self.total), method=_METHOD)
 
     @property
     def clipped(self) -> Measurement[bool]:

@@ -164,7 +164,7 @@ class SongInside:
         whole = self._evidence.song.tempo_bpm
         if whole.value is None:
             return whole
-        if whole.confidence is not None and whole.confidence < self._min_confidence:
+        if not Speaker(self._min_confidence).trusts(whole):
             return Measurement.unknown("the beats are unsure", method=_METHOD)
         inside = self._beats[np.searchsorted(self._beats, start_s) : np.searchsorted(self._beats, end_s)]
         if inside.size < _MIN_BEATS:
@@ -229,7 +229,7 @@ class SongInside:
                     tom_present=_present(drums.tom_present, counts["tom"]),
                     cymbal_present=_present(drums.cymbal_present, counts["cymbal"]),
                     active_fraction=_active(share),
-                    onset_density_hz=rate_inside(self._onsets, start_s, end_s, share),
+                    onset_density_hz=rate_inside(self._onsets, start_s, end_s, share, drums.onset_density_hz),
                     drum_patterns=patterns_inside(drums.drum_bars, start_s, end_s),
                 )
             case BassFeatures():
@@ -243,7 +243,7 @@ class SongInside:
                     register=bass_register(notes, whole.register),
                     sustain_s=note_length(notes, whole.sustain_s),
                     active_fraction=_active(share),
-                    onset_density_hz=rate_inside(self._notes, start_s, end_s, share),
+                    onset_density_hz=rate_inside(self._notes, start_s, end_s, share, whole.onset_density_hz),
                 )
             case VocalFeatures():
                 low, high = self._range(self._voice, start_s, end_s, evidence_of=self._evidence.vocals.f0_low_hz)
@@ -287,7 +287,7 @@ def _pitch(rows: Sequence[Any]) -> tuple[Floats, Floats]:
 
 
 def _active(share: float) -> Measurement[float]:
-    return Measurement.of(share, method=_METHOD)
+    return Measurement.exact(share, method=_METHOD)
 
 
 def _present(whole: Measurement[bool], hits: int) -> Measurement[bool]:

@@ -97,8 +97,8 @@ def find_lyrics(
         times_reason=_joined_reasons(given.left_out, found.times_reason) if found.lines else found.times_reason,
         missing_reason=found.missing_reason,
         language=language_of([line.text for line in found.lines], stated),
-        line_count=Measurement.of(len(found.lines), method=_METHOD),
-        dropped_words=Measurement.of(kept.dropped_words, method=_METHOD)
+        line_count=Measurement.exact(len(found.lines), method=_METHOD),
+        dropped_words=Measurement.exact(kept.dropped_words, method=_METHOD)
         if kept is not None
         else Measurement.unknown("nothing was transcribed", method=_METHOD),
         lyrics_lines=_with_tags(found, sections),

@@ -80,7 +80,7 @@ class RhythmFeatures:
     rhythmic: Measurement[bool] = quantity("", "Whether a tempo is defined at all.")
     on_beat_ratio: Measurement[float] = quantity("", "Share of onset strength within 50 ms of a beat.")
     onset_density_hz: Measurement[float] = quantity(
-        "1/s", "Note onsets a second, peaks of the spectral flux (Dixon, DAFx 2006)."
+        "1/s", "Onsets a second: peaks of the spectral flux (Dixon, DAFx 2006), swells among them."
     )
     onset_evenness: Measurement[float] = quantity("", "1 minus the entropy of the inter-onset intervals, 0 to 1.")
     beats: tuple[Beat, ...] = events("One row a beat.")

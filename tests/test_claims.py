@@ -431,6 +431,9 @@ def test_who_sings_is_never_decided(text: str) -> None:
         ("3/4", "6/8", "unverifiable"),
         ("4/4", "2/4", "unverifiable"),
         ("4/4", "7/8", "unverifiable"),
+        ("7/8", "7/8", "agree"),
+        ("7/8", "an odd metre", "agree"),
+        ("5/4", "4/4", "unverifiable"),
         (None, "3/4", "unverifiable"),
     ],
 )

@@ -91,8 +91,8 @@ KINDS_OF_TOPIC: Mapping[str, tuple[StemKind, ...]] = {
     **dict.fromkeys(
         ("bass register", "bass notes", "bass articulation", "bass and kick", "bass and chords"), ("bass",)
     ),
-    **dict.fromkeys(("vocal register", "vocal range", "vocal delivery"), ("vocals",)),
-    **dict.fromkeys(("sustain", "polyphony"), ("guitar", "piano", "harmonic")),
+    **dict.fromkeys(("vocal register", "vocal range"), ("vocals",)),
+    "sustain": ("guitar", "piano", "harmonic"),
     **dict.fromkeys(("stem harmony", "main chords", "sevenths"), ("guitar", "piano", "harmonic", "instrumental")),
 }  # fmt: skip
 """Whose topics they are; all others are of drums."""

@@ -82,7 +82,7 @@ def _key_of(speaker: Speaker, evidence: Evidence) -> str | None:
 
 def say_tempo(speaker: Speaker, evidence: Evidence) -> Phrase | None:
     """Say the tempo, for instance 'at 121 BPM'."""
-    return speaker.say(lambda bpm: f"at {figure(bpm, 0)} BPM" if round(bpm) > 0 else None, evidence.song.tempo_bpm)
+    return speaker.say(lambda bpm: f"at {figure(bpm, 0)} BPM" if round(bpm) > 0 else None, evidence.song.one_tempo_bpm)
 
 
 def say_stereo(speaker: Speaker, evidence: Evidence) -> Phrase | None:
@@ -138,7 +138,7 @@ def drum_instruments(speaker: Speaker, evidence: Evidence) -> Phrase:
 
 
 def _mix_opening(speaker: Speaker, evidence: Evidence) -> Phrase | None:
-    pace = speaker.say(lambda bpm: TEMPO.word(bpm) if round(bpm) > 0 else None, evidence.song.tempo_bpm)
+    pace = speaker.say(lambda bpm: TEMPO.word(bpm) if round(bpm) > 0 else None, evidence.song.one_tempo_bpm)
     kinds = evidence.audible_kinds
     instruments = Phrase(f"with {listed([KINDS[kind].noun for kind in kinds])}") if kinds else None
     told = known([say_key(speaker, evidence), say_tempo(speaker, evidence), instruments])

@@ -114,8 +114,8 @@ class Teller:
 
     @property
     def bpm(self) -> str | None:
-        """The tempo in whole BPM; None where it is not sure enough."""
-        tempo = self.evidence.song.tempo_bpm
+        """The tempo in whole BPM; None where it is not sure enough, or not one throughout."""
+        tempo = self.evidence.song.one_tempo_bpm
         sure = Speaker(self.settings.min_tempo_confidence).trusts(tempo)
         return figure(tempo.value, 0) if sure and tempo.value is not None and round(tempo.value) > 0 else None
 

@@ -89,7 +89,7 @@ class StoredSong:
             intact = False
         if intact:
             return None
-        return f"{self._song_id}: stored {step.record.TABLE} was damaged; materialise the asset again"
+        return f"{self._song_id}: stored {step.record.TABLE} is damaged, or of an earlier version; materialise the asset again"
 
 
 def size_bytes(paths: DataPaths, step: Step, song_id: str) -> int | None:

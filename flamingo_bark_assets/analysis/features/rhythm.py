@@ -86,3 +86,11 @@ class RhythmFeatures:
     beats: tuple[Beat, ...] = events("One row a beat.")
     tempo_candidates: tuple[TempoCandidate, ...] = events("One row a reading of the tempo.")
     tempo_segments: tuple[TempoSegment, ...] = events("One row a segment of one tempo.")
+
+    @property
+    def one_tempo_bpm(self) -> Measurement[float]:
+        """The tempo, where one holds throughout; unknown where it changes."""
+        if len(self.tempo_segments) < 2:
+            return self.tempo_bpm
+        tempi = ", ".join(f"{segment.tempo_bpm:.0f}" for segment in self.tempo_segments)
+        return Measurement.unknown(f"it changes: {tempi} BPM", method=self.tempo_bpm.method)

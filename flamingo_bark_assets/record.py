@@ -21,9 +21,9 @@ Scalar = float | int | bool | str
 class Measurement(Generic[T]):
     """One measured value with its method and confidence, or the reason why there is none.
 
-    What is computed as it is defined (`exact`) and what a person gave has confidence 1. What is detected or judged has the
-    chance of being right that was seen on songs with known truth, or that of what it is computed from. All else has
-    none: it is published, but no text tells it, no claim is held against it and nothing is decided by it.
+    What is computed as it is defined (`exact`) and what a person gave has confidence 1. What is detected or judged has
+    the chance of being right that was seen on songs with known truth, or that of what it is computed from. All else has
+    none: it is published, but no text tells it and no claim is held against it.
 
     Attributes:
         value: the value, in the unit of the field that declares it; None where unknown.

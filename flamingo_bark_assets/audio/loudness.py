@@ -54,7 +54,9 @@ def loudest_short_term(energies: SegmentEnergies) -> Measurement[float]:
 
 def _loudest(energies: SegmentEnergies, segments: int, method: str) -> Measurement[float]:
     windows = _weighted_windows(energies, segments, method)
-    return windows if isinstance(windows, Measurement) else Measurement.exact(float(_lufs(windows.max())), method=method)
+    return (
+        windows if isinstance(windows, Measurement) else Measurement.exact(float(_lufs(windows.max())), method=method)
+    )
 
 
 def loudness_range(energies: SegmentEnergies) -> Measurement[float]:

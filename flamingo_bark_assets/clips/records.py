@@ -41,8 +41,8 @@ class Clip(Row):
     position: float = column("Start over the length of the song, 0 to 1.")
     sounding: str = column("Kinds of stem that sound in it, joined by '+'; empty where no stem tells.")
     tempo_bpm: float | None = column(
-        "Tempo of the beats inside, as in the song's features; null where there are too few, they change, or it is less "
-        "sure than a prompt tells.",
+        "Tempo of the beats inside, as in the song's features; null where there are too few, they change, or it is "
+        "less sure than a prompt tells.",
         unit="BPM",
     )
     beats_per_bar: int | None = column("Beats from one downbeat to the next; null where the metre is.")

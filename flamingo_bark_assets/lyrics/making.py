@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.structure import UNSUNG_SHARE
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.signal import Sound
@@ -19,7 +20,7 @@ from flamingo_bark_assets.lyrics.matching import match_lines
 from flamingo_bark_assets.lyrics.phrases import Span, sung_phrases, sung_share
 from flamingo_bark_assets.lyrics.reading import GivenLyrics, Line, Word, is_timed, read_lyrics
 from flamingo_bark_assets.lyrics.records import DroppedLyrics, LyricsLine, LyricsSection, LyricsWord, SongLyrics, Times
-from flamingo_bark_assets.lyrics.section_tags import GIVEN, PROPOSED, UNSUNG_SHARE, SungLine, tag_sections
+from flamingo_bark_assets.lyrics.section_tags import GIVEN, PROPOSED, SungLine, tag_sections
 from flamingo_bark_assets.lyrics.sharing import share_out
 from flamingo_bark_assets.lyrics.transcript import Kept, TranscribedSegment, Transcript, drop_unsung
 from flamingo_bark_assets.lyrics.transcription import NotTranscribed, Transcriber

@@ -101,7 +101,7 @@ def at_downbeat(grid: BeatGrid, first_downbeat_s: float) -> BeatGrid:
 
 
 def in_metre(grid: BeatGrid, metre: str) -> BeatGrid:
-    """Count the beats by another metre, from the same downbeat; quarters become two eighths where these are its beats."""
+    """Count the beats by another metre, from the same downbeat; where its beats are eighths, a quarter has two."""
     found = METRES[metre]
     factor = grid.quarters_per_beat / found.quarters_per_beat
     note = "the beats are numbered anew"

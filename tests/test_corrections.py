@@ -18,7 +18,9 @@ from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import KEPT
 from flamingo_bark_assets.claims.rewriting import rewrite
 from flamingo_bark_assets.library.judgements import Corrections, claim_name
+from flamingo_bark_assets.pipeline import alike_for
 from flamingo_bark_assets.record import Measurement
+from flamingo_bark_assets.steps import STEM_STEPS
 from flamingo_bark_assets.storage.feature_store import FeatureStore, encode_record
 from flamingo_bark_assets.storage.set_aside import SetAside
 from tests.evidence import make_evidence, row
@@ -152,6 +154,12 @@ def test_the_segments_of_a_tempo_that_changes_follow_what_is_corrected(
 ) -> None:
     song = corrected(dataclasses.replace(measured(), tempo_segments=SEGMENTS), **said)
     assert [(each.tempo_bpm, each.metre) for each in song.tempo_segments] == expected
+
+
+def test_drums_are_measured_again_where_bars_are_less_sure_and_no_other_stem_is() -> None:
+    song = measured()
+    unsure = dataclasses.replace(song, first_downbeat_s=Measurement.of(0.6, method="accents", confidence=0.2))
+    assert alike_for(song, unsure) == frozenset(STEM_STEPS.values()) - {"drum_features"}
 
 
 def test_a_metre_alone_says_what_it_can_where_there_are_no_beats() -> None:

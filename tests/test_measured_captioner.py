@@ -168,8 +168,8 @@ def test_nothing_measured_surely_gives_no_caption_but_a_reason() -> None:
 
 def test_what_was_never_held_against_the_truth_is_told_nowhere_and_judges_no_claim() -> None:
     known = make_evidence()
-    records = {"raw_song": known.raw_song, "song": known.song, **known.stem_features}
-    uncalibrated = {
+    records: dict[str, Record] = {"raw_song": known.raw_song, "song": known.song, **dict(known.stem_features.items())}
+    uncalibrated: dict[str, Any] = {
         name: {
             spec.name: replace(found, confidence=None)
             for spec, found in record.measurements()

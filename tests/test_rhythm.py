@@ -23,6 +23,7 @@ from flamingo_bark_assets.analysis.rhythm.evidence import gather_evidence
 from flamingo_bark_assets.analysis.rhythm.measure import measure_rhythm
 from flamingo_bark_assets.analysis.rhythm.onsets import onset_strength, onset_times_s
 from flamingo_bark_assets.analysis.rhythm.readings import possible_readings
+from flamingo_bark_assets.analysis.rhythm.starts import Start, odds, start_of
 from flamingo_bark_assets.analysis.rhythm.swing import swing_ratio
 from flamingo_bark_assets.analysis.rhythm.tempo import autocorrelation, candidate_periods
 from flamingo_bark_assets.metres import METRES
@@ -31,6 +32,7 @@ from tests import music
 from tests.rhythm_synthesis import (
     ROCK,
     SLOW_SIX,
+    START_S,
     WALTZ,
     beat_times_s,
     beats_of,
@@ -116,6 +118,60 @@ def test_bars_of_bare_drums_begin_on_the_kick(name: str) -> None:
     beats_s = beat_times_s(104.0, 12)
     features = measure_rhythm(views_of(drums(BREAKS[name], beats_s)))
     assert mir_eval.beat.f_measure(beats_s[::4], times_of(features, downbeats=True)) > 0.85
+
+
+@pytest.mark.parametrize("cut", [1, 3])
+def test_a_loop_of_drums_begins_with_a_bar_whatever_its_accents(cut: int) -> None:
+    beats_s = beat_times_s(104.0, 12)
+    sound = drums(BREAKS["straight"], beats_s)
+    first, last = (round(beats_s[k] * music.RATE_HZ) for k in (cut, cut + 40))
+    looped = measure_rhythm(views_of(sound[first:last]))
+    bars_s = np.arange(10) * 4.0 * 60.0 / 104.0
+    assert mir_eval.beat.f_measure(bars_s, times_of(looped, downbeats=True)) > 0.9
+    no_loop = measure_rhythm(views_of(sound[first : last + music.RATE_HZ // 4]))
+    assert not np.isclose(times_of(no_loop, downbeats=True)[:, None], bars_s, atol=0.1).any()
+
+
+def test_music_after_silence_begins_with_a_bar_where_nothing_else_tells() -> None:
+    even = drums({"kick": "x...x...x...x...", "hihat": "..x...x...x...x."}, beat_times_s(120.0, 12))
+    late = even[round((START_S - 0.3) * music.RATE_HZ) :]
+    late[: round(0.29 * music.RATE_HZ)] = 0.0
+    features = measure_rhythm(views_of(late))
+    assert known(features.first_downbeat_s) == pytest.approx(0.3, abs=0.03)
+    cut_out = measure_rhythm(views_of(even[round((START_S + 0.1) * music.RATE_HZ) :]))
+    assert (features.first_downbeat_s.confidence or 0.0) > (cut_out.first_downbeat_s.confidence or 0.0)
+
+
+BEATS = np.arange(100.0, 1550.0, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "downbeat", "is_one"),
+    [(0, 32, 0, True), (0, 32, 1, False), (0, 31, 0, False), (1, 33, 1, True), (0.3, 32.3, 0, False)],
+)
+def test_a_loop_is_whole_bars_from_its_start(first: float, last: float, downbeat: int, is_one: bool) -> None:
+    span = Start(first * 50.0 / ONSET_RATE_HZ, last * 50.0 / ONSET_RATE_HZ)
+    assert (odds(span, BEATS, (downbeat - 2) % 4, 4) > 1.0) == is_one
+
+
+def test_only_a_bar_in_the_place_of_the_start_gets_likelier() -> None:
+    start = Start(2.0 * 50.0 / ONSET_RATE_HZ, None)
+    assert [odds(start, BEATS, first, 4) > 1.0 for first in range(4)] == [True, False, False, False]
+    assert odds(start, BEATS + 12.0, 0, 4) == 1.0
+
+
+def test_a_start_tells_of_bars_after_silence_and_in_bare_drums_only() -> None:
+    sound = drums(ROCK, beat_times_s(120.0, 8))
+    at_once = sound[round(START_S * music.RATE_HZ) :]
+    late = np.concatenate([np.zeros(music.RATE_HZ // 5), at_once])
+    assert start_of(view_of(at_once), harmony=0.2) == Start(0.0, at_once.size / music.RATE_HZ)
+    assert start_of(view_of(at_once), harmony=1.0) is None
+    assert start_of(view_of(at_once[round(0.1 * music.RATE_HZ) :]), harmony=0.2) is None
+    waited = start_of(view_of(late), harmony=1.0)
+    assert waited is not None
+    assert waited.start_s == pytest.approx(0.2, abs=0.03)
+    assert waited.end_s is None
+    assert start_of(view_of(late * np.linspace(0.0, 1.0, late.size) ** 2), harmony=1.0) is None
 
 
 def test_what_differs_between_drums_is_no_new_harmony() -> None:

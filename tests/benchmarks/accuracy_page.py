@@ -29,14 +29,17 @@ _LEAST_IN_BIN = 5
 _INTRODUCTION = """\
 # How right the measurements are
 
-Made by `python -m tests.benchmarks.accuracy_page`; numbers are means, songs in parentheses. Three kinds of material:
+Made by `python -m tests.benchmarks.accuracy_page`; numbers are means, songs in parentheses. Four kinds of material:
 
 - **Songs with stems**: rendered by a generator whose styles, sound fonts and kits no learned part saw; all of them is
   known.
 - **Pulses**: songs in grooves that training never drew, or in bars of our own program (`own`), which training drew too,
   by other sound fonts and kits than in training and worn as records are (limiting, rooms, vinyl, low-rate MP3): whole
   (`full`), drums alone (`bare`), drums and bass (`duo`), without drums (`drumless`), a few bars of the drums repeated
-  (`loop`), and without any pulse (`formless`). Odd metres and unusual tempi are far more common here than in life.
+  and cut in mid-bar (`loop`), and without any pulse (`formless`). Odd metres and unusual tempi are far more common here
+  than in life.
+- **Game music**: what people wrote for free games, rendered: the first minute after a little silence (`game`),
+  and 40 s from anywhere (`excerpt`). Some of it is written at twice the beat that people would tap.
 - **Recorded loops**: drum loops of whole bars (Sonic Pi, LMMS), repeated.
 
 None of it is an annotated record. Expect less of records: voices, rooms and players differ more than any generator.
@@ -65,7 +68,7 @@ def page(scores: Scores, rows: Sequence[rhythm.Row], judged: Sequence[Judged]) -
         "## Songs with stems\n",
         "From the mix alone, with its stems, and with stems as a separator gives them.\n",
         *_scores(scores),
-        "\n## Pulses and loops\n",
+        "\n## Pulses, game music and loops\n",
         "Tempo right within 4 % (Acc1), up to an octave or three (Acc2); beats and bars: F-measure at 70 ms;",
         "cut: told to change its tempo, which none does.\n",
         *_pulses(rows),

@@ -18,6 +18,7 @@ from flamingo_bark_assets.analysis.rhythm.evidence import Evidence
 from flamingo_bark_assets.analysis.rhythm.onsets import REGISTER_COUNT
 from flamingo_bark_assets.analysis.rhythm.readings import Reading, possible_readings
 from flamingo_bark_assets.analysis.rhythm.scoring import certainty, shares
+from flamingo_bark_assets.analysis.rhythm.starts import odds
 from flamingo_bark_assets.analysis.rhythm.tempo import local_salience
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.metres import Metre
@@ -117,7 +118,7 @@ def _pulse(evidence: Evidence) -> Pulse | None:
     )
     if not counts:
         return None
-    share = shares([count.features for count in counts], judge="bar" + suffix)
+    share = _by_start(evidence, counts, shares([count.features for count in counts], judge="bar" + suffix))
     chosen = counts[int(np.argmax(share))]
     of = {quantity: float(share[same_as(counts, chosen, quantity)].sum()) for quantity in QUANTITIES}
     sure = {quantity: certainty(of[quantity], quantity + suffix) for quantity in QUANTITIES}
@@ -135,6 +136,26 @@ def _pulse(evidence: Evidence) -> Pulse | None:
         bar_certainty=min(sure["bars"], sure["grid"]),
         features=steadiness(evidence, beats, of["tempo"]),
     )
+
+
+def _by_start(evidence: Evidence, counts: Sequence[Count], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the shares where those count more whose bars the recording starts with, see `starts`.
+
+    That tells where beats and bars lie, not how long they are: each tempo and metre keeps its share.
+    """
+    if evidence.start is None:
+        return share
+    into = evidence.start_s * ONSET_RATE_HZ
+    weighted = share * [
+        odds(evidence.start, count.grid.beats + into, count.bar.first, count.bar.metre.beats_per_bar)
+        for count in counts
+    ]
+    out = np.zeros_like(share)
+    for count in counts:
+        alike = same_as(counts, count, "tempo") & same_as(counts, count, "metre")
+        one = np.array([other is count for other in counts])
+        out[one] = weighted[one] * share[alike].sum() / weighted[alike].sum()
+    return np.asarray(out / out.sum(), np.float64)
 
 
 def same_as(counts: Sequence[Count], one: Count, quantity: str) -> NDArray[np.bool_]:

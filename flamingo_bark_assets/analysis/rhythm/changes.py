@@ -72,7 +72,8 @@ def steady_spans(evidence: Evidence) -> list[tuple[int, int]]:
 
 
 def part_of(evidence: Evidence, first: int, last: int) -> Evidence:
-    """Return the evidence of a span of frames."""
+    """Return the evidence of a span of frames; a loop is only the whole."""
+    start = evidence.start
     pulse = evidence.pulse[first:last]
     pulse = (pulse - pulse.mean()) / max(float(pulse.std()), 1e-6)
     return replace(
@@ -81,6 +82,7 @@ def part_of(evidence: Evidence, first: int, last: int) -> Evidence:
         pulse=np.asarray(pulse, np.float32),
         total=evidence.total[first:last],
         start_s=evidence.start_s + first / ONSET_RATE_HZ,
+        start=start if first == 0 and (start is None or start.end_s is None or last == evidence.total.size) else None,
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.frontend.view import BINS_PER_SEMITONE, NOTE_RATE_HZ, ONSET_RATE_HZ, SongViews
 from flamingo_bark_assets.analysis.rhythm.onsets import REGISTER_COUNT, onset_strength
+from flamingo_bark_assets.analysis.rhythm.starts import Start, start_of
 from flamingo_bark_assets.audio.signal import FloatArray
 
 # A new chord is compared with what sounded over this time before.
@@ -37,6 +38,7 @@ class Evidence:
         start_s: seconds.
         with_stems: whether there are stems.
         rise: how much starts at all in the mix, see `OnsetStrength.rise`.
+        start: where the recording starts, None where that tells nothing.
     """
 
     curves: FloatArray
@@ -46,6 +48,7 @@ class Evidence:
     start_s: float
     with_stems: bool
     rise: float
+    start: Start | None
 
 
 def gather_evidence(views: SongViews) -> Evidence:
@@ -79,6 +82,7 @@ def gather_evidence(views: SongViews) -> Evidence:
         first / ONSET_RATE_HZ,
         with_stems,
         mix.rise,
+        start_of(views.mix, float(curves[:, REGISTER_COUNT + 1].std())),
     )
 
 

@@ -529,9 +529,12 @@ def alike_for(before: SongFeatures, after: Record) -> frozenset[str]:
         return frozenset(step.name for step in STEPS if measuring in step.needs)
     if _read_by_stems(before) != _read_by_stems(after):
         return frozenset()
+    alike = frozenset(STEM_STEPS.values())
     if _spelled_by(before) != _spelled_by(after):
-        return frozenset(STEM_STEPS.values()) - CHORDAL_STEPS
-    return frozenset(STEM_STEPS.values())
+        alike -= CHORDAL_STEPS
+    if _sure_of_bars(before) != _sure_of_bars(after):
+        alike -= {STEM_STEPS["drums"]}
+    return alike
 
 
 def _read_by_stems(song: SongFeatures) -> tuple[object, ...]:
@@ -545,6 +548,11 @@ def _sounding_chords(song: SongFeatures) -> tuple[object, ...]:
         (chord.start_s, chord.end_s, chord.confidence, root if root == "N" else pitch_class(root), quality)
         for chord, root, quality in parts
     )
+
+
+def _sure_of_bars(song: SongFeatures) -> tuple[object, ...]:
+    """Return how sure what the drums are held against is, which bounds how sure their patterns are."""
+    return song.beat_count.confidence, song.metre.confidence, song.first_downbeat_s.confidence
 
 
 def _spelled_by(song: SongFeatures) -> tuple[object, ...]:

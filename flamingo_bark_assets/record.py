@@ -21,10 +21,14 @@ Scalar = float | int | bool | str
 class Measurement(Generic[T]):
     """One measured value with its method and confidence, or the reason why there is none.
 
+    What is computed as it is defined (`exact`) and what a person gave has confidence 1. What is detected or judged has
+    the chance of being right that was seen on songs with known truth, or that of what it is computed from. All else has
+    none: it is published, but no text tells it and no claim is held against it.
+
     Attributes:
         value: the value, in the unit of the field that declares it; None where unknown.
         method: short stable name of the procedure, for instance ``bs1770-4-gated``.
-        confidence: 0 (guess) to 1 (certain); None where the method gives none.
+        confidence: 0 (guess) to 1 (certain); None where it was never held against the truth.
         reason: why the value is None; None where there is a value.
     """
 
@@ -49,6 +53,11 @@ class Measurement(Generic[T]):
         if confidence is not None:
             confidence = min(1.0, max(0.0, float(confidence))) if math.isfinite(confidence) else None
         return cls(plain, method, confidence)
+
+    @classmethod
+    def exact(cls, value: T, *, method: str) -> Measurement[T]:
+        """Return a value that is computed as it is defined: a level, a length, a count of files, a share of energy."""
+        return cls.of(value, method=method, confidence=1.0)
 
     @classmethod
     def unknown(cls, reason: str, *, method: str) -> Measurement[T]:

@@ -226,10 +226,10 @@ def test_what_librosa_does_not_confirm_is_less_sure(monkeypatch: Patch) -> None:
     before, after = sure.tempo_bpm.confidence, song.tempo_bpm.confidence
     assert before is not None
     assert after == pytest.approx(DOUBTED * before)
-    assert sure.zero_crossing_rate_hz.confidence is None
+    assert sure.zero_crossing_rate_hz.confidence == 1.0
     assert song.zero_crossing_rate_hz.confidence == DOUBTED
     assert {row.confidence for row in song.mfcc} == {DOUBTED}
-    assert {row.confidence for row in sure.mfcc} == {None}
+    assert {row.confidence for row in sure.mfcc} == {1.0}
     assert song.spectral_centroid_hz == sure.spectral_centroid_hz
 
 

@@ -203,7 +203,7 @@ def test_a_stored_result_that_was_damaged_is_told_and_hides_no_other_song(paths:
     verdict.write_bytes(contents)
     listed = flamingo_bark("list")
     assert listed.exit_code == 0
-    assert "damaged: stored song_metadata was damaged; materialise the asset again" in listed.output
+    assert "damaged: stored song_metadata is damaged, or of an earlier version; materialise" in listed.output
     assert due(paths).keys() == {"damaged"}
     assert "damaged: stored song_metadata cannot be read" in " ".join(flamingo_bark("list").output.split())
     assert "unfit: other: song.wav" in " ".join(listed.output.split())

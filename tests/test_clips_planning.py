@@ -11,7 +11,7 @@ import pytest
 
 from flamingo_bark_assets.analysis.features.drums import DrumBar, DrumHit, DrumPattern
 from flamingo_bark_assets.analysis.features.harmonic import HarmonicActivity, HarmonicChord
-from flamingo_bark_assets.analysis.features.rhythm import Beat
+from flamingo_bark_assets.analysis.features.rhythm import Beat, TempoSegment
 from flamingo_bark_assets.analysis.features.stem import BassActivity, DrumActivity, VocalActivity
 from flamingo_bark_assets.analysis.features.structure import Section
 from flamingo_bark_assets.analysis.features.tonality import Chord, KeySegment
@@ -29,7 +29,7 @@ from flamingo_bark_assets.prompts.library_scale import TOPICS, Edges, LibrarySca
 from flamingo_bark_assets.settings import ClipSettings, FormWeights, PromptSettings, Settings, Thresholds, ViewSettings
 from flamingo_bark_assets.text import non_space_length
 from flamingo_bark_assets.training.suitability import Verdict, judge
-from tests.evidence import lyrics_of, make_evidence, make_stem, row, unusable_song
+from tests.evidence import lyrics_of, make_evidence, make_stem, measured, row, unusable_song
 
 LENGTH_S = 80.0
 BEAT_S = 0.5
@@ -163,6 +163,31 @@ def test_the_sources_are_mix_instrumental_stems_pairs_and_triples() -> None:
         "bass+vocals+harmonic",
     }  # fmt: skip
     assert at(plan(), "instrumental", 5.0).kinds == "drums+bass+harmonic"
+
+
+def test_a_clip_has_the_tempo_and_metre_of_the_segment_in_which_it_lies() -> None:
+    beats = tuple(row(Beat, beat=i, time_s=BEAT_S * i, position=1 + i % 4) for i in range(80)) + tuple(
+        row(Beat, beat=80 + i, time_s=40.0 + 0.2 * i, position=1 + i % 7) for i in range(200)
+    )
+    segments = (
+        row(TempoSegment, segment=0, start_s=0.0, end_s=40.0, tempo_bpm=120.0, metre="4/4", confidence=0.9),
+        row(TempoSegment, segment=1, start_s=40.0, end_s=80.0, tempo_bpm=150.0, metre="7/8", confidence=0.9),
+    )
+    known = song().song
+    changing = dataclasses.replace(song(), song=dataclasses.replace(known, beats=beats, tempo_segments=segments))
+    early, late = (at(plan(changing), "mix", time_s) for time_s in (5.0, 65.0))
+    assert (early.metre, early.beats_per_bar, late.metre, late.beats_per_bar) == ("4/4", 4, "7/8", 7)
+    # Beats are eighths in 7/8, and the tempo is in quarters.
+    assert [early.tempo_bpm, late.tempo_bpm] == pytest.approx([120.0, 150.0])
+
+
+def test_a_clip_states_no_tempo_metre_or_key_that_no_prompt_would() -> None:
+    told = dataclasses.replace(
+        song().song, tempo_bpm=measured(120.0, 0.6), metre=measured("4/4", 0.7), key=measured("E minor", 0.5)
+    )
+    unsure = dataclasses.replace(song(), song=told)
+    clip = at(plan(unsure), "mix", 5.0)
+    assert (clip.tempo_bpm, clip.metre, clip.beats_per_bar, clip.key) == (None, None, None, None)
 
 
 def test_a_view_has_the_sources_that_it_asks_for() -> None:

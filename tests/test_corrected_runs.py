@@ -201,6 +201,7 @@ def test_stems_read_of_the_mix_only_what_is_compared_before_they_are_kept(data: 
     object.__getattribute__(watched, "__dict__").update(vars(song))
     pipeline._read_by_stems(watched)
     pipeline._spelled_by(watched)
+    pipeline._sure_of_bars(watched)
     compared = set(read)
     read.clear()
     work._results[SongFeatures] = watched

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flamingo_bark_assets.analysis.correcting.song import correct_song
-from flamingo_bark_assets.analysis.features.rhythm import Beat
+from flamingo_bark_assets.analysis.features.rhythm import Beat, TempoSegment
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.structure import Section
 from flamingo_bark_assets.analysis.features.tonality import Chord
@@ -18,7 +18,9 @@ from flamingo_bark_assets.claims.checking import check_claims
 from flamingo_bark_assets.claims.model import KEPT
 from flamingo_bark_assets.claims.rewriting import rewrite
 from flamingo_bark_assets.library.judgements import Corrections, claim_name
+from flamingo_bark_assets.pipeline import alike_for
 from flamingo_bark_assets.record import Measurement
+from flamingo_bark_assets.steps import STEM_STEPS
 from flamingo_bark_assets.storage.feature_store import FeatureStore, encode_record
 from flamingo_bark_assets.storage.set_aside import SetAside
 from tests.evidence import make_evidence, row
@@ -120,6 +122,44 @@ def test_a_metre_numbers_the_beats_anew_from_the_same_downbeat() -> None:
     assert np.allclose(np.diff(downbeats(song)), 3 * BEAT_S)
     assert (song.metre.value, song.beats_per_bar.value, song.metre.method) == ("3/4", 3, "human")
     assert song.swing_ratio == measured().swing_ratio
+
+
+def test_a_metre_of_eighths_makes_two_beats_of_each_quarter_and_back() -> None:
+    song = corrected(metre="7/8")
+    assert np.allclose(np.diff(times(song)), BEAT_S / 2)
+    assert np.allclose(np.diff(downbeats(song)), 7 * BEAT_S / 2)
+    assert downbeats(song)[0] == downbeats(measured())[0]
+    assert song.tempo_bpm == measured().tempo_bpm
+    assert times(corrected(song, metre="4/4"))[1:] == times(measured())[1:]
+    steady = corrected(tempo_bpm=90, metre="7/8")
+    assert np.allclose(np.diff(times(steady)), 60 / 90 / 2)
+
+
+SEGMENTS = (
+    row(TempoSegment, segment=0, start_s=0.1, end_s=20.0, tempo_bpm=120.0, metre="4/4", confidence=0.8),
+    row(TempoSegment, segment=1, start_s=20.0, end_s=32.0, tempo_bpm=90.0, metre="4/4", confidence=0.8),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"metre": "3/4"}, [(120.0, "3/4"), (90.0, "3/4")]),
+        ({"tempo_bpm": 60}, [(60.0, "4/4"), (45.0, "4/4")]),
+        ({"tempo_bpm": 100, "metre": "3/4"}, [(100.0, "3/4")]),
+    ],
+)
+def test_the_segments_of_a_tempo_that_changes_follow_what_is_corrected(
+    said: dict[str, Any], expected: list[tuple[float, str]]
+) -> None:
+    song = corrected(dataclasses.replace(measured(), tempo_segments=SEGMENTS), **said)
+    assert [(each.tempo_bpm, each.metre) for each in song.tempo_segments] == expected
+
+
+def test_drums_are_measured_again_where_bars_are_less_sure_and_no_other_stem_is() -> None:
+    song = measured()
+    unsure = dataclasses.replace(song, first_downbeat_s=Measurement.of(0.6, method="accents", confidence=0.2))
+    assert alike_for(song, unsure) == frozenset(STEM_STEPS.values()) - {"drum_features"}
 
 
 def test_a_metre_alone_says_what_it_can_where_there_are_no_beats() -> None:

@@ -135,25 +135,24 @@ def test_of_a_whole_file_nothing_is_said(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-@pytest.mark.parametrize("share", [0.3, 0.9, None])
-def test_a_file_that_is_cut_off_is_truncated(tmp_path: Path, name: str, share: float | None) -> None:
+def test_a_file_that_is_cut_off_is_truncated(tmp_path: Path, name: str) -> None:
     path = make(tmp_path, name)
     data = path.read_bytes()
-    path.write_bytes(data[: int(share * len(data)) if share is not None else len(data) - FEW_PACKETS_BYTES])
-    assert truncation(path) is not None
+    for kept in (int(0.3 * len(data)), len(data) - FEW_PACKETS_BYTES):
+        path.write_bytes(data[:kept])
+        assert truncation(path) is not None, kept
 
 
-@pytest.mark.parametrize("share", [0.3, 0.9])
 @pytest.mark.parametrize(
     "name", ["wav ima adpcm", "rf64", "bw64", "w64", "au", "caf", "aiff", "flac", "wma", "webm", "tta"]
 )
-def test_a_cut_file_still_declares_the_whole(tmp_path: Path, name: str, share: float) -> None:
+def test_a_cut_file_still_declares_the_whole(tmp_path: Path, name: str) -> None:
     path = make(tmp_path, name)
     data = path.read_bytes()
-    path.write_bytes(data[: int(share * len(data))])
+    path.write_bytes(data[: int(0.3 * len(data))])
     found = decode(path, max_duration_s=600.0)
     assert found.declared_duration_s == pytest.approx(SECONDS, abs=0.12)
-    assert found.signal.duration_s < (share + 0.05) * SECONDS
+    assert found.signal.duration_s < 0.35 * SECONDS
 
 
 ID3V1 = b"TAG" + bytes(125)
@@ -173,12 +172,13 @@ APPENDED = {
 FRAMES = ("mp3", "mp3 without xing", "mp2", "adts", "ac3", "eac3")
 
 
-@pytest.mark.parametrize("appended", APPENDED)
 @pytest.mark.parametrize("name", [*FRAMES, "wav", "aiff", "flac", "ogg vorbis", "m4a", "m4a fragmented", "webm", "wma"])
-def test_what_stands_behind_the_sound_is_no_cut(tmp_path: Path, name: str, appended: str) -> None:
+def test_what_stands_behind_the_sound_is_no_cut(tmp_path: Path, name: str) -> None:
     path = make(tmp_path, name)
-    path.write_bytes(path.read_bytes() + APPENDED[appended])
-    assert truncation(path) is None
+    data = path.read_bytes()
+    for appended, tag in APPENDED.items():
+        path.write_bytes(data + tag)
+        assert truncation(path) is None, appended
 
 
 def test_a_tag_with_a_footer_before_the_sound_hides_no_cut(tmp_path: Path) -> None:
@@ -188,12 +188,13 @@ def test_a_tag_with_a_footer_before_the_sound_hides_no_cut(tmp_path: Path) -> No
     assert read_extent(io.BytesIO(tag + data)) == read_extent(io.BytesIO(data))
 
 
-@pytest.mark.parametrize("appended", ["id3v1", "ape", "lyrics and id3v1", "ape and id3v1"])
 @pytest.mark.parametrize("name", FRAMES)
-def test_a_tag_behind_a_cut_frame_does_not_hide_it(tmp_path: Path, name: str, appended: str) -> None:
+def test_a_tag_behind_a_cut_frame_does_not_hide_it(tmp_path: Path, name: str) -> None:
     path = make(tmp_path, name)
-    path.write_bytes(path.read_bytes()[:-FEW_PACKETS_BYTES] + APPENDED[appended])
-    assert truncation(path) is not None
+    data = path.read_bytes()[:-FEW_PACKETS_BYTES]
+    for appended in ("id3v1", "ape", "lyrics and id3v1", "ape and id3v1"):
+        path.write_bytes(data + APPENDED[appended])
+        assert truncation(path) is not None, appended
 
 
 @pytest.mark.parametrize("name", ["mp3", "mp3 by lame"])
@@ -309,7 +310,7 @@ def test_whatever_stands_in_a_header_ends_in_sound_or_a_named_fault(tmp_path: Pa
     path = make(tmp_path, name)
     data = path.read_bytes()[:30_000]
     rng = np.random.default_rng(len(data))
-    for _ in range(12):
+    for _ in range(6):
         changed = bytearray(data)
         for at in rng.integers(0, 400, size=4):
             changed[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF))

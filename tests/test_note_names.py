@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from flamingo_bark_assets.note_names import (
@@ -16,6 +18,7 @@ from flamingo_bark_assets.note_names import (
     spelled_notes,
 )
 
+MODES: tuple[Mode, ...] = ("major", "minor")
 TONICS = [letter + sign for letter in "CDEFGAB" for sign in ("", "#", "b")]
 
 pytestmark = pytest.mark.usefixtures("peer")
@@ -38,17 +41,11 @@ def test_there_are_24_keys_each_spelled_as_on_the_circle_of_fifths() -> None:
     assert KEYS[12:] == tuple(f"{t} minor" for t in ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"])
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_a_key_spelled_and_read_back_is_itself(key: str) -> None:
-    assert key_name(key) == key == KEYS[pitch_class(key.split(maxsplit=1)[0]) + (12 if key.endswith("minor") else 0)]
-
-
-@pytest.mark.parametrize("mode", ["major", "minor"])
-@pytest.mark.parametrize("tonic", [*TONICS, "E♭", "F♯", "Bbb", "C##"])
-def test_any_spelling_of_a_key_is_read_as_the_key_of_that_pitch_and_mode(tonic: str, mode: Mode) -> None:
-    name = key_name(f"{tonic} {mode}")
-    assert name in KEYS
-    assert (pitch_class(name.split()[0]), name.split()[1]) == (pitch_class(tonic), mode)
+def test_any_spelling_of_a_key_is_read_as_the_key_of_that_pitch_and_mode() -> None:
+    for tonic, mode in product([*TONICS, "E♭", "F♯", "Bbb", "C##"], MODES):
+        name = key_name(f"{tonic} {mode}")
+        assert name == KEYS[pitch_class(tonic) + (12 if mode == "minor" else 0)], tonic
+        assert key_name(name) == name
 
 
 @pytest.mark.parametrize("text", ["", "C", "C dorian", "H major", "c major", "major", "C  major", "C major "])
@@ -56,27 +53,27 @@ def test_what_is_no_key_has_no_name(text: str) -> None:
     assert key_name(text) is None
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_no_key_of_the_same_pitch_has_fewer_accidentals(key: str) -> None:
-    tonic, mode = key.split()
-    same = [other for other in TONICS if pitch_class(other) == pitch_class(tonic)]
-    assert all(abs(signature(tonic, mode)) <= abs(signature(other, mode)) for other in same)  # type: ignore[arg-type]
+def test_no_key_of_the_same_pitch_has_fewer_accidentals() -> None:
+    for key in KEYS:
+        tonic, mode = key.split()
+        same = [other for other in TONICS if pitch_class(other) == pitch_class(tonic)]
+        signs = [abs(signature(other, mode)) for other in (tonic, *same)]  # type: ignore[arg-type]
+        assert signs[0] == min(signs), key
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_the_chords_of_a_key_use_each_letter_once(key: str) -> None:
-    labels = chords_of(key, DIATONIC[key.split()[1]])
-    assert sorted(label[0] for label in labels) == sorted("ABCDEFG")
+def test_the_chords_of_a_key_use_each_letter_once() -> None:
+    for key in KEYS:
+        labels = chords_of(key, DIATONIC[key.split()[1]])
+        assert sorted(label[0] for label in labels) == sorted("ABCDEFG"), key
 
 
-@pytest.mark.parametrize("key", [*KEYS, None])
-@pytest.mark.parametrize("quality", ["maj", "min7", "7", "dim7", "hdim7", "sus4", "5"])
-def test_a_chord_keeps_its_pitch_and_quality_however_it_is_spelled(key: str | None, quality: str) -> None:
-    for number, name in enumerate(PITCH_CLASSES):
+def test_a_chord_keeps_its_pitch_and_quality_however_it_is_spelled() -> None:
+    qualities = ("maj", "min7", "7", "dim7", "hdim7", "sus4", "5")
+    for key, quality, (number, name) in product([*KEYS, None], qualities, enumerate(PITCH_CLASSES)):
         root, _, kept = chord_in_key(f"{name}:{quality}", key).partition(":")
-        assert (pitch_class(root), kept) == (number, quality)
+        assert (pitch_class(root), kept) == (number, quality), key
         assert len(root) <= 2
-        assert chord_in_key(chord_in_key(f"{name}:{quality}", key), key) == f"{root}:{quality}"
+        assert chord_in_key(f"{root}:{quality}", key) == f"{root}:{quality}", key
 
 
 @pytest.mark.parametrize(
@@ -121,34 +118,23 @@ def test_notes_outside_a_key_follow_the_harmonic_chromatic_scale(key: str, note:
     assert spelled_notes(tonic, mode)[note] == name
 
 
-@pytest.mark.parametrize("mode", ["major", "minor"])
-@pytest.mark.parametrize("tonic", TONICS)
-def test_a_key_spells_its_own_notes_as_librosa_does(tonic: str, mode: Mode) -> None:
+def test_a_key_has_the_notes_and_the_signature_that_librosa_gives_it() -> None:
     import librosa
 
-    harte, notes = f"{tonic}:{mode[:3]}", spelled_notes(tonic, mode)
-    theirs = librosa.key_to_notes(harte, unicode=False)
-    assert all(notes[degree] == theirs[degree] for degree in librosa.key_to_degrees(harte))
+    for tonic, mode in product(TONICS, MODES):
+        harte = f"{tonic}:{mode[:3]}"
+        theirs, degrees = librosa.key_to_notes(harte, unicode=False), librosa.key_to_degrees(harte)
+        own = [spelled_notes(tonic, mode)[degree] for degree in degrees]
+        assert own == [theirs[degree] for degree in degrees]
+        assert signature(tonic, mode) == "".join(own).count("#") - "".join(own).count("b"), harte
 
 
-@pytest.mark.parametrize("mode", ["major", "minor"])
-@pytest.mark.parametrize("tonic", TONICS)
-def test_a_signature_counts_the_signs_of_the_keys_own_notes(tonic: str, mode: Mode) -> None:
+def test_a_note_has_librosas_midi_number() -> None:
     import librosa
 
-    harte = f"{tonic}:{mode[:3]}"
-    notes = librosa.key_to_notes(harte, unicode=False)
-    own = [notes[degree] for degree in librosa.key_to_degrees(harte)]
-    assert signature(tonic, mode) == "".join(own).count("#") - "".join(own).count("b")
-
-
-@pytest.mark.parametrize("note", [*TONICS, "F##", "Bbb"])
-@pytest.mark.parametrize("octave", range(-1, 10))
-def test_a_note_has_librosas_midi_number(note: str, octave: int) -> None:
-    import librosa
-
-    assert midi_number(f"{note}{octave}") == librosa.note_to_midi(f"{note}{octave}")
-    assert pitch_class(note) == librosa.note_to_midi(note) % 12
+    for note, octave in product([*TONICS, "F##", "Bbb"], range(-1, 10)):
+        assert midi_number(f"{note}{octave}") == librosa.note_to_midi(f"{note}{octave}"), (note, octave)
+        assert pitch_class(note) == librosa.note_to_midi(note) % 12
 
 
 def test_signs_may_be_printed_ones() -> None:

@@ -67,8 +67,10 @@ def analyse_bass(
     evidence = weigh_evidence(view.onset_power, track)
     notes = find_notes(track, evidence)
     track = track.voiced_where(evidence.sounding >= 0.5)
-    stem = measure_stem(song_id, view, energy_share=energy_share, song=song, onsets_s=notes.onset_s)
     sure = float(notes.confidence.mean()) if notes.confidence.size else 0.0
+    stem = measure_stem(
+        song_id, view, energy_share=energy_share, song=song, onsets_s=notes.onset_s, onset_confidence=sure
+    )
     relations = relate(notes, confidence=sure, kicks=_kicks(drums), chords=song.chords if song is not None else None)
     return BassFeatures(
         **vars(stem),

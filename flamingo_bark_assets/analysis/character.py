@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.features.character import CharacterFeatures
 from flamingo_bark_assets.analysis.features.rhythm import RhythmFeatures
 from flamingo_bark_assets.analysis.frontend.view import (
-    ACTIVITY_FRAME_S,
     ONSET_BAND_EDGES,
     ONSET_FRAME,
     ONSET_RATE_HZ,
@@ -35,13 +34,13 @@ _SOUNDING_RANGE_DB = 40.0
 # Scales of the fluctuation analysis (Streich and Herrera 2005): 310 ms to 10 s in steps of a tenth.
 _SHORTEST_S, _LONGEST_S, _STEP = 0.31, 10.0, 1.1
 _LEAST_SCALES = 22
-_FULL_CONFIDENCE_S = 60.0
 
 
 def measure_character(view: AudioView, rhythm: RhythmFeatures) -> CharacterFeatures:
     """Measure energy and danceability of the mix; unknown where it is unusable, danceability where short.
 
-    Energy goes from 0 to 1; danceability is above 0, about 0.7 (a drifting level) and more.
+    Energy goes from 0 to 1; danceability is above 0, about 0.7 (a drifting level) and more. Neither has a confidence:
+    nobody held them against what listeners say.
     """
     if view.unusable is not None:
         return CharacterFeatures(
@@ -83,8 +82,7 @@ def _energy(view: AudioView, rhythm: RhythmFeatures) -> Measurement[float]:
         _placed(float(sounding_db.mean()), _LEVEL_RANGE_DB),
         _placed(10.0 * math.log10(bright + 1e-9), _BRIGHT_RANGE_DB),
     )
-    sounding_s = sounding_db.size * ACTIVITY_FRAME_S
-    return Measurement.of(sum(terms) / len(terms), method=_ENERGY, confidence=min(1.0, sounding_s / _FULL_CONFIDENCE_S))
+    return Measurement.of(sum(terms) / len(terms), method=_ENERGY)
 
 
 def _placed(value: float, limits: tuple[float, float]) -> float:
@@ -105,8 +103,7 @@ def _danceability(view: AudioView) -> Measurement[float]:
     exponent = float(fluctuation_exponents(level, scales).mean())
     if exponent <= 0.0:
         return Measurement.unknown("its fluctuations do not grow with their scale", method=_DANCE)
-    confidence = min(1.0, level.size / ONSET_RATE_HZ / _FULL_CONFIDENCE_S)
-    return Measurement.of(1.0 / exponent, method=_DANCE, confidence=confidence)
+    return Measurement.of(1.0 / exponent, method=_DANCE)
 
 
 @compiled("void(float64[::1], int64[::1], float64[::1])")

@@ -48,7 +48,7 @@ def true_peak(view: AudioView) -> Measurement[float]:
     peak = view.read_native(TruePeakReader)
     if peak <= 0.0:
         return Measurement.unknown("the sound is digital silence", method=TRUE_PEAK_METHOD)
-    return Measurement.of(20.0 * math.log10(peak), method=TRUE_PEAK_METHOD)
+    return Measurement.exact(20.0 * math.log10(peak), method=TRUE_PEAK_METHOD)
 
 
 def crest_factor(levels: Levels) -> Measurement[float]:
@@ -59,7 +59,7 @@ def crest_factor(levels: Levels) -> Measurement[float]:
     # Squares of faint enough samples are 0.
     if power <= 0.0:
         return Measurement.unknown("the sound is digital silence", method=method)
-    return Measurement.of(20.0 * math.log10(peak) - 10.0 * math.log10(power), method=method)
+    return Measurement.exact(20.0 * math.log10(peak) - 10.0 * math.log10(power), method=method)
 
 
 def _peak_to_loudness(peak: Measurement[float], loudness: Measurement[float]) -> Measurement[float]:
@@ -68,4 +68,4 @@ def _peak_to_loudness(peak: Measurement[float], loudness: Measurement[float]) ->
         if part.reason is not None:
             return Measurement.unknown(part.reason, method=method)
     assert peak.value is not None and loudness.value is not None
-    return Measurement.of(peak.value - loudness.value, method=method)
+    return Measurement.exact(peak.value - loudness.value, method=method)

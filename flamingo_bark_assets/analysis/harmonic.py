@@ -123,19 +123,19 @@ def _texture(view: AudioView, harmony: Harmony, cents: float, *, is_sum: bool) -
         notes, floor, stretched = (_known(None, method, _MANY) for method in methods)
         return {**whole, "polyphony": notes, "harmonic_to_noise_db": floor, "inharmonicity": stretched}
     clear = harmony.chord_share >= MIN_CHORD_SHARE
-    count = mean_polyphony(harmony.salience)
+    count = mean_polyphony(harmony.salience) if clear else None
     stretch = measure_inharmonicity(view, harmony.salience, cents=cents)
     return {
         **whole,
-        "polyphony": _known(count if clear else None, _POLYPHONY_METHOD, reason if clear else "no pitched sound"),
+        "polyphony": Measurement.of(count, method=_POLYPHONY_METHOD)
+        if count is not None
+        else Measurement.unknown(reason if clear else "no pitched sound", method=_POLYPHONY_METHOD),
         "harmonic_to_noise_db": _known(noise_db, _NOISE_METHOD, reason),
-        "inharmonicity": Measurement.of(
-            stretch[0], method=_INHARMONICITY_METHOD, confidence=1.0 / (1.0 + 2.0 * stretch[1])
-        )
+        "inharmonicity": Measurement.of(stretch, method=_INHARMONICITY_METHOD)
         if stretch is not None and clear
         else Measurement.unknown("too few notes have six clear partials", method=_INHARMONICITY_METHOD),
     }
 
 
 def _known(value: float | None, method: str, reason: str) -> Measurement[float]:
-    return Measurement.unknown(reason, method=method) if value is None else Measurement.of(value, method=method)
+    return Measurement.unknown(reason, method=method) if value is None else Measurement.exact(value, method=method)

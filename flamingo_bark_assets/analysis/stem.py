@@ -39,10 +39,12 @@ def measure_stem(
     energy_share: Measurement[float],
     song: SongFeatures | None = None,
     onsets_s: NDArray[np.float64] | None = None,
+    onset_confidence: float = 1.0,
 ) -> StemFeatures:
     """Measure what every stem has; the instrument's own result is built on it.
 
-    `onsets_s` are the onset times where the instrument's own analysis knows them; else the peaks of the spectral flux.
+    `onsets_s` are the onset times where the instrument's own analysis knows them, with their mean probability; else the
+    peaks of the spectral flux.
     """
     if onsets_s is None:
         onsets_s = onset_times_s(onset_strength(view))
@@ -56,9 +58,9 @@ def measure_stem(
         loudness_range_lu=loudness_range(view.energies),
         loudness_short_term_max_lufs=loudest_short_term(view.energies),
         energy_share=energy_share,
-        active_fraction=Measurement.of(sounding_s / max(view.duration_s, 1e-9), method=_ACTIVITY_METHOD),
+        active_fraction=Measurement.exact(sounding_s / max(view.duration_s, 1e-9), method=_ACTIVITY_METHOD),
         longest_rest_s=_longest_rest(edges_s, segments),
-        onset_density_hz=onset_density(onsets_s, sounding_s),
+        onset_density_hz=onset_density(onsets_s, sounding_s, confidence=onset_confidence),
         onset_evenness=evenness(onsets_s),
         rhythm_complexity=rhythm_complexity(onsets_s),
         syncopation=syncopation(
@@ -114,4 +116,4 @@ def _longest_rest(edges_s: NDArray[np.float64], segments: list[tuple[int, int]])
     if not segments:
         return Measurement.unknown("it never sounds for 0.1 s", method=_ACTIVITY_METHOD)
     rests = [float(edges_s[after[0]] - edges_s[before[1]]) for before, after in pairwise(segments)]
-    return Measurement.of(max(rests, default=0.0), method=_ACTIVITY_METHOD)
+    return Measurement.exact(max(rests, default=0.0), method=_ACTIVITY_METHOD)

@@ -39,10 +39,10 @@ def measure_stereo(levels: Levels) -> StereoFeatures:
     width = min(1.0, max(0.0, 0.5 - product / both))
     loss_db = max(-_MAX_DB, 10.0 * math.log10(max(0.5 + product / both, 1e-12)))
     return StereoFeatures(
-        stereo_width=Measurement.of(width, method="side-energy-share", confidence=1.0),
+        stereo_width=Measurement.exact(width, method="side-energy-share"),
         stereo_correlation_low=_low_correlation(levels),
         stereo_balance_db=_balance(left, right),
-        mono_loss_db=Measurement.of(loss_db, method="mid-energy-share", confidence=1.0),
+        mono_loss_db=Measurement.exact(loss_db, method="mid-energy-share"),
     )
 
 
@@ -62,20 +62,20 @@ def _low_correlation(levels: Levels) -> Measurement[float]:
         return Measurement.unknown("the two channels never sound together", method=method)
     own, product = own[:, sounding], product[sounding]
     correlation = np.clip(product / np.sqrt(own[0] * own[1]), -1.0, 1.0)
-    return Measurement.of(float(np.quantile(correlation, _LOW_SHARE)), method=method, confidence=1.0)
+    return Measurement.exact(float(np.quantile(correlation, _LOW_SHARE)), method=method)
 
 
 def _balance(left: float, right: float) -> Measurement[float]:
     method = "channel-level-difference"
     if min(left, right) < 10.0 ** (-_MAX_DB / 10.0) * max(left, right):
         return Measurement.unknown("one of the two channels is silent", method=method)
-    return Measurement.of(10.0 * math.log10(right / left), method=method, confidence=1.0)
+    return Measurement.exact(10.0 * math.log10(right / left), method=method)
 
 
 def _without_image(reason: str, *, mono: bool) -> StereoFeatures:
     no_level: Measurement[float] = Measurement.unknown(reason, method="channel-sums")
     return StereoFeatures(
-        stereo_width=Measurement.of(0.0, method="one-channel", confidence=1.0) if mono else no_level,
+        stereo_width=Measurement.exact(0.0, method="one-channel") if mono else no_level,
         stereo_correlation_low=no_level,
         stereo_balance_db=no_level,
         mono_loss_db=no_level,

@@ -51,4 +51,4 @@ def energy_shares(views: SongViews) -> Mapping[StemKind, Measurement[float]]:
     total = sum(energies[kind] for kind in added_up(energies))
     if total <= 0.0:
         return {kind: Measurement.unknown("no stem holds sound", method=method) for kind in STEM_KINDS}
-    return {kind: Measurement.of(energies.get(kind, 0.0) / total, method=method) for kind in STEM_KINDS}
+    return {kind: Measurement.exact(energies.get(kind, 0.0) / total, method=method) for kind in STEM_KINDS}

@@ -46,17 +46,16 @@ class ClippedSamples:
     @property
     def fraction(self) -> Measurement[float]:
         """Share of samples in flat runs, 0 to 1; 0 for silence."""
-        return Measurement.of(self.samples / max(1, self.total), method=_METHOD)
+        return Measurement.exact(self.samples / max(1, self.total), method=_METHOD)
 
     @property
     def clipped(self) -> Measurement[bool]:
         """Whether there are at least four flat runs and one sample in 100 000 in them.
 
-        Fewer may be edits, or lie within one sampled sound; the confidence grows with the distance from four.
+        Fewer may be edits, or lie within one sampled sound.
         """
         found = self.runs >= _MIN_CLIPPED_RUNS and self.samples >= _MIN_CLIPPED_SHARE * self.total
-        distance = min(1.0, abs(self.runs - (_MIN_CLIPPED_RUNS - 0.5)) / _MIN_CLIPPED_RUNS)
-        return Measurement.of(found, method=_DECISION, confidence=0.5 + 0.5 * distance)
+        return Measurement.of(found, method=_DECISION)
 
 
 class ClippingReader:

@@ -33,7 +33,7 @@ def integrated_loudness(energies: SegmentEnergies) -> Measurement[float]:
     if isinstance(blocks, Measurement):
         return blocks
     gated = blocks[_lufs(blocks) > float(_lufs(blocks.mean())) + _RELATIVE_GATE_LU]
-    return Measurement.of(float(_lufs(gated.mean())), method=method)
+    return Measurement.exact(float(_lufs(gated.mean())), method=method)
 
 
 def loudest_momentary(energies: SegmentEnergies) -> Measurement[float]:
@@ -54,7 +54,9 @@ def loudest_short_term(energies: SegmentEnergies) -> Measurement[float]:
 
 def _loudest(energies: SegmentEnergies, segments: int, method: str) -> Measurement[float]:
     windows = _weighted_windows(energies, segments, method)
-    return windows if isinstance(windows, Measurement) else Measurement.of(float(_lufs(windows.max())), method=method)
+    return (
+        windows if isinstance(windows, Measurement) else Measurement.exact(float(_lufs(windows.max())), method=method)
+    )
 
 
 def loudness_range(energies: SegmentEnergies) -> Measurement[float]:
@@ -70,7 +72,7 @@ def loudness_range(energies: SegmentEnergies) -> Measurement[float]:
     levels = _lufs(windows)
     gated = levels[levels > float(_lufs(windows.mean())) + _RANGE_GATE_LU]
     low, high = np.percentile(gated, [10, 95])
-    return Measurement.of(float(high - low), method=method)
+    return Measurement.exact(float(high - low), method=method)
 
 
 def _weighted_windows(energies: SegmentEnergies, segments: int, method: str) -> Floats | Measurement[float]:
@@ -105,4 +107,4 @@ def dynamic_range(energies: SegmentEnergies) -> Measurement[float]:
     if not levels.size:
         return Measurement.unknown("the sound is silent (below -70 dBFS throughout)", method=method)
     low, high = np.percentile(levels, [10, 95])
-    return Measurement.of(float(high - low), method=method)
+    return Measurement.exact(float(high - low), method=method)

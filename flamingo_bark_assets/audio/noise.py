@@ -95,7 +95,7 @@ def measure_noise_floor(spectrum: LongTermSpectrum, *, lowpass_hz: float | None 
     floors = _band_floors(level[audible], flatness, spectrum.weight[audible] / spectrum.weight[audible].sum())
     floor = _floor(floors, inside)
     ceiling_db = max(_total_db(floors.ceiling_db), -math.inf if floor.value is None else floor.value)
-    return NoiseFloor(floor, Measurement.of(ceiling_db, method=_CEILING_METHOD))
+    return NoiseFloor(floor, Measurement.exact(ceiling_db, method=_CEILING_METHOD))
 
 
 def _floor(floors: _BandFloors, inside: npt.NDArray[np.bool_]) -> Measurement[float]:

@@ -21,7 +21,6 @@ from flamingo_bark_assets.record import Measurement
 
 _DIGITAL_SILENCE = 1e-15  # mean square below the last bit of 24-bit sound
 _MONO_DIFFERENCE_DB = -60.0  # difference against the channels; joint-stereo codecs leave about that much
-_MONO_SURE_DB = 20.0
 _SOUND_ABOVE_NOISE_DB = 6.0
 _ROUNDING = 1e-5  # of float32 sums, relative
 _OUTER_SILENCE = "frames-above-60dbfs-and-noise"
@@ -87,14 +86,14 @@ def judge_quality(levels: Levels, clipping: ClippedSamples, spectrum: LongTermSp
         peak_dbfs=_peak(levels),
         clipped_fraction=clipping.fraction,
         clipped=clipping.clipped,
-        silent_fraction=Measurement.of(frames.silent_fraction, method="rms-50ms-below-60dbfs"),
+        silent_fraction=Measurement.exact(frames.silent_fraction, method="rms-50ms-below-60dbfs"),
         leading_silence_s=leading_s,
         trailing_silence_s=trailing_s,
         noise_floor_dbfs=noise.noise_floor_dbfs,
         noise_ceiling_dbfs=noise.noise_ceiling_dbfs,
         bandwidth_hz=bandwidth.bandwidth_hz,
         lowpass_detected=bandwidth.lowpass_detected,
-        dc_offset=Measurement.of(float(np.abs(levels.dc).max(initial=0.0)), method="channel-mean"),
+        dc_offset=Measurement.exact(float(np.abs(levels.dc).max(initial=0.0)), method="channel-mean"),
         stereo_correlation=correlation,
         is_mono=_is_mono(levels),
         polarity_inverted=inverted,
@@ -105,8 +104,8 @@ def measure_polarity(levels: Levels) -> tuple[Measurement[float], Measurement[bo
     """Correlate left and right about their means; no way of placing sound in stereo brings that below -0.3.
 
     Returns:
-        Pearson's correlation, -1 to 1, and whether one channel is in inverted polarity: sure at -1 and from 0.4
-        upwards, unsure at -0.3. Unknown unless there are two channels and both sound.
+        Pearson's correlation, -1 to 1, and whether one channel is in inverted polarity; unknown unless there are two
+        channels and both sound.
     """
     reason = None
     energies = channel_energies(levels)
@@ -119,10 +118,9 @@ def measure_polarity(levels: Levels) -> tuple[Measurement[float], Measurement[bo
     if reason is not None:
         return Measurement.unknown(reason, method="pearson"), Measurement.unknown(reason, method="pearson-below-0.3")
     correlation = max(-1.0, min(1.0, _covariance(levels) / math.sqrt(float(energies[0]) * float(energies[1]))))
-    certainty = abs(correlation - OPPOSED_CORRELATION) / (1.0 + OPPOSED_CORRELATION)
     return (
-        Measurement.of(correlation, method="pearson", confidence=1.0),
-        Measurement.of(correlation < OPPOSED_CORRELATION, method="pearson-below-0.3", confidence=certainty),
+        Measurement.exact(correlation, method="pearson"),
+        Measurement.of(correlation < OPPOSED_CORRELATION, method="pearson-below-0.3"),
     )
 
 
@@ -161,7 +159,7 @@ def _peak(levels: Levels) -> Measurement[float]:
     peak = float(np.max(levels.peak, initial=0.0))
     if peak == 0.0:
         return Measurement.unknown("the sound is digital silence", method="sample-peak")
-    return Measurement.of(20.0 * math.log10(peak), method="sample-peak")
+    return Measurement.exact(20.0 * math.log10(peak), method="sample-peak")
 
 
 def _outer_silence(
@@ -179,25 +177,24 @@ def _outer_silence(
         return unknown, unknown
     trailing_s = max(0.0, levels.n_samples / levels.sample_rate_hz - float(sounding[-1] + 1) * FRAME_S)
     return (
-        Measurement.of(float(sounding[0]) * FRAME_S, method=_OUTER_SILENCE),
-        Measurement.of(trailing_s, method=_OUTER_SILENCE),
+        Measurement.exact(float(sounding[0]) * FRAME_S, method=_OUTER_SILENCE),
+        Measurement.exact(trailing_s, method=_OUTER_SILENCE),
     )
 
 
 def _is_mono(levels: Levels) -> Measurement[bool]:
     """Compare each channel with the first: the same where the difference, offsets aside, is 60 dB below it."""
     if levels.channels == 1:
-        return Measurement.of(True, method="one-channel", confidence=1.0)
+        return Measurement.exact(True, method="one-channel")
     if levels.channels > 2:
         same = np.allclose(levels.frame_sums, levels.frame_sums[:1], rtol=1e-3, atol=1e-6) and np.allclose(
             levels.frame_squares, levels.frame_squares[:1], rtol=1e-3, atol=1e-9
         )
-        return Measurement.of(bool(same), method="equal-frame-sums")
+        return Measurement.exact(bool(same), method="equal-frame-sums")
     energies = channel_energies(levels)
     difference = max(0.0, float(energies.sum()) - 2.0 * _covariance(levels))
     loudest = float(energies.max())
     if loudest <= digital_silence(levels):
-        return Measurement.of(True, method="difference-below-60db")
+        return Measurement.exact(True, method="difference-below-60db")
     ratio_db = 10.0 * math.log10(max(1e-12, difference / loudest))
-    certainty = 0.5 + 0.5 * min(1.0, abs(ratio_db - _MONO_DIFFERENCE_DB) / _MONO_SURE_DB)
-    return Measurement.of(ratio_db <= _MONO_DIFFERENCE_DB, method="difference-below-60db", confidence=certainty)
+    return Measurement.exact(ratio_db <= _MONO_DIFFERENCE_DB, method="difference-below-60db")

@@ -35,12 +35,12 @@ def describe_song(
         content_sha256=content_sha256,
         size_bytes=_size_bytes(files),
         file_format=decoded.file_format,
-        duration_s=Measurement.of(decoded.signal.duration_s, method="decoded-samples"),
+        duration_s=Measurement.exact(decoded.signal.duration_s, method="decoded-samples"),
         declared_duration_s=_declared(decoded),
         truncated=decoded.truncated,
         file_notes="; ".join(decoded.notes) or None,
-        sample_rate_hz=Measurement.of(decoded.signal.sample_rate_hz, method="decoded-samples"),
-        channels=Measurement.of(decoded.signal.channels, method="decoded-samples"),
+        sample_rate_hz=Measurement.exact(decoded.signal.sample_rate_hz, method="decoded-samples"),
+        channels=Measurement.exact(decoded.signal.channels, method="decoded-samples"),
         landmarks=landmarks,
         **{field.name: getattr(quality, field.name) for field in dataclasses.fields(quality)},
     )
@@ -56,4 +56,4 @@ def _size_bytes(files: SongFiles) -> int | None:
 def _declared(decoded: Decoded) -> Measurement[float]:
     if decoded.declared_duration_s is None:
         return Measurement.unknown(f"{decoded.file_format} declares no length", method="file-header")
-    return Measurement.of(decoded.declared_duration_s, method="file-header")
+    return Measurement.exact(decoded.declared_duration_s, method="file-header")

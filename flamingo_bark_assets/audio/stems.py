@@ -81,9 +81,9 @@ def _compare(song_id: str, mix: Sound, stems: Sequence[StemInput]) -> StemSet:
     return StemSet(
         song_id=song_id,
         unusable=_why_unusable(stems),
-        stem_files=Measurement.of(len(stems), method=_COUNT),
-        audible_kinds=Measurement.of(len(audible), method="sounding-1s-above-60dbfs"),
-        missing_kinds=Measurement.of(missing, method=_COUNT),
+        stem_files=Measurement.exact(len(stems), method=_COUNT),
+        audible_kinds=Measurement.exact(len(audible), method="sounding-1s-above-60dbfs"),
+        missing_kinds=Measurement.exact(missing, method=_COUNT),
         residual_db=_residual(described),
         fitted_residual_db=_fitted_residual(mix, described.findings),
         cause=described.findings.cause if described.findings is not None else None,
@@ -139,7 +139,7 @@ def energy_share(stems: StemSet, kind: StemKind) -> Measurement[float]:
     total = sum(energy for _, energy, held in energies if held is None)
     if total <= 0.0:
         return Measurement.unknown("no stem holds sound", method=method)
-    return Measurement.of(sum(energy for name, energy, _ in energies if name == kind) / total, method=method)
+    return Measurement.exact(sum(energy for name, energy, _ in energies if name == kind) / total, method=method)
 
 
 def _fitted_residual(mix: Sound, findings: Findings | None) -> Measurement[float]:
@@ -147,7 +147,7 @@ def _fitted_residual(mix: Sound, findings: Findings | None) -> Measurement[float
         return Measurement.unknown("no stem that belongs to the mix sounds", method=_FIT)
     if findings.fitted_s < math.floor(mix.duration_s):  # what comes after might lack anything
         return Measurement.unknown(f"only the first {findings.fitted_s} s of the mix were fitted", method=_FIT)
-    return Measurement.of(findings.fitted_residual_db, method=_FIT)
+    return Measurement.exact(findings.fitted_residual_db, method=_FIT)
 
 
 def _why_unusable(stems: Sequence[StemInput]) -> str | None:
@@ -332,7 +332,7 @@ def _residual(described: _Described) -> Measurement[float]:
         silent = "mix" if remainder.mix <= floor else "sum of the stems"
         return Measurement.unknown(f"the {silent} is digital silence", method=_RESIDUAL)
     residual_db = 10.0 * math.log10(max(remainder.unexplained, 1e-12))
-    return Measurement.of(max(MIN_RESIDUAL_DB, residual_db), method=_RESIDUAL)
+    return Measurement.exact(max(MIN_RESIDUAL_DB, residual_db), method=_RESIDUAL)
 
 
 def _cut_head_s(rows: Sequence[Stem]) -> float:

@@ -166,7 +166,7 @@ def _holds_everywhere(case: Case) -> bool:
 
 
 def _tempo(case: Case) -> Judgement:
-    measurement = case.evidence.song.tempo_bpm
+    measurement = case.evidence.song.one_tempo_bpm
     measured = Measured.of(measurement, unit="BPM")
     if unsure := judged_unsure(measurement, case.min_confidence, measured):
         return unsure
@@ -221,7 +221,7 @@ _RANGE = _scaled(VOICE_RANGE, lambda e: e.vocals.f0_range_semitones, unit="semit
 _JUDGES: Mapping[ClaimKind, Callable[[Case], Judgement]] = {
     "tempo": _tempo,
     "key": _key,
-    "pace": _scaled(PACE, lambda e: e.song.tempo_bpm, unit="BPM", scale=TEMPO),
+    "pace": _scaled(PACE, lambda e: e.song.one_tempo_bpm, unit="BPM", scale=TEMPO),
     "steadiness": _scaled(STEADINESS, lambda e: e.song.tempo_stability, scale=BEAT),
     "loudness": _scaled(LOUD, lambda e: e.song.loudness_integrated_lufs, unit="LUFS", scale=LOUDNESS, of_mix_only=True),
     "dynamics": _scaled(DYNAMIC, lambda e: e.song.dynamic_range_db, unit="dB", scale=DYNAMIC_RANGE, of_mix_only=True),

@@ -10,6 +10,7 @@ from typing import Literal
 from flamingo_bark_assets.claims.lexicon import DRUMS, GENERIC, INSTRUMENT_KIND
 from flamingo_bark_assets.claims.limits import FAINT_ACTIVE_FRACTION, FAINT_ENERGY_SHARE
 from flamingo_bark_assets.claims.verdicts import Judgement, Measured, judged_unsure, unverifiable
+from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.parts import KINDS, Part, StemKind, kinds_within, sums_of
 from flamingo_bark_assets.record import Measurement
@@ -107,9 +108,7 @@ def _is_faint(kind: StemKind, evidence: Evidence, min_confidence: float) -> bool
 
 
 def _is_below(measurement: Measurement[float], limit: float, min_confidence: float) -> bool:
-    value = measurement.value
-    sure = measurement.confidence is None or measurement.confidence >= min_confidence
-    return value is not None and sure and value < limit
+    return Speaker(min_confidence).trusts(measurement) and (measurement.value or 0.0) < limit
 
 
 def _has_stem_of(name: str, evidence: Evidence) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.lyrics.phrases import Span, sung_phrases
 
@@ -88,8 +89,9 @@ def _why_no_beats(evidence: Evidence, min_confidence: float) -> str | None:
     tempo = evidence.song.tempo_bpm
     if tempo.value is None:
         return tempo.reason
-    if tempo.confidence is not None and tempo.confidence < min_confidence:
-        return f"the beats are known with a confidence of {tempo.confidence:.2f}; at least {min_confidence:g} is needed"
+    if not Speaker(min_confidence).trusts(tempo):
+        known = "no confidence" if tempo.confidence is None else f"a confidence of {tempo.confidence:.2f}"
+        return f"the beats are known with {known}; at least {min_confidence:g} is needed"
     downbeats = [beat.time_s for beat in evidence.song.beats if beat.position == 1]
     if len(downbeats) < _MIN_DOWNBEATS:
         return f"there are {len(downbeats)} downbeats; at least {_MIN_DOWNBEATS} are needed"

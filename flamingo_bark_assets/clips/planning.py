@@ -28,6 +28,7 @@ from flamingo_bark_assets.clips.texts import ClipWriter
 from flamingo_bark_assets.clips.within import Inside, SongInside, stem_chords
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.lyrics.records import LyricsLine, SongLyrics
+from flamingo_bark_assets.metres import METRES
 from flamingo_bark_assets.parts import KINDS, Part, StemKind, added_up, combinations_of, kinds_summed
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.prompts.library_scale import LibraryScale
@@ -135,7 +136,7 @@ class _Plan:
         self.voice_is_measured = grid.sung is not None
         sung = given_lines(self.timed) if grid.sung is None else joined_phrases(grid.sung, self.timed)
         self.grid: Grid = dataclasses.replace(grid, sung=sung)
-        self.inside = SongInside(evidence, prompt_settings.min_claim_confidence)
+        self.inside = SongInside(evidence, prompt_settings)
         self.writer = ClipWriter(captions, prompts, prompt_settings, scale)
 
     def make(self) -> tuple[tuple[Clip, ...], tuple[RejectedClip, ...]]:
@@ -272,8 +273,8 @@ class _Plan:
             position=min(1.0, piece.start_s / self.grid.duration_s),
             sounding="+".join(sounding),
             tempo_bpm=inside.tempo_bpm,
-            beats_per_bar=song.beats_per_bar.value,
-            metre=song.metre.value,
+            beats_per_bar=METRES[inside.metre].beats_per_bar if inside.metre else None,
+            metre=inside.metre,
             key=inside.key if pitched else None,
             chords=" ".join(self._chords(source, inside)) or None,
             hits=inside.hits if has_drums else None,

@@ -26,19 +26,24 @@ _BASS_REGISTERS = ((53, "high"), (41, "middle"), (33, "low"), (0, "sub"))
 _VOCAL_REGISTERS = ((523.3, "very high"), (261.6, "high"), (130.8, "middle"), (0.0, "low"))
 
 
-def rate_inside(times_s: NDArray[np.float64], start_s: float, end_s: float, share: float) -> Measurement[float]:
-    """Return events a second over the time in which a stem sounds; unknown for too few.
+def rate_inside(
+    times_s: NDArray[np.float64], start_s: float, end_s: float, share: float, whole: Measurement[float]
+) -> Measurement[float]:
+    """Return events a second over the time in which a stem sounds, as sure as those of the whole song.
+
+    Unknown for too few.
 
     Args:
         times_s: all events of the song, ascending.
         start_s: start of the part.
         end_s: its end.
         share: share of the part in which the stem sounds.
+        whole: the rate of the whole song.
     """
     count = int(np.searchsorted(times_s, end_s) - np.searchsorted(times_s, start_s))
     if count < MIN_EVENTS or share <= 0.0:
         return Measurement.unknown(f"{count} events inside", method=METHOD)
-    return Measurement.of(count / (share * (end_s - start_s)), method=METHOD)
+    return Measurement.of(count / (share * (end_s - start_s)), method=METHOD, confidence=whole.confidence)
 
 
 def patterns_inside(bars: Sequence[DrumBar], start_s: float, end_s: float) -> tuple[DrumPattern, ...]:

@@ -41,11 +41,13 @@ class Clip(Row):
     position: float = column("Start over the length of the song, 0 to 1.")
     sounding: str = column("Kinds of stem that sound in it, joined by '+'; empty where no stem tells.")
     tempo_bpm: float | None = column(
-        "Tempo of the beats inside; null where there are too few or they are unsure.", unit="BPM"
+        "Tempo of the beats inside, as in the song's features; null where there are too few, they change, or it is "
+        "less sure than a prompt tells.",
+        unit="BPM",
     )
-    beats_per_bar: int | None = column("Beats from one downbeat to the next, of the song.")
-    metre: str | None = column("Time signature of the song.")
-    key: str | None = column("Key inside, where there is one key throughout.")
+    beats_per_bar: int | None = column("Beats from one downbeat to the next; null where the metre is.")
+    metre: str | None = column("Time signature, where there is one throughout, as sure as a prompt tells.")
+    key: str | None = column("Key inside, where there is one key throughout, as sure as a prompt tells.")
     chords: str | None = column("Chords that begin or sound inside, Harte syntax, in order, joined by spaces.")
     hits: int | None = column("Drum hits inside; null without a drums stem.")
     f0_low_hz: float | None = column("5th percentile of the voice's pitch inside; null without one.", unit="Hz")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.features.bass import BassFeatures
 from flamingo_bark_assets.analysis.features.drums import DrumFeatures
 from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
+from flamingo_bark_assets.analysis.features.rhythm import TempoSegment
 from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.kinds import StemResult, activity_of
@@ -32,10 +33,13 @@ from flamingo_bark_assets.clips.playing import (
     rate_inside,
     vocal_register,
 )
+from flamingo_bark_assets.descriptions.phrases import Speaker
 from flamingo_bark_assets.evidence import Evidence
 from flamingo_bark_assets.lyrics.phrases import Span
+from flamingo_bark_assets.metres import METRES
 from flamingo_bark_assets.parts import KINDS, STEM_KINDS, StemKind
 from flamingo_bark_assets.record import Measurement, Record
+from flamingo_bark_assets.settings import PromptSettings
 
 MIN_SOUNDING = 0.05
 """Share of a part in which a stem must sound to be named: less may be what is left of its neighbours, or a tail."""
@@ -51,6 +55,7 @@ _NO_CHORD = "N"
 
 Floats = NDArray[np.float64]
 R = TypeVar("R", bound=Record)
+Told = TypeVar("Told", float, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,9 @@ class Inside:
         evidence: the measurements that hold inside; all others are unknown.
         sounding: kinds of stem that sound inside.
         active: share of the part in which each usable kind of stem sounds.
-        tempo_bpm: of the beats inside; None where they are too few or not regular.
-        key: where one key holds throughout.
+        tempo_bpm: of the beats inside; None where they are too few, not regular, or less sure than a prompt tells.
+        metre: where one metre holds throughout, as sure as a prompt tells.
+        key: the same of the key.
         chords: labels of the chords that sound inside, in order, without repetitions.
         hits: number of drum hits; None where the drums were not measured.
         f0_low_hz: 5th percentile of the voice's pitch; None where it has none.
@@ -77,6 +83,7 @@ class Inside:
     sounding: tuple[StemKind, ...]
     active: dict[StemKind, float]
     tempo_bpm: float | None
+    metre: str | None
     key: str | None
     chords: tuple[str, ...]
     hits: int | None
@@ -93,12 +100,12 @@ class SongInside:
 
     Args:
         evidence: all measurements of the song.
-        min_confidence: a tempo that is less sure is not told.
+        settings: the least confidences of what is told.
     """
 
-    def __init__(self, evidence: Evidence, min_confidence: float) -> None:
+    def __init__(self, evidence: Evidence, settings: PromptSettings) -> None:
         self._evidence = evidence
-        self._min_confidence = min_confidence
+        self._settings = settings
         song = evidence.song
         self._beats = np.array([beat.time_s for beat in song.beats])
         self._activity = {kind: _activity(evidence.of_stem(kind)) for kind in evidence.audible_kinds}
@@ -110,7 +117,7 @@ class SongInside:
         self._voice = _pitch(evidence.vocals.vocal_f0)
         self._bass = _pitch(evidence.bass.bass_f0)
         self._blank_song = dataclasses.replace(
-            _blank(song), beats_per_bar=song.beats_per_bar, metre=song.metre, rhythmic=song.rhythmic
+            _blank(song), beats_per_bar=song.beats_per_bar, rhythmic=song.rhythmic, tempo_segments=()
         )
         self._blank_stems = {kind: _blank(evidence.of_stem(kind)) for kind in STEM_KINDS}
         self._blank_raw = _blank(evidence.raw_song)
@@ -119,7 +126,9 @@ class SongInside:
         """Return what holds between two times."""
         active = {kind: _share(spans, start_s, end_s) for kind, spans in self._activity.items()}
         sounding = tuple(kind for kind, share in active.items() if share >= MIN_SOUNDING)
-        tempo = self._tempo(start_s, end_s)
+        segments = [s for s in self._evidence.song.tempo_segments if _lies_across(s, start_s, end_s)]
+        metre = self._metre(segments)
+        tempo = self._tempo(start_s, end_s, segments, metre)
         key = self._key(start_s, end_s, sounding)
         hits = self._hit_counts(start_s, end_s)
         voice = self._range(self._voice, start_s, end_s, evidence_of=self._evidence.vocals.f0_low_hz)
@@ -144,6 +153,7 @@ class SongInside:
                 song=dataclasses.replace(
                     self._blank_song,
                     tempo_bpm=tempo,
+                    metre=metre,
                     key=key,
                     chords=tuple(within),
                     chord_change_rate_hz=chord_rate(within, start_s, end_s, song.chord_change_rate_hz),
@@ -152,19 +162,36 @@ class SongInside:
             ),
             sounding=sounding,
             active=active,
-            tempo_bpm=tempo.value,
-            key=key.value,
+            tempo_bpm=_told(tempo, self._settings.min_tempo_confidence),
+            metre=_told(metre, self._settings.min_metre_confidence),
+            key=_told(key, self._settings.min_key_confidence),
             chords=chords,
             hits=sum(hits.values()) if hits is not None else None,
             f0_low_hz=voice[0].value,
             f0_high_hz=voice[1].value,
         )
 
-    def _tempo(self, start_s: float, end_s: float) -> Measurement[float]:
+    def _metre(self, segments: Sequence[TempoSegment]) -> Measurement[str]:
+        whole = self._evidence.song.metre
+        metres = {segment.metre for segment in segments}
+        if whole.value is None or metres <= {whole.value}:
+            return whole
+        metre = metres.pop()
+        if metres or metre is None:
+            return Measurement.unknown("no one metre holds throughout", method=_METHOD)
+        return Measurement.of(metre, method=_METHOD, confidence=whole.confidence)
+
+    def _tempo(
+        self, start_s: float, end_s: float, segments: Sequence[TempoSegment], metre: Measurement[str]
+    ) -> Measurement[float]:
         whole = self._evidence.song.tempo_bpm
         if whole.value is None:
             return whole
-        if whole.confidence is not None and whole.confidence < self._min_confidence:
+        if len(segments) > 1:
+            return Measurement.unknown("the tempo changes inside", method=_METHOD)
+        if segments:
+            whole = dataclasses.replace(whole, confidence=segments[0].confidence)
+        if not Speaker(self._settings.min_claim_confidence).trusts(whole):
             return Measurement.unknown("the beats are unsure", method=_METHOD)
         inside = self._beats[np.searchsorted(self._beats, start_s) : np.searchsorted(self._beats, end_s)]
         if inside.size < _MIN_BEATS:
@@ -174,7 +201,8 @@ class SongInside:
         if float(np.ptp(intervals)) > _MAX_SPREAD * middle:
             return Measurement.unknown("the tempo changes inside", method=_METHOD)
         mean_s = float(inside[-1] - inside[0]) / (inside.size - 1)
-        return Measurement.of(60.0 / mean_s, method=_METHOD, confidence=whole.confidence)
+        quarters = METRES[metre.value].quarters_per_beat if metre.value in METRES else 1.0
+        return Measurement.of(60.0 / mean_s * quarters, method=_METHOD, confidence=whole.confidence)
 
     def _key(self, start_s: float, end_s: float, sounding: Sequence[StemKind]) -> Measurement[str]:
         song = self._evidence.song
@@ -229,7 +257,7 @@ class SongInside:
                     tom_present=_present(drums.tom_present, counts["tom"]),
                     cymbal_present=_present(drums.cymbal_present, counts["cymbal"]),
                     active_fraction=_active(share),
-                    onset_density_hz=rate_inside(self._onsets, start_s, end_s, share),
+                    onset_density_hz=rate_inside(self._onsets, start_s, end_s, share, drums.onset_density_hz),
                     drum_patterns=patterns_inside(drums.drum_bars, start_s, end_s),
                 )
             case BassFeatures():
@@ -243,7 +271,7 @@ class SongInside:
                     register=bass_register(notes, whole.register),
                     sustain_s=note_length(notes, whole.sustain_s),
                     active_fraction=_active(share),
-                    onset_density_hz=rate_inside(self._notes, start_s, end_s, share),
+                    onset_density_hz=rate_inside(self._notes, start_s, end_s, share, whole.onset_density_hz),
                 )
             case VocalFeatures():
                 low, high = self._range(self._voice, start_s, end_s, evidence_of=self._evidence.vocals.f0_low_hz)
@@ -259,6 +287,16 @@ class SongInside:
             case ChordalFeatures():
                 main = _main_chords(_overlapping(blank.chords, start_s, end_s), start_s, end_s)
                 return dataclasses.replace(blank, main_chords=main, active_fraction=_active(share))
+
+
+def _lies_across(segment: TempoSegment, start_s: float, end_s: float) -> bool:
+    """Return whether more than a beat or so of a segment lies inside."""
+    return min(segment.end_s, end_s) - max(segment.start_s, start_s) > min(1.0, (end_s - start_s) / 2)
+
+
+def _told(measurement: Measurement[Told], least: float) -> Told | None:
+    """Return a value that is sure enough to stand in a text or a field of its own."""
+    return measurement.value if Speaker(least).trusts(measurement) else None
 
 
 def _blank(record: R) -> R:
@@ -287,7 +325,7 @@ def _pitch(rows: Sequence[Any]) -> tuple[Floats, Floats]:
 
 
 def _active(share: float) -> Measurement[float]:
-    return Measurement.of(share, method=_METHOD)
+    return Measurement.exact(share, method=_METHOD)
 
 
 def _present(whole: Measurement[bool], hits: int) -> Measurement[bool]:

@@ -131,7 +131,7 @@ def _sure(song: SongFeatures, settings: Settings, *, whole_bpm: bool) -> tuple[d
 
     values: dict[TagField, str] = {}
     left_out = []
-    tempo, key, prompts = song.tempo_bpm, song.key, settings.prompts
+    tempo, key, prompts = song.one_tempo_bpm, song.key, settings.prompts
     if tempo.value is not None and Speaker(prompts.min_tempo_confidence).trusts(tempo):
         values["tempo"] = f"{tempo.value:.0f}" if whole_bpm else f"{tempo.value:.2f}".rstrip("0").rstrip(".")
     else:

@@ -50,9 +50,9 @@ class Speaker:
         return Phrase(text, least(m.confidence for m in measurements)) if text else None
 
     def trusts(self, measurement: Measurement[Any]) -> bool:
-        """Tell whether a measurement may be put into words."""
+        """Tell whether a measurement may be put into words: known, and with a confidence that is high enough."""
         value, confidence = measurement.value, measurement.confidence
-        if value is None or (confidence is not None and not confidence >= self.min_confidence):
+        if value is None or confidence is None or not confidence >= self.min_confidence:
             return False
         return not isinstance(value, int | float) or (math.isfinite(value) and abs(value) < LARGEST_SPOKEN)
 

@@ -34,7 +34,6 @@ from flamingo_bark_assets.descriptions.wording import (
     HARMONIC_SUSTAIN,
     LOUDNESS,
     PRESENCE,
-    RHYTHM,
     TEMPO,
     VIBRATO,
     capitalised,
@@ -83,7 +82,7 @@ def _key_of(speaker: Speaker, evidence: Evidence) -> str | None:
 
 def say_tempo(speaker: Speaker, evidence: Evidence) -> Phrase | None:
     """Say the tempo, for instance 'at 121 BPM'."""
-    return speaker.say(lambda bpm: f"at {figure(bpm, 0)} BPM" if round(bpm) > 0 else None, evidence.song.tempo_bpm)
+    return speaker.say(lambda bpm: f"at {figure(bpm, 0)} BPM" if round(bpm) > 0 else None, evidence.song.one_tempo_bpm)
 
 
 def say_stereo(speaker: Speaker, evidence: Evidence) -> Phrase | None:
@@ -139,7 +138,7 @@ def drum_instruments(speaker: Speaker, evidence: Evidence) -> Phrase:
 
 
 def _mix_opening(speaker: Speaker, evidence: Evidence) -> Phrase | None:
-    pace = speaker.say(lambda bpm: TEMPO.word(bpm) if round(bpm) > 0 else None, evidence.song.tempo_bpm)
+    pace = speaker.say(lambda bpm: TEMPO.word(bpm) if round(bpm) > 0 else None, evidence.song.one_tempo_bpm)
     kinds = evidence.audible_kinds
     instruments = Phrase(f"with {listed([KINDS[kind].noun for kind in kinds])}") if kinds else None
     told = known([say_key(speaker, evidence), say_tempo(speaker, evidence), instruments])
@@ -167,7 +166,7 @@ def _mix_details(speaker: Speaker, evidence: Evidence) -> tuple[Phrase | None, .
     song, raw = evidence.song, evidence.raw_song
     movement = sentence(
         speaker.say(lambda share: f"the beat is {BEAT.word(share)}", song.tempo_stability),
-        _rate(speaker, song.onset_density_hz, "note", "notes"),
+        _rate(speaker, song.onset_density_hz, "sound", "sounds"),
     )
     level = sentence(
         _loudness_clause(speaker, song.loudness_integrated_lufs),
@@ -190,14 +189,13 @@ def _mix_details(speaker: Speaker, evidence: Evidence) -> tuple[Phrase | None, .
 def _drum_texts(speaker: Speaker, drums: DrumFeatures) -> _StemTexts:
     detected = enumerate_phrases(*_drums(speaker, drums, present=True), before="with ")
     rate = speaker.say(lambda hz: _after("at about ", _per_second(hz, "hit", "hits")), drums.onset_density_hz)
-    rhythm = speaker.say(lambda value: f"in a {RHYTHM.word(value)} rhythm", drums.rhythm_complexity)
     missing = enumerate_phrases(*_drums(speaker, drums, present=False), before="There is no clear sign of ", after=".")
     counts = sentence(
         _hits(speaker, "kick", drums.kick_present, drums.kick_density_hz),
         _hits(speaker, "snare", drums.snare_present, drums.snare_density_hz),
         _hits(speaker, "hi-hat", drums.hihat_present, drums.hihat_density_hz),
     )
-    return (detected, rate, rhythm), (counts, missing)
+    return (detected, rate), (counts, missing)
 
 
 def _bass_texts(speaker: Speaker, bass: BassFeatures, key: str | None) -> _StemTexts:
@@ -244,7 +242,7 @@ def _chordal_texts(speaker: Speaker, stem: ChordalFeatures, kind: StemKind, key:
     )
     sounds = sentence(
         speaker.say(lambda share: f"{they_play} {HARMONIC_SUSTAIN.word(share)}", stem.sustain) if not is_sum else None,
-        _rate(speaker, stem.onset_density_hz, "note", "notes"),
+        _rate(speaker, stem.onset_density_hz, "sound", "sounds"),
     )
     return (chords, changes), (sounds,)
 

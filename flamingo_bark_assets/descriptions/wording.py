@@ -73,7 +73,6 @@ PRESENCE = scale(
     "in a small part of the song", 0.1, "in parts of the song", 0.5, "through most of the song", 0.9,
     "throughout the song",
 )  # fmt: skip
-RHYTHM = scale("entropy of the inter-onset intervals, 0 to 1", "own choice", "regular", 0.35, "varied", 0.7, "complex")
 BASS_SUSTAIN = scale("median note length, s", "own choice", "short", 0.25, "medium-length", 0.75, "long")
 FUNDAMENTAL = scale("share of low energy at the fundamental", "own choice", "weak", 0.2, "clear", 0.5, "strong")
 HARMONIC_SUSTAIN = scale(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from flamingo_bark_assets.analysis.features.song import SongFeatures
+from flamingo_bark_assets.analysis.features.structure import UNSUNG_SHARE
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.audio.recording import RawSong, StemSet
 from flamingo_bark_assets.audio.signal import Sound
@@ -19,7 +20,7 @@ from flamingo_bark_assets.lyrics.matching import match_lines
 from flamingo_bark_assets.lyrics.phrases import Span, sung_phrases, sung_share
 from flamingo_bark_assets.lyrics.reading import GivenLyrics, Line, Word, is_timed, read_lyrics
 from flamingo_bark_assets.lyrics.records import DroppedLyrics, LyricsLine, LyricsSection, LyricsWord, SongLyrics, Times
-from flamingo_bark_assets.lyrics.section_tags import GIVEN, PROPOSED, UNSUNG_SHARE, SungLine, tag_sections
+from flamingo_bark_assets.lyrics.section_tags import GIVEN, PROPOSED, SungLine, tag_sections
 from flamingo_bark_assets.lyrics.sharing import share_out
 from flamingo_bark_assets.lyrics.transcript import Kept, TranscribedSegment, Transcript, drop_unsung
 from flamingo_bark_assets.lyrics.transcription import NotTranscribed, Transcriber
@@ -97,8 +98,8 @@ def find_lyrics(
         times_reason=_joined_reasons(given.left_out, found.times_reason) if found.lines else found.times_reason,
         missing_reason=found.missing_reason,
         language=language_of([line.text for line in found.lines], stated),
-        line_count=Measurement.of(len(found.lines), method=_METHOD),
-        dropped_words=Measurement.of(kept.dropped_words, method=_METHOD)
+        line_count=Measurement.exact(len(found.lines), method=_METHOD),
+        dropped_words=Measurement.exact(kept.dropped_words, method=_METHOD)
         if kept is not None
         else Measurement.unknown("nothing was transcribed", method=_METHOD),
         lyrics_lines=_with_tags(found, sections),

@@ -10,15 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from flamingo_bark_assets.analysis.features.structure import Section
+from flamingo_bark_assets.analysis.features.structure import UNSUNG_SHARE, Section
 from flamingo_bark_assets.lyrics.phrases import Span, sung_share
 from flamingo_bark_assets.lyrics.reading import SectionTag
 from flamingo_bark_assets.lyrics.records import LyricsSection
 from flamingo_bark_assets.text import plain_words
 
 GIVEN, PROPOSED = "given", "proposed"
-UNSUNG_SHARE = 0.1
-"""A section in which less is sung, and in which no line begins, is taken for one without a voice."""
 REPEATED_SHARE, NEW_SHARE = 0.5, 0.2
 _SHORT_SECTION_S = 8.0
 """Sections that are mostly shorter are pieces of verses and choruses: real songs are often cut too finely."""

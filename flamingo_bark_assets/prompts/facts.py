@@ -17,7 +17,7 @@ from flamingo_bark_assets.analysis.features.harmonic import ChordalFeatures
 from flamingo_bark_assets.analysis.features.stem import StemFeatures
 from flamingo_bark_assets.analysis.features.tonality import Chord
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
-from flamingo_bark_assets.descriptions.phrases import Speaker
+from flamingo_bark_assets.descriptions.phrases import Speaker, least
 from flamingo_bark_assets.descriptions.wording import (
     BASS_SUSTAIN,
     BEAT,
@@ -46,19 +46,13 @@ from flamingo_bark_assets.settings import PromptSettings
 # Own choice: thirds of the songs of the synthetic corpus that the engine is judged on, rounded.
 DENSITY = scale("note onsets of the mix, 1/s", "own choice", "sparse", 2.5, "moderate", 4.5, "busy")
 STEM_DENSITY = scale("note onsets of a stem, 1/s", "own choice", "sparse", 1.5, "moderate", 4.5, "busy")
-ENERGY = scale(
-    "energy, 0 to 1", "own choice: 10 of 11 metal songs from .81, others up to .78",
-    "low", 0.4, "medium", 0.8, "high",
-)  # fmt: skip
 LOWS = scale("share of the energy below 250 Hz", "own choice", "light", 0.3, "", 0.65, "heavy")
 MIDS = scale("share of the energy in 250 to 2000 Hz", "own choice", "", 0.6, "strong")
 HARMONY_PACE = scale("chord changes, 1/s", "own choice", "slow", 0.3, "moderate", 0.7, "quick")
 REPETITION = scale("share of bars with the most common pattern", "own choice", "varied", 0.25, "", 0.6, "looped")
 TIMING = scale("median distance from the grid, ms", "own choice", "tight", 6.0, "", 12.0, "loose")
 ARTICULATION = scale("length of notes over their distance", "own choice", "staccato", 0.5, "", 0.9, "legato")
-DELIVERY = scale("share of the voiced time on a note", "own choice", "gliding", 0.15, "", 0.9, "held")
 TONE = scale("spectral centroid of a stem, Hz", "own choice", "mellow", 1300, "", 2500, "crisp")
-POLYPHONY = scale("notes that sound together", "own choice", "lines", 2.5, "", 5.0, "full")
 _SHARES = {"ghost": 0.2, "locked": 0.6, "roots": 0.8, "sevenths": 0.4, "colour": 0.6}
 """Least shares, own choice: ghost notes among snare hits, bass notes with the kick, on roots, chords of a kind."""
 OTHERS = "the other instruments"
@@ -120,8 +114,8 @@ class Teller:
 
     @property
     def bpm(self) -> str | None:
-        """The tempo in whole BPM; None where it is not sure enough."""
-        tempo = self.evidence.song.tempo_bpm
+        """The tempo in whole BPM; None where it is not sure enough, or not one throughout."""
+        tempo = self.evidence.song.one_tempo_bpm
         sure = Speaker(self.settings.min_tempo_confidence).trusts(tempo)
         return figure(tempo.value, 0) if sure and tempo.value is not None and round(tempo.value) > 0 else None
 
@@ -161,7 +155,6 @@ class Teller:
             *self._stereo(raw.is_mono, raw.channels, song.stereo_width),
             # Without a sure pulse, swells count as onsets: slow strings have as many as metal.
             *(fact for fact in self._worded("density", DENSITY, song.onset_density_hz) if self.bpm),
-            *self._worded("energy", ENERGY, song.energy),
             *self._worded("lows", LOWS, lows),
             *self._worded("mids", MIDS, mids),
             *self._worded("harmony pace", HARMONY_PACE, song.chord_change_rate_hz),
@@ -223,12 +216,10 @@ class Teller:
     def _vocals(self, vocals: VocalFeatures) -> Iterator[Fact]:
         yield from self._named("vocal register", vocals.register)
         yield from self._worded("vocal range", VOCAL_RANGE, vocals.f0_range_semitones)
-        yield from self._worded("vocal delivery", DELIVERY, vocals.sung_tendency)
 
     def _chordal(self, kind: StemKind, stem: ChordalFeatures) -> Iterator[Fact]:
         if not KINDS[kind].sums:  # Short sounds of a sum are its drums.
             yield from (Fact("sustain", _SUSTAIN[word]) for word in self._word(HARMONIC_SUSTAIN, stem.sustain))
-        yield from self._worded("polyphony", POLYPHONY, stem.polyphony)
         pace = [word for word in self._word(HARMONY_PACE, stem.harmonic_rhythm_hz) if word != "moderate"]
         yield from (Fact("stem harmony", word) for word in pace)
         if self._reaches("sevenths", stem.seventh_share):
@@ -302,7 +293,7 @@ def _sum(*shares: Measurement[Any]) -> Measurement[float]:
     values = [float(share.value) for share in shares if share.value is not None]
     if len(values) < len(shares):
         return Measurement.unknown("a band is unknown", method="sum")
-    return Measurement.of(sum(values), method="sum")
+    return Measurement.of(sum(values), method="sum", confidence=least(share.confidence for share in shares))
 
 
 def _chord_colour(chords: Sequence[Chord]) -> list[Fact]:

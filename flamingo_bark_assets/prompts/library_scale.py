@@ -152,8 +152,9 @@ def _surely_measured(paths: DataPaths, settings: PromptSettings) -> dict[str, li
     found: dict[str, list[float]] = {}
     for topic, (column, _) in TOPICS.items():
         least = least_confidence(topic, settings)
-        sure = pl.col("confidence").is_null() | (pl.col("confidence") >= least)
-        of_topic = rows.filter((pl.col("name") == column) & pl.col("value").is_finite() & sure)
+        of_topic = rows.filter(
+            (pl.col("name") == column) & pl.col("value").is_finite() & (pl.col("confidence") >= least)
+        )
         found[topic] = of_topic["value"].to_list()
     return found
 

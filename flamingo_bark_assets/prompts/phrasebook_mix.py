@@ -229,23 +229,6 @@ MIX: Mapping[tuple[str, str], Wording] = {
         adjectives=("busy",),
         tags=("busy", "many notes", "closely spaced notes"),
     ),
-    ("energy", "low"): Wording(
-        clauses=("the energy is {low|held back}", "it {holds back|stays restrained}"),
-        nouns=("{restrained|low} energy", "a low level of energy"),
-        adjectives=("low-energy", "restrained"),
-        tags=("low energy", "restrained"),
-    ),
-    ("energy", "medium"): Wording(
-        clauses=("the energy is {moderate|medium}", "it has a {fair|moderate} amount of energy"),
-        nouns=("a medium level of energy", "moderate energy"),
-        tags=("medium energy", "moderate energy"),
-    ),
-    ("energy", "high"): Wording(
-        clauses=("the energy is {high|strong}", "it {bristles|bursts} with energy", "it is full of energy"),
-        nouns=("{plenty|lots} of energy", "{strong|high} energy"),
-        adjectives=("energetic", "high-energy"),
-        tags=("energetic", "full of energy"),
-    ),
     ("lows", "heavy"): Wording(
         clauses=(
             "the low end {dominates|carries much of the weight|is heavy}",

@@ -238,14 +238,6 @@ STEMS: Mapping[tuple[str, str], Wording] = {
         clauses=("<the> {cover|span|use} a {wide|broad} range", "the {melody|line} of <the> moves over a large span"),
         tags=("wide range in the <noun>",),
     ),
-    ("vocal delivery", "held"): Wording(
-        clauses=("<the> {hold|sustain} their notes", "notes of <the> are {held|sustained}"),
-        tags=("held notes in the <noun>", "sustained <noun>"),
-    ),
-    ("vocal delivery", "gliding"): Wording(
-        clauses=("<the> glide like speech", "the pitch of <the> keeps gliding"),
-        tags=("gliding, speech-like <noun>",),
-    ),
     ("sustain", "short"): Wording(
         clauses=(
             "<the> {play<s>|use<s>} {mostly|mainly|chiefly} short sounds", "sounds of <the> {stop|die away} soon",
@@ -262,20 +254,6 @@ STEMS: Mapping[tuple[str, str], Wording] = {
             "<the> {hold<s>|sustain<s>} {<its> sounds|sounds} for long",
         ),
         tags=("sustained <noun>",),
-    ),
-    ("polyphony", "lines"): Wording(
-        clauses=(
-            "<the> play<s> {single|one or two} notes at a time", "<the> trace<s> {lines|thin lines}",
-            "the texture of <the> is thin",
-        ),
-        tags=("single-note <noun>",),
-    ),
-    ("polyphony", "full"): Wording(
-        clauses=(
-            "<the> {sound<s>|stack<s>} many notes together", "<the> play<s> full chords",
-            "the texture of <the> is thick",
-        ),
-        tags=("full chords in the <noun>",),
     ),
     ("stem harmony", "slow"): Wording(
         clauses=(

@@ -48,7 +48,8 @@ def _facts(
     for topic, edges in scale.items():
         if topic in _OF_WHOLE_SONGS and not is_whole:
             continue
-        measured: Measurement[float] = getattr(evidence.song, TOPICS[topic][0])
+        song = evidence.song
+        measured: Measurement[float] = song.one_tempo_bpm if topic == "tempo" else getattr(song, TOPICS[topic][0])
         sure = Speaker(least_confidence(topic, settings)).trusts(measured)
         side: Side | None = edges.side(measured.value) if sure and measured.value is not None else None
         if side is not None:

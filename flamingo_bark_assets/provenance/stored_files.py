@@ -89,7 +89,8 @@ class StoredSong:
             intact = False
         if intact:
             return None
-        return f"{self._song_id}: stored {step.record.TABLE} was damaged; materialise the asset again"
+        stored = f"{self._song_id}: stored {step.record.TABLE}"
+        return f"{stored} is damaged, or of an earlier version; materialise the asset again"
 
 
 def size_bytes(paths: DataPaths, step: Step, song_id: str) -> int | None:

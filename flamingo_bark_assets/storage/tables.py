@@ -35,7 +35,11 @@ class MeasurementRow(Row):
     value: float | None = optional_column("The value where it is a number or boolean (1 true, 0 false).")
     text: str | None = optional_column("The value where it is a word.")
     unit: str = column("Unit of the value; empty where it has none.")
-    confidence: float | None = optional_column("0 (guess) to 1 (certain); null where the method gives none.")
+    confidence: float | None = optional_column(
+        "1 where the value is computed as it is defined, or a person's; else the chance of being right that was seen "
+        "on songs with known truth, or that of what it is computed from. Null where it was never held against any: no "
+        "text tells the value, no claim is judged by it."
+    )
     method: str = column("Short name of the procedure.")
     reason: str | None = optional_column("Why the value is unknown; null where it is known.")
 

@@ -90,7 +90,9 @@ class MeasurementEntry(_Model):
 
     value: Scalar = Field(description="The value; null where unknown.")
     unit: str = Field(description="Its unit; empty where it has none.")
-    confidence: float | None = Field(description="0 to 1; null where the method gives none.")
+    confidence: float | None = Field(
+        description="0 to 1, 1 for what is computed as it is defined; null where it was never held against the truth."
+    )
     method: str = Field(description="Name of the procedure.")
     reason: str | None = Field(description="Why there is no value.")
 

@@ -16,6 +16,7 @@ from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.whole import Analysis
 
 BINS = 5
+SWING_TOLERANCE, TUNING_TOLERANCE_CENTS = 0.03, 5.0
 
 
 class Judged(NamedTuple):
@@ -48,6 +49,19 @@ def _song(analysis: Analysis, truth: Mapping[str, Any]) -> Iterator[tuple[str, f
         yield "key (MIREX)", song.key.confidence, float(weight)
     if song.metre.value is not None and song.metre.confidence is not None:
         yield "metre", song.metre.confidence, float(song.metre.value == truth["meter"]["signature"])
+    if song.mode_name.value is not None and song.mode_name.confidence is not None and song.key.value is not None:
+        tonic_is_right = song.key.value.split()[0] == truth["key"]["label"].split()[0]
+        if tonic_is_right:  # The mode of another key is that key's error.
+            yield "mode", song.mode_name.confidence, float(song.mode_name.value == truth["key"]["mode_full"])
+    if song.swing_ratio.value is not None and song.swing_ratio.confidence is not None:
+        near = abs(song.swing_ratio.value - truth["swing"]["ratio"]) <= SWING_TOLERANCE
+        yield "swing", song.swing_ratio.confidence, float(near)
+    if song.tuning_cents.value is not None and song.tuning_cents.confidence is not None:
+        near = abs(song.tuning_cents.value - truth["tuning_cents"]) <= TUNING_TOLERANCE_CENTS
+        yield "tuning", song.tuning_cents.confidence, float(near)
+    if song.key_change_count.value is not None and song.key_change_count.confidence is not None:
+        changes = len(truth["key_segments"]) - 1
+        yield "key changes", song.key_change_count.confidence, float(song.key_change_count.value == changes)
     starts = [chord[0] for chord in truth["chords"]]
     for chord in song.chords:
         index = bisect.bisect_right(starts, 0.5 * (chord.start_s + chord.end_s)) - 1

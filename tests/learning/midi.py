@@ -1,13 +1,20 @@
-"""The smallest MIDI file that a synthesizer plays: one channel, notes in seconds.
+"""The smallest MIDI file that a synthesizer plays, one channel, notes in seconds, and the synthesizer that plays files.
 
-Writing notes to a file belongs here; choosing them does not.
+Writing notes to a file and having it played belongs here; choosing them does not.
 """
 
 from __future__ import annotations
 
 import struct
+import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
 
 _TICKS_PER_S = 960
 
@@ -52,6 +59,16 @@ def write_midi(path: Path, notes: list[Note], *, program: int, cents: float, cha
     track += _variable_length(_TICKS_PER_S) + b"\xff\x2f\x00"
     header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 480)
     path.write_bytes(header + b"MTrk" + struct.pack(">I", len(track)) + track)
+
+
+def sounded(midi: Path, font: Path | str, rate_hz: int, *, gain: float = 0.4, reverb: bool = False) -> Samples:
+    """Have fluidsynth play a file with a sound font: the mean of both channels, float32, shape (n_samples,)."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder, "part.raw")
+        options = ["-ni", "-q", "-g", str(gain), "-r", str(rate_hz), "-R", str(int(reverb)), "-C", "0"]
+        command = ["fluidsynth", *options, "-O", "float", "-T", "raw", "-F", str(raw), str(font), str(midi)]
+        subprocess.run(command, check=True, capture_output=True)
+        return np.asarray(np.fromfile(raw, np.float32).reshape(-1, 2).mean(axis=1), np.float32)
 
 
 def _variable_length(value: int) -> bytes:

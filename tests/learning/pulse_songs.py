@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from tests.learning import composed_bars
 from tests.learning.accompaniments import Stroke, Style, play, styles
-from tests.learning.midi import Note
+from tests.learning.midi import Note, sounded
 from tests.learning.patterns import Clock, melody
 from tests.learning.record_sound import bled, equalised, in_a_room, mastered, worn
 from tests.learning.songs import Chord, compose, draw_key
@@ -271,12 +271,9 @@ def _with_font(rng: Rng, font: Path, notes: list[tuple[int, Note]], *, drum_prog
         track.append(message.copy(time=tick - now))
         now = tick
     with tempfile.TemporaryDirectory() as folder:
-        midi, raw = Path(folder, "part.mid"), Path(folder, "part.raw")
+        midi = Path(folder, "part.mid")
         file.save(midi)
-        reverb = "1" if rng.random() < 0.5 else "0"
-        options = ["-ni", "-q", "-g", "0.4", "-r", str(RATE_HZ), "-R", reverb, "-C", "0", "-O", "float", "-T", "raw"]
-        subprocess.run(["fluidsynth", *options, "-F", str(raw), str(font), str(midi)], check=True, capture_output=True)
-        return np.asarray(np.fromfile(raw, np.float32).reshape(-1, 2).mean(axis=1), np.float32)
+        return sounded(midi, font, RATE_HZ, reverb=bool(rng.random() < 0.5))
 
 
 @functools.cache
@@ -318,21 +315,8 @@ def _resampled(sound: NDArray[np.float32], rate: int) -> Samples:
 
 def _sampled_kit(kit: dict[int, Samples], notes: Sequence[Note]) -> Samples:
     stand_ins = {
-        35: 36,
-        40: 38,
-        44: 42,
-        46: 42,
-        51: 42,
-        53: 51,
-        59: 51,
-        57: 49,
-        55: 49,
-        52: 49,
-        41: 43,
-        45: 43,
-        48: 47,
-        50: 47,
-    }
+        35: 36, 40: 38, 44: 42, 46: 42, 51: 42, 53: 51, 59: 51, 57: 49, 55: 49, 52: 49, 41: 43, 45: 43, 48: 47, 50: 47,
+    }  # fmt: skip
     out = np.zeros(round((max(n.start_s for n in notes) + 4.0) * RATE_HZ), np.float32)
     for note in notes:
         number = note.midi

@@ -1,18 +1,15 @@
-"""Songs of random styles with known beats and sections, to learn rhythm and structure from.
+"""Songs of random styles with known beats and sections, to learn sections from.
 
     python -m tests.learning.random_styles --tool ../shared/corpus/tool --seed 650 --songs 40 --out FOLDER
 
 Drawing style templates and having the song generator of --tool (not part of this repository, left unchanged) play them
-belongs here; what is learned is in `tests.learning.rhythm` (seeds 630 to 634, --min-s 28 --max-s 44 --gm-voices 0.8)
-and `tests.learning.sections` (seeds 661, --min-s 130 --max-s 230, and 8801, --min-s 40 --max-s 80).
+belongs here; what is learned is in `tests.learning.sections` (seeds 661, --min-s 130 --max-s 230, and 8801, --min-s 40
+--max-s 80).
 
 No style of the generator is used and its sound fonts are replaced by TimGM6mb (GPL-2 samples), OPL-3 FM (CC BY-SA 4.0)
 and AVL Black Pearl (CC BY-SA 3.0, drums); only rendered sound was learned from, no sample is in the repository. The
 arranging of parts, the drum machines, synthesised basses and formant voices are the generator's own.
 
-The shipped weights of rhythm came from the first version of this program, a changed copy of the generator. A seed draws
-the same templates here; lengths and the choice of voices have a generator of their own now, so that the songs differ in
-detail.
 Needs the programs and packages of the generator: fluidsynth, mido, soundfile, scipy.
 """
 

@@ -6,15 +6,15 @@ models are judged. Rendering needs the program `fluidsynth` and the sound fonts 
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.learning.midi import Note, write_midi
+from tests.learning.midi import Note, sounded, write_midi
 from tests.learning.synthesis import RATE_HZ, Samples, coloured, drum_kit, instrument, voice
 
 Rng = np.random.Generator
@@ -129,13 +129,13 @@ def make_song(seed: int) -> Song:
     parts = _parts(rng, chords, tonic, scale, seconds)
     length = round((seconds(total) + 1.0) * RATE_HZ)
     for name, notes in parts.items():
-        song.stems[name] = _fit(_render_part(rng, name, notes, cents), length)
+        song.stems[name] = fit(_render_part(rng, name, notes, cents), length)
     return song
 
 
 def draw_key(rng: Rng) -> tuple[int, str]:
     """Pitch class of a tonic, and a key of `SCALES`."""
-    return int(rng.integers(12)), str(rng.choice(list(_SCALE_ODDS), p=_odds(tuple(_SCALE_ODDS.values()))))
+    return int(rng.integers(12)), str(rng.choice(list(_SCALE_ODDS), p=normalised(tuple(_SCALE_ODDS.values()))))
 
 
 def compose(rng: Rng, tonic: int, scale: str, *, beats: float, bar: int | None = None) -> list[Chord]:
@@ -173,9 +173,9 @@ def _loop(rng: Rng, tonic: int, scale: str, bar: int, sevenths: float, colour: f
     """One loop of 2 to 8 chords, most often from the tonic or towards it."""
     steps = int(rng.choice([1, 2, 3, 4, 6, 8], p=[0.04, 0.15, 0.08, 0.45, 0.13, 0.15]))
     each = float(rng.choice([bar / 2, bar, 2 * bar], p=[0.22, 0.6, 0.18])) if bar == 4 else float(bar)
-    degrees = [0 if rng.random() < 0.68 else int(rng.choice(7, p=_odds(_DEGREE_ODDS)))]
+    degrees = [0 if rng.random() < 0.68 else int(rng.choice(7, p=normalised(_DEGREE_ODDS)))]
     while len(degrees) < steps:
-        degree = int(rng.choice(7, p=_odds(_DEGREE_ODDS)))
+        degree = int(rng.choice(7, p=normalised(_DEGREE_ODDS)))
         if degree != degrees[-1]:
             degrees.append(degree)
     if degrees[0] != 0 and rng.random() < 0.5:
@@ -258,30 +258,25 @@ def _render_part(rng: Rng, name: str, instruments: list[list[Note]], cents: floa
             wave = _with_font(rng, notes, int(rng.choice(programs)), cents, drums=False)
         wave = wave * np.float32(rng.uniform(0.4, 1.0) / max(float(np.sqrt(np.mean(wave**2))), 1e-4))
         size = max(total.size, wave.size)
-        total = _fit(total, size) + _fit(wave, size)
+        total = fit(total, size) + fit(wave, size)
     return coloured(rng, total) if float(np.abs(total).max()) > 0.0 else total
 
 
 def _with_font(rng: Rng, notes: list[Note], program: int, cents: float, *, drums: bool) -> Samples:
     """The notes through fluidsynth with a random sound font."""
-    from scipy.io import wavfile
-
     fonts = DRUM_FONTS if drums else SOUND_FONTS
     with tempfile.TemporaryDirectory() as folder:
-        midi, wav = Path(folder, "part.mid"), Path(folder, "part.wav")
+        midi = Path(folder, "part.mid")
         write_midi(midi, notes, program=program, cents=cents, channel=9 if drums else 0)
-        reverb = "1" if rng.random() < 0.5 else "0"
-        command = ["fluidsynth", "-ni", "-q", "-g", "0.4", "-r", str(RATE_HZ), "-R", reverb, "-C", "0", "-F", str(wav)]
-        subprocess.run(
-            [*command, str(fonts[int(rng.integers(len(fonts)))]), str(midi)], check=True, capture_output=True
-        )
-        samples = wavfile.read(wav)[1]
-    return np.asarray(samples.mean(axis=1) / 32768.0, np.float32)
+        reverb = bool(rng.random() < 0.5)
+        return sounded(midi, fonts[int(rng.integers(len(fonts)))], RATE_HZ, reverb=reverb)
 
 
-def _fit(samples: Samples, size: int) -> Samples:
+def fit(samples: Samples, size: int) -> Samples:
+    """Return the samples cut, or padded by silence, to a length."""
     return np.pad(samples, (0, max(0, size - samples.size)))[:size]
 
 
-def _odds(weights: tuple[float, ...]) -> NDArray[np.float64]:
+def normalised(weights: Sequence[float]) -> NDArray[np.float64]:
+    """Return weights as chances."""
     return np.asarray(weights, float) / sum(weights)

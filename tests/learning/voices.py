@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import subprocess
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -35,7 +34,7 @@ from flamingo_bark_assets.analysis.vocals import frames, presence
 from flamingo_bark_assets.analysis.vocals.frames import bands_of, evidence
 from flamingo_bark_assets.analysis.vocals.measure import FMAX_HZ, FMIN_HZ, MANNER
 from flamingo_bark_assets.audio.signal import Signal
-from tests.learning.midi import Note, write_midi
+from tests.learning.midi import Note, sounded, write_midi
 from tests.learning.synthesis import RATE_HZ, coloured
 
 Rng = np.random.Generator
@@ -216,8 +215,6 @@ def _wander(rng: Rng, size: int, hz: float, semitones: float) -> Values:
 
 def play(rng: Rng, font: str, part: str, length_s: float) -> Values:
     """One instrument: a lead, chords, a bass or drums."""
-    import soundfile
-
     program = int(rng.choice(CHORDS if part == "chords" else LEADS)) if part != "bass" else int(rng.integers(32, 40))
     notes: list[Note] = []
     at, key, step = rng.uniform(0.1, 0.6), int(rng.integers(40, 56)), float(rng.choice((0.15, 0.25, 0.4, 0.8)))
@@ -233,11 +230,9 @@ def play(rng: Rng, font: str, part: str, length_s: float) -> Values:
         notes += [Note(at, at + 0.9 * length, number, int(rng.integers(60, 115))) for number in stack]
         at += length
     with TemporaryDirectory() as folder:
-        midi, wave = Path(folder, "part.mid"), Path(folder, "part.wav")
+        midi = Path(folder, "part.mid")
         write_midi(midi, notes, program=program, cents=0.0, channel=9 if part == "drums" else 0)
-        quiet = ["fluidsynth", "-ni", "-q", "-g", "0.5", "-r", str(RATE_HZ), "-R", "0", "-C", "0"]
-        subprocess.run([*quiet, "-F", str(wave), font, str(midi)], check=True, capture_output=True)
-        samples = soundfile.read(wave, always_2d=True)[0].mean(axis=1)
+        samples = sounded(midi, font, RATE_HZ, gain=0.5)
     samples = np.resize(samples, round(length_s * RATE_HZ))
     return np.asarray(samples / (samples.std() + 1e-9))
 

@@ -28,7 +28,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from tests.learning.midi import Note
+from tests.learning.midi import Note, sounded
+from tests.learning.songs import fit, normalised
 from tests.learning.synthesis import RATE_HZ, Samples, coloured, voice
 
 Rng = np.random.Generator
@@ -91,7 +92,7 @@ def make_song(seed: int, number: int, out: Path) -> str:
     length = round((float(grid[edges[-1]]) + 2.0) * RATE_HZ)
     gains = {"drums": 0.9, "bass": 0.7, "other": 0.7, "vocals": 0.9}
     mixed = {
-        name: _fit(_levelled(wave), length) * np.float32(gains[name] * 10 ** (rng.normal(0, 2.0) / 20))
+        name: fit(_levelled(wave), length) * np.float32(gains[name] * 10 ** (rng.normal(0, 2.0) / 20))
         for name, wave in stems.items()
     }
     mix = np.sum(list(mixed.values()), axis=0)
@@ -213,7 +214,7 @@ def play(rng: Rng, parts: list[Part], beats: int, grid: Values, instrumental: bo
             stem = "drums" if name.startswith("drum") else "bass" if name.startswith("bass") else "other"
             tracks[stem].append(track)
         font = SOUND_FONTS[int(rng.integers(len(SOUND_FONTS)))]
-        room = "1" if rng.random() < 0.5 else "0"
+        room = bool(rng.random() < 0.5)
         stems = {}
         for stem, chosen in tracks.items():
             warped = mido.MidiFile(ticks_per_beat=960)
@@ -262,7 +263,7 @@ def _progression(rng: Rng, bars: int, major: bool) -> list[str]:
     loop: list[str] = []
     for _ in range(int(rng.choice([2, 4, 4, 4, 8]))):
         drawn = [c for c in chords if not loop or c != loop[-1]]
-        loop.append(str(rng.choice(drawn, p=_odds([odds[chords.index(c)] for c in drawn]))))
+        loop.append(str(rng.choice(drawn, p=normalised([odds[chords.index(c)] for c in drawn]))))
     found = _cycled(loop, bars)
     if bars >= 8 and rng.random() < 0.5:  # a turn at the end
         found[-1] = "G7"
@@ -336,13 +337,10 @@ def _melody_file(mido: Any, notes: list[Note], program: int) -> Any:
     return file
 
 
-def _with_font(file: Any, font: Path, room: str, folder: Path) -> Samples:
-    midi, wav = folder / "part.mid", folder / "part.wav"
+def _with_font(file: Any, font: Path, room: bool, folder: Path) -> Samples:
+    midi = folder / "part.mid"
     file.save(midi)
-    command = ["fluidsynth", "-ni", "-q", "-g", "0.4", "-r", str(RATE_HZ), "-R", room, "-C", "0", "-F", str(wav)]
-    subprocess.run([*command, str(font), str(midi)], check=True, capture_output=True)
-    samples, _ = soundfile.read(wav, dtype="float32", always_2d=True)
-    return np.asarray(samples.mean(axis=1), np.float32)
+    return sounded(midi, font, RATE_HZ, reverb=room)
 
 
 def _at(grid: Values, beat: float) -> float:
@@ -360,11 +358,7 @@ def _sum(one: Samples | None, other: Samples) -> Samples:
     if one is None:
         return other
     size = max(one.size, other.size)
-    return _fit(_levelled(one), size) + _fit(other, size)
-
-
-def _fit(samples: Samples, size: int) -> Samples:
-    return np.asarray(np.pad(samples, (0, max(0, size - samples.size)))[:size], np.float32)
+    return fit(_levelled(one), size) + fit(other, size)
 
 
 def _cycled(chords: list[str], bars: int) -> list[str]:
@@ -376,11 +370,7 @@ def _pick(rng: Rng, *options: str) -> str:
 
 
 def _weighted(rng: Rng, options: tuple[tuple[str, int], ...]) -> str:
-    return str(rng.choice([name for name, _ in options], p=_odds([weight for _, weight in options])))
-
-
-def _odds(weights: list[float] | list[int]) -> Values:
-    return np.asarray(weights, np.float64) / sum(weights)
+    return str(rng.choice([name for name, _ in options], p=normalised([weight for _, weight in options])))
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ def second_opinions(song: SongFeatures, by_librosa: LibrosaValues) -> tuple[Seco
 def doubted_where_they_differ(song: SongFeatures, opinions: tuple[SecondOpinion, ...]) -> SongFeatures:
     """Return the measurements with the opinions, and less sure of what librosa does not confirm.
 
-    A value whose method gives no confidence gets one then.
+    A value that has no confidence has none then either.
     """
     doubted = {opinion.quantity for opinion in opinions if opinion.agrees is False}
     fields = {field for name in doubted for field in _LOWERS.get(name, (name,))}
@@ -100,8 +100,8 @@ def doubted_where_they_differ(song: SongFeatures, opinions: tuple[SecondOpinion,
 
 
 def _lowered(measurement: Measurement[Any]) -> Measurement[Any]:
-    before = 1.0 if measurement.confidence is None else measurement.confidence
-    return dataclasses.replace(measurement, confidence=before * DOUBTED)
+    sure = measurement.confidence
+    return dataclasses.replace(measurement, confidence=None if sure is None else sure * DOUBTED)
 
 
 def _numbers(song: SongFeatures) -> Iterator[tuple[str, str, Measurement[float], float]]:
@@ -114,7 +114,7 @@ def _numbers(song: SongFeatures) -> Iterator[tuple[str, str, Measurement[float],
     for number in range(COEFFICIENTS):
         method = "mfcc"
         ours = (
-            Measurement.of(means[number], method=method)
+            Measurement.exact(means[number], method=method)
             if number in means
             else Measurement[float].unknown("no frame sounds", method=method)
         )

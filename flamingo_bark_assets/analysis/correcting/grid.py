@@ -14,7 +14,7 @@ from flamingo_bark_assets.metres import METRES
 
 Times = NDArray[np.float64]
 
-_DEFAULT_BAR = 4
+_DEFAULT_METRE = "4/4"
 # Within this of once, half or twice the measured tempo the beats that were found are the ones that are meant.
 _SAME_TEMPO = 0.04
 # A downbeat further from every beat than this share of the distance between beats lies between them.
@@ -30,14 +30,18 @@ class BeatGrid:
         times_s: (n_beats,), ascending.
         beats_per_bar: how many a bar has.
         first: index of a beat that begins a bar.
+        quarters_per_beat: quarters of a beat in tempo, see `metres.Metre`.
         is_laid: whether the beats are others than those that were measured.
+        is_steady: whether all beats are laid by one tempo.
         note: what was done, in words.
     """
 
     times_s: Times
     beats_per_bar: int
     first: int
+    quarters_per_beat: float = 1.0
     is_laid: bool = False
+    is_steady: bool = False
     note: str = ""
 
     @property
@@ -69,17 +73,9 @@ def at_tempo(
         return replace(grid, note="the beats stay as they were measured")
     if abs(factor - 0.5) <= _SAME_TEMPO * 0.5:
         kept = _nearest(grid.times_s, first_downbeat_s) if first_downbeat_s is not None else grid.first
-        start = kept % 2
-        return replace(
-            grid, times_s=grid.times_s[start::2], first=kept // 2, is_laid=True, note="every second beat is left out"
-        )
+        return _halved(grid, kept)
     if abs(factor - 2.0) <= _SAME_TEMPO * 2.0:
-        times = np.empty(2 * grid.times_s.size - 1)
-        times[::2] = grid.times_s
-        times[1::2] = (grid.times_s[1:] + grid.times_s[:-1]) / 2.0
-        return replace(
-            grid, times_s=times, first=2 * grid.first, is_laid=True, note="a beat is put in the middle of each two"
-        )
+        return _doubled(grid)
     through = first_downbeat_s
     if through is None:
         through = float(grid.times_s[grid.first]) if grid.times_s.size else span_s[0]
@@ -105,19 +101,41 @@ def at_downbeat(grid: BeatGrid, first_downbeat_s: float) -> BeatGrid:
 
 
 def in_metre(grid: BeatGrid, metre: str) -> BeatGrid:
-    """Count the beats by another metre, from the same downbeat."""
-    return replace(grid, beats_per_bar=METRES[metre].beats_per_bar, note="the beats are numbered anew")
+    """Count the beats by another metre, from the same downbeat; where its beats are eighths, a quarter has two."""
+    found = METRES[metre]
+    factor = grid.quarters_per_beat / found.quarters_per_beat
+    note = "the beats are numbered anew"
+    if grid.times_s.size > 1 and factor != 1.0:
+        grid = _doubled(grid) if factor > 1.0 else _halved(grid, grid.first)
+        note = f"{grid.note}; they are numbered anew"
+    return replace(grid, beats_per_bar=found.beats_per_bar, quarters_per_beat=found.quarters_per_beat, note=note)
 
 
-def grid_of(times_s: Times, positions: NDArray[np.int64], beats_per_bar: int | None) -> BeatGrid:
+def grid_of(times_s: Times, positions: NDArray[np.int64], metre: str | None) -> BeatGrid:
     """Return the grid that was measured; without beats an empty one."""
-    bar = beats_per_bar or _DEFAULT_BAR
+    found = METRES[metre or _DEFAULT_METRE]
     downbeats = np.flatnonzero(positions == 1)
-    return BeatGrid(times_s, bar, int(downbeats[0]) if downbeats.size else 0)
+    first = int(downbeats[0]) if downbeats.size else 0
+    return BeatGrid(times_s, found.beats_per_bar, first, found.quarters_per_beat)
+
+
+def _halved(grid: BeatGrid, kept: int) -> BeatGrid:
+    """Leave out every second beat, and keep one."""
+    times = grid.times_s[kept % 2 :: 2]
+    return replace(grid, times_s=times, first=kept // 2, is_laid=True, note="every second beat is left out")
+
+
+def _doubled(grid: BeatGrid) -> BeatGrid:
+    times = np.empty(2 * grid.times_s.size - 1)
+    times[::2] = grid.times_s
+    times[1::2] = (grid.times_s[1:] + grid.times_s[:-1]) / 2.0
+    return replace(
+        grid, times_s=times, first=2 * grid.first, is_laid=True, note="a beat is put in the middle of each two"
+    )
 
 
 def _steady(grid: BeatGrid, tempo_bpm: float, through_s: float, span_s: tuple[float, float]) -> BeatGrid:
-    beat_s = 60.0 / tempo_bpm
+    beat_s = 60.0 / tempo_bpm * grid.quarters_per_beat
     start_s, end_s = (grid.times_s[0], grid.times_s[-1]) if grid.times_s.size > 1 else span_s
     # Half a beat of leeway, so that the ends of the measured beats are beats still.
     before = int(np.floor((through_s - start_s) / beat_s + 0.5))
@@ -127,7 +145,7 @@ def _steady(grid: BeatGrid, tempo_bpm: float, through_s: float, span_s: tuple[fl
     kept = times >= 0.0
     return replace(
         grid, times_s=np.asarray(times[kept], np.float64), first=before - int((~kept).sum()), is_laid=True,
-        note=f"a steady grid is laid through {through_s:.3f} s",
+        is_steady=True, note=f"a steady grid is laid through {through_s:.3f} s",
     )  # fmt: skip
 
 

@@ -80,27 +80,28 @@ def _with_beats(
     grid = grid_of(
         np.array([beat.time_s for beat in song.beats], np.float64),
         np.array([beat.position for beat in song.beats], np.int64),
-        song.beats_per_bar.value,
+        song.metre.value,
     )
     first = corrections.first_downbeat_s
     changed: dict[str, Any] = {}
     if corrections.tempo_bpm is not None:
         span_s = (song.sections[0].start_s, song.sections[-1].end_s) if song.sections else (0.0, duration_s)
         grid = at_tempo(grid, song.tempo_bpm.value, corrections.tempo_bpm, first, span_s)
-        segment = TempoSegment(
-            segment=0, start_s=span_s[0], end_s=span_s[1], tempo_bpm=corrections.tempo_bpm,
-            metre=corrections.metre or song.metre.value, confidence=1.0,
-        )  # fmt: skip
         changed |= {
             "tempo_bpm": _human(corrections.tempo_bpm),
             "rhythmic": _human(True),
-            "tempo_segments": (segment,),
+            "tempo_segments": _segments_at(song, corrections.tempo_bpm, span_s, is_steady=grid.is_steady),
         }
         assumed = "" if song.beats_per_bar.value or corrections.metre else "; bars of four beats are assumed"
         rows.append(_row("tempo_bpm", song.tempo_bpm, f"{corrections.tempo_bpm:.6g}", grid.note + assumed))
     if corrections.metre is not None:
         grid = in_metre(grid, corrections.metre)
-        changed |= {"metre": _human(corrections.metre), "beats_per_bar": _human(grid.beats_per_bar)}
+        segments: tuple[TempoSegment, ...] = changed.get("tempo_segments", song.tempo_segments)
+        changed |= {
+            "metre": _human(corrections.metre),
+            "beats_per_bar": _human(grid.beats_per_bar),
+            "tempo_segments": tuple(dataclasses.replace(one, metre=corrections.metre) for one in segments),
+        }
         rows.append(_row("metre", song.metre, corrections.metre, grid.note if grid.times_s.size else _NO_BEATS))
     if first is not None:
         has_beats = grid.times_s.size > 1
@@ -108,6 +109,22 @@ def _with_beats(
         note = grid.note if has_beats else _NO_BEATS
         rows.append(_row("first_downbeat_s", _first_downbeat(song), f"{first:.6g}", note, is_applied=has_beats))
     return _on_grid(dataclasses.replace(song, **changed), grid)
+
+
+def _segments_at(
+    song: SongFeatures, tempo_bpm: float, span_s: tuple[float, float], *, is_steady: bool
+) -> tuple[TempoSegment, ...]:
+    """Return the segments for another tempo: one where its beats are steady, else all measured ones scaled by it."""
+    if is_steady or song.tempo_bpm.value is None or len(song.tempo_segments) < 2:
+        only = TempoSegment(
+            segment=0, start_s=span_s[0], end_s=span_s[1], tempo_bpm=tempo_bpm, metre=song.metre.value, confidence=1.0
+        )
+        return (only,)
+    factor = tempo_bpm / song.tempo_bpm.value
+    return tuple(
+        dataclasses.replace(segment, tempo_bpm=segment.tempo_bpm * factor, confidence=1.0)
+        for segment in song.tempo_segments
+    )
 
 
 def _first_downbeat(song: SongFeatures) -> Measurement[float]:

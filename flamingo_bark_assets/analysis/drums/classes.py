@@ -5,6 +5,7 @@ The network's use, the choice of hits and their strength belong here; its traini
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,19 +48,15 @@ class Hits:
     strength: NDArray[np.float64]
 
 
-_loaded: dict[str, FloatArray] = {}
-
-
+@functools.cache
 def _weights() -> dict[str, FloatArray]:
-    if not _loaded:
-        with np.load(Path(__file__).with_name("drum_model.npz"), allow_pickle=False) as stored:
-            use_weights({k: stored[k].astype(np.float32) for k in stored.files if stored[k].dtype.kind == "f"})
-    return _loaded
+    with np.load(Path(__file__).with_name("drum_model.npz"), allow_pickle=False) as stored:
+        return {k: stored[k].astype(np.float32) for k in stored.files if stored[k].dtype.kind == "f"}
 
 
 def use_weights(weights: dict[str, FloatArray]) -> None:
     """Use these weights instead of the ones that are shipped; for training and its checks."""
-    _loaded.update(weights)
+    _weights().update(weights)
 
 
 def probabilities(view: AudioView, onsets: Onsets) -> FloatArray:

@@ -5,6 +5,7 @@ What makes `drum_features` belongs here; tempo and beats of the song do not.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,11 @@ def analyse_drums(
     density = {drum: _density(hits[drum], there[drum], view.duration_s) for drum in DRUMS}
     grid = _grid(song)
     swing = measure_swing(grid, _joint_times(played)) if grid is not None else None
-    placed, spread = _placed(grid, swing, played)
-    common = measure_stem(song_id, view, energy_share=energy_share, song=song, onsets_s=strokes_s)
+    placed, spread = _placed(grid, swing, played, song)
+    struck = float(certainty.mean()) if certainty.size else 0.0
+    common = measure_stem(
+        song_id, view, energy_share=energy_share, song=song, onsets_s=strokes_s, onset_confidence=struck
+    )
     return DrumFeatures(
         **vars(common),
         kick_present=there["kick"],
@@ -86,8 +90,8 @@ def analyse_drums(
         ghost_note_share=_ghosts(hits["snare"], there["snare"]),
         swing_ratio=_swing(grid, swing, "ratio"),
         swing_subdivision=_swing(grid, swing, "subdivision"),
-        kick_snare_syncopation=_syncopation(grid, placed),
-        pattern_repetition=_repetition(grid, placed),
+        kick_snare_syncopation=_syncopation(grid, placed, played, song),
+        pattern_repetition=_repetition(grid, placed, played, song),
         timing_spread_ms=spread,
         drum_onsets=tuple(
             DrumOnset(onset=number, time_s=time, confidence=p)
@@ -114,9 +118,17 @@ def _joint_times(hits: dict[str, Hits]) -> np.ndarray[Any, np.dtype[np.float64]]
     return times[np.diff(times, prepend=-np.inf) > TOGETHER_S]
 
 
-def _placed(grid: Grid | None, swing: Swing | None, played: dict[str, Hits]) -> tuple[Placed, Measurement[float]]:
+def _sure(played: dict[str, Hits], drums: Collection[str], against: Measurement[Any]) -> float | None:
+    """Return how sure it is what some drums play against beats or bars: their hits and these must be right."""
+    probability = np.concatenate([hits.probability for drum, hits in played.items() if drum in drums])
+    return None if against.confidence is None else against.confidence * float(probability.mean())
+
+
+def _placed(
+    grid: Grid | None, swing: Swing | None, played: dict[str, Hits], song: SongFeatures | None
+) -> tuple[Placed, Measurement[float]]:
     """Return bar and step of each hit, and how far hits lie from their steps."""
-    if grid is None:
+    if grid is None or song is None:
         return {}, Measurement.unknown("no bars are known", method=GRID_METHOD)
     placed, distances = {}, [np.zeros(0)]
     for drum, hits in played.items():
@@ -126,7 +138,8 @@ def _placed(grid: Grid | None, swing: Swing | None, played: dict[str, Hits]) -> 
     every = np.concatenate(distances)
     if every.size == 0:
         return placed, Measurement.unknown("no hit within the bars", method=GRID_METHOD)
-    return placed, Measurement.of(1e3 * float(np.median(every)), method=GRID_METHOD)
+    sure = _sure(played, placed, song.beat_count)
+    return placed, Measurement.of(1e3 * float(np.median(every)), method=GRID_METHOD, confidence=sure)
 
 
 def _density(hits: Hits, there: Measurement[bool], duration_s: float) -> Measurement[float]:
@@ -158,20 +171,26 @@ def _joint(grid: Grid, placed: Placed, drums: tuple[str, ...]) -> dict[int, np.n
     return bar_table(np.concatenate([b for b, _ in chosen]), np.concatenate([s for _, s in chosen]), grid.steps)
 
 
-def _syncopation(grid: Grid | None, placed: Placed) -> Measurement[float]:
-    if grid is None:
+def _syncopation(
+    grid: Grid | None, placed: Placed, played: dict[str, Hits], song: SongFeatures | None
+) -> Measurement[float]:
+    if grid is None or song is None:
         return Measurement.unknown("no bars are known", method=SYNCOPATION_METHOD)
-    table = _joint(grid, placed, ("kick", "snare", "tom"))
+    drums = ("kick", "snare", "tom")
+    table = _joint(grid, placed, drums)
     if len(table) < MIN_BARS:
         return Measurement.unknown(f"fewer than {MIN_BARS} bars with kick, snare or toms", method=SYNCOPATION_METHOD)
     notes = np.concatenate([bar * grid.steps + np.flatnonzero(row) for bar, row in sorted(table.items())])
     value = syncopation_of_steps(notes, grid.weights) / len(table)
-    return Measurement.of(value, method=SYNCOPATION_METHOD)
+    sure = _sure(played, drums, song.first_downbeat_s)
+    return Measurement.of(value, method=SYNCOPATION_METHOD, confidence=sure)
 
 
-def _repetition(grid: Grid | None, placed: Placed) -> Measurement[float]:
-    """Return share of the most common pair of kick and snare bars."""
-    if grid is None:
+def _repetition(
+    grid: Grid | None, placed: Placed, played: dict[str, Hits], song: SongFeatures | None
+) -> Measurement[float]:
+    """Return share of the most common pair of kick and snare bars, which are of the right length where the metre is."""
+    if grid is None or song is None:
         return Measurement.unknown("no bars are known", method=GRID_METHOD)
     kick, snare = (_joint(grid, placed, (drum,)) for drum in ("kick", "snare"))
     bars = sorted({*kick, *snare})
@@ -179,7 +198,8 @@ def _repetition(grid: Grid | None, placed: Placed) -> Measurement[float]:
         return Measurement.unknown(f"fewer than {MIN_BARS} bars with kick or snare", method=GRID_METHOD)
     empty = np.zeros(grid.steps, bool)
     pairs = [kick.get(bar, empty).tobytes() + snare.get(bar, empty).tobytes() for bar in bars]
-    return Measurement.of(max(map(pairs.count, set(pairs))) / len(pairs), method=GRID_METHOD)
+    share = max(map(pairs.count, set(pairs))) / len(pairs)
+    return Measurement.of(share, method=GRID_METHOD, confidence=_sure(played, ("kick", "snare"), song.metre))
 
 
 def _hit_rows(played: dict[str, Hits], placed: Placed) -> tuple[DrumHit, ...]:

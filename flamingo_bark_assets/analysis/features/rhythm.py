@@ -80,9 +80,17 @@ class RhythmFeatures:
     rhythmic: Measurement[bool] = quantity("", "Whether a tempo is defined at all.")
     on_beat_ratio: Measurement[float] = quantity("", "Share of onset strength within 50 ms of a beat.")
     onset_density_hz: Measurement[float] = quantity(
-        "1/s", "Note onsets a second, peaks of the spectral flux (Dixon, DAFx 2006)."
+        "1/s", "Onsets a second: peaks of the spectral flux (Dixon, DAFx 2006), swells among them."
     )
     onset_evenness: Measurement[float] = quantity("", "1 minus the entropy of the inter-onset intervals, 0 to 1.")
     beats: tuple[Beat, ...] = events("One row a beat.")
     tempo_candidates: tuple[TempoCandidate, ...] = events("One row a reading of the tempo.")
     tempo_segments: tuple[TempoSegment, ...] = events("One row a segment of one tempo.")
+
+    @property
+    def one_tempo_bpm(self) -> Measurement[float]:
+        """The tempo, where one holds throughout; unknown where it changes."""
+        if len(self.tempo_segments) < 2:
+            return self.tempo_bpm
+        tempi = ", ".join(f"{segment.tempo_bpm:.0f}" for segment in self.tempo_segments)
+        return Measurement.unknown(f"it changes: {tempi} BPM", method=self.tempo_bpm.method)

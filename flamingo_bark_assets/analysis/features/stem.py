@@ -57,7 +57,9 @@ class StemFeatures(SpectralShapeFeatures, Record):
         "", "Share of time in which it sounds: 50 ms frames above -60 dBFS and within 35 dB of its loud ones."
     )
     longest_rest_s: Measurement[float] = quantity("s", "Longest pause between two segments of sound.")
-    onset_density_hz: Measurement[float] = quantity("1/s", "Note onsets a second over the sounding part.")
+    onset_density_hz: Measurement[float] = quantity(
+        "1/s", "Onsets a second over the sounding part: drum hits, bass notes, else peaks of the spectral flux."
+    )
     onset_evenness: Measurement[float] = quantity("", "1 minus the entropy of the inter-onset intervals, 0 to 1.")
     rhythm_complexity: Measurement[float] = quantity(
         "",

@@ -13,6 +13,9 @@ from flamingo_bark_assets.record import Measurement, Row, column, events, quanti
 SECTION_NAMES = ("intro", "verse", "chorus", "bridge", "instrumental", "break", "outro")
 """What a section may be called."""
 
+UNSUNG_SHARE = 0.1
+"""A section in which less of the time is sung is taken for one without a voice: own choice."""
+
 SURE_NAME = 0.8
 """Names with less confidence are proposals for a person, and stand in no text."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from flamingo_bark_assets.record import Measurement, Row, column, events, optional_column, quantity
+from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class CepstralCoefficient(Row):
     coefficient: int = column("Number of the coefficient, from 0: the level.")
     mean: float = column("Mean over sounding frames of the type II cosine transform of 40 mel band levels.", unit="dB")
     std: float = column("Standard deviation over sounding frames.", unit="dB")
-    confidence: float | None = optional_column("0.5 where a second opinion disagrees; null where none does.")
+    confidence: float = column("1, as it is computed as defined; 0.5 where a second opinion disagrees.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class PitchClass(Row):
     pitch_class: str = column("C, C#, D ... B with sharps whatever the key, on the song's own tuning.")
     mean: float = column("Mean share of the pitch class in the energy of a frame, over sounding frames.")
     std: float = column("Standard deviation over sounding frames.")
-    confidence: float | None = optional_column("0.5 where a second opinion disagrees; null where none does.")
+    confidence: float = column("1, as it is computed as defined; 0.5 where a second opinion disagrees.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,18 +28,18 @@ _MIN_BARS = 2
 _MIN_NOTES = 8
 
 
-def onset_density(onsets_s: Times, over_s: float) -> Measurement[float]:
-    """Return onsets a second."""
+def onset_density(onsets_s: Times, over_s: float, *, confidence: float = 1.0) -> Measurement[float]:
+    """Return onsets a second, as sure as they are; peaks of the spectral flux are what they are defined to be."""
     if over_s <= 0.0:
         return Measurement.unknown("nothing sounds", method=_DENSITY_METHOD)
-    return Measurement.of(onsets_s.size / over_s, method=_DENSITY_METHOD)
+    return Measurement.of(onsets_s.size / over_s, method=_DENSITY_METHOD, confidence=confidence)
 
 
 def rhythm_complexity(onsets_s: Times) -> Measurement[float]:
     """Compute the entropy of the inter-onset intervals over a grid of semitone-wide cells, 50 ms to 3.2 s, 0 to 1.
 
-    1 would be all 72 cells filled alike; longer intervals are pauses and are left out. The confidence is the share
-    of the way to one interval a cell, as few intervals cannot fill the grid.
+    1 would be all 72 cells filled alike; longer intervals are pauses and are left out. It has no confidence: few
+    intervals cannot fill the grid, and no rating of complexity was compared.
     """
     intervals = np.diff(onsets_s)
     cells = np.round(12.0 * np.log2(np.maximum(intervals, 1e-6) / _SHORTEST_IOI_S)).astype(int)
@@ -49,7 +49,7 @@ def rhythm_complexity(onsets_s: Times) -> Measurement[float]:
     share = np.bincount(cells) / cells.size
     share = share[share > 0]
     entropy = float(-(share * np.log(share)).sum() / np.log(_CELLS))
-    return Measurement.of(max(0.0, entropy), method=_COMPLEXITY_METHOD, confidence=cells.size / _CELLS)
+    return Measurement.of(max(0.0, entropy), method=_COMPLEXITY_METHOD)
 
 
 def evenness(onsets_s: Times) -> Measurement[float]:
@@ -57,15 +57,14 @@ def evenness(onsets_s: Times) -> Measurement[float]:
     complexity = rhythm_complexity(onsets_s)
     if complexity.value is None:
         return Measurement.unknown(complexity.reason or "", method=_EVENNESS_METHOD)
-    return Measurement.of(1.0 - complexity.value, method=_EVENNESS_METHOD, confidence=complexity.confidence)
+    return Measurement.of(1.0 - complexity.value, method=_EVENNESS_METHOD)
 
 
 def syncopation(onsets_s: Times, beats: Sequence[Beat], *, compound: bool = False) -> Measurement[float]:
     """Return mean syncopation of a bar, after Longuet-Higgins & Lee (Music Perception 1, 1984).
 
     Onsets are put on the grid of sixteenths. A note that is held or followed by silence over a stronger place of the
-    metre counts by how much stronger the strongest such place is. The confidence is the share of onsets within a
-    quarter of a sixteenth of the grid.
+    metre counts by how much stronger the strongest such place is.
     """
     if len(beats) < 2:
         return Measurement.unknown("no beats to be syncopated against", method=_SYNCOPATION_METHOD)
@@ -82,8 +81,7 @@ def syncopation(onsets_s: Times, beats: Sequence[Beat], *, compound: bool = Fals
     if step.size < _MIN_NOTES or bars < _MIN_BARS:
         return Measurement.unknown("too few onsets between the beats", method=_SYNCOPATION_METHOD)
     total = syncopation_of_steps(step, metrical_weights(beats_per_bar, compound=compound))
-    on_grid = float(np.mean(np.abs(place - np.round(place)) < 0.25))
-    return Measurement.of(total / bars, method=_SYNCOPATION_METHOD, confidence=on_grid)
+    return Measurement.of(total / bars, method=_SYNCOPATION_METHOD)
 
 
 def metrical_weights(beats_per_bar: int, *, compound: bool = False) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flamingo_bark_assets.analysis.features.structure import SECTION_NAMES
+from flamingo_bark_assets.analysis.features.structure import SECTION_NAMES, UNSUNG_SHARE
 from flamingo_bark_assets.analysis.frontend.view import ACTIVITY_FRAME_S, AudioView
 from flamingo_bark_assets.analysis.structure.model import section_model
 
@@ -31,7 +31,6 @@ _OF_SONGS = frozenset({"verse", "chorus", "bridge"})
 _USUAL_S = 16.0
 _INTRO_UNTIL, _OUTRO_FROM, _HARDLY = 0.2, 0.8, 1e-3
 _VOICE_RANGE_DB, _BLEED_DB = 20.0, 26.0
-UNSUNG_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)

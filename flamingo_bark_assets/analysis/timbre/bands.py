@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features.timbre import BandFeatures
-from flamingo_bark_assets.analysis.timbre.spectrum import METHOD, SILENT, confidence_of
+from flamingo_bark_assets.analysis.timbre.spectrum import METHOD, SILENT
 from flamingo_bark_assets.record import Measurement
 
 BANDS_HZ = {
@@ -24,10 +24,10 @@ BANDS_HZ = {
 }
 
 
-def measure_bands(energies: NDArray[np.float64], n_frames: int) -> BandFeatures:
+def measure_bands(energies: NDArray[np.float64]) -> BandFeatures:
     """Return share, which sum to 1, and level in dB of each band; the level of one without any energy is unknown.
 
-    `energies` is the mean energy in each of `BANDS_HZ` over the `n_frames` sounding frames, any scale, shape (6,).
+    `energies` is the mean energy in each of `BANDS_HZ` over the sounding frames, any scale, shape (6,).
     """
     total = float(energies.sum())
     measured: dict[str, Measurement[float]] = {}
@@ -35,8 +35,8 @@ def measure_bands(energies: NDArray[np.float64], n_frames: int) -> BandFeatures:
         share: Measurement[float] = Measurement.unknown(SILENT, method=METHOD)
         level: Measurement[float] = Measurement.unknown("the band holds no energy", method=METHOD)
         if total > 0.0:
-            share = Measurement.of(energy / total, method=METHOD, confidence=confidence_of(n_frames))
+            share = Measurement.exact(energy / total, method=METHOD)
         if energy > 0.0:
-            level = Measurement.of(10.0 * math.log10(energy / total), method=METHOD, confidence=confidence_of(n_frames))
+            level = Measurement.exact(10.0 * math.log10(energy / total), method=METHOD)
         measured |= {f"{name}_energy_share": share, f"{name}_level_db": level}
     return BandFeatures(**measured)

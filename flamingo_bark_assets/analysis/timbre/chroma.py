@@ -48,6 +48,6 @@ def chroma_rows(energies: FloatArray) -> tuple[PitchClass, ...]:
     shares: NDArray[np.float64] = energies[sounding].astype(np.float64) / total[sounding, None]
     means, spreads = shares.mean(axis=0).tolist(), shares.std(axis=0).tolist()
     return tuple(
-        PitchClass(pitch_class=name, mean=mean, std=std)
+        PitchClass(pitch_class=name, mean=mean, std=std, confidence=1.0)
         for name, mean, std in zip(PITCH_CLASSES, means, spreads, strict=True)
     )

@@ -37,7 +37,7 @@ class CrossingReader:
         if self._samples < 2:
             return Measurement.unknown("fewer than two samples", method=METHOD)
         seconds = len(self._below) * (self._samples - 1) / self._sample_rate_hz
-        return Measurement.of(self._crossings / seconds, method=METHOD)
+        return Measurement.exact(self._crossings / seconds, method=METHOD)
 
 
 @compiled("UniTuple(int64, 2)(float32[::1], int64, float64)")

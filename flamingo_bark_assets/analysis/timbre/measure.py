@@ -26,7 +26,7 @@ def measure_timbre(view: AudioView) -> TimbreFeatures:
     sounding = read.sounding
     return TimbreFeatures(
         **vars(measure_shape(read)),
-        **vars(measure_bands(read.named_energies(sounding), int(sounding.sum()))),
+        **vars(measure_bands(read.named_energies(sounding))),
         **vars(measure_perceptual(view, read)),
         zero_crossing_rate_hz=view.read_native(CrossingReader),
         mfcc=_mfcc(read),
@@ -48,6 +48,6 @@ def _mfcc(read: SongFrames) -> tuple[CepstralCoefficient, ...]:
         return ()
     means, spreads = cepstra.mean(axis=0, dtype=float).tolist(), cepstra.std(axis=0, dtype=float).tolist()
     return tuple(
-        CepstralCoefficient(coefficient=number, mean=mean, std=std)
+        CepstralCoefficient(coefficient=number, mean=mean, std=std, confidence=1.0)
         for number, (mean, std) in enumerate(zip(means, spreads, strict=True))
     )

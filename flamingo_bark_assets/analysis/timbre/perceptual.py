@@ -17,7 +17,7 @@ from flamingo_bark_assets.analysis.timbre.frames import POWER, SHAPES
 from flamingo_bark_assets.analysis.timbre.loudness import BARKS, CRITICAL_BANDS_HZ, mean_specific_loudness
 from flamingo_bark_assets.analysis.timbre.roughness import mean_roughness
 from flamingo_bark_assets.analysis.timbre.song_frames import SongFrames
-from flamingo_bark_assets.analysis.timbre.spectrum import METHOD, SILENT, confidence_of
+from flamingo_bark_assets.analysis.timbre.spectrum import METHOD, SILENT
 from flamingo_bark_assets.record import Measurement
 
 Values = NDArray[np.float64]
@@ -32,14 +32,13 @@ def measure_perceptual(view: AudioView, read: SongFrames) -> PerceptualFeatures:
     sounding = read.sounding
     loudness = _specific_loudness(read)
     bright, all_hz, warm, warm_reference, deep, deep_reference = read.attribute_energies(sounding).tolist()
-    n_frames = int(np.count_nonzero(sounding))
     return PerceptualFeatures(
-        sharpness_acum=_of(sharpness_acum(loudness), "din45692-zwicker-70db", n_frames),
-        roughness=_of(mean_roughness(view.note_spectrum), "vassilakis-note-peaks", n_frames),
-        brightness=_of(_ratio(bright, all_hz), METHOD, n_frames),
-        warmth_db=_of(_ratio_db(warm, warm_reference), METHOD, n_frames),
-        boominess=_of(boominess(loudness), "zwicker-70db", n_frames),
-        depth=_of(_ratio(deep, deep_reference), METHOD, n_frames),
+        sharpness_acum=_of(sharpness_acum(loudness), "din45692-zwicker-70db"),
+        roughness=_of(mean_roughness(view.note_spectrum), "vassilakis-note-peaks"),
+        brightness=_of(_ratio(bright, all_hz), METHOD),
+        warmth_db=_of(_ratio_db(warm, warm_reference), METHOD),
+        boominess=_of(boominess(loudness), "zwicker-70db"),
+        depth=_of(_ratio(deep, deep_reference), METHOD),
         hardness_hz=_hardness(view),
     )
 
@@ -81,9 +80,7 @@ def _hardness(view: AudioView) -> Measurement[float]:
     centroids_hz = attack_centroids_hz(view.onset_power)
     if centroids_hz is None:
         return Measurement.unknown("it has no attacks", method="attack-centroid")
-    return Measurement.of(
-        float(np.median(centroids_hz)), method="attack-centroid", confidence=min(1.0, centroids_hz.size / 20.0)
-    )
+    return Measurement.of(float(np.median(centroids_hz)), method="attack-centroid")
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -94,7 +91,7 @@ def _ratio_db(part: float, other: float) -> float | None:
     return 10.0 * math.log10(part / other) if part > 0.0 and other > 0.0 else None
 
 
-def _of(value: float | None, method: str, n_frames: int) -> Measurement[float]:
+def _of(value: float | None, method: str) -> Measurement[float]:
     if value is None:
         return Measurement.unknown(SILENT, method=method)
-    return Measurement.of(value, method=method, confidence=confidence_of(n_frames))
+    return Measurement.exact(value, method=method)

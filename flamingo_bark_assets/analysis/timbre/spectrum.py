@@ -15,11 +15,10 @@ from flamingo_bark_assets.record import Measurement
 
 METHOD = "stft-2048-native"
 SILENT = "no 46 ms of it sound"
-_FULL_CONFIDENCE_FRAMES = 100.0
 
 
 def measure_shape(read: ShapeFrames) -> SpectralShapeFeatures:
-    """Average each descriptor over the sounding frames; the confidence is that of a mean of so many frames."""
+    """Average each descriptor over the sounding frames."""
     values = read.values[read.sounding]
     return SpectralShapeFeatures(
         spectral_centroid_hz=_mean(values[:, frames.CENTROID]),
@@ -33,13 +32,7 @@ def measure_shape(read: ShapeFrames) -> SpectralShapeFeatures:
     )
 
 
-def confidence_of(n_frames: int) -> float:
-    """Return confidence of a mean over so many frames: the share of the way to 100 (4.6 s), 0 to 1."""
-    return min(1.0, n_frames / _FULL_CONFIDENCE_FRAMES)
-
-
 def _mean(values: FloatArray) -> Measurement[float]:
     if values.size == 0:
         return Measurement.unknown(SILENT, method=METHOD)
-    mean = float(values.mean(dtype=np.float64))
-    return Measurement.of(mean, method=METHOD, confidence=confidence_of(values.size))
+    return Measurement.exact(float(values.mean(dtype=np.float64)), method=METHOD)

@@ -163,11 +163,8 @@ def _tuning(tuning: Tuning) -> Measurement[float]:
 
 
 def _tonal(harmony: Harmony) -> Measurement[bool]:
-    """Return whether chords are detected in enough of the song; the confidence is the distance from the border."""
-    share = harmony.chord_share
-    border = MIN_CHORD_SHARE
-    certainty = (share - border) / (1.0 - border) if share >= border else (border - share) / border
-    return Measurement.of(bool(share >= border), method=CHORD_METHOD, confidence=0.5 + 0.5 * certainty)
+    """Return whether chords are detected in enough of the song."""
+    return Measurement.of(bool(harmony.chord_share >= MIN_CHORD_SHARE), method=CHORD_METHOD)
 
 
 def _scale(evidence: KeyEvidence, key: int) -> Measurement[str]:

@@ -114,8 +114,8 @@ def _over_floor(energy: FloatArray) -> FloatArray:
     return np.asarray(energy.sum(axis=1) / np.maximum(floor, 1e-14), np.float32)
 
 
-def measure_inharmonicity(view: AudioView, salience: FloatArray, *, cents: float) -> tuple[float, float] | None:
-    """Measure Fletcher's coefficient B and the relative spread of its estimates; None where too few notes are clear.
+def measure_inharmonicity(view: AudioView, salience: FloatArray, *, cents: float) -> float | None:
+    """Measure Fletcher's coefficient B; None where too few notes are clear.
 
     Partials of the lowest clear note of up to 48 loud frames, by parabolic interpolation; B is the slope of (f_h / h)^2
     over h^2 (Fletcher, JASA 36, 1964). Of a sound too long to be kept whole, its first minute is used.
@@ -141,8 +141,7 @@ def measure_inharmonicity(view: AudioView, salience: FloatArray, *, cents: float
             found.append(estimate)
     if len(found) < _MIN_CLEAR_FRAMES:
         return None
-    middle = float(np.median(found))
-    return max(0.0, middle), float(np.median(np.abs(np.array(found) - middle)) / max(middle, 1e-4))
+    return max(0.0, float(np.median(found)))
 
 
 def _lowest_clear_note(salience: FloatArray) -> int:

@@ -5,6 +5,7 @@ Evidence of single frames and the network that weighs it belong here; phrases ar
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,6 @@ _FLOOR_DB = -100.0
 _LOUD_PERCENTILE = 90.0
 _MIDDLE_BANDS, _HIGH_BANDS = slice(4, 16), slice(20, 24)  # 0.2 to 2.2 kHz; 3.9 kHz and more
 _SURE_APERIODICITY, _SURE_BELOW_DB, _FEWEST_SURE = 0.2, 10.0, 20
-
-_loaded: dict[str, FloatArray] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +103,10 @@ def evidence(track: PitchTrack, bands_db: FloatArray) -> FloatArray:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
+@functools.cache
 def _weights() -> dict[str, FloatArray]:
-    if not _loaded:
-        with np.load(Path(__file__).with_name("voice_frames.npz"), allow_pickle=False) as stored:
-            _loaded.update({name: np.asarray(stored[name], np.float32) for name in stored.files})
-    return _loaded
+    with np.load(Path(__file__).with_name("voice_frames.npz"), allow_pickle=False) as stored:
+        return {name: np.asarray(stored[name], np.float32) for name in stored.files}
 
 
 def most_of_five(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:

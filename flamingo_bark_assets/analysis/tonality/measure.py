@@ -93,7 +93,7 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
     if mix.unusable is not None:
         return _unknown(mix.unusable)
     tuning = _tuning_of(views)
-    cents = tuning.cents if tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
+    cents = _offset(tuning)
     chordal = [view for view in views.chordal if view.unusable is None]
     bass = [view for kind, view in views.stems.items() if KINDS[kind].harmony == "bass" and view.unusable is None]
     with_stems = bool(chordal)
@@ -149,6 +149,15 @@ def _tuning_of(views: SongViews) -> Tuning:
     """Return the tuning of the mix, or of a stem that plays chords where its peaks agree better."""
     stems = [view.tuning for view in views.chordal if view.unusable is None and view.tuning.peaks >= _MIN_TUNING_PEAKS]
     return max([views.mix.tuning, *stems], key=lambda tuning: tuning.concentration)
+
+
+def tuning_offset(views: SongViews) -> float:
+    """Return by how many cents the notes are moved before they are read; 0 where the peaks agree on nothing."""
+    return _offset(_tuning_of(views))
+
+
+def _offset(tuning: Tuning) -> float:
+    return tuning.cents if tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
 
 
 def _tuning(tuning: Tuning) -> Measurement[float]:

@@ -34,9 +34,9 @@ from tests.learning.synthesis import RATE_HZ, Samples
 
 Rng = np.random.Generator
 
-# Odds of going from a degree, in semitones above the tonic, to another. Major and minor by what is common in rock: IV is
-# the commonest neighbour of I, the flat seventh comes before I as often as V does (after de Clercq & Temperley, Popular
-# Music 30, 2011; the numbers are ours).
+# Odds of going from a degree, in semitones above the tonic, to another, drawn up after what is common in rock: IV is
+# the nearest neighbour of I, and the flat seventh leads home as well as V does (de Clercq & Temperley, Popular Music
+# 30, 2011, describe it; the numbers are ours).
 _MAJOR_WALK: dict[int, dict[int, float]] = {
     0: {5: 10, 7: 7, 9: 4, 10: 3, 2: 2, 4: 1.2, 8: 0.6, 3: 0.5},
     2: {7: 5, 5: 3, 0: 2, 9: 1},
@@ -67,6 +67,10 @@ _BLUES = (
     (0, 0, 5, 0),
 )
 _SEVENTHS = {"maj": "maj7", "min": "min7"}
+# What is played as a power chord where guitars are distorted.
+_POWERED = ("maj", "min", "7", "maj7", "min7")
+# Odds that a chord is major where the scale has a minor one, by whether the key is minor and by degree.
+_MAJOR_INSTEAD = {(True, 5): 0.15, (False, 2): 0.2, (False, 4): 0.15}
 _HEAVY_SHARE = 0.17
 _HEAVY_PROGRAMS = (29, 30)
 _BALANCE_DB = {"drums": 0.0, "bass": -2.0, "harmonic": -3.0, "vocals": -2.0}
@@ -83,11 +87,14 @@ def draw_harmony(rng: Rng, beats_per_bar: int, bpm: float, length_s: float, *, h
         tonic = int(rng.integers(12))
         scale, chords = walked(rng, tonic, beats_per_bar, total, bpm)
     if heavy:
-        powers = {"maj": "5", "min": "5", "7": "5", "min7": "5", "maj7": "5"}
-        plain = rng.random() < 0.3
-        chords = [c if plain and rng.random() < 0.3 else replace(c, quality=powers.get(c.quality, c.quality)) for c in chords]
+        some_whole = rng.random() < 0.3
+        chords = [c if some_whole and rng.random() < 0.3 else _powered(c) for c in chords]
     kept = [replace(c, beats=min(c.beats, total - c.beat)) for c in chords if c.beat < total]
     return tonic, scale, kept, bars
+
+
+def _powered(chord: Chord) -> Chord:
+    return replace(chord, quality="5") if chord.quality in _POWERED else chord
 
 
 def walked(rng: Rng, tonic: int, bar: int, total: float, bpm: float) -> tuple[str, list[Chord]]:
@@ -102,7 +109,9 @@ def walked(rng: Rng, tonic: int, bar: int, total: float, bpm: float) -> tuple[st
         loops = [[(root, "7") for root in _BLUES[int(rng.integers(len(_BLUES)))]]]
         each = float(bar)
     else:
-        loops = [_walk(rng, kind == "minor", raised, sevenths) for _ in range(int(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2])))]
+        loops = [
+            _walk(rng, kind == "minor", raised, sevenths) for _ in range(int(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2])))
+        ]
     chords: list[Chord] = []
     at = 0.0
     while at < total:
@@ -114,10 +123,13 @@ def walked(rng: Rng, tonic: int, bar: int, total: float, bpm: float) -> tuple[st
     if rng.random() < 0.4:
         # It ends at home; else it stops somewhere, as a fade does.
         inside = [c for c in chords if c.beat < total]
-        chords = [*inside[:-1], replace(inside[-1], root=tonic, quality={"minor": "min", "blues": "7"}.get(kind, "maj"))]
+        chords = [
+            *inside[:-1],
+            replace(inside[-1], root=tonic, quality={"minor": "min", "blues": "7"}.get(kind, "maj")),
+        ]
     flat = any(root == 10 for loop in loops for root, _ in loop)
     scales = {
-        "blues": ["blues", "minor"],
+        "blues": ["blues"],
         "major": ["mixolydian"] if flat and rng.random() < 0.6 else ["major"],
         "minor": ["harmonic minor"] if raised > 0.4 and rng.random() < 0.5 else ["minor", "minor", "dorian"],
     }[kind]
@@ -140,11 +152,8 @@ def _walk(rng: Rng, minor: bool, raised: float, sevenths: float) -> list[tuple[i
 
 
 def _quality_of(rng: Rng, quality: str, degree: int, minor: bool, raised: float, sevenths: float) -> str:
-    if minor and degree == 7 and rng.random() < raised:
-        quality = "maj"
-    elif minor and degree == 5 and rng.random() < 0.15:
-        quality = "maj"
-    elif not minor and ((degree == 2 and rng.random() < 0.2) or (degree == 4 and rng.random() < 0.15)):
+    instead = raised if minor and degree == 7 else _MAJOR_INSTEAD.get((minor, degree))
+    if instead is not None and rng.random() < instead:
         quality = "maj"
     elif not minor and degree == 5 and rng.random() < 0.05:
         quality = "min"
@@ -171,7 +180,9 @@ def make_song(seed: int, number: int, *, judged: bool) -> tuple[dict[str, Sample
     stems = {name: pulse_songs.played_at(wave, 2.0 ** (cents / 1200.0)) for name, wave in stems.items()}
     levels = {name: float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) for name, wave in stems.items()}
     stems = {
-        name: np.asarray(wave * (0.1 / levels[name] * 10.0 ** ((_BALANCE_DB[name] + rng.normal(0, 4)) / 20.0)), np.float32)
+        name: np.asarray(
+            wave * (0.1 / levels[name] * 10.0 ** ((_BALANCE_DB[name] + rng.normal(0, 4)) / 20.0)), np.float32
+        )
         for name, wave in stems.items()
         if levels[name] > 1e-6
     }
@@ -196,7 +207,9 @@ def notes_of(samples: dict[str, Samples]) -> dict[str, NDArray[np.float16]]:
     """Return salience and chord probabilities of mix, stems and drums, as `measure_tonality` reads them."""
     views = {name: AudioView(Signal(wave[None], RATE_HZ)) for name, wave in samples.items()}
     song = SongViews(views["mix"], {name: views[name] for name in ("harmonic", "bass") if name in views})
-    parts: dict[str, tuple[tuple[AudioView, ...], float]] = {"mix": ((views["mix"],), tuning_offset(SongViews(views["mix"])))}
+    parts: dict[str, tuple[tuple[AudioView, ...], float]] = {
+        "mix": ((views["mix"],), tuning_offset(SongViews(views["mix"])))
+    }
     if "harmonic" in views:
         parts["stems"] = (tuple(song.stems.values()), tuning_offset(song))
     if "drums" in views:

@@ -41,7 +41,7 @@ _CLEAR_CONCENTRATION = 0.5
 # Mixes with harmony reach 0.86 and more, drums alone 0.5 as a rule.
 MIN_CHORD_SHARE = 0.55
 # Least sum of chord share and agreement of the partials on a tuning: drums, distortion and a worn record can hide the
-# chords, but not that. Of 39 rendered mixes with harmony the least is .57; of drums alone, most are below .35.
+# chords, but seldom both. Of 81 rendered mixes with harmony the least is .57; of drums alone seven in ten are below.
 _MIN_TONALITY = 0.55
 _SOUNDING = 0.01
 

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from multiprocessing import Pool
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews
 from flamingo_bark_assets.analysis.tonality.measure import read_harmony, tuning_offset
 from flamingo_bark_assets.audio.signal import Signal
 from tests.learning import pulse_songs
+from tests.learning.accompaniments import Stroke
 from tests.learning.record_sound import bled, mastered, overdriven, worn
 from tests.learning.songs import SCALES, Chord, compose, draw_key
 from tests.learning.synthesis import RATE_HZ, Samples
@@ -195,7 +197,7 @@ def make_song(seed: int, number: int, *, judged: bool) -> tuple[dict[str, Sample
     return stems, key, f"{song.source} {song.scale}{' heavy' if heavy else ''}"
 
 
-def _on_guitar(rng: Rng, stroke: pulse_songs.Stroke) -> pulse_songs.Stroke:
+def _on_guitar(rng: Rng, stroke: Stroke) -> Stroke:
     """Return what a distorted guitar plays of it: low, and a program of its own."""
     if stroke.part != "harmonic":
         return stroke
@@ -203,7 +205,7 @@ def _on_guitar(rng: Rng, stroke: pulse_songs.Stroke) -> pulse_songs.Stroke:
     return replace(stroke, midi=low, program=_HEAVY_PROGRAMS[int(rng.integers(2))])
 
 
-def notes_of(samples: dict[str, Samples]) -> dict[str, NDArray[np.float16]]:
+def notes_of(samples: dict[str, Samples]) -> dict[str, NDArray[Any]]:
     """Return salience and chord probabilities of mix, stems and drums, as `measure_tonality` reads them."""
     views = {name: AudioView(Signal(wave[None], RATE_HZ)) for name, wave in samples.items()}
     song = SongViews(views["mix"], {name: views[name] for name in ("harmonic", "bass") if name in views})
@@ -214,13 +216,13 @@ def notes_of(samples: dict[str, Samples]) -> dict[str, NDArray[np.float16]]:
         parts["stems"] = (tuple(song.stems.values()), tuning_offset(song))
     if "drums" in views:
         parts["drums"] = ((views["drums"],), tuning_offset(SongViews(views["drums"])))
-    out = {}
+    out: dict[str, NDArray[Any]] = {}
     for name, (sources, cents) in parts.items():
         harmony = read_harmony(sources, cents=cents, duration_s=views["mix"].duration_s, beats_s=None)
         out[f"{name}_salience"] = harmony.salience.astype(np.float16)
         out[f"{name}_chords"] = harmony.probabilities.astype(np.float16)
         out[f"{name}_sounding"] = harmony.sounding
-        out[f"{name}_agreement"] = np.float32(max(view.tuning.concentration for view in sources))
+        out[f"{name}_agreement"] = np.array(max(view.tuning.concentration for view in sources))
     return out
 
 

@@ -27,6 +27,7 @@ from flamingo_bark_assets.analysis.tonality import key
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, QUALITIES
 from flamingo_bark_assets.analysis.tonality.key import CHORD_EVIDENCE, Certainty, KeyEvidence
 from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.note_names import KEYS
 from tests.learning.key_songs import walked
 from tests.learning.songs import QUALITIES as TONES
 from tests.learning.songs import SCALES, Chord, compose, draw_key
@@ -36,7 +37,6 @@ _SEQUENCES = 4000
 _SHARPNESS = 0.6
 _EXCERPT_S = 15.0
 _CUTS_S = (30.0, _EXCERPT_S, 8.0)
-_SCORES = {"chosen": 1.0, "fifth": 0.5, "relative": 0.3, "parallel": 0.2}
 _SURE = 0.8
 _BINS = 6
 
@@ -68,7 +68,9 @@ class Judged:
     @property
     def score(self) -> float:
         """The MIREX score."""
-        return _SCORES.get(key.relation_of(self.chosen, self.truth), 0.0)
+        import mir_eval
+
+        return float(mir_eval.key.weighted_score(KEYS[self.truth], KEYS[self.chosen]))
 
 
 def blurred_sequence(rng: np.random.Generator) -> tuple[FloatArray, int]:

@@ -237,7 +237,7 @@ def relation_of(key: int, chosen: int) -> str:
 
 
 def key_confidence(probability: float, chords_s: float, certainty: Certainty | None = None) -> float:
-    """Return the MIREX score (1 right, .5 a fifth off, .3 relative, .2 parallel) to be expected of the likeliest key.
+    """Return the MIREX score (1 right, .5 a fifth above, .3 relative, .2 parallel) to be expected of the likeliest.
 
     It grows with the key's probability and with the seconds in which chords sound: a short excerpt leaves more open
     than a song. The map is the stored one where none is given.

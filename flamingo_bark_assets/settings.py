@@ -124,11 +124,11 @@ class PromptSettings(_Frozen):
         "at least three of four have the right one, of those with 0.5 to 0.7 about half.",
     )
     min_key_confidence: float = Field(
-        0.56,
+        0.65,
         ge=0,
         le=1,
-        description="Below it no prompt states a key: of real recordings the ones above have a MIREX "
-        "score of 0.84 and more, those below 0.42.",
+        description="Below it no prompt states a key: of rendered songs as hard as records the ones above have a MIREX "
+        "score of 0.8, those below 0.6 and less.",
     )
     min_metre_confidence: float = Field(
         0.8,

@@ -18,7 +18,12 @@ from flamingo_bark_assets.analysis.frontend.view import SongViews
 from flamingo_bark_assets.analysis.tonality import salience
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, QUALITIES, chord_label, chord_probabilities
 from flamingo_bark_assets.analysis.tonality.chords import decode_chords
-from flamingo_bark_assets.analysis.tonality.key import key_candidates, profile_correlations, relation_of
+from flamingo_bark_assets.analysis.tonality.key import (
+    key_candidates,
+    key_confidence,
+    profile_correlations,
+    relation_of,
+)
 from flamingo_bark_assets.analysis.tonality.measure import measure_tonality
 from flamingo_bark_assets.analysis.tonality.salience import note_salience
 from flamingo_bark_assets.analysis.tonality.spelling import spelled_chords
@@ -178,6 +183,27 @@ def test_without_chords_no_key_is_defined(make: Callable[[float], FloatArray]) -
     assert features.tonal.value is False
     assert features.key.value is None
     assert features.chords == ()
+
+
+def test_noise_over_most_of_a_song_lowers_the_confidence_of_its_key() -> None:
+    music = synthesis.progression(C_MAJOR, 1.0)
+    clear, hidden = (tonality_of(np.concatenate([start, music])) for start in (music, synthesis.noise(12.0)))
+    assert clear.key.value == hidden.key.value == "C major"
+    assert (hidden.key.confidence or 1.0) < 0.6 < (clear.key.confidence or 0.0)
+
+
+def test_an_excerpt_is_less_sure_of_its_key_than_the_song() -> None:
+    excerpt, song = (tonality_of(synthesis.progression(C_MAJOR * times, 1.0)).key for times in (1, 4))
+    assert excerpt.value == song.value == "C major"
+    assert (excerpt.confidence or 1.0) < (song.confidence or 0.0)
+
+
+@given(chances=st.tuples(st.floats(0, 1), st.floats(0, 1)), lengths=st.tuples(st.floats(0, 9000), st.floats(0, 9000)))
+def test_confidence_of_a_key_grows_with_its_probability_and_the_music(
+    chances: tuple[float, float], lengths: tuple[float, float]
+) -> None:
+    least, most = (key_confidence(end(chances), end(lengths)) for end in (min, max))
+    assert 0.0 < least <= most < 0.95
 
 
 def test_music_with_chords_is_tonal() -> None:

@@ -38,6 +38,9 @@ from tests.learning.synthesis import RATE_HZ, Samples, drum_kit, voice
 
 Rng = np.random.Generator
 Times = NDArray[np.float64]
+# Tonic, scale, chords and number of bars; drawn for a number of beats a bar, a tempo and a length in seconds.
+Harmony = tuple[int, str, list[Chord], int]
+DrawHarmony = Callable[[Rng, int, float, float], Harmony]
 
 _SF2 = Path("/usr/share/sounds/sf2")
 _FONTS: tuple[Path, ...] = (_SF2 / "TimGM6mb.sf2", _SF2 / "OPL-3_FM_128M.sf2")
@@ -91,13 +94,14 @@ class Plan:
     source: str
 
 
-def plan(rng: Rng, length_s: float, *, judged: bool) -> Plan:
-    """Draw a song of about a length."""
+def plan(rng: Rng, length_s: float, *, judged: bool, harmony: DrawHarmony | None = None) -> Plan:
+    """Draw a song of about a length; `harmony` draws key and chords, where not those of `songs.compose` are wanted."""
+    harmony = harmony or _harmony
     if rng.random() < _GROOVE_SHARE:
-        return _grooved(rng, length_s, judged=judged)
+        return _grooved(rng, length_s, harmony, judged=judged)
     metre = composed_bars.METRES[int(rng.choice(len(_METRE_ODDS), p=_METRE_ODDS))]
     bpm = composed_bars.tempo_bpm(rng, metre)
-    tonic, scale, chords, bars = _harmony(rng, metre.beats, bpm, length_s)
+    tonic, scale, chords, bars = harmony(rng, metre.beats, bpm, length_s)
     # Beats of an eighth or of three parts want chords in quarters, which the figures are made of.
     strokes = composed_bars.accompaniment(rng, chords, bpm) if rng.random() < 0.85 else []
     if rng.random() < 0.88 or not strokes:
@@ -105,13 +109,13 @@ def plan(rng: Rng, length_s: float, *, judged: bool) -> Plan:
     return Plan(metre.name, metre.beats, bars * metre.beats, bpm, strokes, chords, tonic, scale, "own")
 
 
-def _grooved(rng: Rng, length_s: float, *, judged: bool) -> Plan:
+def _grooved(rng: Rng, length_s: float, harmony: DrawHarmony, *, judged: bool) -> Plan:
     choices = _styles(judged)
     for _ in range(20):
         weights = np.array([2.5 if style.metre != "4/4" else 1.0 for style in choices])
         style = choices[int(rng.choice(len(choices), p=weights / weights.sum()))]
         bpm = style.tempo_bpm(rng)
-        tonic, scale, chords, bars = _harmony(rng, style.beats, bpm, length_s)
+        tonic, scale, chords, bars = harmony(rng, style.beats, bpm, length_s)
         names = [_names(chords, bar * style.beats, style.beats) for bar in range(bars)]
         try:
             strokes = play(style, names, _form(rng, style, bars))
@@ -134,7 +138,7 @@ def _form(rng: Rng, style: Style, bars: int) -> list[str]:
     return out[:bars]
 
 
-def _harmony(rng: Rng, beats_per_bar: int, bpm: float, length_s: float) -> tuple[int, str, list[Chord], int]:
+def _harmony(rng: Rng, beats_per_bar: int, bpm: float, length_s: float) -> Harmony:
     tonic, scale = draw_key(rng)
     bars = max(4, round(length_s * bpm / 60.0 / beats_per_bar))
     total = bars * beats_per_bar
@@ -343,7 +347,7 @@ def make_song(out: Path, seed: int, number: int, *, judged: bool) -> str:
         else 0.0
     )
     speed = float(rng.choice([1.0, 1.0, rng.uniform(0.96, 1.04)]))
-    stems = {name: _played_at(wave[round(start_s * RATE_HZ) :], speed) for name, wave in stems.items()}
+    stems = {name: played_at(wave[round(start_s * RATE_HZ) :], speed) for name, wave in stems.items()}
     beats_s = (grid.times_s[:-1] - start_s) / speed
     downbeats_s = beats_s[:: song.beats_per_bar]
     truth = {
@@ -463,7 +467,8 @@ def _formless(rng: Rng, kind: str, length_s: float, *, judged: bool) -> Samples:
     return _rendered(rng, "harmonic", [(program, note) for note in notes], judged=judged)[:size]
 
 
-def _played_at(samples: Samples, speed: float) -> Samples:
+def played_at(samples: Samples, speed: float) -> Samples:
+    """Return the sound at another speed, pitch and all."""
     if speed == 1.0:
         return samples
     place = np.arange(int(samples.size / speed)) * speed

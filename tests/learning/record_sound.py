@@ -61,6 +61,14 @@ def saturated(rng: Rng, samples: Samples) -> Samples:
     return _levelled(np.asarray(wave - wave.mean(), np.float32), _rms(samples))
 
 
+def overdriven(rng: Rng, samples: Samples) -> Samples:
+    """A guitar amplifier driven hard, and its cabinet's band: chords become sums and differences of their tones."""
+    drive = float(np.exp(rng.uniform(np.log(2.0), np.log(30.0)))) / _rms(samples)
+    wave = np.tanh(drive * samples + rng.uniform(0.0, 0.3))
+    band = _low_passed(wave - wave.mean(), float(rng.uniform(3500.0, 6000.0)))
+    return _levelled(np.asarray(band - _low_passed(band, 70.0), np.float32), _rms(samples))
+
+
 def limited(rng: Rng, samples: Samples) -> Samples:
     """A limiter that takes 3 to 12 dB off the peaks, as loud masters have."""
     ceiling = float(np.abs(samples).max()) * 10.0 ** (-rng.uniform(3.0, 12.0) / 20.0) + 1e-9

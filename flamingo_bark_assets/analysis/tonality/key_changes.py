@@ -17,7 +17,7 @@ from flamingo_bark_assets.note_names import KEYS
 _WINDOW_S = 12.0
 _HOP_S = 3.0
 # Logarithm of the odds against a change; windows overlap, so each counts as the share that is new in it.
-_COST = 7.0
+_COST = 5.0
 
 
 def key_segments(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.features.tonality import Chord, TonalityFeatures
-from flamingo_bark_assets.analysis.frontend.view import AudioView, SongViews, Tuning
+from flamingo_bark_assets.analysis.frontend.view import NOTE_RATE_HZ, AudioView, SongViews, Tuning
 from flamingo_bark_assets.analysis.tonality.chord_model import CHORDS, NO_CHORD, chord_probabilities
 from flamingo_bark_assets.analysis.tonality.chords import ChordSpan, chord_confidence, chord_rows, decode_chords
 from flamingo_bark_assets.analysis.tonality.key import (
@@ -40,6 +40,9 @@ MIN_TUNING_CONCENTRATION = 0.1
 _CLEAR_CONCENTRATION = 0.5
 # Mixes with harmony reach 0.86 and more, drums alone 0.5 as a rule.
 MIN_CHORD_SHARE = 0.55
+# Least sum of chord share and agreement of the partials on a tuning: drums, distortion and a worn record can hide the
+# chords, but seldom both. Of 81 rendered mixes with harmony the least is .57; of drums alone seven in ten are below.
+_MIN_TONALITY = 0.55
 _SOUNDING = 0.01
 
 
@@ -66,6 +69,11 @@ class Harmony:
             return 0.0
         return 1.0 - float(self.probabilities[self.sounding, CHORDS - 1].mean())
 
+    @property
+    def chords_s(self) -> float:
+        """Seconds in which chords sound."""
+        return self.chord_share * int(self.sounding.sum()) / NOTE_RATE_HZ
+
 
 def read_harmony(
     views: tuple[AudioView, ...], *, cents: float, duration_s: float, beats_s: NDArray[np.float64] | None
@@ -86,14 +94,14 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
     """Find key, tuning and chords.
 
     Chords are detected in the stems that play chords and the bass together where there is one of the former, else in
-    the mix. The key is read from both. Confidences are calibrated: of the key, as the expected MIREX score; of a chord,
-    as the share of its time in which it is right.
+    the mix. The key is read from both. Confidences are calibrated: of the key, as the expected MIREX score, which is
+    lower for less music; of a chord, as the share of its time in which it is right.
     """
     mix = views.mix
     if mix.unusable is not None:
         return _unknown(mix.unusable)
     tuning = _tuning_of(views)
-    cents = tuning.cents if tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
+    cents = _offset(tuning)
     chordal = [view for view in views.chordal if view.unusable is None]
     bass = [view for kind, view in views.stems.items() if KINDS[kind].harmony == "bass" and view.unusable is None]
     with_stems = bool(chordal)
@@ -103,17 +111,19 @@ def measure_tonality(views: SongViews, beats_s: NDArray[np.float64] | None) -> T
         # Stems of nothing but bleed: the harmony, if there is any, is sung.
         with_stems = False
         harmony = read_harmony((mix,), cents=cents, duration_s=mix.duration_s, beats_s=beats_s)
-    tonal = _tonal(harmony)
+    tonality = _tonality(harmony.chord_share, tuning)
+    tonal = Measurement.of(tonality >= 0.5, method=CHORD_METHOD)
     if not tonal.value:
-        reason = "no tonal centre: no chord is heard in most of the song"
+        reason = "no tonal centre: chords are heard in too little of the song"
         return _unknown(reason, tonal=tonal, tuning=_tuning(tuning))
     evidence = key_evidence(harmony.probabilities, harmony.salience)
     others = (_key_evidence_of(mix, cents),) if with_stems else ()
     chances = key_probabilities(evidence, *others)
     best = int(np.argmax(chances))
+    sure = key_confidence(float(chances[best]), harmony.chords_s) * tonality
     segments = key_segments(harmony.probabilities, harmony.salience, best, duration_s=mix.duration_s)
     return TonalityFeatures(
-        key=Measurement.of(KEYS[best], method=_KEY_METHOD, confidence=key_confidence(float(chances[best]))),
+        key=Measurement.of(KEYS[best], method=_KEY_METHOD, confidence=sure),
         mode_name=_scale(evidence, best),
         tonal=tonal,
         tuning_cents=_tuning(tuning),
@@ -151,6 +161,15 @@ def _tuning_of(views: SongViews) -> Tuning:
     return max([views.mix.tuning, *stems], key=lambda tuning: tuning.concentration)
 
 
+def tuning_offset(views: SongViews) -> float:
+    """Return by how many cents the notes are moved before they are read; 0 where the peaks agree on nothing."""
+    return _offset(_tuning_of(views))
+
+
+def _offset(tuning: Tuning) -> float:
+    return tuning.cents if tuning.concentration >= MIN_TUNING_CONCENTRATION else 0.0
+
+
 def _tuning(tuning: Tuning) -> Measurement[float]:
     """Return the mean deviation of the spectral peaks; the confidence grows with their agreement."""
     if tuning.peaks < _MIN_TUNING_PEAKS:
@@ -162,9 +181,12 @@ def _tuning(tuning: Tuning) -> Measurement[float]:
     )
 
 
-def _tonal(harmony: Harmony) -> Measurement[bool]:
-    """Return whether chords are detected in enough of the song."""
-    return Measurement.of(bool(harmony.chord_share >= MIN_CHORD_SHARE), method=CHORD_METHOD)
+def _tonality(share: float, tuning: Tuning) -> float:
+    """Return how far from the border there are pitches that make chords: from 0.5 on there are, 1 where it is plain."""
+    seen, border = share + tuning.concentration, _MIN_TONALITY
+    if seen < border:
+        return 0.5 * seen / border
+    return 0.5 + 0.5 * min(1.0, (seen - border) / (1.0 - border))
 
 
 def _scale(evidence: KeyEvidence, key: int) -> Measurement[str]:

@@ -84,7 +84,7 @@ def quads_of(time_s: Floats, pitch: Floats) -> Quads:
     hashes = (entries >> np.uint64(32)).astype(np.uint32)
     taken = np.ones(count, np.bool_)
     taken[_MOST_OF_A_SONG:] = hashes[_MOST_OF_A_SONG:] != hashes[:-_MOST_OF_A_SONG]
-    if count > _MANY:
+    if np.count_nonzero(taken) > _MANY:
         taken &= hashes % _ONE_IN == 0
     landmarks = entries[taken].astype(np.uint16)
     at_step = (time_s[landmarks] / _STEP_S).astype(np.int64) % TIME_STEPS

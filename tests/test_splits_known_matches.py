@@ -1,4 +1,4 @@
-"""What was found of songs is kept: as if all were compared at once, whatever comes, goes, changes, is damaged or killed."""
+"""What was found of songs is kept, and is as if all were compared at once, whatever comes, goes, or is damaged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def versions() -> tuple[Constellation, ...]:
         whole = constellation_of(tune(number, seconds=20.0))
         early = whole.time_s < 10.0
         found += [whole, *(Constellation(whole.time_s[half], whole.pitch[half]) for half in (early, ~early))]
-        found += [Constellation(speed * whole.time_s, whole.pitch + shift) for speed, shift in ((0.94, 1.2), (1.06, -1.2))]
+        found += [
+            Constellation(speed * whole.time_s, whole.pitch + shift) for speed, shift in ((0.94, 1.2), (1.06, -1.2))
+        ]
     return tuple(found)
 
 
@@ -109,7 +111,9 @@ def test_only_what_has_changed_is_read_and_compared(library: Library, monkeypatc
     assert library.matches() == library.from_nothing()
     assert library.read == []
     compared = []
-    monkeypatch.setattr(forest, "compare", lambda first, second: compared.append((first, second)) or compare(first, second))
+    monkeypatch.setattr(
+        forest, "compare", lambda first, second: compared.append((first, second)) or compare(first, second)
+    )
     library.songs["l"] = 12
     matches = library.matches()
     assert library.read == ["l"]

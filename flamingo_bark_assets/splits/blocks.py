@@ -44,8 +44,8 @@ class BlockIndex:
 class Block:
     """An open file whose bytes are those that were written.
 
-    It holds the hashes of all songs, their quads' places, and then of each song the first landmarks of its quads and its
-    landmarks' times and pitches.
+    It holds the hashes of all songs, the places of their quads, and then of each song the first landmarks of its quads
+    and its landmarks' times and pitches.
 
     Attributes:
         index: what stands where.

@@ -8,6 +8,7 @@ judged in `matching`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from flamingo_bark_assets.splits.quads import (
     TIME_STEPS,
     Bools,
     Entries,
-    Floats,
     Hashes,
     Ints,
     Numbers,
@@ -87,11 +87,11 @@ class SongsByHash:
     def after(self, song: int) -> Numbers:
         """Return the later songs that are worth comparing with this one, ascending."""
         standing = self._standing[self._first[song] : self._first[song + 1]]
-        others, borders, apart, passed = _common(self._entries, standing, self._labels, song, self._counts)
+        others, apart, passed = _met_later(self._entries, standing, self._labels, song)
         self._n_passed += passed
         if self._n_passed > self._entries.size:
             self._drop()
-        return np.sort(others[_agreeing(borders, apart)])
+        return _worth_comparing(others, apart, self._counts)
 
     def _drop(self) -> None:
         """Drop the hashes that only songs which belong together have."""
@@ -128,13 +128,12 @@ class FewSongs:
         Returns:
             Number of the one of the few songs, number of the other one, shape (pairs, 2).
         """
-        most = self._size * (len(borders) - 1)
-        pairs, ends = np.empty((most, 2), np.int32), np.empty(most, np.int64)  # what is never written costs nothing
-        apart = np.empty(_MOST_LOOKED_AT * most, np.uint16)
-        counts = np.zeros(self._size, np.int32)
-        count = _look_up(self._entries, self._starts, self._shift, hashes, places, borders, counts, pairs, ends, apart)
-        found = np.concatenate([np.zeros(1, np.int64), ends[:count]])
-        return pairs[:count][_agreeing(found, apart[: found[-1]])]
+        counts, found = np.zeros(self._size, np.int32), [np.zeros((0, 2), np.int32)]
+        for song, (begin, end) in enumerate(pairwise(borders.tolist())):
+            met = _met(self._entries, self._starts, self._shift, hashes[begin:end], places[begin:end])
+            ones = _worth_comparing(*met, counts)
+            found.append(np.stack([ones, np.full(ones.size, song, np.int32)], axis=1))
+        return np.concatenate(found)
 
 
 def agree(apart: Places) -> bool:
@@ -162,7 +161,9 @@ def _agreeing(borders: Ints, apart: Places) -> Bools:
             for j in range(begin, end):
                 time = ((apart[j] >> PITCH_BITS) - (apart[i] >> PITCH_BITS)) & (TIME_STEPS - 1)
                 pitch = (apart[j] - apart[i]) & (PITCH_STEPS - 1)
-                agreeing += min(time, TIME_STEPS - time) <= _TIME_STEPS and min(pitch, PITCH_STEPS - pitch) <= _PITCH_STEPS
+                agreeing += (
+                    min(time, TIME_STEPS - time) <= _TIME_STEPS and min(pitch, PITCH_STEPS - pitch) <= _PITCH_STEPS
+                )
             found[pair] = agreeing >= MIN_AGREEING
     return found
 
@@ -200,113 +201,96 @@ def _stand(entries: Entries, first: Ints, standing: Hashes) -> None:
         filled[song] += 1
 
 
-@compiled(
-    "Tuple((int32[::1], int64[::1], uint16[::1], int64))(uint64[::1], uint32[::1], int32[::1], int64, int32[::1])"
-)
-def _common(
-    entries: Entries, standing: Hashes, labels: Numbers, song: int, counts: Numbers
-) -> tuple[Numbers, Ints, Places, int]:
-    """Gather what a song has in common with later ones of other labels, as far as it may be enough.
+@compiled("Tuple((int32[::1], uint16[::1], int64))(uint64[::1], uint32[::1], int32[::1], int64)")
+def _met_later(entries: Entries, standing: Hashes, labels: Numbers, song: int) -> tuple[Numbers, Places, int]:
+    """Gather the quads that a song has in common with later ones of other labels.
 
     Returns:
-        These songs; where what each has in common begins, and the last ends; how far it lies apart; and the number of
-        entries that were passed over. `counts`, all 0, is space.
+        The other song of each; how far it lies apart there; and the number of quads that were passed over.
     """
-    half, place_bits = np.uint64(32), np.uint64(_PLACE_BITS)
-    touched, size, passed = np.empty(labels.size - song, np.int32), 0, 0
+    most = 0
+    for place in standing:
+        end = np.int64(place) + 1
+        while end < entries.size and entries[end] >> np.uint64(32) == entries[place] >> np.uint64(32):
+            end += 1
+        most += end - np.int64(place) - 1
+    others, apart, count, passed = np.empty(most, np.int32), np.empty(most, np.uint16), 0, 0
     for place in standing:
         for i in range(np.int64(place) + 1, entries.size):
-            if entries[i] >> half != entries[place] >> half:
+            if entries[i] >> np.uint64(32) != entries[place] >> np.uint64(32):
                 break
-            other = np.int64(entries[i] >> place_bits) & (_MOST_SONGS - 1)
+            other = np.int64(entries[i] >> np.uint64(_PLACE_BITS)) & (_MOST_SONGS - 1)
             if labels[other] == labels[song]:
                 passed += 1
                 continue
             pitch = np.int64(entries[i] - entries[place]) & (PITCH_STEPS - 1)
-            if min(pitch, PITCH_STEPS - pitch) <= MAX_PITCH_STEPS:
-                if counts[other] == 0:
-                    touched[size] = other
-                    size += 1
-                counts[other] += 1
-    kept = 0
-    borders = np.zeros(size + 1, np.int64)
+            time = np.int64((entries[i] >> np.uint64(PITCH_BITS)) - (entries[place] >> np.uint64(PITCH_BITS)))
+            others[count], apart[count] = other, (time & (TIME_STEPS - 1)) << PITCH_BITS | pitch
+            count += min(pitch, PITCH_STEPS - pitch) <= MAX_PITCH_STEPS
+    return others[:count].copy(), apart[:count].copy(), passed
+
+
+@compiled("Tuple((int32[::1], uint16[::1]))(uint64[::1], int32[::1], int64, uint32[::1], uint16[::1])")
+def _met(entries: Entries, starts: Numbers, shift: int, hashes: Hashes, places: Places) -> tuple[Numbers, Places]:
+    """Gather the quads that a song has in common with those of a table.
+
+    Returns:
+        The other song of each; and how far it lies apart there.
+    """
+    most = 0
+    for i in range(hashes.size):
+        bucket = np.int64(hashes[i]) >> shift
+        most += starts[bucket + 1] - starts[bucket]
+    others, apart, count = np.empty(most, np.int32), np.empty(most, np.uint16), 0
+    for i in range(hashes.size):
+        bucket = np.int64(hashes[i]) >> shift
+        for j in range(starts[bucket], starts[bucket + 1]):
+            pitch = (np.int64(places[i]) - np.int64(entries[j])) & (PITCH_STEPS - 1)
+            time = (np.int64(places[i]) >> PITCH_BITS) - np.int64(entries[j] >> np.uint64(PITCH_BITS))
+            others[count] = np.int64(entries[j] >> np.uint64(_PLACE_BITS)) & (_MOST_SONGS - 1)
+            apart[count] = (time & (TIME_STEPS - 1)) << PITCH_BITS | pitch
+            count += (
+                entries[j] >> np.uint64(32) == np.uint64(hashes[i])
+                and min(pitch, PITCH_STEPS - pitch) <= MAX_PITCH_STEPS
+            )
+    return others[:count].copy(), apart[:count].copy()
+
+
+def _worth_comparing(others: Numbers, apart: Places, counts: Numbers) -> Numbers:
+    """Return the songs with which so much was met that agrees, ascending; `counts`, all 0, is space."""
+    songs, borders, grouped = _grouped(others, apart, counts)
+    return np.sort(songs[_agreeing(borders, grouped)])
+
+
+@compiled("Tuple((int32[::1], int64[::1], uint16[::1]))(int32[::1], uint16[::1], int32[::1])")
+def _grouped(others: Numbers, apart: Places, counts: Numbers) -> tuple[Numbers, Ints, Places]:
+    """Put what was met in the order of songs, and leave out those with too little; of too much nothing is given.
+
+    Returns:
+        The songs; where what was met with each begins, and the last ends; and how far it lies apart.
+    """
+    songs, size = np.empty(others.size, np.int32), 0
+    for other in others:
+        songs[size] = other
+        size += counts[other] == 0
+        counts[other] += 1
+    kept, borders = 0, np.zeros(size + 1, np.int64)
+    filled = np.empty(size, np.int64)
     for at in range(size):
-        other = touched[at]
-        count = counts[other]
-        counts[other] = -1
+        other = songs[at]
+        count, counts[other] = counts[other], -1
         if count >= MIN_AGREEING:
-            touched[kept] = other
-            borders[kept + 1] = borders[kept] + (count if count <= _MOST_LOOKED_AT else 0)
             if count <= _MOST_LOOKED_AT:
                 counts[other] = kept
+            songs[kept], filled[kept] = other, borders[kept]
+            borders[kept + 1] = borders[kept] + (count if count <= _MOST_LOOKED_AT else 0)
             kept += 1
-    apart, filled = np.empty(borders[kept], np.uint16), borders[:kept].copy()
-    for place in standing:
-        for i in range(np.int64(place) + 1, entries.size):
-            if entries[i] >> half != entries[place] >> half:
-                break
-            other = np.int64(entries[i] >> place_bits) & (_MOST_SONGS - 1)
-            at = counts[other]
-            if labels[other] == labels[song] or at < 0:
-                continue
-            pitch = np.int64(entries[i] - entries[place]) & (PITCH_STEPS - 1)
-            if min(pitch, PITCH_STEPS - pitch) <= MAX_PITCH_STEPS:
-                time = np.int64((entries[i] >> np.uint64(PITCH_BITS)) - (entries[place] >> np.uint64(PITCH_BITS)))
-                apart[filled[at]] = (time & (TIME_STEPS - 1)) << PITCH_BITS | pitch
-                filled[at] += 1
-    counts[:] = 0
-    return touched[:kept].copy(), borders[: kept + 1], apart, passed
-
-
-@compiled(
-    "int64(uint64[::1], int32[::1], int64, uint32[::1], uint16[::1], int64[::1], int32[::1],"
-    " int32[:, ::1], int64[::1], uint16[::1])"
-)
-def _look_up(
-    entries: Entries, starts: Numbers, shift: int, hashes: Hashes, places: Places, borders: Ints, counts: Numbers,
-    pairs: Numbers, ends: Ints, apart: Places,
-) -> int:  # fmt: skip
-    """Fill in pairs that may have enough in common, where what each has ends, and how far it lies apart.
-
-    Returns the number of pairs. `counts`, all 0, is space.
-    """
-    half, place_bits = np.uint64(32), np.uint64(_PLACE_BITS)
-    touched, filled = np.empty(counts.size, np.int32), np.empty(counts.size, np.int64)
-    found, end = 0, 0
-    for song in range(borders.size - 1):
-        size = 0
-        for i in range(borders[song], borders[song + 1]):
-            bucket = np.int64(hashes[i]) >> shift
-            for j in range(starts[bucket], starts[bucket + 1]):
-                pitch = (np.int64(places[i]) - np.int64(entries[j])) & (PITCH_STEPS - 1)
-                if entries[j] >> half == np.uint64(hashes[i]) and min(pitch, PITCH_STEPS - pitch) <= MAX_PITCH_STEPS:
-                    one = np.int64(entries[j] >> place_bits) & (_MOST_SONGS - 1)
-                    if counts[one] == 0:
-                        touched[size] = one
-                        size += 1
-                    counts[one] += 1
-        first = found
-        for at in range(size):
-            one = touched[at]
-            filled[one] = -1
-            if counts[one] >= MIN_AGREEING:
-                pairs[found, 0], pairs[found, 1] = one, song
-                if counts[one] <= _MOST_LOOKED_AT:
-                    filled[one] = end
-                    end += counts[one]
-                ends[found] = end
-                found += 1
-            counts[one] = 0
-        if found == first:
-            continue
-        for i in range(borders[song], borders[song + 1]):
-            bucket = np.int64(hashes[i]) >> shift
-            for j in range(starts[bucket], starts[bucket + 1]):
-                pitch = (np.int64(places[i]) - np.int64(entries[j])) & (PITCH_STEPS - 1)
-                if entries[j] >> half == np.uint64(hashes[i]) and min(pitch, PITCH_STEPS - pitch) <= MAX_PITCH_STEPS:
-                    one = np.int64(entries[j] >> place_bits) & (_MOST_SONGS - 1)
-                    if filled[one] >= 0:
-                        time = (np.int64(places[i]) >> PITCH_BITS) - np.int64(entries[j] >> np.uint64(PITCH_BITS))
-                        apart[filled[one]] = (time & (TIME_STEPS - 1)) << PITCH_BITS | pitch
-                        filled[one] += 1
-    return found
+    grouped = np.empty(borders[kept], np.uint16)
+    for i in range(others.size):
+        at = counts[others[i]]
+        if at >= 0:
+            grouped[filled[at]] = apart[i]
+            filled[at] += 1
+    for other in others:
+        counts[other] = 0
+    return songs[:kept].copy(), borders[: kept + 1].copy(), grouped

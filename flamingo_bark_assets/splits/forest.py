@@ -2,8 +2,9 @@
 
 All pairs of songs that are the same make a graph, of which the forest that a greedy search finds is kept: pairs are
 taken in the order of their names, and one whose songs hang together already is not looked at (Kruskal, 1956). So it
-depends on the songs alone, not on the order in which they came, and when some have come, gone or changed, what is left
-of it need not be looked for again. Comparing two songs belongs to `matching`, keeping what was found to `known_matches`.
+depends on the songs alone, not on the order in which they came, and what is left of it when some have come, gone or
+changed need not be looked for again. Comparing two songs belongs to `matching`, keeping what was found to
+`known_matches`.
 """
 
 from __future__ import annotations

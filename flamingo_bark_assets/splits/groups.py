@@ -87,9 +87,7 @@ def artist_key(artist: str | None) -> str | None:
     return None if not name or name in _NOBODY else name
 
 
-def find_links(
-    songs: Sequence[SongIdentity], find: Callable[[Sequence[str]], Iterable[Match]]
-) -> tuple[Link, ...]:
+def find_links(songs: Sequence[SongIdentity], find: Callable[[Sequence[str]], Iterable[Match]]) -> tuple[Link, ...]:
     """Find the duplicates among songs: equal files, equal stems and equal recordings.
 
     Of a set of equal songs each is linked to the next, and of equal files one only is compared by its sound.

@@ -257,7 +257,9 @@ def _digest(song: Constellation) -> str:
 
 
 def _read(path: Path) -> _Index:
-    with suppress(ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError, FileFault):
+    with suppress(
+        ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError, FileFault
+    ):
         checksum, _, said = read_text(path, max_bytes=_MAX_BYTES).partition("\n")
         if checksum == _checksum(said):
             return _index(json.loads(said))

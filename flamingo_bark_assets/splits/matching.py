@@ -112,9 +112,7 @@ def compare(first: Fingerprint, second: Fingerprint) -> tuple[float, float, floa
 
 
 @compiled("int64(float64[::1], float64[::1], float64[::1], float64[::1], int32[:, ::1], float64[::1])")
-def _draw_line(
-    time_a: Floats, pitch_a: Floats, time_b: Floats, pitch_b: Floats, met: Numbers, line: Floats
-) -> int:
+def _draw_line(time_a: Floats, pitch_a: Floats, time_b: Floats, pitch_b: Floats, met: Numbers, line: Floats) -> int:
     """Draw the line through two of the meetings with which most agree; return their number, 0 where there is none.
 
     Filled in are slope, offset and transposition.

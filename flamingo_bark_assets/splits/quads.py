@@ -92,9 +92,7 @@ def quads_of(time_s: Floats, pitch: Floats) -> Quads:
     return Quads(hashes[taken], landmarks, (at_step << PITCH_BITS | pitch_step).astype(np.uint16))
 
 
-def meetings_of(
-    first: Quads, second: Quads, pitch_first: Floats, pitch_second: Floats
-) -> tuple[Numbers, Places]:
+def meetings_of(first: Quads, second: Quads, pitch_first: Floats, pitch_second: Floats) -> tuple[Numbers, Places]:
     """Find the equal quads of two songs whose registers are not too far from one another.
 
     Returns:

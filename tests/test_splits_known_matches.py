@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
 import tempfile
@@ -19,7 +20,7 @@ from flamingo_bark_assets.splits import forest
 from flamingo_bark_assets.splits.components import Components
 from flamingo_bark_assets.splits.forest import find_matches
 from flamingo_bark_assets.splits.known_matches import fingerprints_folder, known_matches, matches_path
-from flamingo_bark_assets.splits.matching import Constellation, Fingerprint, Match, compare
+from flamingo_bark_assets.splits.matching import Constellation, Fingerprint, Judgement, Match, compare
 from tests.tunes import constellation_of, tune
 
 _NAMES = tuple("abcdefghijkl")
@@ -110,10 +111,13 @@ def test_the_matches_hold_together_whatever_matches_and_are_no_more_than_that_ne
 def test_only_what_has_changed_is_read_and_compared(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     assert library.matches() == library.from_nothing()
     assert library.read == []
-    compared = []
-    monkeypatch.setattr(
-        forest, "compare", lambda first, second: compared.append((first, second)) or compare(first, second)
-    )
+    compared: list[Fingerprint] = []
+
+    def counted(first: Fingerprint, second: Fingerprint) -> Judgement | None:
+        compared.append(first)
+        return compare(first, second)
+
+    monkeypatch.setattr(forest, "compare", counted)
     library.songs["l"] = 12
     matches = library.matches()
     assert library.read == ["l"]
@@ -200,21 +204,23 @@ def test_what_is_damaged_is_made_anew(library: Library, damage: Callable[[Librar
     assert library.read == ["d"]
 
 
+def halt_after(renames: int) -> None:
+    """Let this process die before it renames a file once more, and before it deletes one."""
+    replace, done = Path.replace, itertools.count()
+
+    def halting(path: Path, target: Path) -> Path:
+        return replace(path, target) if next(done) < renames else os._exit(9)
+
+    setattr(Path, "replace", halting)  # noqa: B010 - as its type forbids it
+    setattr(Path, "unlink", lambda *_, **__: os._exit(9))  # noqa: B010
+
+
 @pytest.mark.parametrize("renames", [0, 1, 2])
 def test_a_kill_loses_nothing_and_the_next_run_repairs_what_it_left(library: Library, renames: int) -> None:
     library.songs |= dict.fromkeys("bcdefgh", 14)  # so many that the file of before is no longer worth keeping
     child = os.fork()
     if child == 0:
-        replace, done = Path.replace, []
-
-        def killed_after(path: Path, target: Path) -> Path:
-            if len(done) == renames:
-                os._exit(9)
-            done.append(target)
-            return replace(path, target)
-
-        Path.replace = killed_after  # type: ignore[method-assign]
-        os.unlink = Path.unlink = lambda *_, **__: os._exit(9)  # type: ignore[method-assign]
+        halt_after(renames)
         library.matches()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

@@ -82,7 +82,7 @@ class Block:
     def _read(self, at: int, count: int, of: type[Number]) -> npt.NDArray[Number]:
         found = np.empty(count, of)
         self._file.seek(at)
-        self._file.readinto(memoryview(found).cast("B"))
+        self._file.readinto(found.view(np.uint8).data)
         return found
 
 

@@ -29,12 +29,12 @@ from flamingo_bark_assets.splits.quads import (
 
 MIN_AGREEING = 3
 """So many quads in common have to agree."""
-# By how much agreeing ones may differ from one of them: a change of speed by 8 % moves the ends of 200 s by 8 s against
-# their middle, pitches are right to a tenth of a semitone, and rounding down adds one step to either.
-_TIME_STEPS = 3
-_PITCH_STEPS = 2
-# Pairs with more quads in common are compared whatever they say.
-_MOST_LOOKED_AT = 64
+# And such a share of them: 0.24 at most of songs that only sound alike (six songs of one style), 0.7 at least of songs
+# that were cut, encoded, sped up or transposed (`tests.benchmarks.duplicates`).
+_MIN_AGREEING_SHARE = 0.4
+# What lies within two steps agrees, of 16 s and half a semitone each: a change of speed by 8 % moves the ends of 200 s
+# by 16 s against each other.
+_TIME_STEP_BITS, _PITCH_STEP_BITS = 2, 1
 # An entry is a hash, the number of a song and the place of a quad there, from the upper bits to the lower ones.
 _PLACE_BITS = 13
 _MOST_SONGS = 1 << 32 - _PLACE_BITS
@@ -137,34 +137,36 @@ class FewSongs:
 
 
 def agree(apart: Places) -> bool:
-    """Tell whether so many of the quads that two songs have in common say the same, or they are too many to be asked.
+    """Tell whether so many of the quads that two songs have in common agree that the songs are worth comparing.
 
     Args:
         apart: how far those of one song lie from those of the other, as of `quads.meetings_of`.
     """
-    if apart.size < MIN_AGREEING:
-        return False
-    return apart.size > _MOST_LOOKED_AT or bool(_agreeing(np.array([0, apart.size]), apart)[0])
+    return bool(_agreeing(np.array([0, apart.size]), apart)[0])
 
 
 @compiled("boolean[::1](int64[::1], uint16[::1])")
 def _agreeing(borders: Ints, apart: Places) -> Bools:
-    """Tell of each pair of songs whether enough of what it has in common agrees; nothing stands for too much."""
+    """Tell of each pair of songs whether enough of what they have in common agrees, in whatever order it stands."""
     found = np.zeros(borders.size - 1, np.bool_)
+    times, pitches = TIME_STEPS >> _TIME_STEP_BITS, PITCH_STEPS >> _PITCH_STEP_BITS
+    counts = np.zeros((times, pitches), np.int32)
     for pair in range(found.size):
-        begin, end = borders[pair], borders[pair + 1]
-        found[pair] = begin == end
-        for i in range(begin, end):
+        mine = apart[borders[pair] : borders[pair + 1]]
+        enough = max(MIN_AGREEING, _MIN_AGREEING_SHARE * mine.size)
+        for each in mine:
+            counts[each >> PITCH_BITS + _TIME_STEP_BITS, (each & (PITCH_STEPS - 1)) >> _PITCH_STEP_BITS] += 1
+        for each in mine:
+            time, pitch = each >> PITCH_BITS + _TIME_STEP_BITS, (each & (PITCH_STEPS - 1)) >> _PITCH_STEP_BITS
+            for t in range(time - 1, time + 1):
+                for p in range(pitch - 1, pitch + 1):
+                    t2, p2 = (t + 1) & (times - 1), (p + 1) & (pitches - 1)
+                    agreeing = counts[t, p] + counts[t, p2] + counts[t2, p] + counts[t2, p2]
+                    found[pair] |= agreeing >= enough
             if found[pair]:
                 break
-            agreeing = 0
-            for j in range(begin, end):
-                time = ((apart[j] >> PITCH_BITS) - (apart[i] >> PITCH_BITS)) & (TIME_STEPS - 1)
-                pitch = (apart[j] - apart[i]) & (PITCH_STEPS - 1)
-                agreeing += (
-                    min(time, TIME_STEPS - time) <= _TIME_STEPS and min(pitch, PITCH_STEPS - pitch) <= _PITCH_STEPS
-                )
-            found[pair] = agreeing >= MIN_AGREEING
+        for each in mine:
+            counts[each >> PITCH_BITS + _TIME_STEP_BITS, (each & (PITCH_STEPS - 1)) >> _PITCH_STEP_BITS] = 0
     return found
 
 
@@ -210,10 +212,10 @@ def _met_later(entries: Entries, standing: Hashes, labels: Numbers, song: int) -
     """
     most = 0
     for place in standing:
-        end = np.int64(place) + 1
-        while end < entries.size and entries[end] >> np.uint64(32) == entries[place] >> np.uint64(32):
-            end += 1
-        most += end - np.int64(place) - 1
+        for i in range(np.int64(place) + 1, entries.size):
+            if entries[i] >> np.uint64(32) != entries[place] >> np.uint64(32):
+                break
+            most += 1
     others, apart, count, passed = np.empty(most, np.int32), np.empty(most, np.uint16), 0, 0
     for place in standing:
         for i in range(np.int64(place) + 1, entries.size):
@@ -264,7 +266,7 @@ def _worth_comparing(others: Numbers, apart: Places, counts: Numbers) -> Numbers
 
 @compiled("Tuple((int32[::1], int64[::1], uint16[::1]))(int32[::1], uint16[::1], int32[::1])")
 def _grouped(others: Numbers, apart: Places, counts: Numbers) -> tuple[Numbers, Ints, Places]:
-    """Put what was met in the order of songs, and leave out those with too little; of too much nothing is given.
+    """Put what was met in the order of songs, and leave out those with too little.
 
     Returns:
         The songs; where what was met with each begins, and the last ends; and how far it lies apart.
@@ -280,10 +282,8 @@ def _grouped(others: Numbers, apart: Places, counts: Numbers) -> tuple[Numbers, 
         other = songs[at]
         count, counts[other] = counts[other], -1
         if count >= MIN_AGREEING:
-            if count <= _MOST_LOOKED_AT:
-                counts[other] = kept
-            songs[kept], filled[kept] = other, borders[kept]
-            borders[kept + 1] = borders[kept] + (count if count <= _MOST_LOOKED_AT else 0)
+            counts[other], songs[kept], filled[kept] = kept, other, borders[kept]
+            borders[kept + 1] = borders[kept] + count
             kept += 1
     grouped = np.empty(borders[kept], np.uint16)
     for i in range(others.size):

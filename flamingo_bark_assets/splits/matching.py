@@ -70,6 +70,9 @@ class Fingerprint:
         return cls(time_s, pitch, quads_of(time_s, pitch))
 
 
+Judgement = tuple[float, float, float, float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Two songs that hold the same recording.
@@ -93,13 +96,13 @@ class Match:
     share: float
 
 
-def compare(first: Fingerprint, second: Fingerprint) -> tuple[float, float, float, float, float] | None:
+def compare(first: Fingerprint, second: Fingerprint) -> Judgement | None:
     """Judge whether two songs hold the same recording; it depends on nothing but these two.
 
     Returns:
         Speed, transposition, offset, common time and share, as of `Match`; None where they do not.
     """
-    met, apart = meetings_of(first.quads, second.quads, first.pitch, second.pitch)
+    met, apart = meetings_of(first.quads, second.quads)
     if not agree(apart):
         return None
     line, judged = np.empty(3), np.empty(5)

@@ -92,7 +92,7 @@ def quads_of(time_s: Floats, pitch: Floats) -> Quads:
     return Quads(hashes[taken], landmarks, (at_step << PITCH_BITS | pitch_step).astype(np.uint16))
 
 
-def meetings_of(first: Quads, second: Quads, pitch_first: Floats, pitch_second: Floats) -> tuple[Numbers, Places]:
+def meetings_of(first: Quads, second: Quads) -> tuple[Numbers, Places]:
     """Find the equal quads of two songs whose registers are not too far from one another.
 
     Returns:
@@ -102,9 +102,8 @@ def meetings_of(first: Quads, second: Quads, pitch_first: Floats, pitch_second: 
     most = _MOST_OF_A_SONG * min(first.hashes.size, second.hashes.size)
     met, apart = np.empty((most, 2), np.int32), np.empty(most, np.uint16)
     count = _meet(
-        first.hashes, first.landmarks, first.places, second.hashes, second.landmarks, second.places,
-        pitch_first, pitch_second, met, apart,
-    )  # fmt: skip
+        first.hashes, first.landmarks, first.places, second.hashes, second.landmarks, second.places, met, apart
+    )
     return met[:count], apart[:count]
 
 
@@ -160,12 +159,11 @@ def _quads(times: Floats, pitches: Floats, entries: Entries) -> int:
 
 
 @compiled(
-    "int64(uint32[::1], uint16[::1], uint16[::1], uint32[::1], uint16[::1], uint16[::1],"
-    " float64[::1], float64[::1], int32[:, ::1], uint16[::1])"
+    "int64(uint32[::1], uint16[::1], uint16[::1], uint32[::1], uint16[::1], uint16[::1], int32[:, ::1], uint16[::1])"
 )
 def _meet(
     hashes_a: Hashes, landmarks_a: Places, places_a: Places, hashes_b: Hashes, landmarks_b: Places, places_b: Places,
-    pitches_a: Floats, pitches_b: Floats, met: Numbers, apart: Places,
+    met: Numbers, apart: Places,
 ) -> int:  # fmt: skip
     """Fill in the meetings of two songs; return their number."""
     count, i, j = 0, 0, 0
@@ -178,12 +176,11 @@ def _meet(
         for k in range(j, hashes_b.size):
             if hashes_b[k] != hashes_a[i]:
                 break
-            a, b = np.int64(landmarks_a[i]), np.int64(landmarks_b[k])
-            if abs(pitches_a[a] - pitches_b[b]) <= MAX_TRANSPOSITION:
+            pitch = (np.int64(places_b[k]) - np.int64(places_a[i])) & (PITCH_STEPS - 1)
+            if min(pitch, PITCH_STEPS - pitch) <= MAX_PITCH_STEPS:
                 time = (np.int64(places_b[k]) >> PITCH_BITS) - (np.int64(places_a[i]) >> PITCH_BITS)
-                pitch = np.int64(places_b[k]) - np.int64(places_a[i])
-                apart[count] = (time & (TIME_STEPS - 1)) << PITCH_BITS | (pitch & (PITCH_STEPS - 1))
-                met[count, 0], met[count, 1] = a, b
+                apart[count] = (time & (TIME_STEPS - 1)) << PITCH_BITS | pitch
+                met[count, 0], met[count, 1] = np.int64(landmarks_a[i]), np.int64(landmarks_b[k])
                 count += 1
         i += 1
     return count

@@ -198,9 +198,9 @@ def _stand(entries: Entries, first: Ints, standing: Hashes) -> None:
         first[song + 1] += first[song]
     filled = first[:-1].copy()
     for i in range(entries.size):
-        song = np.int64(entries[i] >> np.uint64(_PLACE_BITS)) & (_MOST_SONGS - 1)
-        standing[filled[song]] = i
-        filled[song] += 1
+        one = np.int64(entries[i] >> np.uint64(_PLACE_BITS)) & (_MOST_SONGS - 1)
+        standing[filled[one]] = i
+        filled[one] += 1
 
 
 @compiled("Tuple((int32[::1], uint16[::1], int64))(uint64[::1], uint32[::1], int32[::1], int64)")
@@ -228,7 +228,7 @@ def _met_later(entries: Entries, standing: Hashes, labels: Numbers, song: int) -
             pitch = np.int64(entries[i] - entries[place]) & (PITCH_STEPS - 1)
             time = np.int64((entries[i] >> np.uint64(PITCH_BITS)) - (entries[place] >> np.uint64(PITCH_BITS)))
             others[count], apart[count] = other, (time & (TIME_STEPS - 1)) << PITCH_BITS | pitch
-            count += min(pitch, PITCH_STEPS - pitch) <= MAX_PITCH_STEPS
+            count += int(min(pitch, PITCH_STEPS - pitch) <= MAX_PITCH_STEPS)
     return others[:count].copy(), apart[:count].copy(), passed
 
 
@@ -251,7 +251,7 @@ def _met(entries: Entries, starts: Numbers, shift: int, hashes: Hashes, places: 
             time = (np.int64(places[i]) >> PITCH_BITS) - np.int64(entries[j] >> np.uint64(PITCH_BITS))
             others[count] = np.int64(entries[j] >> np.uint64(_PLACE_BITS)) & (_MOST_SONGS - 1)
             apart[count] = (time & (TIME_STEPS - 1)) << PITCH_BITS | pitch
-            count += (
+            count += int(
                 entries[j] >> np.uint64(32) == np.uint64(hashes[i])
                 and min(pitch, PITCH_STEPS - pitch) <= MAX_PITCH_STEPS
             )

@@ -17,7 +17,7 @@ MATCHING_VERSION = 2
 """Raised when fingerprints that were compared are to be compared anew, as other ones would be taken for the same."""
 
 MS, CENTS = 1000.0, 100.0
-_MOST_CONSIDERED = 64
+_MOST_CONSIDERED = 128
 _MAX_SPEED_CHANGE = 0.08  # natural logarithm
 _MIN_BASE_S = 2.0
 _LINE_TOLERANCE_S = 0.2

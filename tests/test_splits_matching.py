@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from flamingo_bark_assets.library.layout import DataPaths
-from flamingo_bark_assets.splits import matching, quads
-from flamingo_bark_assets.splits.components import Components
+from flamingo_bark_assets.splits.forest import find_matches
 from flamingo_bark_assets.splits.groups import Link, SongIdentity, artist_key, find_links, group_songs
-from flamingo_bark_assets.splits.known_matches import known_matches, matches_path
-from flamingo_bark_assets.splits.matching import Constellation, Match, find_matches
+from flamingo_bark_assets.splits.matching import Constellation, Fingerprint, Match
 from tests.music import RATE_HZ, Samples, noise
 from tests.tunes import constellation_of, landmarks_of, tune
 
@@ -94,108 +89,31 @@ def test_landmarks_are_in_order_and_do_not_depend_on_gain() -> None:
 
 def test_many_copies_and_loops_are_one_group(original: Constellation) -> None:
     rng = np.random.default_rng(0)
-    copies = [
-        SongIdentity(
-            f"copy-{number:03}",
-            f"content {number}",
-            constellation=dataclasses.replace(
-                original, time_s=np.sort(original.time_s + rng.normal(0.0, 0.003, original.time_s.size))
-            ),
+    songs = {
+        f"copy-{number:03}": dataclasses.replace(
+            original, time_s=np.sort(original.time_s + rng.normal(0.0, 0.003, original.time_s.size))
         )
         for number in range(80)
-    ]
+    }
     loop = Constellation(np.linspace(0.0, 1000.0, 4001), 60.0 + np.linspace(0.0, 4000.0, 4001) % 7)
-    loops = [SongIdentity(f"loop-{number}", f"loop {number}", constellation=loop) for number in range(2)]
-    songs = [*copies, *loops]
-    groups = group_songs(songs, find_links(songs), by_artist=False)
+    songs |= {f"loop-{number}": loop for number in range(2)}
+    identities = [SongIdentity(song_id, f"content of {song_id}") for song_id in songs]
+    links = find_links(identities, lambda song_ids: find_matches({song_id: songs[song_id] for song_id in song_ids}))
+    groups = group_songs(identities, links, by_artist=False)
     assert sorted(len(group.songs) for group in groups) == [2, 80]
+    assert len(links) == 80  # as few as hold them together
 
 
-def test_songs_that_come_later_are_found_as_if_all_had_come_at_once(original: Constellation, tmp_path: Path) -> None:
-    paths = DataPaths(tmp_path)
-    other = constellation_of(tune(1))
-    songs = {
-        f"{name}-{number}": dataclasses.replace(
-            one, time_s=one.time_s * (1.0 + 0.01 * number), pitch=one.pitch + 0.4 * number
-        )
-        for number in range(3)
-        for name, one in (("a", original), ("b", other))
-    }
-    all_at_once = find_matches(songs)
-    assert groups_of(all_at_once) == {frozenset({"a-0", "a-1", "a-2"}), frozenset({"b-0", "b-1", "b-2"})}
-    for count in range(1, 7):
-        known_matches(paths, dict(list(songs.items())[::-1][:count]), keep=True)
-    assert groups_of(known_matches(paths, songs, keep=False)) == groups_of(all_at_once)
-    # What held two songs together is gone, or is another song now: both are compared anew.
-    for gone in songs:
-        left = {song_id: one for song_id, one in songs.items() if song_id != gone}
-        assert groups_of(known_matches(paths, left, keep=False)) == groups_of(find_matches(left))
-    swapped = {**songs, "a-1": songs["b-1"], "b-1": songs["a-1"]}
-    assert groups_of(known_matches(paths, swapped, keep=False)) == groups_of(find_matches(swapped))
-
-
-def groups_of(matches: tuple[Match, ...]) -> set[frozenset[str]]:
-    together = Components()
-    for match in matches:
-        together.join(match.first, match.second)
-    groups: dict[str, set[str]] = {}
-    for match in matches:
-        groups.setdefault(together.root(match.first), set()).update((match.first, match.second))
-    return {frozenset(group) for group in groups.values()}
-
-
-def test_songs_that_were_compared_are_not_compared_again(
-    original: Constellation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    paths = DataPaths(tmp_path)
-    songs = {"a": original, "b": original}
-    found = known_matches(paths, songs, keep=True)
-    assert len(found) == 1
-    with monkeypatch.context() as patch:
-        patch.setattr(matching, "meet", None)
-        assert known_matches(paths, songs, keep=False) == found
-    with monkeypatch.context() as patch:
-        patch.setattr(matching, "_judge", None)
-        assert known_matches(paths, {**songs, "c": constellation_of(tune(1))}, keep=True) == found
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        pytest.param(lambda text: text[:-30], id="cut"),
-        pytest.param(lambda text: "[" * 100_000, id="nested"),
-        pytest.param(lambda text: "null", id="no object"),
-        pytest.param(lambda text: text.replace("[", '["c",'), id="no matches"),
-        pytest.param(lambda text: text.replace('"version": 1', '"version": 0').replace('"b"', '"c"'), id="other rules"),
-        pytest.param(lambda text: None, id="a folder"),
-    ],
-)
-def test_a_damaged_file_of_matches_costs_no_more_than_comparing_again(
-    original: Constellation, tmp_path: Path, damaged: Callable[[str], str | None]
-) -> None:
-    paths, songs = DataPaths(tmp_path), {"a": original, "b": original}
-    found = known_matches(paths, songs, keep=True)
-    text = damaged(matches_path(paths).read_text())
-    matches_path(paths).unlink()
-    if text is None:
-        matches_path(paths).mkdir()
-    else:
-        matches_path(paths).write_text(text)
-    assert known_matches(paths, songs, keep=True) == found
-    assert json.loads(matches_path(paths).read_text())["songs"].keys() == songs.keys()
-
-
-def test_meetings_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    songs = {
-        f"{number}-{copy}": dataclasses.replace(one, pitch=one.pitch + 0.3 * copy)
-        for number in range(3)
-        for one in (constellation_of(tune(number, seconds=12.0)),)
-        for copy in range(2)
-    }
-    at_once = find_matches(songs)
-    assert len(at_once) == 3
-    monkeypatch.setattr(quads, "_MOST_AT_ONCE", 50)
-    assert find_matches(songs) == at_once
+def test_a_part_of_a_long_song_is_found_though_fewer_quads_of_that_are_taken() -> None:
+    rng = np.random.default_rng(0)
+    long = Constellation(np.sort(rng.uniform(0.0, 400.0, 2400)), rng.uniform(40.0, 90.0, 2400))
+    inside = (long.time_s > 200.0) & (long.time_s < 220.0)
+    part = Constellation(long.time_s[inside] - 195.0, long.pitch[inside] + 1.0)
+    quads = [Fingerprint.of(each).quads.hashes.size for each in (long, part)]
+    assert quads[0] / 2400 < 0.5 * quads[1] / part.time_s.size
+    (match,) = find_matches({"long": long, "part": part})
+    assert match.offset_s == pytest.approx(-195.0, abs=0.1)
+    assert match.transposition == pytest.approx(1.0, abs=0.01)
 
 
 def test_equal_files_and_equal_stems_are_linked_without_a_fingerprint() -> None:
@@ -205,7 +123,15 @@ def test_equal_files_and_equal_stems_are_linked_without_a_fingerprint() -> None:
         SongIdentity("c", "y", frozenset({"2", "1"})),
         SongIdentity("d", "z", frozenset({"1"})),
     ]
-    assert find_links(songs) == (Link("a", "b", "the same sound file"), Link("a", "c", "the same stems"))
+    asked: list[str] = []
+
+    def find(song_ids: Sequence[str]) -> tuple[Match, ...]:
+        asked.extend(song_ids)
+        return ()
+
+    links = find_links(songs, find)
+    assert links == (Link("a", "b", "the same sound file"), Link("a", "c", "the same stems"))
+    assert asked == ["a", "c", "d"]
 
 
 @pytest.mark.parametrize(

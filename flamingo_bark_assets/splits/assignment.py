@@ -23,7 +23,7 @@ from flamingo_bark_assets.record import Record, Row, columns_of
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.splits.groups import Link, SongIdentity, artist_links, find_links, group_songs
 from flamingo_bark_assets.splits.known_matches import known_matches
-from flamingo_bark_assets.splits.matching import Constellation
+from flamingo_bark_assets.splits.matching import NO_LANDMARKS, Constellation, Match
 from flamingo_bark_assets.splits.records import SPLITS, SPLITS_TABLE, SongSplit, Split, SplitRow
 from flamingo_bark_assets.splits.rules import assign, find_leaks, rule_of
 from flamingo_bark_assets.storage.feature_store import FeatureStore
@@ -75,11 +75,13 @@ def read_splits(paths: DataPaths, settings: Settings, *, by_artist: bool) -> Map
         LibraryError: the folder of all songs cannot be read.
         StorageError: the stored assignments cannot be read.
     """
-    songs, _, _ = _identities(paths, list_song_ids(paths))
+    store = LibraryTables(FeatureStore(paths.features), paths.warehouse)
+    songs, _, _ = _identities(store, list_song_ids(paths))
     before = _still_valid(_read_rows(splits_path(paths, by_artist=by_artist)), songs, settings, by_artist=by_artist)
     if len(before) == len(songs):
         return before
-    return _assigned(songs, _links(paths, songs, keep=False), before, settings, by_artist=by_artist)
+    links, _ = _links(paths, store, songs, keep=False)
+    return _assigned(songs, links, before, settings, by_artist=by_artist)
 
 
 def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
@@ -94,8 +96,9 @@ def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
         WriteError: a file cannot be written; the old one stays.
     """
     library = list_song_ids(paths)
-    songs, left_out, kept = _identities(paths, library)
-    links = _links(paths, songs, keep=True)
+    store = LibraryTables(FeatureStore(paths.features), paths.warehouse)
+    songs, left_out, kept = _identities(store, library)
+    links, not_compared = _links(paths, store, songs, keep=True)
     both = {
         by_artist: _renew(paths, songs, links, settings, bool(library), kept, by_artist=by_artist)
         for by_artist in (False, True)
@@ -107,7 +110,7 @@ def renew_splits(paths: DataPaths, settings: Settings) -> RenewedSplits:
         {split: sum(each.split == split for each in splits.values()) for split in SPLITS},
         len({link.second for link in links}),
         moved,
-        left_out,
+        (*left_out, *not_compared),
     )
 
 
@@ -121,11 +124,13 @@ def stored_leaks(paths: DataPaths, settings: Settings) -> tuple[str, ...]:
         LibraryError: the folder of all songs cannot be read.
         StorageError: the stored assignments cannot be read.
     """
-    songs, _, _ = _identities(paths, list_song_ids(paths))
+    store = LibraryTables(FeatureStore(paths.features), paths.warehouse)
+    songs, _, _ = _identities(store, list_song_ids(paths))
+    links, _ = _links(paths, store, songs, keep=False)
     by_artist = settings.splits.by_artist
     rows = _read_rows(splits_path(paths, by_artist=by_artist))
     return find_leaks(
-        _all_links(songs, _links(paths, songs, keep=False), by_artist=by_artist),
+        _all_links(songs, links, by_artist=by_artist),
         {song_id: row.split for song_id, row in rows.items()},
     )
 
@@ -173,7 +178,7 @@ def _renew(
 
 
 def _identities(
-    paths: DataPaths, song_ids: Sequence[str]
+    store: LibraryTables, song_ids: Sequence[str]
 ) -> tuple[tuple[SongIdentity, ...], tuple[str, ...], Set[str]]:
     """Read what tells whether two songs are the same, of those of these songs that have results and nobody excludes.
 
@@ -181,20 +186,16 @@ def _identities(
         The songs, sorted; those whose results cannot be read, which are left out, each with what follows; and the songs
         that nobody is known to exclude.
     """
-    store = LibraryTables(FeatureStore(paths.features), paths.warehouse)
     library = _not_excluded(store, song_ids)
     _, unreadable = _read(store, RawSong, song_ids)
     raw, _ = _read(store, RawSong, library, "fingerprint", "content_sha256")
-    stars, no_stars = _read(store, Landmark, library, "time_s", "pitch")
     stems, no_stems = _read(store, Stem, library, "content_sha256", "audible")
     metadata, no_metadata = _read(store, SongMetadata, library, "artist")
     left_out = (
         *(f"{song_id}: raw_song cannot be read; it is assigned to no split" for song_id in unreadable),
-        *(f"{song_id}: landmarks cannot be read; its duplicates may not be found" for song_id in no_stars),
         *(f"{song_id}: stems cannot be read; they are not compared" for song_id in no_stems),
         *(f"{song_id}: song_metadata cannot be read; its artist is unknown" for song_id in no_metadata),
     )
-    constellations = _constellations(stars)
     stems_of: dict[str, set[str]] = {}
     for song_id, digest, audible in stems.iter_rows():
         if audible and digest:
@@ -206,7 +207,6 @@ def _identities(
             digest or fingerprint,
             frozenset(stems_of.get(song_id, ())),
             artist_of.get(song_id),
-            constellations.get(song_id),
         )
         for song_id, fingerprint, digest in raw.sort("song_id").iter_rows()
     )
@@ -225,6 +225,29 @@ def _read(
     return store.read_columns(of.TABLE, song_ids, [song_id, *(columns[name] for name in names)])
 
 
+def _links(
+    paths: DataPaths, store: LibraryTables, songs: Sequence[SongIdentity], *, keep: bool
+) -> tuple[tuple[Link, ...], tuple[str, ...]]:
+    """Find what songs have in common.
+
+    Returns:
+        The links; and the songs whose fingerprints cannot be read, each with what follows.
+    """
+    unread: list[str] = []
+
+    def read(song_ids: Sequence[str]) -> dict[str, Constellation]:
+        stars, unreadable = _read(store, Landmark, song_ids, "time_s", "pitch")
+        unread.extend(unreadable)
+        found = _constellations(stars)
+        return {song_id: found.get(song_id, NO_LANDMARKS) for song_id in song_ids if song_id not in set(unreadable)}
+
+    def find(song_ids: Sequence[str]) -> tuple[Match, ...]:
+        return known_matches(paths, {song_id: store.tokens.get(song_id) for song_id in song_ids}, read, keep=keep)
+
+    links = find_links(songs, find)
+    return links, tuple(f"{song_id}: landmarks cannot be read; its duplicates may not be found" for song_id in unread)
+
+
 def _constellations(stars: pl.DataFrame) -> dict[str, Constellation]:
     if stars.is_empty():
         return {}
@@ -235,10 +258,6 @@ def _constellations(stars: pl.DataFrame) -> dict[str, Constellation]:
         song_id: Constellation(time_s[begin:end], pitch[begin:end])
         for song_id, begin, end in zip(runs["value"].to_list(), [0, *ends[:-1]], ends, strict=True)
     }
-
-
-def _links(paths: DataPaths, songs: Sequence[SongIdentity], *, keep: bool) -> tuple[Link, ...]:
-    return find_links(songs, lambda stars: known_matches(paths, stars, keep=keep))
 
 
 def _assigned(

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from flamingo_bark_assets.splits.components import Components
-from flamingo_bark_assets.splits.matching import Constellation, Match, find_matches
+from flamingo_bark_assets.splits.matching import Match
 from flamingo_bark_assets.text import clean_text
 
 _GUESTS = re.compile(r"\s+[(]?(?:feat|ft|featuring)\b.*$")
@@ -29,14 +29,12 @@ class SongIdentity:
         content: digest of the mix file; where there is none, of all sound files.
         stems: digests of the audible stem files.
         artist: as its owner or its tags say; None where nobody does.
-        constellation: its acoustic fingerprint; None where there is none.
     """
 
     song_id: str
     content: str
     stems: frozenset[str] = frozenset()
     artist: str | None = None
-    constellation: Constellation | None = None
 
     def key(self, *, by_artist: bool) -> str:
         """Digest by which a group of this song alone is known: of its artist, or of its sound."""
@@ -89,18 +87,19 @@ def artist_key(artist: str | None) -> str | None:
     return None if not name or name in _NOBODY else name
 
 
-def find_links(
-    songs: Sequence[SongIdentity], find: Callable[[Mapping[str, Constellation]], Iterable[Match]] = find_matches
-) -> tuple[Link, ...]:
+def find_links(songs: Sequence[SongIdentity], find: Callable[[Sequence[str]], Iterable[Match]]) -> tuple[Link, ...]:
     """Find the duplicates among songs: equal files, equal stems and equal recordings.
 
-    Of a set of equal songs each is linked to the next, and of equal files one only is compared by its sound, by `find`.
+    Of a set of equal songs each is linked to the next, and of equal files one only is compared by its sound.
+
+    Args:
+        songs: the songs.
+        find: finds the matches among songs.
     """
     links = [*_equal(songs, lambda song: song.content, "the same sound file")]
     links += _equal(songs, lambda song: "\n".join(sorted(song.stems)), "the same stems")
-    different = {song.content: song for song in sorted(songs, key=lambda song: song.song_id, reverse=True)}
-    stars = {song.song_id: song.constellation for song in different.values() if song.constellation is not None}
-    links += (Link(match.first, match.second, _told(match)) for match in find(stars))
+    different = {song.content: song.song_id for song in sorted(songs, key=lambda song: song.song_id, reverse=True)}
+    links += (Link(match.first, match.second, _told(match)) for match in find(sorted(different.values())))
     return tuple(links)
 
 

@@ -1,24 +1,23 @@
 """Which songs are the same recording, however it was cut, turned up, encoded, sped up, stretched or transposed.
 
-The judgement on two songs belongs here; where to look stands in `quads`.
+The judgement on two songs belongs here; which of many are compared stands in `forest` and `candidates`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from flamingo_bark_assets.kernels import compiled
-from flamingo_bark_assets.splits.components import Components
-from flamingo_bark_assets.splits.quads import MAX_TRANSPOSITION, Bools, Floats, Ints, Landmarks, Numbers, meet
+from flamingo_bark_assets.splits.candidates import MIN_AGREEING, agree
+from flamingo_bark_assets.splits.quads import MAX_TRANSPOSITION, Floats, Numbers, Quads, meetings_of, quads_of
 
-MATCHING_VERSION = 1
+MATCHING_VERSION = 2
 """Raised when fingerprints that were compared are to be compared anew, as other ones would be taken for the same."""
 
-_MIN_AGREEING = 3
-_MOST_CONSIDERED = 64
+MS, CENTS = 1000.0, 100.0
+_MOST_CONSIDERED = 128
 _MAX_SPEED_CHANGE = 0.08  # natural logarithm
 _MIN_BASE_S = 2.0
 _LINE_TOLERANCE_S = 0.2
@@ -46,6 +45,34 @@ class Constellation:
     pitch: Floats
 
 
+NO_LANDMARKS = Constellation(np.zeros(0), np.zeros(0))
+"""Of a song in which no note begins."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fingerprint:
+    """A constellation, to the millisecond and the hundredth of a semitone, as landmarks are stored, and its quads.
+
+    Attributes:
+        time_s: when each landmark begins, ascending, shape (n,).
+        pitch: MIDI note numbers, shape (n,).
+        quads: of the landmarks.
+    """
+
+    time_s: Floats
+    pitch: Floats
+    quads: Quads
+
+    @classmethod
+    def of(cls, song: Constellation) -> Fingerprint:
+        """Take the fingerprint of a song."""
+        time_s, pitch = np.rint(song.time_s * MS) / MS, np.rint(song.pitch * CENTS) / CENTS
+        return cls(time_s, pitch, quads_of(time_s, pitch))
+
+
+Judgement = tuple[float, float, float, float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Two songs that hold the same recording.
@@ -69,95 +96,70 @@ class Match:
     share: float
 
 
-def find_matches(
-    songs: Mapping[str, Constellation], compared: Collection[str] = (), known: Collection[Match] = ()
-) -> tuple[Match, ...]:
-    """Find the songs that hold the same recording.
-
-    Not every pair is named: songs that hang together already, through others, are not compared again.
-
-    Args:
-        songs: fingerprints by song.
-        compared: those that were compared with one another before; only what is new is compared with all.
-        known: the matches among those.
+def compare(first: Fingerprint, second: Fingerprint) -> Judgement | None:
+    """Judge whether two songs hold the same recording; it depends on nothing but these two.
 
     Returns:
-        The matches, also the known ones, in the order of the songs' names.
+        Speed, transposition, offset, common time and share, as of `Match`; None where they do not.
     """
-    names = sorted(songs)
-    new = np.array([name not in compared for name in names], np.bool_)
-    found, together = list(known), Components()
-    for match in known:
-        together.join(match.first, match.second)
-    stars = [songs[name] for name in names] if new.any() else []
-    landmarks = Landmarks.of([one.time_s for one in stars], [one.pitch for one in stars])
-    for (a, b), line in _lines(landmarks, new) if stars else ():
-        if together.root(names[a]) == together.root(names[b]):
-            continue
-        judged = np.empty(5)
-        if _judge(stars[a].time_s, stars[a].pitch, stars[b].time_s, stars[b].pitch, line, judged):
-            together.join(names[a], names[b])
-            found.append(Match(names[a], names[b], *(float(value) for value in judged)))
-    return tuple(sorted(found, key=lambda match: (match.first, match.second)))
+    met, apart = meetings_of(first.quads, second.quads)
+    if not agree(apart):
+        return None
+    line, judged = np.empty(3), np.empty(5)
+    if _draw_line(first.time_s, first.pitch, second.time_s, second.pitch, met, line) < MIN_AGREEING:
+        return None
+    if not _judge(first.time_s, first.pitch, second.time_s, second.pitch, line, judged):
+        return None
+    speed, transposition, offset_s, common_s, share = judged.tolist()
+    return speed, transposition, offset_s, common_s, share
 
 
-def _lines(landmarks: Landmarks, new: Bools) -> Iterator[tuple[tuple[int, int], Floats]]:
-    """Draw a line for each pair of songs of which enough meetings agree; give the pairs' numbers and the lines."""
-    for met in meet(landmarks, new, _MIN_AGREEING):
-        lines = np.empty((len(met.songs), 4))
-        _draw_lines(landmarks.time_s, landmarks.pitch, met.landmarks, met.borders, lines)
-        enough = np.flatnonzero(lines[:, 3] >= _MIN_AGREEING)
-        yield from zip(map(tuple, met.songs[enough].tolist()), lines[enough, :3], strict=True)
+@compiled("int64(float64[::1], float64[::1], float64[::1], float64[::1], int32[:, ::1], float64[::1])")
+def _draw_line(time_a: Floats, pitch_a: Floats, time_b: Floats, pitch_b: Floats, met: Numbers, line: Floats) -> int:
+    """Draw the line through two of the meetings with which most agree; return their number, 0 where there is none.
 
-
-@compiled("void(float64[::1], float64[::1], int32[:, ::1], int64[::1], float64[:, ::1])")
-def _draw_lines(times: Floats, pitches: Floats, met: Numbers, borders: Ints, lines: Floats) -> None:
-    """Draw for each group of meetings the line through two of them with which most agree.
-
-    Filled in are slope, offset, transposition and the number of those that agree; 0 where no line can be drawn.
+    Filled in are slope, offset and transposition.
     """
     x, y, shifts = np.empty(_MOST_CONSIDERED), np.empty(_MOST_CONSIDERED), np.empty(_MOST_CONSIDERED)
     near = np.empty(_MOST_CONSIDERED, np.int64)
     steepest, flattest = np.exp(_MAX_SPEED_CHANGE), np.exp(-_MAX_SPEED_CHANGE)
-    for group in range(borders.size - 1):
-        step = (borders[group + 1] - borders[group] + _MOST_CONSIDERED - 1) // _MOST_CONSIDERED
-        size = 0
-        for k in range(borders[group], borders[group + 1], step):
-            a, b = met[k, 0], met[k, 1]
-            x[size], y[size], shifts[size] = times[a], times[b], pitches[b] - pitches[a]
-            size += 1
-        lines[group] = 0.0
-        most = 0
-        enough = max(_MIN_AGREEING, (borders[group + 1] - borders[group]) // step // 2)
-        for i in range(size):
-            if most > enough:
-                break
-            # Whatever agrees with a line through this one has about its transposition.
-            count = 0
-            for k in range(size):
-                near[count] = k
-                count += abs(shifts[k] - shifts[i]) <= 2.6 * _TOLERANCE_SEMITONES
-            if count <= max(most, _MIN_AGREEING - 1):
+    step = (len(met) + _MOST_CONSIDERED - 1) // _MOST_CONSIDERED
+    size = 0
+    for k in range(0, len(met), step):
+        a, b = met[k, 0], met[k, 1]
+        x[size], y[size], shifts[size] = time_a[a], time_b[b], pitch_b[b] - pitch_a[a]
+        size += 1
+    most, enough = 0, max(MIN_AGREEING, size // 2)
+    for i in range(size):
+        if most > enough:
+            break
+        # Whatever agrees with a line through this one has about its transposition.
+        count = 0
+        for k in range(size):
+            near[count] = k
+            count += abs(shifts[k] - shifts[i]) <= 2.6 * _TOLERANCE_SEMITONES
+        if count <= max(most, MIN_AGREEING - 1):
+            continue
+        for at_j in range(count):
+            j = near[at_j]
+            base = x[j] - x[i]
+            if base < _MIN_BASE_S or abs(shifts[j] - shifts[i]) > 2.0 * _TOLERANCE_SEMITONES:
                 continue
-            for at_j in range(count):
-                j = near[at_j]
-                base = x[j] - x[i]
-                if base < _MIN_BASE_S or abs(shifts[j] - shifts[i]) > 2.0 * _TOLERANCE_SEMITONES:
-                    continue
-                slope = (y[j] - y[i]) / base
-                if slope < flattest or slope > steepest:
-                    continue
-                offset, shift = y[i] - slope * x[i], 0.5 * (shifts[i] + shifts[j])
-                agreeing = 0
-                for at_k in range(count):
-                    k = near[at_k]
-                    agreeing += (
-                        abs(y[k] - slope * x[k] - offset) <= _LINE_TOLERANCE_S
-                        and abs(shifts[k] - shift) <= 1.5 * _TOLERANCE_SEMITONES
-                    )
-                if agreeing > most:
-                    most = agreeing
-                    lines[group, 0], lines[group, 1], lines[group, 2], lines[group, 3] = slope, offset, shift, agreeing
+            slope = (y[j] - y[i]) / base
+            if slope < flattest or slope > steepest:
+                continue
+            offset, shift = y[i] - slope * x[i], 0.5 * (shifts[i] + shifts[j])
+            agreeing = 0
+            for at_k in range(count):
+                k = near[at_k]
+                agreeing += (
+                    abs(y[k] - slope * x[k] - offset) <= _LINE_TOLERANCE_S
+                    and abs(shifts[k] - shift) <= 1.5 * _TOLERANCE_SEMITONES
+                )
+            if agreeing > most:
+                most = agreeing
+                line[0], line[1], line[2] = slope, offset, shift
+    return most
 
 
 @compiled("boolean(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
@@ -211,7 +213,7 @@ def _judge(time_a: Floats, pitch_a: Floats, time_b: Floats, pitch_b: Floats, lin
         )
         if number == len(_TOLERANCES_S):
             break
-        if common < max(_MIN_AGREEING, _MIN_SHARE_MEANWHILE * there):
+        if common < max(MIN_AGREEING, _MIN_SHARE_MEANWHILE * there):
             return False
         middle_x, middle_y = x[:common].mean(), y[:common].mean()
         if x[common - 1] - x[0] >= _MIN_BASE_S:  # where they are too near to one another, the speed stays

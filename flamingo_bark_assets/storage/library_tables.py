@@ -36,11 +36,20 @@ class LibraryTables:
     warehouse: Path
 
     @cached_property
+    def tokens(self) -> dict[str, str | None]:
+        """What tells of each song whether anything of it has changed, as `FeatureStore.tokens`.
+
+        Raises:
+            StorageError: a folder cannot be read.
+        """
+        return self.store.tokens()
+
+    @cached_property
     def _published(self) -> frozenset[str]:
         """The songs whose rows in the warehouse are those that are stored."""
         if not is_as_published(self.warehouse):
             return frozenset()
-        stored = self.store.tokens()
+        stored = self.tokens
         return frozenset(s for s, token in published_tokens(self.warehouse).items() if stored.get(s) == token)
 
     def read_columns(

@@ -24,8 +24,9 @@ from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.audio.decode import open_blocks
 from flamingo_bark_assets.audio.resample import resample
 from flamingo_bark_assets.audio.signal import FloatArray, Signal
+from flamingo_bark_assets.splits.forest import find_matches
 from flamingo_bark_assets.splits.landmarks import find_landmarks
-from flamingo_bark_assets.splits.matching import Constellation, find_matches
+from flamingo_bark_assets.splits.matching import Constellation
 from flamingo_bark_assets.threads import one_blas_thread
 from tests.tunes import constellation_of, tune
 

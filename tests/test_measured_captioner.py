@@ -151,10 +151,21 @@ def test_a_tempo_that_changes_is_told_and_judged_as_none() -> None:
 
 
 def test_what_is_less_sure_than_the_setting_is_left_out() -> None:
-    evidence = make_evidence(song={"key": measured("E minor", 0.29), "tempo_bpm": measured(121.0, 0.31)})
-    assert "E minor" not in caption(evidence)
-    assert "121 BPM" in caption(evidence)
-    assert "121 BPM" not in (describe(evidence, min_claim_confidence=0.32).text("mix", "caption") or "")
+    evidence = make_evidence(song={"dynamic_range_db": measured(5.0, 0.31)})
+    assert "narrow dynamic range" in caption(evidence)
+    assert "dynamic range" not in (describe(evidence, min_claim_confidence=0.32).text("mix", "caption") or "")
+
+
+def test_captions_state_tempo_pace_and_key_from_where_prompts_do() -> None:
+    limits = PromptSettings()
+    for below, told in ((0.01, False), (0.0, True)):
+        song = {
+            "key": measured("E minor", limits.min_key_confidence - below),
+            "tempo_bpm": measured(121.0, limits.min_tempo_confidence - below),
+        }
+        assert caption(make_evidence(kinds=("drums",), song=song)).startswith(
+            "Fast music in E minor at 121 BPM with drums." if told else "Music with drums."
+        )
 
 
 def test_nothing_measured_surely_gives_no_caption_but_a_reason() -> None:
@@ -189,7 +200,7 @@ def test_what_was_never_held_against_the_truth_is_told_nowhere_and_judges_no_cla
 
 
 def test_the_confidence_of_an_answer_is_the_least_of_what_it_says() -> None:
-    evidence = make_evidence(song={"key": measured("E minor", 0.4)})
+    evidence = make_evidence(song={"dynamic_range_db": measured(5.0, 0.4)})
     assert answer(describe(evidence), "mix", "caption").confidence == 0.4
     assert answer(describe(evidence), "drums", "caption").confidence == 0.9
 

@@ -38,7 +38,7 @@ class MeasuredCaptioner:
     """Writes what was measured, in words; a `Captioner`.
 
     Attributes:
-        settings: its `min_claim_confidence` decides what is sure enough to be said.
+        settings: its `min_claim_confidence` decides what is sure enough to be said, those of tempo and key likewise.
     """
 
     settings: PromptSettings = field(default_factory=PromptSettings)
@@ -73,7 +73,8 @@ class MeasuredCaptioner:
             return Captions.of_unusable(
                 evidence.song_id, unusable, captioner=IDENTITY.name, is_fallback=IDENTITY.is_fallback
             )
-        speaker = Speaker(self.settings.min_claim_confidence)
+        limits = self.settings
+        speaker = Speaker(limits.min_claim_confidence, limits.min_tempo_confidence, limits.min_key_confidence)
         stems = [a for kind in evidence.audible_kinds for a in _stem_answers(speaker, evidence, kind)]
         return Captions(
             song_id=evidence.song_id,

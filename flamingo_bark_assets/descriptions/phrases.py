@@ -35,9 +35,23 @@ class Speaker:
 
     Attributes:
         min_confidence: a measurement with a confidence below it is left out.
+        min_tempo_confidence: the same of the tempo, where that is more.
+        min_key_confidence: the same of the key.
     """
 
     min_confidence: float
+    min_tempo_confidence: float = 0.0
+    min_key_confidence: float = 0.0
+
+    @property
+    def of_tempo(self) -> Speaker:
+        """Who says nothing of a tempo that is too unsure."""
+        return Speaker(max(self.min_confidence, self.min_tempo_confidence))
+
+    @property
+    def of_key(self) -> Speaker:
+        """The same of a key."""
+        return Speaker(max(self.min_confidence, self.min_key_confidence))
 
     def say(self, words: Callable[..., str | None], *measurements: Measurement[Any]) -> Phrase | None:
         """Make a phrase of one or more values by `words`, which may give None where they do not make any.

@@ -5,7 +5,7 @@ Which measurement is told in which order belongs here; thresholds stand in `word
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
@@ -71,18 +71,22 @@ _StemTexts = tuple[Sequence[Phrase | None], Sequence[Phrase | None]]
 
 def say_key(speaker: Speaker, evidence: Evidence) -> Phrase | None:
     """Say the key, for instance 'in E minor'."""
-    return speaker.say(lambda key: _after("in ", key_name(key)), evidence.song.key)
+    return speaker.of_key.say(lambda key: _after("in ", key_name(key)), evidence.song.key)
 
 
 def _key_of(speaker: Speaker, evidence: Evidence) -> str | None:
-    """Return the key in which notes and chords are spelled; None where it is not sure enough."""
+    """Return the key in which notes and chords are spelled, which need be no surer than they; None where it is less."""
     key = evidence.song.key
     return key_name(str(key.value)) if speaker.trusts(key) else None
 
 
 def say_tempo(speaker: Speaker, evidence: Evidence) -> Phrase | None:
     """Say the tempo, for instance 'at 121 BPM'."""
-    return speaker.say(lambda bpm: f"at {figure(bpm, 0)} BPM" if round(bpm) > 0 else None, evidence.song.one_tempo_bpm)
+    return _of_tempo(speaker, evidence, lambda bpm: f"at {figure(bpm, 0)} BPM")
+
+
+def _of_tempo(speaker: Speaker, evidence: Evidence, words: Callable[[float], str]) -> Phrase | None:
+    return speaker.of_tempo.say(lambda bpm: words(bpm) if round(bpm) > 0 else None, evidence.song.one_tempo_bpm)
 
 
 def say_stereo(speaker: Speaker, evidence: Evidence) -> Phrase | None:
@@ -138,7 +142,7 @@ def drum_instruments(speaker: Speaker, evidence: Evidence) -> Phrase:
 
 
 def _mix_opening(speaker: Speaker, evidence: Evidence) -> Phrase | None:
-    pace = speaker.say(lambda bpm: TEMPO.word(bpm) if round(bpm) > 0 else None, evidence.song.one_tempo_bpm)
+    pace = _of_tempo(speaker, evidence, TEMPO.word)
     kinds = evidence.audible_kinds
     instruments = Phrase(f"with {listed([KINDS[kind].noun for kind in kinds])}") if kinds else None
     told = known([say_key(speaker, evidence), say_tempo(speaker, evidence), instruments])

@@ -53,7 +53,7 @@ def settings_versions(settings: Settings, paths: DataPaths) -> SettingsVersions:
         separation=_separation_version(settings),
         captioning=digest_of_settings(
             settings.inference.model_dump(mode="json"),
-            prompts.min_claim_confidence,
+            (prompts.min_claim_confidence, prompts.min_tempo_confidence, prompts.min_key_confidence),
             available_models(settings.inference),
             settings.tagging.model_dump(mode="json"),
         ),

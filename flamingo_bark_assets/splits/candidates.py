@@ -29,8 +29,8 @@ from flamingo_bark_assets.splits.quads import (
 
 MIN_AGREEING = 3
 """So many quads in common have to agree."""
-# And such a share of them: 0.24 at most of songs that only sound alike (six songs of one style), 0.7 at least of songs
-# that were cut, encoded, sped up or transposed (`tests.benchmarks.duplicates`).
+# And such a share of them: of songs that only sound alike mostly far fewer do, of songs that were cut, encoded, sped up
+# or transposed far more. What that finds and misses is printed by `tests.benchmarks.duplicates`.
 _MIN_AGREEING_SHARE = 0.4
 # What lies within two steps agrees, of 16 s and half a semitone each: a change of speed by 8 % moves the ends of 200 s
 # by 16 s against each other.

@@ -1,4 +1,4 @@
-"""Sets of things that hang together, grown link by link.
+"""Sets of names that hang together, grown link by link; of numbered songs, as kernels want them, see `forest`.
 
 Bookkeeping alone belongs here; what links songs stands in `groups` and `matching`.
 """

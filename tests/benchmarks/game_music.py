@@ -55,15 +55,17 @@ _LEAST_NOTES = 200
 
 
 def midi_files() -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each different file that is installed."""
-    seen = set()
+    """Yield name and content of each different file that is installed; files of one name are told apart by a number."""
     found = [(path.stem, path.read_bytes()) for folder in _FOLDERS for path in sorted(folder.glob("*.mid"))]
     for wad in _WADS:
         found += _lumps(wad.read_bytes()) if wad.is_file() else []
-    for name, content in found:
-        if zlib.crc32(content) not in seen:
-            seen.add(zlib.crc32(content))
-            yield name.lower().replace(" ", "-").replace("_", "-"), content
+    seen: dict[str, list[bytes]] = {}
+    for title, content in found:
+        name = title.lower().replace(" ", "-").replace("_", "-")
+        alike = seen.setdefault(name, [])
+        if not any(content in contents for contents in seen.values()):
+            alike.append(content)
+            yield name if len(alike) == 1 else f"{name}-{len(alike)}", content
 
 
 def _lumps(wad: bytes) -> list[tuple[str, bytes]]:
@@ -77,8 +79,8 @@ def _lumps(wad: bytes) -> list[tuple[str, bytes]]:
     return out
 
 
-def make(out: Path, length_s: float, named: tuple[str, bytes]) -> str | None:
-    """Render one file; return its name, None where its bars cannot be trusted."""
+def make(out: Path, length_s: float, named: tuple[str, bytes]) -> bool | None:
+    """Render one file; return whether its first note begins a bar, None where its bars cannot be trusted."""
     import mido
 
     name, content = named
@@ -89,7 +91,7 @@ def make(out: Path, length_s: float, named: tuple[str, bytes]) -> str | None:
     bars = _bars(file)
     if bars is None:
         return None
-    metre, beats_s, first = bars
+    metre, beats_s, first, starts_with_a_bar = bars
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     stems = {part: wave for part, wave in _stems(file, float(beats_s[-1])).items() if np.abs(wave).max() > 1e-3}
     total = np.asarray(sum(stems.values()), np.float32)
@@ -105,11 +107,11 @@ def make(out: Path, length_s: float, named: tuple[str, bytes]) -> str | None:
     piece = total[round(start_s * _RATE_HZ) :][: round(_EXCERPT_S * _RATE_HZ)] * scale
     sound = {"mix": worn(rng, mastered(rng, piece))}
     _write(out / f"{name}_excerpt", sound, metre, beats_s, first, (start_s, start_s + piece.size / _RATE_HZ))
-    return name
+    return starts_with_a_bar
 
 
-def _bars(file: Any) -> tuple[str, Values, int] | None:
-    """Return metre, times of the beats in seconds and the index of the first downbeat."""
+def _bars(file: Any) -> tuple[str, Values, int, bool] | None:
+    """Return metre, times of the beats in seconds, index of the first downbeat, and whether the music starts on one."""
     import mido
 
     merged = list(mido.merge_tracks(file.tracks))
@@ -130,7 +132,9 @@ def _bars(file: Any) -> tuple[str, Values, int] | None:
         return None
     at = np.arange(since % beat, int(ticks[-1]), beat)
     first = round((since - at[0]) / beat) % metre.beats_per_bar
-    return metre.name, _seconds(at, merged, ticks, file.ticks_per_beat), first
+    bar = beat * metre.beats_per_bar
+    into_bar = ((notes[0] - since + _NEAR_BEAT * beat) % bar) / beat
+    return metre.name, _seconds(at, merged, ticks, file.ticks_per_beat), first, bool(into_bar <= 2.0 * _NEAR_BEAT)
 
 
 def _seconds(at: NDArray[np.int64], merged: list[Any], ticks: NDArray[np.int64], per_quarter: int) -> Values:
@@ -204,8 +208,10 @@ def main() -> None:
     options = parser.parse_args()
     files = list(midi_files())
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        kept = [name for name in pool.map(functools.partial(make, options.out, options.length), files) if name]
-    print(f"{len(kept)} of {len(files)} files" if files else "none of the packages is installed")
+        made = list(pool.map(functools.partial(make, options.out, options.length), files))
+    kept = [starts_with_a_bar for starts_with_a_bar in made if starts_with_a_bar is not None]
+    told = f"{len(kept)} of {len(files)} files, of which {sum(kept)} start with a bar"
+    print(told if files else "none of the packages is installed")
 
 
 if __name__ == "__main__":

@@ -17,19 +17,19 @@ _SILENT, _SOUNDING = 1e-4, 0.01
 _LOUD_PERCENTILE = 95
 # Less silence may be a decoder's.
 _LEAST_SILENT_FRAMES = 2
-# A loop begins with a stroke, louder than most of what follows: 19 of 23 recorded loops do, and 29 of 83 pieces cut out
-# of songs anywhere.
+# A loop begins with a stroke, louder than most of what follows, which what is cut out of songs anywhere seldom does.
 _LOUDER_THAN = 0.8
-# Change of the harmony, see `Evidence.curves`, from which on there is one: 22 of the loops have less, 26 of the pieces.
+# Change of the harmony, see `Evidence.curves`, from which on there is one: where nothing changes it is noise, and less.
 _LEAST_HARMONY = 0.8
 # How far from a beat the start may be, and the end, to which the last beats lead: seconds, and shares of a beat.
 _START_NEAR, _END_NEAR = (0.07, 0.15), (0.1, 0.2)
 # A start that has nothing to do with the bars is near one by chance: .3 of all places are near a beat, one beat of four
 # begins a bar; an end likewise, of .4.
 _BY_CHANCE, _END_BY_CHANCE = 0.3 * 0.25, 0.4 * 0.25
-# Of 141 pieces for games whose files name their bars 92 % start with one; of all songs fewer may.
+# Own choice: nine of ten pieces for games start with a bar (`tests.benchmarks.game_music` counts them), of all songs
+# fewer may.
 _START_ODDS = 0.75 / _BY_CHANCE
-# Of bare drums that begin with a stroke one of three is taken for a loop.
+# Own choice: of bare drums that begin with a stroke one of three is taken for a loop.
 _LOOP_ODDS = 1.0 / 3.0 / (_BY_CHANCE * _END_BY_CHANCE)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -66,11 +68,32 @@ def compile_declared() -> int:
 
 @contextmanager
 def compiling_alone() -> Iterator[None]:
-    """Let no other process of this user fill numba's caches meanwhile; may be nested."""
+    """Let no other process of this user fill numba's caches meanwhile; may be nested. A Ctrl-C waits for its end."""
     from filelock import FileLock
 
-    with FileLock(Path(tempfile.gettempdir(), f"flamingo-bark-numba-{os.getuid()}.lock"), is_singleton=True):
+    lock = FileLock(Path(tempfile.gettempdir(), f"flamingo-bark-numba-{os.getuid()}.lock"), is_singleton=True)
+    with lock, _interrupts_held():
         yield
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold what handlers of SIGINT and SIGTERM raise back to the end: LLVM calls Python, and loses exceptions there."""
+    held: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in before.items() if callable(handler)}
+    if not handlers or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    for number in handlers:
+        signal.signal(number, lambda number, frame: held.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for came in held:
+            signal.raise_signal(came)
 
 
 def cache_folder() -> Path | None:

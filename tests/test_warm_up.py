@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -53,3 +57,42 @@ def test_a_loop_is_compiled_once_and_works_as_its_python() -> None:
     del kernels._declared[before:]
     assert code() is code()
     assert twice(21) == 42
+
+
+# LLVM hands what it compiled to Python; what is raised in there goes nowhere.
+_INTERRUPTED_THERE = """
+import os, signal
+from llvmlite.binding.executionengine import ExecutionEngine
+
+set_object_cache = ExecutionEngine.set_object_cache
+
+def with_interrupts(engine, notify, get):
+    def interrupted(*handed_over):
+        os.kill(os.getpid(), signal.SIGINT)
+        notify(*handed_over)
+    set_object_cache(engine, interrupted, get)
+
+ExecutionEngine.set_object_cache = with_interrupts
+
+from flamingo_bark_assets import kernels
+
+@kernels.compiled("int64(int64)")
+def twice(number):
+    return 2 * number
+
+twice(21)
+print("went on")
+"""
+
+
+def test_an_interrupt_while_a_loop_is_compiled_is_not_lost(tmp_path: Path) -> None:
+    module = tmp_path / "interrupted.py"
+    module.write_text(_INTERRUPTED_THERE)
+    done = subprocess.run(
+        [sys.executable, module], env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGINT
+    assert done.stdout == ""
+    assert "KeyboardInterrupt" in done.stderr
+    assert "ignored" not in done.stderr

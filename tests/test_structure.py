@@ -226,6 +226,13 @@ def test_the_phrase_length_of_the_song_is_found() -> None:
     assert parting.starts == [0, 8, 16, 24, 32, 40]
 
 
+@pytest.mark.parametrize(("n_bars", "section_bars"), [(24, 4), (96, 8)])
+def test_a_short_song_has_shorter_sections(n_bars: int, section_bars: int) -> None:
+    log_odds = np.full(n_bars, -4.0)
+    log_odds[::4] = 1.0
+    assert part(log_odds, 2.0).starts == list(range(0, n_bars, section_bars))
+
+
 def test_weak_evidence_for_odd_lengths_is_overruled() -> None:
     log_odds = np.full(32, -4.0)
     log_odds[[8, 16, 24]] = 3.0

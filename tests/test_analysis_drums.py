@@ -33,7 +33,7 @@ from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.rhythm.stems import metrical_weights
 from flamingo_bark_assets.audio.signal import Signal
 from flamingo_bark_assets.record import Measurement
-from tests import drums_synthesis
+from tests import drums_synthesis, voice_synthesis
 
 RATE_HZ = 44100
 SHARE: Measurement[float] = Measurement.of(0.25, method="given")
@@ -201,6 +201,39 @@ def test_noise_is_no_drum() -> None:
 def candidates(times_s: Sequence[float]) -> Onsets:
     frames = np.round(np.array(times_s) * 100.0).astype(np.int64)
     return Onsets(frames, np.array(times_s), np.zeros((frames.size, 4), np.float32), np.zeros((2000, 24), np.float32))
+
+
+def sung_syllables() -> Samples:
+    """Short notes on two vowels, a note a third of a second."""
+    vowels = ((800.0, 1200.0, 2500.0), (300.0, 2300.0, 3000.0))
+    notes = [
+        voice_synthesis.sing(
+            voice_synthesis.held(200.0 * 2.0 ** (step / 12.0), 0.25), vowels[step % 2], seed=step
+        ).samples
+        for step in (0, 3, 5, 7, 4, 2, 9, 5)
+    ]
+    return np.concatenate([np.append(voice_synthesis.faded(note), np.zeros(RATE_HZ // 12)) for note in 5 * notes])
+
+
+def test_a_voice_that_is_named_drums_gets_no_measurement_of_drums() -> None:
+    features = drums_of(sung_syllables())
+    assert (features.drum_kit_probability.value or 1.0) < 0.05
+    for name in ("kick_present", "snare_density_hz", "ghost_note_share", "pattern_repetition"):
+        assert (getattr(features, name).reason or "").startswith("no drum kit"), name
+    assert not features.drum_hits
+    assert not features.drum_onsets
+    assert features.drum_activity
+    assert features.loudness_integrated_lufs.value is not None
+
+
+def test_drums_are_a_kit(rock: DrumFeatures) -> None:
+    assert (rock.drum_kit_probability.value or 0.0) > 0.5
+
+
+def test_a_few_strokes_do_not_tell_a_kit_from_anything_else() -> None:
+    features = drums_of(part({"kick": np.arange(2.0, 14.0, 3.0)}))
+    assert features.drum_kit_probability.reason == "fewer than 8 strokes"
+    assert features.kick_present.value is True
 
 
 def test_of_two_candidates_within_a_flam_the_more_probable_is_kept() -> None:

@@ -19,6 +19,7 @@ from flamingo_bark_assets.analysis.drums.classes import (
     presence,
     probabilities,
 )
+from flamingo_bark_assets.analysis.drums.kit import LEAST_PROBABILITY, kit_probability
 from flamingo_bark_assets.analysis.drums.onsets import find_onsets
 from flamingo_bark_assets.analysis.drums.patterns import (
     GHOST_STRENGTH,
@@ -57,7 +58,7 @@ def analyse_drums(
 ) -> DrumFeatures:
     """Measure the drums stem; all is unknown, for the same reason, where it is silent or too short.
 
-    What needs bars is unknown where `song` has none.
+    What needs bars is unknown where `song` has none, and what only drums have where no kit is heard.
     """
     if view.unusable is not None:
         return DrumFeatures.of_unusable(song_id, view.unusable)
@@ -65,6 +66,9 @@ def analyse_drums(
     probability = probabilities(view, onsets)
     hits = choose_hits(onsets, probability)
     strokes_s, certainty = choose_strokes(onsets, probability)
+    kit = kit_probability(view, probability, hits, strokes_s, certainty)
+    if kit.value is not None and kit.value < LEAST_PROBABILITY:
+        return _without_kit(song_id, view, kit, energy_share=energy_share, song=song)
     there = {drum: presence(hits[drum], drum) for drum in DRUMS}
     played = {drum: hits[drum] for drum in DRUMS if there[drum].value}
     density = {drum: _density(hits[drum], there[drum], view.duration_s) for drum in DRUMS}
@@ -77,6 +81,7 @@ def analyse_drums(
     )
     return DrumFeatures(
         **vars(common),
+        drum_kit_probability=kit,
         kick_present=there["kick"],
         snare_present=there["snare"],
         hihat_present=there["hihat"],
@@ -102,6 +107,25 @@ def analyse_drums(
         drum_bars=_bars(grid, placed, played),
         drum_activity=activity_rows(view, DrumActivity),
     )
+
+
+def _without_kit(
+    song_id: str,
+    view: AudioView,
+    kit: Measurement[float],
+    *,
+    energy_share: Measurement[float],
+    song: SongFeatures | None,
+) -> DrumFeatures:
+    """Give what any stem has; what only drums have is unknown."""
+    reason = (
+        "no drum kit: it sounds like a voice or a pitched instrument, held and not struck "
+        f"(probability of a kit {kit.value or 0.0:.2f})"
+    )
+    known = dict(vars(measure_stem(song_id, view, energy_share=energy_share, song=song)))
+    del known["song_id"]
+    known |= {"drum_kit_probability": kit, "drum_activity": activity_rows(view, DrumActivity)}
+    return DrumFeatures.of_unusable(song_id, reason, **known)
 
 
 def _grid(song: SongFeatures | None) -> Grid | None:

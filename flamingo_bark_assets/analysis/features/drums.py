@@ -79,6 +79,11 @@ class DrumFeatures(StemFeatures):
 
     TABLE: ClassVar[str] = "drum_features"
 
+    drum_kit_probability: Measurement[float] = quantity(
+        "",
+        "Probability that the stem holds a drum kit, where that is as likely as not beforehand; below 1/20 nothing "
+        "that only drums have is told.",
+    )
     kick_present: Measurement[bool] = quantity("", "Whether a bass drum is played.")
     snare_present: Measurement[bool] = quantity("", "Whether a snare drum, clap or side stick is played.")
     hihat_present: Measurement[bool] = quantity("", "Whether a hi-hat is played.")

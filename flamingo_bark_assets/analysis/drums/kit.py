@@ -1,0 +1,98 @@
+"""Whether a stem that is named drums holds a drum kit at all.
+
+What tells a kit from voices and pitched instruments over a whole stem belongs here; which drum is struck does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flamingo_bark_assets.analysis.drums.classes import DRUMS, Hits
+from flamingo_bark_assets.analysis.drums.onsets import Times
+from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ, AudioView
+from flamingo_bark_assets.audio.signal import FloatArray
+from flamingo_bark_assets.record import Measurement
+
+METHOD = "strokes-and-decay"
+# Of twenty files that are named drums, nineteen are taken to hold a kit before they are heard.
+_ODDS = 19.0
+LEAST_PROBABILITY = 1.0 / (1.0 + _ODDS)
+"""Below it a stem is taken to hold no kit: even a file of that name rather holds none."""
+
+_FEWEST_STROKES = 8
+_BEST_HITS = 8
+_RANGE_DB, _SOUNDING_DB, _FLOOR = 70.0, -40.0, 1e-10
+# Levels are taken this many frames around a stroke, and this many behind it.
+_BEFORE, _BEHIND = 2, 4
+_LATER = round(0.1 * ONSET_RATE_HZ)
+
+Values = NDArray[np.float64]
+
+EVIDENCE = (
+    "certainty", "sure_strokes", "best_drum", "other_percussion", "decay", "rise_over_fall", "colour", "kick", "snare",
+    "hihat", "tom",
+)  # fmt: skip
+# Logistic regression by `tests.learning.kits`.
+_WEIGHTS = np.array((3.193, 0.564, 1.977, 1.368, 0.112, 1.535, -0.214, 1.021, 0.753, 0.374, 0.874))
+_BIAS = -6.37
+
+
+def kit_probability(
+    view: AudioView, probability: FloatArray, hits: Mapping[str, Hits], strokes_s: Times, certainty: Values
+) -> Measurement[float]:
+    """Return how probably a stem holds a drum kit, where a kit and all else are equally likely beforehand.
+
+    Drums rise at once and die away, in many bands, and each stroke is surely one of a kit's; notes are held, and are
+    taken for a drum only half. Weighed by logistic regression. Unknown where there are fewer than eight strokes.
+
+    Args:
+        view: the stem.
+        probability: of each drum at each onset, as `classes.probabilities` gives it.
+        hits: as `classes.choose_hits` gives them.
+        strokes_s: times of strokes, shape (n,).
+        certainty: probability of each stroke, shape (n,).
+    """
+    if strokes_s.size < _FEWEST_STROKES:
+        return Measurement.unknown(f"fewer than {_FEWEST_STROKES} strokes", method=METHOD)
+    score = float(kit_evidence(view, probability, hits, strokes_s, certainty) @ _WEIGHTS + _BIAS)
+    chance = 1.0 / (1.0 + np.exp(-score))
+    return Measurement.of(float(chance), method=METHOD, confidence=float(max(chance, 1.0 - chance)))
+
+
+def kit_evidence(
+    view: AudioView, probability: FloatArray, hits: Mapping[str, Hits], strokes_s: Times, certainty: Values
+) -> Values:
+    """Return what speaks for a kit, shape (11,), columns as in `EVIDENCE`; there is at least one stroke."""
+    power = view.onset_power
+    level_db = 10.0 * np.log10(power.sum(axis=1, dtype=np.float64) + _FLOOR)
+    at = np.clip(np.round(strokes_s * ONSET_RATE_HZ).astype(np.int64), 0, level_db.size - 1)
+    around = np.clip(at[:, None] + np.arange(-_BEFORE, _BEHIND), 0, level_db.size - 1)
+    later = np.clip(at + _LATER, 0, level_db.size - 1)
+    steps = np.diff(level_db[level_db > np.percentile(level_db, 95.0) + _SOUNDING_DB], prepend=level_db[0])
+    loudest_db = 10.0 * np.log10(float(power.max()) + _FLOOR)
+    colours = 10.0 * np.log10(power[np.clip(at + 1, 0, level_db.size - 1)].astype(np.float64) + _FLOOR)
+    best = probability[:, : len(DRUMS)].max(axis=1)
+    return np.array(
+        [
+            certainty.mean(),
+            np.log1p((best > 0.5).sum() / view.duration_s),
+            best.mean(),
+            (probability[:, len(DRUMS)] > 0.5).mean(),
+            np.median(level_db[around].max(axis=1) - level_db[later]),
+            np.log((_rms(steps[steps > 0.0]) + 1e-3) / (_rms(steps[steps < 0.0]) + 1e-3)),
+            np.median(np.maximum(colours, loudest_db - _RANGE_DB).std(axis=1)),
+            *(_best(hits[drum].probability) for drum in EVIDENCE[-4:]),
+        ]
+    )
+
+
+def _rms(values: Values) -> float:
+    return float(np.sqrt(np.square(values).mean())) if values.size else 0.0
+
+
+def _best(probability: Values) -> float:
+    """Return the mean probability of the best hits; 0 without hits."""
+    return float(np.sort(probability)[-_BEST_HITS:].mean()) if probability.size else 0.0

@@ -5,14 +5,15 @@ What tells a kit from voices and pitched instruments over a whole stem belongs h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.drums.classes import DRUMS, Hits
 from flamingo_bark_assets.analysis.drums.onsets import Times
-from flamingo_bark_assets.analysis.frontend.view import ONSET_RATE_HZ, AudioView
+from flamingo_bark_assets.analysis.frontend.view import ACTIVITY_FRAME_S, ONSET_RATE_HZ, AudioView
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.record import Measurement
 
@@ -22,7 +23,8 @@ _ODDS = 19.0
 LEAST_PROBABILITY = 1.0 / (1.0 + _ODDS)
 """Below it a stem is taken to hold no kit: even a file of that name rather holds none."""
 
-_FEWEST_STROKES = 8
+# Fewer strokes in less sound do not tell a kit that is hardly played from something else.
+_FEWEST_STROKES, _LEAST_SOUND_S = 8, 20.0
 _BEST_HITS = 8
 _RANGE_DB, _SOUNDING_DB, _FLOOR = 70.0, -40.0, 1e-10
 # Levels are taken this many frames around a stroke, and this many behind it.
@@ -36,8 +38,8 @@ EVIDENCE = (
     "hihat", "tom",
 )  # fmt: skip
 # Logistic regression by `tests.learning.kits`.
-_WEIGHTS = np.array((3.193, 0.564, 1.977, 1.368, 0.112, 1.535, -0.214, 1.021, 0.753, 0.374, 0.874))
-_BIAS = -6.37
+_WEIGHTS = np.array((1.621, 0.696, 1.976, 1.358, 0.129, 1.619, -0.143, 0.989, 0.957, 0.497, 0.907))
+_BIAS = -6.39
 
 
 def kit_probability(
@@ -46,7 +48,8 @@ def kit_probability(
     """Return how probably a stem holds a drum kit, where a kit and all else are equally likely beforehand.
 
     Drums rise at once and die away, in many bands, and each stroke is surely one of a kit's; notes are held, and are
-    taken for a drum only half. Weighed by logistic regression. Unknown where there are fewer than eight strokes.
+    taken for a drum only half. Weighed by logistic regression. Unknown where less than 20 s sound and fewer than
+    eight strokes are heard.
 
     Args:
         view: the stem.
@@ -55,8 +58,9 @@ def kit_probability(
         strokes_s: times of strokes, shape (n,).
         certainty: probability of each stroke, shape (n,).
     """
-    if strokes_s.size < _FEWEST_STROKES:
-        return Measurement.unknown(f"fewer than {_FEWEST_STROKES} strokes", method=METHOD)
+    if strokes_s.size < _FEWEST_STROKES and view.active.sum() * ACTIVITY_FRAME_S < _LEAST_SOUND_S:
+        reason = f"fewer than {_FEWEST_STROKES} strokes in less than {_LEAST_SOUND_S:.0f} s of sound"
+        return Measurement.unknown(reason, method=METHOD)
     score = float(kit_evidence(view, probability, hits, strokes_s, certainty) @ _WEIGHTS + _BIAS)
     chance = 1.0 / (1.0 + np.exp(-score))
     return Measurement.of(float(chance), method=METHOD, confidence=float(max(chance, 1.0 - chance)))
@@ -65,7 +69,7 @@ def kit_probability(
 def kit_evidence(
     view: AudioView, probability: FloatArray, hits: Mapping[str, Hits], strokes_s: Times, certainty: Values
 ) -> Values:
-    """Return what speaks for a kit, shape (11,), columns as in `EVIDENCE`; there is at least one stroke."""
+    """Return what speaks for a kit, shape (11,), columns as in `EVIDENCE`; 0 for what only strokes have where there is none."""
     power = view.onset_power
     level_db = 10.0 * np.log10(power.sum(axis=1, dtype=np.float64) + _FLOOR)
     at = np.clip(np.round(strokes_s * ONSET_RATE_HZ).astype(np.int64), 0, level_db.size - 1)
@@ -77,16 +81,20 @@ def kit_evidence(
     best = probability[:, : len(DRUMS)].max(axis=1)
     return np.array(
         [
-            certainty.mean(),
+            _middle(certainty, np.mean),
             np.log1p((best > 0.5).sum() / view.duration_s),
-            best.mean(),
-            (probability[:, len(DRUMS)] > 0.5).mean(),
-            np.median(level_db[around].max(axis=1) - level_db[later]),
+            _middle(best, np.mean),
+            _middle(probability[:, len(DRUMS)] > 0.5, np.mean),
+            _middle(level_db[around].max(axis=1) - level_db[later], np.median),
             np.log((_rms(steps[steps > 0.0]) + 1e-3) / (_rms(steps[steps < 0.0]) + 1e-3)),
-            np.median(np.maximum(colours, loudest_db - _RANGE_DB).std(axis=1)),
+            _middle(np.maximum(colours, loudest_db - _RANGE_DB).std(axis=1), np.median),
             *(_best(hits[drum].probability) for drum in EVIDENCE[-4:]),
         ]
     )
+
+
+def _middle(values: NDArray[Any], of: Callable[[NDArray[Any]], Any]) -> float:
+    return float(of(values)) if values.size else 0.0
 
 
 def _rms(values: Values) -> float:

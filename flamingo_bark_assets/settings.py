@@ -121,7 +121,7 @@ class PromptSettings(_Frozen):
         ge=0,
         le=1,
         description="Below it no prompt or measured caption states a tempo or pace: of songs with known tempo (see "
-        "docs/accuracy.md) those with 0.7 to 0.8 have the right one in 86 of 100, those with 0.5 to 0.7 in 76.",
+        "docs/accuracy.md) those with 0.7 to 0.8 have the right one in 88 of 100, those with 0.5 to 0.7 in 71.",
     )
     min_key_confidence: float = Field(
         0.65,

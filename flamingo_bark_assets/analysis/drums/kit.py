@@ -69,7 +69,7 @@ def kit_probability(
 def kit_evidence(
     view: AudioView, probability: FloatArray, hits: Mapping[str, Hits], strokes_s: Times, certainty: Values
 ) -> Values:
-    """Return what speaks for a kit, shape (11,), columns as in `EVIDENCE`; 0 for what only strokes have where there is none."""
+    """Return what speaks for a kit, shape (11,), columns as in `EVIDENCE`; 0 for what only strokes have."""
     power = view.onset_power
     level_db = 10.0 * np.log10(power.sum(axis=1, dtype=np.float64) + _FLOOR)
     at = np.clip(np.round(strokes_s * ONSET_RATE_HZ).astype(np.int64), 0, level_db.size - 1)

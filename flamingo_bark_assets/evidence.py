@@ -86,6 +86,11 @@ class Evidence:
 
     @property
     def audible_kinds(self) -> tuple[StemKind, ...]:
-        """The kinds of stem with usable, audible sound, in the order of `STEM_KINDS`."""
+        """The kinds of stem with usable, audible sound of that kind, in the order of `STEM_KINDS`."""
+        return tuple(kind for kind in self.sounding_kinds if self.of_stem(kind).something_else is None)
+
+    @property
+    def sounding_kinds(self) -> tuple[StemKind, ...]:
+        """The kinds of stem with usable, audible sound, be it of that kind or not, in the order of `STEM_KINDS`."""
         sounding = {s.kind for s in self.stems.stems if s.audible and s.usable}
         return tuple(kind for kind in STEM_KINDS if kind in sounding)

@@ -174,7 +174,7 @@ def _stem_entry(
         technical_features=_technical_features(features),
         origin="separated" if kind in evidence.separated_kinds else "given",
         training_suitability=kind in verdict.suitable_kinds,
-        audible=kind in evidence.audible_kinds,
+        audible=kind in evidence.sounding_kinds,
         suitability=_suitability(verdict, kind),
         measurements=_measurements((features,)),
         answers=_answers(captions, kind),

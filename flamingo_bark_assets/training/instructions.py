@@ -194,7 +194,7 @@ def _stem_warnings(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     silent = [
         kind
         for kind in present
-        if kind not in evidence.audible_kinds and any(s.kind == kind and s.usable and s.bleed is None for s in files)
+        if kind not in evidence.sounding_kinds and any(s.kind == kind and s.usable and s.bleed is None for s in files)
     ]
     replaced = [stem for stem in files if stem.replaced is not None]
     told = {*silent, *(stem.kind for stem in replaced)}

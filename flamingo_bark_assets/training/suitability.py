@@ -155,7 +155,12 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
         *_mix_against_stems(evidence.stems, thresholds),
     )
     no_mix = _why_stems_have_no_mix(evidence.song, song_rules)
-    stem_rules = {kind: tuple(_stem_rules(evidence.stems, kind, thresholds, no_mix=no_mix)) for kind in STEM_KINDS}
+    stem_rules = {
+        kind: tuple(
+            _stem_rules(evidence.stems, kind, thresholds, no_mix=no_mix, something_else=_something_else(evidence, kind))
+        )
+        for kind in STEM_KINDS
+    }
     failed = [rule.reason or rule.rule for rule in song_rules if not rule.passed]
     fit = [kind for kind, rules in stem_rules.items() if rules and all(rule.passed for rule in rules)]
     return Verdict(
@@ -487,7 +492,12 @@ def _below(measurement: Measurement[float], limit: float) -> bool:
 
 
 def _stem_rules(
-    stems: StemSet, kind: StemKind, thresholds: Thresholds, *, no_mix: str | None = None
+    stems: StemSet,
+    kind: StemKind,
+    thresholds: Thresholds,
+    *,
+    no_mix: str | None = None,
+    something_else: str | None = None,
 ) -> Iterator[RuleResult]:
     """Judge the files of one kind; nothing where there is none.
 
@@ -508,8 +518,8 @@ def _stem_rules(
     in_mix = [stem for stem in readable if stem.in_mix]
     if not in_mix:
         return
-    replaced = [stem.misnamed or stem.replaced for stem in in_mix]
-    yield _yes("as_named", kind, "; ".join(reason for reason in replaced if reason is not None) or None)
+    other = [*(stem.misnamed or stem.replaced for stem in in_mix), something_else]
+    yield _yes("as_named", kind, "; ".join(reason for reason in other if reason is not None) or None)
     usable = [stem for stem in in_mix if stem.usable]
     if not usable:
         return
@@ -521,6 +531,11 @@ def _stem_rules(
     yield _clipping(kind, usable, thresholds)
     yield from _length_difference(kind, usable, stems, thresholds)
     yield from _lag(kind, usable, thresholds)
+
+
+def _something_else(evidence: Evidence, kind: StemKind) -> str | None:
+    reason = evidence.of_stem(kind).something_else
+    return None if reason is None else f"the {kind} stem holds {reason}"
 
 
 def _separation(stems: StemSet, kind: StemKind, thresholds: Thresholds) -> Iterator[RuleResult]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from flamingo_bark_assets.analysis.drums import kit
 from flamingo_bark_assets.analysis.drums.classes import choose_hits, choose_strokes, probabilities
 from flamingo_bark_assets.analysis.drums.onsets import find_onsets
+from flamingo_bark_assets.analysis.features.drums import LEAST_KIT_PROBABILITY
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.audio.decode import open_blocks
 from tests.learning.sections import fit_logistic
@@ -70,7 +71,7 @@ def print_shares(heard: Sequence[Heard], probability: Values) -> None:
     for one, chance in zip(heard, probability, strict=True):
         by_stem[one.stem].append(chance)
     for stem, chances in by_stem.items():
-        told = np.mean(np.array(chances) < kit.LEAST_PROBABILITY)
+        told = np.mean(np.array(chances) < LEAST_KIT_PROBABILITY)
         print(
             f"{stem:12s} {len(chances):4d} told to hold no kit {told:.2f}, median probability {np.median(chances):.3f}"
         )

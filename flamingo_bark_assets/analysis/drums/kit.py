@@ -18,11 +18,6 @@ from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.record import Measurement
 
 METHOD = "strokes-and-decay"
-# Of twenty files that are named drums, nineteen are taken to hold a kit before they are heard.
-_ODDS = 19.0
-LEAST_PROBABILITY = 1.0 / (1.0 + _ODDS)
-"""Below it a stem is taken to hold no kit: even a file of that name rather holds none."""
-
 # Fewer strokes in less sound do not tell a kit that is hardly played from something else.
 _FEWEST_STROKES, _LEAST_SOUND_S = 8, 20.0
 _BEST_HITS = 8

@@ -19,7 +19,7 @@ from flamingo_bark_assets.analysis.drums.classes import (
     presence,
     probabilities,
 )
-from flamingo_bark_assets.analysis.drums.kit import LEAST_PROBABILITY, kit_probability
+from flamingo_bark_assets.analysis.drums.kit import kit_probability
 from flamingo_bark_assets.analysis.drums.onsets import find_onsets
 from flamingo_bark_assets.analysis.drums.patterns import (
     GHOST_STRENGTH,
@@ -33,7 +33,14 @@ from flamingo_bark_assets.analysis.drums.patterns import (
     pattern_of,
     steps_of,
 )
-from flamingo_bark_assets.analysis.features.drums import DrumBar, DrumFeatures, DrumHit, DrumOnset, DrumPattern
+from flamingo_bark_assets.analysis.features.drums import (
+    LEAST_KIT_PROBABILITY,
+    DrumBar,
+    DrumFeatures,
+    DrumHit,
+    DrumOnset,
+    DrumPattern,
+)
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import DrumActivity
 from flamingo_bark_assets.analysis.frontend.view import AudioView
@@ -67,7 +74,7 @@ def analyse_drums(
     hits = choose_hits(onsets, probability)
     strokes_s, certainty = choose_strokes(onsets, probability)
     kit = kit_probability(view, probability, hits, strokes_s, certainty)
-    if kit.value is not None and kit.value < LEAST_PROBABILITY:
+    if kit.value is not None and kit.value < LEAST_KIT_PROBABILITY:
         return _without_kit(song_id, view, kit, energy_share=energy_share, song=song)
     there = {drum: presence(hits[drum], drum) for drum in DRUMS}
     played = {drum: hits[drum] for drum in DRUMS if there[drum].value}

@@ -11,6 +11,11 @@ from typing import ClassVar
 from flamingo_bark_assets.analysis.features.stem import DrumActivity, StemFeatures
 from flamingo_bark_assets.record import Measurement, Row, column, events, optional_column, quantity
 
+KIT_ODDS = 19.0
+"""Of twenty files that are named drums, nineteen are taken to hold a kit before they are heard."""
+LEAST_KIT_PROBABILITY = 1.0 / (1.0 + KIT_ODDS)
+"""Below it a stem is taken to hold no kit: even a file of that name rather holds none."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DrumHit(Row):
@@ -117,3 +122,9 @@ class DrumFeatures(StemFeatures):
     drum_patterns: tuple[DrumPattern, ...] = events("One row a drum that is played.")
     drum_bars: tuple[DrumBar, ...] = events("One row a bar and drum that is played in it.")
     drum_activity: tuple[DrumActivity, ...] = events("One row a segment in which the drums sound.")
+
+    @property
+    def something_else(self) -> str | None:
+        """Why what sounds is rather no drum kit, whatever its name; None where it may be one."""
+        probability = self.drum_kit_probability.value
+        return self.kick_present.reason if probability is not None and probability < LEAST_KIT_PROBABILITY else None

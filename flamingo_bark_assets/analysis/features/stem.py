@@ -68,3 +68,8 @@ class StemFeatures(SpectralShapeFeatures, Record):
     syncopation: Measurement[float] = quantity(
         "", "Mean syncopation of a bar (Longuet-Higgins and Lee 1984): 0 is none, 4/4 goes to about 20."
     )
+
+    @property
+    def something_else(self) -> str | None:
+        """Why what sounds is rather not of this kind, whatever its name; None where it may be."""
+        return None

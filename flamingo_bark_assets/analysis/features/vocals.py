@@ -12,6 +12,11 @@ from typing import ClassVar
 from flamingo_bark_assets.analysis.features.stem import StemFeatures, VocalActivity
 from flamingo_bark_assets.record import Measurement, Row, column, events, quantity
 
+VOICE_ODDS = 7.0
+"""Of eight files that are named vocals, seven are taken to hold a voice before they are heard."""
+LEAST_VOICE_PROBABILITY = 1.0 / (1.0 + VOICE_ODDS)
+"""Below it a stem is taken to hold no voice: even a file of that name rather holds none."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class VocalPhrase(Row):
@@ -116,3 +121,9 @@ class VocalFeatures(StemFeatures):
     vocal_activity: tuple[VocalActivity, ...] = events("One row a segment in which the stem sounds, bleed included.")
     vocal_f0: tuple[VocalPitch, ...] = events("One row each 10 ms with a pitch.")
     vocal_formants: tuple[VocalFormants, ...] = events("One row each 20 ms with three resonances.")
+
+    @property
+    def something_else(self) -> str | None:
+        """Why what sounds is rather no voice, whatever its name; None where it may be one."""
+        probability = self.voice_probability.value
+        return self.f0_median_hz.reason if probability is not None and probability < LEAST_VOICE_PROBABILITY else None

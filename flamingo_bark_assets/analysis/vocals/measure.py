@@ -12,7 +12,12 @@ import numpy as np
 
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import VocalActivity
-from flamingo_bark_assets.analysis.features.vocals import VocalFeatures, VocalFormants, VocalPitch
+from flamingo_bark_assets.analysis.features.vocals import (
+    LEAST_VOICE_PROBABILITY,
+    VocalFeatures,
+    VocalFormants,
+    VocalPitch,
+)
 from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, TONAL_RATE_HZ, AudioView
 from flamingo_bark_assets.analysis.pitch.tracking import SINGER, PitchTrack, track_view
 from flamingo_bark_assets.analysis.resolution import CONFIDENCE, F0_HZ, FORMANT_HZ, TIME_S, rounded
@@ -39,7 +44,7 @@ def analyse_vocals(
     track = track_view(view, TONAL_RATE_HZ, fmin_hz=FMIN_HZ, fmax_hz=FMAX_HZ, manner=MANNER)
     bands_db = bands_of(view, track)
     heard = presence.voice_probability(track, bands_db)
-    if heard.value is not None and heard.value < presence.LEAST_PROBABILITY:
+    if heard.value is not None and heard.value < LEAST_VOICE_PROBABILITY:
         return _without_voice(song_id, view, heard, energy_share=energy_share, song=song)
     frames = judge_frames(track, bands_db)
     track = activity.voice_only(track, frames)

@@ -10,17 +10,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from flamingo_bark_assets.analysis.features.vocals import VOICE_ODDS
 from flamingo_bark_assets.analysis.pitch.tracking import PitchTrack
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.record import Measurement
 
 METHOD = "vowels-consonants-and-glides"
-# Of eight files that are named vocals, seven are taken to hold a voice before they are heard.
-_ODDS = 7.0
-LEAST_PROBABILITY = 1.0 / (1.0 + _ODDS)
-"""Below it a stem is taken to hold no voice: even a file of that name rather holds none."""
-
 _SEGMENT_FRAMES = 600
 _MOST_SEGMENTS = 24
 _SHORTEST_S = 6.0
@@ -74,7 +70,7 @@ def trust(heard: Measurement[float]) -> float:
     """Return how probably a file that is named vocals holds a voice, 0 to 1; 1 where it is too short to tell."""
     if heard.value is None:
         return 1.0
-    return _ODDS * heard.value / (_ODDS * heard.value + 1.0 - heard.value)
+    return VOICE_ODDS * heard.value / (VOICE_ODDS * heard.value + 1.0 - heard.value)
 
 
 def segment_evidence(track: PitchTrack, bands_db: FloatArray, rows: slice) -> tuple[Values, int] | None:

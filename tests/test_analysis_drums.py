@@ -232,7 +232,7 @@ def test_drums_are_a_kit(rock: DrumFeatures) -> None:
 
 def test_a_few_strokes_do_not_tell_a_kit_from_anything_else() -> None:
     features = drums_of(part({"kick": np.arange(2.0, 14.0, 3.0)}))
-    assert features.drum_kit_probability.reason == "fewer than 8 strokes in less than 20 s of sound"
+    assert features.drum_kit_probability.reason == "fewer than 8 strokes in less than 10 s of sound"
     assert features.kick_present.value is True
 
 

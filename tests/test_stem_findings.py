@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flamingo_bark_assets.analysis.features.drums import DrumFeatures
 from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.vocals import VocalFeatures
 from flamingo_bark_assets.analysis.song_reading import read_song
@@ -31,6 +32,7 @@ from flamingo_bark_assets.pipeline import SongWork, run_all, run_step
 from flamingo_bark_assets.prompts.levels import TrainingPrompts
 from flamingo_bark_assets.settings import Settings
 from flamingo_bark_assets.steps import STEP_NAMED
+from flamingo_bark_assets.training.suitability import Verdict
 from tests import stem_songs
 from tests.benchmarks.stem_truth import judged
 from tests.stem_songs import Case, song, summed
@@ -147,6 +149,21 @@ def test_bleed_is_in_no_text_no_clip_and_no_measurement(tmp_path: Path) -> None:
     assert not [clip for clip in work.result(TrainingClips).clips if "vocals" in clip.stem_kinds]
     assert "left of the other stems" in str(work.result(VocalFeatures).unusable)
     assert work.result(SongFeatures).unusable is None
+
+
+def test_a_voice_that_is_named_drums_is_in_no_text_and_trained_on_by_none(tmp_path: Path) -> None:
+    played = {name: part for name, part in song(SEED + 3).items() if name != "drums"}
+    stems = {"bass": played["bass"], "other": played["other"], "drums": played["vocals"]}
+    work = work_of(Case("lied", summed(played), stems), tmp_path)
+    run_all(work)
+    drums = work.result(DrumFeatures)
+    assert (drums.snare_present.reason or "").startswith("no drum kit")
+    assert drums.drum_hits == ()
+    texts = [answer.text or "" for answer in work.result(Captions).answers]
+    texts += [prompt.combined_prompt for prompt in work.result(TrainingPrompts).prompts]
+    assert not [text for text in texts if "drum" in text.lower()]
+    assert not [clip for clip in work.result(TrainingClips).clips if "drums" in clip.stem_kinds]
+    assert "drums" not in work.result(Verdict).suitable_kinds
 
 
 def test_a_quiet_stem_of_its_own_stays(tmp_path: Path) -> None:

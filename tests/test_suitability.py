@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flamingo_bark_assets.evidence import Evidence
-from flamingo_bark_assets.parts import WHOLE_KINDS
+from flamingo_bark_assets.parts import WHOLE_KINDS, StemKind
 from flamingo_bark_assets.settings import Thresholds
 from flamingo_bark_assets.training.suitability import RuleResult, Verdict, judge
 from tests.evidence import (
@@ -299,6 +299,35 @@ def test_what_is_found_of_a_stem_makes_it_unfit_and_is_the_reason(found: str, na
     ((rule_name, reason),) = [(r.rule, r.reason) for r in verdict.failed("vocals")]
     assert rule_name == name
     assert "it is {so}" in str(reason)
+
+
+@pytest.mark.parametrize(
+    ("kind", "heard"),
+    [
+        ("drums", {"drum_kit_probability": 0.01, "kick_present": unknown("no drum kit: held notes")}),
+        ("vocals", {"voice_probability": 0.1, "f0_median_hz": unknown("no voice: an instrument")}),
+    ],
+)
+def test_a_stem_that_holds_something_else_by_its_sound_is_unfit_and_told_nowhere(
+    kind: StemKind, heard: dict[str, Any]
+) -> None:
+    evidence = make_evidence(**{kind: heard})
+    assert evidence.sounding_kinds == WHOLE_KINDS
+    assert evidence.audible_kinds == tuple(one for one in WHOLE_KINDS if one != kind)
+    verdict = verdict_of(evidence)
+    assert verdict.suitable
+    assert verdict.suitable_kinds == evidence.audible_kinds
+    (failed,) = verdict.failed(kind)
+    assert failed.rule == "as_named"
+    assert failed.reason in {
+        "the drums stem holds no drum kit: held notes",
+        "the vocals stem holds no voice: an instrument",
+    }
+
+
+def test_a_stem_that_may_be_of_its_kind_is_taken_at_its_name() -> None:
+    evidence = make_evidence(drums={"drum_kit_probability": 0.06}, vocals={"voice_probability": None})
+    assert verdict_of(evidence).suitable_kinds == evidence.audible_kinds == WHOLE_KINDS
 
 
 def test_the_cause_of_a_residual_is_its_reason() -> None:

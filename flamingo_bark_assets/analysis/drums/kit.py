@@ -13,28 +13,31 @@ from numpy.typing import NDArray
 
 from flamingo_bark_assets.analysis.drums.classes import DRUMS, Hits
 from flamingo_bark_assets.analysis.drums.onsets import Times
-from flamingo_bark_assets.analysis.frontend.view import ACTIVITY_FRAME_S, ONSET_RATE_HZ, AudioView
+from flamingo_bark_assets.analysis.frontend.view import ACTIVITY_FRAME_S, ONSET_BANDS, ONSET_RATE_HZ, AudioView
 from flamingo_bark_assets.audio.signal import FloatArray
 from flamingo_bark_assets.record import Measurement
 
 METHOD = "strokes-and-decay"
 # Fewer strokes in less sound do not tell a kit that is hardly played from something else.
-_FEWEST_STROKES, _LEAST_SOUND_S = 8, 20.0
+_FEWEST_STROKES, _LEAST_SOUND_S = 8, 10.0
 _BEST_HITS = 8
 _RANGE_DB, _SOUNDING_DB, _FLOOR = 70.0, -40.0, 1e-10
 # Levels are taken this many frames around a stroke, and this many behind it.
 _BEFORE, _BEHIND = 2, 4
 _LATER = round(0.1 * ONSET_RATE_HZ)
 
+# Bands above 4 kHz.
+_HIGHS = slice(18, ONSET_BANDS)
+
 Values = NDArray[np.float64]
 
 EVIDENCE = (
     "certainty", "sure_strokes", "best_drum", "other_percussion", "decay", "rise_over_fall", "colour", "kick", "snare",
-    "hihat", "tom",
+    "hihat", "tom", "highs",
 )  # fmt: skip
 # Logistic regression by `tests.learning.kits`.
-_WEIGHTS = np.array((1.621, 0.696, 1.976, 1.358, 0.129, 1.619, -0.143, 0.989, 0.957, 0.497, 0.907))
-_BIAS = -6.39
+_WEIGHTS = np.array((1.464, 0.568, 1.837, 1.755, 0.121, 1.677, -0.122, 0.726, 0.556, 0.371, 0.949, 3.663))
+_BIAS = -6.37
 
 
 def kit_probability(
@@ -43,7 +46,7 @@ def kit_probability(
     """Return how probably a stem holds a drum kit, where a kit and all else are equally likely beforehand.
 
     Drums rise at once and die away, in many bands, and each stroke is surely one of a kit's; notes are held, and are
-    taken for a drum only half. Weighed by logistic regression. Unknown where less than 20 s sound and fewer than
+    taken for a drum only half. Weighed by logistic regression. Unknown where less than 10 s sound and fewer than
     eight strokes are heard.
 
     Args:
@@ -64,13 +67,14 @@ def kit_probability(
 def kit_evidence(
     view: AudioView, probability: FloatArray, hits: Mapping[str, Hits], strokes_s: Times, certainty: Values
 ) -> Values:
-    """Return what speaks for a kit, shape (11,), columns as in `EVIDENCE`; 0 for what only strokes have."""
+    """Return what speaks for a kit, shape (12,), columns as in `EVIDENCE`; 0 for what only strokes have."""
     power = view.onset_power
     level_db = 10.0 * np.log10(power.sum(axis=1, dtype=np.float64) + _FLOOR)
     at = np.clip(np.round(strokes_s * ONSET_RATE_HZ).astype(np.int64), 0, level_db.size - 1)
     around = np.clip(at[:, None] + np.arange(-_BEFORE, _BEHIND), 0, level_db.size - 1)
     later = np.clip(at + _LATER, 0, level_db.size - 1)
-    steps = np.diff(level_db[level_db > np.percentile(level_db, 95.0) + _SOUNDING_DB], prepend=level_db[0])
+    sounds = level_db > np.percentile(level_db, 95.0) + _SOUNDING_DB
+    steps = np.diff(level_db[sounds], prepend=level_db[0])
     loudest_db = 10.0 * np.log10(float(power.max()) + _FLOOR)
     colours = 10.0 * np.log10(power[np.clip(at + 1, 0, level_db.size - 1)].astype(np.float64) + _FLOOR)
     best = probability[:, : len(DRUMS)].max(axis=1)
@@ -83,7 +87,8 @@ def kit_evidence(
             _middle(level_db[around].max(axis=1) - level_db[later], np.median),
             np.log((_rms(steps[steps > 0.0]) + 1e-3) / (_rms(steps[steps < 0.0]) + 1e-3)),
             _middle(np.maximum(colours, loudest_db - _RANGE_DB).std(axis=1), np.median),
-            *(_best(hits[drum].probability) for drum in EVIDENCE[-4:]),
+            *(_best(hits[drum].probability) for drum in EVIDENCE[7:11]),
+            np.median(power[sounds, _HIGHS].sum(axis=1) / power[sounds].sum(axis=1)),
         ]
     )
 

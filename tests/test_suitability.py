@@ -311,7 +311,8 @@ def test_what_is_found_of_a_stem_makes_it_unfit_and_is_the_reason(found: str, na
 def test_a_stem_that_holds_something_else_by_its_sound_is_unfit_and_told_nowhere(
     kind: StemKind, heard: dict[str, Any]
 ) -> None:
-    evidence = make_evidence(**{kind: heard})
+    overrides: dict[str, Any] = {kind: heard}
+    evidence = make_evidence(**overrides)
     assert evidence.sounding_kinds == WHOLE_KINDS
     assert evidence.audible_kinds == tuple(one for one in WHOLE_KINDS if one != kind)
     verdict = verdict_of(evidence)

@@ -22,6 +22,8 @@ _SYMBOLS = re.compile(_SYMBOL)
 _BETWEEN = r"(?:\s*(?:,|-|–|—|→|>|\||&)\s*(?:and |then )?|\s+(?:and|to|then)\s+)"
 _UNNAMED = re.sub("[?]P<[a-z]+>", "?:", _SYMBOL)
 _LISTS = re.compile(rf"(?<![\w#♯♭'.]){_UNNAMED}(?:{_BETWEEN}{_UNNAMED})+")
+# One chord for all of the song.
+_ONLY = re.compile(rf"(?<=is ){_UNNAMED}(?=\.?$)")
 _QUALITIES = {"m": "minor", "min": "minor", "minor": "minor", "dim": "diminished", "°": "diminished",
               "aug": "augmented", "+": "augmented"}  # fmt: skip
 # A named chord may have a seventh behind it: 'F# minor seventh'.
@@ -50,7 +52,7 @@ def find_chords(text: str, start: int, end: int) -> list[Figure]:
 
 
 def _symbols(text: str, start: int, end: int) -> Iterator[Figure]:
-    for listed in _LISTS.finditer(text, start, end):
+    for listed in (*_LISTS.finditer(text, start, end), *_ONLY.finditer(text, start, end)):
         for match in _SYMBOLS.finditer(text, listed.start(), listed.end()):
             name = f"{note_of(match)} {_QUALITIES.get(match['quality'] or '', 'major')}"
             yield Figure("chord", name, match.start(), match.end(), match.start(), match.end())

@@ -20,7 +20,7 @@ from flamingo_bark_assets.claims.lexicon import (
     NOT_PACE,
     PACE_COMPOUNDS,
     PACE_WORDS,
-    PREPOSITIONS,
+    PHRASE_BORDERS,
     RHYTHM_HEADS,
     SOUND_HEADS,
     TEMPO_HEADS,
@@ -38,8 +38,9 @@ from flamingo_bark_assets.claims.tokens import Token
 
 _REACH = 5
 _PRONOUNS = words("it this that")
-_AMOUNTS = words("bit little lot touch")
-_STOPPING = (DETERMINERS - {"no"}) | PREPOSITIONS | FINITE_VERBS
+_AMOUNTS = words("bit little lot touch mono stereo")
+_STOPPING = PHRASE_BORDERS - {"no"}
+_STOPPING_BUT_COPULAS = (_STOPPING - COPULAS) | {"and"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ _MANNERS = (
             TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS | _PRONOUNS, over_instruments=True),
     _Manner("steadiness",
             {**dict.fromkeys(words("steady constant consistent unwavering unvarying unchanging stable regular even "
-                                   "fixed strict uniform") | {"rock solid"}, "steady"),
+                                   "fixed strict uniform firm rigid locked") | {"rock solid"}, "steady"),
              **dict.fromkeys(words("irregular fluctuating free unsteady flexible"), "free")},
             _BEATS | words("beats rhythms pulses timing drumming backbeat drums kick 4 four"),
             _BEATS | words("timing drumming drums"), over_instruments=True),
@@ -106,8 +107,8 @@ _MANNERS = (
                          "studio quality": "hi-fi"},
             MIX_HEADS | SOUND_HEADS | words("quality aesthetic aesthetics feel vibe character texture charm"),
             MIX_HEADS | SOUND_HEADS | _PRONOUNS | {"quality"}),
-    _Manner("fidelity", {"poor": "lo-fi", "bad": "lo-fi", "low": "lo-fi", "inferior": "lo-fi", "high": "hi-fi",
-                         "good": "hi-fi", "excellent": "hi-fi", "great": "hi-fi"},
+    _Manner("fidelity", {**dict.fromkeys(words("poor bad low inferior awful terrible horrible"), "lo-fi"),
+                         **dict.fromkeys(words("high good excellent great"), "hi-fi")},
             _QUALITY, _QUALITY),
     _Manner("noise", {"noisy": "noisy", "hissy": "noisy"},
             MIX_HEADS | SOUND_HEADS | words("track"), MIX_HEADS | SOUND_HEADS | words("track song")),
@@ -123,7 +124,8 @@ _STEREO_OWNERS = words("car home portable my his her")
 _WIDE = words("wide broad spacious huge expansive immersive widely wider vast generous ample enormous panoramic")
 _NARROW = words("narrow tight small limited")
 _PANNED = words("panned panning")
-_IMAGES = words("soundstage soundfield panorama")
+_LOWS = words("low lows bass sub bottom kick")
+_IMAGES = words("soundstage soundfield panorama") | {"sound field", "sound stage", "sonic image"}
 _STEREO_NOUNS = words("image imaging field mix width recording spread spectrum panorama placement picture separation")
 _JOINERS = words("and but yet or")
 _LONGEST_ADJECTIVE = 2
@@ -175,10 +177,13 @@ def _is_before_bpm(tokens: Sequence[Token], i: int) -> bool:
 def _manner(tokens: Sequence[Token], i: int, manner: _Manner, is_list: bool) -> Span | None:
     for length in range(_LONGEST_ADJECTIVE, 0, -1):
         value = manner.adjectives.get(phrase_at(tokens, i, length))
-        if value is None or is_likeness(tokens, i + length):
+        if value is None or is_likeness(tokens, i + length) or phrase_at(tokens, i, 2) == "free of":
             continue
         last = _head_behind(tokens, i, i + length, manner)
-        if last is None and (_is_predicate(tokens, i, manner) or (is_list and _is_tag(tokens, i, i + length, manner))):
+        may_be_tag = is_list or _is_behind_label(tokens, i) or (i == 0 and manner.kind == "fidelity")
+        if last is None and (
+            _is_predicate(tokens, i, manner) or (may_be_tag and _is_tag(tokens, i, i + length, manner))
+        ):
             last = i + length
         if last is not None:
             first = _with_intensifiers(tokens, i)
@@ -206,7 +211,7 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
     if behind < len(tokens) and (tokens[behind].lower in NOT_PACE or _is_lone_hyphen(tokens, behind)):
         return None
     # 'Dark and very loud, the master ...': adjectives before the noun phrase that they belong to.
-    is_fronted = i <= _REACH and not any(t.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS for t in tokens[:i])
+    is_fronted = i <= _REACH and not any(t.lower in PHRASE_BORDERS for t in tokens[:i])
     # In 'a slow, moody piece' and 'slow and heavy, moody rock' more adjectives follow; 'low energy, wide range' and
     # 'even dynamics and swung beats' hold a noun of the adjective's own.
     ends_early = behind < len(tokens) and tokens[behind].joined and tokens[behind].lower not in _JOINERS
@@ -216,6 +221,8 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
             return None
         if ends_early and ("," in token.gap or tokens[j - 1].lower == "and"):
             return None
+        if token.lower == "harmonic":
+            return None  # 'a slow harmonic rhythm'
         if phrase_at(tokens, j, 2) in manner.heads:
             return j + 2
         if token.lower in manner.heads:
@@ -224,11 +231,12 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
             return None
         if token.lower in DETERMINERS and "," in token.gap and is_fronted:
             continue
-        if token.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS:
+        if token.lower in PHRASE_BORDERS:
             return None
         if token.lower in INSTRUMENT_NAMES or token.lower in VOICE_NOUNS:
-            following = tokens[j + 1].lower if j + 1 < len(tokens) else ""
-            if not (manner.over_instruments and following in manner.heads):
+            reach = 3 if phrase_at(tokens, j, 2) in INSTRUMENT_NAMES else 2  # 'drum beat', 'drum machine pulse'
+            following = {token.lower for token in tokens[j + 1 : j + reach]}
+            if not (manner.over_instruments and following & manner.heads):
                 return None
     return None
 
@@ -270,7 +278,7 @@ def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
 
 def _is_subject(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
     if tokens[i].lower in manner.subjects or tokens[i].lower == "nothing":
-        return True
+        return tokens[max(0, i - 1)].lower != "harmonic"
     return phrase_at(tokens, max(0, i - 1), 2) in manner.subjects
 
 
@@ -282,7 +290,7 @@ def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
             return j
         if word in COPULAS:  # In 'swing feel, low energy' feel is a noun.
             return None if word == "feel" and "," in tokens[j + 1].gap else j
-        is_adverbial = following in _AMOUNTS or following in {"mono", "stereo"}
+        is_adverbial = following in _AMOUNTS or (word == "of" and tokens[j - 1].lower in {"kind", "sort"})
         stops = word in _STOPPING and not is_adverbial
         if stops or word in INSTRUMENT_NAMES or tokens[j].gap.strip() in {";", ":"}:
             return None
@@ -295,10 +303,16 @@ def _is_denied_without_verb(tokens: Sequence[Token], i: int) -> bool:
     return before == "nothing" or pair in {("anything", "but"), ("from", "being"), ("far", "from"), ("nowhere", "near")}
 
 
+def _is_behind_label(tokens: Sequence[Token], i: int) -> bool:
+    """Return whether an adjective opens what a label heads: 'Production: hi-fi and carefully layered; each ...'."""
+    return i > 0 and ":" in tokens[i].gap
+
+
 def _is_tag(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool:
     """Return whether the adjective is an item by itself in a list of keywords: 'female vocal, slow, piano'."""
     first = _with_intensifiers(tokens, i)
-    closed = last == len(tokens) or tokens[last].opens_clause
+    goes_on = last < len(tokens) and tokens[last].lower == "and" and _is_behind_label(tokens, first)
+    closed = last == len(tokens) or tokens[last].opens_clause or goes_on
     if manner.kind in {"loudness", "dynamics"}:  # 'Extremely loud and compressed, with a wide top'
         opens = first == 0 or (tokens[first - 1].lower == "and" and first <= _REACH)
         return opens and len(tokens) > 1 and (closed or tokens[last].lower == "and")
@@ -329,6 +343,8 @@ def _is_in_mono(tokens: Sequence[Token], i: int) -> bool:
     """Return whether 'mono' stands behind 'in' or 'all', or ends a clause: 'is noisy and mono'."""
     before = tokens[i - 1].lower if i else ""
     ends = i + 1 == len(tokens) or tokens[i + 1].opens_clause
+    if not _LOWS.isdisjoint(token.lower for token in tokens[max(0, i - _REACH) : i]):
+        return False  # 'the low end stays in mono', as in most stereo mixes
     return before in {"in", "all"} or (ends and (before == "and" or "," in tokens[i].gap))
 
 
@@ -336,7 +352,8 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
     for i, token in enumerate(tokens):
         before = tokens[i - 1].lower if i else ""
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
-        is_image = token.lower in _IMAGES or (before == "sound" and token.lower in {"field", "stage"})
+        is_wide = token.lower == "image" and before in _WIDE | _NARROW
+        is_image = is_wide or not _IMAGES.isdisjoint((token.lower, f"{before} {token.lower}"))
         if before != "stereo" and (is_image or token.lower in _PANNED or token.lower == "mix"):
             is_spread = token.lower == "panned" and following in {"wide", "widely", "apart"}
             width = "wide" if is_spread else _width(tokens, i, i + 1) or ("stereo" if token.lower == "panned" else None)
@@ -354,7 +371,7 @@ def _width(tokens: Sequence[Token], first: int, last: int) -> str | None:
     """Give the width that is said of an image before it, or behind 'is'."""
     said: list[str] = []
     for j in range(last, min(len(tokens), last + 4)):
-        if tokens[j].lower in _STOPPING - COPULAS or tokens[j].lower == "and":
+        if tokens[j].lower in _STOPPING_BUT_COPULAS:
             break
         if tokens[j].lower in COPULAS and not tokens[j].opens_clause:
             said = [token.lower for token in tokens[j + 1 : j + 4]]

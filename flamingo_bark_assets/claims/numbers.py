@@ -39,18 +39,21 @@ _MODE = (
 )
 KEY = re.compile(rf"(?<![\w#♯♭'’.-]){_TONIC}[ -]?{_MODE}(?![\w-])(?P<behind>\s+[a-z]+)?", re.IGNORECASE)
 _KEY_OF = re.compile(
-    r"\bkey(?:\s+of|\s+is|:)\s+(?P<tonic>[A-Gb-g])(?:(?P<sign>#|♯|♭|b|[ -](?:sharp|flat)))?(?P<mode>m)?"
-    r"(?=\s*(?:[.,;:!?)]|$|and\b|with\b|at\b|is\b))"
+    r"\b(?i:key)(?:(?:\s+of|\s+is|:)\s+|\s+(?=[A-G]))(?P<tonic>[A-Gb-g])"
+    r"(?:(?P<sign>#|♯|♭|b|[ -](?:sharp|flat)))?(?P<mode>m)?(?=\s*(?:[.,;:!?)|]|$|and\b|with\b|at\b|is\b))"
 )
 _IN_TONIC = re.compile(
     r"\bin (?P<tonic>[A-G])(?P<sign>#|♯|♭|b|[ -](?:sharp|flat))?(?=[.;!?)]|, (?!the\b)|$| (?:with|at)\b)"
 )
+# A keyword by itself beside a tempo: 'techno, 128 bpm, F#m, dark'.
+_LISTED_KEY = re.compile(r"(?:(?<=[,;|#] )|(?<=[,;|#]))(?P<tonic>[A-G])(?P<sign>#|♯|♭|b)?m(?:in)?(?=\s*(?:[,;|]|\.?$))")
+_LISTS_TEMPO = re.compile(r"(?:^|[,;|])\s*\d{2,3} ?bpm\b", re.IGNORECASE)
 _MODE_ONLY = re.compile(
     r"(?<![\w#♯♭])(?P<mode>major|minor)[ -](?P<noun>key|tonality|mode|scale)\b"
     r"(?!\s+(?:change|element|point|part|role))",
     re.IGNORECASE,
 )
-_BEFORE_KEY_A = re.compile(r"(?:\b(?:in|of|is|to|from|into|around)|[:,(=]|^)\s*$", re.IGNORECASE)
+_BEFORE_KEY_A = re.compile(r"(?:\b(?:in|of|is|to|from|into|around|key)|[:;,(=]|^)\s*$", re.IGNORECASE)
 _BEHIND_KEY_A = frozenset({"key", "scale", "tonality", "at", "with", "and", "but", "tempo", "on", "is", "throughout"})
 _NOT_BEHIND_KEY = frozenset(
     {
@@ -156,6 +159,8 @@ def _keys(text: str, start: int, end: int) -> Iterator[Figure]:
     for match in _KEY_OF.finditer(text, start, end):
         value = f"{note_of(match)} minor" if match["mode"] else note_of(match)
         yield Figure("key", value, match.start(), match.end(), match.start("tonic"), match.end())
+    for match in _LISTED_KEY.finditer(text, start, end) if _LISTS_TEMPO.search(text, start, end) else ():
+        yield Figure("key", f"{note_of(match)} minor", match.start(), match.end(), match.start(), match.end())
     for match in _IN_TONIC.finditer(text, start, end):
         yield Figure("key", note_of(match), match.start(), match.end(), match.start("tonic"), match.end())
     for match in _MODE_ONLY.finditer(text, start, end):

@@ -48,7 +48,7 @@ class Token:
     @property
     def opens_clause(self) -> bool:
         """Whether punctuation parts it from the word before."""
-        return not _PARTING.isdisjoint(self.gap) or " – " in self.gap or " - " in self.gap
+        return not _PARTING.isdisjoint(self.gap) or any(mark in self.gap for mark in (" – ", " - ", " #"))
 
 
 _PARTING = frozenset(",;:()—")

@@ -157,21 +157,12 @@ def find_manners(tokens: Sequence[Token]) -> Iterator[Span]:
 def _pace_compound(tokens: Sequence[Token], i: int) -> Span | None:
     if tokens[i].lower in TEMPO_NAMES:
         return Span("pace", TEMPO_NAMES[tokens[i].lower], i, i + 1)
-    if (value := PACE_WORDS.get(tokens[i].lower)) and _is_before_bpm(tokens, i + 1):
-        return Span("pace", value, i, i + 1)
     for length in (2, 1):
         phrase = phrase_at(tokens, i, length)
         if phrase in PACE_COMPOUNDS:
             first = _with_intensifiers(tokens, i)
             return Span("pace", PACE_COMPOUNDS[phrase], first, i + length, value_first=i, value_last=i + length)
     return None
-
-
-def _is_before_bpm(tokens: Sequence[Token], i: int) -> bool:
-    """Return whether a tempo in figures follows: 'a brisk 148 BPM'."""
-    return i + 1 < len(tokens) and tokens[i].lower.isdigit() and any(
-        token.lower in {"bpm", "beats"} for token in tokens[i + 1 : i + 3]
-    )  # fmt: skip
 
 
 def _manner(tokens: Sequence[Token], i: int, manner: _Manner, is_list: bool) -> Span | None:
@@ -217,7 +208,7 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
     ends_early = behind < len(tokens) and tokens[behind].joined and tokens[behind].lower not in _JOINERS
     for j in range(behind, min(len(tokens), behind + _REACH)):
         token = tokens[j]
-        if any(mark in token.gap for mark in ";:()—") or _begins_anew(tokens, j):
+        if any(mark in token.gap for mark in ";:()—"):
             return None
         if ends_early and ("," in token.gap or tokens[j - 1].lower == "and"):
             return None
@@ -239,13 +230,6 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
             if not (manner.over_instruments and following & manner.heads):
                 return None
     return None
-
-
-def _begins_anew(tokens: Sequence[Token], j: int) -> bool:
-    """Return whether what goes before ends there: 'moderate dynamics and 128 BPM', 'a moderate range, paced at 120'."""
-    word, before = tokens[j].lower, tokens[j - 1].lower
-    is_next = before == "and" and (word.isdigit() or word in {"every", "each"})
-    return is_next or (word == "paced" and "," in tokens[j].gap)
 
 
 def _is_lone_hyphen(tokens: Sequence[Token], behind: int) -> bool:

@@ -102,10 +102,10 @@ KINDS: Mapping[StemKind, KindFacts] = {
             "percussion, percussionist, percussion instrument, percussive instrument, percussive element, "
             "percussive sound",
             "kick, kick drum, bass drum, double kick, kickdrum, double bass drum, double bass pedal",
-            "snare, snare drum", "hi-hat, hi hat, hihat, high hat, hats, cymbal, ride cymbal, crash cymbal",
-            "toms, tom tom, tom drum, tom pattern, tom fill, floor tom", "congas, conga", "bongos, bongo",
+            "snare, snare drum", "hi-hat, hi hat, hihat, high hat, hats, cymbal, ride cymbal, ride bell, crash cymbal",
+            "toms, tom tom, tom drum, tom pattern, tom fill, tom roll, floor tom", "congas, conga", "bongos, bongo",
             "shaker, maraca", "tambourine", "cowbell", "tabla", "djembe",
-            "claps, handclap, hand clap, clapping hands, clapping, palmas", "timpani, kettledrum", "cajon",
+            "claps, handclap, hand clap, clapping hands, clapping, palmas", "timpani, kettledrum", "cajon, cajón",
             "woodblock, wood block, temple block", "triangle",
             "finger snaps, finger snap, fingersnap, finger snapping, snaps, finger click", "castanets, castanet",
             "gong, tam tam", "taiko, taiko drum", "bodhran, bodhrán", "guiro, güiro", "guira, güira",
@@ -175,8 +175,9 @@ KINDS: Mapping[StemKind, KindFacts] = {
         pairs=("string guitar", "string gtr"),
         instruments=(
             "guitar, guitarist, slide guitar, lead guitar, rhythm guitar",
-            "electric guitar, e guitar, stratocaster, telecaster",
-            "acoustic guitar, nylon guitar, nylon string guitar, classical guitar, steel string guitar, spanish "
+            "electric guitar, e guitar, electric rhythm guitar, electric lead guitar, stratocaster, telecaster",
+            "acoustic guitar, acoustic rhythm guitar, nylon guitar, nylon string guitar, classical guitar, steel "
+            "string guitar, spanish "
             "guitar, flamenco guitar",
         ),
         proves=frozenset({"guitar"}),

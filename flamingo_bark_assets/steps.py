@@ -38,7 +38,7 @@ SettingsGroup = Literal["decoding", "separation", "captioning", "prompts", "suit
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 
-TEXT_VERSION = "10"
+TEXT_VERSION = "11"
 """Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
 
 LYRICS_VERSION = "3"

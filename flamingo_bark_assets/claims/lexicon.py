@@ -69,6 +69,7 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
     "drummer": words("joke jokes"),
     "brass": words("tacks"),
     "bells": words("of"),
+    "whistles": words("a an the its"),
     "brushes": words("off past against up aside with"),
     "stomps": words("along on forward through around"),
     "sub": words("genre genres text mix mixes bus"),
@@ -102,7 +103,8 @@ VOICE_VERBS: frozenset[str] = words(
 # Of a voice where a person does it: 'a woman speaks', 'somebody mumbling'.
 VOICE_ACTS: frozenset[str] = words(
     "speak speaks speaking talk talks talking shout shouts shouting scream screams screaming mumbles mumbling murmurs "
-    "murmuring declaims declaimed recites recited reciting shouted screamed yells yelling whispering"
+    "murmuring declaims declaimed recites recited reciting shouted screamed yells yelling whispering "
+    "harmonise harmonises harmonising harmonize harmonizes harmonizing"
 )
 VOICE_PHRASES: frozenset[str] = frozenset(
     _phrases(
@@ -118,7 +120,7 @@ NOT_VOICES: frozenset[str] = words("pad pads synth synths patch patches")
 GIVING_VOICE: frozenset[str] = words("give gives gave giving given lend lends lending")
 SINGER_WORDS: Mapping[str, str] = {
     "he": "male", "his": "male", "she": "female", "her": "female",
-    **dict.fromkeys(words("male males man men guy guys fella bloke dude gentleman lad"), "male"),
+    **dict.fromkeys(words("male males man men guy guys frontman fella bloke dude gentleman lad"), "male"),
     **dict.fromkeys(words("female females woman women lady ladies girl girls gal"), "female"),
     **dict.fromkeys(words("boy boys child children kid kids child's"), "child"),
 }  # fmt: skip
@@ -131,7 +133,8 @@ VOICE_POSSESSIONS: frozenset[str] = words(
 
 GENRE_HEADS: frozenset[str] = words(
     "rock pop jazz blues metal punk folk house techno trance soul funk reggae disco hop edm rnb country waltz "
-    "bossa salsa samba ambient electronica dubstep trap grunge gospel swing r"
+    "bossa salsa samba ambient electronica dubstep trap grunge gospel swing r polka tango cumbia march jig reel "
+    "hornpipe mazurka minuet bolero rumba mambo merengue bachata flamenco bluegrass ska afrobeat reggaeton synthwave"
 )
 WHOLE_HEADS: frozenset[str] = words(
     "song songs track tracks piece music tune number ballad instrumental composition recording jam anthem banger "

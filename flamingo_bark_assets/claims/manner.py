@@ -21,6 +21,7 @@ from flamingo_bark_assets.claims.lexicon import (
     PACE_COMPOUNDS,
     PACE_WORDS,
     PHRASE_BORDERS,
+    PREPOSITIONS,
     RHYTHM_HEADS,
     SOUND_HEADS,
     TEMPO_HEADS,
@@ -85,7 +86,7 @@ _MANNERS = (
             _BEATS | words("timing drumming drums"), over_instruments=True),
     _Manner("timbre", {"warm": "warm", "thin": "thin", "crisp": "crisp", "boomy": "boomy"},
             MIX_HEADS | words("sound audio recording") | {"low end"},
-            MIX_HEADS | words("sound audio recording end tone") | {"low end"}),
+            MIX_HEADS | words("sound audio recording end tone highs treble") | {"low end"}),
     _Manner("loudness", {"loud": "loud", "quiet": "quiet"}, _WHOLE | _LEVEL,
             _WHOLE | _LEVEL | _PRONOUNS | {"everything"}),
     _Manner("loudness", {"high": "loud", "low": "quiet"}, words("volume loudness"), words("volume loudness")),
@@ -99,14 +100,15 @@ _MANNERS = (
                          "reduced": "compressed"},
             frozenset({"dynamic range"}), frozenset({"dynamic range", "dynamics"})),
     _Manner("brightness", {"bright": "bright", "dark": "dark"},
-            MIX_HEADS | SOUND_HEADS | words("tone timbre") | {"muffled character"},
-            MIX_HEADS | SOUND_HEADS | words("tone timbre")),
+            MIX_HEADS | SOUND_HEADS | words("tone timbre highs") | {"muffled character", "top end", "high end"},
+            MIX_HEADS | SOUND_HEADS | words("tone timbre highs") | {"top end", "high end"}),
     _Manner("fidelity", {"lo fi": "lo-fi", "lofi": "lo-fi", "low fi": "lo-fi", "low fidelity": "lo-fi",
                          "low quality": "lo-fi", "poor quality": "lo-fi", "bad quality": "lo-fi", "hi fi": "hi-fi",
                          "hifi": "hi-fi", "high fidelity": "hi-fi", "high quality": "hi-fi",
                          "studio quality": "hi-fi"},
             MIX_HEADS | SOUND_HEADS | words("quality aesthetic aesthetics feel vibe character texture charm"),
-            MIX_HEADS | SOUND_HEADS | _PRONOUNS | {"quality"}),
+            MIX_HEADS | SOUND_HEADS | _PRONOUNS | words("quality aesthetic")),
+    _Manner("fidelity", dict.fromkeys(words("awful terrible horrible"), "lo-fi"), SOUND_HEADS, SOUND_HEADS),
     _Manner("fidelity", {**dict.fromkeys(words("poor bad low inferior awful terrible horrible"), "lo-fi"),
                          **dict.fromkeys(words("high good excellent great"), "hi-fi")},
             _QUALITY, _QUALITY),
@@ -157,6 +159,8 @@ def find_manners(tokens: Sequence[Token]) -> Iterator[Span]:
 def _pace_compound(tokens: Sequence[Token], i: int) -> Span | None:
     if tokens[i].lower in TEMPO_NAMES:
         return Span("pace", TEMPO_NAMES[tokens[i].lower], i, i + 1)
+    if tokens[i].lower in PACE_WORDS and i + 2 < len(tokens) and tokens[i + 2].gap == "/" and tokens[i + 1].joined:
+        return Span("pace", PACE_WORDS[tokens[i].lower], i, i + 1)  # 'a slow 6/8'
     for length in (2, 1):
         phrase = phrase_at(tokens, i, length)
         if phrase in PACE_COMPOUNDS:
@@ -170,6 +174,8 @@ def _manner(tokens: Sequence[Token], i: int, manner: _Manner, is_list: bool) -> 
         value = manner.adjectives.get(phrase_at(tokens, i, length))
         if value is None or is_likeness(tokens, i + length) or phrase_at(tokens, i, 2) == "free of":
             continue
+        if value == "driving" and i and tokens[i - 1].lower in INSTRUMENT_NAMES:
+            continue  # 'a kick driving the strings'
         last = _head_behind(tokens, i, i + length, manner)
         may_be_tag = is_list or _is_behind_label(tokens, i) or (i == 0 and manner.kind == "fidelity")
         if last is None and (
@@ -292,12 +298,23 @@ def _is_behind_label(tokens: Sequence[Token], i: int) -> bool:
     return i > 0 and ":" in tokens[i].gap
 
 
+def _goes_on(tokens: Sequence[Token], first: int, last: int) -> bool:
+    """Return whether a keyword is followed by more of it: 'very slow and holy', 'Sound: lo-fi in a deliberate way'."""
+    following = tokens[last].lower
+    if _is_behind_label(tokens, first):
+        return following == "and" or following in PREPOSITIONS
+    return following == "and" and (last + 2 >= len(tokens) or tokens[last + 2].opens_clause)
+
+
 def _is_tag(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool:
     """Return whether the adjective is an item by itself in a list of keywords: 'female vocal, slow, piano'."""
     first = _with_intensifiers(tokens, i)
-    goes_on = last < len(tokens) and tokens[last].lower == "and" and _is_behind_label(tokens, first)
-    closed = last == len(tokens) or tokens[last].opens_clause or goes_on
+    closed = last == len(tokens) or tokens[last].opens_clause or _goes_on(tokens, first, last)
     if manner.kind in {"loudness", "dynamics"}:  # 'Extremely loud and compressed, with a wide top'
+        if "dynamic range" in manner.heads:
+            return False  # 'wide, modern mix'
+        if sum("," in token.gap for token in tokens) > 2 and tokens[first].opens_clause and closed:
+            return True
         opens = first == 0 or (tokens[first - 1].lower == "and" and first <= _REACH)
         return opens and len(tokens) > 1 and (closed or tokens[last].lower == "and")
     return (
@@ -336,7 +353,7 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
     for i, token in enumerate(tokens):
         before = tokens[i - 1].lower if i else ""
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
-        is_wide = token.lower == "image" and before in _WIDE | _NARROW
+        is_wide = token.lower == "image" and not (_WIDE | _NARROW).isdisjoint(_before_image(tokens, i))
         is_image = is_wide or not _IMAGES.isdisjoint((token.lower, f"{before} {token.lower}"))
         if before != "stereo" and (is_image or token.lower in _PANNED or token.lower == "mix"):
             is_spread = token.lower == "panned" and following in {"wide", "widely", "apart"}

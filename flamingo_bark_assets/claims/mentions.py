@@ -40,7 +40,7 @@ _GENRES = frozenset(
 _FIRST_OF_KICK_PATTERNS, _FIRST_OF_GENRES = first_words(_KICK_PATTERNS), first_words(_GENRES)
 _FIRST_OF_INSTRUMENTS, _FIRST_OF_VOICE_PHRASES = first_words(INSTRUMENT_NAMES), first_words(VOICE_PHRASES)
 _SINGER_REACH = 5
-_PERSONS = (SINGER_WORDS.keys() - {"his", "her"}) | {"somebody", "someone", "people", "crowd"}
+_PERSONS = (SINGER_WORDS.keys() - {"his", "her"}) | {"somebody", "someone", "people"}
 _SECTIONS = frozenset(
     {"break", "section", "sections", "interlude", "interludes", "intro", "outro", "bridge", "passage", "passages",
      "part", "parts", "solo", "solos", "verse", "chorus", "coda", "breakdown", "hook", "drop"}

@@ -41,7 +41,7 @@ _NO_NEGATION = {
     "no": words("doubt less fewer shortage matter wonder question other"),
     "not": words("only just merely simply to without unlike"),
     "nothing": words("but short less"),
-    "never": words("without loses lose leaves strays wavers drifts falters budges drags rushes"),
+    "never": words("without loses lose leaves strays departs wavers drifts falters budges drags rushes"),
     "without": words("doubt"),
     "none": words("other"),
     "barely": words("audible there noticeable perceptible"),
@@ -60,7 +60,7 @@ _HAVING = words(
 _UNRESTRICTING = words(
     "here a an any the of or nor and no one single audible discernible detectable noticeable perceptible human actual "
     "apparent obvious evident identifiable other additional real sung trace hint sign sounds sound whatsoever than "
-    "from but let alone missing"
+    "from but let alone missing conventional standard"
 )
 _NAMES = frozenset({*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS})
 _WHOLE_OF = words(
@@ -224,7 +224,7 @@ def _ends_negation(tokens: Sequence[Token], i: int, negation: str) -> bool:
     if negation in _DETERMINING_NEGATIONS and (token.lower in _CARRYING or token.lower in FINITE_VERBS):
         return token.lower != "'s"
     if token.opens_clause:
-        goes_on = token.lower == "let" or _list_goes_on(tokens, i)
+        goes_on = token.lower == "let" or (before.lower not in {"all", "whatsoever"} and _list_goes_on(tokens, i))
         return not ("," in token.gap and goes_on)
     if token.lower == "and":
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
@@ -288,7 +288,7 @@ def _enumerates(tokens: Sequence[Token], i: int) -> bool:
 def _imagined(tokens: Sequence[Token]) -> list[bool]:
     flags, active = [], ""
     for i, token in enumerate(tokens):
-        if active == "if" and token.opens_clause:
+        if (active == "if" or token.lower == "but") and token.opens_clause:
             active = ""
         if token.lower in _IMAGINED and not (i + 1 < len(tokens) and _is_report(tokens, i)):
             active = active or token.lower
@@ -348,7 +348,8 @@ def _run_of_capitals(tokens: Sequence[Token], start: int) -> int:
 
 
 def _is_musical(token: Token) -> bool:
-    return token.lower in INSTRUMENT_WORDS or token.lower in _MUSICAL or token.lower in VOICE_NOUNS
+    is_key = len(token.lower) == 2 and token.lower[1] == "m"  # 'Cm'
+    return is_key or token.lower in INSTRUMENT_WORDS or token.lower in _MUSICAL or token.lower in VOICE_NOUNS
 
 
 def _local(tokens: Sequence[Token]) -> list[bool]:

@@ -12,7 +12,7 @@ from flamingo_bark_assets.claims.model import ClaimKind
 from flamingo_bark_assets.claims.numbers import Figure
 
 _FEEL = r"(?:feel|groove|rhythm|beat|pulse|time|eighths?|sixteenths?|8ths?|16ths?|notes|hi-?hats?)"
-_VOICE = r"(?:register|voices?|vocals?|vocalist|singer)"
+_VOICE = r"(?:register|falsetto|voices?|vocals?|vocalist|singer)"
 _OF_RANGE = r"(?:end|part|reaches|half) of (?:his|her|their|the|its) (?:\w+ )?(?:range|register)\b"
 _BECOMES = r"(?:get(?:s|ting)?|becom(?:es?|ing)|grow(?:s|ing)?)(?: \w+){0,2}"
 _DENIED = r"(?:(?:never|often|does not|doesn't) )?"
@@ -36,6 +36,7 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
      rf"|{_BECOMES} (?:faster|quicker)\b|tempo (?:\w+ly )?(?:increases|rises|quickens|doubles|picks up)\b"
      r"|pick(?:s|ing) up (?:speed|the pace)\b"),
     ("tempo_change", "slower", r"slow(?:s|ing)? (?:down\b|to a crawl\b|to half )|decelerat(?:es?|ing|ion)\b"
+     r"|drops? to half (?:the )?(?:speed|tempo)\b"
      rf"|ritardando\b|rallentando\b|{_BECOMES} slower\b|tempo (?:\w+ly )?(?:decreases|drops)\b"),
     ("tempo_change", "changes", rf"tempo {_DENIED}(?:changes?|shifts?|var(?:y|ies)|variations?)\b"
      r"|chang(?:es?|ing) (?:of |in )?tempo\b"),
@@ -54,7 +55,8 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
      r"(?:fluctuates|wavers|drifts|wobbles|wanders)\b"
      r"|(?:tempo|timing|rhythm) is all over the place\b|free[- ]flowing (?:tempo|rhythm|pulse|beat)\b"
      r"|(?<=in )free time\b"),
-    ("pace", "slow", rf"on the slow(?:er)? side\b|(?<=played )(?:very |quite )?slowly\b|{_GOES} slowly\b"),
+    ("pace", "slow", rf"on the slow(?:er)? side\b|(?<=played )(?:very |quite )?slowly\b|{_GOES} slowly\b"
+     r"|pace of grave\b"),
     ("pace", "fast", r"on the fast(?:er)? side\b|(?<=played )(?:very |quite )?(?:fast|quickly|rapidly)\b"
      rf"|{_GOES} (?:fast|quickly|rapidly|briskly)\b"),
     ("dynamics", "dynamic", r"dynamics (?:swing|range|vary|shift|move|change) (?:very )?(?:widely|greatly|dramatically|"
@@ -64,10 +66,10 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
      r"|without) (?:dynamic )?compression\b|compression is (?:very )?(?:heavy|strong|aggressive|extreme)\b"),
     ("fidelity", "hi-fi", _QUALITY.format("good|high|excellent|great")),
     ("fidelity", "lo-fi", _QUALITY.format("poor|bad|low|inferior|awful|terrible|horrible")),
-    ("noise", "noisy", r"(?:tape |background |static )?hiss(?:ing|y)?\b"
+    ("noise", "noisy", r"(?:tape |background |static )?hiss(?:es|ing|y)?\b"
      r"|(?:vinyl )?crackl(?:es?|ing|y)\b(?! (?:fire|wood|of))"
      r"|(?:of|no|any|some|little|audible|background|static|room|tape|surface|vinyl|wind|traffic|street) noise\b"
-     r"|(?:of|no|any|some|audible) static\b(?! \w)|(?:is a|some|any|no|mains|electrical|tape) hum\b"),
+     r"|(?:of|no|any|some|audible) static\b(?! \w)|(?:is a|some|any|no|of|mains|electrical|tape) hum\b"),
     ("stereo", "narrow", r"(?:nearly|almost|close to) mono\b|mono-like\b"),
     ("stereo", "left", rf"{_LEANS} the left\b"),
     ("stereo", "right", rf"{_LEANS} the right\b"),

@@ -55,7 +55,7 @@ SECOND_OPINION = "second_opinion"
 SECOND_OPINION_VERSION = "1"
 """Of the rules by which librosa is called and compared with; raise it when their results change."""
 
-CLIPS_VERSION = "7"
+CLIPS_VERSION = "8"
 """Of the rules by which songs are cut and clips are described; raise it when their results change."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from flamingo_bark_assets.claims.tokens import folded
 from flamingo_bark_assets.parts import KINDS, StemKind
 
 
@@ -28,7 +29,7 @@ INSTRUMENT_KIND: Mapping[str, StemKind] = {
 }
 # By each form of its name, plurals included, the canonical one.
 INSTRUMENT_NAMES: Mapping[str, str] = {
-    form.replace("-", " "): _phrases(names)[0]
+    folded(form.replace("-", " ")): _phrases(names)[0]
     for ending in ("s", "")
     for facts in KINDS.values()
     for names in facts.instruments
@@ -69,6 +70,7 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
     "drummer": words("joke jokes"),
     "brass": words("tacks"),
     "bells": words("of"),
+    "organ": words("bass"),
     "whistles": words("a an the its"),
     "brushes": words("off past against up aside with"),
     "stomps": words("along on forward through around"),

@@ -118,13 +118,14 @@ _MANNERS = (
     _Manner("noise", {"clean": "clean", "noise free": "clean"}, words("recording audio signal"),
             words("recording audio signal")),
     _Manner("stereo", {"mono": "mono", "monaural": "mono", "monophonic": "mono"},
-            MIX_HEADS | SOUND_HEADS | words("signal file track"),
+            MIX_HEADS | SOUND_HEADS | words("signal file track image"),
             MIX_HEADS | SOUND_HEADS | _PRONOUNS | words("signal file track song")),
 )  # fmt: skip
 _NOT_STEREO = words("system systems player players speakers set lab total")
 _STEREO_OWNERS = words("car home portable my his her")
 _WIDE = words("wide broad spacious huge expansive immersive widely wider vast generous ample enormous panoramic")
 _NARROW = words("narrow tight small limited")
+_WIDTHS = _WIDE | _NARROW
 _PANNED = words("panned panning")
 _LOWS = words("low lows bass sub bottom kick")
 _IMAGES = words("soundstage soundfield panorama") | {"sound field", "sound stage", "sonic image"}
@@ -353,7 +354,7 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
     for i, token in enumerate(tokens):
         before = tokens[i - 1].lower if i else ""
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
-        is_wide = token.lower == "image" and not (_WIDE | _NARROW).isdisjoint(_before_image(tokens, i))
+        is_wide = token.lower == "image" and before != "mono" and not _WIDTHS.isdisjoint(_before_image(tokens, i))
         is_image = is_wide or not _IMAGES.isdisjoint((token.lower, f"{before} {token.lower}"))
         if before != "stereo" and (is_image or token.lower in _PANNED or token.lower == "mix"):
             is_spread = token.lower == "panned" and following in {"wide", "widely", "apart"}

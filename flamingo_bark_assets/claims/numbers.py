@@ -39,11 +39,11 @@ _MODE = (
 )
 KEY = re.compile(rf"(?<![\w#♯♭'’.-]){_TONIC}[ -]?{_MODE}(?![\w-])(?P<behind>\s+[a-z]+)?", re.IGNORECASE)
 _KEY_OF = re.compile(
-    r"\b(?i:key)(?:(?:\s+of|\s+is|:)\s+|\s+(?=[A-G]))(?P<tonic>[A-Gb-g])"
+    r"\b(?i:key)(?: of (?:this|the) (?:song|piece|music))?(?:(?:\s+of|\s+is|:)\s+|\s+(?=[A-G]))(?P<tonic>[A-Gb-g])"
     r"(?:(?P<sign>#|♯|♭|b|[ -](?:sharp|flat)))?(?P<mode>m)?(?=\s*(?:[.,;:!?)|]|$|and\b|with\b|at\b|is\b))"
 )
 _IN_TONIC = re.compile(
-    r"\bin (?P<tonic>[A-G])(?P<sign>#|♯|♭|b|[ -](?:sharp|flat))?(?=[.;!?)]|, (?!the\b)|$| (?:with|at)\b)"
+    r"\bin (?P<tonic>[A-G])(?P<sign>#|♯|♭|b|[ -](?:sharp|flat))?(?=[.:;!?)]|, (?!the\b)|$| (?:with|at)\b)"
 )
 # A keyword by itself beside a tempo: 'techno, 128 bpm, F#m, dark'.
 _LISTED_KEY = re.compile(r"(?:(?<=[,;|#] )|(?<=[,;|#]))(?P<tonic>[A-G])(?P<sign>#|♯|♭|b)?m(?:in)?(?=\s*(?:[,;|]|\.?$))")

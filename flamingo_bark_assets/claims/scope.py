@@ -299,7 +299,8 @@ def _imagined(tokens: Sequence[Token]) -> list[bool]:
 def _of_versions(tokens: Sequence[Token]) -> list[bool]:
     """Return whether words tell of other versions: 'Alternate mixes: no drums', 'instrumental version available'."""
     named = [i for i, token in enumerate(tokens) if token.lower in _VERSIONS]
-    if named and any(token.lower in {"available", "included"} for token in tokens):
+    said = {token.lower for token in tokens}
+    if "available" in said and (named or "also" in said):
         return [True] * len(tokens)
     label = next((i for i in named if i + 1 < len(tokens) and ":" in tokens[i + 1].gap), len(tokens))
     return [i > label for i in range(len(tokens))]

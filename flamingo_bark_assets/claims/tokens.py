@@ -63,6 +63,18 @@ _PLAIN = (
 )  # fmt: skip
 
 
+_FOLD = str.maketrans(
+    {accented: plain for plain, some in (("a", "áàâãäå"), ("e", "éèêë"), ("i", "íìîï"), ("o", "óòôõöøō"), ("u", "úùûü"),
+                                         ("c", "ç"), ("g", "ğ"), ("n", "ñ"), ("'", "’")) for accented in some}
+)  # fmt: skip
+
+
+def folded(word: str) -> str:
+    """Write a word in small letters without accents: 'cajón' and 'cajon' are one instrument."""
+    lower = word.lower()
+    return lower if lower.isascii() else lower.translate(_FOLD)
+
+
 def plain(text: str) -> str:
     """Write typographic spaces, hyphens and apostrophes plainly, character for character."""
     return text.translate(_PLAIN)
@@ -117,7 +129,7 @@ def _tokens(text: str, start: int, end: int) -> tuple[Token, ...]:
         tokens.append(
             Token(
                 match.group(),
-                match.group().lower().replace("’", "'"),
+                folded(match.group()),
                 match.start(),
                 match.end(),
                 text[behind : match.start()],

@@ -39,11 +39,11 @@ _PATTERNS: tuple[tuple[ClaimKind, str, str], ...] = (
      r"|drops? to half (?:the )?(?:speed|tempo)\b"
      rf"|ritardando\b|rallentando\b|{_BECOMES} slower\b|tempo (?:\w+ly )?(?:decreases|drops)\b"),
     ("tempo_change", "changes", rf"tempo {_DENIED}(?:changes?|shifts?|var(?:y|ies)|variations?)\b"
-     r"|chang(?:es?|ing) (?:of |in )?tempo\b"),
+     r"|chang(?:es?|ing) (?:of |in |the )?tempo\b"),
     ("kick_pattern", "four on the floor", r"kick(?: drum)?(?: \w+)? on (?:every|each) (?:beat|quarter)\b"),
     ("course", "builds", r"build(?:s|ing)? (?:(?:up|\w+ly|in intensity),? )*(?:to|towards?|into)\b"
      r"|(?:gradually|slowly|steadily|energy|tension|intensity) builds?\b|builds? (?:up|in intensity)\b|build-?ups?\b"
-     r"|crescendo(?:s|es)?\b"),
+     r"|crescendo(?:s|es)?\b|(?:slow|gradual|long|steady) build\b"),
     ("course", "fades in", r"fad(?:es?|ing)[- ]in\b"),
     ("course", "fades out", r"fad(?:es?|ing)[- ](?:out|away)\b|(?<=fades in )and out\b"
      r"|(?:ends?|closes|ending) (?:with|in|on) an? (?:\w+ )?fade\b|fades? (?:at|towards?) the (?:end|close)\b"

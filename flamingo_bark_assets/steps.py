@@ -38,7 +38,7 @@ SettingsGroup = Literal["decoding", "separation", "captioning", "prompts", "suit
 """The settings that steps depend on, by what they are for."""
 SETTINGS_GROUPS: tuple[SettingsGroup, ...] = get_args(SettingsGroup)
 
-TEXT_VERSION = "10"
+TEXT_VERSION = "11"
 """Of the rules by which metadata is read and captions and prompts are written; raise it when their results change."""
 
 LYRICS_VERSION = "3"
@@ -55,7 +55,7 @@ SECOND_OPINION = "second_opinion"
 SECOND_OPINION_VERSION = "1"
 """Of the rules by which librosa is called and compared with; raise it when their results change."""
 
-CLIPS_VERSION = "7"
+CLIPS_VERSION = "8"
 """Of the rules by which songs are cut and clips are described; raise it when their results change."""
 
 

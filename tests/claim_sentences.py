@@ -165,7 +165,7 @@ PLAIN: tuple[Sentence, ...] = (
     ),
     _plain("a Rhodes electric piano and muted trumpet", "instrument electric piano", "instrument trumpet"),
     _plain("The tempo is approx. 88 bpm.", "tempo 88"),
-    _plain("There is a kick on every beat.", "instrument kick"),
+    _plain("There is a kick on every beat.", "instrument kick", FOUR),
     _plain("A bass-heavy dubstep track with wobble bass", "instrument bass"),
     _plain("The drummer plays fast double kick patterns", "instrument drums", "instrument kick"),
     _plain("The audio is monaural.", "stereo mono"),
@@ -174,7 +174,7 @@ PLAIN: tuple[Sentence, ...] = (
     _plain("Slow tempo.", "pace slow"),
     _plain("Tempo: fast", "pace fast"),
     _plain("The pace is fast and the mood is tense.", "pace fast"),
-    _plain("The singer's voice is high-pitched.", VOICE),
+    _plain("The singer's voice is high-pitched.", VOICE, "register high"),
     _plain("Her vocals are layered over a synth bass.", VOICE, "singer female", "instrument synth bass"),
     _plain("It keeps common time.", "metre 4/4"),
     _plain("The sonata in A major is played softly.", "key A major"),
@@ -534,4 +534,38 @@ HELD_OUT_LATER: tuple[Sentence, ...] = (
           NO_VOICE, "instrument drums", "instrument keyboard"),
 )  # fmt: skip
 
-SENTENCES: tuple[Sentence, ...] = (*PLAIN, *TRAPS, *HELD_OUT, *HELD_OUT_LATER)
+UNREAD_WORDS: tuple[Sentence, ...] = (
+    _plain("I really like the oboe here.", "instrument oboe"),
+    _trap("It sounds like an oboe."),
+    _trap(
+        "A baritone electric guitar and a tenor banjo trade licks.", "instrument electric guitar", "instrument banjo"
+    ),
+    _trap("Singing bowls ring over a drone.", "instrument singing bowls"),
+    _trap("A viola takes the inner voice.", "instrument viola"),
+    _trap("The bass stays in mono.", "instrument bass"),
+    _trap("The pulse is free of any grid."),
+    _plain("The tempo never wavers.", "steadiness steady"),
+    _trap("The tempo never changes.", "not tempo_change changes"),
+    _plain("ambient techno, 124 bpm, F#m, no kick", "tempo 124", "key F# minor", "not instrument kick"),
+    _trap("Alternate mixes: no drums, no vocals."),
+    _trap("An instrumental version is available."),
+    _plain("Production: hi-fi and spacious; every part has room.", "fidelity hi-fi"),
+    _trap("The harmonic rhythm is slow."),
+    _trap("Vocals are absent until the last chorus.", VOICE),
+    _trap("It comes with all the bells and whistles."),
+    _plain("The chord sequence is Em.", "chord E minor"),
+    _plain("The loop runs Dm7–Am7–Em7, a chord a bar.", "chord D minor", "chord A minor", "chord E minor"),
+    _plain("The strings join at the second verse.", "instrument strings", "course strings enter"),
+    _trap("The strings join the flute in unison.", "instrument strings", "instrument flute"),
+    _plain(
+        "A horsehead fiddle, an atabaque and a domra.",
+        "instrument morin khuur",
+        "instrument atabaque",
+        "instrument domra",
+    ),
+    _trap("Shouted choruses, with no sung hook.", VOICE),
+    _plain("There are no percussion instruments.", "not instrument percussion"),
+    _plain("A recording with a wide image.", "stereo wide"),
+)
+
+SENTENCES: tuple[Sentence, ...] = (*PLAIN, *TRAPS, *HELD_OUT, *HELD_OUT_LATER, *UNREAD_WORDS)

@@ -22,6 +22,8 @@ _SYMBOLS = re.compile(_SYMBOL)
 _BETWEEN = r"(?:\s*(?:,|-|–|—|→|>|\||&)\s*(?:and |then )?|\s+(?:and|to|then)\s+)"
 _UNNAMED = re.sub("[?]P<[a-z]+>", "?:", _SYMBOL)
 _LISTS = re.compile(rf"(?<![\w#♯♭'.]){_UNNAMED}(?:{_BETWEEN}{_UNNAMED})+")
+# One chord for all of the song.
+_ONLY = re.compile(rf"(?<=is ){_UNNAMED}(?=\.?$)")
 _QUALITIES = {"m": "minor", "min": "minor", "minor": "minor", "dim": "diminished", "°": "diminished",
               "aug": "augmented", "+": "augmented"}  # fmt: skip
 # A named chord may have a seventh behind it: 'F# minor seventh'.
@@ -32,7 +34,6 @@ _LISTED = re.compile(
 _PLAYED = re.compile(r"\b(?:play(?:s|ing|ed)?|mainly|mostly|between|cycl(?:es|ing) through|over)\s*$", re.IGNORECASE)
 _CHORD_LIST = 3
 _BEHIND = re.compile(r"\s+(?:seventh |sixth |ninth )?chords?\b", re.IGNORECASE)
-_AS_KEY = re.compile(r"\s+as (?:its|the) key\b", re.IGNORECASE)
 _IN_KEY = re.compile(
     r"\b(?:in|key(?: of| is|:)?|tonality(?: of)?|tonal cent(?:re|er)(?: of| is|:)?|harmony is|around|rooted in)\s*$",
     re.IGNORECASE,
@@ -50,7 +51,7 @@ def find_chords(text: str, start: int, end: int) -> list[Figure]:
 
 
 def _symbols(text: str, start: int, end: int) -> Iterator[Figure]:
-    for listed in _LISTS.finditer(text, start, end):
+    for listed in (*_LISTS.finditer(text, start, end), *_ONLY.finditer(text, start, end)):
         for match in _SYMBOLS.finditer(text, listed.start(), listed.end()):
             name = f"{note_of(match)} {_QUALITIES.get(match['quality'] or '', 'major')}"
             yield Figure("chord", name, match.start(), match.end(), match.start(), match.end())
@@ -67,7 +68,7 @@ def _named(text: str, start: int, end: int) -> Iterator[Figure]:
             runs.append([match])
     for run in runs:
         before = text[start : run[0].start()]
-        is_key = bool(_IN_KEY.search(before)) or bool(_AS_KEY.match(text, run[-1].end("mode"), end))
+        is_key = bool(_IN_KEY.search(before))
         is_list = len(run) >= _CHORD_LIST or (len(run) > 1 and bool(_PLAYED.search(before)))
         is_said = bool(_CHORD_WORD.search(before)) and not is_key
         is_named = bool(_BEHIND.match(text, run[-1].end("mode"), end))

@@ -15,6 +15,7 @@ from flamingo_bark_assets.claims.lexicon import (
     FINITE_VERBS,
     INSTRUMENT_WORDS,
     MIX_HEADS,
+    PHRASE_BORDERS,
     PREPOSITIONS,
     SOUND_HEADS,
     TEMPO_HEADS,
@@ -224,13 +225,14 @@ def _without_adjective(text: str, tokens: Sequence[Token], first: int, last: int
     following, is_said = tokens[last].lower, first > 1 and tokens[first - 2].lower in COPULAS
     if is_said and following in MIX_HEADS | SOUND_HEADS:
         return None  # 'it's a lo-fi recording' would say nothing without its adjective
-    apart = DETERMINERS | PREPOSITIONS | FINITE_VERBS
-    is_joined = following == "and" and last + 1 < len(tokens) and tokens[last + 1].lower not in apart | _BARE_WITHOUT
+    is_joined = (
+        following == "and" and last + 1 < len(tokens) and tokens[last + 1].lower not in PHRASE_BORDERS | _BARE_WITHOUT
+    )
     behind = last + 1 if is_joined else last
     if tokens[last].opens_clause and (before in COPULAS or not first or "," not in tokens[last].gap):
         return None
-    if not is_joined and (before in COPULAS or following in apart | _BARE_WITHOUT or (following.endswith("ing") and (
-        tokens[last].opens_clause))):  # fmt: skip
+    is_bare = following in PHRASE_BORDERS | _BARE_WITHOUT or (following.endswith("ing") and tokens[last].opens_clause)
+    if not is_joined and (before in COPULAS or is_bare):
         return None
     return text[: tokens[first].start] + text[tokens[behind].start :]
 

@@ -24,15 +24,17 @@ from flamingo_bark_assets.claims.worded import entries, find_worded
 
 _SINGING = VOICE_VERBS | {"singing"}
 _MANNERS_OF_VOICE = words(
-    "lyrics lyric falsetto spoken choir choirs rapper rappers duet duets narrator narration humming"
+    "lyrics lyric falsetto spoken choir choirs rapper rappers duet duets narrator narration humming hook hooks chorus "
+    "choruses refrain refrains rap"
 )
 _ABSENT = words("absent missing nowhere nonexistent omitted none inaudible lacking")
 _NOT_HEARD = words(
     "present audible heard used featured included there appear appears play plays feature come enter sing exist"
 )
-_BETWEEN_SUBJECT_AND_ABSENCE = words(
-    "is are was were remain remains completely entirely totally largely mostly all do does never be section line "
-    "track and or"
+_BETWEEN_SUBJECT_AND_ABSENCE = (
+    words("is are was were remain remains all do does never be section line track and or")
+    | INSTRUMENT_WORDS
+    | VOICE_NOUNS
 )
 _ABSENT_PAIRS = frozenset({"n a", "left out", "dropped entirely", "done without"})
 _PARTS = words(
@@ -157,7 +159,7 @@ def _is_absent(tokens: Sequence[Token], last: int) -> bool:
         if denied:
             heard = next((j for j in range(i + 1, min(len(tokens), i + 3)) if tokens[j].lower in _NOT_HEARD), None)
             return heard is not None and not _has_object(tokens, heard) and not comes_later(tokens, i)
-        if word not in _BETWEEN_SUBJECT_AND_ABSENCE | INSTRUMENT_WORDS | VOICE_NOUNS and not word.endswith("ly"):
+        if word not in _BETWEEN_SUBJECT_AND_ABSENCE and not word.endswith("ly"):
             return False
     return False
 
@@ -165,7 +167,9 @@ def _is_absent(tokens: Sequence[Token], last: int) -> bool:
 def _in_part(tokens: Sequence[Token], i: int) -> bool:
     """Return whether the absence is of a part of the song: 'absent for the second half', 'missing from the intro'."""
     behind = [token.lower for token in tokens[i : i + _REACH]]
-    return bool(behind) and behind[0] in {"for", "in", "from", "during", "until"} and not _PARTS.isdisjoint(behind)
+    if not behind:
+        return False
+    return behind[0] == "until" or (behind[0] in {"for", "in", "from", "during"} and not _PARTS.isdisjoint(behind))
 
 
 def _has_object(tokens: Sequence[Token], verb: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from flamingo_bark_assets.claims.tokens import folded
 from flamingo_bark_assets.parts import KINDS, StemKind
 
 
@@ -28,7 +29,7 @@ INSTRUMENT_KIND: Mapping[str, StemKind] = {
 }
 # By each form of its name, plurals included, the canonical one.
 INSTRUMENT_NAMES: Mapping[str, str] = {
-    form.replace("-", " "): _phrases(names)[0]
+    folded(form.replace("-", " ")): _phrases(names)[0]
     for ending in ("s", "")
     for facts in KINDS.values()
     for names in facts.instruments
@@ -68,7 +69,12 @@ NOT_BEFORE: Mapping[str, frozenset[str]] = {
     "recorder": words("was is"),
     "drummer": words("joke jokes"),
     "brass": words("tacks"),
-    "bells": words("and"),
+    "bells": words("of"),
+    "organ": words("bass"),
+    "whistles": words("a an the its"),
+    "brushes": words("off past against up aside with"),
+    "stomps": words("along on forward through around"),
+    "sub": words("genre genres text mix mixes bus"),
 }
 NOT_AFTER: Mapping[str, frozenset[str]] = {
     "keys": words("in all different major minor two both several various many the"),
@@ -81,6 +87,7 @@ NOT_AFTER: Mapping[str, frozenset[str]] = {
     "organ": words("mouth"),
     "hats": words("their his her"),
     "bells": words("church wedding"),
+    "snaps": words("snare it drum that which"),
 }
 COMPOUND_GENRES: frozenset[str] = words("pop wave step core funk punk folk rock metal hop house")
 NOT_THE_THING: frozenset[str] = words("like esque ish style inspired compatible")
@@ -90,7 +97,7 @@ VOICE_NOUNS: frozenset[str] = words(
     "rappers falsetto crooner narrator lyrics crooning singing rapping chanting humming whispering beatboxing "
     "vocalizing vox duet duets lyric lyrically vocalisation vocalisations vocalise vocalising vocally "
     "yodeling yodelling scatting toasting ad-libs adlibs narration choral chorister mc crooners soloists beatboxer "
-    "spoken announcer countertenor chant voiceover oohs aahs"
+    "spoken announcer countertenor chant voiceover oohs aahs ahs"
 )
 VOICE_VERBS: frozenset[str] = words(
     "sing sings sang sung raps rapped croons hums whispers whispered narrates chants chanted yodels scats vocalises"
@@ -98,13 +105,14 @@ VOICE_VERBS: frozenset[str] = words(
 # Of a voice where a person does it: 'a woman speaks', 'somebody mumbling'.
 VOICE_ACTS: frozenset[str] = words(
     "speak speaks speaking talk talks talking shout shouts shouting scream screams screaming mumbles mumbling murmurs "
-    "murmuring declaims declaimed recites recited reciting shouted screamed yells yelling whispering"
+    "murmuring declaims declaimed recites recited reciting shouted screamed yells yelling whispering "
+    "harmonise harmonises harmonising harmonize harmonizes harmonizing"
 )
 VOICE_PHRASES: frozenset[str] = frozenset(
     _phrases(
-        "a cappella, a capella, acapella, acappella, male voice choir, ad libs, the rap, "
-        "lyrical theme, lyrical themes, lyrical content, lyrical subject, rap verse, rap verses, rap flow, "
-        "rap delivery, rap part"
+        "a cappella, a capella, acapella, acappella, backing harmonies, doo wop harmonies, gang shouts, girl group, "
+        "ad libs, the rap, lyrical theme, lyrical themes, lyrical content, lyrical subject, rap verse, rap verses, "
+        "rap flow, rap delivery, rap part"
     )
 )
 VOICE_TYPES: frozenset[str] = words("soprano mezzo alto contralto tenor baritone")
@@ -113,21 +121,22 @@ NOT_VOICE_AFTER: frozenset[str] = words("leading control chip")
 NOT_VOICES: frozenset[str] = words("pad pads synth synths patch patches")
 GIVING_VOICE: frozenset[str] = words("give gives gave giving given lend lends lending")
 SINGER_WORDS: Mapping[str, str] = {
-    "male": "male", "man": "male", "men": "male", "he": "male", "his": "male", "guy": "male",
-    "female": "female", "woman": "female", "women": "female", "she": "female", "her": "female", "lady": "female",
-    "girl": "female", "boy": "child", "boys": "child", "child": "child", "children": "child", "kids": "child",
-    "kid": "child",
-    "child's": "child",
+    "he": "male", "his": "male", "she": "female", "her": "female",
+    **dict.fromkeys(words("male males man men guy guys frontman fella bloke dude gentleman lad"), "male"),
+    **dict.fromkeys(words("female females woman women lady ladies girl girls gal"), "female"),
+    **dict.fromkeys(words("boy boys child children kid kids child's"), "child"),
 }  # fmt: skip
 
 # Nouns that are a voice's when they are his or hers.
 VOICE_POSSESSIONS: frozenset[str] = words(
-    "delivery phrasing timbre performance tone diction register range flow verses"
+    "delivery phrasing timbre performance tone diction register range flow verses melisma melismas vibrato vowels "
+    "consonants enunciation articulation"
 )
 
 GENRE_HEADS: frozenset[str] = words(
     "rock pop jazz blues metal punk folk house techno trance soul funk reggae disco hop edm rnb country waltz "
-    "bossa salsa samba ambient electronica dubstep trap grunge gospel swing r"
+    "bossa salsa samba ambient electronica dubstep trap grunge gospel swing r polka tango cumbia march jig reel "
+    "hornpipe mazurka minuet bolero rumba mambo merengue bachata flamenco bluegrass ska afrobeat reggaeton synthwave"
 )
 WHOLE_HEADS: frozenset[str] = words(
     "song songs track tracks piece music tune number ballad instrumental composition recording jam anthem banger "
@@ -152,8 +161,8 @@ TEMPO_ONLY: frozenset[str] = words("medium mid high low rapid")
 PACE_COMPOUNDS: Mapping[str, str] = {
     "uptempo": "fast", "up tempo": "fast", "downtempo": "slow", "down tempo": "slow", "midtempo": "moderate",
     "mid tempo": "moderate", "fast paced": "fast", "slow paced": "slow", "medium paced": "moderate",
-    "moderately paced": "moderate", "slow moving": "slow", "fast moving": "fast", "medium fast": "medium fast",
-    "medium slow": "medium slow",
+    "moderately paced": "moderate", "slow moving": "slow", "fast moving": "fast", "lively tempo": "fast",
+    "lively pace": "fast", "medium fast": "medium fast", "medium slow": "medium slow",
 }  # fmt: skip
 # Marks on scores and metronomes name a tempo wherever they stand.
 TEMPO_NAMES: Mapping[str, str] = {
@@ -196,3 +205,5 @@ FINITE_VERBS: frozenset[str] = words(
     "stay stays strips suggest suggests support supports swells swings swirl swirls take takes trades underpins "
     "underscores unfolds used uses was were will would"
 )
+# Words that no noun phrase goes on over.
+PHRASE_BORDERS: frozenset[str] = DETERMINERS | PREPOSITIONS | FINITE_VERBS

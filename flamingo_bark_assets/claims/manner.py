@@ -20,6 +20,7 @@ from flamingo_bark_assets.claims.lexicon import (
     NOT_PACE,
     PACE_COMPOUNDS,
     PACE_WORDS,
+    PHRASE_BORDERS,
     PREPOSITIONS,
     RHYTHM_HEADS,
     SOUND_HEADS,
@@ -38,8 +39,9 @@ from flamingo_bark_assets.claims.tokens import Token
 
 _REACH = 5
 _PRONOUNS = words("it this that")
-_AMOUNTS = words("bit little lot touch")
-_STOPPING = (DETERMINERS - {"no"}) | PREPOSITIONS | FINITE_VERBS
+_AMOUNTS = words("bit little lot touch mono stereo")
+_STOPPING = PHRASE_BORDERS - {"no"}
+_STOPPING_BUT_COPULAS = (_STOPPING - COPULAS) | {"and"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,13 @@ _MANNERS = (
             TEMPO_HEADS | RHYTHM_HEADS | WHOLE_HEADS | GENRE_HEADS | _PRONOUNS, over_instruments=True),
     _Manner("steadiness",
             {**dict.fromkeys(words("steady constant consistent unwavering unvarying unchanging stable regular even "
-                                   "fixed strict uniform") | {"rock solid"}, "steady"),
+                                   "fixed strict uniform firm rigid locked") | {"rock solid"}, "steady"),
              **dict.fromkeys(words("irregular fluctuating free unsteady flexible"), "free")},
             _BEATS | words("beats rhythms pulses timing drumming backbeat drums kick 4 four"),
             _BEATS | words("timing drumming drums"), over_instruments=True),
     _Manner("timbre", {"warm": "warm", "thin": "thin", "crisp": "crisp", "boomy": "boomy"},
             MIX_HEADS | words("sound audio recording") | {"low end"},
-            MIX_HEADS | words("sound audio recording end tone") | {"low end"}),
+            MIX_HEADS | words("sound audio recording end tone highs treble") | {"low end"}),
     _Manner("loudness", {"loud": "loud", "quiet": "quiet"}, _WHOLE | _LEVEL,
             _WHOLE | _LEVEL | _PRONOUNS | {"everything"}),
     _Manner("loudness", {"high": "loud", "low": "quiet"}, words("volume loudness"), words("volume loudness")),
@@ -98,16 +100,17 @@ _MANNERS = (
                          "reduced": "compressed"},
             frozenset({"dynamic range"}), frozenset({"dynamic range", "dynamics"})),
     _Manner("brightness", {"bright": "bright", "dark": "dark"},
-            MIX_HEADS | SOUND_HEADS | words("tone timbre") | {"muffled character"},
-            MIX_HEADS | SOUND_HEADS | words("tone timbre")),
+            MIX_HEADS | SOUND_HEADS | words("tone timbre highs") | {"muffled character", "top end", "high end"},
+            MIX_HEADS | SOUND_HEADS | words("tone timbre highs") | {"top end", "high end"}),
     _Manner("fidelity", {"lo fi": "lo-fi", "lofi": "lo-fi", "low fi": "lo-fi", "low fidelity": "lo-fi",
                          "low quality": "lo-fi", "poor quality": "lo-fi", "bad quality": "lo-fi", "hi fi": "hi-fi",
                          "hifi": "hi-fi", "high fidelity": "hi-fi", "high quality": "hi-fi",
                          "studio quality": "hi-fi"},
             MIX_HEADS | SOUND_HEADS | words("quality aesthetic aesthetics feel vibe character texture charm"),
-            MIX_HEADS | SOUND_HEADS | _PRONOUNS | {"quality"}),
-    _Manner("fidelity", {"poor": "lo-fi", "bad": "lo-fi", "low": "lo-fi", "inferior": "lo-fi", "high": "hi-fi",
-                         "good": "hi-fi", "excellent": "hi-fi", "great": "hi-fi"},
+            MIX_HEADS | SOUND_HEADS | _PRONOUNS | words("quality aesthetic")),
+    _Manner("fidelity", dict.fromkeys(words("awful terrible horrible"), "lo-fi"), SOUND_HEADS, SOUND_HEADS),
+    _Manner("fidelity", {**dict.fromkeys(words("poor bad low inferior awful terrible horrible"), "lo-fi"),
+                         **dict.fromkeys(words("high good excellent great"), "hi-fi")},
             _QUALITY, _QUALITY),
     _Manner("noise", {"noisy": "noisy", "hissy": "noisy"},
             MIX_HEADS | SOUND_HEADS | words("track"), MIX_HEADS | SOUND_HEADS | words("track song")),
@@ -115,15 +118,17 @@ _MANNERS = (
     _Manner("noise", {"clean": "clean", "noise free": "clean"}, words("recording audio signal"),
             words("recording audio signal")),
     _Manner("stereo", {"mono": "mono", "monaural": "mono", "monophonic": "mono"},
-            MIX_HEADS | SOUND_HEADS | words("signal file track"),
+            MIX_HEADS | SOUND_HEADS | words("signal file track image"),
             MIX_HEADS | SOUND_HEADS | _PRONOUNS | words("signal file track song")),
 )  # fmt: skip
 _NOT_STEREO = words("system systems player players speakers set lab total")
 _STEREO_OWNERS = words("car home portable my his her")
 _WIDE = words("wide broad spacious huge expansive immersive widely wider vast generous ample enormous panoramic")
 _NARROW = words("narrow tight small limited")
+_WIDTHS = _WIDE | _NARROW
 _PANNED = words("panned panning")
-_IMAGES = words("soundstage soundfield panorama")
+_LOWS = words("low lows bass sub bottom kick")
+_IMAGES = words("soundstage soundfield panorama") | {"sound field", "sound stage", "sonic image"}
 _STEREO_NOUNS = words("image imaging field mix width recording spread spectrum panorama placement picture separation")
 _JOINERS = words("and but yet or")
 _LONGEST_ADJECTIVE = 2
@@ -155,8 +160,8 @@ def find_manners(tokens: Sequence[Token]) -> Iterator[Span]:
 def _pace_compound(tokens: Sequence[Token], i: int) -> Span | None:
     if tokens[i].lower in TEMPO_NAMES:
         return Span("pace", TEMPO_NAMES[tokens[i].lower], i, i + 1)
-    if (value := PACE_WORDS.get(tokens[i].lower)) and _is_before_bpm(tokens, i + 1):
-        return Span("pace", value, i, i + 1)
+    if tokens[i].lower in PACE_WORDS and i + 2 < len(tokens) and tokens[i + 2].gap == "/" and tokens[i + 1].joined:
+        return Span("pace", PACE_WORDS[tokens[i].lower], i, i + 1)  # 'a slow 6/8'
     for length in (2, 1):
         phrase = phrase_at(tokens, i, length)
         if phrase in PACE_COMPOUNDS:
@@ -165,20 +170,18 @@ def _pace_compound(tokens: Sequence[Token], i: int) -> Span | None:
     return None
 
 
-def _is_before_bpm(tokens: Sequence[Token], i: int) -> bool:
-    """Return whether a tempo in figures follows: 'a brisk 148 BPM'."""
-    return i + 1 < len(tokens) and tokens[i].lower.isdigit() and any(
-        token.lower in {"bpm", "beats"} for token in tokens[i + 1 : i + 3]
-    )  # fmt: skip
-
-
 def _manner(tokens: Sequence[Token], i: int, manner: _Manner, is_list: bool) -> Span | None:
     for length in range(_LONGEST_ADJECTIVE, 0, -1):
         value = manner.adjectives.get(phrase_at(tokens, i, length))
-        if value is None or is_likeness(tokens, i + length):
+        if value is None or is_likeness(tokens, i + length) or phrase_at(tokens, i, 2) == "free of":
             continue
+        if value == "driving" and i and tokens[i - 1].lower in INSTRUMENT_NAMES:
+            continue  # 'a kick driving the strings'
         last = _head_behind(tokens, i, i + length, manner)
-        if last is None and (_is_predicate(tokens, i, manner) or (is_list and _is_tag(tokens, i, i + length, manner))):
+        may_be_tag = is_list or _is_behind_label(tokens, i) or (i == 0 and manner.kind == "fidelity")
+        if last is None and (
+            _is_predicate(tokens, i, manner) or (may_be_tag and _is_tag(tokens, i, i + length, manner))
+        ):
             last = i + length
         if last is not None:
             first = _with_intensifiers(tokens, i)
@@ -206,16 +209,18 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
     if behind < len(tokens) and (tokens[behind].lower in NOT_PACE or _is_lone_hyphen(tokens, behind)):
         return None
     # 'Dark and very loud, the master ...': adjectives before the noun phrase that they belong to.
-    is_fronted = i <= _REACH and not any(t.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS for t in tokens[:i])
+    is_fronted = i <= _REACH and not any(t.lower in PHRASE_BORDERS for t in tokens[:i])
     # In 'a slow, moody piece' and 'slow and heavy, moody rock' more adjectives follow; 'low energy, wide range' and
     # 'even dynamics and swung beats' hold a noun of the adjective's own.
     ends_early = behind < len(tokens) and tokens[behind].joined and tokens[behind].lower not in _JOINERS
     for j in range(behind, min(len(tokens), behind + _REACH)):
         token = tokens[j]
-        if any(mark in token.gap for mark in ";:()—") or _begins_anew(tokens, j):
+        if any(mark in token.gap for mark in ";:()—"):
             return None
         if ends_early and ("," in token.gap or tokens[j - 1].lower == "and"):
             return None
+        if token.lower == "harmonic":
+            return None  # 'a slow harmonic rhythm'
         if phrase_at(tokens, j, 2) in manner.heads:
             return j + 2
         if token.lower in manner.heads:
@@ -224,20 +229,14 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
             return None
         if token.lower in DETERMINERS and "," in token.gap and is_fronted:
             continue
-        if token.lower in DETERMINERS | PREPOSITIONS | FINITE_VERBS:
+        if token.lower in PHRASE_BORDERS:
             return None
         if token.lower in INSTRUMENT_NAMES or token.lower in VOICE_NOUNS:
-            following = tokens[j + 1].lower if j + 1 < len(tokens) else ""
-            if not (manner.over_instruments and following in manner.heads):
+            reach = 3 if phrase_at(tokens, j, 2) in INSTRUMENT_NAMES else 2  # 'drum beat', 'drum machine pulse'
+            following = {token.lower for token in tokens[j + 1 : j + reach]}
+            if not (manner.over_instruments and following & manner.heads):
                 return None
     return None
-
-
-def _begins_anew(tokens: Sequence[Token], j: int) -> bool:
-    """Return whether what goes before ends there: 'moderate dynamics and 128 BPM', 'a moderate range, paced at 120'."""
-    word, before = tokens[j].lower, tokens[j - 1].lower
-    is_next = before == "and" and (word.isdigit() or word in {"every", "each"})
-    return is_next or (word == "paced" and "," in tokens[j].gap)
 
 
 def _is_lone_hyphen(tokens: Sequence[Token], behind: int) -> bool:
@@ -270,7 +269,7 @@ def _is_predicate(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
 
 def _is_subject(tokens: Sequence[Token], i: int, manner: _Manner) -> bool:
     if tokens[i].lower in manner.subjects or tokens[i].lower == "nothing":
-        return True
+        return tokens[max(0, i - 1)].lower != "harmonic"
     return phrase_at(tokens, max(0, i - 1), 2) in manner.subjects
 
 
@@ -282,7 +281,7 @@ def _copula_before(tokens: Sequence[Token], i: int) -> int | None:
             return j
         if word in COPULAS:  # In 'swing feel, low energy' feel is a noun.
             return None if word == "feel" and "," in tokens[j + 1].gap else j
-        is_adverbial = following in _AMOUNTS or following in {"mono", "stereo"}
+        is_adverbial = following in _AMOUNTS or (word == "of" and tokens[j - 1].lower in {"kind", "sort"})
         stops = word in _STOPPING and not is_adverbial
         if stops or word in INSTRUMENT_NAMES or tokens[j].gap.strip() in {";", ":"}:
             return None
@@ -295,11 +294,28 @@ def _is_denied_without_verb(tokens: Sequence[Token], i: int) -> bool:
     return before == "nothing" or pair in {("anything", "but"), ("from", "being"), ("far", "from"), ("nowhere", "near")}
 
 
+def _is_behind_label(tokens: Sequence[Token], i: int) -> bool:
+    """Return whether an adjective opens what a label heads: 'Production: hi-fi and carefully layered; each ...'."""
+    return i > 0 and ":" in tokens[i].gap
+
+
+def _goes_on(tokens: Sequence[Token], first: int, last: int) -> bool:
+    """Return whether a keyword is followed by more of it: 'very slow and holy', 'Sound: lo-fi in a deliberate way'."""
+    following = tokens[last].lower
+    if _is_behind_label(tokens, first):
+        return following == "and" or following in PREPOSITIONS
+    return following == "and" and (last + 2 >= len(tokens) or tokens[last + 2].opens_clause)
+
+
 def _is_tag(tokens: Sequence[Token], i: int, last: int, manner: _Manner) -> bool:
     """Return whether the adjective is an item by itself in a list of keywords: 'female vocal, slow, piano'."""
     first = _with_intensifiers(tokens, i)
-    closed = last == len(tokens) or tokens[last].opens_clause
+    closed = last == len(tokens) or tokens[last].opens_clause or _goes_on(tokens, first, last)
     if manner.kind in {"loudness", "dynamics"}:  # 'Extremely loud and compressed, with a wide top'
+        if "dynamic range" in manner.heads:
+            return False  # 'wide, modern mix'
+        if sum("," in token.gap for token in tokens) > 2 and tokens[first].opens_clause and closed:
+            return True
         opens = first == 0 or (tokens[first - 1].lower == "and" and first <= _REACH)
         return opens and len(tokens) > 1 and (closed or tokens[last].lower == "and")
     return (
@@ -329,6 +345,8 @@ def _is_in_mono(tokens: Sequence[Token], i: int) -> bool:
     """Return whether 'mono' stands behind 'in' or 'all', or ends a clause: 'is noisy and mono'."""
     before = tokens[i - 1].lower if i else ""
     ends = i + 1 == len(tokens) or tokens[i + 1].opens_clause
+    if not _LOWS.isdisjoint(token.lower for token in tokens[max(0, i - _REACH) : i]):
+        return False  # 'the low end stays in mono', as in most stereo mixes
     return before in {"in", "all"} or (ends and (before == "and" or "," in tokens[i].gap))
 
 
@@ -336,7 +354,8 @@ def _stereo(tokens: Sequence[Token]) -> Iterator[Span]:
     for i, token in enumerate(tokens):
         before = tokens[i - 1].lower if i else ""
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
-        is_image = token.lower in _IMAGES or (before == "sound" and token.lower in {"field", "stage"})
+        is_wide = token.lower == "image" and before != "mono" and not _WIDTHS.isdisjoint(_before_image(tokens, i))
+        is_image = is_wide or not _IMAGES.isdisjoint((token.lower, f"{before} {token.lower}"))
         if before != "stereo" and (is_image or token.lower in _PANNED or token.lower == "mix"):
             is_spread = token.lower == "panned" and following in {"wide", "widely", "apart"}
             width = "wide" if is_spread else _width(tokens, i, i + 1) or ("stereo" if token.lower == "panned" else None)
@@ -354,7 +373,7 @@ def _width(tokens: Sequence[Token], first: int, last: int) -> str | None:
     """Give the width that is said of an image before it, or behind 'is'."""
     said: list[str] = []
     for j in range(last, min(len(tokens), last + 4)):
-        if tokens[j].lower in _STOPPING - COPULAS or tokens[j].lower == "and":
+        if tokens[j].lower in _STOPPING_BUT_COPULAS:
             break
         if tokens[j].lower in COPULAS and not tokens[j].opens_clause:
             said = [token.lower for token in tokens[j + 1 : j + 4]]

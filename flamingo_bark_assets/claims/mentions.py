@@ -27,17 +27,20 @@ from flamingo_bark_assets.claims.lexicon import (
     VOICE_POSSESSIONS,
     VOICE_TYPES,
     VOICE_VERBS,
+    words,
 )
 from flamingo_bark_assets.claims.scope import is_likeness
 from flamingo_bark_assets.claims.spans import Span, first_words, phrase_at
 from flamingo_bark_assets.claims.tokens import Token
 
 _KICK_PATTERNS = frozenset({"four on the floor", "4 on the floor", "four to the floor", "4 to the floor"})
-_GENRES = frozenset({"drum and bass", "drum bass", "drum n bass", "drum'n'bass", "brass band", "string theory"})
+_GENRES = frozenset(
+    {"drum and bass", "drum bass", "drum n bass", "drum'n'bass", "brass band", "string theory", "bells and whistles"}
+)
 _FIRST_OF_KICK_PATTERNS, _FIRST_OF_GENRES = first_words(_KICK_PATTERNS), first_words(_GENRES)
 _FIRST_OF_INSTRUMENTS, _FIRST_OF_VOICE_PHRASES = first_words(INSTRUMENT_NAMES), first_words(VOICE_PHRASES)
 _SINGER_REACH = 5
-_PERSONS = (SINGER_WORDS.keys() - {"his", "her"}) | {"somebody", "someone", "people", "crowd"}
+_PERSONS = (SINGER_WORDS.keys() - {"his", "her"}) | {"somebody", "someone", "people"}
 _SECTIONS = frozenset(
     {"break", "section", "sections", "interlude", "interludes", "intro", "outro", "bridge", "passage", "passages",
      "part", "parts", "solo", "solos", "verse", "chorus", "coda", "breakdown", "hook", "drop"}
@@ -46,7 +49,8 @@ _WHOLLY = frozenset({"purely", "entirely", "fully", "completely", "wholly", "sol
 _ARRANGED = frozenset({"arrangement", "backing", "accompaniment", "palette", "texture", "textures"})
 _BEHIND_INSTRUMENTAL = frozenset({"and", "with", "that", "featuring", "at", "but", "throughout"})
 _ADJECTIVES = 5
-_SUNG_PARTS = frozenset({"hook", "hooks", "chorus", "lead", "leads", "harmonies", "topline", "delivery", "refrain"})
+_SUNG_PARTS = words("hook hooks chorus choruses lead leads harmonies topline delivery refrain refrains verses rap")
+_OF_SUNG_PARTS = words("male female shouted screamed sung rapped chanted whispered")
 _FRONTED = frozenset({"fronted", "sung"})
 
 
@@ -113,6 +117,8 @@ def _judged(tokens: Sequence[Token], first: int, last: int, name: str) -> Span |
 
 def _is_voice(tokens: Sequence[Token], i: int) -> bool:
     word = tokens[i].lower
+    if _phrase_length(tokens, i):
+        return True
     if word in VOICE_NOUNS:
         return not _is_figure_of_speech(tokens, i)
     if word in VOICE_VERBS:
@@ -123,15 +129,23 @@ def _is_voice(tokens: Sequence[Token], i: int) -> bool:
         return any(t.lower in _PERSONS for t in (tokens[i + 2 : i + 5] if is_passive else tokens[max(0, i - 2) : i]))
     if word in VOICE_POSSESSIONS:
         return _is_owned_by_singer(tokens, i)
-    if word in _SUNG_PARTS and i and tokens[i].joined and tokens[i - 1].lower in {"male", "female"}:
+    if word in _SUNG_PARTS and i and tokens[i].joined and tokens[i - 1].lower in _OF_SUNG_PARTS:
         return True
     if word in _FRONTED:
         return i > 0 and tokens[i - 1].lower in SINGER_WORDS and tokens[i].joined
     if word in VOICE_TYPES:
-        return phrase_at(tokens, i, 2) not in INSTRUMENT_NAMES
+        # 'Alto flute' and 'a baritone electric guitar' are sizes of instruments.
+        return not any(phrase_at(tokens, i, n).partition(" ")[2] in INSTRUMENT_NAMES for n in (2, 3))
     if word == "bass":
         return i + 1 < len(tokens) and tokens[i + 1].lower in {"singer", "singers", "voice", "vocalist"}
     return False
+
+
+def _phrase_length(tokens: Sequence[Token], i: int) -> int:
+    """Return how many words from word `i` on are a phrase that tells of a voice; 0 where none begins there."""
+    if tokens[i].lower not in _FIRST_OF_VOICE_PHRASES:
+        return 0
+    return next((length for length in (1, 2, 3) if phrase_at(tokens, i, length) in VOICE_PHRASES), 0)
 
 
 def _is_owned_by_singer(tokens: Sequence[Token], i: int) -> bool:
@@ -143,14 +157,15 @@ def _is_owned_by_singer(tokens: Sequence[Token], i: int) -> bool:
 def _is_figure_of_speech(tokens: Sequence[Token], i: int) -> bool:
     word, before = tokens[i].lower, tokens[i - 1].lower if i else ""
     following = tokens[i + 1] if i + 1 < len(tokens) else None
-    if is_likeness(tokens, i + 1) or (word == "singing" and phrase_at(tokens, i + 1, 1) in INSTRUMENT_NAMES):
+    names = (phrase_at(tokens, i, 2), phrase_at(tokens, i + 1, 1))
+    if is_likeness(tokens, i + 1) or (word == "singing" and not INSTRUMENT_NAMES.keys().isdisjoint(names)):
         return True
     near = {token.lower for token in tokens[max(0, i - 4) : i]}
     # 'The saxophone takes the role of the singer', 'a choir pad'.
     if "role" in near or (following is not None and following.joined and following.lower in NOT_VOICES):
         return True
     if word in {"voice", "voices"}:
-        if before in GIVING_VOICE or "its" in near:  # an instrument's
+        if before in GIVING_VOICE or before in {"inner", "outer"} or "its" in near:  # an instrument's
             return True
         return following is not None and following.joined and following.lower in NOT_VOICE_AFTER
     return False
@@ -161,11 +176,7 @@ def _voices(tokens: Sequence[Token], voices: Sequence[int]) -> Iterator[Span]:
         first = i
         while first and tokens[first].joined and tokens[first - 1].lower in {"lead", "backing", "background"}:
             first -= 1
-        yield Span("vocals", "vocals", first, i + 1)
-    for i, token in enumerate(tokens):
-        for length in (1, 2) if token.lower in _FIRST_OF_VOICE_PHRASES else ():
-            if phrase_at(tokens, i, length) in VOICE_PHRASES:
-                yield Span("vocals", "vocals", i, i + length)
+        yield Span("vocals", "vocals", first, i + (_phrase_length(tokens, i) or 1))
 
 
 def _singers(tokens: Sequence[Token], voices: Sequence[int]) -> Iterator[Span]:
@@ -186,7 +197,7 @@ def _has_voice_near(tokens: Sequence[Token], i: int, voices: set[int]) -> bool:
     if tokens[i].lower in {"his", "her"}:
         return i + 1 in voices or (i + 2 in voices and tokens[i + 2].joined)
     if tokens[i].lower in {"he", "she"}:
-        return any(j in voices and tokens[j].lower in VOICE_VERBS for j in reach if i < j <= i + 3)
+        return any(j in voices and tokens[j].lower in VOICE_VERBS | VOICE_ACTS for j in reach if i < j <= i + 3)
     return any(j in voices for j in reach)
 
 
@@ -218,8 +229,6 @@ def _describes_whole(tokens: Sequence[Token], i: int, *, is_emphatic: bool) -> b
     """Return whether 'instrumental' before word `i` is said of the piece, over adjectives: 'sad piano piece'."""
     for j in range(i, min(len(tokens), i + _ADJECTIVES)):
         word, token = tokens[j].lower, tokens[j]
-        if word in _SECTIONS or (word == "hop" and tokens[j - 1].lower != "hip"):
-            return False
         if word in INSTRUMENTAL_HEADS or word in GENRE_HEADS or (is_emphatic and word in _ARRANGED):
             following = tokens[j + 1] if j + 1 < len(tokens) else None
             return following is None or not following.joined or following.lower not in _SECTIONS

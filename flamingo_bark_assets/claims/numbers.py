@@ -21,7 +21,7 @@ _RANGE = (
 _UNIT = r"(?:bpm\b|b\.p\.m\.?|beats[ -](?:per|a|/)[ -]?min(?:ute)?\b)"
 _BOUND = r"(?:(?P<bound>over|above|under|below|more than|less than|at least|at most|up to|faster than|slower than) )?"
 _ABOUT = (
-    r"(?:(?:of|is|at|around|about|roughly|approximately|approx\.?|nearly|almost|circa|ca\.|from|sits|hovers|lies|stays|"
+    r"(?:(?:of|is|being|at|around|about|roughly|approximately|approx\.?|nearly|almost|circa|ca\.|from|sits|hovers|lies|stays|"
     r"somewhere|:|=)\s?)"
 )
 _TEMPO_BEHIND = re.compile(rf"(?<![\w.,/]){_BOUND}{_RANGE}(?:-?ish)?[\s-]?{_UNIT}", re.IGNORECASE)
@@ -39,18 +39,21 @@ _MODE = (
 )
 KEY = re.compile(rf"(?<![\w#♯♭'’.-]){_TONIC}[ -]?{_MODE}(?![\w-])(?P<behind>\s+[a-z]+)?", re.IGNORECASE)
 _KEY_OF = re.compile(
-    r"\bkey(?:\s+of|\s+is|:)\s+(?P<tonic>[A-Gb-g])(?:(?P<sign>#|♯|♭|b|[ -](?:sharp|flat)))?(?P<mode>m)?"
-    r"(?=\s*(?:[.,;:!?)]|$|and\b|with\b|at\b|is\b))"
+    r"\b(?i:key)(?: of (?:this|the) (?:song|piece|music))?(?:(?:\s+of|\s+is|:)\s+|\s+(?=[A-G]))(?P<tonic>[A-Gb-g])"
+    r"(?:(?P<sign>#|♯|♭|b|[ -](?:sharp|flat)))?(?P<mode>m)?(?=\s*(?:[.,;:!?)|]|$|and\b|with\b|at\b|is\b))"
 )
 _IN_TONIC = re.compile(
-    r"\bin (?P<tonic>[A-G])(?P<sign>#|♯|♭|b|[ -](?:sharp|flat))?(?=[.;!?)]|, (?!the\b)|$| (?:with|at)\b)"
+    r"\bin (?P<tonic>[A-G])(?P<sign>#|♯|♭|b|[ -](?:sharp|flat))?(?=[.:;!?)]|, (?!the\b)|$| (?:with|at)\b)"
 )
+# A keyword by itself beside a tempo: 'techno, 128 bpm, F#m, dark'.
+_LISTED_KEY = re.compile(r"(?:(?<=[,;|#] )|(?<=[,;|#]))(?P<tonic>[A-G])(?P<sign>#|♯|♭|b)?m(?:in)?(?=\s*(?:[,;|]|\.?$))")
+_LISTS_TEMPO = re.compile(r"(?:^|[,;|])\s*\d{2,3} ?bpm\b", re.IGNORECASE)
 _MODE_ONLY = re.compile(
     r"(?<![\w#♯♭])(?P<mode>major|minor)[ -](?P<noun>key|tonality|mode|scale)\b"
     r"(?!\s+(?:change|element|point|part|role))",
     re.IGNORECASE,
 )
-_BEFORE_KEY_A = re.compile(r"(?:\b(?:in|of|is|to|from|into|around)|[:,(=]|^)\s*$", re.IGNORECASE)
+_BEFORE_KEY_A = re.compile(r"(?:\b(?:in|of|is|to|from|into|around|key)|[:;,(=]|^)\s*$", re.IGNORECASE)
 _BEHIND_KEY_A = frozenset({"key", "scale", "tonality", "at", "with", "and", "but", "tempo", "on", "is", "throughout"})
 _NOT_BEHIND_KEY = frozenset(
     {
@@ -72,7 +75,7 @@ _METRE_WORDS = re.compile(
     r"|(?P<name>common|cut|waltz)[ -](?:time|metre|meter|rhythm|feel|beat)\b"
     r"|(?P<kind>triple|duple|quadruple|compound|odd)[ -](?:time|metre|meter)\b"
     r"|\b(?:time|metre|meter) is (?P<told>triple|duple|quadruple|compound)\b"
-    r"|(?<=in )(?P<in>three)(?=[,.;]|$)"
+    r"|(?<=in )(?P<in>three)(?=[,.;]|$)|(?<=in )(?P<beat>two|three|four|five|six|twelve) (?P<of>four|eight)\b(?!-)"
     r"|\b(?:counts? (?:to|of|in)|beats? is(?= \d\b)) (?P<beats>[2-7]|two|three|four|five|six|seven)\b(?!/)"
     r"|(?P<bar>[2-7]|two|three|four|five|six|seven)[ -]beats? (?:per|to the|to a|in a|in each|a) (?:bar|measure)\b)",
     re.IGNORECASE,
@@ -85,13 +88,13 @@ _DURATION = re.compile(
     re.IGNORECASE,
 )
 _IS_LENGTH = re.compile(
-    r"[ -](?:long|in length|in duration|in total|altogether|clip|excerpt|recording|track|song|piece|audio|sample|"
-    r"snippet)\b",
+    r"[ -](?:long|running time|run ?time|in length|in duration|in total|altogether|clip|excerpt|recording|track|song|"
+    r"piece|audio|sample|snippet)\b",
     re.IGNORECASE,
 )
 _SURELY_DURATION = re.compile(
-    r"(?<![-\w])(?:duration|length|lasts|(?<!the )(?<!its )last|lasting|runs? for|running time|runtime)"
-    r"\W+(?:\w+\W+){0,6}$",
+    r"(?<![-\w])(?:duration|length|lasts|(?<!the )(?<!its )last|lasting|runs? for|running time|runtime|"
+    r"total of|(?:song|track|piece|clip|excerpt|audio|music|recording) of)\W+(?:\w+\W+){0,6}$",
     re.IGNORECASE,
 )
 _SHORTEST_S = 3.0
@@ -156,6 +159,8 @@ def _keys(text: str, start: int, end: int) -> Iterator[Figure]:
     for match in _KEY_OF.finditer(text, start, end):
         value = f"{note_of(match)} minor" if match["mode"] else note_of(match)
         yield Figure("key", value, match.start(), match.end(), match.start("tonic"), match.end())
+    for match in _LISTED_KEY.finditer(text, start, end) if _LISTS_TEMPO.search(text, start, end) else ():
+        yield Figure("key", f"{note_of(match)} minor", match.start(), match.end(), match.start(), match.end())
     for match in _IN_TONIC.finditer(text, start, end):
         yield Figure("key", note_of(match), match.start(), match.end(), match.start("tonic"), match.end())
     for match in _MODE_ONLY.finditer(text, start, end):
@@ -204,8 +209,9 @@ def _metres(text: str, start: int, end: int) -> Iterator[Figure]:
 
 def _metre_words(text: str, start: int, end: int) -> Iterator[Figure]:
     for match in _METRE_WORDS.finditer(text, start, end):
-        if match["count"]:
-            beats, unit = (_COUNTS.get(word, word) for word in (match["count"].lower(), match["unit"].lower()))
+        if count := match["count"] or match["beat"]:
+            unit_word = match["unit"] or match["of"]
+            beats, unit = (_COUNTS.get(word, word) for word in (count.lower(), unit_word.lower()))
             yield _metre(match, f"{beats}/{unit}", match.end())
         elif beats := match["beats"] or match["bar"]:
             yield _metre(match, f"{_COUNTS.get(beats.lower(), beats)}/4", match.end())

@@ -42,7 +42,7 @@ def restate(statements: Iterable[Statement]) -> list[str]:
     def of(*kinds: str, among: Sequence[tuple[str, str]] = plain) -> list[str]:
         return [value for kind, value in among if kind in kinds]
 
-    beats, absent = of("steadiness"), of("instrument", among=denied)
+    beats, course, absent = of("steadiness"), of("course"), of("instrument", among=denied)
     sentences = [
         *(f"The tempo is {bpm} BPM." for bpm in of("tempo") if not of("key", "metre")),
         _sentence("The music is", [*map(_key, of("key")), *(f"in {m} time" for m in of("metre")),
@@ -52,8 +52,9 @@ def restate(statements: Iterable[Statement]) -> list[str]:
         _sentence("The mix is", of(*_OF_MIX)),
         _sentence("The recording is", of("fidelity", "noise")),
         *(_WHOLE[fact] for fact in plain if fact in _WHOLE),
+        *(_entry(value.removesuffix(" enter")) for value in course if value.endswith(" enter")),
         _sentence("The chords include", of("chord")),
-        _sentence("The instruments include", of("instrument")),
+        _sentence("The instruments include", [name for name in of("instrument") if f"{name} enter" not in course]),
         _sentence(_none_of(absent), absent, joiner="or"),
         *_voices(of("vocals"), of("singer"), of("register"), of("range")),
         "There are no vocals." if of("vocals", among=denied) else "",
@@ -68,8 +69,15 @@ def _sentence(head: str, values: Sequence[str], joiner: str = "and") -> str:
 
 def _none_of(instruments: Sequence[str]) -> str:
     """Begin a denial as its first noun asks for it: 'There are no drums', 'There is no bass'."""
-    is_plural = instruments and instruments[0].endswith("s") and not instruments[0].endswith("ss")
-    return "There are no" if is_plural else "There is no"
+    return "There are no" if instruments and _is_plural(instruments[0]) else "There is no"
+
+
+def _entry(instrument: str) -> str:
+    return f"The {instrument} {'enter' if _is_plural(instrument) else 'enters'} later."
+
+
+def _is_plural(instrument: str) -> bool:
+    return instrument.endswith("s") and not instrument.endswith("ss")
 
 
 def _key(key: str) -> str:

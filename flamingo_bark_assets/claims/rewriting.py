@@ -84,6 +84,12 @@ def rewrite(text: str, claims: Sequence[Claim]) -> str:
         return text
     found = list(find_claims(text))
     bad = {f.statement for f in found if (f.kind, f.start, f.end) in wrong}
+    # Nobody is told to enter who does not play.
+    bad |= {
+        ("course", f"{value} enter", False, False)
+        for kind, value, negated, _ in bad
+        if kind == "instrument" and not negated
+    }
     allowed = {f.statement for f in found} - bad
     agreed = {(c.kind, c.start_char, c.end_char) for c in claims if c.verdict == "agree"}
     # What is true of the whole song may be said of it, although the text says it of a part.

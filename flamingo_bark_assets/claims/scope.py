@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flamingo_bark_assets.claims.lexicon import (
+    COPULAS,
     DETERMINERS,
     FINITE_VERBS,
     INSTRUMENT_NAMES,
     INSTRUMENT_WORDS,
     NOT_THE_THING,
+    PHRASE_BORDERS,
     PREPOSITIONS,
     VOICE_NOUNS,
     VOICE_VERBS,
@@ -39,7 +41,7 @@ _NO_NEGATION = {
     "no": words("doubt less fewer shortage matter wonder question other"),
     "not": words("only just merely simply to without unlike"),
     "nothing": words("but short less"),
-    "never": words("without loses lose leaves strays"),
+    "never": words("without loses lose leaves strays departs wavers drifts falters budges drags rushes"),
     "without": words("doubt"),
     "none": words("other"),
     "barely": words("audible there noticeable perceptible"),
@@ -58,15 +60,15 @@ _HAVING = words(
 _UNRESTRICTING = words(
     "here a an any the of or nor and no one single audible discernible detectable noticeable perceptible human actual "
     "apparent obvious evident identifiable other additional real sung trace hint sign sounds sound whatsoever than "
-    "from but let alone missing"
+    "from but let alone missing conventional standard"
 )
 _NAMES = frozenset({*INSTRUMENT_NAMES, *VOICE_NOUNS, *VOICE_VERBS, *INSTRUMENT_WORDS})
 _WHOLE_OF = words(
     "part parts line lines track tracks performance content presence element elements section kit sounds present "
-    "piece song"
+    "piece song instrument instruments"
 )
 _ENDS_NOUN = (
-    PREPOSITIONS | FINITE_VERBS | DETERMINERS | _BREAKING | _WHOLE_OF
+    PHRASE_BORDERS | _BREAKING | _WHOLE_OF
     | words("and or nor at all here anywhere whatsoever audible used heard be whatever either throughout playing set")
 )  # fmt: skip
 _SOUNDING = words("heard present audible used featured there appear appears play plays sound sounds")
@@ -82,6 +84,7 @@ _ENDS_COMPARISON = _BREAKING | {"with", "over", "featuring"}
 _ENUMERATED_BEFORE_LIKE = words("instruments percussion elements percussions instrumentation")
 _IMAGINED = words("would could should wish imagine if may might")
 _NOT_IMAGINED = words("call say describe not hear heard")
+_VERSIONS = words("version versions mixes edit edits cutdown cutdowns alternates")
 _LOCAL = words(
     "intro outro bridge verse verses chorus choruses interlude ending beginning break breakdown drop halfway middle "
     "end starts start begins begin opens later until before speeds slows accelerates accelerating changes shifts "
@@ -118,7 +121,8 @@ def scope_of(sentence: Sentence) -> Scope:
     quoted = _quoted(tokens)
     compared = _compared(tokens)
     imagined = _imagined(tokens)
-    unreal = tuple(map(any, zip(names, quoted, compared, imagined, strict=True)))
+    versions = _of_versions(tokens)
+    unreal = tuple(map(any, zip(names, quoted, compared, imagined, versions, strict=True)))
     cues = _negated(tokens)
     return Scope(tuple(cue >= 0 for cue in cues), tuple(cues), unreal, tuple(_local(tokens)))
 
@@ -220,11 +224,11 @@ def _ends_negation(tokens: Sequence[Token], i: int, negation: str) -> bool:
     if negation in _DETERMINING_NEGATIONS and (token.lower in _CARRYING or token.lower in FINITE_VERBS):
         return token.lower != "'s"
     if token.opens_clause:
-        goes_on = token.lower == "let" or _list_goes_on(tokens, i)
+        goes_on = token.lower == "let" or (before.lower not in {"all", "whatsoever"} and _list_goes_on(tokens, i))
         return not ("," in token.gap and goes_on)
     if token.lower == "and":
         following = tokens[i + 1].lower if i + 1 < len(tokens) else ""
-        return following in DETERMINERS | FINITE_VERBS | PREPOSITIONS | {"instead", "only"}
+        return following in PHRASE_BORDERS | {"instead", "only"}
     return False
 
 
@@ -244,7 +248,7 @@ def _list_goes_on(tokens: Sequence[Token], start: int) -> bool:
             at_end = i + 2 >= len(tokens) or tokens[i + 2].opens_clause
             return at_end and following not in DETERMINERS
         length += 1
-        if length > _LIST_WORDS or token.lower in DETERMINERS | FINITE_VERBS | PREPOSITIONS | _BREAKING:
+        if length > _LIST_WORDS or token.lower in PHRASE_BORDERS | _BREAKING:
             return False
     return False
 
@@ -271,6 +275,9 @@ def _enumerates(tokens: Sequence[Token], i: int) -> bool:
     token, before = tokens[i], tokens[i - 1].lower if i else ""
     if token.gap == "-":
         return True
+    liking = {near.lower for near in tokens[max(0, i - 2) : i]}
+    if token.lower == "like" and liking & {"i", "we"} and before not in COPULAS:
+        return True  # 'I really like the drums'
     if token.lower == "like" and i + 1 < len(tokens) and tokens[i + 1].lower.isdigit():
         return True  # 'like 50 bpm'
     if token.lower == "than":
@@ -281,12 +288,22 @@ def _enumerates(tokens: Sequence[Token], i: int) -> bool:
 def _imagined(tokens: Sequence[Token]) -> list[bool]:
     flags, active = [], ""
     for i, token in enumerate(tokens):
-        if active == "if" and token.opens_clause:
+        if (active == "if" or token.lower == "but") and token.opens_clause:
             active = ""
         if token.lower in _IMAGINED and not (i + 1 < len(tokens) and _is_report(tokens, i)):
             active = active or token.lower
         flags.append(bool(active))
     return flags
+
+
+def _of_versions(tokens: Sequence[Token]) -> list[bool]:
+    """Return whether words tell of other versions: 'Alternate mixes: no drums', 'instrumental version available'."""
+    named = [i for i, token in enumerate(tokens) if token.lower in _VERSIONS]
+    said = {token.lower for token in tokens}
+    if "available" in said and (named or "also" in said):
+        return [True] * len(tokens)
+    label = next((i for i in named if i + 1 < len(tokens) and ":" in tokens[i + 1].gap), len(tokens))
+    return [i > label for i in range(len(tokens))]
 
 
 def _is_report(tokens: Sequence[Token], i: int) -> bool:
@@ -323,7 +340,7 @@ def _in_names(tokens: Sequence[Token]) -> list[bool]:
 
 def _run_of_capitals(tokens: Sequence[Token], start: int) -> int:
     end = start
-    while end < len(tokens) and tokens[end].is_capitalised and (end == start or tokens[end].joined):
+    while end < len(tokens) and tokens[end].is_capitalised and (end == start or tokens[end].gap == " "):
         end += 1
         linked = end + 1 < len(tokens) and tokens[end].lower in {"of", "the"}
         if linked and tokens[end + 1].is_capitalised and tokens[end].joined and tokens[end + 1].joined:
@@ -332,7 +349,8 @@ def _run_of_capitals(tokens: Sequence[Token], start: int) -> int:
 
 
 def _is_musical(token: Token) -> bool:
-    return token.lower in INSTRUMENT_WORDS or token.lower in _MUSICAL or token.lower in VOICE_NOUNS
+    is_key = len(token.lower) == 2 and token.lower[1] == "m"  # 'Cm'
+    return is_key or token.lower in INSTRUMENT_WORDS or token.lower in _MUSICAL or token.lower in VOICE_NOUNS
 
 
 def _local(tokens: Sequence[Token]) -> list[bool]:

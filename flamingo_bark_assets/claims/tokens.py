@@ -48,7 +48,7 @@ class Token:
     @property
     def opens_clause(self) -> bool:
         """Whether punctuation parts it from the word before."""
-        return not _PARTING.isdisjoint(self.gap) or " – " in self.gap or " - " in self.gap
+        return not _PARTING.isdisjoint(self.gap) or any(mark in self.gap for mark in (" – ", " - ", " #"))
 
 
 _PARTING = frozenset(",;:()—")
@@ -61,6 +61,18 @@ _PLAIN = (
     | dict.fromkeys(map(ord, "\u2010\u2011\u2012"), "-")
     | dict.fromkeys(map(ord, "\u2019\u02bc"), "'")
 )  # fmt: skip
+
+
+_FOLD = str.maketrans(
+    {accented: plain for plain, some in (("a", "áàâãäå"), ("e", "éèêë"), ("i", "íìîï"), ("o", "óòôõöøō"), ("u", "úùûü"),
+                                         ("c", "ç"), ("g", "ğ"), ("n", "ñ"), ("'", "’")) for accented in some}
+)  # fmt: skip
+
+
+def folded(word: str) -> str:
+    """Write a word in small letters without accents: 'cajón' and 'cajon' are one instrument."""
+    lower = word.lower()
+    return lower if lower.isascii() else lower.translate(_FOLD)
 
 
 def plain(text: str) -> str:
@@ -117,7 +129,7 @@ def _tokens(text: str, start: int, end: int) -> tuple[Token, ...]:
         tokens.append(
             Token(
                 match.group(),
-                match.group().lower().replace("’", "'"),
+                folded(match.group()),
                 match.start(),
                 match.end(),
                 text[behind : match.start()],

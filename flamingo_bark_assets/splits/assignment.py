@@ -158,6 +158,7 @@ def _renew(
         content_of = {song.song_id: song.known_as(by_artist=by_artist) for song in songs}
         _write_rows(
             path,
+            rows,
             {
                 **{song_id: row for song_id, row in rows.items() if song_id in kept},
                 **{
@@ -187,8 +188,8 @@ def _identities(
         that nobody is known to exclude.
     """
     library = _not_excluded(store, song_ids)
-    _, unreadable = _read(store, RawSong, song_ids)
-    raw, _ = _read(store, RawSong, library, "fingerprint", "content_sha256")
+    kept = set(library)
+    raw, unreadable = _read(store, RawSong, song_ids, "fingerprint", "content_sha256")
     stems, no_stems = _read(store, Stem, library, "content_sha256", "audible")
     metadata, no_metadata = _read(store, SongMetadata, library, "artist")
     left_out = (
@@ -209,8 +210,9 @@ def _identities(
             artist_of.get(song_id),
         )
         for song_id, fingerprint, digest in raw.sort("song_id").iter_rows()
+        if song_id in kept
     )
-    return songs, left_out, {*library, *unreadable}
+    return songs, left_out, kept | set(unreadable)
 
 
 def _not_excluded(store: LibraryTables, song_ids: Sequence[str]) -> list[str]:
@@ -315,11 +317,11 @@ def _read_rows(path: Path) -> dict[str, SplitRow]:
     }
 
 
-def _write_rows(path: Path, rows: Mapping[str, SplitRow]) -> None:
-    """Store rows, sorted by song; a file that holds them already is left alone."""
+def _write_rows(path: Path, before: Mapping[str, SplitRow], rows: Mapping[str, SplitRow]) -> None:
+    """Store rows, sorted by song; a file that holds them already, as it was read, is left alone."""
     import polars as pl
 
-    if path.is_file() and dict(_read_rows(path)) == dict(rows):
+    if path.is_file() and dict(before) == dict(rows):
         return
     ordered = sorted(rows.items())
     columns = {

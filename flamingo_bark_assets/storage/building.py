@@ -176,7 +176,7 @@ class Builder:
                 self._note(connection, written, last.replaced + len(changed) if last else 0)
                 self._fill_over_all(connection)
                 self._make_views(connection)
-                rows = {table.name: self._count(connection, table) for table in (*self._tables, *self._over_all)}
+                rows = self._count(connection)
                 without_row = self._songs_without_row(connection, tokens)
                 connection.execute("CHECKPOINT")
         except duckdb.Error as error:
@@ -280,9 +280,13 @@ class Builder:
                 connection.execute(comment)
         connection.commit()
 
-    def _count(self, connection: duckdb.DuckDBPyConnection, table: Table) -> int:
-        found = connection.execute(f"SELECT count(*) FROM {self._place(table)}").fetchone()
-        return int(found[0] if found else 0) + self._parts.n_rows(table.name)
+    def _count(self, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        """Count the rows of each table, here and in parts."""
+        in_parts, rows = self._parts.n_rows(), {}
+        for table in (*self._tables, *self._over_all):
+            found = connection.execute(f"SELECT count(*) FROM {self._place(table)}").fetchone()
+            rows[table.name] = int(found[0] if found else 0) + in_parts.get(table.name, 0)
+        return rows
 
     def _insert_songs(
         self, connection: duckdb.DuckDBPyConnection, song_ids: Sequence[str], tokens: Mapping[str, str | None]

@@ -163,3 +163,14 @@ def test_a_manifest_that_others_have_written_into_is_made_anew(paths: DataPaths)
         manifest_path(paths).write_bytes(content)
         publish_manifest(paths, known(paths))
         assert manifest_path(paths).read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", ["song.wav", 'a "path": "b", c.wav', "Lied für Zoë\t.wav", "音\u2028.wav"])
+def test_paths_of_a_line_are_read_as_they_were_written(paths: DataPaths, name: str) -> None:
+    captioner = 'says "path": "songs/other.wav"'
+    file = ManifestFile(part="mix", path=f"songs/one/{name}", bytes=1, sha256="0" * 64)
+    make(paths, "one", files=(file, file), captioner=captioner)
+    line = manifest.manifest_line(read_entry(dataset_files(paths, "one").entry))
+    assert publishing._paths_in(line) == [file.path, file.path]
+    plain = manifest.manifest_line(read_entry(dataset_files(paths, "two").entry))
+    assert len(publishing._paths_in(plain)) == 3

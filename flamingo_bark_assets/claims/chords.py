@@ -34,6 +34,7 @@ _LISTED = re.compile(
 _PLAYED = re.compile(r"\b(?:play(?:s|ing|ed)?|mainly|mostly|between|cycl(?:es|ing) through|over)\s*$", re.IGNORECASE)
 _CHORD_LIST = 3
 _BEHIND = re.compile(r"\s+(?:seventh |sixth |ninth )?chords?\b", re.IGNORECASE)
+_AS_KEY = re.compile(r"\s+as (?:its|the) key\b", re.IGNORECASE)
 _IN_KEY = re.compile(
     r"\b(?:in|key(?: of| is|:)?|tonality(?: of)?|tonal cent(?:re|er)(?: of| is|:)?|harmony is|around|rooted in)\s*$",
     re.IGNORECASE,
@@ -68,7 +69,7 @@ def _named(text: str, start: int, end: int) -> Iterator[Figure]:
             runs.append([match])
     for run in runs:
         before = text[start : run[0].start()]
-        is_key = bool(_IN_KEY.search(before))
+        is_key = bool(_IN_KEY.search(before)) or bool(_AS_KEY.match(text, run[-1].end("mode"), end))
         is_list = len(run) >= _CHORD_LIST or (len(run) > 1 and bool(_PLAYED.search(before)))
         is_said = bool(_CHORD_WORD.search(before)) and not is_key
         is_named = bool(_BEHIND.match(text, run[-1].end("mode"), end))

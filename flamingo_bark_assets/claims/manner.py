@@ -215,7 +215,7 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
     ends_early = behind < len(tokens) and tokens[behind].joined and tokens[behind].lower not in _JOINERS
     for j in range(behind, min(len(tokens), behind + _REACH)):
         token = tokens[j]
-        if any(mark in token.gap for mark in ";:()—"):
+        if any(mark in token.gap for mark in ";:()—") or _begins_anew(tokens, j):
             return None
         if ends_early and ("," in token.gap or tokens[j - 1].lower == "and"):
             return None
@@ -237,6 +237,13 @@ def _head_behind(tokens: Sequence[Token], i: int, behind: int, manner: _Manner) 
             if not (manner.over_instruments and following & manner.heads):
                 return None
     return None
+
+
+def _begins_anew(tokens: Sequence[Token], j: int) -> bool:
+    """Return whether what goes before ends there: 'moderate dynamics and 128 BPM', 'a moderate range, paced at 120'."""
+    word, before = tokens[j].lower, tokens[j - 1].lower
+    is_next = before == "and" and (word.isdigit() or word in {"every", "each"})
+    return is_next or (word == "paced" and "," in tokens[j].gap)
 
 
 def _is_lone_hyphen(tokens: Sequence[Token], behind: int) -> bool:

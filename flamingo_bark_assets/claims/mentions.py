@@ -229,6 +229,8 @@ def _describes_whole(tokens: Sequence[Token], i: int, *, is_emphatic: bool) -> b
     """Return whether 'instrumental' before word `i` is said of the piece, over adjectives: 'sad piano piece'."""
     for j in range(i, min(len(tokens), i + _ADJECTIVES)):
         word, token = tokens[j].lower, tokens[j]
+        if word in _SECTIONS or (word == "hop" and tokens[j - 1].lower != "hip"):
+            return False
         if word in INSTRUMENTAL_HEADS or word in GENRE_HEADS or (is_emphatic and word in _ARRANGED):
             following = tokens[j + 1] if j + 1 < len(tokens) else None
             return following is None or not following.joined or following.lower not in _SECTIONS

@@ -195,14 +195,6 @@ def test_noise_is_no_drum() -> None:
     assert features.drum_hits == ()
 
 
-# Choice of hits
-
-
-def candidates(times_s: Sequence[float]) -> Onsets:
-    frames = np.round(np.array(times_s) * 100.0).astype(np.int64)
-    return Onsets(frames, np.array(times_s), np.zeros((frames.size, 4), np.float32), np.zeros((2000, 24), np.float32))
-
-
 def sung_syllables() -> Samples:
     """Short notes on two vowels, a note a third of a second."""
     vowels = ((800.0, 1200.0, 2500.0), (300.0, 2300.0, 3000.0))
@@ -234,6 +226,29 @@ def test_a_few_strokes_do_not_tell_a_kit_from_anything_else() -> None:
     features = drums_of(part({"kick": np.arange(2.0, 14.0, 3.0)}))
     assert features.drum_kit_probability.reason == "fewer than 8 strokes in less than 10 s of sound"
     assert features.kick_present.value is True
+
+
+@pytest.mark.parametrize("piece", ["open", "ride", "shaker", "tambourine", "side_stick", "tom"])
+def test_one_piece_played_by_itself_is_not_refused(piece: str) -> None:
+    features = drums_of(part({piece: np.arange(0.5, DURATION_S - 1.0, 1.0)}))
+    assert features.something_else is None
+
+
+def test_silence_around_the_drums_changes_nothing_about_the_kit(rock: DrumFeatures) -> None:
+    struck = part({"kick": BEATS, "snare": BEATS[1::2]})
+    alone = drums_of(struck).drum_kit_probability.value
+    # So long a pause that drums sound in one frame of 25.
+    among = drums_of(np.concatenate([np.zeros(24 * struck.size), struck])).drum_kit_probability.value
+    assert alone is not None
+    assert among == pytest.approx(alone, abs=0.05)
+
+
+# Choice of hits
+
+
+def candidates(times_s: Sequence[float]) -> Onsets:
+    frames = np.round(np.array(times_s) * 100.0).astype(np.int64)
+    return Onsets(frames, np.array(times_s), np.zeros((frames.size, 4), np.float32), np.zeros((2000, 24), np.float32))
 
 
 def test_of_two_candidates_within_a_flam_the_more_probable_is_kept() -> None:

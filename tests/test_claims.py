@@ -369,6 +369,16 @@ def test_a_stem_that_hardly_sounds_proves_nothing() -> None:
     assert verdict("There are vocals.", vocals={"active_fraction": 0.02}) == "unverifiable"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["There are drums.", "There are no drums.", "There is a kick.", "There are vocals.", "An instrumental track."],
+)
+def test_a_stem_that_holds_something_else_than_its_name_says_proves_nothing(text: str) -> None:
+    no_kit = {"drum_kit_probability": 0.01, "kick_present": unknown("no drum kit: held notes")}
+    no_voice = {"voice_probability": 0.01, "f0_median_hz": unknown("no voice: an instrument")}
+    assert verdict(text, drums=no_kit, vocals=no_voice) == "unverifiable"
+
+
 def test_a_faulty_stem_proves_nothing() -> None:
     stems = make_evidence().stems.stems
     faulty = tuple(dataclasses.replace(s, fault="cannot be decoded") if s.kind == "drums" else s for s in stems)

@@ -29,7 +29,7 @@ from flamingo_bark_assets.prompts.library_scale import TOPICS, Edges, LibrarySca
 from flamingo_bark_assets.settings import ClipSettings, FormWeights, PromptSettings, Settings, Thresholds, ViewSettings
 from flamingo_bark_assets.text import non_space_length
 from flamingo_bark_assets.training.suitability import Verdict, judge
-from tests.evidence import lyrics_of, make_evidence, make_stem, measured, row, unusable_song
+from tests.evidence import lyrics_of, make_evidence, make_stem, measured, row, unknown, unusable_song
 
 LENGTH_S = 80.0
 BEAT_S = 0.5
@@ -199,6 +199,13 @@ def test_a_view_has_the_sources_that_it_asks_for() -> None:
 def test_without_a_vocals_stem_nothing_is_called_instrumental() -> None:
     evidence = song(kinds=("drums", "bass", "harmonic"))
     assert "instrumental" not in {clip.source for clip in plan(evidence).clips}
+
+
+def test_an_instrumental_leaves_no_stem_out_because_it_holds_something_else() -> None:
+    evidence = song(drums={"drum_kit_probability": 0.01, "kick_present": unknown("no drum kit: held notes")})
+    sources = {clip.source for clip in plan(evidence).clips}
+    assert {"mix", "vocals", "bass+harmonic"} <= sources
+    assert not {"drums", "instrumental"} & sources
 
 
 def test_stems_that_do_not_explain_the_mix_give_no_instrumental() -> None:

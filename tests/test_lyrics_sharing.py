@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from flamingo_bark_assets.lyrics.phrases import Span
+from flamingo_bark_assets.lyrics.phrases import Span, sung_phrases
 from flamingo_bark_assets.lyrics.sharing import share_out, syllables_in
+from tests.evidence import make_evidence, unknown
 
 LINE = "twinkle twinkle little star"
 SECOND = "how I wonder what you are"
@@ -147,3 +148,14 @@ def test_equal_counts_are_mostly_clear_where_they_are_right_and_hardly_ever_wher
 
 def test_long_songs_are_aligned_in_bounded_time() -> None:
     assert len(share_out([LINE] * 500, phrases(700)).spans) == 500
+
+
+def test_a_vocals_stem_without_a_voice_does_not_say_that_nobody_sings() -> None:
+    sung, guitar = (
+        make_evidence(),
+        make_evidence(
+            vocals={"voice_probability": 0.01, "f0_median_hz": unknown("no voice: a guitar"), "vocal_phrases": ()}
+        ),
+    )
+    assert sung_phrases(sung.stems, sung.vocals) is not None
+    assert sung_phrases(guitar.stems, guitar.vocals) is None

@@ -6,7 +6,7 @@ The part that the results of all kinds share belongs here; what only one instrum
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from flamingo_bark_assets.metres import is_compound
 from flamingo_bark_assets.record import Measurement
 
 Segment = TypeVar("Segment", bound=ActiveSegment)
+Result = TypeVar("Result", bound=StemFeatures)
 
 _ACTIVITY_METHOD = "rms-50ms-gated"
 # What a separator leaves of the other instruments lies 30 to 40 dB down; a note's own decay is audible that far.
@@ -69,6 +70,12 @@ def measure_stem(
             compound=song is not None and is_compound(song.metre.value),
         ),
     )
+
+
+def of_something_else(result: type[Result], reason: str, common: StemFeatures, **known: Any) -> Result:
+    """Keep what any stem has; what only a stem of its kind has is unknown for `reason`, but for what is `known`."""
+    values = {name: value for name, value in vars(common).items() if name != "song_id"}
+    return result.of_unusable(common.song_id, reason, **values, **known)
 
 
 def activity_rows(view: AudioView, row: type[Segment]) -> tuple[Segment, ...]:

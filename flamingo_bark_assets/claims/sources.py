@@ -98,6 +98,8 @@ def _state(kind: StemKind, evidence: Evidence, min_confidence: float) -> _State:
     if sounding:
         return "faint" if all(_is_faint(one, evidence, min_confidence) for one in sounding) else "sounds"
     stems = [stem for stem in evidence.stems.stems if stem.kind in kinds]
+    if any(one in evidence.sounding_kinds for one in kinds):
+        return "unknown"  # something else sounds in them
     return "silent" if stems and all(stem.usable for stem in stems) else "unknown"
 
 

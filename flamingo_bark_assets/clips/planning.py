@@ -193,7 +193,7 @@ class _Plan:
             rule.passed and ((rule.subject, rule.rule) == (SONG, "residual") or rule.rule == "separation")
             for rule in self.verdict.rules
         )
-        sounding = added_up(self.evidence.audible_kinds)
+        sounding = added_up(self.evidence.sounding_kinds)
         return explained and "vocals" in sounding and len(sounding) > 1 and set(sounding) - {"vocals"} <= set(self.fit)
 
     def _unfit_stems(self, view: ViewSettings) -> Iterator[RejectedClip]:

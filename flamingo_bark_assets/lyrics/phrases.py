@@ -37,13 +37,13 @@ class Span:
 
 
 def sung_phrases(stems: StemSet, vocals: VocalFeatures) -> tuple[Span, ...] | None:
-    """Return where the voice sings; none for a silent vocals stem, None where there is no usable one."""
+    """Return where the voice sings; none for a silent vocals stem, None where no usable one holds a voice."""
     found = [stem for stem in stems.stems if stem.kind == "vocals" and stem.usable]
     if not found:
         return None
     if not any(stem.audible for stem in found):
         return ()
-    if vocals.unusable is not None:
+    if vocals.unusable is not None or vocals.something_else is not None:
         return None
     phrases = [phrase for phrase in vocals.vocal_phrases if phrase.confidence >= MIN_PHRASE_CONFIDENCE]
     return tuple(Span(phrase.start_s, phrase.end_s) for phrase in phrases)

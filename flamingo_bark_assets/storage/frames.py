@@ -80,7 +80,7 @@ class Parts:
         ]
 
     def n_rows(self) -> dict[str, int]:
-        """Count the rows that count, by table, all at once: each table is asked for, and each song once."""
+        """Count, in one pass, the rows of each table that count."""
         counted: dict[str, int] = {}
         for part in self.each:
             for song, rows in part.rows.items():

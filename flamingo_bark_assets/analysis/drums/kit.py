@@ -21,6 +21,7 @@ METHOD = "strokes-and-decay"
 # Fewer strokes in less sound do not tell a kit that is hardly played from something else.
 _FEWEST_STROKES, _LEAST_SOUND_S = 8, 10.0
 _BEST_HITS = 8
+# Bands further below the loudest, and frames further below it, count as silence.
 _RANGE_DB, _SOUNDING_DB, _FLOOR = 70.0, -40.0, 1e-10
 # Levels are taken this many frames around a stroke, and this many behind it.
 _BEFORE, _BEHIND = 2, 4
@@ -36,8 +37,8 @@ EVIDENCE = (
     "hihat", "tom", "highs",
 )  # fmt: skip
 # Logistic regression by `tests.learning.kits`.
-_WEIGHTS = np.array((1.464, 0.568, 1.837, 1.755, 0.121, 1.677, -0.122, 0.726, 0.556, 0.371, 0.949, 3.663))
-_BIAS = -6.37
+_WEIGHTS = np.array((1.471, 0.782, 1.86, 1.784, 0.102, 1.933, -0.122, 0.966, 0.692, 0.405, 1.088, 4.286))
+_BIAS = -6.92
 
 
 def kit_probability(
@@ -61,7 +62,7 @@ def kit_probability(
         return Measurement.unknown(reason, method=METHOD)
     score = float(kit_evidence(view, probability, hits, strokes_s, certainty) @ _WEIGHTS + _BIAS)
     chance = 1.0 / (1.0 + np.exp(-score))
-    return Measurement.of(float(chance), method=METHOD, confidence=float(max(chance, 1.0 - chance)))
+    return Measurement.of(float(chance), method=METHOD)
 
 
 def kit_evidence(
@@ -73,27 +74,29 @@ def kit_evidence(
     at = np.clip(np.round(strokes_s * ONSET_RATE_HZ).astype(np.int64), 0, level_db.size - 1)
     around = np.clip(at[:, None] + np.arange(-_BEFORE, _BEHIND), 0, level_db.size - 1)
     later = np.clip(at + _LATER, 0, level_db.size - 1)
-    sounds = level_db > np.percentile(level_db, 95.0) + _SOUNDING_DB
-    steps = np.diff(level_db[sounds], prepend=level_db[0])
+    # Silence before, behind and between what is played tells nothing.
+    sounds = level_db > level_db.max() + _SOUNDING_DB
+    steps = np.diff(level_db)[sounds[1:] & sounds[:-1]]
     loudest_db = 10.0 * np.log10(float(power.max()) + _FLOOR)
     colours = 10.0 * np.log10(power[np.clip(at + 1, 0, level_db.size - 1)].astype(np.float64) + _FLOOR)
     best = probability[:, : len(DRUMS)].max(axis=1)
     return np.array(
         [
-            _middle(certainty, np.mean),
-            np.log1p((best > 0.5).sum() / view.duration_s),
-            _middle(best, np.mean),
-            _middle(probability[:, len(DRUMS)] > 0.5, np.mean),
-            _middle(level_db[around].max(axis=1) - level_db[later], np.median),
+            _or_zero(certainty, np.mean),
+            np.log1p((best > 0.5).sum() / sounds.sum() * ONSET_RATE_HZ),
+            _or_zero(best, np.mean),
+            _or_zero(probability[:, len(DRUMS)] > 0.5, np.mean),
+            _or_zero(level_db[around].max(axis=1) - level_db[later], np.median),
             np.log((_rms(steps[steps > 0.0]) + 1e-3) / (_rms(steps[steps < 0.0]) + 1e-3)),
-            _middle(np.maximum(colours, loudest_db - _RANGE_DB).std(axis=1), np.median),
+            _or_zero(np.maximum(colours, loudest_db - _RANGE_DB).std(axis=1), np.median),
             *(_best(hits[drum].probability) for drum in EVIDENCE[7:11]),
             np.median(power[sounds, _HIGHS].sum(axis=1) / power[sounds].sum(axis=1)),
         ]
     )
 
 
-def _middle(values: NDArray[Any], of: Callable[[NDArray[Any]], Any]) -> float:
+def _or_zero(values: NDArray[Any], of: Callable[[NDArray[Any]], Any]) -> float:
+    """Return the mean or median of values; 0 without any."""
     return float(of(values)) if values.size else 0.0
 
 

@@ -45,7 +45,7 @@ from flamingo_bark_assets.analysis.features.song import SongFeatures
 from flamingo_bark_assets.analysis.features.stem import DrumActivity
 from flamingo_bark_assets.analysis.frontend.view import AudioView
 from flamingo_bark_assets.analysis.rhythm.stems import syncopation_of_steps
-from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
+from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem, of_something_else
 from flamingo_bark_assets.metres import is_compound
 from flamingo_bark_assets.record import Measurement
 
@@ -129,10 +129,9 @@ def _without_kit(
         "no drum kit: it sounds like a voice or a pitched instrument, held and not struck "
         f"(probability of a kit {kit.value or 0.0:.2f})"
     )
-    known = dict(vars(measure_stem(song_id, view, energy_share=energy_share, song=song)))
-    del known["song_id"]
-    known |= {"drum_kit_probability": kit, "drum_activity": activity_rows(view, DrumActivity)}
-    return DrumFeatures.of_unusable(song_id, reason, **known)
+    common = measure_stem(song_id, view, energy_share=energy_share, song=song)
+    activity = activity_rows(view, DrumActivity)
+    return of_something_else(DrumFeatures, reason, common, drum_kit_probability=kit, drum_activity=activity)
 
 
 def _grid(song: SongFeatures | None) -> Grid | None:

@@ -11,10 +11,8 @@ from typing import ClassVar
 from flamingo_bark_assets.analysis.features.stem import DrumActivity, StemFeatures
 from flamingo_bark_assets.record import Measurement, Row, column, events, optional_column, quantity
 
-KIT_ODDS = 19.0
-"""Of twenty files that are named drums, nineteen are taken to hold a kit before they are heard."""
-LEAST_KIT_PROBABILITY = 1.0 / (1.0 + KIT_ODDS)
-"""Below it a stem is taken to hold no kit: even a file of that name rather holds none."""
+LEAST_KIT_PROBABILITY = 1.0 / 20.0
+"""Below it a stem is taken to hold no kit; own choice: nineteen of twenty files that are named drums hold one."""
 
 
 @dataclass(frozen=True, kw_only=True)

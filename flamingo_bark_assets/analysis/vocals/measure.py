@@ -21,7 +21,7 @@ from flamingo_bark_assets.analysis.features.vocals import (
 from flamingo_bark_assets.analysis.frontend.view import RATE_HZ, TONAL_RATE_HZ, AudioView
 from flamingo_bark_assets.analysis.pitch.tracking import SINGER, PitchTrack, track_view
 from flamingo_bark_assets.analysis.resolution import CONFIDENCE, F0_HZ, FORMANT_HZ, TIME_S, rounded
-from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem
+from flamingo_bark_assets.analysis.stem import activity_rows, measure_stem, of_something_else
 from flamingo_bark_assets.analysis.vocals import activity, formants, presence, quality, register, vibrato
 from flamingo_bark_assets.analysis.vocals.frames import bands_of, judge_frames
 from flamingo_bark_assets.audio.levels import SILENCE_DBFS
@@ -98,10 +98,9 @@ def _without_voice(
         "no voice: it sounds like an instrument or noise, without vowels and consonants "
         f"(probability of a voice {heard.value or 0.0:.2f})"
     )
-    known = dict(vars(measure_stem(song_id, view, energy_share=energy_share, song=song)))
-    del known["song_id"]
-    known |= {"voice_probability": heard, "vocal_activity": activity_rows(view, VocalActivity)}
-    return VocalFeatures.of_unusable(song_id, reason, **known)
+    common = measure_stem(song_id, view, energy_share=energy_share, song=song)
+    activity = activity_rows(view, VocalActivity)
+    return of_something_else(VocalFeatures, reason, common, voice_probability=heard, vocal_activity=activity)
 
 
 def _vowels_and_quality(
